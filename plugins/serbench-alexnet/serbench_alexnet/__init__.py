@@ -1,0 +1,3 @@
+"""AlexNet on mel spectrograms."""
+
+__version__ = "0.1.0"

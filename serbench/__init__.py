@@ -1,0 +1,23 @@
+"""serbench: speech emotion recognition, measured so that the numbers can be compared."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from serbench.evaluation import evaluate
+    from serbench.results import Run
+
+__version__ = "0.1.0"
+__all__ = ["Run", "__version__", "evaluate"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the Python API when it is first asked for, so that the command line starts fast."""
+    if name == "evaluate":
+        from serbench.evaluation import evaluate
+
+        return evaluate
+    if name == "Run":
+        from serbench.results import Run
+
+        return Run
+    raise AttributeError(f"module 'serbench' has no attribute {name!r}")

@@ -1,0 +1,204 @@
+"""What a dataset, an extractor and a model are: the shapes that plugins fill.
+
+A plugin needs no base class: anything with these members will do.
+"""
+
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from serbench.corpus import Corpus, LabelSet, Protocol
+
+Wave = npt.NDArray[np.float32]
+"""One mono utterance at 16 kHz, shape (samples,), in [-1, 1]."""
+
+Array = npt.NDArray[Any]
+
+Link = Literal["identity", "softmax", "sigmoid"]
+"""What turns activations into probabilities; sigmoids are normalised to sum to 1."""
+
+
+@dataclass(frozen=True)
+class About:
+    """What a user without the corpus must know.
+
+    Attributes:
+        title: the corpus's full name.
+        licence: its licence, by name.
+        size: how large it is, in words: "208 MB zip, 590 MB unpacked".
+        home: where it lives.
+        obtain: how to get it, a sentence or a command.
+        cite: the reference to cite.
+    """
+
+    title: str
+    licence: str
+    size: str
+    home: str
+    obtain: str
+    cite: str
+
+
+class Dataset(typing.Protocol):
+    """Reads one corpus. Made by `target(**parameters)`; `toy:seed=3` gives `seed=3`.
+
+    Attributes:
+        about: where it comes from and under which licence.
+        label_sets: the first is the default; in each the corpus's own labels to those it counts as.
+        protocols: the corpus's own, in the order of a listing; the first is the default.
+            Families for any corpus (`loso`, `kfold:n=5`, ...) are the core's.
+    """
+
+    about: About
+    label_sets: Mapping[str, LabelSet]
+    protocols: Sequence[Protocol]
+
+    def manifest(self) -> Corpus | None:
+        """The corpus without its audio, where its licence lets us ship that."""
+        ...
+
+    def read(self, root: Path) -> Corpus:
+        """The corpus under `root`, with its own labels; opens no audio; same files, same corpus.
+
+        Raises:
+            CorpusError: it is missing, incomplete or mixed with something else.
+        """
+        ...
+
+
+@typing.runtime_checkable
+class Makes(typing.Protocol):
+    """Optional for a dataset that is generated rather than obtained."""
+
+    def make(self, root: Path) -> None:
+        """Write the corpus below `root`, which does not exist yet."""
+        ...
+
+
+class Extractor(typing.Protocol):
+    """Turns waves into features. Made by `target(**feature parameters)`; must not learn.
+
+    Attributes:
+        version: changes whenever the numbers change.
+    """
+
+    version: str
+
+    def __call__(self, waves: Sequence[Wave]) -> list[Array]:
+        """Features of a batch of mono 16 kHz waves: float32, finite, one array a wave.
+
+        An array must depend on its own wave only. Called from several threads at once.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Examples:
+    """What a model learns from.
+
+    Attributes:
+        inputs: one feature array an utterance; read from the store when asked for.
+        truth: (utterances,) int64, positions in the labels.
+        speakers: one an utterance.
+    """
+
+    inputs: Sequence[Array]
+    truth: npt.NDArray[np.int64]
+    speakers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a model says of utterances.
+
+    Attributes:
+        activations: (utterances, labels), the output layer; what a PCA of it shows.
+        link: what turns them into probabilities, so that the two cannot disagree.
+    """
+
+    activations: Array
+    link: Link = "identity"
+
+
+class Workspace(typing.Protocol):
+    """What the harness lends a model for one fold.
+
+    Attributes:
+        device: "cpu" or "cuda".
+        threads: how many it may use.
+        folder: private to this fold, survives a crash, gone when the fold is done.
+    """
+
+    device: str
+    threads: int
+    folder: Path
+
+    def report(self, epoch: int, epochs: int, **values: float) -> None:
+        """Tell progress and one point of the learning curve: `report(3, 16, validation_loss=1.2)`."""
+        ...
+
+
+class Model(typing.Protocol):
+    """Learns one fold. Made by `target(labels=..., seed=..., **parameters)`.
+
+    Parameters are the constructor's keyword arguments with defaults and annotations (bool, int,
+    float, str, or one of these | None); `--param lr=1e-5` is checked against them.
+
+    Attributes:
+        version: changes whenever the predictions change.
+    """
+
+    version: str
+
+    def fit(self, train: Examples, validation: Examples, workspace: Workspace) -> None:
+        """Learn from `train`; `validation` is for choosing (epoch, layer, strength) only."""
+        ...
+
+    def predict(self, inputs: Sequence[Array]) -> Predictions:
+        """Score utterances; an utterance's scores must not depend on the others."""
+        ...
+
+
+@typing.runtime_checkable
+class Describes(typing.Protocol):
+    """Optional for a model: facts about the fitted model worth keeping, as plain JSON values."""
+
+    def describe(self) -> Mapping[str, object]:
+        """For example {"parameters": 57003848, "best_epoch": 9, "precision": "float32"}."""
+        ...
+
+
+@typing.runtime_checkable
+class Saves(typing.Protocol):
+    """Optional for a model: keep a fold's model and use it on new audio. Never pickle."""
+
+    def save(self, folder: Path) -> None:
+        """Write safetensors and JSON (skops for scikit-learn)."""
+        ...
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """The model that `save` wrote."""
+        ...
+
+
+__all__ = [
+    "About",
+    "Array",
+    "Dataset",
+    "Describes",
+    "Examples",
+    "Extractor",
+    "Link",
+    "Makes",
+    "Model",
+    "Predictions",
+    "Saves",
+    "Wave",
+    "Workspace",
+]

@@ -1,0 +1,170 @@
+"""What everything else is about: utterances, the corpus they form, and the folds that split it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from serbench.errors import SerbenchError
+from serbench.files import digest
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """One recording of one speaker, with the emotion it is labelled with.
+
+    Attributes:
+        id: unique in its corpus; the name that the corpus gives it, without folder and ending.
+        speaker: who speaks it; never shared between training, validation and test.
+        label: the emotion.
+        path: the audio file, or None where only the manifest is known.
+        sex: "female", "male", or "" where unknown.
+        session: the recording session, or "" where the corpus has none.
+        dialogue: the conversation it is a turn of, or "" where the corpus has none.
+    """
+
+    id: str
+    speaker: str
+    label: str
+    path: Path | None = None
+    sex: str = ""
+    session: str = ""
+    dialogue: str = ""
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """The utterances of one corpus under one label set.
+
+    Attributes:
+        name: as the user typed it, with its parameters: "crema-d", "toy:seed=3".
+        labels: the emotions, in the order of every table and every column of scores.
+        utterances: sorted by id.
+        label_set: the name of the label set, part of every result's identity.
+
+    Raises:
+        SerbenchError: two utterances have one id, or a label is not among `labels`.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    utterances: tuple[Utterance, ...]
+    label_set: str
+
+    def __post_init__(self) -> None:
+        ordered = tuple(sorted(self.utterances, key=lambda utterance: utterance.id))
+        object.__setattr__(self, "utterances", ordered)
+        for first, second in zip(ordered, ordered[1:], strict=False):
+            if first.id == second.id:
+                raise SerbenchError(
+                    f"corpus {self.name} has two utterances with the id {first.id!r}: "
+                    f"{first.path} and {second.path}; keep one"
+                )
+        for utterance in ordered:
+            if utterance.label not in self.labels:
+                raise SerbenchError(
+                    f"corpus {self.name}: utterance {utterance.id} has the label "
+                    f"{utterance.label!r}, which is none of {', '.join(self.labels)}"
+                )
+
+    @cached_property
+    def by_id(self) -> Mapping[str, Utterance]:
+        """Every utterance under its id."""
+        return {utterance.id: utterance for utterance in self.utterances}
+
+    @cached_property
+    def speakers(self) -> tuple[str, ...]:
+        """All speakers, sorted."""
+        return tuple(sorted({utterance.speaker for utterance in self.utterances}))
+
+    @cached_property
+    def digest(self) -> str:
+        """The sha256 of ids, speakers, labels and the order of the labels."""
+        rows = [[u.id, u.speaker, u.label] for u in self.utterances]
+        return digest({"labels": list(self.labels), "utterances": rows})
+
+    def of_speakers(self, speakers: Sequence[str]) -> tuple[str, ...]:
+        """The ids of all utterances that these speakers speak, sorted."""
+        wanted = set(speakers)
+        return tuple(u.id for u in self.utterances if u.speaker in wanted)
+
+
+LabelSet = Mapping[str, str]
+"""From a corpus's own label to the label it counts as; what is not named is left out."""
+
+
+def relabelled(corpus: Corpus, name: str, label_set: LabelSet) -> Corpus:
+    """The corpus with the labels of a label set, in the order in which that first names them."""
+    kept = tuple(
+        replace(utterance, label=label_set[utterance.label])
+        for utterance in corpus.utterances
+        if utterance.label in label_set
+    )
+    return Corpus(corpus.name, tuple(dict.fromkeys(label_set.values())), kept, name)
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """The ids of one training, one validation and one test set.
+
+    Attributes:
+        name: unique in its protocol, shown in tables: "1", "Ses03F".
+        train: ids, sorted.
+        validation: ids, sorted; what a model may choose by.
+        test: ids, sorted; what only the harness sees the labels of.
+        group: folds of one group share a test set; only the one that is best on its
+            validation set counts. Empty: the fold stands for itself.
+    """
+
+    name: str
+    train: tuple[str, ...]
+    validation: tuple[str, ...]
+    test: tuple[str, ...]
+    group: str = ""
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """A named way to split a corpus into folds.
+
+    Attributes:
+        name: as the user types it, with its parameters: "kfold:n=5".
+        summary: one line for a listing.
+        folds: from the corpus to its folds; needs no audio.
+        leaks: why its sets share speakers or audio, in a sentence; empty where they must not.
+            What leaks runs only under its own name, and is never ranked.
+        source: where it was published, or "".
+    """
+
+    name: str
+    summary: str
+    folds: Callable[[Corpus], list[Fold]]
+    leaks: str = ""
+    source: str = ""
+
+
+def speaker_fold(
+    corpus: Corpus,
+    name: str,
+    *,
+    train: Sequence[str],
+    validation: Sequence[str],
+    test: Sequence[str],
+) -> Fold:
+    """The fold that gives each set all utterances of its speakers."""
+    return Fold(
+        name,
+        train=corpus.of_speakers(train),
+        validation=corpus.of_speakers(validation),
+        test=corpus.of_speakers(test),
+    )
+
+
+def protocol_digest(folds: Sequence[Fold]) -> str:
+    """The identity of a protocol on a corpus: the sha256 of its folds' sorted ids, in order."""
+    return digest(
+        [
+            {part: sorted(getattr(fold, part)) for part in ("train", "validation", "test")}
+            for fold in folds
+        ]
+    )

@@ -1,0 +1,60 @@
+"""The three hooks by which an installed package offers datasets, features and models."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import pluggy
+
+hookspec = pluggy.HookspecMarker("serbench")
+hookimpl = pluggy.HookimplMarker("serbench")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a plugin offers, as plain words: naming it imports nothing.
+
+    Attributes:
+        name: lower case, digits, hyphens: "crema-d".
+        target: "serbench_corpora.crema_d:CremaD", imported when it is first used.
+        summary: one line for a listing.
+        requires: modules it needs, looked for before anything runs.
+        install: what to `pip install` where one of them is missing.
+    """
+
+    name: str
+    target: str
+    summary: str
+    requires: tuple[str, ...] = ()
+    install: str = ""
+
+
+@dataclass(frozen=True)
+class ModelEntry(Entry):
+    """A model, and which features it learns from.
+
+    Attributes:
+        features: the extractor it takes.
+        feature_params: which of its parameters are the extractor's: ("n_mels",).
+        defaults: parameters that differ per corpus: {"iemocap": {"epochs": 3}}.
+        gpus: how many an engine reserves for one fold, where there are any.
+    """
+
+    features: str = "waveform"
+    feature_params: tuple[str, ...] = ()
+    defaults: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    gpus: float = 0
+
+
+@hookspec
+def serbench_datasets() -> Iterable[Entry]:  # type: ignore[empty-body]
+    """The datasets that this plugin reads; each target meets `serbench.contracts.Dataset`."""
+
+
+@hookspec
+def serbench_features() -> Iterable[Entry]:  # type: ignore[empty-body]
+    """The features that it extracts; each target meets `serbench.contracts.Extractor`."""
+
+
+@hookspec
+def serbench_models() -> Iterable[ModelEntry]:  # type: ignore[empty-body]
+    """The models that it trains; each target meets `serbench.contracts.Model`."""

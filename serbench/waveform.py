@@ -1,0 +1,22 @@
+"""The one feature that the core has itself: the waveform as it is read."""
+
+from collections.abc import Iterable, Sequence
+
+from serbench.contracts import Array, Wave
+from serbench.hookspecs import Entry, hookimpl
+
+
+class Waveform:
+    """Mono 16 kHz samples, shape (samples,), float32."""
+
+    version = "1"
+
+    def __call__(self, waves: Sequence[Wave]) -> list[Array]:
+        """The waves themselves."""
+        return list(waves)
+
+
+@hookimpl
+def serbench_features() -> Iterable[Entry]:
+    """Offer the waveform."""
+    return [Entry("waveform", "serbench.waveform:Waveform", "16 kHz mono samples as they are read")]
