@@ -1,3 +1,3 @@
-"""The corpora of speech emotion recognition."""
+"""RAVDESS, CREMA-D, IEMOCAP and a synthetic corpus for serbench."""
 
 __version__ = "0.1.0"
