@@ -1,3 +1,3 @@
-"""Light models without torch."""
+"""Light serbench models without torch: functionals with linear classifiers, and chance."""
 
 __version__ = "0.1.0"
