@@ -51,7 +51,8 @@ class Dataset(typing.Protocol):
         about: where it comes from and under which licence.
         label_sets: the first is the default; in each the corpus's own labels to those it counts as.
         protocols: the corpus's own, in the order of a listing; the first is the default.
-            Families for any corpus (`loso`, `kfold:n=5`, ...) are the core's.
+            Families for any corpus (`loso`, `kfold:n=5`, ...) are the core's; a dataset with no
+            protocol of its own names one of them in a further attribute, `default_protocol`.
     """
 
     about: About
@@ -77,6 +78,15 @@ class Makes(typing.Protocol):
 
     def make(self, root: Path) -> None:
         """Write the corpus below `root`, which does not exist yet."""
+        ...
+
+
+@typing.runtime_checkable
+class Downloads(typing.Protocol):
+    """Optional for a dataset that can be had from a public address, or says why it cannot."""
+
+    def download(self, root: Path) -> None:
+        """Write the corpus below `root`, going on where an earlier call stopped."""
         ...
 
 
@@ -192,6 +202,7 @@ __all__ = [
     "Array",
     "Dataset",
     "Describes",
+    "Downloads",
     "Examples",
     "Extractor",
     "Link",

@@ -1,9 +1,12 @@
 """The one feature that the core has itself: the waveform as it is read."""
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
-from serbench.contracts import Array, Wave
 from serbench.hookspecs import Entry, hookimpl
+
+if TYPE_CHECKING:  # listings must not pay for numpy
+    from serbench.contracts import Array, Wave
 
 
 class Waveform:
@@ -11,7 +14,7 @@ class Waveform:
 
     version = "1"
 
-    def __call__(self, waves: Sequence[Wave]) -> list[Array]:
+    def __call__(self, waves: "Sequence[Wave]") -> "list[Array]":
         """The waves themselves."""
         return list(waves)
 

@@ -1,0 +1,283 @@
+"""The command line: each command imports what it needs, calls one function, and prints.
+
+The one place where an expected error becomes a line.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from serbench import __version__
+from serbench.errors import BadParameter, SerbenchError, nearest
+
+app = typer.Typer(
+    name="serbench",
+    help="Speech emotion recognition, measured so that the numbers can be compared.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+protocol_app = typer.Typer(no_args_is_help=True, help="How a corpus is split: show, export, check.")
+app.add_typer(protocol_app, name="protocol")
+
+Dataset = Annotated[str, typer.Option(help="A dataset, with its parameters: crema-d, toy:seed=3.")]
+Labels = Annotated[str | None, typer.Option(help="A label set of the dataset.")]
+Data = Annotated[
+    Path | None,
+    typer.Option(help="The corpus's own folder; else a folder of its name in SERBENCH_DATA."),
+]
+Results = Annotated[
+    Path | None,
+    typer.Option(help="The parent folder of all runs; else SERBENCH_RESULTS or ./results."),
+]
+Format = Annotated[str, typer.Option(help="text, markdown, csv, latex or json.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"serbench {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Speech emotion recognition, measured so that the numbers can be compared."""
+
+
+@app.command()
+def evaluate(  # noqa: PLR0913 - a command's options are its parameters
+    model: Annotated[str, typer.Option(help="A model; `serbench models` lists them.")],
+    dataset: Dataset,
+    protocol: Annotated[
+        str | None,
+        typer.Option(help="paper, loso, kfold:n=5, a CSV file, ...; else the dataset's first."),
+    ] = None,
+    labels: Labels = None,
+    seed: Annotated[int, typer.Option(help="Of everything random in training.")] = 0,
+    param: Annotated[
+        list[str] | None,
+        typer.Option(help="name=value of the model or its features; may be repeated."),
+    ] = None,
+    trim_db: Annotated[
+        str, typer.Option(help="Cut silence this far below the loudest frame; none keeps it.")
+    ] = "60",
+    data: Data = None,
+    results: Results = None,
+    jobs: Annotated[int, typer.Option(help="Folds at a time, each in its own process.")] = 1,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    form: Annotated[str, typer.Option("--format", help="text, markdown, csv or latex.")] = "text",
+) -> None:
+    """Train and test a model on a dataset under a protocol, and print its scores.
+
+    Finished folds are kept: the same command again runs only those that are missing.
+    """
+    from serbench.evaluation import evaluate as run
+    from serbench.names import parse
+    from serbench.progress import Bars
+
+    _check_form(form, "text", "markdown", "csv", "latex")
+    with Bars() as bars:
+        try:
+            made = run(
+                model,
+                dataset,
+                at_once=jobs,
+                device=device,
+                results=results,
+                listener=bars,
+                protocol=protocol,
+                labels=labels,
+                seed=seed,
+                params=dict(parse(one) for one in param or []),
+                trim_db=_trim_db(trim_db),
+                data=data,
+            )
+        except KeyboardInterrupt:
+            raise _Stopped(bars.stopped()) from None
+    typer.echo(str(made) if form == "text" else made.table(form))
+
+
+class _Stopped(Exception):  # noqa: N818 - no error
+    """The user pressed Ctrl-C, and this is what to say."""
+
+
+def _trim_db(text: str) -> float | None:
+    if text.lower() == "none":
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        raise BadParameter(f"--trim-db is {text!r}, but must be decibels or none") from None
+
+
+def _check_form(form: str, *known: str) -> None:
+    if form not in known:
+        raise nearest("format", form, known)
+
+
+@app.command()
+def datasets() -> None:
+    """List the datasets that are installed, and where each is looked for."""
+    from serbench.settings import settings
+
+    _listing("dataset")
+    typer.echo(f"\nA corpus is looked for in {settings().data}/NAME (SERBENCH_DATA), or --data.")
+
+
+@app.command()
+def features() -> None:
+    """List the features that are installed."""
+    _listing("feature")
+
+
+@app.command()
+def models() -> None:
+    """List the models that are installed."""
+    _listing("model")
+
+
+def _listing(kind: str) -> None:
+    from serbench.plugins import installed
+
+    found = installed()
+    width = max((len(name) for name in found.entries[kind]), default=0)
+    for name, entry in found.entries[kind].items():
+        typer.echo(f"{name:<{width}}  {entry.summary}  [{found.owners[kind, name]}]")
+    for broken in found.broken:
+        typer.echo(f"broken plugin {broken.plugin}: {broken.reason}", err=True)
+
+
+@app.command()
+def runs(results: Results = None) -> None:
+    """List the runs that there are."""
+    from serbench import runs as stored
+    from serbench import tables
+
+    rows = []
+    for folder in stored.folders(_results(results)):
+        run = stored.read(folder)
+        state = f"{run.missing} missing" if run.missing else "complete"
+        scores = [tables.spread(run.mean_std(one)) for one in ("uar", "f1")]
+        rows.append([run.name, str(len(run.folds)), state, *scores])
+    typer.echo(tables.table(["run", "folds", "state", "UAR", "F1"], rows))
+
+
+@app.command()
+def score(
+    run: Annotated[str, typer.Argument(help="A run's folder, or the start of its name.")],
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(help="Which metric; may be repeated. Default: all."),
+    ] = None,
+    form: Annotated[str, typer.Option("--format", help="text, markdown, csv, latex, json.")] = "text",
+    results: Results = None,
+) -> None:
+    """Compute a run's scores again from its stored predictions: each fold, mean and pooled."""
+    from serbench import scores
+    from serbench.runs import find
+
+    _check_form(form, "text", "markdown", "csv", "latex", "json")
+    typer.echo(scores.table(find(run, _results(results)), metric or None, form))
+
+
+def _results(given: Path | None) -> Path:
+    from serbench.settings import settings
+
+    return given or settings().results
+
+
+@app.command()
+def leaderboard(
+    results: Results = None,
+    form: Annotated[str, typer.Option("--format", help="markdown or text.")] = "markdown",
+) -> None:
+    """Print the measured runs beside the literature (the paper's Table III)."""
+    from serbench.leaderboard import board
+
+    _check_form(form, "markdown", "text")
+    typer.echo(board(_results(results), form))
+
+
+@app.command()
+def download(
+    dataset: Annotated[str, typer.Argument(help="ravdess or crema-d.")],
+    data: Data = None,
+) -> None:
+    """Fetch a corpus that may be fetched, going on where an earlier call stopped."""
+    from serbench import datasets as found
+    from serbench.contracts import Downloads
+    from serbench.settings import settings
+
+    source = found.find(dataset, settings(), data)
+    if not isinstance(source.dataset, Downloads):
+        raise SerbenchError(f"{dataset} cannot be downloaded: {source.dataset.about.obtain}")
+    source.dataset.download(source.root)
+    typer.echo(f"{source.dataset.about.title} is in {source.root}")
+
+
+@protocol_app.command("show")
+def protocol_show(
+    dataset: Dataset,
+    protocol: Annotated[str | None, typer.Option(help="Default: list them all.")] = None,
+    labels: Labels = None,
+    data: Data = None,
+) -> None:
+    """List a dataset's protocols, or show the folds of one: needs no audio where avoidable."""
+    from serbench import splits
+
+    typer.echo(splits.show(dataset, protocol, labels, data))
+
+
+@protocol_app.command("export")
+def protocol_export(  # noqa: PLR0913 - a command's options are its parameters
+    dataset: Dataset,
+    out: Annotated[Path, typer.Option(help="A .csv (fold,split,utterance) or .json file.")],
+    protocol: Annotated[str | None, typer.Option(help="Default: the dataset's first.")] = None,
+    labels: Labels = None,
+    data: Data = None,
+) -> None:
+    """Write a protocol's folds as plain data."""
+    from serbench import splits
+
+    typer.echo(splits.export(dataset, protocol, out, labels, data))
+
+
+@protocol_app.command("check")
+def protocol_check(
+    dataset: Dataset,
+    protocol: Annotated[str | None, typer.Option(help="Default: the dataset's first.")] = None,
+    labels: Labels = None,
+    data: Data = None,
+) -> None:
+    """Look for speakers and audio that the sets of a protocol share; fails if there are any."""
+    from serbench import splits
+
+    text, clean = splits.check(dataset, protocol, labels, data)
+    typer.echo(text)
+    if not clean:
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """Run the command line; what a user can mend is one line on standard error and exit code 1."""
+    try:
+        app()
+    except SerbenchError as error:
+        typer.echo(f"serbench: {error}", err=True)
+        sys.exit(1)
+    except _Stopped as stopped:
+        typer.echo(f"serbench: {stopped}", err=True)
+        sys.exit(130)
+    except KeyboardInterrupt:
+        typer.echo("serbench: stopped", err=True)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

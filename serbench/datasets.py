@@ -1,0 +1,89 @@
+"""From a dataset's name as typed to the corpus on this disk, under a label set."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from serbench import plugins
+from serbench.contracts import Dataset, Makes
+from serbench.corpus import Corpus, relabelled
+from serbench.errors import CorpusError, nearest
+from serbench.names import checked, parameters, parse_name
+from serbench.settings import Settings
+
+
+@dataclass(frozen=True)
+class Source:
+    """A dataset, and where on this machine its corpus is.
+
+    Attributes:
+        spec: as the user typed it: "toy:seed=3".
+        dataset: the plugin's object.
+        root: the corpus's folder.
+    """
+
+    spec: str
+    dataset: Dataset
+    root: Path
+
+
+def find(spec: str, places: Settings, data: Path | None = None) -> Source:
+    """The dataset of that name and the folder of its corpus.
+
+    Args:
+        spec: name and parameters.
+        places: of this machine.
+        data: the corpus's own folder, where it is not under `places.data`.
+
+    Raises:
+        SerbenchError: the name or a parameter is unknown, or a package is missing.
+    """
+    name, given = parse_name(spec)
+    target = plugins.load(plugins.find("dataset", name))
+    dataset: Any = target(**checked(name, parameters(target), given))
+    if data is not None:
+        root = data.expanduser()
+    elif isinstance(dataset, Makes):
+        root = places.cache / "corpora" / spec.replace(":", "-").replace(",", "-")
+    else:
+        root = places.data / name
+    return Source(spec, dataset, root)
+
+
+def read(source: Source, labels: str | None = None) -> Corpus:
+    """The corpus under a label set; one that is generated is made first.
+
+    Raises:
+        CorpusError: it is missing, incomplete or mixed with something else.
+        UnknownName: it has no such label set.
+    """
+    name = label_set_name(source, labels)
+    if isinstance(source.dataset, Makes) and not source.root.exists():
+        source.dataset.make(source.root)
+    return _named(source, name, source.dataset.read(source.root))
+
+
+def manifest(source: Source, labels: str | None = None) -> Corpus:
+    """The corpus without its audio, or as it is on this disk where it ships no manifest."""
+    name = label_set_name(source, labels)
+    known = source.dataset.manifest()
+    return read(source, labels) if known is None else _named(source, name, known)
+
+
+def label_set_name(source: Source, labels: str | None) -> str:
+    """The label set that a user names, or the dataset's default.
+
+    Raises:
+        UnknownName: it has no such label set.
+    """
+    known = list(source.dataset.label_sets)
+    if labels is not None and labels not in known:
+        raise nearest(f"label set of {source.spec}", labels, known)
+    return labels or known[0]
+
+
+def _named(source: Source, label_set: str, corpus: Corpus) -> Corpus:
+    if not corpus.utterances:
+        raise CorpusError(f"{source.spec}: no utterance found in {source.root}")
+    corpus = replace(corpus, name=source.spec)
+    return relabelled(corpus, label_set, source.dataset.label_sets[label_set])

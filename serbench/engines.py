@@ -1,0 +1,196 @@
+"""Engines: ways to call one function for many items. What fails takes nothing else with it.
+
+`local` calls it here, one item after the other; `processes` gives every item a fresh process of
+its own, several at a time. An item is plain words, a result too; what goes wrong comes back as
+text. A function is `function(words, tell)`: `tell(words)` is heard while it runs.
+"""
+
+import importlib
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from serbench.errors import SerbenchError
+
+Words = Mapping[str, Any]
+Tell = Callable[[Words], None]
+Function = Callable[[Words, Tell], Words]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one item.
+
+    Attributes:
+        item: its position.
+        result: what the function returned, or None.
+        error: the line (or the traceback) that says what went wrong, or "".
+    """
+
+    item: int
+    result: Words | None
+    error: str = ""
+
+
+Hear = Callable[[int, Words], None]
+"""Called with an item's position and what its function tells."""
+
+
+def local(function: Function, items: Sequence[Words], hear: Hear) -> Iterator[Outcome]:
+    """Call the function for each item in this process, in order."""
+    for position, item in enumerate(items):
+        yield _attempt(function, position, item, hear)
+
+
+def _attempt(function: Function, position: int, item: Words, hear: Hear) -> Outcome:
+    try:
+        return Outcome(position, function(item, lambda words: hear(position, words)))
+    except SerbenchError as error:
+        return Outcome(position, None, str(error))
+    except Exception:  # text where it happens: the others go on
+        return Outcome(position, None, traceback.format_exc())
+
+
+def processes(
+    function: Function, items: Sequence[Words], hear: Hear, *, at_once: int, threads: int
+) -> Iterator[Outcome]:
+    """Call the function in a fresh process an item, `at_once` of them at a time.
+
+    Each process is limited to `threads` threads, waits passively, and ends when this one does,
+    however this one ends.
+    """
+    events: queue.Queue[tuple[int, str | None]] = queue.Queue()
+    waiting = list(enumerate(items))[::-1]
+    running: dict[int, _Child] = {}
+    try:
+        while waiting or running:
+            while waiting and len(running) < at_once:
+                position, item = waiting.pop()
+                running[position] = _Child(function, position, item, threads, events)
+            position, line = events.get()
+            if line is None:
+                yield running.pop(position).outcome()
+            elif line.startswith('{"done"'):
+                running[position].last_word = line
+            else:
+                hear(position, json.loads(line))
+    finally:
+        for child in running.values():
+            child.process.kill()
+            child.process.wait()
+
+
+class _Child:
+    """One process, its output read by a thread into the common queue."""
+
+    def __init__(
+        self,
+        function: Function,
+        position: int,
+        item: Words,
+        threads: int,
+        events: "queue.Queue[tuple[int, str | None]]",
+    ):
+        self.last_word = ""
+        self._position = position
+        self._log = tempfile.TemporaryFile("w+")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "serbench.engines", function.__module__, function.__name__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            text=True,
+            env=os.environ | _quiet_threads(threads),
+        )
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps(item) + "\n")
+        self.process.stdin.flush()
+        threading.Thread(target=self._forward, args=(events,), daemon=True).start()
+
+    def _forward(self, events: "queue.Queue[tuple[int, str | None]]") -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            events.put((self._position, line))
+        self.process.wait()
+        events.put((self._position, None))
+
+    def outcome(self) -> Outcome:
+        """What its last word says; without one, how it died."""
+        if self.last_word:
+            words = json.loads(self.last_word)
+            return Outcome(self._position, words["done"], words["error"])
+        code = self.process.returncode
+        died = f"killed by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
+        hint = "; out of memory? try fewer --jobs" if code == -signal.SIGKILL else ""
+        self._log.seek(0)
+        log = "".join(self._log.readlines()[-20:])
+        return Outcome(self._position, None, f"its process was {died}{hint}\n{log}".strip())
+
+
+def _quiet_threads(threads: int) -> dict[str, str]:
+    """Environment that keeps numerical libraries to `threads`, without spinning while they wait."""
+    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+    return dict.fromkeys(names, str(threads)) | {
+        "OMP_WAIT_POLICY": "PASSIVE",
+        "KMP_BLOCKTIME": "0",
+    }
+
+
+def cores() -> int:
+    """The cores that this process may use, as affinity and the control group allow."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        limit = max(1, int(quota) // int(period))
+    except (OSError, ValueError):  # no control group, or no limit: "max"
+        limit = allowed or 1
+    return max(1, min(allowed or 1, limit))
+
+
+def _serve(module: str, name: str) -> None:
+    """Be the child: one item from standard input, words out, the result last."""
+    with _own_output() as out:
+        item = json.loads(sys.stdin.readline())
+        threading.Thread(target=_end_with_parent, daemon=True).start()
+        lock = threading.Lock()
+
+        def hear(_: int, words: Words) -> None:
+            with lock:
+                print(json.dumps(words), file=out, flush=True)
+
+        try:
+            function: Function = getattr(importlib.import_module(module), name)
+            outcome = _attempt(function, 0, item, hear)
+        except ImportError:
+            outcome = Outcome(0, None, traceback.format_exc())
+        words = {"done": outcome.result, "error": outcome.error}
+        with lock:
+            print(json.dumps(words), file=out, flush=True)
+
+
+@contextmanager
+def _own_output() -> Iterator[IO[str]]:
+    """Keep standard output for words: what a plugin prints goes to standard error instead."""
+    with os.fdopen(os.dup(1), "w") as out:
+        os.dup2(2, 1)
+        yield out
+
+
+def _end_with_parent() -> None:
+    sys.stdin.read()  # ends when the parent does, even by kill -9
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    _serve(*sys.argv[1:])

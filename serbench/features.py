@@ -1,0 +1,133 @@
+"""The shared feature store: what was extracted once is never extracted again.
+
+An array is found by what it was made of: the digest of the samples, and the identity of the
+extractor with its version, its parameters and the reading of the audio. So a changed file,
+setting or version never meets an old array.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+from serbench.contracts import Array
+from serbench.errors import PluginError
+from serbench.files import digest, replacing
+
+
+@dataclass(frozen=True)
+class Feature:
+    """Which extractor, with which settings, as plain words.
+
+    Attributes:
+        name: of the extractor.
+        version: of the extractor.
+        params: its parameters.
+        reading: how the waves are read.
+    """
+
+    name: str
+    version: str
+    params: Mapping[str, object] = field(default_factory=dict)
+    reading: Mapping[str, object] = field(default_factory=dict)
+
+    def folder(self, cache: Path) -> Path:
+        """Where its arrays are."""
+        words = {
+            "name": self.name,
+            "version": self.version,
+            "params": dict(self.params),
+            "reading": dict(self.reading),
+        }
+        return cache / "features" / f"{self.name}-{digest(words)[:16]}"
+
+
+class Store:
+    """The arrays of one feature, in shards: safetensors files that are whole or absent."""
+
+    def __init__(self, folder: Path):
+        self._folder = folder
+        self._shards: dict[str, Any] = {}
+        for path in sorted(folder.glob("*.safetensors")):
+            self._open(path)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._shards
+
+    def _open(self, path: Path) -> None:
+        try:
+            shard = safetensors.safe_open(path, framework="numpy")
+        except (OSError, safetensors.SafetensorError):
+            return  # not whole, so not there: what it held is extracted again
+        for key in shard.keys():  # noqa: SIM118 - not a dict, has no iterator
+            self._shards.setdefault(key, shard)
+
+    def write(self, arrays: Mapping[str, Array]) -> None:
+        """Add arrays, each under the digest of the samples it was made of."""
+        if not arrays:
+            return
+        path = self._folder / f"{digest(sorted(arrays))[:16]}.safetensors"
+        with replacing(path) as temporary:
+            safetensors.numpy.save_file(
+                {key: np.ascontiguousarray(array) for key, array in arrays.items()}, temporary
+            )
+
+    def read(self, keys: Sequence[str]) -> "Features":
+        """The arrays under these digests, read when asked for.
+
+        Raises:
+            PluginError: one is not there.
+        """
+        missing = [key for key in keys if key not in self._shards]
+        if missing:
+            raise PluginError(f"{self._folder} lacks {len(missing)} arrays; run the command again")
+        return Features([(self._shards[key], key) for key in keys])
+
+
+class Features(Sequence[Array]):
+    """Feature arrays in the order of their utterances, each read from its shard when asked for."""
+
+    def __init__(self, places: Sequence[tuple[Any, str]]):
+        self._places = places
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @overload
+    def __getitem__(self, index: int) -> Array: ...
+    @overload
+    def __getitem__(self, index: slice) -> "Features": ...
+    def __getitem__(self, index: int | slice) -> "Array | Features":
+        if isinstance(index, slice):
+            return Features(self._places[index])
+        shard, key = self._places[index]
+        array: Array = shard.get_tensor(key)
+        return array
+
+
+def check_arrays(name: str, arrays: Sequence[Array], expected: int) -> None:
+    """Refuse what an extractor must not return.
+
+    Raises:
+        PluginError: not one finite float32 array an utterance.
+    """
+    if len(arrays) != expected:
+        raise PluginError(f"feature {name} made {len(arrays)} arrays of {expected} utterances")
+    for array in arrays:
+        if array.dtype != np.float32 or not array.size or not np.isfinite(array).all():
+            raise PluginError(
+                f"feature {name} made an array of type {array.dtype} and shape {array.shape} that "
+                "is not finite float32; this is a fault of the plugin that offers it"
+            )
+
+
+def describe(feature: Feature) -> str:
+    """A feature in a line: "mel (n_mels=64)"."""
+    params = ", ".join(f"{key}={json.dumps(value)}" for key, value in feature.params.items())
+    return f"{feature.name} ({params})" if params else feature.name
+

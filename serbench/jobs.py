@@ -1,0 +1,203 @@
+"""From what a user asks for to independent jobs of plain words, one a fold."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+from serbench import datasets, leakage, plugins, protocols
+from serbench.audio import Reading
+from serbench.corpus import Corpus, Fold, protocol_digest
+from serbench.errors import BadParameter
+from serbench.features import Feature
+from serbench.files import digest
+from serbench.hookspecs import ModelEntry
+from serbench.names import checked, parameters
+from serbench.settings import Settings
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a user asks for: names, and what differs from the defaults.
+
+    Attributes:
+        model: a model's name.
+        dataset: a dataset's name with its parameters.
+        protocol: a protocol's name; None is the dataset's first.
+        labels: a label set's name; None is the dataset's first.
+        seed: of everything random in training.
+        params: of the model and its features.
+        trim_db: see `serbench.audio.Reading`.
+        data: the corpus's own folder, where it is not under SERBENCH_DATA.
+    """
+
+    model: str
+    dataset: str
+    protocol: str | None = None
+    labels: str | None = None
+    seed: int = 0
+    params: Mapping[str, object] = field(default_factory=dict)
+    trim_db: float | None = 60.0
+    data: str | Path | None = None
+
+
+@dataclass(frozen=True)
+class Config:
+    """The identity of a run: everything that its predictions depend on, but for the audio.
+
+    Two runs with the same words are the same run. The data behind the words (corpus, protocol,
+    audio) is pinned by digests in every fold's result.
+    """
+
+    dataset: str
+    labels: str
+    protocol: str
+    model: str
+    model_version: str
+    params: Mapping[str, object]
+    feature: str
+    feature_version: str
+    feature_params: Mapping[str, object]
+    reading: Mapping[str, object]
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """A readable folder name with a digest: "ravdess_alexnet-mel_paper_seed0_1a2b3c4d"."""
+        words = [self.dataset, self.model, self.protocol, f"seed{self.seed}"]
+        readable = "_".join(words).translate(str.maketrans(":/\\,= ", "------"))
+        return f"{readable[:120]}_{digest(asdict(self))[:8]}"
+
+    @property
+    def features(self) -> Feature:
+        """Which features the model learns from."""
+        return Feature(self.feature, self.feature_version, self.feature_params, self.reading)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One fold to train and score, in words that any process can be given.
+
+    Attributes:
+        config: of the run.
+        fold: position in the protocol's folds.
+        pins: digests of the corpus and of the protocol, as they were when the job was planned.
+        root: the corpus's folder.
+        cache: see `Settings`.
+        result: the file to write.
+        device: "cpu" or "cuda".
+        threads: how many it may use.
+    """
+
+    config: Config
+    fold: int
+    pins: Mapping[str, str]
+    root: str
+    cache: str
+    result: str
+    device: str
+    threads: int
+
+    def words(self) -> dict[str, Any]:
+        """The job as plain words."""
+        return asdict(self)
+
+    @classmethod
+    def of(cls, words: Mapping[str, Any]) -> "Job":
+        """The job that `words` made."""
+        return cls(**{**words, "config": Config(**words["config"])})
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run, before anything of it is computed.
+
+    Attributes:
+        config: its identity.
+        corpus: under its label set.
+        folds: in the protocol's order.
+        source: where the corpus is.
+        pins: digests of the corpus and of the protocol.
+    """
+
+    config: Config
+    corpus: Corpus
+    folds: tuple[Fold, ...]
+    source: datasets.Source
+    pins: Mapping[str, str]
+
+
+def plan(request: Request, places: Settings) -> Plan:
+    """Look everything up, and check all that can be checked before anything is computed.
+
+    Raises:
+        SerbenchError: a name or parameter is unknown, the corpus is not there or not whole, or
+            the protocol shares speakers between its sets without saying so.
+    """
+    entry = cast(ModelEntry, plugins.find("model", request.model))
+    model, model_params, feature = _model(entry, request)
+    data = Path(request.data) if request.data is not None else None
+    source = datasets.find(request.dataset, places, data)
+    protocol = protocols.find(request.protocol, source.dataset)
+    corpus = datasets.read(source, request.labels)
+    folds = protocols.folds(protocol, corpus)
+    for fold in folds:
+        leakage.require_clean(protocol, fold, leakage.certify(corpus, fold, {}))
+    config = Config(
+        dataset=request.dataset,
+        labels=corpus.label_set,
+        protocol=protocol.name,
+        model=request.model,
+        model_version=model.version,
+        params=model_params,
+        feature=feature.name,
+        feature_version=feature.version,
+        feature_params=feature.params,
+        reading=feature.reading,
+        seed=request.seed,
+    )
+    pins = {"corpus": corpus.digest, "protocol": protocol_digest(folds)}
+    return Plan(config, corpus, tuple(folds), source, pins)
+
+
+def _model(entry: ModelEntry, request: Request) -> tuple[Any, dict[str, object], Feature]:
+    """The model's class, its parameters, and its feature, all checked."""
+    model: Any = plugins.load(entry)
+    extractor: Any = plugins.load(plugins.find("feature", entry.features))
+    of_model = parameters(model)
+    of_feature = {
+        name: known
+        for name, known in parameters(extractor).items()
+        if name in entry.feature_params
+    }
+    for reserved in ("labels", "seed", "device"):
+        of_model.pop(reserved, None)
+    corpus_name = request.dataset.partition(":")[0]
+    given = {**entry.defaults.get(corpus_name, {}), **request.params}
+    values = checked(entry.name, of_feature | of_model, given)
+    if not isinstance(request.seed, int) or request.seed < 0:
+        raise BadParameter(f"the seed is {request.seed!r}, but must be a whole number from 0 on")
+    feature = Feature(
+        entry.features,
+        extractor.version,
+        {name: values[name] for name in of_feature},
+        Reading(request.trim_db).identity(),
+    )
+    return model, {name: values[name] for name in of_model}, feature
+
+
+def jobs(made: Plan, folder: Path, places: Settings, *, device: str, threads: int) -> list[Job]:
+    """One job a fold, in the protocol's order; `folder` is the run's."""
+    return [
+        Job(
+            config=made.config,
+            fold=position,
+            pins=made.pins,
+            root=str(made.source.root.resolve()),
+            cache=str(places.cache.resolve()),
+            result=str(folder.resolve() / f"fold-{position + 1:02d}.safetensors"),
+            device=device,
+            threads=threads,
+        )
+        for position in range(len(made.folds))
+    ]

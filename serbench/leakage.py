@@ -1,0 +1,208 @@
+"""The leakage certificate: what a fold's training, validation and test sets share."""
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from serbench.corpus import Corpus, Fold, Protocol, Utterance
+from serbench.errors import LeakageError, SerbenchError
+from serbench.families import PARTS
+
+PAIRS = tuple(itertools.combinations(PARTS, 2))
+FORBIDDEN = ("speakers", "audio")
+KINDS = (*FORBIDDEN, "sessions", "dialogues")
+EXAMPLES = 3
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What two sets share.
+
+    Attributes:
+        count: how many speakers, recordings, sessions or dialogues.
+        examples: the first few: names, or for audio two utterances that are identical, "a = b".
+    """
+
+    count: int
+    examples: tuple[str, ...]
+
+
+Overlaps = Mapping[str, Shared]
+"""For each pair of sets, "train|validation", "train|test", "validation|test"."""
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What the sets of one fold share. Speakers and audio must not be shared, the rest may.
+
+    Attributes:
+        speakers: speakers in both sets of a pair.
+        audio: recordings that are in both, sample for sample, whatever their names.
+        sessions: sessions in both.
+        dialogues: conversations in both.
+        audio_checked: the audio of every utterance of the fold was compared.
+    """
+
+    speakers: Overlaps
+    audio: Overlaps
+    sessions: Overlaps
+    dialogues: Overlaps
+    audio_checked: bool
+
+    @property
+    def clean(self) -> bool:
+        """No shared speaker and no shared audio was found; see `audio_checked`."""
+        return not any(
+            shared.count for what in FORBIDDEN for shared in getattr(self, what).values()
+        )
+
+    def counts(self, pair: tuple[str, str]) -> dict[str, int]:
+        """How many of each kind the two sets of a pair share."""
+        return {what: getattr(self, what)["|".join(pair)].count for what in KINDS}
+
+
+def to_json(certificate: Certificate) -> dict[str, object]:
+    """The certificate as plain JSON values, for a result file."""
+    return {
+        "schema": SCHEMA,
+        "clean": certificate.clean,
+        "audio_checked": certificate.audio_checked,
+        **{what: _plain(getattr(certificate, what)) for what in KINDS},
+    }
+
+
+def _plain(overlaps: Overlaps) -> dict[str, object]:
+    return {
+        pair: {"count": shared.count, "examples": list(shared.examples)}
+        for pair, shared in overlaps.items()
+    }
+
+
+def from_json(data: object) -> Certificate:
+    """The certificate that `to_json` wrote; `clean` is computed anew, never believed.
+
+    Raises:
+        SerbenchError: it is none, or of another schema.
+    """
+    schema = data.get("schema") if isinstance(data, Mapping) else None
+    if not isinstance(data, Mapping) or schema != SCHEMA:
+        raise SerbenchError(
+            f"a leakage certificate of schema {schema!r} cannot be read here, only schema "
+            f"{SCHEMA}: install the serbench that wrote it, or run the fold again"
+        )
+    try:
+        overlaps = {what: _read(data[what]) for what in KINDS}
+        return Certificate(**overlaps, audio_checked=data["audio_checked"] is True)
+    except (KeyError, TypeError, ValueError) as error:
+        raise SerbenchError(
+            f"a leakage certificate is damaged ({type(error).__name__}: {error}): "
+            "run the fold again"
+        ) from error
+
+
+def _read(value: object) -> Overlaps:
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{value!r} is not an object")
+    pairs = {"|".join(pair): value["|".join(pair)] for pair in PAIRS}
+    return {
+        pair: Shared(int(found["count"]), tuple(map(str, found["examples"])))
+        for pair, found in pairs.items()
+    }
+
+
+def certify(corpus: Corpus, fold: Fold, audio: Mapping[str, str]) -> Certificate:
+    """Look for everything that must not, or may, be shared between the sets of a fold.
+
+    Args:
+        corpus: it tells who speaks an utterance, and in which session and dialogue.
+        fold: ids that the corpus has; `serbench.protocols.folds` sees to that.
+        audio: from an utterance's id to the sha256 of its samples; empty where no audio is at
+            hand. Identical audio within one set is no leak.
+    """
+    parts = {part: [corpus.by_id[one] for one in getattr(fold, part)] for part in PARTS}
+
+    def overlaps(key: Callable[[Utterance], str | None], twins: bool = False) -> Overlaps:
+        found = {part: _first(parts[part], key) for part in PARTS}
+        return {f"{a}|{b}": _shared(found[a], found[b], twins) for a, b in PAIRS}
+
+    return Certificate(
+        speakers=overlaps(lambda one: one.speaker),
+        audio=overlaps(lambda one: audio.get(one.id), twins=True),
+        sessions=overlaps(lambda one: one.session or None),
+        dialogues=overlaps(lambda one: one.dialogue or None),
+        audio_checked=all(one.id in audio for part in PARTS for one in parts[part]),
+    )
+
+
+def _first(
+    utterances: Sequence[Utterance], key: Callable[[Utterance], str | None]
+) -> dict[str, str]:
+    """The first utterance of each key; None is what the corpus does not tell."""
+    found: dict[str, str] = {}
+    for utterance in utterances:
+        name = key(utterance)
+        if name is not None:
+            found.setdefault(name, utterance.id)
+    return found
+
+
+def _shared(first: Mapping[str, str], second: Mapping[str, str], twins: bool) -> Shared:
+    both = first.keys() & second.keys()
+    names = sorted(f"{first[key]} = {second[key]}" if twins else key for key in both)
+    return Shared(len(both), tuple(names[:EXAMPLES]))
+
+
+def require_clean(protocol: Protocol, fold: Fold, certificate: Certificate) -> None:
+    """Refuse a fold whose sets share speakers or audio, unless its protocol says that they do.
+
+    Raises:
+        LeakageError: it names the fold, the pairs of sets, and examples of what they share.
+    """
+    if certificate.clean or protocol.leaks:
+        return
+    raise LeakageError(
+        f"fold {fold.name} of protocol {protocol.name} leaks: {'; '.join(_found(certificate))}. "
+        "No speaker and no recording may be in two sets: mend the split, or declare that it leaks "
+        "(file:path=...,leaks=true, or Protocol.leaks in a plugin), and it is never ranked"
+    )
+
+
+def _found(certificate: Certificate) -> list[str]:
+    nouns = {"speakers": ("speaker", "speakers"), "audio": ("recording", "recordings")}
+    return [
+        f"{' and '.join(pair.split('|'))} share {shared.count} {nouns[what][shared.count > 1]} "
+        f"({', '.join(shared.examples)}{', ...' if shared.count > len(shared.examples) else ''})"
+        for what in FORBIDDEN
+        for pair, shared in getattr(certificate, what).items()
+        if shared.count
+    ]
+
+
+Checked = Sequence[tuple[Fold, Certificate]]
+
+
+def check(corpus: Corpus, folds: Sequence[Fold], audio: Mapping[str, str]) -> Checked:
+    """Every fold with its certificate; what `rows` shows and `require_clean` judges."""
+    return [(fold, certify(corpus, fold, audio)) for fold in folds]
+
+
+def rows(checked: Checked) -> list[dict[str, object]]:
+    """One row a fold and pair of sets: how many of each kind they share, and the verdict.
+
+    The audio is None where it was not checked and nothing was found.
+    """
+    return [
+        {
+            "fold": fold.name,
+            "sets": " | ".join(pair),
+            "speakers": counts["speakers"],
+            "audio": counts["audio"] if certificate.audio_checked else counts["audio"] or None,
+            "sessions": counts["sessions"],
+            "dialogues": counts["dialogues"],
+            "verdict": "leaks" if counts["speakers"] or counts["audio"] else "clean",
+        }
+        for fold, certificate in checked
+        for pair in PAIRS
+        for counts in [certificate.counts(pair)]
+    ]

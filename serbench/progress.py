@@ -1,0 +1,90 @@
+"""What a user sees while an evaluation goes on; nothing where the output is no terminal."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import TaskID as Bar
+
+from serbench.jobs import Plan
+
+
+class Bars:
+    """Bars on standard error: decoding, folds, and the epochs of each running fold."""
+
+    def __init__(self) -> None:
+        console = Console(stderr=True)
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(elapsed_when_finished=True),
+            TextColumn("[dim]{task.fields[note]}"),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._extracting: Bar | None = None
+        self._all: Bar | None = None
+        self._folds: dict[str, Bar] = {}
+        self._total = 0
+        self.folder: Path | None = None
+        self.finished_folds = 0
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+
+    def planned(self, plan: Plan, folder: Path, todo: int) -> None:
+        """Show how many folds there are, those already finished counted."""
+        self.folder, self._total = folder, len(plan.folds)
+        self.finished_folds = self._total - todo
+        self._all = self._progress.add_task("folds", total=self._total, note="")
+        self._progress.update(self._all, completed=self.finished_folds)
+
+    def extracting(self, done: int, total: int) -> None:
+        """Show how many utterances are decoded."""
+        if self._extracting is None:
+            self._extracting = self._progress.add_task("utterances", total=total, note="")
+        self._progress.update(self._extracting, completed=done)
+
+    def training(self, fold: str, words: Mapping[str, Any]) -> None:
+        """Show a fold's epochs and its latest point of the learning curve."""
+        if fold not in self._folds:
+            self._folds[fold] = self._progress.add_task(f"fold {fold}", total=None, note="")
+        note = "  ".join(
+            f"{name.replace('_', ' ')} {value:.3g}"
+            for name, value in words.items()
+            if name not in ("epoch", "epochs")
+        )
+        self._progress.update(
+            self._folds[fold], completed=words["epoch"], total=words["epochs"], note=note
+        )
+
+    def finished(self, fold: str, error: str) -> None:
+        """Count a fold, and take its bar away."""
+        if fold in self._folds:
+            self._progress.remove_task(self._folds.pop(fold))
+        if not error:
+            self.finished_folds += 1
+        if self._all is not None:
+            self._progress.update(self._all, completed=self.finished_folds)
+
+    def stopped(self) -> str:
+        """What to say when the user stops it."""
+        if self.folder is None:
+            return "stopped before anything was run"
+        return (
+            f"stopped: {self.finished_folds} of {self._total} folds are finished and kept in "
+            f"{self.folder}; run the same command again to go on"
+        )

@@ -1,0 +1,64 @@
+"""Where and with what a fold was computed: recorded beside every result, shown where folds differ."""
+
+import datetime
+import importlib.util
+import platform
+import resource
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import serbench
+from serbench import plugins
+from serbench.files import digest, file_digest
+from serbench.jobs import Config, Job
+
+
+def machine(job: Job) -> Mapping[str, Any]:
+    """Device, threads, memory, versions and source digests of this process's work on a job."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # kB on Linux
+    return {
+        "device": job.device,
+        "threads": job.threads,
+        "peak_memory_mb": round(peak, 1),
+        "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "versions": {"serbench": serbench.__version__, **_versions()},
+        "sources": _sources(job.config),
+        "machine": {"system": platform.platform(), "processor": platform.machine()},
+    }
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for name in ("numpy", "soundfile", "soxr", "librosa", "scikit-learn", "torch", "transformers"):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _sources(config: Config) -> dict[str, str]:
+    """A digest of the source of every package that had a part in the numbers."""
+    targets = {
+        plugins.find(kind, name).target
+        for kind, name in (
+            ("model", config.model),
+            ("feature", config.feature),
+            ("dataset", config.dataset.partition(":")[0]),
+        )
+    }
+    packages = {target.partition(".")[0].partition(":")[0] for target in targets} | {"serbench"}
+    return {package: _source_digest(package) for package in sorted(packages)}
+
+
+def _source_digest(package: str) -> str:
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        return ""
+    origin = Path(spec.origin)
+    folder = origin.parent if origin.name == "__init__.py" else None
+    files = sorted(folder.rglob("*.py")) if folder else [origin]
+    base = folder or origin.parent
+    return digest([[str(f.relative_to(base)), file_digest(f)] for f in files])[:16]

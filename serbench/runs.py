@@ -1,0 +1,267 @@
+"""A run: the folds of one configuration, and every number that follows from them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from serbench import literature, metrics, results, stats, tables
+from serbench.calibration import probabilities
+from serbench.errors import SerbenchError, nearest
+from serbench.metrics import METRICS, Floats
+from serbench.results import FoldResult
+
+SHOWN = ("accuracy", "precision", "uar", "f1")
+HEAD = ("", "accuracy (WA)", "precision", "recall (UAR)", "F1")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One model configuration on one corpus under one protocol, label set and seed.
+
+    Prints as a table; `to_frame()` gives the folds as a data frame.
+
+    Attributes:
+        folder: where its results are.
+        folds: in the protocol's order; where folds compete in a group only the winner.
+        missing: how many folds of the protocol are not there yet.
+    """
+
+    folder: Path
+    folds: tuple[FoldResult, ...]
+    missing: int = 0
+
+    @property
+    def name(self) -> str:
+        """The name of its folder."""
+        return self.folder.name
+
+    @cached_property
+    def facts(self) -> Mapping[str, Any]:
+        """What all its folds say alike: of the first."""
+        return self.folds[0].facts
+
+    @cached_property
+    def config(self) -> Mapping[str, Any]:
+        """Its identity; see `serbench.jobs.Config`."""
+        config: Mapping[str, Any] = self.facts["config"]
+        return config
+
+    @property
+    def corpus(self) -> str:
+        """The corpus's name, without parameters."""
+        return str(self.config["dataset"]).partition(":")[0]
+
+    @cached_property
+    def confusions(self) -> npt.NDArray[np.int64]:
+        """One confusion matrix a fold: (folds, labels, labels)."""
+        return np.stack(
+            [
+                metrics.confusion(
+                    fold.test.truth, metrics.predicted(fold.test.activations), len(fold.labels)
+                )
+                for fold in self.folds
+            ]
+        )
+
+    @cached_property
+    def speaker_confusions(self) -> npt.NDArray[np.int64]:
+        """One confusion matrix a test speaker, over all folds: (speakers, labels, labels)."""
+        return stats.speaker_confusions(
+            np.concatenate([fold.test.truth for fold in self.folds]),
+            metrics.predicted(np.concatenate([fold.test.activations for fold in self.folds])),
+            [speaker for fold in self.folds for speaker in fold.test.speakers],
+            len(self.folds[0].labels),
+        )
+
+    def scores(self, metric: str) -> Floats:
+        """A metric of each fold: (folds,)."""
+        return _metric(metric)(self.confusions)
+
+    def mean_std(self, metric: str) -> stats.MeanStd:
+        """Mean and sample standard deviation over the folds: the paper's columns."""
+        return stats.mean_std(self.scores(metric))
+
+    def pooled(self, metric: str) -> float:
+        """A metric of all test utterances together."""
+        return float(_metric(metric)(self.confusions.sum(axis=0)))
+
+    def interval(self, metric: str) -> stats.Interval:
+        """The 95 % interval of the pooled metric, by bootstrap over speakers."""
+        return stats.speaker_interval(self.speaker_confusions, _metric(metric))
+
+    @property
+    def clean(self) -> bool:
+        """Every fold's certificate says that no speaker and no audio is shared."""
+        return all(fold.facts["certificate"]["clean"] for fold in self.folds)
+
+    def seconds(self) -> float:
+        """Fitting and predicting, summed over folds."""
+        return float(sum(sum(fold.facts["seconds"].values()) for fold in self.folds))
+
+    def differing(self) -> list[str]:
+        """Which circumstances differ between the folds: "threads", "versions", ..."""
+        kinds = ("device", "threads", "versions", "sources", "machine")
+        return [
+            kind for kind in kinds if any(f.facts[kind] != self.facts[kind] for f in self.folds)
+        ]
+
+    def table(self, form: str = "text") -> str:
+        """The scores beside chance and the paper's rows."""
+        rows = [
+            [str(self.config["model"]), *(tables.spread(self.mean_std(one)) for one in SHOWN)],
+            ["  pooled over folds", *(tables.percent(self.pooled(one)) for one in SHOWN)],
+            ["  95 % over speakers", *(tables.interval(self.interval(one)) for one in SHOWN)],
+            *chance_rows(self),
+            *paper_rows(self),
+        ]
+        return tables.table(HEAD, rows, form)
+
+    def __str__(self) -> str:
+        return "\n".join([_title(self), "", self.table(), "", *_notes(self)])
+
+    def _repr_markdown_(self) -> str:
+        return "\n".join([_title(self), "", self.table("markdown"), "", *_notes(self)])
+
+    def to_frame(self) -> Any:
+        """A pandas data frame with one row a fold and one column a metric, as fractions.
+
+        Raises:
+            SerbenchError: pandas is not installed.
+        """
+        try:
+            import pandas
+        except ImportError as error:
+            raise SerbenchError("a data frame needs pandas: pip install serbench[frames]") from error
+        names = [fold.facts["fold"]["name"] for fold in self.folds]
+        index = pandas.Index(names, name="fold")
+        return pandas.DataFrame({name: self.scores(name) for name in METRICS}, index=index)
+
+
+def _metric(name: str) -> Any:
+    if name not in METRICS:
+        raise nearest("metric", name, list(METRICS))
+    return METRICS[name].compute
+
+
+def chance_rows(run: Run) -> list[list[str]]:
+    """What guessing reaches on the same test sets, mean ± std over folds."""
+    guesses = metrics.chance(run.confusions.sum(axis=-1))
+    return [
+        [f"chance ({name})", *(tables.spread(stats.mean_std(_metric(m)(matrix))) for m in SHOWN)]
+        for name, matrix in zip(("majority", "stratified"), guesses, strict=True)
+    ]
+
+
+def paper_rows(run: Run) -> list[list[str]]:
+    """The rows of the paper's Table II on this corpus."""
+    return [
+        [f"paper, {row.model}", *(_cell(row, name) for name in SHOWN)]
+        for row in literature.rows(run.corpus, "II")
+    ]
+
+
+def _cell(row: literature.Row, metric: str) -> str:
+    name = "recall" if metric == "uar" else metric
+    value, std = getattr(row, name), getattr(row, f"{name}_std", None)
+    if value is None:
+        return "-"
+    return f"{value:.2f}" + ("" if std is None else f" ± {std:.2f}")
+
+
+def _title(run: Run) -> str:
+    config, facts = run.config, run.facts
+    utterances = int(run.confusions.sum())
+    return (
+        f"{config['model']} on {config['dataset']}: protocol {config['protocol']} "
+        f"({len(run.folds)} folds, {len(run.speaker_confusions)} test speakers, {utterances} test "
+        f"utterances), labels {config['labels']} ({len(facts['labels'])}), seed {config['seed']}"
+    )
+
+
+def _notes(run: Run) -> list[str]:
+    notes = ["% mean ± sample standard deviation over folds."]
+    if run.missing:
+        notes.append(f"INCOMPLETE: {run.missing} of {run.facts['protocol']['folds']} folds are missing.")
+    if run.facts["protocol"]["leaks"] or not run.clean:
+        notes.append(f"LEAKY, never ranked: {run.facts['protocol']['leaks']}")
+    if run.differing():
+        notes.append(f"The folds differ in {', '.join(run.differing())}.")
+    if run.corpus in {row.corpus for row in literature.rows(table="II")}:
+        notes.append("The paper's rows carry caveats: `serbench leaderboard` lists them.")
+    alone = max(fold.facts["alone"]["largest_difference"] for fold in run.folds)
+    notes.append(f"Predicted alone, scores differ by at most {alone:.1g}.")
+    notes.append(f"Fitted and predicted in {tables.duration(run.seconds())}; results: {run.folder}")
+    return notes
+
+
+def read(folder: Path) -> Run:
+    """The run in a folder.
+
+    Raises:
+        SerbenchError: there is no result in it, or its folds are not of one run.
+    """
+    paths = sorted(folder.glob("*.safetensors"))
+    if not paths:
+        raise SerbenchError(f"there is no result in {folder}: `serbench runs` lists the runs")
+    folds = sorted((results.read(path) for path in paths), key=lambda f: f.facts["fold"]["index"])
+    for fold in folds:
+        for kind in ("config", "labels"):
+            if fold.facts[kind] != folds[0].facts[kind]:
+                raise SerbenchError(f"{folder} holds folds of different runs: {kind} differs")
+        for pin in ("corpus", "protocol"):
+            if fold.facts["pins"][pin] != folds[0].facts["pins"][pin]:
+                raise SerbenchError(f"{folder} holds folds of different data: the {pin} differs")
+    names = [fold.facts["fold"]["name"] for fold in folds]
+    if len(set(names)) != len(names):
+        raise SerbenchError(f"{folder} holds one fold twice: remove one of the files")
+    return Run(folder, _winners(folds), folds[0].facts["protocol"]["folds"] - len(folds))
+
+
+def _winners(folds: Sequence[FoldResult]) -> tuple[FoldResult, ...]:
+    """Of each group the fold with the best macro F1 on its validation set, the first of equals."""
+    best: dict[str, FoldResult] = {}
+    for fold in folds:
+        key = fold.facts["fold"]["group"] or fold.facts["fold"]["name"]
+        if key not in best or _validation_f1(fold) > _validation_f1(best[key]):
+            best[key] = fold
+    return tuple(best.values())
+
+
+def _validation_f1(fold: FoldResult) -> float:
+    return float(fold.facts["validation"]["f1"])
+
+
+def find(name: str, parent: Path) -> Run:
+    """The run that a user names: its folder, or the start (or a part) of its name.
+
+    Raises:
+        SerbenchError: none, or more than one, is called that.
+    """
+    if (Path(name)).is_dir():
+        return read(Path(name))
+    known = [path.name for path in folders(parent)]
+    for fits in (str.startswith, str.__contains__):
+        found = [one for one in known if fits(one, name)]
+        if len(found) == 1:
+            return read(parent / found[0])
+        if found:
+            raise SerbenchError(f"{name!r} may be any of {', '.join(found)}: type more of the name")
+    raise nearest("run", name, known, f" in {parent}")
+
+
+def folders(parent: Path) -> list[Path]:
+    """The folders below `parent` that hold results, sorted."""
+    return sorted({path.parent for path in parent.glob("*/*.safetensors")})
+
+
+def calibrated(run: Run) -> tuple[npt.NDArray[np.int64], Floats]:
+    """Truth and probabilities of all test utterances, for the metrics of `serbench.calibration`."""
+    return (
+        np.concatenate([fold.test.truth for fold in run.folds]),
+        np.concatenate([probabilities(f.test.activations, f.link) for f in run.folds]),
+    )

@@ -1,0 +1,160 @@
+"""Splits as files: any CSV with the columns fold, split, utterance is a protocol, and back."""
+
+import csv
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from serbench.corpus import Corpus, Fold, Protocol, protocol_digest
+from serbench.errors import BadParameter, SerbenchError
+from serbench.families import PARTS, held_out
+from serbench.files import replacing
+
+COLUMNS = ("fold", "split", "utterance")
+SCHEMA = 1
+
+
+@dataclass
+class _Table:
+    """One fold as its file tells it: which part an id is in, in the order of the file."""
+
+    group: str
+    parts: dict[str, str] = field(default_factory=dict)
+
+    def part(self, name: str) -> tuple[str, ...]:
+        return tuple(sorted(one for one, part in self.parts.items() if part == name))
+
+
+def file(path: str = "", leaks: bool = False) -> Protocol:
+    """The split that a CSV with the columns fold,split,utterance describes.
+
+    Where a fold has no validation set, `serbench.families.held_out` makes one out of its training
+    set. A fourth column, group, marks the folds of which only the best on validation counts.
+
+    Args:
+        path: the CSV; read when the folds are asked for.
+        leaks: declare that speakers or audio are shared between its sets.
+
+    Raises:
+        BadParameter: there is no path, or one that a protocol's name cannot hold.
+    """
+    if not path:
+        raise BadParameter("protocol file needs the path of a CSV: file:path=split.csv")
+    if "," in path:
+        raise BadParameter(f"a comma separates parameters: rename {path!r} to a name without one")
+    return Protocol(
+        f"file:path={path}" + (",leaks=true" if leaks else ""),
+        f"the folds that {path} lists",
+        lambda corpus: read(Path(path), corpus),
+        leaks=f"{path} is declared to share speakers or audio between its sets" if leaks else "",
+    )
+
+
+def read(path: Path, corpus: Corpus) -> list[Fold]:
+    """The folds of a split file, in the order in which it first names them.
+
+    Raises:
+        SerbenchError: the file is missing or not such a table, names utterances that the corpus
+            lacks, has one utterance twice in a fold, or leaves a set empty.
+    """
+    tables: dict[str, _Table] = {}
+    for line, row in _rows(path):
+        table = tables.setdefault(row["fold"], _Table(row["group"]))
+        _put(f"{path}, line {line}", table, row)
+    if not tables:
+        raise SerbenchError(f"{path} has no rows: each must give a fold, a split and an utterance")
+    _known(path, corpus, tables)
+    return [_fold(path, corpus, name, table) for name, table in tables.items()]
+
+
+def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    try:
+        # utf-8-sig: spreadsheets begin their CSV with a byte-order mark
+        with path.expanduser().open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.DictReader(stream)
+            missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
+            if missing:
+                raise SerbenchError(
+                    f"{path} lacks the column {' and '.join(missing)}: its first line must be "
+                    f"{','.join(COLUMNS)}"
+                )
+            for row in reader:
+                yield reader.line_num, {name: row.get(name) or "" for name in (*COLUMNS, "group")}
+    except OSError as error:
+        raise SerbenchError(
+            f"cannot read the split {path} ({error.strerror}): give the path of a CSV with the "
+            f"columns {','.join(COLUMNS)}"
+        ) from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise SerbenchError(f"{path} is not a CSV in UTF-8 ({error}): save it as one") from error
+
+
+def _put(where: str, table: _Table, row: dict[str, str]) -> None:
+    empty = [column for column in COLUMNS if not row[column]]
+    if empty:
+        raise SerbenchError(f"{where}: the {empty[0]} is empty; fill it in or delete the line")
+    fold, split, utterance = (row[column] for column in COLUMNS)
+    if split not in PARTS:
+        raise SerbenchError(f"{where}: the split is {split!r}, but must be {' or '.join(PARTS)}")
+    if utterance in table.parts:
+        before = table.parts[utterance]
+        place = f"both {before} and {split}" if before != split else f"{split} twice"
+        raise SerbenchError(
+            f"{where}: utterance {utterance} is in {place} in fold {fold}; keep one of the lines"
+        )
+    if row["group"] != table.group:
+        raise SerbenchError(
+            f"{where}: fold {fold} is in the groups {table.group!r} and {row['group']!r}; "
+            "give all its lines the same"
+        )
+    table.parts[utterance] = split
+
+
+def _known(path: Path, corpus: Corpus, tables: dict[str, _Table]) -> None:
+    named = {one for table in tables.values() for one in table.parts}
+    unknown = sorted(named - corpus.by_id.keys())
+    if unknown:
+        raise SerbenchError(
+            f"{path} names {len(unknown)} of {len(named)} utterances that corpus {corpus.name} "
+            f"does not have under the label set {corpus.label_set}: {', '.join(unknown[:3])}; "
+            f"write them as the corpus does, like {corpus.utterances[0].id}, and leave out others"
+        )
+
+
+def _fold(path: Path, corpus: Corpus, name: str, table: _Table) -> Fold:
+    parts = {part: table.part(part) for part in PARTS}
+    if not parts["validation"] and parts["train"]:
+        parts["train"], parts["validation"] = held_out(corpus, parts["train"], parts["test"])
+    for part in ("test", "train", "validation"):
+        if not parts[part]:
+            raise SerbenchError(f"{path}: fold {name} leaves nothing for its {part} set; add some")
+    return Fold(name, group=table.group, **parts)
+
+
+def write_csv(path: Path, folds: Sequence[Fold]) -> None:
+    """Write folds as fold,split,utterance, and group where there are any: what `read` reads."""
+    grouped = any(fold.group for fold in folds)
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow([*COLUMNS, "group"] if grouped else COLUMNS)
+        for fold in folds:
+            for part in PARTS:
+                for one in getattr(fold, part):
+                    writer.writerow([fold.name, part, one] + [fold.group] * grouped)
+
+
+def write_json(path: Path, protocol: Protocol, corpus: Corpus, folds: Sequence[Fold]) -> None:
+    """Write a protocol on a corpus as plain data, with its identity and what it is about."""
+    data = {
+        "schema": SCHEMA,
+        **{key: getattr(protocol, key) for key in ("name", "summary", "leaks", "source")},
+        "digest": protocol_digest(folds),
+        "corpus": {"name": corpus.name, "label_set": corpus.label_set, "digest": corpus.digest},
+        "folds": [
+            {"name": fold.name, "group": fold.group, **{p: list(getattr(fold, p)) for p in PARTS}}
+            for fold in folds
+        ],
+    }
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", "utf-8")

@@ -1,0 +1,73 @@
+"""How numbers look to a user: one way to round them, one way to lay them out."""
+
+import math
+from collections.abc import Sequence
+
+import tabulate as tabulating
+
+from serbench.stats import Interval, MeanStd
+
+FORMATS = ("text", "markdown", "csv", "latex")
+_TABULATE = {"text": "simple", "markdown": "github", "latex": "latex_booktabs"}
+
+
+def percent(value: float | None) -> str:
+    """A fraction as a percentage with two digits, "-" where it is not known.
+
+    >>> percent(0.3483), percent(None)
+    ('34.83', '-')
+    """
+    return "-" if value is None or math.isnan(value) else f"{100 * value:.2f}"
+
+
+def spread(value: MeanStd) -> str:
+    """Mean and standard deviation over folds, as the paper prints them.
+
+    >>> spread(MeanStd(0.3483, 0.028))
+    '34.83 ± 2.80'
+    """
+    return percent(value.mean) + ("" if math.isnan(value.std) else f" ± {percent(value.std)}")
+
+
+def interval(value: Interval) -> str:
+    """An interval in brackets.
+
+    >>> interval(Interval(0.31, 0.385))
+    '[31.00, 38.50]'
+    """
+    return "-" if math.isnan(value.low) else f"[{percent(value.low)}, {percent(value.high)}]"
+
+
+def duration(seconds: float) -> str:
+    """Seconds, minutes or hours, whatever reads best.
+
+    >>> duration(7.26), duration(125), duration(4000)
+    ('7.3 s', '2 min 5 s', '1 h 7 min')
+    """
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], form: str = "text") -> str:
+    """Rows under a head, in one of `FORMATS`."""
+    if form == "csv":
+        import csv
+        import io
+
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows([head, *rows])
+        return text.getvalue().rstrip("\n")
+    cells = [[_plain(cell) for cell in row] for row in rows] if form == "markdown" else rows
+    text_of: str = tabulating.tabulate(
+        cells, head, tablefmt=_TABULATE[form], disable_numparse=True, stralign="left"
+    )
+    return text_of
+
+
+def _plain(cell: str) -> str:
+    """A cell that Markdown takes as text: names may come from plugins and corpora."""
+    return cell.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")

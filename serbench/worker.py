@@ -1,0 +1,264 @@
+"""The only code that extracts and trains. It gets plain words, and looks the names up again."""
+
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import threadpoolctl
+
+from serbench import audio, datasets, leakage, metrics, plugins, protocols, provenance, results
+from serbench.contracts import Array, Describes, Examples, Model, Predictions
+from serbench.corpus import Corpus, Fold, protocol_digest
+from serbench.engines import Tell, Words
+from serbench.errors import CorpusError, PluginError
+from serbench.features import Feature, Features, Store, check_arrays
+from serbench.files import digest
+from serbench.jobs import Job
+from serbench.settings import Settings
+
+SHARD = 256  # utterances written to the feature store at a time
+BATCH = 16  # utterances given to an extractor at a time
+ALONE = 8  # utterances predicted again, each alone
+
+
+def extract(words: Words, tell: Tell) -> Words:
+    """Decode files, remember their digests, and extract the features that are missing.
+
+    Args:
+        words: `feature`, `cache`, `device`, `threads`, and `files`: [path, whether its features
+            are wanted] of each.
+        tell: hears `{"utterances": n}` after every batch.
+
+    Returns:
+        `digests`: [path, stamp, digest] of each file.
+    """
+    feature = Feature(**words["feature"])
+    store = Store(feature.folder(Path(words["cache"])))
+    extractor: Any = plugins.load(plugins.find("feature", feature.name))(**feature.params)
+    reading = audio.Reading(feature.reading["trim_db"])  # type: ignore[arg-type]
+    found: list[tuple[str, list[int], str]] = []
+    made: dict[str, Array] = {}
+    with threadpoolctl.threadpool_limits(words["threads"]):
+        for files in _batches(words["files"], BATCH):
+            waves = {}
+            for name, wanted in files:
+                path = Path(name)
+                stamp = audio.stamp(path)
+                samples, rate = audio.decode(path)
+                key = audio.samples_digest(samples, rate)
+                found.append((name, stamp, key))
+                if wanted and key not in store and key not in made:
+                    waves[key] = audio.wave(samples, rate, reading)
+            arrays = extractor(list(waves.values())) if waves else []
+            check_arrays(feature.name, arrays, len(waves))
+            made.update(zip(waves, arrays, strict=True))
+            if len(made) >= SHARD:
+                store.write(made)
+                made = {}
+            tell({"utterances": len(files)})
+        store.write(made)
+    return {"digests": found}
+
+
+def _batches(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """The workspace of one fold: what a model may use, and whom it tells."""
+
+    device: str
+    threads: int
+    folder: Path
+    curve: list[dict[str, float]]
+    tell: Tell
+
+    def report(self, epoch: int, epochs: int, **values: float) -> None:
+        """Tell progress and one point of the learning curve."""
+        point = {"epoch": epoch, **{name: float(value) for name, value in values.items()}}
+        self.curve.append(point)
+        self.tell({"epochs": epochs, **point})
+
+
+def run(words: Words, tell: Tell) -> Words:
+    """Train and score one fold, and write its result.
+
+    Args:
+        words: of a `Job`.
+        tell: hears the learning curve.
+
+    Returns:
+        Nothing of interest: the result is a file.
+
+    Raises:
+        CorpusError: the corpus is not what it was when the job was planned.
+        LeakageError: the fold shares speakers or audio between its sets.
+        PluginError: the model breaks its contract.
+    """
+    job = Job.of(words)
+    sets = _sets(job)
+    corpus, fold = sets.corpus, sets.fold
+    folder = Path(job.result).parent / ".work" / Path(job.result).stem
+    folder.mkdir(parents=True, exist_ok=True)
+    bench = Bench(job.device, job.threads, folder, [], tell)
+    target: Any = plugins.load(plugins.find("model", job.config.model))
+    with threadpoolctl.threadpool_limits(job.threads):
+        model: Model = target(labels=corpus.labels, seed=job.config.seed, **job.config.params)
+        started = time.perf_counter()
+        model.fit(sets.examples(fold.train), sets.examples(fold.validation), bench)
+        fitted = time.perf_counter()
+        predictions = _predict(model, sets, fold.test)
+        predicted = time.perf_counter()
+        validation = _predict(model, sets, fold.validation)
+        alone = _alone(model, sets, fold.test, predictions.activations)
+    facts = {
+        **_identity(job, sets),
+        "labels": list(corpus.labels),
+        "link": predictions.link,
+        "certificate": leakage.to_json(sets.certificate),
+        "validation": _scores(sets, fold.validation, validation, len(corpus.labels)),
+        "alone": alone,
+        "model": dict(model.describe()) if isinstance(model, Describes) else {},
+        "curve": bench.curve,
+        "seconds": {"fit": fitted - started, "predict": predicted - fitted},
+        **provenance.machine(job),
+    }
+    scored = results.FoldResult(
+        facts,
+        sets.scored(fold.test, predictions),
+        sets.scored(fold.validation, validation) if fold.group else None,
+    )
+    results.write(Path(job.result), scored)
+    shutil.rmtree(folder, ignore_errors=True)
+    return {}
+
+
+@dataclass(frozen=True)
+class Sets:
+    """One fold of a corpus, checked, with audio digests and stored features."""
+
+    corpus: Corpus
+    protocol: Mapping[str, object]
+    fold: Fold
+    audio: Mapping[str, str]
+    store: Store
+    certificate: leakage.Certificate
+
+    def inputs(self, ids: Sequence[str]) -> Features:
+        """The features of these utterances, read when asked for."""
+        return self.store.read([self.audio[utterance] for utterance in ids])
+
+    def truth(self, ids: Sequence[str]) -> Any:
+        """(utterances,) int64, positions in the labels."""
+        position = {label: index for index, label in enumerate(self.corpus.labels)}
+        return np.array([position[self.corpus.by_id[one].label] for one in ids], np.int64)
+
+    def speakers(self, ids: Sequence[str]) -> tuple[str, ...]:
+        """One an utterance."""
+        return tuple(self.corpus.by_id[one].speaker for one in ids)
+
+    def examples(self, ids: Sequence[str]) -> Examples:
+        """What a model may learn from."""
+        return Examples(self.inputs(ids), self.truth(ids), self.speakers(ids))
+
+    def scored(self, ids: Sequence[str], predictions: Predictions) -> results.Scored:
+        """What is kept of predictions."""
+        return results.Scored(
+            tuple(ids), self.speakers(ids), self.truth(ids), predictions.activations
+        )
+
+
+def _sets(job: Job) -> Sets:
+    """Read the corpus again, and check that it and the fold are what was planned."""
+    places = Settings(Path(job.root).parent, Path(job.cache), Path(job.result).parent)
+    source = datasets.find(job.config.dataset, places, Path(job.root))
+    corpus = datasets.read(source, job.config.labels)
+    protocol = protocols.find(job.config.protocol, source.dataset)
+    folds = protocols.folds(protocol, corpus)
+    now = {"corpus": corpus.digest, "protocol": protocol_digest(folds)}
+    if now != dict(job.pins):
+        raise CorpusError(
+            f"the corpus in {job.root} changed while the run was going on: run the same command "
+            "again to see what differs"
+        )
+    fold = folds[job.fold]
+    known = audio_digests(corpus, Path(job.cache), Path(job.root))
+    used = (*fold.train, *fold.validation, *fold.test)
+    unknown = [one for one in used if known.get(one) is None]
+    if unknown:
+        raise CorpusError(
+            f"{corpus.by_id[unknown[0]].path} changed while the run was going on: "
+            "run the same command again"
+        )
+    digests = {one: str(known[one]) for one in used}
+    certificate = leakage.certify(corpus, fold, digests)
+    leakage.require_clean(protocol, fold, certificate)
+    store = Store(job.config.features.folder(Path(job.cache)))
+    about = {"name": protocol.name, "leaks": protocol.leaks, "folds": len(folds)}
+    return Sets(corpus, about, fold, digests, store, certificate)
+
+
+def audio_digests(corpus: Corpus, cache: Path, root: Path) -> dict[str, str | None]:
+    """The digest of each utterance's samples; None where its file changed since it was decoded."""
+    remembered = audio.Digests(cache, root)
+    return {
+        utterance.id: remembered.known(utterance.path)
+        for utterance in corpus.utterances
+        if utterance.path is not None
+    }
+
+
+def _predict(model: Model, sets: Sets, ids: Sequence[str]) -> Predictions:
+    predictions = model.predict(sets.inputs(ids))
+    shape = (len(ids), len(sets.corpus.labels))
+    activations = np.asarray(predictions.activations)
+    if activations.shape != shape or not np.isfinite(activations).all():
+        raise PluginError(
+            f"the model's scores have the shape {activations.shape} and must be finite and of "
+            f"shape {shape}: one row an utterance, one column a label"
+        )
+    return Predictions(activations.astype(np.float32), predictions.link)
+
+
+def _alone(
+    model: Model, sets: Sets, ids: Sequence[str], activations: Array
+) -> dict[str, float | int]:
+    """Predict a few utterances again, each alone: no score may depend on the batch."""
+    chosen = np.unique(np.linspace(0, len(ids) - 1, ALONE).astype(int))
+    again = [_predict(model, sets, [ids[index]]).activations[0] for index in chosen]
+    difference = float(np.abs(np.stack(again) - activations[chosen]).max())
+    return {"utterances": len(chosen), "largest_difference": difference}
+
+
+def _scores(
+    sets: Sets, ids: Sequence[str], predictions: Predictions, n_labels: int
+) -> dict[str, float]:
+    """The metrics of a validation set, by name."""
+    prediction = metrics.predicted(predictions.activations)
+    counted = metrics.confusion(sets.truth(ids), prediction, n_labels)
+    return {name: float(one.compute(counted)) for name, one in metrics.METRICS.items()}
+
+
+def _identity(job: Job, sets: Sets) -> dict[str, Any]:
+    """What the fold was made of."""
+    fold = sets.fold
+    used = [sets.audio[one] for one in (*fold.train, *fold.validation, *fold.test)]
+    return {
+        "config": job.words()["config"],
+        "protocol": dict(sets.protocol),
+        "fold": {
+            "index": job.fold,
+            "name": fold.name,
+            "group": fold.group,
+            "utterances": {
+                part: len(getattr(fold, part)) for part in ("train", "validation", "test")
+            },
+        },
+        "pins": {**job.pins, "audio": digest(used)},
+    }
