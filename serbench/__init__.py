@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from serbench.evaluation import evaluate
-    from serbench.results import Run
+    from serbench.runs import Run
 
 __version__ = "0.1.0"
 __all__ = ["Run", "__version__", "evaluate"]
@@ -17,7 +17,7 @@ def __getattr__(name: str) -> Any:
 
         return evaluate
     if name == "Run":
-        from serbench.results import Run
+        from serbench.runs import Run
 
         return Run
     raise AttributeError(f"module 'serbench' has no attribute {name!r}")

@@ -80,7 +80,7 @@ def samples_digest(samples: Samples, rate: int) -> str:
     """
     head = f"{samples.dtype.str} {samples.shape} {rate}\n".encode()
     hashed = hashlib.sha256(head)
-    hashed.update(np.ascontiguousarray(samples))
+    hashed.update(np.ascontiguousarray(samples).data)
     return hashed.hexdigest()
 
 

@@ -175,7 +175,9 @@ def score(
         list[str] | None,
         typer.Option(help="Which metric; may be repeated. Default: all."),
     ] = None,
-    form: Annotated[str, typer.Option("--format", help="text, markdown, csv, latex, json.")] = "text",
+    form: Annotated[
+        str, typer.Option("--format", help="text, markdown, csv, latex, json.")
+    ] = "text",
     results: Results = None,
 ) -> None:
     """Compute a run's scores again from its stored predictions: each fold, mean and pooled."""
@@ -194,6 +196,7 @@ def _results(given: Path | None) -> Path:
 
 @app.command()
 def leaderboard(
+    dataset: Annotated[str | None, typer.Option(help="Only this corpus.")] = None,
     results: Results = None,
     form: Annotated[str, typer.Option("--format", help="markdown or text.")] = "markdown",
 ) -> None:
@@ -201,7 +204,7 @@ def leaderboard(
     from serbench.leaderboard import board
 
     _check_form(form, "markdown", "text")
-    typer.echo(board(_results(results), form))
+    typer.echo(board(_results(results), dataset, form))
 
 
 @app.command()

@@ -136,17 +136,22 @@ class Predictions:
 
 
 class Workspace(typing.Protocol):
-    """What the harness lends a model for one fold.
+    """What the harness lends a model for one fold."""
 
-    Attributes:
-        device: "cpu" or "cuda".
-        threads: how many it may use.
-        folder: private to this fold, survives a crash, gone when the fold is done.
-    """
+    @property
+    def device(self) -> str:
+        """The device to compute on: "cpu" or "cuda"."""
+        ...
 
-    device: str
-    threads: int
-    folder: Path
+    @property
+    def threads(self) -> int:
+        """How many threads it may use."""
+        ...
+
+    @property
+    def folder(self) -> Path:
+        """Private to this fold, survives a crash, gone when the fold is done."""
+        ...
 
     def report(self, epoch: int, epochs: int, **values: float) -> None:
         """Tell progress and one point of the learning curve: `report(3, 16, validation_loss=1.2)`."""

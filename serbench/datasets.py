@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from serbench import plugins
 from serbench.contracts import Dataset, Makes
@@ -20,11 +20,13 @@ class Source:
         spec: as the user typed it: "toy:seed=3".
         dataset: the plugin's object.
         root: the corpus's folder.
+        generated: it is made in the cache when it is first needed.
     """
 
     spec: str
     dataset: Dataset
     root: Path
+    generated: bool = False
 
 
 def find(spec: str, places: Settings, data: Path | None = None) -> Source:
@@ -42,12 +44,11 @@ def find(spec: str, places: Settings, data: Path | None = None) -> Source:
     target = plugins.load(plugins.find("dataset", name))
     dataset: Any = target(**checked(name, parameters(target), given))
     if data is not None:
-        root = data.expanduser()
-    elif isinstance(dataset, Makes):
-        root = places.cache / "corpora" / spec.replace(":", "-").replace(",", "-")
-    else:
-        root = places.data / name
-    return Source(spec, dataset, root)
+        return Source(spec, dataset, data.expanduser())
+    if not isinstance(dataset, Makes):
+        return Source(spec, dataset, places.data / name)
+    made = places.cache / "corpora" / spec.replace(":", "-").replace(",", "-")
+    return Source(spec, cast(Dataset, dataset), made, generated=True)
 
 
 def read(source: Source, labels: str | None = None) -> Corpus:
@@ -58,7 +59,7 @@ def read(source: Source, labels: str | None = None) -> Corpus:
         UnknownName: it has no such label set.
     """
     name = label_set_name(source, labels)
-    if isinstance(source.dataset, Makes) and not source.root.exists():
+    if source.generated and isinstance(source.dataset, Makes) and not source.root.exists():
         source.dataset.make(source.root)
     return _named(source, name, source.dataset.read(source.root))
 

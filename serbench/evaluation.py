@@ -44,8 +44,20 @@ class Listener(Protocol):
         """A fold is done, or failed with an error."""
 
 
-class Quiet(Listener):
+class Quiet:
     """Hears, and says nothing."""
+
+    def planned(self, plan: Plan, folder: Path, todo: int) -> None:
+        """Say nothing."""
+
+    def extracting(self, done: int, total: int) -> None:
+        """Say nothing."""
+
+    def training(self, fold: str, words: Mapping[str, Any]) -> None:
+        """Say nothing."""
+
+    def finished(self, fold: str, error: str) -> None:
+        """Say nothing."""
 
 
 def evaluate(

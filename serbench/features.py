@@ -64,7 +64,8 @@ class Store:
             shard = safetensors.safe_open(path, framework="numpy")
         except (OSError, safetensors.SafetensorError):
             return  # not whole, so not there: what it held is extracted again
-        for key in shard.keys():  # noqa: SIM118 - not a dict, has no iterator
+        keys: list[str] = shard.keys()  # type: ignore[no-untyped-call]
+        for key in keys:
             self._shards.setdefault(key, shard)
 
     def write(self, arrays: Mapping[str, Array]) -> None:
@@ -130,4 +131,3 @@ def describe(feature: Feature) -> str:
     """A feature in a line: "mel (n_mels=64)"."""
     params = ", ".join(f"{key}={json.dumps(value)}" for key, value in feature.params.items())
     return f"{feature.name} ({params})" if params else feature.name
-

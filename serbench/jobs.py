@@ -166,9 +166,7 @@ def _model(entry: ModelEntry, request: Request) -> tuple[Any, dict[str, object],
     extractor: Any = plugins.load(plugins.find("feature", entry.features))
     of_model = parameters(model)
     of_feature = {
-        name: known
-        for name, known in parameters(extractor).items()
-        if name in entry.feature_params
+        name: known for name, known in parameters(extractor).items() if name in entry.feature_params
     }
     for reserved in ("labels", "seed", "device"):
         of_model.pop(reserved, None)

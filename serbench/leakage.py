@@ -1,10 +1,10 @@
 """The leakage certificate: what a fold's training, validation and test sets share."""
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from serbench.corpus import Corpus, Fold, Protocol, Utterance
+from serbench.corpus import Corpus, Fold, Protocol
 from serbench.errors import LeakageError, SerbenchError
 from serbench.families import PARTS
 
@@ -30,6 +30,9 @@ class Shared:
 
 Overlaps = Mapping[str, Shared]
 """For each pair of sets, "train|validation", "train|test", "validation|test"."""
+
+Keys = Mapping[str, Sequence[str | None]]
+"""For each set what is compared of its utterances, in their order."""
 
 
 @dataclass(frozen=True)
@@ -120,36 +123,32 @@ def certify(corpus: Corpus, fold: Fold, audio: Mapping[str, str]) -> Certificate
         audio: from an utterance's id to the sha256 of its samples; empty where no audio is at
             hand. Identical audio within one set is no leak.
     """
-    parts = {part: [corpus.by_id[one] for one in getattr(fold, part)] for part in PARTS}
+    # the last id of a key stays in a dict, so that backwards it is the first
+    ids: dict[str, tuple[str, ...]] = {part: getattr(fold, part)[::-1] for part in PARTS}
 
-    def overlaps(key: Callable[[Utterance], str | None], twins: bool = False) -> Overlaps:
-        found = {part: _first(parts[part], key) for part in PARTS}
+    def told(what: str) -> Keys:
+        return {part: [getattr(corpus.by_id[one], what) for one in ids[part]] for part in PARTS}
+
+    def overlaps(keys: Keys, unknown: str | None = None, twins: bool = False) -> Overlaps:
+        found = {part: dict(zip(keys[part], ids[part], strict=True)) for part in PARTS}
+        for first in found.values():
+            first.pop(unknown, None)
         return {f"{a}|{b}": _shared(found[a], found[b], twins) for a, b in PAIRS}
 
     return Certificate(
-        speakers=overlaps(lambda one: one.speaker),
-        audio=overlaps(lambda one: audio.get(one.id), twins=True),
-        sessions=overlaps(lambda one: one.session or None),
-        dialogues=overlaps(lambda one: one.dialogue or None),
-        audio_checked=all(one.id in audio for part in PARTS for one in parts[part]),
+        speakers=overlaps(told("speaker")),
+        audio=overlaps({part: [audio.get(one) for one in ids[part]] for part in PARTS}, twins=True),
+        sessions=overlaps(told("session"), unknown=""),
+        dialogues=overlaps(told("dialogue"), unknown=""),
+        audio_checked=all(audio.keys() >= set(ids[part]) for part in PARTS),
     )
 
 
-def _first(
-    utterances: Sequence[Utterance], key: Callable[[Utterance], str | None]
-) -> dict[str, str]:
-    """The first utterance of each key; None is what the corpus does not tell."""
-    found: dict[str, str] = {}
-    for utterance in utterances:
-        name = key(utterance)
-        if name is not None:
-            found.setdefault(name, utterance.id)
-    return found
-
-
-def _shared(first: Mapping[str, str], second: Mapping[str, str], twins: bool) -> Shared:
+def _shared(
+    first: Mapping[str | None, str], second: Mapping[str | None, str], twins: bool
+) -> Shared:
     both = first.keys() & second.keys()
-    names = sorted(f"{first[key]} = {second[key]}" if twins else key for key in both)
+    names = sorted(f"{first[key]} = {second[key]}" if twins else str(key) for key in both)
     return Shared(len(both), tuple(names[:EXAMPLES]))
 
 

@@ -1,5 +1,6 @@
 """From the protocol that a user names to the folds of a corpus, checked."""
 
+import itertools
 import typing
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -57,11 +58,6 @@ def find(spec: str | None, dataset: Offers) -> Protocol:
     return make(**checked(f"protocol {name}", parameters(make), given))
 
 
-def known(dataset: Offers) -> list[Protocol]:
-    """What a listing shows: the dataset's own protocols, then the families with their defaults."""
-    return [*dataset.protocols, loso(), kfold(), random(), file("split.csv")]
-
-
 def default(dataset: Offers) -> str:
     """The name of the protocol that a dataset is evaluated under when none is named.
 
@@ -100,24 +96,23 @@ def folds(protocol: Protocol, corpus: Corpus) -> list[Fold]:
 
 
 def _check_fold(where: str, fold: Fold, corpus: Corpus) -> None:
-    part_of: dict[str, str] = {}
     for part in PARTS:
         ids: tuple[str, ...] = getattr(fold, part)
         if not ids:
             raise SerbenchError(
                 f"{where} has an empty {part} set: choose another protocol or label set"
             )
-        for one in ids:
-            if one not in corpus.by_id:
-                raise PluginError(f"{where} names {one!r} in {part}, which the corpus lacks")
-            if part_of.get(one) == part:
-                raise PluginError(f"{where} has {one!r} twice in {part}: name it once")
-            if one in part_of:
-                raise LeakageError(
-                    f"{where} has the utterance {one} in both {part_of[one]} and {part}: "
-                    "keep it in one of them; no protocol may share utterances"
-                )
-            part_of[one] = part
+        if unknown := set(ids) - corpus.by_id.keys():
+            raise PluginError(f"{where} names {min(unknown)!r} in {part}, which the corpus lacks")
+        if len(set(ids)) < len(ids):
+            twice = Counter(ids).most_common(1)[0][0]
+            raise PluginError(f"{where} has {twice!r} twice in {part}: name it once")
+    for first, second in itertools.combinations(PARTS, 2):
+        if shared := set(getattr(fold, first)) & set(getattr(fold, second)):
+            raise LeakageError(
+                f"{where} has the utterance {min(shared)} in both {first} and {second}: "
+                "keep it in one of them; no protocol may share utterances"
+            )
 
 
 def _ordered(fold: Fold) -> Fold:

@@ -1,4 +1,4 @@
-"""Where and with what a fold was computed: recorded beside every result, shown where folds differ."""
+"""Where and with what a fold was computed, recorded beside every result."""
 
 import datetime
 import importlib.util
@@ -9,7 +9,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import serbench
 from serbench import plugins
 from serbench.files import digest, file_digest
 from serbench.jobs import Config, Job
@@ -23,7 +22,7 @@ def machine(job: Job) -> Mapping[str, Any]:
         "threads": job.threads,
         "peak_memory_mb": round(peak, 1),
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "versions": {"serbench": serbench.__version__, **_versions()},
+        "versions": {**_versions()},
         "sources": _sources(job.config),
         "machine": {"system": platform.platform(), "processor": platform.machine()},
     }
@@ -31,7 +30,16 @@ def machine(job: Job) -> Mapping[str, Any]:
 
 def _versions() -> dict[str, str]:
     found = {"python": platform.python_version()}
-    for name in ("numpy", "soundfile", "soxr", "librosa", "scikit-learn", "torch", "transformers"):
+    for name in (
+        "serbench",
+        "numpy",
+        "soundfile",
+        "soxr",
+        "librosa",
+        "scikit-learn",
+        "torch",
+        "transformers",
+    ):
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:

@@ -1,5 +1,6 @@
 """A run: the folds of one configuration, and every number that follows from them."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -80,7 +81,8 @@ class Run:
 
     def scores(self, metric: str) -> Floats:
         """A metric of each fold: (folds,)."""
-        return _metric(metric)(self.confusions)
+        scores: Floats = _metric(metric)(self.confusions)
+        return scores
 
     def mean_std(self, metric: str) -> stats.MeanStd:
         """Mean and sample standard deviation over the folds: the paper's columns."""
@@ -136,7 +138,8 @@ class Run:
         try:
             import pandas
         except ImportError as error:
-            raise SerbenchError("a data frame needs pandas: pip install serbench[frames]") from error
+            remedy = "pip install serbench[frames]"
+            raise SerbenchError(f"a data frame needs pandas: {remedy}") from error
         names = [fold.facts["fold"]["name"] for fold in self.folds]
         index = pandas.Index(names, name="fold")
         return pandas.DataFrame({name: self.scores(name) for name in METRICS}, index=index)
@@ -160,17 +163,17 @@ def chance_rows(run: Run) -> list[list[str]]:
 def paper_rows(run: Run) -> list[list[str]]:
     """The rows of the paper's Table II on this corpus."""
     return [
-        [f"paper, {row.model}", *(_cell(row, name) for name in SHOWN)]
+        [f"paper, {row.model}", *(reported(row, name) for name in SHOWN)]
         for row in literature.rows(run.corpus, "II")
     ]
 
 
-def _cell(row: literature.Row, metric: str) -> str:
+def reported(row: literature.Row, metric: str) -> str:
+    """A published score as a cell: "34.83 ± 2.80", or "-"."""
     name = "recall" if metric == "uar" else metric
-    value, std = getattr(row, name), getattr(row, f"{name}_std", None)
-    if value is None:
+    if name not in row.scores:
         return "-"
-    return f"{value:.2f}" + ("" if std is None else f" ± {std:.2f}")
+    return tables.spread(stats.MeanStd(row.scores[name], row.stds.get(name, math.nan)))
 
 
 def _title(run: Run) -> str:
@@ -186,7 +189,8 @@ def _title(run: Run) -> str:
 def _notes(run: Run) -> list[str]:
     notes = ["% mean ± sample standard deviation over folds."]
     if run.missing:
-        notes.append(f"INCOMPLETE: {run.missing} of {run.facts['protocol']['folds']} folds are missing.")
+        total = run.facts["protocol"]["folds"]
+        notes.append(f"INCOMPLETE: {run.missing} of {total} folds are missing.")
     if run.facts["protocol"]["leaks"] or not run.clean:
         notes.append(f"LEAKY, never ranked: {run.facts['protocol']['leaks']}")
     if run.differing():

@@ -41,9 +41,7 @@ def as_json(run: Run, names: Sequence[str]) -> dict[str, object]:
         "missing_folds": run.missing,
         "leaks": run.facts["protocol"]["leaks"],
         "folds": {
-            fold.facts["fold"]["name"]: {
-                name: float(run.scores(name)[index]) for name in names
-            }
+            fold.facts["fold"]["name"]: {name: float(run.scores(name)[index]) for name in names}
             for index, fold in enumerate(run.folds)
         },
         "metrics": {

@@ -1,0 +1,63 @@
+# Everything that the README and CI call. Needs python3.11 or newer and nothing else.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PLUGINS := corpora torch alexnet sklearn
+PACKAGES := -e . $(foreach name,$(PLUGINS),-e plugins/serbench-$(name))
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# tests share two cores with nothing: one thread each, and no spinning while they wait
+ONE := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE
+
+.PHONY: help setup demo test test-slow faults check format bench docs clean
+
+help: ## what there is to make
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+# build tools come first, so that six packages need not fetch them six times
+$(VENV)/.installed: $(VENV)/bin/python constraints.txt pyproject.toml $(wildcard plugins/*/pyproject.toml)
+	$(PIP) hatchling editables
+	$(PIP) --no-build-isolation $(PACKAGES)
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.installed requirements-dev.txt
+	$(PIP) --requirement requirements-dev.txt
+	@touch $@
+
+setup: $(VENV)/.installed ## a virtual environment with serbench and its plugins
+
+demo: setup ## the main job on the built-in corpus: a table and a leaderboard
+	$(BIN)/serbench evaluate --model alexnet-mel --dataset toy
+	@echo
+	$(BIN)/serbench leaderboard --dataset toy --format text
+
+test: $(VENV)/.dev ## the tests; under five minutes on two cores
+	$(ONE) $(BIN)/python -m pytest
+
+test-slow: $(VENV)/.dev ## tests that take minutes
+	$(ONE) $(BIN)/python -m pytest -m slow
+
+faults: $(VENV)/.dev ## kill evaluations at random moments, and go on
+	$(ONE) $(BIN)/python -m pytest -m faults
+
+check: $(VENV)/.dev ## format, lint, types, import layers, generated pages
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python docs/generate.py --check
+
+format: $(VENV)/.dev ## put the code into shape
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.dev ## benchmarks, as ratios of what was measured side by side
+	$(BIN)/python -m pytest tests/benchmarks --benchmark-enable --benchmark-only -m ""
+
+docs: $(VENV)/.dev ## write the generated pages anew
+	$(BIN)/python docs/generate.py
+
+clean: ## remove the environment and what tools left behind
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .benchmarks

@@ -1,0 +1,39 @@
+import pytest
+
+from serbench.corpus import Corpus, Utterance, relabelled
+from serbench.errors import SerbenchError
+
+
+def _corpus(*rows):
+    return Corpus("c", ("a", "b"), tuple(Utterance(*row) for row in rows), "raw")
+
+
+def test_utterances_are_sorted_by_id():
+    corpus = _corpus(("2", "s", "a"), ("1", "s", "b"))
+    assert [one.id for one in corpus.utterances] == ["1", "2"]
+
+
+def test_the_digest_is_of_ids_speakers_and_labels():
+    same = _corpus(("1", "s", "a"), ("2", "t", "b"))
+    assert _corpus(("2", "t", "b"), ("1", "s", "a")).digest == same.digest
+    for other in (("1", "s", "b"), ("1", "t", "a"), ("3", "s", "a")):
+        assert _corpus(other, ("2", "t", "b")).digest != same.digest
+
+
+def test_one_id_twice_is_refused():
+    with pytest.raises(SerbenchError, match="two utterances with the id '1'.*keep one"):
+        _corpus(("1", "s", "a"), ("1", "t", "b"))
+
+
+def test_an_unknown_label_is_refused():
+    with pytest.raises(SerbenchError, match="label 'c', which is none of a, b"):
+        _corpus(("1", "s", "c"))
+
+
+def test_a_label_set_merges_and_leaves_out():
+    corpus = _corpus(("1", "s", "a"), ("2", "s", "b"))
+    merged = relabelled(corpus, "one", {"a": "x", "b": "x"})
+    assert merged.labels == ("x",)
+    assert [one.label for one in merged.utterances] == ["x", "x"]
+    assert merged.digest != corpus.digest
+    assert [one.id for one in relabelled(corpus, "some", {"b": "b"}).utterances] == ["2"]

@@ -1,0 +1,112 @@
+import os
+import signal
+import sys
+import time
+
+import pytest
+
+from serbench import engines
+from serbench.errors import SerbenchError
+
+
+def work(words, tell):
+    tell({"half": words["n"]})
+    print("to the standard output")
+    if words.get("fault") == "mendable":
+        raise SerbenchError("mend me")
+    if words.get("fault") == "bug":
+        raise ZeroDivisionError("a bug")
+    if words.get("fault") == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if words.get("fault") == "exit":
+        sys.exit(3)
+    return {"twice": 2 * words["n"], "threads": os.environ.get("OMP_NUM_THREADS")}
+
+
+def sleep(words, tell):
+    tell({"pid": os.getpid()})
+    time.sleep(60)
+    return {}
+
+
+@pytest.fixture
+def importable(monkeypatch):
+    """Let other processes import this module by its own name."""
+    monkeypatch.setitem(sys.modules, "test_engines", sys.modules[__name__])
+    path = os.pathsep.join([os.path.dirname(__file__), os.environ.get("PYTHONPATH", "")])
+    monkeypatch.setenv("PYTHONPATH", path)
+    for function in (work, sleep):
+        monkeypatch.setattr(function, "__module__", "test_engines")
+
+
+@pytest.fixture(params=["local", "processes"])
+def engine(request, importable):
+    if request.param == "local":
+        return engines.local
+    return lambda *args: engines.processes(*args, at_once=2, threads=1)
+
+
+def test_every_item_comes_back_and_tells(engine):
+    heard = []
+    outcomes = engine(work, [{"n": n} for n in range(4)], lambda *event: heard.append(event))
+    results = {one.item: one.result["twice"] for one in outcomes}
+    assert results == {0: 0, 1: 2, 2: 4, 3: 6}
+    assert sorted(heard) == [(n, {"half": n}) for n in range(4)]
+
+
+def test_a_failure_is_text_and_the_others_go_on(engine):
+    items = [{"n": 0, "fault": "mendable"}, {"n": 1, "fault": "bug"}, {"n": 2}]
+    outcomes = {one.item: one for one in engine(work, items, lambda *_: None)}
+    assert outcomes[0].error == "mend me"
+    assert "Traceback" in outcomes[1].error
+    assert "ZeroDivisionError: a bug" in outcomes[1].error
+    assert outcomes[2].error == ""
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"), [("kill", "SIGKILL; out of memory"), ("exit", "with 3")]
+)
+def test_a_process_that_dies_takes_no_other_with_it(importable, fault, words):
+    items = [{"n": 0, "fault": fault}, {"n": 1}]
+    made = engines.processes(work, items, lambda *_: None, at_once=1, threads=1)
+    outcomes = {one.item: one for one in made}
+    assert words in outcomes[0].error
+    assert outcomes[1].result["twice"] == 2
+
+
+def test_processes_get_their_threads(importable):
+    made = engines.processes(work, [{"n": 0}], lambda *_: None, at_once=1, threads=3)
+    assert next(iter(made)).result["threads"] == "3"
+
+
+def _alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    with open(f"/proc/{pid}/stat") as file:
+        return file.read().split()[2] != "Z"
+
+
+def _gone(pid):
+    for _ in range(100):
+        if not _alive(pid):
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def test_stopping_ends_the_processes(importable):
+    pids = []
+
+    def hear(_, words):
+        pids.append(words["pid"])
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(engines.processes(sleep, [{}], hear, at_once=1, threads=1))
+    assert _gone(pids[0])
+
+
+def test_cores_are_those_of_this_process():
+    assert 1 <= engines.cores() <= (os.cpu_count() or 1)

@@ -1,0 +1,287 @@
+"""One evaluation, end to end, on the tiny plugin's tones."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+import serbench
+from serbench import results
+from serbench.errors import (
+    BadParameter,
+    CorpusError,
+    FoldError,
+    LeakageError,
+    MissingRequirement,
+    SerbenchError,
+    UnknownName,
+)
+
+pytestmark = pytest.mark.usefixtures("places")
+
+
+def evaluate(model="centroid", **options):
+    return serbench.evaluate(model, "tones", **options)
+
+
+def predictions(run):
+    return [(fold.test.ids, fold.test.activations.tobytes()) for fold in run.folds]
+
+
+def written(run):
+    return {path.name: path.stat().st_mtime_ns for path in run.folder.glob("*.safetensors")}
+
+
+def test_every_utterance_is_tested_once_by_three_folds():
+    run = evaluate()
+    assert len(run.folds) == 3
+    assert run.missing == 0
+    tested = [one for fold in run.folds for one in fold.test.ids]
+    assert len(tested) == len(set(tested)) == 72
+    assert run.mean_std("uar").mean > 0.9
+
+
+def test_the_same_command_again_runs_nothing(places):
+    first = written(evaluate())
+    assert written(evaluate()) == first
+
+
+def test_only_a_missing_fold_is_run_and_predicts_the_same():
+    run = evaluate()
+    before, expected = written(run), predictions(run)
+    (run.folder / "fold-02.safetensors").unlink()
+    after = written(again := evaluate())
+    assert predictions(again) == expected
+    assert [name for name in before if before[name] != after[name]] == ["fold-02.safetensors"]
+
+
+def test_processes_and_serial_predict_the_same(tmp_path):
+    serial = evaluate(results=tmp_path / "serial")
+    parallel = evaluate(results=tmp_path / "parallel", at_once=2)
+    assert predictions(serial) == predictions(parallel)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"seed": 1},
+        {"params": {"scale": 50.0}},
+        {"params": {"parts": 3}},
+        {"trim_db": 30.0},
+        {"labels": "two"},
+        {"protocol": "loso"},
+        {"model": "faulty", "params": {"fault": "none"}},
+    ],
+    ids=lambda other: next(iter(other)),
+)
+def test_a_run_with_any_other_setting_reuses_no_result(other):
+    assert evaluate(**other).folder != evaluate().folder
+
+
+@pytest.mark.parametrize("other", [{"params": {"parts": 3}}, {"trim_db": 30.0}])
+def test_another_feature_setting_reuses_no_feature(places, other):
+    evaluate()
+    before = set((places.cache / "features").iterdir())
+    evaluate(**other)
+    assert len(set((places.cache / "features").iterdir()) - before) == 1
+
+
+def test_another_seed_or_model_parameter_reuses_the_features(places):
+    evaluate()
+    before = set((places.cache / "features").rglob("*"))
+    evaluate(seed=1, params={"scale": 1.0})
+    assert set((places.cache / "features").rglob("*")) == before
+
+
+@pytest.fixture
+def own_copy(places, tmp_path):
+    """A copy of the tones that a test may change."""
+    evaluate()
+    shutil.rmtree(places.results)
+    shutil.copytree(places.cache / "corpora" / "tones", tmp_path / "copy")
+    return tmp_path / "copy"
+
+
+def _change(path):
+    samples, rate = soundfile.read(path, dtype="int16")
+    samples[100] += 1
+    soundfile.write(path, samples, rate, subtype="PCM_16")
+
+
+def test_audio_that_changed_under_a_half_finished_run_is_refused(own_copy):
+    run = evaluate(data=own_copy)
+    (run.folder / "fold-01.safetensors").unlink()
+    _change(own_copy / "s1-low-0.wav")
+    with pytest.raises(CorpusError, match="the audio changed since .*another --results folder"):
+        evaluate(data=own_copy)
+
+
+def test_a_corpus_that_changed_under_a_half_finished_run_is_refused(own_copy):
+    run = evaluate(data=own_copy)
+    (run.folder / "fold-01.safetensors").unlink()
+    (own_copy / "s1-low-0.wav").rename(own_copy / "s1-middle-9.wav")
+    with pytest.raises(CorpusError, match="the corpus and the protocol and the audio changed"):
+        evaluate(data=own_copy)
+
+
+def test_a_changed_file_gets_new_features(own_copy, tmp_path):
+    first = evaluate(data=own_copy)
+    time_axis = np.arange(3200) / 16_000
+    soundfile.write(own_copy / "s1-low-0.wav", np.sin(6283 * time_axis), 16_000, subtype="PCM_16")
+    second = evaluate(data=own_copy, results=tmp_path / "second")
+    assert predictions(first) != predictions(second)
+
+
+def test_hiding_the_test_audio_leaves_training_unchanged(own_copy, tmp_path):
+    first = evaluate(data=own_copy)
+    test = first.folds[0].test
+    for one in test.ids:
+        soundfile.write(
+            own_copy / f"{one}.wav",
+            np.random.default_rng(hash(one) % 2**32).normal(0, 0.1, 3200),
+            16_000,
+            subtype="PCM_16",
+        )
+    second = evaluate(data=own_copy, results=tmp_path / "second")
+    trained = [run.folds[0].facts for run in (first, second)]
+    assert trained[0]["model"]["seen"] == trained[1]["model"]["seen"]
+    assert trained[0]["validation"] == trained[1]["validation"]
+    assert predictions(first)[0] != predictions(second)[0]
+
+
+def test_audio_shared_between_sets_is_refused(own_copy):
+    shutil.copy(own_copy / "s1-low-0.wav", own_copy / "s2-low-0.wav")
+    with pytest.raises(FoldError, match="share 1 recording"):
+        evaluate(data=own_copy)
+
+
+def test_a_split_that_shares_speakers_runs_only_when_it_says_so(tmp_path):
+    path = tmp_path / "split.csv"
+    parts = dict(enumerate(("train", "validation", "test", "train")))
+    rows = [
+        f"1,{parts[take]},s{speaker}-{label}-{take}"
+        for speaker in range(1, 7)
+        for label in ("low", "middle", "high")
+        for take in range(4)
+    ]
+    path.write_text("fold,split,utterance\n" + "\n".join(rows))
+    with pytest.raises(LeakageError, match="train and validation share 6 speakers"):
+        evaluate(protocol=str(path))
+    run = evaluate(protocol=f"file:path={path},leaks=true")
+    assert not run.clean
+    assert "LEAKY, never ranked" in str(run)
+
+
+def test_a_random_split_is_leaky_by_name():
+    run = evaluate(protocol="random:n=3")
+    assert not run.clean
+    assert run.folds[0].facts["certificate"]["audio_checked"]
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ("raise", "ValueError: the model is faulty"),
+        ("nan", "must be finite"),
+        ("shape", r"must be finite and of shape \(24, 3\)"),
+    ],
+)
+def test_a_fold_that_fails_costs_that_fold_only(places, fault, words, at_once):
+    with pytest.raises(FoldError, match=words) as caught:
+        evaluate("faulty", params={"fault": fault}, at_once=at_once)
+    assert "1 of 3 folds failed, 2 are kept" in str(caught.value)
+    assert len(list(places.results.glob("*/*.safetensors"))) == 2
+
+
+def test_a_killed_fold_costs_that_fold_only(places):
+    with pytest.raises(FoldError, match="SIGKILL; out of memory"):
+        evaluate("faulty", params={"fault": "kill"}, at_once=2)
+    assert len(list(places.results.glob("*/*.safetensors"))) == 2
+
+
+def test_scores_that_depend_on_the_batch_are_seen():
+    assert "differ by at most 0." in str(evaluate())
+    run = evaluate("faulty", params={"fault": "neighbours"})
+    assert max(fold.facts["alone"]["largest_difference"] for fold in run.folds) > 0.1
+
+
+def test_a_file_that_cannot_be_read_stops_before_any_training(own_copy, places):
+    (own_copy / "s3-low-0.wav").write_bytes(b"RIFF")
+    with pytest.raises(FoldError, match="s3-low-0.wav.*get this file again, nothing was trained"):
+        evaluate(data=own_copy)
+    assert not places.results.exists()
+
+
+def test_a_feature_that_is_not_finite_is_the_plugins_fault():
+    with pytest.raises(FoldError, match="feature infinite made an array"):
+        evaluate("unfit")
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"model": "centriod"}, UnknownName, "did you mean centroid"),
+        ({"params": {"scael": 1}}, BadParameter, "did you mean scale"),
+        (
+            {"params": {"scale": "big"}},
+            BadParameter,
+            "scale of centroid is 'big', but must be float",
+        ),
+        ({"labels": "three"}, UnknownName, "no label set of tones 'three'.*known: tones, two"),
+        ({"protocol": "papr"}, UnknownName, "no protocol 'papr'"),
+        ({"seed": -1}, BadParameter, "whole number from 0"),
+        ({"device": "tpu"}, BadParameter, "auto, cpu or cuda"),
+        ({"at_once": 0}, BadParameter, "1 or more"),
+        ({"model": "needy"}, MissingRequirement, "needs the package 'no_such_module': pip install"),
+        ({"data": "/no/such/folder"}, CorpusError, "no tones in /no/such/folder"),
+    ],
+)
+def test_every_foreseeable_mistake_is_one_clear_line(options, error, words):
+    with pytest.raises(error, match=words) as caught:
+        evaluate(**options)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_run_prints_as_a_table_and_converts_to_a_frame():
+    run = evaluate()
+    text = str(run)
+    for part in ("centroid on tones", "6 test speakers", "chance (majority)", "95 % over speakers"):
+        assert part in text
+    frame = run.to_frame()
+    assert list(frame.index) == [fold.facts["fold"]["name"] for fold in run.folds]
+    assert frame["uar"].mean() == pytest.approx(run.mean_std("uar").mean)
+
+
+def test_a_result_tells_what_it_is_made_of():
+    facts = evaluate().folds[0].facts
+    for key in ("device", "threads", "versions", "sources", "seconds", "curve", "peak_memory_mb"):
+        assert facts[key], key
+    assert set(facts["pins"]) == {"corpus", "protocol", "audio"}
+    assert facts["certificate"]["clean"]
+    assert facts["alone"]["utterances"] == 8
+    assert [point["epoch"] for point in facts["curve"]] == [1, 2, 3, 4, 5]
+
+
+def test_nothing_but_results_is_left_in_the_runs_folder():
+    run = evaluate()
+    left = sorted(path.name for path in run.folder.iterdir() if path.name != ".work")
+    assert left == ["fold-01.safetensors", "fold-02.safetensors", "fold-03.safetensors"]
+    assert not list(Path(run.folder / ".work").glob("*"))
+
+
+def test_a_result_of_something_else_is_refused():
+    run = evaluate()
+    (run.folder / "fold-01.safetensors").write_bytes(b"no result")
+    with pytest.raises(SerbenchError, match="is not a result of serbench.*remove it"):
+        evaluate()
+
+
+def test_results_survive_the_round_trip():
+    run = evaluate()
+    path = run.folder / "fold-01.safetensors"
+    results.write(path, run.folds[0])
+    assert results.read(path).test.ids == run.folds[0].test.ids
+    assert results.read(path).facts == run.folds[0].facts
