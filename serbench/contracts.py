@@ -77,7 +77,7 @@ class Makes(typing.Protocol):
     """Optional for a dataset that is generated rather than obtained."""
 
     def make(self, root: Path) -> None:
-        """Write the corpus below `root`, which does not exist yet."""
+        """Write the corpus into `root`, an empty folder; the harness moves it into place."""
         ...
 
 
@@ -154,7 +154,7 @@ class Workspace(typing.Protocol):
         ...
 
     def report(self, epoch: int, epochs: int, **values: float) -> None:
-        """Tell progress and one point of the learning curve: `report(3, 16, validation_loss=1.2)`."""
+        """Tell progress and a point of the learning curve: `report(3, 16, train_loss=1.2)`."""
         ...
 
 

@@ -1,5 +1,6 @@
 """What everything else is about: utterances, the corpus they form, and the folds that split it."""
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -54,7 +55,7 @@ class Corpus:
     def __post_init__(self) -> None:
         ordered = tuple(sorted(self.utterances, key=lambda utterance: utterance.id))
         object.__setattr__(self, "utterances", ordered)
-        for first, second in zip(ordered, ordered[1:], strict=False):
+        for first, second in itertools.pairwise(ordered):
             if first.id == second.id:
                 raise SerbenchError(
                     f"corpus {self.name} has two utterances with the id {first.id!r}: "

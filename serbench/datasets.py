@@ -8,6 +8,7 @@ from serbench import plugins
 from serbench.contracts import Dataset, Makes
 from serbench.corpus import Corpus, relabelled
 from serbench.errors import CorpusError, nearest
+from serbench.files import replacing_folder
 from serbench.names import checked, parameters, parse_name
 from serbench.settings import Settings
 
@@ -60,7 +61,8 @@ def read(source: Source, labels: str | None = None) -> Corpus:
     """
     name = label_set_name(source, labels)
     if source.generated and isinstance(source.dataset, Makes) and not source.root.exists():
-        source.dataset.make(source.root)
+        with replacing_folder(source.root) as folder:
+            source.dataset.make(folder)
     return _named(source, name, source.dataset.read(source.root))
 
 

@@ -104,7 +104,7 @@ class _Child:
     ):
         self.last_word = ""
         self._position = position
-        self._log = tempfile.TemporaryFile("w+")
+        self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - lives as long as the process
         self.process = subprocess.Popen(
             [sys.executable, "-m", "serbench.engines", function.__module__, function.__name__],
             stdin=subprocess.PIPE,

@@ -40,6 +40,29 @@ def replacing(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """Yield a new folder beside `path` and move it into place when the block succeeds.
+
+    Where somebody else has put a folder there meanwhile, theirs stays.
+
+    Raises:
+        SerbenchError: the disk is full or the folder cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as name:
+            made = Path(name) / path.name
+            made.mkdir()
+            yield made
+            with contextlib.suppress(OSError):
+                made.rename(path)
+            if not path.is_dir():
+                raise OSError(errno.EEXIST, "there is a file of that name")
+    except OSError as error:
+        raise writing_error(path, error) from error
+
+
 def writing_error(path: Path, error: OSError) -> SerbenchError:
     """The line that a user sees when `path` cannot be written."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):

@@ -46,3 +46,23 @@ def test_a_folder_that_is_a_file_is_one_line(tmp_path):
 def test_digests_do_not_depend_on_the_order_of_keys():
     assert files.digest({"b": 1, "a": "ä"}) == files.digest({"a": "ä", "b": 1})
     assert files.digest([1, 2]) != files.digest([2, 1])
+
+
+def test_a_folder_is_made_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "parent" / "folder"
+    with pytest.raises(ZeroDivisionError), files.replacing_folder(path) as folder:
+        _write_half(folder / "file")
+    assert list(path.parent.iterdir()) == []
+    with files.replacing_folder(path) as folder:
+        (folder / "file").write_text("all of it")
+    assert [one.name for one in path.parent.iterdir()] == ["folder"]
+    assert (path / "file").read_text() == "all of it"
+
+
+def test_a_folder_that_another_made_meanwhile_stays(tmp_path):
+    path = tmp_path / "folder"
+    with files.replacing_folder(path) as folder:
+        (folder / "mine").write_text("")
+        path.mkdir()
+        (path / "theirs").write_text("")
+    assert [one.name for one in path.iterdir()] == ["theirs"]

@@ -58,7 +58,6 @@ class Tones:
 
     def make(self, root: Path) -> None:
         """Write the tones."""
-        root.mkdir(parents=True)
         time_axis = np.arange(3200) / 16_000
         for one in self.manifest().utterances:
             rng = np.random.default_rng(int(hashlib.sha256(one.id.encode()).hexdigest()[:8], 16))

@@ -1,0 +1,157 @@
+"""What a user types and sees: exit codes, words, and how little is imported to say them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+HEAVY = ("torch", "transformers", "sklearn", "scipy", "librosa", "numba", "pandas", "matplotlib")
+
+pytestmark = pytest.mark.usefixtures("places")
+
+
+def serbench(*arguments):
+    """Run the command line in a process of its own."""
+    command = [sys.executable, "-m", "serbench.cli", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+
+EVALUATE = ("evaluate", "--model", "centroid", "--dataset", "tones")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["models"], ["datasets"], ["features"], ["protocol", "--help"]]
+)
+def test_help_and_listings_import_nothing_heavy(arguments):
+    code = (
+        "import sys, serbench.cli as cli\n"
+        f"sys.argv = ['serbench', *{arguments!r}]\n"
+        "try:\n    cli.main()\nexcept SystemExit:\n    pass\n"
+        f"print([name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout.splitlines()[-1] == "[]", done.stderr
+
+
+def test_evaluate_prints_a_table_and_nothing_else_where_there_is_no_terminal():
+    done = serbench(*EVALUATE)
+    assert done.returncode == 0
+    assert done.stderr == ""
+    for part in ("centroid on tones", "accuracy (WA)", "chance (stratified)"):
+        assert part in done.stdout
+
+
+def test_score_runs_and_leaderboard_read_what_evaluate_left():
+    serbench(*EVALUATE, "--jobs", "2")
+    listed = serbench("runs").stdout
+    assert "complete" in listed
+    scored = json.loads(serbench("score", "tones_centroid", "--format", "json").stdout)
+    assert set(scored["metrics"]) == {
+        "accuracy",
+        "uar",
+        "precision",
+        "recall",
+        "f1",
+        "weighted_f1",
+    }
+    assert len(scored["folds"]) == 3
+    one = serbench("score", "tones", "--metric", "uar", "--format", "csv").stdout.splitlines()
+    assert one[0].endswith(",uar")
+    board = serbench("leaderboard").stdout
+    for part in ("| centroid (", "chance (majority)", "Pepino et al. [38]", "CREMA-D"):
+        assert part in board
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["evaluate", "--model", "centrod", "--dataset", "tones"], "did you mean centroid"),
+        (["evaluate", "--model", "centroid", "--dataset", "tone"], "did you mean tones"),
+        ([*EVALUATE, "--param", "scale"], "a parameter is written name=value"),
+        ([*EVALUATE, "--trim-db", "much"], "must be decibels or none"),
+        ([*EVALUATE, "--format", "xml"], "there is no format 'xml'"),
+        ([*EVALUATE, "--protocol", "kfold:n=99"], "kfold"),
+        (["evaluate", "--model", "centroid", "--dataset", "tones:takes=x"], "takes of tones"),
+        (["score", "nothing"], "there is no run 'nothing'"),
+        (["score", "nothing", "--metric", "x"], "there is no run 'nothing'"),
+        (["protocol", "show", "--dataset", "tones", "--protocol", "x"], "no protocol 'x'"),
+        (["protocol", "export", "--dataset", "tones", "--out", "x.txt"], "must end in .csv or"),
+        (["download", "tones"], "tones cannot be downloaded: it is made"),
+    ],
+)
+def test_a_mistake_is_one_line_on_standard_error_and_exit_code_1(arguments, words):
+    done = serbench(*arguments)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith("serbench: ")
+    assert words in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_an_unknown_option_is_exit_code_2():
+    assert serbench("evaluate", "--modle", "x").returncode == 2
+
+
+def test_protocols_are_shown_exported_and_checked(tmp_path):
+    listed = serbench("protocol", "show", "--dataset", "tones").stdout
+    assert "loso" in listed
+    shown = serbench("protocol", "show", "--dataset", "tones", "--protocol", "kfold:n=3").stdout
+    assert "digest" in shown
+    out = tmp_path / "split.csv"
+    assert serbench("protocol", "export", "--dataset", "tones", "--out", out).returncode == 0
+    assert serbench(*EVALUATE, "--protocol", out).returncode == 0
+    clean = serbench("protocol", "check", "--dataset", "tones")
+    assert clean.returncode == 0
+    assert "audio of 72 utterances compared" in clean.stdout
+    leaky = serbench("protocol", "check", "--dataset", "tones", "--protocol", "random:n=3")
+    assert leaky.returncode == 1
+    assert "LEAKY" in leaky.stdout
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_ctrl_c_keeps_finished_folds_and_says_how_to_go_on(places, jobs):
+    command = [sys.executable, "-m", "serbench.cli", *EVALUATE, "--jobs", str(jobs)]
+    child = subprocess.Popen(
+        [*command, "--param", "nap=2"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    while not list(places.results.glob("*/*.safetensors")):
+        assert child.poll() is None
+        time.sleep(0.05)
+    os.killpg(child.pid, signal.SIGINT)
+    _, said = child.communicate(timeout=30)
+    assert child.returncode == 130
+    assert "of 3 folds are finished and kept in" in said
+    assert "run the same command again to go on" in said
+    assert "Traceback" not in said
+
+
+def test_a_broken_plugin_is_listed_and_breaks_nothing(tmp_path, monkeypatch):
+    info = tmp_path / "broken-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[serbench]\nbroken = no_such_module_at_all\n")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]]))
+    done = serbench("models")
+    assert done.returncode == 0
+    assert "centroid" in done.stdout
+    assert "broken plugin broken: ModuleNotFoundError" in done.stderr
+
+
+def test_a_name_offered_twice_names_both_plugins(tmp_path, monkeypatch):
+    info = tmp_path / "twice-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: twice\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[serbench]\ntwice = twice\n")
+    (tmp_path / "twice.py").write_text("from serbench_tiny import serbench_models\n")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]]))
+    done = serbench("models")
+    assert done.returncode == 1
+    assert "is offered twice, by the plugins tiny and twice: uninstall one" in done.stderr
