@@ -1,0 +1,192 @@
+"""Write the pages that are made of results and code, or check that the committed ones are true.
+
+Usage: python docs/generate.py [--check]
+"""
+
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from serbench import literature, runs, stats, tables
+from serbench.leaderboard import TITLES, board
+from serbench.metrics import METRICS
+from serbench.runs import Run
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "leaderboard" / "results"
+COMMANDS = (
+    ("evaluate",),
+    ("score",),
+    ("runs",),
+    ("leaderboard",),
+    ("datasets",),
+    ("features",),
+    ("models",),
+    ("protocol", "show"),
+    ("protocol", "export"),
+    ("protocol", "check"),
+    ("download",),
+)
+MADE = "<!-- made by docs/generate.py from the code and the committed results; do not edit -->"
+
+
+def reproduction() -> str:
+    """Every full run that was ever made on a corpus, beside the paper's Table II."""
+    found = [runs.read(folder) for folder in runs.folders(RESULTS)]
+    parts = [
+        "# Reproduction",
+        MADE,
+        "Every full run ever made on a corpus is listed here, the bad ones too; each is in "
+        "`leaderboard/results`, and `serbench score RUN --results leaderboard/results` computes "
+        "its numbers again. A recipe is fixed in a commit before its first full run, or chosen in "
+        "each fold by code from that fold's own training and validation speakers. Scores are % "
+        "mean ± sample standard deviation over test sets, as in Table II of the paper: "
+        f"{literature.PAPER}. What was not run, and why, is in [the user guide](guide.md).",
+    ]
+    for name, title in (*TITLES.items(), ("toy", "toy, the built-in synthetic corpus")):
+        of_corpus = [run for run in found if run.corpus == name]
+        if of_corpus or literature.rows(name, "II"):
+            parts += [f"## {title}", *_corpus(name, sorted(of_corpus, key=_finished))]
+    return "\n\n".join(parts) + "\n"
+
+
+def _finished(run: Run) -> str:
+    return max(str(fold.facts["finished"]) for fold in run.folds)
+
+
+HEAD = ("system", "protocol", "labels", "precision", "recall (UAR)", "F1", "accuracy (WA)")
+COLUMNS = ("precision", "uar", "f1", "accuracy")
+
+
+def _corpus(name: str, found: list[Run]) -> list[str]:
+    rows = [
+        [f"paper, {row.model}: {row.system}", row.protocol, row.labels.partition(":")[0]]
+        + [runs.reported(row, metric) for metric in COLUMNS]
+        for row in literature.rows(name, "II")
+    ]
+    rows += [_measured(run) for run in found]
+    parts = [tables.table(HEAD, rows, "markdown")]
+    caveats = [
+        f"- {row.model}: {caveat}." for row in literature.rows(name, "II") for caveat in row.caveats
+    ]
+    parts += ["The paper's rows:\n\n" + "\n".join(caveats)] if caveats else []
+    if not found:
+        return [*parts, "Nothing was run here: the audio is not ours to have."]
+    return [*parts, *(_details(run) for run in found)]
+
+
+def _measured(run: Run) -> list[str]:
+    scores = [tables.spread(run.mean_std(metric)) for metric in COLUMNS]
+    leaks = " (leaky)" if run.facts["protocol"]["leaks"] else ""
+    return [
+        f"{run.config['model']} ({run.name.rpartition('_')[2]})",
+        f"{run.config['protocol']}{leaks}",
+        str(run.config["labels"]),
+        *scores,
+    ]
+
+
+def _details(run: Run) -> str:
+    config, facts = run.config, run.facts
+    folds = [
+        [str(fold.facts["fold"]["name"])]
+        + [tables.percent(float(run.scores(metric)[index])) for metric in COLUMNS]
+        + [tables.duration(fold.facts["seconds"]["fit"]), str(len(fold.facts["curve"]))]
+        for index, fold in enumerate(run.folds)
+    ]
+    head = ["fold", "precision", "recall (UAR)", "F1", "accuracy (WA)", "fitted in", "reports"]
+    note = run.folder / "note.md"
+    intervals = ", ".join(
+        f"{METRICS[metric].title} {tables.percent(run.pooled(metric))} "
+        f"{tables.interval(run.interval(metric))}"
+        for metric in COLUMNS
+    )
+    chance = tables.percent(stats.mean_std(_majority(run)).mean)
+    return "\n\n".join(
+        [
+            f"### {config['model']}, {run.name.rpartition('_')[2]}",
+            *([note.read_text().strip()] if note.exists() else []),
+            f"Run `{run.name}`, finished {_finished(run)}: seed {config['seed']}, parameters "
+            f"`{_words({**config['feature_params'], **config['params']})}`, trimmed at "
+            f"{config['reading']['trim_db']:g} dB; {facts['device']}, {facts['threads']} threads, "
+            f"{tables.duration(run.seconds())} in all; no speaker and no recording shared between "
+            f"sets: {'shown for every fold' if run.clean else 'NO, it leaks'}; predicted alone, "
+            f"scores differ by at most {_alone(run):.1g}.",
+            f"Pooled over folds, with 95 % intervals over {len(run.speaker_confusions)} speakers: "
+            f"{intervals}. Chance (majority): accuracy {chance}.",
+            tables.table(head, folds, "markdown"),
+        ]
+    )
+
+
+def _majority(run: Run) -> list[float]:
+    counts = run.confusions.sum(axis=-1)
+    return list(counts.max(axis=-1) / counts.sum(axis=-1))
+
+
+def _words(params: Mapping[str, object]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in params.items())
+
+
+def _alone(run: Run) -> float:
+    return max(float(fold.facts["alone"]["largest_difference"]) for fold in run.folds)
+
+
+def command_line() -> str:
+    """The help of every command."""
+    parts = ["# Command line", MADE]
+    for command in COMMANDS:
+        done = subprocess.run(
+            [sys.executable, "-m", "serbench.cli", *command, "--help"],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={"COLUMNS": "100", "PATH": ""},
+        )
+        text = done.stdout.replace("python -m serbench.cli", "serbench").strip()
+        parts.append(f"## serbench {' '.join(command)}\n\n```text\n{text}\n```")
+    return "\n\n".join(parts) + "\n"
+
+
+def metrics() -> str:
+    """Every metric with its formula."""
+    rows = [[one.name, one.title, one.formula] for one in METRICS.values()]
+    return (
+        "\n\n".join(
+            [
+                "# Metrics",
+                MADE,
+                "C is a confusion matrix (rows truth, columns prediction), n its sum; k runs over the "
+                "K labels that occur in the truth.",
+                tables.table(["name", "title", "formula"], rows, "markdown"),
+            ]
+        )
+        + "\n"
+    )
+
+
+PAGES: Mapping[str, Callable[[], str]] = {
+    "docs/reproduction.md": reproduction,
+    "docs/command-line.md": command_line,
+    "docs/metrics.md": metrics,
+    "leaderboard/README.md": lambda: board(RESULTS) + "\n",
+}
+
+
+def main(check: bool) -> int:
+    """Write the pages; or, to check, name those that are not what they would be written as."""
+    stale = []
+    for name, make in PAGES.items():
+        page, text = ROOT / name, make()
+        if check and (not page.exists() or page.read_text(encoding="utf-8") != text):
+            stale.append(name)
+        elif not check:
+            page.write_text(text, encoding="utf-8")
+    if stale:
+        print(f"stale: {', '.join(stale)}; run `make docs` and commit what it writes")
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main("--check" in sys.argv[1:]))
