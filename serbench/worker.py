@@ -1,5 +1,6 @@
 """The only code that extracts and trains. It gets plain words, and looks the names up again."""
 
+import contextlib
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -136,6 +137,8 @@ def run(words: Words, tell: Tell) -> Words:
     )
     results.write(Path(job.result), scored)
     shutil.rmtree(folder, ignore_errors=True)
+    with contextlib.suppress(OSError):  # other folds are still at work
+        folder.parent.rmdir()
     return {}
 
 

@@ -1,4 +1,4 @@
-"""Kill an evaluation at random moments: only what was not finished is lost, nothing else changes."""
+"""Kill an evaluation at random moments: only what was not finished is lost."""
 
 import os
 import random

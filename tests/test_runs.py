@@ -1,0 +1,167 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from serbench import results, runs, scores
+from serbench.errors import SerbenchError
+from serbench.leaderboard import board
+from serbench.results import FoldResult, Scored
+
+CLEAN = {"clean": True}
+CONFIG = {
+    "dataset": "toy:seed=1",
+    "labels": "toy",
+    "protocol": "paper-nested",
+    "model": "made-up",
+    "seed": 0,
+}
+
+
+def fold(index, truth, predicted, **facts):
+    """A fold of two labels whose predictions are given."""
+    truth, predicted = np.array(truth), np.array(predicted)
+    scored = Scored(
+        tuple(f"u{index}-{n}" for n in range(len(truth))),
+        tuple(f"s{index}-{n % 2}" for n in range(len(truth))),
+        truth,
+        np.eye(2, dtype=np.float32)[predicted],
+    )
+    common = {
+        "config": CONFIG,
+        "labels": ["a", "b"],
+        "link": "identity",
+        "pins": {"corpus": "c", "protocol": "p", "audio": "x"},
+        "protocol": {"name": "paper-nested", "leaks": "", "folds": 2},
+        "fold": {"index": index, "name": str(index), "group": ""},
+        "certificate": CLEAN,
+        "validation": {"f1": 0.5},
+        "alone": {"utterances": 1, "largest_difference": 0.0},
+        "seconds": {"fit": 1.0},
+        **{key: {} for key in ("device", "threads", "versions", "sources", "machine")},
+    }
+    return FoldResult({**common, **facts}, scored)
+
+
+GOOD = fold(0, [0, 0, 1, 1], [0, 0, 1, 1])
+POOR = fold(1, [0, 0, 1, 1], [0, 1, 0, 1])
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Write folds as one run."""
+
+    def write(*folds, name="toy_made-up_1"):
+        for number, one in enumerate(folds):
+            results.write(tmp_path / name / f"any-{number}.safetensors", one)
+        return tmp_path / name
+
+    return write
+
+
+def test_scores_are_those_of_the_folds(write):
+    run = runs.read(write(POOR, GOOD))
+    assert run.scores("accuracy").tolist() == [1.0, 0.5]
+    assert run.mean_std("accuracy") == (0.75, pytest.approx(np.std([1.0, 0.5], ddof=1)))
+    assert run.pooled("accuracy") == 0.75
+    low, high = run.interval("accuracy")
+    assert low < 0.75 <= high
+    assert run.missing == 0
+
+
+def test_of_a_group_only_the_best_on_validation_counts(write):
+    def grouped(index, template, f1):
+        facts = {"fold": {"index": index, "name": str(index), "group": "g"}}
+        facts |= {"validation": {"f1": f1}, "protocol": {"name": "n", "leaks": "", "folds": 2}}
+        return dataclasses.replace(template, facts={**template.facts, **facts})
+
+    run = runs.read(write(grouped(0, GOOD, 0.6), grouped(1, POOR, 0.7)))
+    assert run.scores("accuracy").tolist() == [0.5]
+    assert run.missing == 0
+    first = runs.read(write(grouped(0, GOOD, 0.7), grouped(1, POOR, 0.7)))
+    assert first.scores("accuracy").tolist() == [1.0]
+
+
+def test_missing_folds_are_said(write):
+    run = runs.read(write(GOOD))
+    assert run.missing == 1
+    assert "INCOMPLETE: 1 of 2 folds are missing" in str(run)
+
+
+def test_a_leak_is_said_and_never_ranked_first(write, tmp_path):
+    leaks = {"protocol": {"name": "random", "leaks": "on purpose", "folds": 1}}
+    write(fold(0, [0, 1], [0, 1], **leaks), name="toy_leaky_2")
+    write(GOOD, POOR)
+    run = runs.find("toy_leaky", tmp_path)
+    assert "LEAKY, never ranked: on purpose" in str(run)
+    rows = [line for line in board(tmp_path).splitlines() if line.startswith("| made-up")]
+    assert len(rows) == 2
+    assert "| yes " in rows[1]
+
+
+def test_folds_that_differ_in_circumstances_are_pointed_out(write):
+    run = runs.read(write(GOOD, fold(1, [0, 1], [0, 1], threads=4)))
+    assert "The folds differ in threads." in str(run)
+
+
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [
+        ({"config": {**CONFIG, "seed": 1}}, "folds of different runs: config differs"),
+        ({"labels": ["b", "a"]}, "folds of different runs: labels differs"),
+        (
+            {"pins": {"corpus": "other", "protocol": "p"}},
+            "folds of different data: the corpus differs",
+        ),
+        ({"fold": {"index": 0, "name": "0", "group": ""}}, "holds one fold twice"),
+    ],
+)
+def test_folds_that_do_not_belong_together_are_refused(write, other, words):
+    with pytest.raises(SerbenchError, match=words):
+        runs.read(write(GOOD, fold(1, [0, 1], [0, 1], **other)))
+
+
+def test_a_run_is_found_by_the_start_of_its_name(write, tmp_path):
+    write(GOOD, POOR, name="toy_made-up_1")
+    write(GOOD, POOR, name="toy_other_2")
+    assert runs.find("toy_m", tmp_path).name == "toy_made-up_1"
+    assert runs.find("other", tmp_path).name == "toy_other_2"
+    with pytest.raises(SerbenchError, match="may be any of toy_made-up_1, toy_other_2"):
+        runs.find("toy", tmp_path)
+    with pytest.raises(SerbenchError, match="there is no run 'x'"):
+        runs.find("x", tmp_path)
+
+
+def test_a_schema_of_the_future_is_refused(write):
+    folder = write(GOOD)
+    results.SCHEMA, before = 99, results.SCHEMA
+    try:
+        results.write(folder / "any-0.safetensors", GOOD)
+    finally:
+        results.SCHEMA = before
+    with pytest.raises(SerbenchError, match="schema 1, this|has the schema"):
+        runs.read(folder)
+
+
+def test_an_empty_folder_is_said(tmp_path):
+    with pytest.raises(SerbenchError, match="no result in .*serbench runs"):
+        runs.read(tmp_path)
+
+
+def test_names_cannot_break_a_markdown_table(write, tmp_path):
+    evil = {"config": {**CONFIG, "model": "<script>|x|</script>"}}
+    write(fold(0, [0, 1], [0, 1], **evil))
+    text = board(tmp_path)
+    assert "<script>" not in text
+    assert "&lt;script>\\|x\\|" in text
+
+
+@pytest.mark.parametrize("form", ["text", "markdown", "csv", "latex", "json"])
+def test_scores_come_in_every_form(write, form):
+    text = scores.table(runs.read(write(GOOD, POOR)), ["accuracy"], form)
+    assert ("0.75" if form == "json" else "75.00") in text
+
+
+def test_an_unknown_metric_lists_the_nearest(write):
+    with pytest.raises(SerbenchError, match="no metric 'uarr'; did you mean uar"):
+        runs.read(write(GOOD)).scores("uarr")
