@@ -1,0 +1,242 @@
+"""IEMOCAP: ten actors in five sessions of improvised and scripted conversations."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+from serbench.contracts import About
+from serbench.corpus import Corpus, Fold, LabelSet, Protocol, Utterance, speaker_fold
+from serbench.errors import CorpusError
+from serbench_corpora import packaged, splits, tree
+
+NAME = "iemocap"
+
+ABOUT = About(
+    title="Interactive Emotional Dyadic Motion Capture database",
+    licence="free for research, by USC SAIL's release form",
+    size="12 hours, of which the utterances read here are 805 MB",
+    home="https://sail.usc.edu/iemocap/",
+    obtain="ask for it with the release form on that page, and unpack IEMOCAP_full_release",
+    cite="Busso et al. 2008, Language Resources and Evaluation 42(4), "
+    "doi:10.1007/s10579-008-9076-6",
+)
+
+# ---- labels ----
+
+# of the ten that listeners chose from; the others are too rare or too vague, and not read
+EMOTIONS = {
+    "neu": "neutral",
+    "hap": "happy",
+    "exc": "excited",
+    "sad": "sad",
+    "ang": "angry",
+}
+
+LABEL_SETS: Mapping[str, LabelSet] = {
+    # paper, Table I: excited counts as happy
+    "iemocap": {e: "happy" if e == "excited" else e for e in EMOTIONS.values()},
+}
+
+# ---- names ----
+
+# session, wearer of the markers, dialogue, true speaker: Ses01F_impro01_M000
+TURN = r"Ses\d\d[FM]_\w+_[FM]\w*\d"
+TURN_FILE = re.compile(TURN, re.ASCII | re.IGNORECASE)
+SEXES = {"F": "female", "M": "male"}
+SESSIONS = tuple(f"Ses{session:02}" for session in range(1, 6))
+
+# a turn's emotion in dialog/EmoEvaluation/<dialogue>.txt: [6.29 - 8.23] TURN EMOTION [V, A, D]
+EVALUATION = re.compile(rf"\[[^]]*\]\s+({TURN})\s+(\w+)", re.ASCII)
+
+# tens of thousands of files that are neither sentences nor their emotions
+PASSED_BY = ("avi", "forcedalignment", "lab", "mocap_hand", "mocap_head", "mocap_rotated")
+
+
+def identify(stem: str) -> str | None:
+    """The key of a turn's file: its name in lower case; None for other files.
+
+    >>> identify("Ses01F_impro01_M000"), identify("Ses01F_impro01")
+    ('ses01f_impro01_m000', None)
+    """
+    return stem.lower() if TURN_FILE.fullmatch(stem) else None
+
+
+def turn(name: str, label: str, path: Path | None = None) -> Utterance:
+    """The utterance of a turn.
+
+    Its speaker is the letter that starts the last field. The letter behind the session only says
+    who wore the motion-capture markers: both actors speak in every dialogue.
+
+    >>> turn("Ses01F_impro01_M000", "sad").speaker
+    'Ses01M'
+    """
+    dialogue, _, last = name.rpartition("_")
+    session, letter = name[:5], last[0]
+    return Utterance(name, session + letter, label, path, SEXES[letter], session, dialogue)
+
+
+def marker(utterance: Utterance) -> str:
+    """Who wore the motion-capture markers: "Ses01F"."""
+    return utterance.dialogue[:6]
+
+
+# ---- manifest ----
+
+
+@cache
+def counts() -> Mapping[tree.Group, int]:
+    """How many utterances there are of each session, speaker and label.
+
+    Its licence keeps the names of the utterances with its holders, so these stand for a manifest.
+    """
+    total: Counter[tree.Group] = Counter()
+    for speaker, _, _, label, number in packaged.rows("iemocap-counts.csv"):
+        total[speaker[:5], speaker, label] += int(number)
+    return total
+
+
+# ---- protocols ----
+
+
+def paper(corpus: Corpus) -> list[Fold]:
+    """Ten folds: one speaker tests, the other of the session validates, four sessions train."""
+    return [
+        speaker_fold(
+            corpus,
+            session + letter,
+            train=[other + sex for other in SESSIONS if other != session for sex in "FM"],
+            validation=[session + partner],
+            test=[session + letter],
+        )
+        for session in SESSIONS
+        for letter, partner in ("FM", "MF")
+    ]
+
+
+def paper_marker(corpus: Corpus) -> list[Fold]:
+    """Ten folds by the wearer of the markers, as the paper's Fig. 5 shows that it split."""
+    return [
+        Fold(
+            session + letter,
+            train=tuple(u.id for u in corpus.utterances if u.session != session),
+            validation=tuple(u.id for u in corpus.utterances if marker(u) == session + partner),
+            test=tuple(u.id for u in corpus.utterances if marker(u) == session + letter),
+        )
+        for session in SESSIONS
+        for letter, partner in ("FM", "MF")
+    ]
+
+
+def by_session(corpus: Corpus) -> list[Fold]:
+    """Five folds: one session tests, the next validates, three train."""
+    return [
+        speaker_fold(
+            corpus,
+            tested,
+            train=[s + sex for s in SESSIONS if s not in (tested, validated) for sex in "FM"],
+            validation=[validated + sex for sex in "FM"],
+            test=[tested + sex for sex in "FM"],
+        )
+        for tested, validated in zip(SESSIONS, SESSIONS[1:] + SESSIONS[:1], strict=True)
+    ]
+
+
+PROTOCOLS: Sequence[Protocol] = (
+    Protocol("paper", "ten folds of true speakers, 8/1/1; validation is the partner", paper),
+    Protocol(
+        "paper-marker",
+        "ten folds by the wearer of the motion-capture markers, as in the paper's Fig. 5",
+        paper_marker,
+        leaks="both actors of the session speak in its validation and in its test set",
+    ),
+    Protocol("session", "five folds of sessions; validation is the next session", by_session),
+    *splits.IEMOCAP,
+)
+
+# ---- dataset ----
+
+
+class Iemocap:
+    """Reads the neutral, happy, excited, sad and angry utterances of IEMOCAP."""
+
+    about = ABOUT
+    label_sets = LABEL_SETS
+    protocols = PROTOCOLS
+
+    def manifest(self) -> Corpus | None:
+        """None: the licence keeps the utterances' labels with its holders."""
+        return None
+
+    def read(self, root: Path) -> Corpus:
+        """The corpus below `root`: `Session1/` to `Session5/` with `sentences` and `dialog`.
+
+        Raises:
+            CorpusError: it is missing, incomplete or mixed with something else.
+        """
+        found = tree.audio(NAME, root, identify, PASSED_BY)
+        if not found:
+            raise tree.missing(NAME, root, ABOUT, "Ses01F_impro01_F000.wav")
+        utterances = [
+            turn(name, label, found.get(name.lower())) for name, label in _labels(root).items()
+        ]
+        _check_counts(root, utterances)
+        silent = [utterance.id for utterance in utterances if utterance.path is None]
+        if silent:
+            raise CorpusError(
+                f"{NAME} is incomplete: {root} has no audio of {len(silent)} labelled utterances, "
+                f"missing {tree.listed(silent)}: unpack Session*/sentences/wav again"
+            )
+        return Corpus(NAME, tuple(EMOTIONS.values()), tuple(utterances), "raw")
+
+    def download(self, root: Path) -> None:
+        """Say how to ask for the corpus.
+
+        Raises:
+            CorpusError: always, as its licence lets nobody fetch it.
+        """
+        from serbench_corpora.download import download  # requests and pooch: only when needed
+
+        download(NAME, root)
+
+
+def _labels(root: Path) -> dict[str, str]:
+    """The label of every turn that is read, by its name."""
+    labels: dict[str, str] = {}
+    source: dict[str, Path] = {}
+    for path, name, label in _evaluations(root):
+        if name in labels:
+            raise CorpusError(
+                f"{NAME}: {name} is labelled twice, in {source[name]} and {path}: keep one of them"
+            )
+        labels[name], source[name] = label, path
+    return labels
+
+
+def _evaluations(root: Path) -> Iterator[tuple[Path, str, str]]:
+    try:
+        for folder, entry in tree.files(root, (".txt",), PASSED_BY):
+            # deeper down each listener's own votes are kept
+            if folder.name.lower() == "emoevaluation":
+                path = folder / entry.name
+                for line in path.read_text(encoding="latin-1").splitlines():
+                    found = EVALUATION.match(line)
+                    if found and found[2] in EMOTIONS:
+                        yield path, found[1], EMOTIONS[found[2]]
+    except OSError as error:
+        raise tree.unreadable(NAME, error) from error
+
+
+def _check_counts(root: Path, utterances: Sequence[Utterance]) -> None:
+    if not utterances:
+        raise CorpusError(
+            f"{NAME}: {root} has sentences but no emotions: Session*/dialog/EmoEvaluation/*.txt "
+            "of the archive must be there too"
+        )
+    wrong = tree.differences(counts(), Counter((u.session, u.speaker, u.label) for u in utterances))
+    if wrong:
+        raise CorpusError(
+            f"{NAME}: {root} has {len(utterances)} labelled utterances instead of "
+            f"{sum(counts().values())} ({wrong}): unpack Session*/dialog/EmoEvaluation again"
+        )

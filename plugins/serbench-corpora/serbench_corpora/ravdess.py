@@ -1,0 +1,133 @@
+"""RAVDESS: 24 actors speak two sentences in eight emotions, recorded in a studio."""
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache
+from itertools import product
+from pathlib import Path
+
+from serbench.contracts import About
+from serbench.corpus import Corpus, Fold, LabelSet, Protocol, Utterance
+from serbench_corpora import rotation, splits, tree
+
+NAME = "ravdess"
+
+ABOUT = About(
+    title="Ryerson Audio-Visual Database of Emotional Speech and Song (speech, audio only)",
+    licence="CC BY-NC-SA 4.0",
+    size="208 MB zip, 513 MB unpacked",
+    home="https://zenodo.org/records/1188976",
+    obtain="`serbench download ravdess` fetches it (Audio_Speech_Actors_01-24.zip)",
+    cite="Livingstone and Russo 2018, PLoS ONE 13(5) e0196391, doi:10.1371/journal.pone.0196391",
+)
+
+# ---- labels ----
+
+# in the order of their codes, 01 to 08
+EMOTIONS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")
+
+LABEL_SETS: Mapping[str, LabelSet] = {
+    "ravdess": {emotion: emotion for emotion in EMOTIONS},
+    # seven classes, as in Pepino et al. 2021
+    "calm-as-neutral": {e: "neutral" if e == "calm" else e for e in EMOTIONS},
+}
+
+# ---- names ----
+
+ACTORS = tuple(f"{actor:02}" for actor in range(1, 25))
+
+# modality 03 is audio only, channel 01 is speech: films and songs have sibling names
+SPEECH = re.compile(r"03-01(-\d\d){5}", re.ASCII)
+
+
+def identify(stem: str) -> str | None:
+    """The utterance of a file name without its ending; None for songs, films and other files.
+
+    >>> identify("03-01-05-01-02-01-12"), identify("03-02-05-01-02-01-12")
+    ('03-01-05-01-02-01-12', None)
+    """
+    return stem if SPEECH.fullmatch(stem) else None
+
+
+# ---- manifest ----
+
+
+@cache
+def manifest() -> Corpus:
+    """All 1440 utterances, computed from the naming scheme: it has no gaps."""
+    utterances = [
+        Utterance(
+            f"03-01-{emotion:02}-{intensity:02}-{statement:02}-{repetition:02}-{actor}",
+            speaker=actor,
+            label=label,
+            sex="male" if int(actor) % 2 else "female",
+        )
+        for actor, (emotion, label) in product(ACTORS, enumerate(EMOTIONS, start=1))
+        # nobody is strongly neutral
+        for intensity in ((1,) if label == "neutral" else (1, 2))
+        for statement, repetition in product((1, 2), (1, 2))
+    ]
+    return Corpus(NAME, EMOTIONS, tuple(utterances), "raw")
+
+
+# ---- protocols ----
+
+# two men and two women each, as odd actors are men
+BLOCKS = [ACTORS[start : start + 4] for start in range(0, 24, 4)]
+
+
+def paper(corpus: Corpus) -> list[Fold]:
+    """Six folds of 16 training, 4 validation and 4 test actors."""
+    return rotation.rotated(corpus, BLOCKS)
+
+
+def paper_nested(corpus: Corpus) -> list[Fold]:
+    """Thirty folds: each of the six test sets with each of the other five as validation set."""
+    return rotation.nested(corpus, BLOCKS)
+
+
+PROTOCOLS: Sequence[Protocol] = (
+    Protocol("paper", "six folds of actors, 16/4/4; validation is the next fold", paper),
+    Protocol(
+        "paper-nested",
+        "six test sets; of five models each, the best on its validation set counts",
+        paper_nested,
+    ),
+    *splits.RAVDESS,
+)
+
+# ---- dataset ----
+
+
+class Ravdess:
+    """Reads RAVDESS's speech, audio-only part."""
+
+    about = ABOUT
+    label_sets = LABEL_SETS
+    protocols = PROTOCOLS
+
+    def manifest(self) -> Corpus:
+        """The corpus without its audio."""
+        return manifest()
+
+    def read(self, root: Path) -> Corpus:
+        """The corpus below `root`: `Actor_01/` to `Actor_24/`, or the files in any other folders.
+
+        Raises:
+            CorpusError: it is missing, incomplete or mixed with something else.
+        """
+        found = tree.audio(NAME, root, identify)
+        if not found:
+            raise tree.missing(NAME, root, ABOUT, "03-01-01-01-01-01-01.wav")
+        remedy = f"unpack the zip again, or run `serbench download {NAME}`"
+        return tree.complete(manifest(), root, found, remedy)
+
+    def download(self, root: Path) -> None:
+        """Fetch what is missing of the corpus below `root`.
+
+        Raises:
+            CorpusError: it cannot be fetched, or what came is not what was published.
+        """
+        from serbench_corpora.download import download  # requests and pooch: only when needed
+
+        download(NAME, root)
