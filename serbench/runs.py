@@ -195,8 +195,10 @@ def _notes(run: Run) -> list[str]:
         notes.append(f"LEAKY, never ranked: {run.facts['protocol']['leaks']}")
     if run.differing():
         notes.append(f"The folds differ in {', '.join(run.differing())}.")
-    if run.corpus in {row.corpus for row in literature.rows(table="II")}:
+    if literature.rows(run.corpus, "II"):
         notes.append("The paper's rows carry caveats: `serbench leaderboard` lists them.")
+        if (run.config["protocol"], run.config["labels"]) != ("paper", run.corpus):
+            notes.append(f"They are for protocol paper and labels {run.corpus}, not for these.")
     alone = max(fold.facts["alone"]["largest_difference"] for fold in run.folds)
     notes.append(f"Predicted alone, scores differ by at most {alone:.1g}.")
     notes.append(f"Fitted and predicted in {tables.duration(run.seconds())}; results: {run.folder}")
