@@ -1,0 +1,69 @@
+"""The models `functionals-linear`, `functionals-svm` and `egemaps-linear`."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.svm import SVC
+
+from serbench_sklearn.scorer import Doubles
+from serbench_sklearn.tuned import Problem, Strength, Tuned
+
+
+class Linear(Tuned):
+    """Multinomial logistic regression, labels weighted to count equally.
+
+    Args:
+        labels: the emotions.
+        seed: of no influence.
+        c: scikit-learn's C; None: chosen on the validation speakers.
+    """
+
+    grid: ClassVar = {"c": (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 1.0)}
+
+    def __init__(self, *, labels: Sequence[str], seed: int, c: float | None = None) -> None:
+        super().__init__(labels=labels, seed=seed, c=c)
+
+    def classifier(self, strength: Strength, features: int) -> LogisticRegression:
+        """Logistic regression with a squared penalty."""
+        return LogisticRegression(C=strength["c"], class_weight="balanced", max_iter=2000)
+
+
+class Svm(Tuned):
+    """Support vectors with a Gaussian kernel, labels weighted to count equally.
+
+    Args:
+        labels: the emotions.
+        seed: of no influence.
+        c: scikit-learn's C; None: chosen on the validation speakers.
+        gamma: the kernel's, times the number of features, so that 1 is scikit-learn's "scale";
+            None: chosen with `c`.
+    """
+
+    grid: ClassVar = {"gamma": (0.03, 0.1, 0.3, 1.0), "c": (0.3, 1.0, 3.0, 10.0, 30.0)}
+
+    def __init__(
+        self,
+        *,
+        labels: Sequence[str],
+        seed: int,
+        c: float | None = None,
+        gamma: float | None = None,
+    ) -> None:
+        super().__init__(labels=labels, seed=seed, c=c, gamma=gamma)
+
+    def classifier(self, strength: Strength, features: int) -> SVC:
+        """A machine for each pair of labels, voting."""
+        return _machine(strength, kernel="rbf", gamma=strength["gamma"] / features)
+
+    def decision(self, strength: Strength, problem: Problem) -> Doubles:
+        """The same up to the solver's tolerance, ten times as fast: one kernel serves all pairs."""
+        gamma = strength["gamma"] / problem.train.shape[1]
+        own, held_out = (np.exp(-gamma * distances) for distances in problem.distances)
+        fitted = _machine(strength, kernel="precomputed").fit(own, problem.truth)
+        return np.asarray(fitted.decision_function(held_out))
+
+
+def _machine(strength: Strength, **kernel: Any) -> SVC:
+    return SVC(C=strength["c"], class_weight="balanced", cache_size=500, **kernel)

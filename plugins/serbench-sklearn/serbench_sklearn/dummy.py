@@ -1,0 +1,78 @@
+"""The model `dummy`: what is reached without listening, trained and scored like any other."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, Self
+
+import numpy as np
+
+from serbench.contracts import Array, Examples, Predictions, Workspace
+from serbench_sklearn import stored
+
+FILE = "dummy.json"
+
+
+class Dummy:
+    """Chance.
+
+    Args:
+        labels: the emotions.
+        seed: what a stratified draw depends on, besides the utterance itself.
+        strategy: "majority" says the most frequent training label of everything (of equally
+            frequent ones the first); "stratified" draws labels as often as they are in training.
+    """
+
+    version = "1"
+
+    def __init__(
+        self,
+        *,
+        labels: Sequence[str],
+        seed: int,
+        strategy: Literal["majority", "stratified"] = "majority",
+    ) -> None:
+        self._labels = tuple(labels)
+        self._seed = seed
+        self._strategy: Literal["majority", "stratified"] = strategy
+        self._counts = np.zeros(len(self._labels), dtype=np.int64)
+
+    def fit(self, train: Examples, validation: Examples, workspace: Workspace) -> None:
+        """Count the training labels."""
+        self._counts = np.bincount(train.truth, minlength=len(self._labels))
+
+    def predict(self, inputs: Sequence[Array]) -> Predictions:
+        """All of the probability on one label; a draw depends on the seed and the input alone."""
+        if self._strategy == "majority":
+            chosen = [int(self._counts.argmax())] * len(inputs)
+        else:
+            chosen = [self._draw(array) for array in inputs]
+        return Predictions(np.eye(len(self._labels), dtype=np.float32)[chosen], "identity")
+
+    def describe(self) -> dict[str, object]:
+        """The strategy and how often each label is in training."""
+        counts = dict(zip(self._labels, self._counts.tolist(), strict=True))
+        return {"strategy": self._strategy, "training_labels": counts}
+
+    def save(self, folder: Path) -> None:
+        """Write `dummy.json`."""
+        kept = {
+            "labels": self._labels,
+            "seed": self._seed,
+            "strategy": self._strategy,
+            "counts": self._counts.tolist(),
+        }
+        stored.write(folder / FILE, kept)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """The model that `save` wrote."""
+        kept = stored.read(folder / FILE)
+        model = cls(labels=kept["labels"], seed=kept["seed"], strategy=kept["strategy"])
+        model._counts = np.array(kept["counts"], dtype=np.int64)
+        return model
+
+    def _draw(self, array: Array) -> int:
+        content = hashlib.sha256(f"{self._seed}:".encode() + np.ascontiguousarray(array).tobytes())
+        number = int.from_bytes(content.digest()[:8]) % int(self._counts.sum())
+        return int(np.searchsorted(np.cumsum(self._counts), number, side="right"))

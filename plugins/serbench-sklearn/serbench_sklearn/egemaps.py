@@ -1,0 +1,46 @@
+"""The feature `egemaps`: the 88 functionals of eGeMAPSv02, computed by openSMILE.
+
+openSMILE is free for private, research and educational use only, so it is an optional extra:
+`pip install serbench-sklearn[egemaps]`.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import opensmile
+
+Vector = npt.NDArray[np.float32]
+
+RATE = 16_000  # Hz, what the harness reads
+SHORTEST = 960  # samples: openSMILE's longest frame, 60 ms; of less it makes nothing
+LOUDEST = 32767 / 32768  # openSMILE casts to 16 bits, and a full 1.0 would wrap round to -1.0
+
+
+class Egemaps:
+    """The extended Geneva minimalistic acoustic parameter set (Eyben et al. 2016), float32.
+
+    An utterance shorter than openSMILE's longest frame, 60 ms, is continued with zeros.
+    """
+
+    version = "1"
+
+    def __init__(self) -> None:
+        self._smile = opensmile.Smile(
+            feature_set=opensmile.FeatureSet.eGeMAPSv02,
+            feature_level=opensmile.FeatureLevel.Functionals,
+        )
+
+    def __call__(self, waves: Sequence[Vector]) -> list[Vector]:
+        """One vector, shape (88,), for each wave."""
+        return [self._vector(wave) for wave in waves]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What openSMILE calls each value, in order."""
+        return tuple(self._smile.feature_names)
+
+    def _vector(self, wave: Vector) -> Vector:
+        padded = np.zeros(max(len(wave), SHORTEST), dtype=np.float32)
+        padded[: len(wave)] = np.clip(wave, -1, LOUDEST)
+        return np.asarray(self._smile(padded, RATE), dtype=np.float32).ravel()

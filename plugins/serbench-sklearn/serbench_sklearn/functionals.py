@@ -1,0 +1,64 @@
+"""The feature `functionals`: what a voice does over an utterance, as one vector of named values."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from serbench_sklearn import prosody
+from serbench_sklearn.pitch import pitch
+from serbench_sklearn.spectra import CONTOURS, RATE, Floats, spectra
+from serbench_sklearn.summaries import CHANGES, STATISTICS, VOICED, changes, levels, statistics
+
+Waves = Sequence[npt.NDArray[np.float32]]
+
+CONTOUR_NAMES = tuple(
+    f"{contour}.{statistic}"
+    for contour in CONTOURS
+    for statistic in (*STATISTICS, *CHANGES, *VOICED)
+)
+
+
+class Functionals:
+    """Statistics over time of spectrum, pitch, voice quality and rhythm, float32.
+
+    Of 78 contours sampled every 10 ms (40 mel bands in dB, 20 cepstral coefficients, 18
+    descriptors of the spectrum's shape) there are, over the frames that sound, mean, standard
+    deviation, skewness, three percentiles, the slope over time and the size of first and second
+    differences; over the voiced frames mean and standard deviation. Then come melody, voice
+    quality, rhythm and modulation spectrum. `names` lists all of them in order.
+
+    An utterance without a voiced frame has zeros for its melody, and the sounding frames stand
+    in for the voiced ones. Nothing is learnt: standardising is the model's part.
+    """
+
+    version = "1"
+
+    def __call__(self, waves: Waves) -> list[Floats]:
+        """One vector, shape (len(names),), for each wave."""
+        return [np.fromiter(named(wave).values(), np.float32) for wave in waves]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What each value is, in order: "mfcc03.p90", "pitch.range"."""
+        return tuple(named(np.zeros(RATE, dtype=np.float32)))
+
+
+def named(wave: Floats) -> dict[str, float]:
+    """The functionals of one wave under their names."""
+    wave = np.asarray(wave, dtype=np.float32)
+    wave = wave - wave.mean() if len(wave) else np.zeros(1, dtype=np.float32)
+    heard, tones = spectra(wave), pitch(wave)
+    voiced = tones.voiced if tones.voiced.any() else heard.sounding
+    table = [
+        statistics(heard.values, heard.sounding),
+        changes(heard.values, heard.sounding),
+        levels(heard.values, voiced),
+    ]
+    return {
+        **dict(zip(CONTOUR_NAMES, np.concatenate(table, axis=1).ravel().tolist(), strict=True)),
+        **prosody.melody(tones),
+        **prosody.voice(tones, heard.level),
+        **prosody.rhythm(heard, tones.voiced, len(wave) / RATE),
+        **prosody.modulation(heard),
+    }

@@ -1,0 +1,114 @@
+"""A fitted classifier as it scores utterances: standardised, clipped, at one temperature."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import logsumexp
+
+from serbench.contracts import Array
+from serbench.errors import SerbenchError
+from serbench.files import replacing
+
+Doubles = npt.NDArray[np.float64]
+
+EXTREME = 5.0  # standard deviations: a silent utterance must not drown every other feature
+UNSEEN = 30.0  # how far below the others a label lies that training never showed
+TEMPERATURES = np.geomspace(0.001, 100, 151)  # steps of 8 %
+FILE = "classifier.skops"
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """From feature vectors to activations, whose softmax are the probabilities.
+
+    Attributes:
+        scaler: a fitted `StandardScaler`.
+        classifier: a fitted scikit-learn classifier that has a decision function.
+        labels: how many there are; training may not have shown all of them.
+        temperature: what the decision function is divided by.
+    """
+
+    scaler: Any
+    classifier: Any
+    labels: int
+    temperature: float = 1.0
+
+    def activations(self, features: Doubles) -> Doubles:
+        """The scores of utterances, (utterances, labels)."""
+        decision = self.classifier.decision_function(standardised(self.scaler, features))
+        return spread(decision / self.temperature, self.classifier.classes_, self.labels)
+
+    def save(self, folder: Path) -> None:
+        """Write scaler and classifier as `classifier.skops`, which holds data and no code."""
+        import skops.io  # late: it imports all of scikit-learn, which takes seconds
+
+        with replacing(folder / FILE) as path:
+            skops.io.dump({"scaler": self.scaler, "classifier": self.classifier}, path)
+
+    @classmethod
+    def load(cls, folder: Path, labels: int, temperature: float) -> Self:
+        """The scorer that `save` wrote.
+
+        Raises:
+            SerbenchError: the file names types that are none of scikit-learn's or numpy's.
+        """
+        import skops.io
+
+        unknown = skops.io.get_untrusted_types(file=folder / FILE)
+        if unknown:
+            raise SerbenchError(
+                f"{folder / FILE} asks for {', '.join(unknown)}, which serbench does not load: "
+                "a file that serbench wrote needs scikit-learn and numpy only; fit the model again"
+            )
+        parts = skops.io.load(folder / FILE, trusted=[])
+        return cls(parts["scaler"], parts["classifier"], labels, temperature)
+
+
+def standardised(scaler: Any, features: Doubles) -> Doubles:
+    """The features in standard deviations of the training set, none beyond five."""
+    return np.clip(scaler.transform(features), -EXTREME, EXTREME)
+
+
+def spread(decision: Doubles, seen: npt.NDArray[np.int64], labels: int) -> Doubles:
+    """A decision function over the labels that training showed, as scores of all labels.
+
+    Args:
+        decision: (utterances, len(seen)), or (utterances,) of two labels: positive for the second.
+        seen: the labels that training showed, sorted.
+        labels: how many there are.
+
+    Returns:
+        (utterances, labels); what training never showed lies below everything else.
+    """
+    if decision.ndim == 1:
+        decision = np.column_stack([-decision, decision]) / 2
+    scores = np.repeat(decision.min(axis=1, keepdims=True) - UNSEEN, labels, axis=1)
+    scores[:, seen] = decision
+    return scores
+
+
+def matrix(inputs: Sequence[Array]) -> Doubles:
+    """Feature vectors as one array, (utterances, features)."""
+    return np.stack([np.asarray(vector, dtype=np.float64) for vector in inputs])
+
+
+def uar(truth: npt.NDArray[np.int64], scores: Doubles) -> float:
+    """The mean recall over the labels that occur in the truth."""
+    hits = scores.argmax(axis=1) == truth
+    return float(np.mean([hits[truth == label].mean() for label in np.unique(truth)]))
+
+
+def best_temperature(truth: npt.NDArray[np.int64], scores: Doubles) -> float:
+    """The temperature of a fixed grid at which the truth is likeliest (Guo et al. 2017).
+
+    1 where there is no utterance to tell.
+    """
+    if len(truth) == 0:
+        return 1.0
+    own = scores[np.arange(len(truth)), truth]
+    losses = [(logsumexp(scores / t, axis=1) - own / t).mean() for t in TEMPERATURES]
+    return float(TEMPERATURES[int(np.argmin(losses))])

@@ -1,0 +1,194 @@
+"""What the classifiers share: a small grid of strengths, the validation speakers choose."""
+
+import itertools
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
+
+from serbench.contracts import Array, Examples, Predictions, Workspace
+from serbench.errors import BadParameter, SerbenchError
+from serbench_sklearn import stored
+from serbench_sklearn.scorer import (
+    Doubles,
+    Scorer,
+    best_temperature,
+    matrix,
+    spread,
+    standardised,
+    uar,
+)
+
+Strength = Mapping[str, float]
+FILE = "model.json"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One fold, standardised: what every strength of a grid is tried on.
+
+    Attributes:
+        train: (utterances, features).
+        truth: (utterances,), the labels of `train`.
+        held_out: (utterances, features) of the validation speakers.
+    """
+
+    train: Doubles
+    truth: npt.NDArray[np.int64]
+    held_out: Doubles
+
+    @cached_property
+    def distances(self) -> tuple[Doubles, Doubles]:
+        """Squared distances to `train`: of `train`, and of `held_out`."""
+        norms = np.square(self.train).sum(axis=1)
+        return tuple(
+            np.maximum(np.square(rows).sum(axis=1)[:, None] + norms - 2 * rows @ self.train.T, 0)
+            for rows in (self.train, self.held_out)
+        )
+
+
+class Tuned(ABC):
+    """A classifier on standardised feature vectors, of a strength chosen inside the fold.
+
+    Every strength of the grid is fitted on the training utterances; the one with the highest
+    UAR on the validation speakers is taken, and never fitted on them. Of equals the first is
+    taken, so a grid begins with the most regularised. The same speakers choose a temperature,
+    which makes probabilities honest and changes no decision. Nothing is drawn by chance: the
+    seed is the contract's, and does not matter.
+
+    Args:
+        labels: the emotions.
+        seed: of no influence.
+        **fixed: strengths that are given, and not chosen; None where they are.
+
+    Raises:
+        BadParameter: a given strength is not above 0.
+    """
+
+    version = "1"
+    grid: ClassVar[Mapping[str, Sequence[float]]]
+
+    def __init__(self, *, labels: Sequence[str], seed: int, **fixed: float | None) -> None:
+        for name, value in fixed.items():
+            if value is not None and not value > 0:
+                raise BadParameter(f"parameter {name} is {value}, but must be above 0")
+        self._labels = tuple(labels)
+        self._seed = seed
+        self._fixed = fixed
+        self._tried: list[dict[str, float]] = []
+        self._chosen: dict[str, float] = {}
+        self._scorer: Scorer | None = None
+
+    @abstractmethod
+    def classifier(self, strength: Strength, features: int) -> Any:
+        """The scikit-learn classifier, not fitted, of one strength for so many features."""
+
+    def decision(self, strength: Strength, problem: Problem) -> Doubles:
+        """What the classifier of that strength says of the utterances held out."""
+        classifier = self.classifier(strength, problem.train.shape[1])
+        return classifier.fit(problem.train, problem.truth).decision_function(problem.held_out)
+
+    def fit(self, train: Examples, validation: Examples, workspace: Workspace) -> None:
+        """Choose on `validation` a strength and a temperature; learn all else from `train`.
+
+        Raises:
+            SerbenchError: there is nothing to choose on, or only one label to learn.
+        """
+        _check(train, validation)
+        with threadpool_limits(workspace.threads):
+            inputs, held_out = matrix(train.inputs), matrix(validation.inputs)
+            scaler = StandardScaler().fit(inputs)
+            scaled = standardised(scaler, inputs)
+            problem = Problem(scaled, train.truth, standardised(scaler, held_out))
+            self._choose(problem, validation.truth, workspace)
+            classifier = self.classifier(self._chosen, scaled.shape[1]).fit(scaled, train.truth)
+            scorer = Scorer(scaler, classifier, len(self._labels))
+            known = np.isin(validation.truth, classifier.classes_)
+            scores = scorer.activations(held_out)[known]
+            temperature = best_temperature(validation.truth[known], scores)
+            self._scorer = replace(scorer, temperature=temperature)
+
+    def predict(self, inputs: Sequence[Array]) -> Predictions:
+        """The decision function over the chosen temperature; its softmax are probabilities."""
+        return Predictions(self._fitted().activations(matrix(inputs)), "softmax")
+
+    def describe(self) -> dict[str, object]:
+        """The chosen strength, and the validation UAR of every strength."""
+        scorer = self._fitted()
+        return {
+            **self._chosen,
+            "features": int(scorer.scaler.n_features_in_),
+            "temperature": scorer.temperature,
+            "grid": self._tried,
+        }
+
+    def save(self, folder: Path) -> None:
+        """Write `model.json` and `classifier.skops`."""
+        scorer = self._fitted()
+        scorer.save(folder)
+        kept = {
+            "labels": self._labels,
+            "seed": self._seed,
+            "fixed": self._fixed,
+            "chosen": self._chosen,
+            "temperature": scorer.temperature,
+            "grid": self._tried,
+        }
+        stored.write(folder / FILE, kept)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """The model that `save` wrote.
+
+        Raises:
+            SerbenchError: the file holds more than data.
+        """
+        kept = stored.read(folder / FILE)
+        model = cls(labels=kept["labels"], seed=kept["seed"], **kept["fixed"])
+        model._tried, model._chosen = kept["grid"], kept["chosen"]
+        model._scorer = Scorer.load(folder, len(kept["labels"]), kept["temperature"])
+        return model
+
+    def _choose(self, problem: Problem, truth: npt.NDArray[np.int64], workspace: Workspace) -> None:
+        """Try the grid; the first of the strengths with the highest UAR is chosen."""
+        strengths, seen, best = self._strengths(), np.unique(problem.truth), -1.0
+        self._tried = []
+        for step, strength in enumerate(strengths, start=1):
+            scores = spread(self.decision(strength, problem), seen, len(self._labels))
+            reached = uar(truth, scores)
+            self._tried.append({**strength, "validation_uar": reached})
+            workspace.report(step, len(strengths), validation_uar=reached)
+            if reached > best:
+                best, self._chosen = reached, strength
+
+    def _strengths(self) -> list[dict[str, float]]:
+        """Every combination of the grid, with what is given in place of what is chosen."""
+        axes = []
+        for name, values in self.grid.items():
+            given = self._fixed[name]
+            axes.append(values if given is None else (given,))
+        return [dict(zip(self.grid, point, strict=True)) for point in itertools.product(*axes)]
+
+    def _fitted(self) -> Scorer:
+        assert self._scorer is not None, "fit comes before predict, describe and save"
+        return self._scorer
+
+
+def _check(train: Examples, validation: Examples) -> None:
+    if len(validation.truth) == 0:
+        raise SerbenchError(
+            "the fold has no validation utterances, on which this model chooses its strength: "
+            "use a protocol that has validation speakers"
+        )
+    if len(np.unique(train.truth)) < 2:
+        raise SerbenchError(
+            "all training utterances of the fold have one label, and a classifier needs at least "
+            "two: check the corpus's labels, or use the model dummy"
+        )
