@@ -1,0 +1,190 @@
+"""The model `alexnet-mel`: the paper's M1, AlexNet trained from scratch on mel spectrograms."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar, Literal, Self
+
+import numpy as np
+import torch
+
+from serbench.contracts import Array, Examples, Predictions, Workspace
+from serbench.errors import BadParameter
+from serbench_alexnet import saving
+from serbench_alexnet.learning import Labelled, Steps, task
+from serbench_alexnet.mel import RATE
+from serbench_alexnet.network import SMALLEST, AlexNet, Initialisation, initialise
+from serbench_alexnet.scoring import Scorer
+from serbench_alexnet.spectrograms import Normalisation, Scale, Spectrograms
+from serbench_torch import devices, training
+
+
+@dataclass
+class AlexNetMel:
+    """AlexNet on mel spectrograms, trained as the paper trains M1.
+
+    From the paper (section III-A): categorical cross-entropy, Adam, a constant learning rate of
+    1e-4, batches of 16, 16 epochs, early stopping on the validation loss with patience 5, the
+    best epoch kept, utterances zero-padded to one size. What it leaves open is a parameter here.
+
+    Attributes:
+        labels: the classes, in the order of the scores.
+        seed: of the weights, the order of the utterances, the windows and the dropout.
+        epochs: at most.
+        lr: Adam's learning rate.
+        batch: utterances in a step.
+        patience: epochs without a lower validation loss before training stops.
+        dropout: before the first two fully connected layers; 0.5 is AlexNet's.
+        width: scales channels and hidden units; 1 is AlexNet.
+        max_seconds: the longest window. The one size is that of the longest training utterance,
+            but no longer than this: a few 34 s utterances of IEMOCAP would otherwise make every
+            batch eight times as large. A longer utterance is learned from one window of it,
+            drawn in each epoch, and scored as the mean over windows that cover it.
+        normalise: "bands" gives every mel band mean 0 and deviation 1 over the training
+            utterances, since speech is far weaker in the high bands than in the low ones; "all"
+            does so with one mean and deviation for all of them, "none" leaves decibels.
+        initialisation: "kaiming", since a network this deep with ReLU learns from the first
+            epoch with it; "torch" is what torch's layers do by themselves.
+        compute: "auto" is bfloat16 where the processor has it in hardware and float32 elsewhere;
+            "float32" is that everywhere.
+        n_mels: the feature's bands.
+        hop: the feature's samples from frame to frame.
+        floor_db: what the feature makes of silence, and so of padding.
+
+    Raises:
+        BadParameter: a value that cannot be.
+    """
+
+    version: ClassVar[str] = "1"
+
+    labels: tuple[str, ...]
+    seed: int
+    _: dataclasses.KW_ONLY
+    epochs: int = 16
+    lr: float = 1e-4
+    batch: int = 16
+    patience: int = 5
+    dropout: float = 0.5
+    width: float = 1.0
+    max_seconds: float = 8.0
+    normalise: Normalisation = "bands"
+    initialisation: Initialisation = "kaiming"
+    compute: Literal["auto", "float32"] = "auto"
+    n_mels: int = 64
+    hop: int = 128
+    floor_db: float = -100.0
+    _scorer: Scorer | None = field(default=None, init=False, repr=False)
+    _threads: int = field(default=1, init=False, repr=False)
+    _facts: Mapping[str, object] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if min(self.epochs, self.batch, self.patience) < 1:
+            raise BadParameter("epochs, batch and patience of alexnet-mel must be at least 1")
+        if min(self.lr, self.width, self.max_seconds) <= 0:
+            raise BadParameter("lr, width and max_seconds of alexnet-mel must be greater than 0")
+        if not 0 <= self.dropout < 1:
+            raise BadParameter(f"dropout={self.dropout} of alexnet-mel must be in [0, 1)")
+        if self.n_mels < SMALLEST:
+            raise BadParameter(
+                f"n_mels={self.n_mels} is too small for AlexNet: its poolings need at least "
+                f"{SMALLEST} mel bands"
+            )
+
+    def fit(self, train: Examples, validation: Examples, workspace: Workspace) -> None:
+        """Learn from `train`, stop by `validation`."""
+        with devices.threads(workspace.threads):
+            learned = Spectrograms.joined(train.inputs, self.floor_db)
+            scorer = self._untrained(learned, workspace.device)
+            todo = task(
+                scorer,
+                Labelled(learned.scaled(scorer.scale, scorer.device), train.truth),
+                Labelled(scorer.prepared(validation.inputs), validation.truth),
+                Steps(self.batch, self.lr, self.seed),
+            )
+        trained = training.train(
+            todo,
+            epochs=self.epochs,
+            patience=self.patience,
+            workspace=workspace,
+            seed=self.seed,
+        )
+        self._scorer, self._threads = scorer, workspace.threads
+        self._facts = {
+            "parameters": sum(weights.numel() for weights in scorer.network.parameters()),
+            "frames": scorer.frames,
+            "best_epoch": trained.best_epoch,
+            "epochs": trained.epochs,
+            "precision": scorer.precision,
+            "device": scorer.device,
+            "threads": workspace.threads,
+        }
+
+    def predict(self, inputs: Sequence[Array]) -> Predictions:
+        """The softmax outputs of utterances, each (bands, frames)."""
+        assert self._scorer is not None, "fit or load comes before predict"
+        with devices.threads(self._threads):
+            scores = self._scorer.probabilities(self._scorer.prepared(inputs))
+        return Predictions(scores.astype(np.float32), link="identity")
+
+    def describe(self) -> Mapping[str, object]:
+        """Facts about the fitted model."""
+        return dict(self._facts)
+
+    def save(self, folder: Path) -> None:
+        """Write the weights and the normalisation (safetensors), and everything else (JSON)."""
+        assert self._scorer is not None, "fit comes before save"
+        words = {
+            "version": self.version,
+            "labels": list(self.labels),
+            "seed": self.seed,
+            "params": {name: getattr(self, name) for name in _params()},
+            "frames": self._scorer.frames,
+            "facts": self.describe(),
+        }
+        scale = self._scorer.scale
+        arrays = {"scale.mean": scale.mean, "scale.deviation": scale.deviation}
+        saving.write(folder, words, {**self._scorer.network.state_dict(), **arrays})
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """The model that `save` wrote, on the CPU.
+
+        Raises:
+            SerbenchError: the folder holds no model, or one of another version.
+        """
+        words, arrays = saving.read(folder, cls.version)
+        model = cls(tuple(words["labels"]), words["seed"], **words["params"])
+        scale = Scale(arrays.pop("scale.mean"), arrays.pop("scale.deviation"))
+        network = model._network()
+        network.load_state_dict(arrays)
+        model._scorer = model._scorer_of(network, scale, words["frames"], "cpu")
+        model._threads, model._facts = torch.get_num_threads(), words["facts"]
+        return model
+
+    def _untrained(self, learned: Spectrograms, device: str) -> Scorer:
+        """What training starts from; all that it knows comes from the training utterances."""
+        network = self._network()
+        start = torch.Generator().manual_seed(training.epoch_seed(self.seed, 0))
+        initialise(network, self.initialisation, start)
+        longest = 1 + int(self.max_seconds * RATE) // self.hop
+        width = max(SMALLEST, min(longest, int(learned.lengths.max())))
+        scale = Scale.learned(learned, width, self.normalise)
+        return self._scorer_of(network.to(device), scale, width, device)
+
+    def _network(self) -> AlexNet:
+        """A network that has memory for its weights, but no values yet."""
+        with torch.device("meta"):
+            network = AlexNet(len(self.labels), width=self.width, dropout=self.dropout)
+        network.to_empty(device="cpu")
+        # the faster layout for convolutions, on the CPU and on CUDA
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return network
+
+    def _scorer_of(self, network: AlexNet, scale: Scale, frames: int, device: str) -> Scorer:
+        precision = devices.precision(device, self.compute)
+        return Scorer(network, scale, frames, self.floor_db, device, precision)
+
+
+def _params() -> tuple[str, ...]:
+    return tuple(each.name for each in dataclasses.fields(AlexNetMel) if each.kw_only and each.init)

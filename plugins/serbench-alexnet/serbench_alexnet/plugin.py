@@ -1,0 +1,39 @@
+"""Offers the mel spectrogram and AlexNet; importing it imports no torch."""
+
+from collections.abc import Iterable
+
+from serbench.hookspecs import Entry, ModelEntry, hookimpl
+
+INSTALL = "serbench-alexnet"
+
+
+@hookimpl
+def serbench_features() -> Iterable[Entry]:
+    """Offer the mel spectrogram."""
+    return [
+        Entry(
+            "mel",
+            "serbench_alexnet.mel:Mel",
+            "mel spectrogram in dB: 64 bands, frame 256, hop 128",
+            requires=("scipy",),
+            install=INSTALL,
+        )
+    ]
+
+
+@hookimpl
+def serbench_models() -> Iterable[ModelEntry]:
+    """Offer AlexNet, the paper's M1."""
+    return [
+        ModelEntry(
+            "alexnet-mel",
+            "serbench_alexnet.alexnet:AlexNetMel",
+            "AlexNet on mel spectrograms, the paper's M1",
+            requires=("torch",),
+            install=INSTALL,
+            features="mel",
+            feature_params=("n_fft", "hop", "n_mels", "power", "floor_db"),
+            # twelve synthetic speakers do not need 57 million parameters
+            defaults={"toy": {"width": 0.125, "lr": 1e-3, "epochs": 12}},
+        )
+    ]

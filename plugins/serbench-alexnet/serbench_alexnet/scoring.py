@@ -1,0 +1,87 @@
+"""A trained AlexNet with all it needs to score utterances."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from serbench import metrics
+from serbench.contracts import Array
+from serbench_alexnet.network import AlexNet
+from serbench_alexnet.spectrograms import Scale, Spectrograms
+from serbench_torch.devices import Precision, autocast
+
+# Windows scored at once, always as many: a matrix product's rounding depends on its shape, so
+# with one shape an utterance's scores do not depend, to the last bit, on who is scored with it.
+TOGETHER = 16
+
+Scores = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """Scores utterances with a network.
+
+    Attributes:
+        network: on `device`, in whatever state training has left it.
+        scale: learned from the training utterances.
+        frames: the width of a window.
+        padding_db: what the feature makes of silence.
+        device: "cpu" or "cuda".
+        precision: of the network's forward pass.
+    """
+
+    network: AlexNet
+    scale: Scale
+    frames: int
+    padding_db: float
+    device: str
+    precision: Precision
+
+    def prepared(self, inputs: Sequence[Array]) -> Spectrograms:
+        """Utterances, each (bands, frames) in dB, as `logits` and `probabilities` take them."""
+        return Spectrograms.joined(inputs, self.padding_db).scaled(self.scale, self.device)
+
+    def logits(self, windows: Tensor) -> Tensor:
+        """(n, labels) of (n, 1, bands, frames)."""
+        with autocast(self.device, self.precision):
+            logits: Tensor = self.network(windows)
+        return logits.float()
+
+    def probabilities(self, spectrograms: Spectrograms) -> Scores:
+        """(utterances, labels): the mean, over an utterance's windows, of the softmax outputs."""
+        utterances, offsets = spectrograms.covering(self.frames)
+        missing = -len(utterances) % TOGETHER
+        chosen, starts = (
+            np.pad(indices, (0, missing), mode="edge").reshape(-1, TOGETHER)
+            for indices in (utterances, offsets)
+        )
+        self.network.eval()
+        with torch.inference_mode():
+            parts = [
+                self.logits(spectrograms.windows(*part, width=self.frames)).double().softmax(dim=1)
+                for part in zip(chosen, starts, strict=True)
+            ]
+        scores = torch.cat(parts)
+        return _means(scores[: len(utterances)].cpu().numpy(), utterances)
+
+
+def _means(scores: Scores, owners: npt.NDArray[np.int64]) -> Scores:
+    """The mean over the rows of each owner; owners are sorted, none is missing."""
+    first = np.flatnonzero(np.diff(owners, prepend=-1))
+    sums: Scores = np.add.reduceat(scores, first, axis=0)
+    return sums / np.diff(first, append=len(owners))[:, None]
+
+
+def measured(scores: Scores, truth: npt.NDArray[np.int64]) -> Mapping[str, float]:
+    """The categorical cross-entropy of probabilities, and their unweighted average recall."""
+    right = scores[np.arange(len(truth)), truth]
+    smallest = np.finfo(np.float64).tiny  # so that one impossible truth does not hide the others
+    decisions = metrics.confusion(truth, metrics.predicted(scores), scores.shape[1])
+    return {
+        "loss": float(-np.log(np.maximum(right, smallest)).mean()),
+        "uar": float(metrics.uar(decisions)),
+    }

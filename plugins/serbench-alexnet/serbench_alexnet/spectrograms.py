@@ -1,0 +1,123 @@
+"""Spectrograms as AlexNet takes them: normalised, and cut or padded to one width."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from serbench.contracts import Array
+
+Normalisation = Literal["bands", "all", "none"]
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Spectrograms:
+    """Utterances laid end to end in one tensor; windows are cut out of it.
+
+    Laid end to end they take no memory for padding: that is made for one batch at a time.
+
+    Attributes:
+        frames: (all frames + 1, bands), float32; the last one is the padding.
+        starts: (utterances,), where each begins.
+        lengths: (utterances,), its frames.
+    """
+
+    frames: Tensor
+    starts: Ints
+    lengths: Ints
+
+    @classmethod
+    def joined(cls, inputs: Sequence[Array], padding_db: float) -> "Spectrograms":
+        """The spectrograms of utterances, each (bands, frames).
+
+        Args:
+            inputs: as the `mel` extractor makes them.
+            padding_db: what silence has in every band.
+        """
+        arrays = list(inputs)
+        lengths = np.array([array.shape[1] for array in arrays], dtype=np.int64)
+        ends = np.cumsum(lengths)
+        frames = np.empty((int(ends[-1]) + 1, arrays[0].shape[0]), np.float32)
+        for array, start, end in zip(arrays, ends - lengths, ends, strict=True):
+            frames[start:end] = array.T
+        frames[-1] = padding_db
+        return cls(torch.from_numpy(frames), ends - lengths, lengths)
+
+    def scaled(self, scale: "Scale", device: str) -> "Spectrograms":
+        """The same, normalised in place, on `device`."""
+        self.frames.sub_(scale.mean).div_(scale.deviation)
+        return Spectrograms(self.frames.to(device), self.starts, self.lengths)
+
+    def windows(self, utterances: Ints, offsets: Ints, width: int) -> Tensor:
+        """`width` frames of each utterance from its offset on, padded: (n, 1, bands, width)."""
+        places = offsets[:, None] + np.arange(width)  # (n, width)
+        inside = places < self.lengths[utterances, None]
+        rows = np.where(inside, self.starts[utterances, None] + places, len(self.frames) - 1)
+        index = torch.from_numpy(rows).to(self.frames.device, non_blocking=True)
+        cut = self.frames[index]  # (n, width, bands)
+        return cut.transpose(1, 2).unsqueeze(1).contiguous()
+
+    def random_offsets(self, utterances: Ints, width: int, random: np.random.Generator) -> Ints:
+        """Where a window of `width` frames begins: anywhere in what is longer, else at 0."""
+        spare = np.maximum(self.lengths[utterances] - width, 0)
+        return random.integers(0, spare, endpoint=True)
+
+    def covering(self, width: int) -> tuple[Ints, Ints]:
+        """The utterances and offsets of the fewest windows that together cover every frame."""
+        pairs = [
+            (utterance, offset)
+            for utterance, length in enumerate(self.lengths)
+            for offset in _offsets(int(length), width)
+        ]
+        utterances, offsets = np.array(pairs, dtype=np.int64).T
+        return utterances, offsets
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What turns decibels into the numbers a network likes; learned from training utterances.
+
+    Attributes:
+        mean: (bands,), in dB.
+        deviation: (bands,), in dB.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    @classmethod
+    def learned(cls, train: Spectrograms, width: int, kind: Normalisation) -> "Scale":
+        """The mean and standard deviation of windows as the network sees them, padding included.
+
+        Without the padding, a corpus whose noise never comes near the floor would be padded with
+        outliers of twenty deviations.
+
+        Args:
+            train: all training utterances, in dB.
+            width: of a window.
+            kind: "bands": of each band; "all": one for all bands; "none": 0 and 1.
+        """
+        frames, silence = train.frames[:-1], train.frames[-1]
+        if kind == "none":
+            return cls(torch.zeros_like(silence), torch.ones_like(silence))
+        over = frames if kind == "bands" else frames.reshape(-1, 1)
+        variance, mean = torch.var_mean(over, dim=0, correction=0)
+        padding = int(np.maximum(width - train.lengths, 0).sum())
+        share = padding / (padding + len(frames))
+        gap = mean - silence  # (bands,), also where one mean serves them all
+        deviation = ((1 - share) * (variance + share * gap.square())).sqrt()
+        # a band that never changes says nothing: leave it at 0 rather than divide by 0
+        return cls(mean - share * gap, torch.where(deviation < 1e-3, 1.0, deviation))
+
+
+def _offsets(length: int, width: int) -> Iterator[int]:
+    """Evenly spaced, the first window at the start and the last at the end."""
+    count = max(1, math.ceil(length / width))
+    step = (length - width) / max(1, count - 1)
+    return (round(index * step) for index in range(count)) if count > 1 else iter((0,))
