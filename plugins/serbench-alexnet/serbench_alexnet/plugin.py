@@ -15,7 +15,6 @@ def serbench_features() -> Iterable[Entry]:
             "mel",
             "serbench_alexnet.mel:Mel",
             "mel spectrogram in dB: 64 bands, frame 256, hop 128",
-            requires=("scipy",),
             install=INSTALL,
         )
     ]

@@ -36,6 +36,13 @@ def test_the_numbers_are_librosas(samples, level):
     np.testing.assert_allclose(ours, _librosa(wave), atol=1e-3)
 
 
+def test_weak_bands_beside_a_loud_one_are_librosas_too():
+    seconds = np.arange(16000) / 16000
+    wave = (0.5 * np.sin(2 * np.pi * 300 * seconds)).astype(np.float32) + _wave(16000, level=1e-5)
+    (ours,) = Mel()([wave])
+    np.testing.assert_allclose(ours, _librosa(wave), atol=1e-3)
+
+
 @pytest.mark.parametrize(
     "params", [{"n_fft": 512, "hop": 160, "n_mels": 80}, {"power": 2.0}, {"n_mels": 40}]
 )
