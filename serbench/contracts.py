@@ -93,6 +93,9 @@ class Downloads(typing.Protocol):
 class Extractor(typing.Protocol):
     """Turns waves into features. Made by `target(**feature parameters)`; must not learn.
 
+    It is made at planning too, so that values it refuses are refused before anything runs: what
+    is slow (weights, large tables) waits until it is first called.
+
     Attributes:
         version: changes whenever the numbers change.
     """
@@ -160,6 +163,9 @@ class Workspace(typing.Protocol):
 
 class Model(typing.Protocol):
     """Learns one fold. Made by `target(labels=..., seed=..., **parameters)`.
+
+    It is made at planning too, so that values it refuses are refused before anything runs: what
+    is slow waits for `fit`.
 
     Parameters are the constructor's keyword arguments with defaults and annotations (bool, int,
     float, str, or one of these | None); `--param lr=1e-5` is checked against them.

@@ -156,6 +156,7 @@ def plan(request: Request, places: Settings) -> Plan:
         reading=feature.reading,
         seed=request.seed,
     )
+    model(labels=corpus.labels, seed=request.seed, **model_params)  # it may refuse a value
     pins = {"corpus": corpus.digest, "protocol": protocol_digest(folds)}
     return Plan(config, corpus, tuple(folds), source, pins)
 
@@ -175,6 +176,7 @@ def _model(entry: ModelEntry, request: Request) -> tuple[Any, dict[str, object],
     values = checked(entry.name, of_feature | of_model, given)
     if not isinstance(request.seed, int) or request.seed < 0:
         raise BadParameter(f"the seed is {request.seed!r}, but must be a whole number from 0 on")
+    extractor(**{name: values[name] for name in of_feature})  # it may refuse a value
     feature = Feature(
         entry.features,
         extractor.version,

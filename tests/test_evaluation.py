@@ -229,6 +229,7 @@ def test_a_feature_that_is_not_finite_is_the_plugins_fault():
             BadParameter,
             "scale of centroid is 'big', but must be float",
         ),
+        ({"params": {"parts": 0}}, BadParameter, "parts is 0, but must be 1 or more"),
         ({"labels": "three"}, UnknownName, "no label set of tones 'three'.*known: tones, two"),
         ({"protocol": "papr"}, UnknownName, "no protocol 'papr'"),
         ({"seed": -1}, BadParameter, "whole number from 0"),

@@ -13,7 +13,7 @@ import soundfile
 
 from serbench.contracts import About, Examples, Predictions, Workspace
 from serbench.corpus import Corpus, Utterance
-from serbench.errors import CorpusError
+from serbench.errors import BadParameter, CorpusError
 from serbench.hookspecs import Entry, ModelEntry, hookimpl
 
 LABELS = ("low", "middle", "high")
@@ -72,6 +72,8 @@ class Crossings:
     version = "1"
 
     def __init__(self, parts: int = 2):
+        if parts < 1:
+            raise BadParameter(f"parts is {parts}, but must be 1 or more")
         self.parts = parts
 
     def __call__(self, waves: Sequence[Any]) -> list[Any]:
