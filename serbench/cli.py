@@ -88,7 +88,7 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
             made = run(
                 model,
                 dataset,
-                at_once=jobs,
+                jobs=jobs,
                 device=device,
                 results=results,
                 listener=bars,

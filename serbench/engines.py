@@ -47,6 +47,16 @@ Hear = Callable[[int, Words], None]
 """Called with an item's position and what its function tells."""
 
 
+def run(
+    function: Function, items: Sequence[Words], hear: Hear, *, at_once: int
+) -> Iterator[Outcome]:
+    """Here, one after the other, or several at a time, the cores divided among them."""
+    if at_once == 1:
+        return local(function, items, hear)
+    threads = max(1, cores() // at_once)
+    return processes(function, items, hear, at_once=at_once, threads=threads)
+
+
 def local(function: Function, items: Sequence[Words], hear: Hear) -> Iterator[Outcome]:
     """Call the function for each item in this process, in order."""
     for position, item in enumerate(items):

@@ -1,20 +1,18 @@
 """The whole benchmark: plan, extract what is missing, run what is missing, read."""
 
-import dataclasses
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
-from serbench import engines, jobs, results, runs, worker
-from serbench.audio import Digests
+from serbench import engines, runs, worker
 from serbench.errors import BadParameter, CorpusError, FoldError, SerbenchError
-from serbench.features import Store
+from serbench.extraction import extract
 from serbench.files import digest
-from serbench.jobs import Job, Plan, Request
-from serbench.settings import Settings, settings
-
-FEW = 100  # utterances that are not worth starting processes for
+from serbench.jobs import Job, Plan, Request, jobs_of, plan
+from serbench.listening import Listener, Quiet
+from serbench.results import read_facts
+from serbench.settings import settings
 
 
 class What(TypedDict, total=False):
@@ -28,43 +26,11 @@ class What(TypedDict, total=False):
     data: str | Path | None
 
 
-class Listener(Protocol):
-    """Hears how an evaluation goes on."""
-
-    def planned(self, plan: Plan, folder: Path, todo: int) -> None:
-        """`todo` folds of the plan are still to be run."""
-
-    def extracting(self, done: int, total: int) -> None:
-        """`done` of `total` utterances have been decoded and their features stored."""
-
-    def training(self, fold: str, words: Mapping[str, Any]) -> None:
-        """A model reports: "epoch", "epochs", and points of its learning curve."""
-
-    def finished(self, fold: str, error: str) -> None:
-        """A fold is done, or failed with an error."""
-
-
-class Quiet:
-    """Hears, and says nothing."""
-
-    def planned(self, plan: Plan, folder: Path, todo: int) -> None:
-        """Say nothing."""
-
-    def extracting(self, done: int, total: int) -> None:
-        """Say nothing."""
-
-    def training(self, fold: str, words: Mapping[str, Any]) -> None:
-        """Say nothing."""
-
-    def finished(self, fold: str, error: str) -> None:
-        """Say nothing."""
-
-
 def evaluate(
     model: str,
     dataset: str,
     *,
-    at_once: int = 1,
+    jobs: int = 1,
     device: str | None = None,
     results: str | Path | None = None,
     listener: Listener | None = None,
@@ -75,7 +41,7 @@ def evaluate(
     Args:
         model: a model's name; `serbench models` lists them.
         dataset: a dataset's name with its parameters; `serbench datasets` lists them.
-        at_once: how many folds run at the same time, each in a process of its own.
+        jobs: how many folds run at the same time, each in a process of its own.
         device: "auto", "cpu" or "cuda".
         results: the parent folder of all runs; the default is "results".
         listener: hears the progress.
@@ -89,28 +55,24 @@ def evaluate(
     """
     listener = listener or Quiet()
     places = settings()
-    plan = jobs.plan(Request(model, dataset, **what), places)
-    folder = Path(results or places.results) / plan.config.name
-    at_once = _checked(at_once)
-    planned = jobs.jobs(
-        plan,
-        folder,
-        places,
-        device=_device(device or places.device),
-        threads=max(1, engines.cores() // at_once),
-    )
+    at_once = _at_once(jobs)
+    made = plan(Request(model, dataset, **what), places)
+    folder = Path(results or places.results) / made.config.name
+    threads = max(1, engines.cores() // at_once)
+    device = _device(device or places.device)
+    planned = jobs_of(made, folder, places, device=device, threads=threads)
     waiting = [job for job in planned if not Path(job.result).exists()]
-    listener.planned(plan, folder, len(waiting))
-    audio = _extract(plan, waiting, places, listener)
-    _check_finished(plan, [job for job in planned if job not in waiting], audio)
-    _run(plan, waiting, at_once, listener)
+    listener.planned(made, folder, len(waiting))
+    audio = extract(made, waiting, places, listener)
+    _check_finished(made, [job for job in planned if job not in waiting], audio)
+    _run(made, waiting, at_once, listener)
     return runs.read(folder)
 
 
-def _checked(at_once: int) -> int:
-    if at_once < 1:
-        raise BadParameter(f"--jobs is {at_once}, but must be 1 or more")
-    return min(at_once, engines.cores())
+def _at_once(jobs: int) -> int:
+    if jobs < 1:
+        raise BadParameter(f"jobs is {jobs}, but must be 1 or more")
+    return min(jobs, engines.cores())
 
 
 def _device(wanted: str) -> str:
@@ -124,60 +86,15 @@ def _device(wanted: str) -> str:
     return "cuda" if cuda and wanted != "cpu" else "cpu"
 
 
-def _extract(
-    plan: Plan, waiting: Sequence[Job], places: Settings, listener: Listener
-) -> Mapping[str, str]:
-    """Decode what is not known and extract what is missing; the digest of each utterance."""
-    wanted = {one for job in waiting for one in _ids(plan, job)}
-    feature = plan.config.features
-    known = worker.audio_digests(plan.corpus, places.cache, plan.source.root)
-    store = Store(feature.folder(places.cache))
-    files = [
-        (str(utterance.path), utterance.id in wanted)
-        for utterance in plan.corpus.utterances
-        if (key := known[utterance.id]) is None or (utterance.id in wanted and key not in store)
-    ]
-    if not files:
-        return {one: str(key) for one, key in known.items()}
-    remembered = Digests(places.cache, plan.source.root)
-    done = 0
-
-    def hear(_: int, words: engines.Words) -> None:
-        nonlocal done
-        done += words["utterances"]
-        listener.extracting(done, len(files))
-
-    listener.extracting(0, len(files))
-    common = {
-        "feature": dataclasses.asdict(feature),
-        "cache": str(places.cache.resolve()),
-        "threads": 1,
-    }
-    at_once = engines.cores() if len(files) > FEW else 1
-    items = [{**common, "files": files[start::at_once]} for start in range(at_once)]
-    for outcome in _outcomes(worker.extract, items, hear, at_once):
-        if outcome.result is None:
-            raise FoldError(outcome.error)
-        found = outcome.result["digests"]
-        remembered.remember((Path(path), stamp, key) for path, stamp, key in found)
-    known = worker.audio_digests(plan.corpus, places.cache, plan.source.root)
-    return {one: str(key) for one, key in known.items()}
-
-
-def _ids(plan: Plan, job: Job) -> tuple[str, ...]:
-    fold = plan.folds[job.fold]
-    return (*fold.train, *fold.validation, *fold.test)
-
-
-def _check_finished(plan: Plan, finished: Iterable[Job], audio: Mapping[str, str]) -> None:
+def _check_finished(made: Plan, finished: Iterable[Job], audio: Mapping[str, str]) -> None:
     """Refuse to go on with folds that were made of other data.
 
     Raises:
         CorpusError: the corpus, the protocol or the audio is not what it was.
     """
     for job in finished:
-        facts = results.read_facts(Path(job.result))
-        pins = {**job.pins, "audio": digest([audio[one] for one in _ids(plan, job)])}
+        facts = read_facts(Path(job.result))
+        pins = {**job.pins, "audio": digest([audio[one] for one in made.ids(job)])}
         changed = [name for name, pin in pins.items() if facts["pins"].get(name) != pin]
         if changed:
             raise CorpusError(
@@ -187,36 +104,27 @@ def _check_finished(plan: Plan, finished: Iterable[Job], audio: Mapping[str, str
             )
 
 
-def _run(plan: Plan, waiting: Sequence[Job], at_once: int, listener: Listener) -> None:
+def _run(made: Plan, waiting: Sequence[Job], at_once: int, listener: Listener) -> None:
     """Run the jobs; what one does wrong stops none of the others.
 
     Raises:
         FoldError: folds that failed, each with its reason.
     """
-    names = [plan.folds[job.fold].name for job in waiting]
+    names = [made.folds[job.fold].name for job in waiting]
     failed: dict[str, str] = {}
-    for outcome in _outcomes(
+    for outcome in engines.run(
         worker.run,
         [job.words() for job in waiting],
         lambda item, words: listener.training(names[item], words),
-        at_once,
+        at_once=at_once,
     ):
         listener.finished(names[outcome.item], outcome.error)
         if outcome.error:
             failed[names[outcome.item]] = outcome.error
     if failed:
         reasons = "\n".join(f"fold {name}: {error}" for name, error in failed.items())
-        kept = len(plan.folds) - len(failed)
+        kept = len(made.folds) - len(failed)
         raise FoldError(
-            f"{reasons}\n{len(failed)} of {len(plan.folds)} folds failed, {kept} are kept; mend "
+            f"{reasons}\n{len(failed)} of {len(made.folds)} folds failed, {kept} are kept; mend "
             "the cause and run the same command again: only the missing folds run"
         )
-
-
-def _outcomes(
-    function: engines.Function, items: Sequence[engines.Words], hear: engines.Hear, at_once: int
-) -> Iterable[engines.Outcome]:
-    if at_once == 1:
-        return engines.local(function, items, hear)
-    threads = max(1, engines.cores() // at_once)
-    return engines.processes(function, items, hear, at_once=at_once, threads=threads)

@@ -126,6 +126,11 @@ class Plan:
     source: datasets.Source
     pins: Mapping[str, str]
 
+    def ids(self, job: Job) -> tuple[str, ...]:
+        """All utterances of a job's fold: training, validation, test."""
+        fold = self.folds[job.fold]
+        return (*fold.train, *fold.validation, *fold.test)
+
 
 def plan(request: Request, places: Settings) -> Plan:
     """Look everything up, and check all that can be checked before anything is computed.
@@ -186,7 +191,7 @@ def _model(entry: ModelEntry, request: Request) -> tuple[Any, dict[str, object],
     return model, {name: values[name] for name in of_model}, feature
 
 
-def jobs(made: Plan, folder: Path, places: Settings, *, device: str, threads: int) -> list[Job]:
+def jobs_of(made: Plan, folder: Path, places: Settings, *, device: str, threads: int) -> list[Job]:
     """One job a fold, in the protocol's order; `folder` is the run's."""
     return [
         Job(

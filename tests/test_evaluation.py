@@ -58,7 +58,7 @@ def test_only_a_missing_fold_is_run_and_predicts_the_same():
 
 def test_processes_and_serial_predict_the_same(tmp_path):
     serial = evaluate(results=tmp_path / "serial")
-    parallel = evaluate(results=tmp_path / "parallel", at_once=2)
+    parallel = evaluate(results=tmp_path / "parallel", jobs=2)
     assert predictions(serial) == predictions(parallel)
 
 
@@ -190,14 +190,14 @@ def test_a_random_split_is_leaky_by_name():
 )
 def test_a_fold_that_fails_costs_that_fold_only(places, fault, words, at_once):
     with pytest.raises(FoldError, match=words) as caught:
-        evaluate("faulty", params={"fault": fault}, at_once=at_once)
+        evaluate("faulty", params={"fault": fault}, jobs=at_once)
     assert "1 of 3 folds failed, 2 are kept" in str(caught.value)
     assert len(list(places.results.glob("*/*.safetensors"))) == 2
 
 
 def test_a_killed_fold_costs_that_fold_only(places):
     with pytest.raises(FoldError, match="SIGKILL; out of memory"):
-        evaluate("faulty", params={"fault": "kill"}, at_once=2)
+        evaluate("faulty", params={"fault": "kill"}, jobs=2)
     assert len(list(places.results.glob("*/*.safetensors"))) == 2
 
 
@@ -234,7 +234,7 @@ def test_a_feature_that_is_not_finite_is_the_plugins_fault():
         ({"protocol": "papr"}, UnknownName, "no protocol 'papr'"),
         ({"seed": -1}, BadParameter, "whole number from 0"),
         ({"device": "tpu"}, BadParameter, "auto, cpu or cuda"),
-        ({"at_once": 0}, BadParameter, "1 or more"),
+        ({"jobs": 0}, BadParameter, "1 or more"),
         ({"model": "needy"}, MissingRequirement, "needs the package 'no_such_module': pip install"),
         ({"data": "/no/such/folder"}, CorpusError, "no tones in /no/such/folder"),
     ],

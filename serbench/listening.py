@@ -1,0 +1,39 @@
+"""Who hears how an evaluation goes on: a progress bar, a notebook, nobody."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from serbench.jobs import Plan
+
+
+class Listener(Protocol):
+    """Hears how an evaluation goes on."""
+
+    def planned(self, plan: Plan, folder: Path, todo: int) -> None:
+        """`todo` folds of the plan are still to be run."""
+
+    def extracting(self, done: int, total: int) -> None:
+        """`done` of `total` utterances have been decoded and their features stored."""
+
+    def training(self, fold: str, words: Mapping[str, Any]) -> None:
+        """A model reports: "epoch", "epochs", and points of its learning curve."""
+
+    def finished(self, fold: str, error: str) -> None:
+        """A fold is done, or failed with an error."""
+
+
+class Quiet:
+    """Hears, and says nothing."""
+
+    def planned(self, plan: Plan, folder: Path, todo: int) -> None:
+        """Say nothing."""
+
+    def extracting(self, done: int, total: int) -> None:
+        """Say nothing."""
+
+    def training(self, fold: str, words: Mapping[str, Any]) -> None:
+        """Say nothing."""
+
+    def finished(self, fold: str, error: str) -> None:
+        """Say nothing."""
