@@ -74,8 +74,9 @@ class Store:
             return
         path = self._folder / f"{digest(sorted(arrays))[:16]}.safetensors"
         with replacing(path) as temporary:
-            safetensors.numpy.save_file(
-                {key: np.ascontiguousarray(array) for key, array in arrays.items()}, temporary
+            # bytes first: a full disk is then an OSError, as everywhere
+            temporary.write_bytes(
+                safetensors.numpy.save({k: np.ascontiguousarray(a) for k, a in arrays.items()})
             )
 
     def read(self, keys: Sequence[str]) -> "Features":

@@ -72,8 +72,11 @@ def write(path: Path, result: FoldResult) -> None:
         arrays |= _arrays("validation", result.validation)
     facts = {"schema": SCHEMA, **result.facts}
     with replacing(path) as temporary:
-        safetensors.numpy.save_file(
-            arrays, temporary, metadata={"serbench": json.dumps(facts, ensure_ascii=False)}
+        # bytes first: a full disk is then an OSError, as everywhere
+        temporary.write_bytes(
+            safetensors.numpy.save(
+                arrays, metadata={"serbench": json.dumps(facts, ensure_ascii=False)}
+            )
         )
 
 

@@ -18,7 +18,9 @@ HOP = round(RATE * FRAME_SECONDS)
 LENGTH = 512  # of an impulse response, in samples: 32 ms
 LEVEL = -30.0  # of an average take, in dB below full scale
 PEAK = 0.9
+TREMOR = 6.0  # Hz
 CUT_OFF = 700.0  # of the vocal folds at ease, in Hz; above it they fall by 12 dB an octave
+ROOM = -42.0
 BREATH = -24.0  # of a clear voice, in dB below the voice
 _HIGHER = np.array([3500.0, 4500.0, 5500.0, 6500.0])  # formants that tell no vowels apart
 _FREQUENCIES = np.fft.rfftfreq(LENGTH, 1 / RATE)
@@ -73,9 +75,16 @@ def _pitch(gesture: Gesture, take: Take) -> Floats:
     semitones = (
         traits["pitch"]
         + (2.5 + traits["accent"]) * gesture.accent
+        + _tremor(gesture, take)
         + (traits["slope"] - 2.0) * (gesture.place - 0.5)
     )
     return np.clip(take.base * 2 ** (semitones / 12), 60.0, 500.0)
+
+
+def _tremor(gesture: Gesture, take: Take) -> Floats:
+    """The shaking of the voice, (frames,), within -1 and 1."""
+    seconds = np.arange(len(gesture.voice)) * FRAME_SECONDS
+    return max(take.traits["tremor"], 0.0) * np.sin(2 * np.pi * TREMOR * seconds)
 
 
 def _voiced(
@@ -89,7 +98,8 @@ def _voiced(
     instants = np.interp(numbers + jitter, cycles, np.arange(len(cycles)))  # in frames
     frames = np.rint(instants).astype(np.int64)
     every_other = 1 - 0.5 * min(rough, 1.0) * (numbers % 2)
-    amplitudes = gesture.voice[frames] * (1 + shimmer) * every_other
+    loudness = gesture.voice ** max(1.2 + take.traits["crisp"], 0.3) * (1 + 0.4 * _tremor(gesture, take))
+    amplitudes = loudness[frames] * (1 + shimmer) * every_other
     ticks = np.rint(instants * HOP * _PARTS).astype(np.int64)
     spectra = filters[frames] * _DELAYS[ticks % _PARTS] * amplitudes[:, np.newaxis]
     return _laid(spectra, ticks // _PARTS, len(gesture.voice) * HOP)
@@ -103,7 +113,7 @@ def _unvoiced(
     octaves = np.log2(np.maximum(_FREQUENCIES, 20.0) / gesture.centre[:, np.newaxis])
     friction = gesture.noise[:, np.newaxis] * np.exp(-((octaves / 0.4) ** 2)) * _colour(take)
     breath = 10 ** ((BREATH + take.traits["breath"]) / 20) * gesture.voice[:, np.newaxis] * tract
-    room = 10 ** (-take.room / 20) / (1 + _FREQUENCIES / 500)
+    room = 10 ** ((ROOM + take.traits["room"]) / 20) / (1 + _FREQUENCIES / 500)
     noise = np.sqrt(3) * (2 * random.random((count + 1) * HOP) - 1)
     grains = np.lib.stride_tricks.sliding_window_view(noise, 2 * HOP)[::HOP][:count]
     spectra = np.fft.rfft(grains * np.hanning(2 * HOP + 1)[:-1], LENGTH, axis=1)

@@ -40,17 +40,20 @@ class Trait(NamedTuple):
 # directions after P. N. Juslin and P. Laukka, Communication of emotions in vocal expression and
 # music performance (2003), table 7; sizes are chosen so that the corpus is neither easy nor hopeless
 TRAITS = (
-    Trait("pitch", (3.0, -2.0, 2.5), 1.8, 1.8, 1.2),  # semitones
-    Trait("accent", (3.0, -1.5, 1.5), 1.0, 1.5, 1.0),  # semitones
-    Trait("slope", (1.5, -1.5, -1.0), 1.0, 1.5, 1.2),  # semitones from start to end
-    Trait("loudness", (2.5, -3.5, 5.0), 3.0, 2.0, 2.5),  # dB
-    Trait("tempo", (0.10, -0.15, 0.08), 0.08, 0.08, 0.06),  # log
-    Trait("edge", (0.3, -0.8, 0.9), 0.5, 0.5, 0.3),  # octaves of the vocal folds' cut-off
-    Trait("breath", (0.0, 3.0, -2.0), 3.0, 3.0, 1.5),  # dB
-    Trait("rough", (0.0, 0.1, 0.5), 0.25, 0.25, 0.15),  # 0 even to 1 hoarse
-    Trait("jaw", (0.03, -0.03, 0.10), 0.05, 0.05, 0.03),  # log, first formant
-    Trait("lips", (0.07, -0.03, -0.02), 0.04, 0.05, 0.02),  # log, second and third formant
-    *(Trait(f"colour{n}", (0.0, 0.0, 0.0), 2.5, 3.0, 1.0) for n in range(COLOURS)),  # dB
+    Trait("pitch", (4.5, -3.0, 4.0), 2.0, 2.8, 1.2),  # semitones
+    Trait("accent", (4.5, -2.0, 2.5), 1.0, 2.4, 1.0),  # semitones
+    Trait("slope", (2.5, -2.5, -1.5), 1.0, 2.4, 1.2),  # semitones from start to end
+    Trait("tremor", (0.0, 0.4, 0.1), 0.2, 0.4, 0.15),  # 0 steady to 1 shaking
+    Trait("loudness", (4.0, -5.5, 8.0), 3.0, 3.2, 2.5),  # dB
+    Trait("crisp", (0.3, -0.5, 0.8), 0.3, 0.5, 0.2),  # how much weaker consonants are than vowels
+    Trait("tempo", (0.16, -0.24, 0.13), 0.08, 0.13, 0.06),  # log
+    Trait("edge", (0.5, -1.3, 1.4), 0.5, 0.8, 0.3),  # octaves of the vocal folds' cut-off
+    Trait("breath", (0.0, 5.0, -3.0), 3.0, 5.0, 1.5),  # dB
+    Trait("rough", (0.0, 0.15, 0.8), 0.25, 0.4, 0.15),  # 0 even to 1 hoarse
+    Trait("jaw", (0.05, -0.05, 0.16), 0.05, 0.08, 0.03),  # log, first formant
+    Trait("lips", (0.11, -0.05, -0.03), 0.04, 0.08, 0.02),  # log, second and third formant
+    Trait("room", (0.0, 0.0, 0.0), 4.0, 6.0, 1.0),  # dB of background noise
+    *(Trait(f"colour{n}", (0.0, 0.0, 0.0), 2.5, 6.0, 1.0) for n in range(COLOURS)),  # dB
 )
 
 
@@ -63,14 +66,12 @@ class Take:
         tract: formant frequencies, as a factor of a man's average.
         traits: by the names of `TRAITS`.
         colour: (COLOURS,), the spectrum's shape in dB, as a cosine series over frequency.
-        room: level of the background noise in dB below the voice.
     """
 
     base: float
     tract: float
     traits: dict[str, float]
     colour: npt.NDArray[np.float64]
-    room: float
 
 
 def stream(seed: int, *key: int) -> np.random.Generator:
@@ -89,7 +90,7 @@ def spread(random: np.random.Generator, *shape: int) -> npt.NDArray[np.float64]:
 _VOICE, _HABIT, _TAKE = range(3)
 _ALIKE = np.array([(0.0, *trait.alike) for trait in TRAITS]).T  # (emotions, traits)
 STRENGTH = 0.25
-WEAKEST, STRONGEST = 0.3, 1.3
+WEAKEST, STRONGEST = 0.6, 1.3
 
 
 def take(seed: int, speaker: int, emotion: int, sentence: int) -> Take:
@@ -98,7 +99,6 @@ def take(seed: int, speaker: int, emotion: int, sentence: int) -> Take:
     female = SPEAKERS[speaker].startswith("f")
     base = (200.0 if female else 112.0) * 2 ** (spread(voice).item() * 1.5 / 12)
     tract = (1.16 if female else 1.0) * float(np.exp(spread(voice).item() * 0.04))
-    room = 45 + 4 * spread(voice).item()
     strength = 1 + STRENGTH * spread(voice).item()
     values = spread(voice, len(TRAITS)) * [trait.voice for trait in TRAITS]
 
@@ -108,7 +108,7 @@ def take(seed: int, speaker: int, emotion: int, sentence: int) -> Take:
     values += intensity * (strength * _ALIKE[shown] + _habit(seed, speaker, shown))
     values += spread(random, len(TRAITS)) * [trait.take for trait in TRAITS]
     named = dict(zip((trait.name for trait in TRAITS), values.tolist(), strict=True))
-    return Take(base, tract, named, values[-COLOURS:], room)
+    return Take(base, tract, named, values[-COLOURS:])
 
 
 def _habit(seed: int, speaker: int, emotion: int) -> npt.NDArray[np.float64]:
