@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,10 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from serbench.contracts import Wave
-from serbench.errors import CorpusError
+from serbench.errors import BadParameter, CorpusError
 from serbench.files import digest, replacing
 
 RATE = 16_000  # Hz; paper, section IV
+SLACK = 1024  # bytes that a sloppy header may promise too many
 
 Samples = npt.NDArray[Any]
 """Samples as decoded: (frames, channels), int16 where the file holds 16 bits, else float64."""
@@ -33,6 +35,10 @@ class Reading:
     trim_db: float | None = 60.0
     version: str = "1"
 
+    def __post_init__(self) -> None:
+        if self.trim_db is not None and not self.trim_db > 0:
+            raise BadParameter(f"trim_db is {self.trim_db}, but must be greater than 0, or none")
+
     def identity(self) -> Mapping[str, object]:
         """The settings as plain words."""
         return asdict(self) | {"rate": RATE, "resampler": "soxr HQ", "channels": "mean"}
@@ -46,6 +52,7 @@ def decode(path: Path) -> tuple[Samples, int]:
     """
     import soundfile
 
+    _check_whole(path)
     try:
         with soundfile.SoundFile(path) as file:
             kind = "int16" if file.subtype == "PCM_16" else "float64"
@@ -59,6 +66,23 @@ def decode(path: Path) -> tuple[Samples, int]:
     if kind == "float64" and not np.isfinite(samples).all():
         raise CorpusError(f"{path} holds values that are no numbers; get this file again")
     return samples, rate
+
+
+def _check_whole(path: Path) -> None:
+    """Refuse a wav that was cut off: libsndfile would read what is left of it without a word."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(8)
+        size = path.stat().st_size
+    except OSError:
+        return  # soundfile says what is wrong
+    promised = int.from_bytes(head[4:], "little") + 8
+    streamed = promised >= 2**31 - 1  # written before its length was known
+    if head[:4] == b"RIFF" and not streamed and promised - size > SLACK:
+        raise CorpusError(
+            f"{path} is cut off: it has {size} of {promised} bytes; get this file again, nothing "
+            "was trained"
+        )
 
 
 def _reason(path: Path, error: Exception) -> str:
@@ -131,12 +155,16 @@ class Digests:
     """
 
     def __init__(self, cache: Path, root: Path):
-        self._file = cache / "audio" / f"{digest(str(root.resolve()))[:16]}.json"
         self._root = root.resolve()
+        self._file = cache / "audio" / f"{digest(str(self._root))[:16]}.json"
+        self._known = self._read()
+
+    def _read(self) -> dict[str, list[Any]]:
         try:
-            self._known: dict[str, list[Any]] = json.loads(self._file.read_text())
+            known: dict[str, list[Any]] = json.loads(self._file.read_text())
         except (OSError, ValueError):
-            self._known = {}
+            return {}
+        return known
 
     def known(self, path: Path) -> str | None:
         """The digest of the file as it is now, or None where it has not been decoded yet.
@@ -151,13 +179,13 @@ class Digests:
         """Keep digests; each with the stamp that its file had before it was decoded."""
         rows = {self._name(path): [seen, value] for path, seen, value in found}
         if rows:
-            self._known |= rows
+            self._known = {**self._read(), **rows}  # another command may have written meanwhile
             with replacing(self._file) as temporary:
                 temporary.write_text(json.dumps(self._known))
 
     def _name(self, path: Path) -> str:
-        absolute = path if path.is_absolute() else path.resolve()
-        return absolute.as_posix().removeprefix(f"{self._root.as_posix()}/")
+        # not resolved: a link in the corpus is found by its own name, wherever it leads
+        return Path(os.path.abspath(path)).as_posix().removeprefix(f"{self._root.as_posix()}/")
 
 
 def stamp(path: Path) -> list[int]:

@@ -70,8 +70,12 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
     ] = "60",
     data: Data = None,
     results: Results = None,
-    jobs: Annotated[int, typer.Option(help="Folds at a time, each in its own process.")] = 1,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    jobs: Annotated[
+        int, typer.Option(help="Folds at a time, each in a fresh process; 0: in this one.")
+    ] = 1,
+    device: Annotated[
+        str | None, typer.Option(help="auto, cpu or cuda; else SERBENCH_DEVICE, or auto.")
+    ] = None,
     form: Annotated[str, typer.Option("--format", help="text, markdown, csv or latex.")] = "text",
 ) -> None:
     """Train and test a model on a dataset under a protocol, and print its scores.
@@ -79,7 +83,7 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
     Finished folds are kept: the same command again runs only those that are missing.
     """
     from serbench.evaluation import evaluate as run
-    from serbench.names import parse
+    from serbench.names import parse, unique
     from serbench.progress import Bars
 
     _check_form(form, "text", "markdown", "csv", "latex")
@@ -95,7 +99,7 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
                 protocol=protocol,
                 labels=labels,
                 seed=seed,
-                params=dict(parse(one) for one in param or []),
+                params=unique(parse(one) for one in param or []),
                 trim_db=_trim_db(trim_db),
                 data=data,
             )
@@ -161,12 +165,14 @@ def runs(results: Results = None) -> None:
     from serbench import tables
 
     rows = []
-    for folder in stored.folders(_results(results)):
-        run = stored.read(folder)
+    found, broken = stored.readable(_results(results))
+    for run in found:
         state = f"{run.missing} missing" if run.missing else "complete"
         scores = [tables.spread(run.mean_std(one)) for one in ("uar", "f1")]
         rows.append([run.name, str(len(run.folds)), state, *scores])
     typer.echo(tables.table(["run", "folds", "state", "UAR", "F1"], rows))
+    for reason in broken:
+        typer.echo(f"unreadable: {reason}", err=True)
 
 
 @app.command()
@@ -192,7 +198,7 @@ def score(
 def _results(given: Path | None) -> Path:
     from serbench.settings import settings
 
-    return given or settings().results
+    return (given or settings().results).expanduser()
 
 
 @app.command()

@@ -74,7 +74,13 @@ class Dataset(typing.Protocol):
 
 @typing.runtime_checkable
 class Makes(typing.Protocol):
-    """Optional for a dataset that is generated rather than obtained."""
+    """Optional for a dataset that is generated rather than obtained.
+
+    Attributes:
+        version: changes whenever what is written changes.
+    """
+
+    version: str
 
     def make(self, root: Path) -> None:
         """Write the corpus into `root`, an empty folder; the harness moves it into place."""

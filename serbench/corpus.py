@@ -62,6 +62,11 @@ class Corpus:
                     f"{first.path} and {second.path}; keep one"
                 )
         for utterance in ordered:
+            if "\n" in utterance.id + utterance.speaker or not utterance.id:
+                raise SerbenchError(
+                    f"corpus {self.name}: {utterance.id!r} of speaker {utterance.speaker!r} needs "
+                    "an id and no line breaks in either"
+                )
             if utterance.label not in self.labels:
                 raise SerbenchError(
                     f"corpus {self.name}: utterance {utterance.id} has the label "

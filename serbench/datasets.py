@@ -45,10 +45,11 @@ def find(spec: str, places: Settings, data: Path | None = None) -> Source:
     target = plugins.load(plugins.find("dataset", name))
     dataset: Any = target(**checked(name, parameters(target), given))
     if data is not None:
-        return Source(spec, dataset, data.expanduser())
+        return Source(spec, dataset, data.expanduser().resolve())
     if not isinstance(dataset, Makes):
-        return Source(spec, dataset, places.data / name)
-    made = places.cache / "corpora" / spec.replace(":", "-").replace(",", "-")
+        return Source(spec, dataset, (places.data / name).resolve())
+    folder = f"{spec.replace(':', '-').replace(',', '-')}-{dataset.version}"
+    made = (places.cache / "corpora" / folder).resolve()
     return Source(spec, cast(Dataset, dataset), made, generated=True)
 
 

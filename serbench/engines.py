@@ -5,6 +5,8 @@ its own, several at a time. An item is plain words, a result too; what goes wron
 text. A function is `function(words, tell)`: `tell(words)` is heard while it runs.
 """
 
+import contextlib
+import functools
 import importlib
 import json
 import os
@@ -16,12 +18,11 @@ import tempfile
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from serbench.errors import SerbenchError
+from serbench.errors import BadParameter, SerbenchError
 
 Words = Mapping[str, Any]
 Tell = Callable[[Words], None]
@@ -47,14 +48,29 @@ Hear = Callable[[int, Words], None]
 """Called with an item's position and what its function tells."""
 
 
-def run(
-    function: Function, items: Sequence[Words], hear: Hear, *, at_once: int
-) -> Iterator[Outcome]:
-    """Here, one after the other, or several at a time, the cores divided among them."""
-    if at_once == 1:
-        return local(function, items, hear)
+Engine = Callable[[Function, Sequence[Words], Hear], Iterator[Outcome]]
+
+
+def chosen(jobs: int) -> tuple[Engine, int]:
+    """The engine for so many jobs at a time, and the threads that each may use.
+
+    Jobs times threads never exceeds the cores. 0 jobs is this process itself.
+
+    Raises:
+        BadParameter: fewer than 0.
+    """
+    if jobs < 0:
+        raise BadParameter(f"jobs is {jobs}, but must be 0 or more")
+    if jobs == 0:
+        return local, cores()
+    at_once = min(jobs, cores())
+    return processes_of(at_once), max(1, cores() // at_once)
+
+
+def processes_of(at_once: int) -> Engine:
+    """An engine of fresh processes, `at_once` at a time, the cores divided among them."""
     threads = max(1, cores() // at_once)
-    return processes(function, items, hear, at_once=at_once, threads=threads)
+    return functools.partial(processes, at_once=at_once, threads=threads)
 
 
 def local(function: Function, items: Sequence[Words], hear: Hear) -> Iterator[Outcome]:
@@ -68,7 +84,7 @@ def _attempt(function: Function, position: int, item: Words, hear: Hear) -> Outc
         return Outcome(position, function(item, lambda words: hear(position, words)))
     except SerbenchError as error:
         return Outcome(position, None, str(error))
-    except Exception:  # text where it happens: the others go on
+    except (Exception, SystemExit):  # text where it happens: the others go on
         return Outcome(position, None, traceback.format_exc())
 
 
@@ -90,15 +106,18 @@ def processes(
                 running[position] = _Child(function, position, item, threads, events)
             position, line = events.get()
             if line is None:
-                yield running.pop(position).outcome()
+                child = running.pop(position)
+                child.kill()
+                yield child.outcome()
+            elif position not in running:  # written by what a dead child had started
+                continue
             elif line.startswith('{"done"'):
                 running[position].last_word = line
             else:
                 hear(position, json.loads(line))
     finally:
         for child in running.values():
-            child.process.kill()
-            child.process.wait()
+            child.kill()
 
 
 class _Child:
@@ -116,24 +135,48 @@ class _Child:
         self._position = position
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - lives as long as the process
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "serbench.engines", function.__module__, function.__name__],
+            # -P: a file in the current folder is no module of ours
+            [
+                sys.executable,
+                "-P",
+                "-m",
+                "serbench.engines",
+                function.__module__,
+                function.__name__,
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
             text=True,
-            env=os.environ | _quiet_threads(threads),
+            env=os.environ | _quiet_threads(threads) | {"PYTHONPATH": _path()},
+            start_new_session=True,  # so that what it starts can be ended with it
         )
         assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps(item) + "\n")
-        self.process.stdin.flush()
-        threading.Thread(target=self._forward, args=(events,), daemon=True).start()
+        with contextlib.suppress(BrokenPipeError):  # it died at once: its outcome says why
+            self.process.stdin.write(json.dumps(item) + "\n")
+            self.process.stdin.flush()
+        reader = threading.Thread(target=self._forward, args=(events,), daemon=True)
+        reader.start()
+        threading.Thread(target=self._wait, args=(reader, events), daemon=True).start()
 
     def _forward(self, events: "queue.Queue[tuple[int, str | None]]") -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
             events.put((self._position, line))
+
+    def _wait(
+        self, reader: threading.Thread, events: "queue.Queue[tuple[int, str | None]]"
+    ) -> None:
+        """Say when it has ended; what it started may live on and hold its output open."""
         self.process.wait()
+        reader.join(timeout=1)
         events.put((self._position, None))
+
+    def kill(self) -> None:
+        """End it, and what it started."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
 
     def outcome(self) -> Outcome:
         """What its last word says; without one, how it died."""
@@ -146,6 +189,11 @@ class _Child:
         self._log.seek(0)
         log = "".join(self._log.readlines()[-20:])
         return Outcome(self._position, None, f"its process was {died}{hint}\n{log}".strip())
+
+
+def _path() -> str:
+    """Where this process finds its modules, so that its children find the same."""
+    return os.pathsep.join(filter(None, map(os.path.abspath, sys.path)))
 
 
 def _quiet_threads(threads: int) -> dict[str, str]:
@@ -189,7 +237,7 @@ def _serve(module: str, name: str) -> None:
             print(json.dumps(words), file=out, flush=True)
 
 
-@contextmanager
+@contextlib.contextmanager
 def _own_output() -> Iterator[IO[str]]:
     """Keep standard output for words: what a plugin prints goes to standard error instead."""
     with os.fdopen(os.dup(1), "w") as out:

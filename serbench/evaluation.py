@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
 from serbench import engines, runs, worker
+from serbench.engines import Engine
 from serbench.errors import BadParameter, CorpusError, FoldError, SerbenchError
 from serbench.extraction import extract
-from serbench.files import digest
-from serbench.jobs import Job, Plan, Request, jobs_of, plan
+from serbench.files import alone_in
+from serbench.jobs import Job, Plan, Request, Resources, jobs_of, plan
 from serbench.listening import Listener, Quiet
 from serbench.results import read_facts
 from serbench.settings import settings
@@ -41,7 +42,8 @@ def evaluate(
     Args:
         model: a model's name; `serbench models` lists them.
         dataset: a dataset's name with its parameters; `serbench datasets` lists them.
-        jobs: how many folds run at the same time, each in a process of its own.
+        jobs: how many folds run at the same time, each in a fresh process of its own; 0 runs them
+            in this process, for debuggers.
         device: "auto", "cpu" or "cuda".
         results: the parent folder of all runs; the default is "results".
         listener: hears the progress.
@@ -55,24 +57,18 @@ def evaluate(
     """
     listener = listener or Quiet()
     places = settings()
-    at_once = _at_once(jobs)
+    engine, threads = engines.chosen(jobs)
     made = plan(Request(model, dataset, **what), places)
-    folder = Path(results or places.results) / made.config.name
-    threads = max(1, engines.cores() // at_once)
-    device = _device(device or places.device)
-    planned = jobs_of(made, folder, places, device=device, threads=threads)
-    waiting = [job for job in planned if not Path(job.result).exists()]
-    listener.planned(made, folder, len(waiting))
-    audio = extract(made, waiting, places, listener)
-    _check_finished(made, [job for job in planned if job not in waiting], audio)
-    _run(made, waiting, at_once, listener)
+    folder = Path(results or places.results).expanduser() / made.config.name
+    lent = Resources(folder, places.cache, _device(device or places.device), threads)
+    with alone_in(folder):
+        waiting = [one for one in range(len(made.folds)) if not lent.result(one).exists()]
+        listener.planned(made, folder, len(waiting))
+        audio = extract(made, waiting, places, listener)
+        planned = jobs_of(made, lent, audio)
+        _check_finished(job for job in planned if job.fold not in waiting)
+        _run(made, [planned[position] for position in waiting], engine, listener)
     return runs.read(folder)
-
-
-def _at_once(jobs: int) -> int:
-    if jobs < 1:
-        raise BadParameter(f"jobs is {jobs}, but must be 1 or more")
-    return min(jobs, engines.cores())
 
 
 def _device(wanted: str) -> str:
@@ -86,7 +82,7 @@ def _device(wanted: str) -> str:
     return "cuda" if cuda and wanted != "cpu" else "cpu"
 
 
-def _check_finished(made: Plan, finished: Iterable[Job], audio: Mapping[str, str]) -> None:
+def _check_finished(finished: Iterable[Job]) -> None:
     """Refuse to go on with folds that were made of other data.
 
     Raises:
@@ -94,8 +90,12 @@ def _check_finished(made: Plan, finished: Iterable[Job], audio: Mapping[str, str
     """
     for job in finished:
         facts = read_facts(Path(job.result))
-        pins = {**job.pins, "audio": digest([audio[one] for one in made.ids(job)])}
-        changed = [name for name, pin in pins.items() if facts["pins"].get(name) != pin]
+        if (facts["config"], facts["fold"]["index"]) != (job.words()["config"], job.fold):
+            raise SerbenchError(
+                f"{job.result} is of another run or fold, so it was copied there: remove it, and "
+                "run the same command again"
+            )
+        changed = [name for name, pin in job.pins.items() if facts["pins"].get(name) != pin]
         if changed:
             raise CorpusError(
                 f"the {' and the '.join(changed)} changed since {job.result} was made: restore "
@@ -104,7 +104,7 @@ def _check_finished(made: Plan, finished: Iterable[Job], audio: Mapping[str, str
             )
 
 
-def _run(made: Plan, waiting: Sequence[Job], at_once: int, listener: Listener) -> None:
+def _run(made: Plan, waiting: Sequence[Job], engine: Engine, listener: Listener) -> None:
     """Run the jobs; what one does wrong stops none of the others.
 
     Raises:
@@ -112,11 +112,10 @@ def _run(made: Plan, waiting: Sequence[Job], at_once: int, listener: Listener) -
     """
     names = [made.folds[job.fold].name for job in waiting]
     failed: dict[str, str] = {}
-    for outcome in engines.run(
+    for outcome in engine(
         worker.run,
         [job.words() for job in waiting],
         lambda item, words: listener.training(names[item], words),
-        at_once=at_once,
     ):
         listener.finished(names[outcome.item], outcome.error)
         if outcome.error:

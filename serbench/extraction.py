@@ -8,7 +8,7 @@ from serbench import engines, worker
 from serbench.audio import Digests
 from serbench.errors import FoldError
 from serbench.features import Store
-from serbench.jobs import Job, Plan
+from serbench.jobs import Plan
 from serbench.listening import Listener
 from serbench.settings import Settings
 
@@ -16,10 +16,17 @@ FEW = 100  # utterances that are not worth starting processes for
 
 
 def extract(
-    plan: Plan, waiting: Sequence[Job], places: Settings, listener: Listener
+    plan: Plan, waiting: Sequence[int], places: Settings, listener: Listener
 ) -> Mapping[str, str]:
-    """Decode what is not known and extract what is missing; the digest of each utterance."""
-    wanted = {one for job in waiting for one in plan.ids(job)}
+    """Decode what is not known, and extract what the waiting folds miss.
+
+    Returns:
+        The digest of every utterance's samples, by id.
+
+    Raises:
+        FoldError: a file cannot be read, or the extractor breaks its contract.
+    """
+    wanted = {one for position in waiting for one in plan.ids(position)}
     feature = plan.config.features
     known = worker.audio_digests(plan.corpus, places.cache, plan.source.root)
     store = Store(feature.folder(places.cache))
@@ -28,28 +35,36 @@ def extract(
         for utterance in plan.corpus.utterances
         if (key := known[utterance.id]) is None or (utterance.id in wanted and key not in store)
     ]
-    if not files:
-        return {one: str(key) for one, key in known.items()}
-    remembered = Digests(places.cache, plan.source.root)
-    done = 0
+    found: dict[str, tuple[list[int], str]] = {}
 
     def hear(_: int, words: engines.Words) -> None:
-        nonlocal done
-        done += words["utterances"]
-        listener.extracting(done, len(files))
+        found.update({path: (stamp, key) for path, stamp, key in words["digests"]})
+        listener.extracting(len(found), len(files))
 
-    listener.extracting(0, len(files))
+    try:
+        _work(files, plan, places, hear)
+    finally:  # whatever stops it, what is decoded is decoded
+        remembered = Digests(places.cache, plan.source.root)
+        remembered.remember((Path(path), stamp, key) for path, (stamp, key) in found.items())
+    decoded = {
+        one.id: found[str(one.path)][1] for one in plan.corpus.utterances if str(one.path) in found
+    }
+    return {one: decoded.get(one, str(key)) for one, key in known.items()}
+
+
+def _work(
+    files: Sequence[tuple[str, bool]], plan: Plan, places: Settings, hear: engines.Hear
+) -> None:
+    if not files:
+        return
     common = {
-        "feature": dataclasses.asdict(feature),
+        "feature": dataclasses.asdict(plan.config.features),
         "cache": str(places.cache.resolve()),
         "threads": 1,
     }
     at_once = engines.cores() if len(files) > FEW else 1
     items = [{**common, "files": files[start::at_once]} for start in range(at_once)]
-    for outcome in engines.run(worker.extract, items, hear, at_once=at_once):
+    engine = engines.processes_of(at_once) if at_once > 1 else engines.local
+    for outcome in engine(worker.extract, items, hear):
         if outcome.result is None:
             raise FoldError(outcome.error)
-        found = outcome.result["digests"]
-        remembered.remember((Path(path), stamp, key) for path, stamp, key in found)
-    known = worker.audio_digests(plan.corpus, places.cache, plan.source.root)
-    return {one: str(key) for one, key in known.items()}

@@ -112,20 +112,24 @@ class Features(Sequence[Array]):
         return array
 
 
-def check_arrays(name: str, arrays: Sequence[Array], expected: int) -> None:
-    """Refuse what an extractor must not return.
+def check_arrays(name: str, made: Any, expected: int) -> list[Array]:
+    """The arrays that an extractor returned, if they are what it must return.
 
     Raises:
         PluginError: not one finite float32 array an utterance.
     """
+    arrays = list(made)
     if len(arrays) != expected:
         raise PluginError(f"feature {name} made {len(arrays)} arrays of {expected} utterances")
     for array in arrays:
+        if not isinstance(array, np.ndarray):
+            raise PluginError(f"feature {name} made a {type(array).__name__}, not an array")
         if array.dtype != np.float32 or not array.size or not np.isfinite(array).all():
             raise PluginError(
                 f"feature {name} made an array of type {array.dtype} and shape {array.shape} that "
                 "is not finite float32; this is a fault of the plugin that offers it"
             )
+    return arrays
 
 
 def describe(feature: Feature) -> str:

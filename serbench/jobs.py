@@ -1,5 +1,6 @@
 """From what a user asks for to independent jobs of plain words, one a fold."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -65,7 +66,7 @@ class Config:
     def name(self) -> str:
         """A readable folder name with a digest: "ravdess_alexnet-mel_paper_seed0_1a2b3c4d"."""
         words = [self.dataset, self.model, self.protocol, f"seed{self.seed}"]
-        readable = "_".join(words).translate(str.maketrans(":/\\,= ", "------"))
+        readable = re.sub(r"[^A-Za-z0-9._-]", "-", "_".join(words))
         return f"{readable[:120]}_{digest(asdict(self))[:8]}"
 
     @property
@@ -81,7 +82,8 @@ class Job:
     Attributes:
         config: of the run.
         fold: position in the protocol's folds.
-        pins: digests of the corpus and of the protocol, as they were when the job was planned.
+        pins: digests of the corpus, the protocol and the fold's audio, as they were when the job
+            was planned.
         root: the corpus's folder.
         cache: see `Settings`.
         result: the file to write.
@@ -126,9 +128,9 @@ class Plan:
     source: datasets.Source
     pins: Mapping[str, str]
 
-    def ids(self, job: Job) -> tuple[str, ...]:
-        """All utterances of a job's fold: training, validation, test."""
-        fold = self.folds[job.fold]
+    def ids(self, position: int) -> tuple[str, ...]:
+        """All utterances of a fold: training, validation, test."""
+        fold = self.folds[position]
         return (*fold.train, *fold.validation, *fold.test)
 
 
@@ -191,18 +193,38 @@ def _model(entry: ModelEntry, request: Request) -> tuple[Any, dict[str, object],
     return model, {name: values[name] for name in of_model}, feature
 
 
-def jobs_of(made: Plan, folder: Path, places: Settings, *, device: str, threads: int) -> list[Job]:
-    """One job a fold, in the protocol's order; `folder` is the run's."""
+@dataclass(frozen=True)
+class Resources:
+    """What every job of a run may use, and where it finds and leaves things."""
+
+    folder: Path
+    cache: Path
+    device: str
+    threads: int
+
+    def result(self, position: int) -> Path:
+        """The result file of a fold."""
+        return self.folder.resolve() / f"fold-{position + 1:02d}.safetensors"
+
+
+def jobs_of(made: Plan, resources: Resources, audio: Mapping[str, str]) -> list[Job]:
+    """One job a fold, in the protocol's order.
+
+    Args:
+        made: the plan.
+        resources: what each may use.
+        audio: the digest of every utterance's samples, by id.
+    """
     return [
         Job(
             config=made.config,
             fold=position,
-            pins=made.pins,
-            root=str(made.source.root.resolve()),
-            cache=str(places.cache.resolve()),
-            result=str(folder.resolve() / f"fold-{position + 1:02d}.safetensors"),
-            device=device,
-            threads=threads,
+            pins={**made.pins, "audio": digest([audio[one] for one in made.ids(position)])},
+            root=str(made.source.root),
+            cache=str(resources.cache.resolve()),
+            result=str(resources.result(position)),
+            device=resources.device,
+            threads=resources.threads,
         )
         for position in range(len(made.folds))
     ]

@@ -1,25 +1,27 @@
 """The leaderboard: measured runs, and beside them, never ranked with them, the literature."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from serbench import literature, runs, tables
+from serbench.errors import nearest
 from serbench.runs import Run
 
 TITLES = {"ravdess": "RAVDESS", "crema-d": "CREMA-D", "iemocap": "IEMOCAP"}
 MEASURED = (
     "model",
-    "protocol",
-    "labels",
     "accuracy (WA)",
     "F1",
     "recall (UAR)",
     "UAR, 95 % over speakers",
-    "leaks",
     "folds",
     "seed",
+    "remarks",
 )
 PUBLISHED = ("reference", "system", "modality", "accuracy", "F1", "recall", "caveats")
+
+Setting = tuple[str, str, str, str]
+"""Protocol, labels, and the digests of corpus and protocol: what makes runs comparable."""
 
 
 def board(parent: Path, corpus: str | None = None, form: str = "markdown") -> str:
@@ -29,30 +31,34 @@ def board(parent: Path, corpus: str | None = None, form: str = "markdown") -> st
         parent: the folder of all runs; one that holds none gives the literature alone.
         corpus: only this one.
         form: "markdown" or "text".
+
+    Raises:
+        UnknownName: neither runs nor literature are about that corpus.
     """
-    measured = [runs.read(folder) for folder in runs.folders(parent)]
+    measured, broken = runs.readable(parent)
     names = [*TITLES, *sorted({run.corpus for run in measured} - set(TITLES))]
+    if corpus is not None and corpus not in names:
+        raise nearest("corpus", corpus, names, f" in {parent} or the literature")
     parts = [
         "# Leaderboard",
-        "Measured: % mean ± sample standard deviation over folds, best F1 first; runs under "
-        "different protocols or label sets are not ranked against each other. Published: as "
-        f"reported in Table III of {literature.PAPER}; not ranked with what was measured here.",
+        "Measured: % mean ± sample standard deviation over folds, best F1 first. A table holds "
+        "only runs on the same utterances under the same protocol and labels. Published: as "
+        f"reported in Table III of {literature.PAPER}; never ranked with what was measured here.",
         *(
             _corpus(name, [run for run in measured if run.corpus == name], form)
             for name in names
             if corpus in (None, name)
         ),
+        *(f"Unreadable: {reason}" for reason in broken),
     ]
     return "\n\n".join(part for part in parts if part)
 
 
 def _corpus(name: str, measured: Sequence[Run], form: str) -> str:
     parts = [f"## {TITLES.get(name, name)}"]
-    if measured:
-        ordered = sorted(measured, key=_order)
-        parts += ["### Measured", tables.table(MEASURED, [_measured(run) for run in ordered], form)]
-        chance = [row for run in _one_a_setting(ordered) for row in _chance(run)]
-        parts += ["Guessing, on the same test sets:", tables.table(CHANCE, chance, form)]
+    for setting in sorted({_setting(run) for run in measured}, key=_leaky_last(measured)):
+        together = [run for run in measured if _setting(run) == setting]
+        parts += _table(setting, sorted(together, key=_order), form)
     published = literature.rows(name, "III")
     if published:
         rows = [_published(row) for row in published]
@@ -60,46 +66,67 @@ def _corpus(name: str, measured: Sequence[Run], form: str) -> str:
     return "\n\n".join(parts)
 
 
-def _order(run: Run) -> tuple[bool, str, str, float]:
-    """Leaky last, then by protocol and labels, then by F1."""
-    leaky = bool(run.facts["protocol"]["leaks"]) or not run.clean
-    return leaky, run.config["protocol"], run.config["labels"], -run.mean_std("f1").mean
+def _setting(run: Run) -> Setting:
+    pins = run.facts["pins"]
+    return run.config["protocol"], run.config["labels"], pins["corpus"], pins["protocol"]
+
+
+def _leaky_last(measured: Sequence[Run]) -> Callable[[Setting], tuple[bool, Setting]]:
+    leaky = {_setting(run) for run in measured if run.facts["protocol"]["leaks"] or not run.clean}
+    return lambda setting: (setting in leaky, setting)
+
+
+def _order(run: Run) -> tuple[bool, float]:
+    return not run.ranked, -run.mean_std("f1").mean
+
+
+def _table(setting: Setting, together: Sequence[Run], form: str) -> list[str]:
+    protocol, labels, corpus, folds = setting
+    rows = [_measured(run) for run in together]
+    whole = next((run for run in together if not run.missing), None)
+    if whole is not None:  # chance depends on the test sets alone
+        rows += [_chance(row) for row in runs.chance_rows(whole)]
+    words = f"corpus {corpus[:8]}, protocol {folds[:8]}"
+    return [
+        f"### Measured: protocol {_text(protocol)}, labels {_text(labels)}",
+        f"Digests: {words}.",
+        tables.table(MEASURED, rows, form),
+    ]
+
+
+def _text(word: str) -> str:
+    return word.replace("<", "&lt;").replace("\n", " ")
 
 
 def _measured(run: Run) -> list[str]:
     total = run.facts["protocol"]["folds"]
     return [
-        _model(run),
-        str(run.config["protocol"]),
-        str(run.config["labels"]),
+        f"{run.config['model']} ({run.name.rpartition('_')[2]})",
         tables.spread(run.mean_std("accuracy")),
         tables.spread(run.mean_std("f1")),
         tables.spread(run.mean_std("uar")),
         tables.interval(run.interval("uar")),
-        "yes" if run.facts["protocol"]["leaks"] or not run.clean else "no",
         f"{total - run.missing} of {total}",
         str(run.config["seed"]),
+        _remarks(run),
     ]
 
 
-def _model(run: Run) -> str:
-    """The model's name, with the digest that tells its configurations apart."""
-    return f"{run.config['model']} ({run.name.rpartition('_')[2]})"
-
-
-CHANCE = ("chance", "protocol", "labels", "accuracy (WA)", "F1", "recall (UAR)")
-
-
-def _one_a_setting(measured: Sequence[Run]) -> list[Run]:
-    """One run for each corpus, protocol and label set: chance depends on nothing else."""
-    return list({(r.config["protocol"], r.facts["pins"]["corpus"]): r for r in measured}.values())
-
-
-def _chance(run: Run) -> list[list[str]]:
-    return [
-        [name, str(run.config["protocol"]), str(run.config["labels"]), accuracy, f1, uar]
-        for name, accuracy, _, uar, f1 in runs.chance_rows(run)
+def _remarks(run: Run) -> str:
+    """Why a run is not ranked, or "-"."""
+    leaks = run.facts["protocol"]["leaks"]
+    remarks = [
+        f"leaks: {leaks}" if leaks else "",
+        "" if run.clean or leaks else "sets share speakers or audio",
+        "incomplete" if run.missing else "",
+        "labels depend on the batch" if run.batch_dependent else "",
     ]
+    return "; ".join(filter(None, remarks)) or "-"
+
+
+def _chance(row: Sequence[str]) -> list[str]:
+    name, accuracy, _, uar, f1 = row
+    return [name, accuracy, f1, uar, *["-"] * (len(MEASURED) - 4)]
 
 
 def _published(row: literature.Row) -> list[str]:

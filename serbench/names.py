@@ -4,17 +4,23 @@ import inspect
 import json
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from serbench.errors import BadParameter, nearest
+from serbench.errors import BadParameter, PluginError, nearest
 
 
 def parameters(target: Callable[..., Any]) -> dict[str, tuple[Any, object]]:
     """The parameters that a user may set, with (annotation, default)."""
     # a class is asked, never an instance: its own __init__ is the one that will run
     maker = target.__init__ if isinstance(target, type) else target  # type: ignore[misc]
-    hints = typing.get_type_hints(maker)
+    try:
+        hints = typing.get_type_hints(maker)
+    except NameError as error:
+        raise PluginError(
+            f"{target.__module__}.{target.__qualname__} annotates a parameter with a name that "
+            f"does not exist when it runs ({error})"
+        ) from error
     return {
         name: (hints.get(name, Any), parameter.default)
         for name, parameter in inspect.signature(target).parameters.items()
@@ -35,7 +41,10 @@ def checked(
     Raises:
         BadParameter: a name that does not exist, or a value of the wrong type.
     """
-    values = {name: default for name, (_, default) in known.items()}
+    values = {  # a whole number is a float where a float is meant: one value, one identity
+        name: float(default) if annotation is float and type(default) is int else default
+        for name, (annotation, default) in known.items()
+    }
     for name, value in given.items():
         if name not in known:
             raise BadParameter(str(nearest(f"parameter of {owner}", name, sorted(known))))
@@ -83,6 +92,20 @@ def parse(text: str) -> tuple[str, object]:
         return name.strip(), value
 
 
+def unique(parsed: Iterable[tuple[str, object]]) -> dict[str, object]:
+    """Parameters by name.
+
+    Raises:
+        BadParameter: one is given twice.
+    """
+    values: dict[str, object] = {}
+    for name, value in parsed:
+        if name in values:
+            raise BadParameter(f"parameter {name} is given twice: say which you mean")
+        values[name] = value
+    return values
+
+
 def parse_name(text: str) -> tuple[str, dict[str, object]]:
     """A name with parameters.
 
@@ -90,4 +113,4 @@ def parse_name(text: str) -> tuple[str, dict[str, object]]:
     ('kfold', {'n': 5, 'seed': 1})
     """
     name, colon, rest = text.partition(":")
-    return name, dict(parse(part) for part in rest.split(",")) if colon else {}
+    return name, unique(parse(part) for part in rest.split(",")) if colon else {}

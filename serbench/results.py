@@ -20,6 +20,23 @@ from serbench.errors import SerbenchError
 from serbench.files import replacing
 
 SCHEMA = 1
+REQUIRED = (
+    "config",
+    "pins",
+    "protocol",
+    "fold",
+    "labels",
+    "link",
+    "certificate",
+    "validation",
+    "alone",
+    "seconds",
+    "device",
+    "threads",
+    "versions",
+    "sources",
+    "machine",
+)
 
 
 @dataclass(frozen=True)
@@ -75,9 +92,16 @@ def write(path: Path, result: FoldResult) -> None:
         # bytes first: a full disk is then an OSError, as everywhere
         temporary.write_bytes(
             safetensors.numpy.save(
-                arrays, metadata={"serbench": json.dumps(facts, ensure_ascii=False)}
+                arrays, metadata={"serbench": json.dumps(facts, ensure_ascii=False, default=_plain)}
             )
         )
+
+
+def _plain(value: Any) -> Any:
+    """A numpy number as Python's own: models may report them."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{value!r} in a result is neither text nor number")
 
 
 def _arrays(part: str, scored: Scored) -> dict[str, Array]:
@@ -132,6 +156,9 @@ def read_facts(path: Path) -> Mapping[str, Any]:
             f"{path} has the schema {facts.get('schema')}, this serbench reads {SCHEMA}: "
             "install the version that wrote it, or a newer one"
         )
+    missing = [key for key in REQUIRED if key not in facts]
+    if missing:
+        raise SerbenchError(f"{path} lacks {', '.join(missing)}: it was edited; remove it")
     return facts
 
 

@@ -97,6 +97,28 @@ class Run:
         return stats.speaker_interval(self.speaker_confusions, _metric(metric))
 
     @property
+    def alone(self) -> float:
+        """How much scores differ at most between alone and in a batch."""
+        return float(max(fold.facts["alone"]["largest_difference"] for fold in self.folds))
+
+    @property
+    def batch_dependent(self) -> bool:
+        """An utterance's label depends on what else is predicted with it."""
+        return any(fold.facts["alone"].get("other_labels") for fold in self.folds)
+
+    @property
+    def tested_twice(self) -> int:
+        """How many utterances are in more than one fold's test set."""
+        tested = [one for fold in self.folds for one in fold.test.ids]
+        return len(tested) - len(set(tested))
+
+    @property
+    def ranked(self) -> bool:
+        """Nothing keeps it from being compared: no leak, no fold missing, no batch effect."""
+        sound = self.clean and not self.facts["protocol"]["leaks"] and not self.batch_dependent
+        return sound and not self.missing
+
+    @property
     def clean(self) -> bool:
         """Every fold's certificate says that no speaker and no audio is shared."""
         return all(fold.facts["certificate"]["clean"] for fold in self.folds)
@@ -199,8 +221,11 @@ def _notes(run: Run) -> list[str]:
         notes.append("The paper's rows carry caveats: `serbench leaderboard` lists them.")
         if (run.config["protocol"], run.config["labels"]) != ("paper", run.corpus):
             notes.append(f"They are for protocol paper and labels {run.corpus}, not for these.")
-    alone = max(fold.facts["alone"]["largest_difference"] for fold in run.folds)
-    notes.append(f"Predicted alone, scores differ by at most {alone:.1g}.")
+    if run.tested_twice:
+        notes.append(f"{run.tested_twice} utterances are in more than one test set.")
+    if run.batch_dependent:
+        notes.append("UNSOUND, never ranked: predicted alone, some utterances get other labels.")
+    notes.append(f"Predicted alone, scores differ by at most {run.alone:.1g}.")
     notes.append(f"Fitted and predicted in {tables.duration(run.seconds())}; results: {run.folder}")
     return notes
 
@@ -230,9 +255,10 @@ def read(folder: Path) -> Run:
 
 def _winners(folds: Sequence[FoldResult]) -> tuple[FoldResult, ...]:
     """Of each group the fold with the best macro F1 on its validation set, the first of equals."""
-    best: dict[str, FoldResult] = {}
+    best: dict[tuple[bool, str], FoldResult] = {}
     for fold in folds:
-        key = fold.facts["fold"]["group"] or fold.facts["fold"]["name"]
+        name, group = fold.facts["fold"]["name"], fold.facts["fold"]["group"]
+        key = (bool(group), group or name)
         if key not in best or _validation_f1(fold) > _validation_f1(best[key]):
             best[key] = fold
     return tuple(best.values())
@@ -248,7 +274,7 @@ def find(name: str, parent: Path) -> Run:
     Raises:
         SerbenchError: none, or more than one, is called that.
     """
-    if (Path(name)).is_dir():
+    if any(Path(name).glob("*.safetensors")):
         return read(Path(name))
     known = [path.name for path in folders(parent)]
     for fits in (str.startswith, str.__contains__):
@@ -258,6 +284,17 @@ def find(name: str, parent: Path) -> Run:
         if found:
             raise SerbenchError(f"{name!r} may be any of {', '.join(found)}: type more of the name")
     raise nearest("run", name, known, f" in {parent}")
+
+
+def readable(parent: Path) -> tuple[list[Run], list[str]]:
+    """All runs below `parent` that can be read, and why the others cannot."""
+    found, broken = [], []
+    for folder in folders(parent):
+        try:
+            found.append(read(folder))
+        except SerbenchError as error:
+            broken.append(str(error))
+    return found, broken
 
 
 def folders(parent: Path) -> list[Path]:

@@ -1,6 +1,7 @@
 """A run's scores, computed again from its stored predictions, in the form that is asked for."""
 
 import json
+import math
 from collections.abc import Sequence
 
 from serbench import tables
@@ -18,7 +19,7 @@ def table(run: Run, metrics: Sequence[str] | None, form: str) -> str:
     """
     names = list(metrics or METRICS)
     if form == "json":
-        return json.dumps(as_json(run, names), indent=1)
+        return json.dumps(_numbers(as_json(run, names)), indent=1, allow_nan=False)
     folds = [fold.facts["fold"]["name"] for fold in run.folds]
     columns = {name: run.scores(name) for name in names}
     rows = [
@@ -31,6 +32,15 @@ def table(run: Run, metrics: Sequence[str] | None, form: str) -> str:
         ["95 % over speakers", *(tables.interval(run.interval(name)) for name in names)],
     ]
     return tables.table([run.name, *names], rows, form)
+
+
+def _numbers(value: object) -> object:
+    """The same with null for what is no number: JSON has no NaN."""
+    if isinstance(value, dict):
+        return {key: _numbers(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_numbers(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def as_json(run: Run, names: Sequence[str]) -> dict[str, object]:

@@ -11,7 +11,17 @@ from typing import Any
 import numpy as np
 import threadpoolctl
 
-from serbench import audio, datasets, leakage, metrics, plugins, protocols, provenance, results
+from serbench import (
+    audio,
+    calibration,
+    datasets,
+    leakage,
+    metrics,
+    plugins,
+    protocols,
+    provenance,
+    results,
+)
 from serbench.contracts import Array, Describes, Examples, Model, Predictions
 from serbench.corpus import Corpus, Fold, protocol_digest
 from serbench.engines import Tell, Words
@@ -32,10 +42,12 @@ def extract(words: Words, tell: Tell) -> Words:
     Args:
         words: `feature`, `cache`, `device`, `threads`, and `files`: [path, whether its features
             are wanted] of each.
-        tell: hears `{"utterances": n}` after every batch.
+        tell: hears after every batch how many `utterances` it had, and their `digests`: [path,
+            stamp, digest] of each file.
 
-    Returns:
-        `digests`: [path, stamp, digest] of each file.
+    Raises:
+        CorpusError: a file cannot be read.
+        PluginError: the extractor breaks its contract.
     """
     feature = Feature(**words["feature"])
     store = Store(feature.folder(Path(words["cache"])))
@@ -54,15 +66,34 @@ def extract(words: Words, tell: Tell) -> Words:
                 found.append((name, stamp, key))
                 if wanted and key not in store and key not in made:
                     waves[key] = audio.wave(samples, rate, reading)
-            arrays = extractor(list(waves.values())) if waves else []
-            check_arrays(feature.name, arrays, len(waves))
+            arrays = check_arrays(feature.name, _extracted(extractor, waves), len(waves))
+            if waves and len(found) <= 2 * BATCH:  # the first batches stand for all
+                _check_alone(feature.name, extractor, list(waves.values())[-1], arrays[-1])
             made.update(zip(waves, arrays, strict=True))
             if len(made) >= SHARD:
                 store.write(made)
                 made = {}
-            tell({"utterances": len(files)})
+            tell({"utterances": len(files), "digests": found[-len(files) :]})
         store.write(made)
-    return {"digests": found}
+    return {}
+
+
+def _extracted(extractor: Any, waves: Mapping[str, Any]) -> Any:
+    return extractor(list(waves.values())) if waves else []
+
+
+def _check_alone(name: str, extractor: Any, wave: Any, array: Array) -> None:
+    """Refuse an extractor whose arrays depend on the batch.
+
+    Raises:
+        PluginError: the wave gives another array alone.
+    """
+    (alone,) = check_arrays(name, extractor([wave]), 1)
+    if alone.shape != array.shape or not np.allclose(alone, array, rtol=1e-3, atol=1e-3):
+        raise PluginError(
+            f"feature {name} makes another array of an utterance alone than in a batch; this is a "
+            "fault of the plugin that offers it"
+        )
 
 
 def _batches(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
@@ -82,9 +113,9 @@ class Bench:
 
     def report(self, epoch: int, epochs: int, **values: float) -> None:
         """Tell progress and one point of the learning curve."""
-        point = {"epoch": epoch, **{name: float(value) for name, value in values.items()}}
+        point = {"epoch": int(epoch), **{name: float(value) for name, value in values.items()}}
         self.curve.append(point)
-        self.tell({"epochs": epochs, **point})
+        self.tell({"epochs": int(epochs), **point})
 
 
 def run(words: Words, tell: Tell) -> Words:
@@ -105,7 +136,9 @@ def run(words: Words, tell: Tell) -> Words:
     job = Job.of(words)
     sets = _sets(job)
     corpus, fold = sets.corpus, sets.fold
-    folder = Path(job.result).parent / ".work" / Path(job.result).stem
+    # named by its data: what was saved there while learning from other data is not found again
+    name = f"{Path(job.result).stem}-{digest(dict(job.pins))[:8]}"
+    folder = Path(job.result).parent / ".work" / name
     folder.mkdir(parents=True, exist_ok=True)
     bench = Bench(job.device, job.threads, folder, [], tell)
     target: Any = plugins.load(plugins.find("model", job.config.model))
@@ -184,27 +217,33 @@ def _sets(job: Job) -> Sets:
     corpus = datasets.read(source, job.config.labels)
     protocol = protocols.find(job.config.protocol, source.dataset)
     folds = protocols.folds(protocol, corpus)
-    now = {"corpus": corpus.digest, "protocol": protocol_digest(folds)}
-    if now != dict(job.pins):
-        raise CorpusError(
-            f"the corpus in {job.root} changed while the run was going on: run the same command "
-            "again to see what differs"
-        )
+    _require("corpus", job, corpus.digest)
+    _require("protocol", job, protocol_digest(folds))
     fold = folds[job.fold]
     known = audio_digests(corpus, Path(job.cache), Path(job.root))
     used = (*fold.train, *fold.validation, *fold.test)
-    unknown = [one for one in used if known.get(one) is None]
-    if unknown:
-        raise CorpusError(
-            f"{corpus.by_id[unknown[0]].path} changed while the run was going on: "
-            "run the same command again"
-        )
-    digests = {one: str(known[one]) for one in used}
+    digests = {one: known[one] or _decoded(corpus, one) for one in used}
+    _require("audio", job, digest([digests[one] for one in used]))
     certificate = leakage.certify(corpus, fold, digests)
     leakage.require_clean(protocol, fold, certificate)
     store = Store(job.config.features.folder(Path(job.cache)))
     about = {"name": protocol.name, "leaks": protocol.leaks, "folds": len(folds)}
     return Sets(corpus, about, fold, digests, store, certificate)
+
+
+def _require(pin: str, job: Job, now: str) -> None:
+    if job.pins[pin] != now:
+        raise CorpusError(
+            f"the {pin} changed while the run was going on: run the same command again to see "
+            "what differs"
+        )
+
+
+def _decoded(corpus: Corpus, utterance: str) -> str:
+    """The digest of samples whose file was touched, and perhaps changed."""
+    path = corpus.by_id[utterance].path
+    assert path is not None, "a corpus that was read has paths"
+    return audio.samples_digest(*audio.decode(path))
 
 
 def audio_digests(corpus: Corpus, cache: Path, root: Path) -> dict[str, str | None]:
@@ -219,14 +258,20 @@ def audio_digests(corpus: Corpus, cache: Path, root: Path) -> dict[str, str | No
 
 def _predict(model: Model, sets: Sets, ids: Sequence[str]) -> Predictions:
     predictions = model.predict(sets.inputs(ids))
+    if not isinstance(predictions, Predictions):
+        raise PluginError(
+            f"the model predicts a {type(predictions).__name__}, not serbench.contracts.Predictions"
+        )
     shape = (len(ids), len(sets.corpus.labels))
-    activations = np.asarray(predictions.activations)
+    with np.errstate(over="ignore"):  # what float32 cannot hold is refused below
+        activations = np.asarray(predictions.activations, np.float32)
     if activations.shape != shape or not np.isfinite(activations).all():
         raise PluginError(
             f"the model's scores have the shape {activations.shape} and must be finite and of "
             f"shape {shape}: one row an utterance, one column a label"
         )
-    return Predictions(activations.astype(np.float32), predictions.link)
+    calibration.probabilities(activations, predictions.link)  # it refuses what cannot be
+    return Predictions(activations, predictions.link)
 
 
 def _alone(
@@ -236,7 +281,12 @@ def _alone(
     chosen = np.unique(np.linspace(0, len(ids) - 1, ALONE).astype(int))
     again = [_predict(model, sets, [ids[index]]).activations[0] for index in chosen]
     difference = float(np.abs(np.stack(again) - activations[chosen]).max())
-    return {"utterances": len(chosen), "largest_difference": difference}
+    moved = metrics.predicted(np.stack(again)) != metrics.predicted(activations[chosen])
+    return {
+        "utterances": len(chosen),
+        "largest_difference": difference,
+        "other_labels": int(moved.sum()),
+    }
 
 
 def _scores(
@@ -251,7 +301,6 @@ def _scores(
 def _identity(job: Job, sets: Sets) -> dict[str, Any]:
     """What the fold was made of."""
     fold = sets.fold
-    used = [sets.audio[one] for one in (*fold.train, *fold.validation, *fold.test)]
     return {
         "config": job.words()["config"],
         "protocol": dict(sets.protocol),
@@ -263,5 +312,5 @@ def _identity(job: Job, sets: Sets) -> dict[str, Any]:
                 part: len(getattr(fold, part)) for part in ("train", "validation", "test")
             },
         },
-        "pins": {**job.pins, "audio": digest(used)},
+        "pins": dict(job.pins),
     }

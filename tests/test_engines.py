@@ -19,7 +19,7 @@ def work(words, tell):
     if words.get("fault") == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
     if words.get("fault") == "exit":
-        sys.exit(3)
+        os._exit(3)
     return {"twice": 2 * words["n"], "threads": os.environ.get("OMP_NUM_THREADS")}
 
 
@@ -33,8 +33,7 @@ def sleep(words, tell):
 def importable(monkeypatch):
     """Let other processes import this module by its own name."""
     monkeypatch.setitem(sys.modules, "test_engines", sys.modules[__name__])
-    path = os.pathsep.join([os.path.dirname(__file__), os.environ.get("PYTHONPATH", "")])
-    monkeypatch.setenv("PYTHONPATH", path)
+    monkeypatch.syspath_prepend(os.path.dirname(__file__))
     for function in (work, sleep):
         monkeypatch.setattr(function, "__module__", "test_engines")
 

@@ -17,12 +17,14 @@ from serbench.errors import (
     SerbenchError,
     UnknownName,
 )
+from serbench.files import alone_in
 
 pytestmark = pytest.mark.usefixtures("places")
 
 
-def evaluate(model="centroid", **options):
-    return serbench.evaluate(model, "tones", **options)
+def evaluate(model="centroid", jobs=0, **options):
+    """In this process where it makes no difference: starting others takes most of the time."""
+    return serbench.evaluate(model, "tones", jobs=jobs, **options)
 
 
 def predictions(run):
@@ -56,10 +58,10 @@ def test_only_a_missing_fold_is_run_and_predicts_the_same():
     assert [name for name in before if before[name] != after[name]] == ["fold-02.safetensors"]
 
 
-def test_processes_and_serial_predict_the_same(tmp_path):
-    serial = evaluate(results=tmp_path / "serial")
-    parallel = evaluate(results=tmp_path / "parallel", jobs=2)
-    assert predictions(serial) == predictions(parallel)
+def test_however_many_at_a_time_predictions_are_the_same(tmp_path):
+    expected = predictions(evaluate(results=tmp_path / "one", jobs=1))
+    assert predictions(evaluate(results=tmp_path / "two", jobs=2)) == expected
+    assert predictions(evaluate(results=tmp_path / "here", jobs=0)) == expected
 
 
 @pytest.mark.parametrize(
@@ -99,7 +101,7 @@ def own_copy(places, tmp_path):
     """A copy of the tones that a test may change."""
     evaluate()
     shutil.rmtree(places.results)
-    shutil.copytree(places.cache / "corpora" / "tones", tmp_path / "copy")
+    shutil.copytree(places.cache / "corpora" / "tones-1", tmp_path / "copy")
     return tmp_path / "copy"
 
 
@@ -179,13 +181,17 @@ def test_a_random_split_is_leaky_by_name():
     assert run.folds[0].facts["certificate"]["audio_checked"]
 
 
-@pytest.mark.parametrize("at_once", [1, 2])
+@pytest.mark.parametrize("at_once", [0, 2])
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
         ("raise", "ValueError: the model is faulty"),
         ("nan", "must be finite"),
         ("shape", r"must be finite and of shape \(24, 3\)"),
+        ("huge", "must be finite"),
+        ("bare", "predicts a ndarray, not serbench.contracts.Predictions"),
+        ("negative", "with the link 'identity' activations must be probabilities"),
+        ("exit", "SystemExit"),
     ],
 )
 def test_a_fold_that_fails_costs_that_fold_only(places, fault, words, at_once):
@@ -204,14 +210,67 @@ def test_a_killed_fold_costs_that_fold_only(places):
 def test_scores_that_depend_on_the_batch_are_seen():
     assert "differ by at most 0." in str(evaluate())
     run = evaluate("faulty", params={"fault": "neighbours"})
-    assert max(fold.facts["alone"]["largest_difference"] for fold in run.folds) > 0.1
+    assert run.alone > 0.1
+    assert not run.ranked
+    assert "UNSOUND, never ranked" in str(run)
+
+
+def test_a_feature_that_depends_on_the_batch_is_refused():
+    with pytest.raises(FoldError, match="another array of an utterance alone than in a batch"):
+        evaluate("social")
+
+
+def test_what_a_model_keeps_between_folds_is_gone():
+    run = evaluate("faulty", params={"fault": "none"}, jobs=1)
+    assert [fold.facts["model"]["folds_seen"] for fold in run.folds] == [1, 1, 1]
+
+
+def test_a_link_to_the_corpus_serves_too(own_copy, tmp_path):
+    (tmp_path / "link").symlink_to(own_copy)
+    run = evaluate(data=tmp_path / "link")
+    assert predictions(run) == predictions(evaluate(data=own_copy, results=tmp_path / "other"))
+
+
+def test_a_file_that_is_touched_but_not_changed_changes_nothing(own_copy):
+    run = evaluate(data=own_copy)
+    (run.folder / "fold-01.safetensors").unlink()
+    (own_copy / "s1-low-0.wav").touch()
+    assert evaluate(data=own_copy).missing == 0
+
+
+def test_a_wav_that_is_cut_off_is_refused(own_copy):
+    path = own_copy / "s1-low-0.wav"
+    path.write_bytes(path.read_bytes()[:3000])
+    with pytest.raises(FoldError, match="s1-low-0.wav is cut off: it has 3000 of 6444 bytes"):
+        evaluate(data=own_copy)
+
+
+def test_a_fold_copied_from_another_run_is_refused():
+    other = evaluate(seed=1)
+    run = evaluate()
+    shutil.copy(other.folder / "fold-01.safetensors", run.folder)
+    with pytest.raises(SerbenchError, match="is of another run or fold.*remove it"):
+        evaluate()
+
+
+def test_two_commands_do_not_work_in_one_folder():
+    run = evaluate()
+    with alone_in(run.folder), pytest.raises(SerbenchError, match="another command is at work"):
+        evaluate()
+    assert evaluate().missing == 0
+
+
+def test_results_that_cannot_be_written_are_said_before_anything_runs(places):
+    places.results.write_text("a file")
+    with pytest.raises(SerbenchError, match="cannot write .*results"):
+        evaluate()
 
 
 def test_a_file_that_cannot_be_read_stops_before_any_training(own_copy, places):
     (own_copy / "s3-low-0.wav").write_bytes(b"RIFF")
     with pytest.raises(FoldError, match="s3-low-0.wav.*get this file again, nothing was trained"):
         evaluate(data=own_copy)
-    assert not places.results.exists()
+    assert not list(places.results.iterdir())
 
 
 def test_a_feature_that_is_not_finite_is_the_plugins_fault():
@@ -234,7 +293,8 @@ def test_a_feature_that_is_not_finite_is_the_plugins_fault():
         ({"protocol": "papr"}, UnknownName, "no protocol 'papr'"),
         ({"seed": -1}, BadParameter, "whole number from 0"),
         ({"device": "tpu"}, BadParameter, "auto, cpu or cuda"),
-        ({"jobs": 0}, BadParameter, "1 or more"),
+        ({"jobs": -1}, BadParameter, "0 or more"),
+        ({"trim_db": 0.0}, BadParameter, "trim_db is 0.0, but must be greater than 0"),
         ({"model": "needy"}, MissingRequirement, "needs the package 'no_such_module': pip install"),
         ({"data": "/no/such/folder"}, CorpusError, "no tones in /no/such/folder"),
     ],

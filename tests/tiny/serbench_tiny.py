@@ -3,6 +3,7 @@
 import hashlib
 import os
 import signal
+import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -29,6 +30,7 @@ class Tones:
         "tones": dict(zip(LABELS, LABELS, strict=True)),
         "two": {"low": "low", "middle": "low", "high": "high"},
     }
+    version = "1"
     protocols = ()
     default_protocol = "kfold:n=3"
 
@@ -123,6 +125,8 @@ class Centroid:
 class Faulty(Centroid):
     """Breaks the contract in the way that `fault` names, on the test fold that holds speaker s1."""
 
+    folds_seen = 0  # of this process, as no model should count them
+
     def __init__(self, labels: Sequence[str], seed: int, *, fault: str = "raise"):
         super().__init__(labels, seed)
         self.fault = fault
@@ -136,17 +140,40 @@ class Faulty(Centroid):
             raise ValueError("the model is faulty")
         if self.bad and self.fault == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
+        if self.bad and self.fault == "exit":
+            sys.exit(0)
+        Faulty.folds_seen += 1
 
     def predict(self, inputs: Sequence[Any]) -> Predictions:
         """Return nonsense where it should fail."""
         good = super().predict(inputs)
         if self.bad and self.fault == "nan":
             return Predictions(good.activations * np.nan, good.link)
+        if self.bad and self.fault == "huge":
+            return Predictions(good.activations.astype(np.float64) * 1e300, good.link)
+        if self.bad and self.fault == "bare":
+            return good.activations
+        if self.bad and self.fault == "negative":
+            return Predictions(good.activations, "identity")
         if self.bad and self.fault == "shape":
             return Predictions(good.activations[:, :1], good.link)
         if self.bad and self.fault == "neighbours":
             return Predictions(good.activations - good.activations.mean(axis=0), good.link)
         return good
+
+    def describe(self) -> dict[str, object]:
+        """How many folds this process has seen, as numpy counts."""
+        return {"folds_seen": np.int64(Faulty.folds_seen)}
+
+
+class Social:
+    """A feature that depends on its neighbours in the batch."""
+
+    version = "1"
+
+    def __call__(self, waves: Sequence[Any]) -> list[Any]:
+        """The place in the batch."""
+        return [np.full(1, place, np.float32) for place, _ in enumerate(waves)]
 
 
 class Infinite:
@@ -169,6 +196,7 @@ def serbench_features() -> Iterable[Entry]:
     return [
         Entry("crossings", "serbench_tiny:Crossings", "zero crossings"),
         Entry("infinite", "serbench_tiny:Infinite", "not finite"),
+        Entry("social", "serbench_tiny:Social", "depends on the batch"),
     ]
 
 
@@ -179,6 +207,7 @@ def serbench_models() -> Iterable[ModelEntry]:
         ModelEntry("centroid", "serbench_tiny:Centroid", "nearest mean", **features),
         ModelEntry("faulty", "serbench_tiny:Faulty", "breaks the contract", **features),
         ModelEntry("unfit", "serbench_tiny:Centroid", "bad features", features="infinite"),
+        ModelEntry("social", "serbench_tiny:Centroid", "bad features", features="social"),
         ModelEntry(
             "needy", "serbench_tiny:Centroid", "lacks", requires=("no_such_module",), install="nsm"
         ),
