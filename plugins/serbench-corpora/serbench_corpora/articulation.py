@@ -112,7 +112,7 @@ def articulate(sentence: str, tempo: float, timing: Floats) -> Gesture:
     Args:
         sentence: letters of `SOUNDS`, one of them a capital.
         tempo: how often faster than even; bounded so that 0.8 to 1.5 s result.
-        timing: factors of the durations of the sentence's first letters, around 1.
+        timing: factors of the sounds' durations, around 1; at least one a sound.
     """
     letters = sentence.replace(" ", "")
     sounds = [sound for letter in letters for sound in SOUNDS[letter.lower()]]

@@ -1,32 +1,32 @@
 """Who speaks in the toy corpus, and how each of them sounds in each emotion.
 
-A take is the sum of four things: the speaker's own voice, what speakers do alike in an emotion,
-what this speaker does in it that others do not, and what differs from take to take. The second
-is all that a model can carry over to a speaker whom it has not heard.
+A take is the sum of four things: the speaker's own voice, what all speakers do alike in an emotion,
+what only this speaker does in it, and what differs from take to take. The second is all that a
+model can carry over to a speaker it has not heard; the third is what it gains by hearing them.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from serbench_corpora.articulation import SENTENCES
+from serbench_corpora.articulation import SENTENCES, Floats
 
 EMOTIONS = ("neutral", "happy", "sad", "angry")
 SPEAKERS = tuple(f"{sex}{number:02}" for sex in "fm" for number in range(1, 7))
-
 COLOURS = 6
 
 
 class Trait(NamedTuple):
-    """One property of a take, in its own unit.
+    """One property of a take, in a unit of its own.
 
     Attributes:
-        name: the attribute of `Take`.
+        name: its key in `Take.traits`.
         alike: what all speakers do in happiness, sadness and anger.
         voice: how widely voices differ (standard deviation).
-        habit: how widely speakers differ in what they do in an emotion.
+        habit: how widely speakers differ in what they do in one emotion.
         take: how widely the takes of one speaker in one emotion differ.
     """
 
@@ -38,23 +38,34 @@ class Trait(NamedTuple):
 
 
 # directions after P. N. Juslin and P. Laukka, Communication of emotions in vocal expression and
-# music performance (2003), table 7; sizes are chosen so that the corpus is neither easy nor hopeless
+# music performance (2003), table 7; sizes are ours, for a corpus neither easy nor hopeless
 TRAITS = (
-    Trait("pitch", (4.5, -3.0, 4.0), 2.0, 2.8, 1.2),  # semitones
-    Trait("accent", (4.5, -2.0, 2.5), 1.0, 2.4, 1.0),  # semitones
-    Trait("slope", (2.5, -2.5, -1.5), 1.0, 2.4, 1.2),  # semitones from start to end
-    Trait("tremor", (0.0, 0.4, 0.1), 0.2, 0.4, 0.15),  # 0 steady to 1 shaking
-    Trait("loudness", (4.0, -5.5, 8.0), 3.0, 3.2, 2.5),  # dB
-    Trait("crisp", (0.3, -0.5, 0.8), 0.3, 0.5, 0.2),  # how much weaker consonants are than vowels
-    Trait("tempo", (0.16, -0.24, 0.13), 0.08, 0.13, 0.06),  # log
-    Trait("edge", (0.5, -1.3, 1.4), 0.5, 0.8, 0.3),  # octaves of the vocal folds' cut-off
-    Trait("breath", (0.0, 5.0, -3.0), 3.0, 5.0, 1.5),  # dB
-    Trait("rough", (0.0, 0.15, 0.8), 0.25, 0.4, 0.15),  # 0 even to 1 hoarse
-    Trait("jaw", (0.05, -0.05, 0.16), 0.05, 0.08, 0.03),  # log, first formant
-    Trait("lips", (0.11, -0.05, -0.03), 0.04, 0.08, 0.02),  # log, second and third formant
-    Trait("room", (0.0, 0.0, 0.0), 4.0, 6.0, 1.0),  # dB of background noise
-    *(Trait(f"colour{n}", (0.0, 0.0, 0.0), 2.5, 6.0, 1.0) for n in range(COLOURS)),  # dB
+    Trait("pitch", (5.0, -3.5, 4.5), 2.0, 4.0, 1.0),  # semitones
+    Trait("accent", (6.0, -2.5, 3.5), 1.0, 4.0, 0.8),  # semitones
+    Trait("slope", (4.0, -4.0, -2.5), 1.0, 4.0, 1.0),  # semitones from start to end
+    Trait("tremor", (0.0, 0.6, 0.15), 0.2, 0.6, 0.12),  # 0 steady to 1 shaking
+    Trait("loudness", (3.5, -5.0, 7.0), 3.0, 3.0, 3.0),  # dB
+    Trait("crisp", (0.5, -0.8, 1.2), 0.3, 0.9, 0.15),  # how much weaker consonants are than vowels
+    Trait("tempo", (0.14, -0.2, 0.11), 0.08, 0.13, 0.08),  # log
+    Trait("edge", (0.8, -2.0, 2.2), 0.5, 1.4, 0.25),  # octaves of the vocal folds' cut-off
+    Trait("breath", (0.0, 8.0, -5.0), 3.0, 8.0, 1.2),  # dB
+    Trait("rough", (0.0, 0.25, 1.2), 0.25, 0.7, 0.12),  # 0 even to 1 hoarse
+    Trait("jaw", (0.06, -0.06, 0.16), 0.05, 0.09, 0.025),  # log, first formant
+    Trait("lips", (0.12, -0.06, -0.04), 0.04, 0.09, 0.02),  # log, second and third formant
+    # each speaker's takes of one emotion were recorded on a day of their own
+    Trait("room", (0.0, 0.0, 0.0), 4.0, 9.0, 1.0),  # dB of background noise
+    *(Trait(f"colour{n}", (0.0, 0.0, 0.0), 2.5, 8.0, 1.0) for n in range(COLOURS)),  # dB
 )
+RESTING = {"f": 200.0, "m": 112.0}  # Hz
+TRACT = {"f": 1.16, "m": 1.0}  # formant frequencies, as a factor of a man's average
+WEAKEST, STRONGEST = 0.6, 1.3  # how much of an emotion a take shows
+
+_ALIKE = np.array([(0.0, *trait.alike) for trait in TRAITS]).T  # (emotions, traits)
+_SPREADS = {
+    part: np.array([getattr(trait, part) for trait in TRAITS])
+    for part in ("voice", "habit", "take")
+}
+_BODY, _VOICE, _HABIT, _SLIP, _TAKE, SOUND = range(6)  # what a stream is for
 
 
 @dataclass(frozen=True)
@@ -62,67 +73,94 @@ class Take:
     """How one utterance is spoken and recorded.
 
     Attributes:
-        base: the voice's resting pitch in Hz.
+        resting: the voice's pitch at ease in Hz.
         tract: formant frequencies, as a factor of a man's average.
         traits: by the names of `TRAITS`.
-        colour: (COLOURS,), the spectrum's shape in dB, as a cosine series over frequency.
     """
 
-    base: float
+    resting: float
     tract: float
-    traits: dict[str, float]
-    colour: npt.NDArray[np.float64]
+    traits: Mapping[str, float]
+
+    @property
+    def colour(self) -> Floats:
+        """The spectrum's shape in dB, as a cosine series over frequency: (COLOURS,)."""
+        return np.array([self.traits[f"colour{n}"] for n in range(COLOURS)])
+
+
+def spread(random: np.random.Generator, *shape: int) -> Floats:
+    """Bell-shaped numbers of mean 0 and variance 1, never beyond 3.
+
+    Sums of three uniform numbers, which are plain bits of the generator: numpy's normal ones pass
+    through logarithms, which may differ between machines, and through code that may change.
+    """
+    return np.asarray(2 * random.random((3, *shape)).sum(axis=0) - 3)
 
 
 def stream(seed: int, *key: int) -> np.random.Generator:
-    """The random numbers of one thing, independent of all others and of the order of making."""
+    """The random numbers of one thing, the same in whatever order things are made."""
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=key)))
 
 
-def spread(random: np.random.Generator, *shape: int) -> npt.NDArray[np.float64]:
-    """Bell-shaped numbers of mean 0 and variance 1, never beyond 3.
-
-    Sums of three uniform numbers: no library function is in it that may change with its version.
-    """
-    return 2 * random.random((3, *shape)).sum(axis=0) - 3
-
-
-_VOICE, _HABIT, _TAKE = range(3)
-_ALIKE = np.array([(0.0, *trait.alike) for trait in TRAITS]).T  # (emotions, traits)
-STRENGTH = 0.25
-WEAKEST, STRONGEST = 0.6, 1.3
-
-
 def take(seed: int, speaker: int, emotion: int, sentence: int) -> Take:
-    """How a speaker says a sentence in an emotion; all three are positions."""
-    voice = stream(seed, _VOICE, speaker)
-    female = SPEAKERS[speaker].startswith("f")
-    base = (200.0 if female else 112.0) * 2 ** (spread(voice).item() * 1.5 / 12)
-    tract = (1.16 if female else 1.0) * float(np.exp(spread(voice).item() * 0.04))
-    strength = 1 + STRENGTH * spread(voice).item()
-    values = spread(voice, len(TRAITS)) * [trait.voice for trait in TRAITS]
-
+    """How a speaker says a sentence in an emotion; the three are positions."""
     random = stream(seed, _TAKE, speaker, emotion, sentence)
-    shown = _shown(seed, speaker, emotion, sentence)
+    cast = _cast(seed)
     intensity = WEAKEST + (STRONGEST - WEAKEST) * random.random()
-    values += intensity * (strength * _ALIKE[shown] + _habit(seed, speaker, shown))
-    values += spread(random, len(TRAITS)) * [trait.take for trait in TRAITS]
-    named = dict(zip((trait.name for trait in TRAITS), values.tolist(), strict=True))
-    return Take(base, tract, named, values[-COLOURS:])
+    manner = cast.manners[speaker, _shown(seed, speaker, emotion, sentence)]
+    values = cast.voices[speaker] + intensity * manner
+    values += spread(random, len(TRAITS)) * _SPREADS["take"]
+    pitch, tract = cast.bodies[speaker]
+    sex = SPEAKERS[speaker][0]
+    return Take(
+        resting=RESTING[sex] * 2 ** (1.5 * pitch / 12),
+        tract=TRACT[sex] * float(np.exp(0.04 * tract)),
+        traits=dict(zip((trait.name for trait in TRAITS), values.tolist(), strict=True)),
+    )
 
 
-def _habit(seed: int, speaker: int, emotion: int) -> npt.NDArray[np.float64]:
-    """What this speaker does in this emotion, and others need not."""
-    if EMOTIONS[emotion] == "neutral":
-        return np.zeros(len(TRAITS))
-    random = stream(seed, _HABIT, speaker, emotion)
-    return spread(random, len(TRAITS)) * [trait.habit for trait in TRAITS]
+@dataclass(frozen=True)
+class _Cast:
+    """The twelve speakers of one seed.
+
+    Attributes:
+        bodies: (speakers, 2), resting pitch and vocal tract.
+        voices: (speakers, traits), what a speaker always does.
+        manners: (speakers, emotions, traits), what a speaker does in an emotion besides.
+    """
+
+    bodies: Floats
+    voices: Floats
+    manners: Floats
+
+
+@lru_cache(maxsize=4)
+def _cast(seed: int) -> _Cast:
+    habits = _levelled(stream(seed, _HABIT), len(EMOTIONS), len(TRAITS)) * _SPREADS["habit"]
+    habits[:, EMOTIONS.index("neutral")] = 0.0  # a voice at rest is the voice itself
+    return _Cast(
+        bodies=_levelled(stream(seed, _BODY), 2),
+        voices=_levelled(stream(seed, _VOICE), len(TRAITS)) * _SPREADS["voice"],
+        manners=_ALIKE + habits,
+    )
+
+
+def _levelled(random: np.random.Generator, *shape: int) -> Floats:
+    """Bell-shaped numbers, (speakers, *shape), whose mean and variance over speakers are 0 and 1.
+
+    So whatever twelve speakers a seed draws, they do as much alike, and differ as much.
+    """
+    values = spread(random, len(SPEAKERS), *shape)
+    values -= values.mean(axis=0)
+    return np.asarray(values / values.std(axis=0))
 
 
 def _shown(seed: int, speaker: int, emotion: int, sentence: int) -> int:
-    """The emotion that is heard: in one sentence of the thirteen it is not the one meant."""
-    random = stream(seed, _HABIT, speaker, emotion, 1)
-    slip, other = random.random(2)
+    """The emotion that is heard: in one of the thirteen sentences it is not the one meant.
+
+    Listeners disagree with actors more often than that. No model can foresee it.
+    """
+    slip, other = stream(seed, _SLIP, speaker, emotion).random(2)
     if sentence != int(slip * len(SENTENCES)):
         return emotion
     return (emotion + 1 + int(other * (len(EMOTIONS) - 1))) % len(EMOTIONS)

@@ -1,0 +1,133 @@
+"""toy: twelve synthetic speakers say thirteen sentences in four emotions, made in seconds.
+
+For trying things out where no corpus is at hand, and to show what leakage is worth: speakers
+realise emotions each in a way of their own, so a model that has heard a speaker does far better on
+that speaker than on a new one. `synthesis`, `voices` and `articulation` say how it sounds.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from serbench.contracts import About
+from serbench.corpus import Corpus, LabelSet, Protocol, Utterance
+from serbench.errors import BadParameter, CorpusError
+from serbench_corpora import lookalike, tree
+from serbench_corpora.articulation import SENTENCES, articulate
+from serbench_corpora.synthesis import RATE, speak
+from serbench_corpora.voices import EMOTIONS, SOUND, SPEAKERS, spread, stream, take
+
+NAME = "toy"
+
+ABOUT = About(
+    title="toy, a parametric speech synthesiser's twelve speakers",
+    licence="MIT",
+    size="21 MB, made in seconds",
+    home="serbench itself",
+    obtain="it is made in the cache when it is first used",
+    cite="serbench",
+)
+
+# ---- labels ----
+
+LABEL_SETS: Mapping[str, LabelSet] = {NAME: {emotion: emotion for emotion in EMOTIONS}}
+
+# ---- names ----
+
+
+def name(speaker: int, emotion: int, sentence: int) -> str:
+    """The id of an utterance.
+
+    >>> name(0, 3, 12)
+    'f01-angry-13'
+    """
+    return f"{SPEAKERS[speaker]}-{EMOTIONS[emotion]}-{sentence + 1:02}"
+
+
+def _takes() -> Iterator[tuple[int, int, int]]:
+    return product(range(len(SPEAKERS)), range(len(EMOTIONS)), range(len(SENTENCES)))
+
+
+# ---- manifest ----
+
+
+@cache
+def manifest() -> Corpus:
+    """All 624 utterances; the seed changes how they sound, not which there are."""
+    utterances = [
+        Utterance(
+            name(speaker, emotion, sentence),
+            SPEAKERS[speaker],
+            EMOTIONS[emotion],
+            sex="female" if SPEAKERS[speaker].startswith("f") else "male",
+        )
+        for speaker, emotion, sentence in _takes()
+    ]
+    return Corpus(NAME, EMOTIONS, tuple(utterances), "raw")
+
+
+# ---- audio ----
+
+UNEVEN = 0.12  # how much the lengths of sounds differ from take to take
+MOST_SOUNDS = 24  # in a sentence
+
+
+def utterance(seed: int, speaker: int, emotion: int, sentence: int) -> npt.NDArray[np.int16]:
+    """What a speaker says, (samples,) at 16 kHz; depends on nothing but these four numbers."""
+    random = stream(seed, SOUND, speaker, emotion, sentence)
+    taken = take(seed, speaker, emotion, sentence)
+    timing = 1 + UNEVEN * spread(random, MOST_SOUNDS)
+    tempo = float(np.exp(taken.traits["tempo"]))
+    return speak(articulate(SENTENCES[sentence], tempo, timing), taken, random)
+
+
+# ---- the dataset ----
+
+
+class Toy:
+    """The synthetic corpus.
+
+    Attributes:
+        seed: of the speakers and all they do; another seed is another corpus.
+    """
+
+    about = ABOUT
+    version = "1"
+    label_sets = LABEL_SETS
+    protocols: Sequence[Protocol] = ()
+    default_protocol = "kfold:n=6"
+
+    def __init__(self, seed: int = 0) -> None:
+        if seed < 0:
+            raise BadParameter(
+                f"the seed of {NAME} is {seed}, but must be 0 or more: {NAME}:seed=3"
+            )
+        self.seed = seed
+
+    def manifest(self) -> Corpus:
+        """All 624 utterances, without audio."""
+        return replace(manifest(), name=f"{NAME}:seed={self.seed}" if self.seed else NAME)
+
+    def make(self, root: Path) -> None:
+        """Synthesise all utterances into `root`: mono 16-bit wav at 16 kHz."""
+        for speaker, emotion, sentence in _takes():
+            path = root / f"{name(speaker, emotion, sentence)}.wav"
+            samples = utterance(self.seed, speaker, emotion, sentence)
+            path.write_bytes(lookalike.wav([samples], RATE))
+
+    def read(self, root: Path) -> Corpus:
+        """The corpus that `make` wrote.
+
+        Raises:
+            CorpusError: utterances are missing.
+        """
+        if not root.is_dir():
+            raise CorpusError(f"there is no {NAME} in {root}: leave --data out, and it is made")
+        found = tree.audio(NAME, root, lambda stem: stem if stem in manifest().by_id else None)
+        remedy = f"remove {root} and run the same command again"
+        return tree.complete(self.manifest(), root, found, remedy)
