@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PLUGINS := corpora torch alexnet sklearn
 PACKAGES := -e . $(foreach name,$(PLUGINS),-e plugins/serbench-$(name))
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --constraint constraints.txt
 # tests share two cores with nothing: one thread each, and no spinning while they wait
 ONE := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE
 
@@ -29,7 +29,7 @@ $(VENV)/.dev: $(VENV)/.installed requirements-dev.txt
 setup: $(VENV)/.installed ## a virtual environment with serbench and its plugins
 
 demo: setup ## the main job on the built-in corpus: a table and a leaderboard
-	$(BIN)/serbench evaluate --model alexnet-mel --dataset toy
+	$(BIN)/serbench evaluate --model alexnet-mel --dataset toy --jobs 2
 	@echo
 	$(BIN)/serbench leaderboard --dataset toy --format text
 

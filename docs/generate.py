@@ -157,8 +157,8 @@ def metrics() -> str:
             [
                 "# Metrics",
                 MADE,
-                "C is a confusion matrix (rows truth, columns prediction), n its sum; k runs over the "
-                "K labels that occur in the truth.",
+                "C is a confusion matrix (rows truth, columns prediction), n its sum; k runs over "
+                "the K labels that occur in the truth.",
                 tables.table(["name", "title", "formula"], rows, "markdown"),
             ]
         )

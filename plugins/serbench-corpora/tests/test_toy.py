@@ -77,9 +77,11 @@ def _uar(features: np.ndarray, split: str, classifier: object) -> float:
     labels = np.array([one.label for one in utterances])
     speakers = [one.speaker for one in utterances]
     shuffled = StratifiedKFold(6, shuffle=True, random_state=0)
-    folds = GroupKFold(6) if split == "speakers" else shuffled
+    folds = GroupKFold(6).split(features, labels, speakers)
+    if split == "random":
+        folds = shuffled.split(features, labels)
     model = make_pipeline(StandardScaler(), clone(classifier))
-    predicted = cross_val_predict(model, features, labels, groups=speakers, cv=folds)
+    predicted = cross_val_predict(model, features, labels, cv=list(folds))
     return 100 * float(balanced_accuracy_score(labels, predicted))
 
 
