@@ -166,10 +166,35 @@ def metrics() -> str:
     )
 
 
+def readme() -> str:
+    """The README as it is, with the tables that stand between its marks made anew."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    found = [runs.read(folder) for folder in runs.folders(RESULTS)]
+    for corpus in ("toy", "ravdess"):
+        shown = [run for run in found if run.corpus == corpus and run.config["protocol"] in SHOWN]
+        best = sorted(shown, key=lambda run: -run.mean_std("f1").mean)
+        rows = [[str(run.config["model"]), *_cells(run)] for run in best]
+        rows += [*runs.chance_rows(best[0])[:1], *runs.paper_rows(best[0])]
+        start, end = f"<!-- {corpus}: made by docs/generate.py -->", f"<!-- {corpus}: end -->"
+        before, _, rest = text.partition(start)
+        _, _, after = rest.partition(end)
+        table = tables.table(["", *runs.HEAD[1:]], rows, "markdown")
+        text = f"{before}{start}\n\n{table}\n\n{end}{after}"
+    return text
+
+
+SHOWN = ("paper", "kfold:n=6")
+
+
+def _cells(run: Run) -> list[str]:
+    return [tables.spread(run.mean_std(metric)) for metric in runs.SHOWN]
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "docs/reproduction.md": reproduction,
     "docs/command-line.md": command_line,
     "docs/metrics.md": metrics,
+    "README.md": readme,
     "leaderboard/README.md": lambda: board(RESULTS) + "\n",
 }
 
