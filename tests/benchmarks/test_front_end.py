@@ -54,11 +54,11 @@ def extracted(files, cache):
         {**common, "files": [(str(path), True) for path in files[start::at_once]]}
         for start in range(at_once)
     ]
-    outcomes = list(
-        engines.processes(worker.extract, items, lambda *_: None, at_once=at_once, threads=1)
-    )
-    assert not any(outcome.error for outcome in outcomes)
-    return [row for outcome in outcomes for row in outcome.result["digests"]]
+    rows = []
+    engine = engines.processes_of(at_once)
+    for outcome in engine(worker.extract, items, lambda _, words: rows.extend(words["digests"])):
+        assert not outcome.error, outcome.error
+    return rows
 
 
 def read(keys, cache):
