@@ -20,8 +20,8 @@ MEASURED = (
 )
 PUBLISHED = ("reference", "system", "modality", "accuracy", "F1", "recall", "caveats")
 
-Setting = tuple[str, str, str, str]
-"""Protocol, labels, and the digests of corpus and protocol: what makes runs comparable."""
+Setting = tuple[str, str, str, str, str]
+"""Dataset, protocol, labels, and the digests of corpus and protocol: what makes runs comparable."""
 
 
 def board(parent: Path, corpus: str | None = None, form: str = "markdown") -> str:
@@ -68,7 +68,8 @@ def _corpus(name: str, measured: Sequence[Run], form: str) -> str:
 
 def _setting(run: Run) -> Setting:
     pins = run.facts["pins"]
-    return run.config["protocol"], run.config["labels"], pins["corpus"], pins["protocol"]
+    words = (run.config["dataset"], run.config["protocol"], run.config["labels"])
+    return *words, pins["corpus"], pins["protocol"]
 
 
 def _leaky_last(measured: Sequence[Run]) -> Callable[[Setting], tuple[bool, Setting]]:
@@ -81,14 +82,14 @@ def _order(run: Run) -> tuple[bool, float]:
 
 
 def _table(setting: Setting, together: Sequence[Run], form: str) -> list[str]:
-    protocol, labels, corpus, folds = setting
+    dataset, protocol, labels, corpus, folds = setting
     rows = [_measured(run) for run in together]
     whole = next((run for run in together if not run.missing), None)
     if whole is not None:  # chance depends on the test sets alone
         rows += [_chance(row) for row in runs.chance_rows(whole)]
     words = f"corpus {corpus[:8]}, protocol {folds[:8]}"
     return [
-        f"### Measured: protocol {_text(protocol)}, labels {_text(labels)}",
+        f"### Measured: {_text(dataset)}, protocol {_text(protocol)}, labels {_text(labels)}",
         f"Digests: {words}.",
         tables.table(MEASURED, rows, form),
     ]

@@ -8,8 +8,8 @@ nothing is more regular than it is meant to be.
 import numpy as np
 import numpy.typing as npt
 
-from serbench_corpora.articulation import FRAME_SECONDS, SENTENCES, Floats, Gesture, articulate
-from serbench_corpora.voices import SOUND, Take, spread, stream, take
+from serbench_corpora.articulation import FRAME_SECONDS, Floats, Gesture
+from serbench_corpora.voices import Take, spread
 
 Spectra = npt.NDArray[np.complex128]
 
@@ -21,24 +21,11 @@ PEAK = 0.9  # of full scale; what would be louder is turned down as a whole
 CUT_OFF, LOWEST, HIGHEST = 700.0, 120.0, 6000.0  # of the vocal folds, in Hz: at ease, at most
 BREATH, ROOM = -24.0, -34.0  # in dB below the voice
 TREMOR = 6.0  # Hz
-TIMING = 0.12  # how unevenly sounds follow one another
 _HIGHER = np.array([3500.0, 4500.0, 5500.0, 6500.0])  # formants that tell no vowels apart
 _FREQUENCIES = np.fft.rfftfreq(LENGTH, 1 / RATE)
 _DELAY = np.exp(-2j * np.pi * _FREQUENCIES / RATE)  # by one sample
 _PARTS = 32  # a pulse is placed to this part of a sample
 _DELAYS = _DELAY ** (np.arange(_PARTS)[:, np.newaxis] / _PARTS)
-
-
-def utterance(seed: int, speaker: int, emotion: int, sentence: int) -> npt.NDArray[np.int16]:
-    """What a speaker says, (samples,) at 16 kHz; the last three are positions.
-
-    It depends on these four numbers alone, not on what was made before.
-    """
-    how = take(seed, speaker, emotion, sentence)
-    random = stream(seed, SOUND, speaker, emotion, sentence)
-    words = SENTENCES[sentence]
-    timing = 1 + TIMING * spread(random, 2 * len(words))  # no letter is more than two sounds
-    return speak(articulate(words, float(np.exp(how.traits["tempo"])), timing), how, random)
 
 
 def speak(gesture: Gesture, take: Take, random: np.random.Generator) -> npt.NDArray[np.int16]:
