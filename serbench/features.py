@@ -5,7 +5,6 @@ extractor with its version, its parameters and the reading of the audio. So a ch
 setting or version never meets an old array.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -130,9 +129,3 @@ def check_arrays(name: str, made: Any, expected: int) -> list[Array]:
                 "is not finite float32; this is a fault of the plugin that offers it"
             )
     return arrays
-
-
-def describe(feature: Feature) -> str:
-    """A feature in a line: "mel (n_mels=64)"."""
-    params = ", ".join(f"{key}={json.dumps(value)}" for key, value in feature.params.items())
-    return f"{feature.name} ({params})" if params else feature.name

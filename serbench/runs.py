@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from serbench import literature, metrics, results, stats, tables
-from serbench.calibration import probabilities
 from serbench.errors import SerbenchError, nearest
 from serbench.metrics import METRICS, Floats
 from serbench.results import FoldResult
@@ -300,11 +299,3 @@ def readable(parent: Path) -> tuple[list[Run], list[str]]:
 def folders(parent: Path) -> list[Path]:
     """The folders below `parent` that hold results, sorted."""
     return sorted({path.parent for path in parent.glob("*/*.safetensors")})
-
-
-def calibrated(run: Run) -> tuple[npt.NDArray[np.int64], Floats]:
-    """Truth and probabilities of all test utterances, for the metrics of `serbench.calibration`."""
-    return (
-        np.concatenate([fold.test.truth for fold in run.folds]),
-        np.concatenate([probabilities(f.test.activations, f.link) for f in run.folds]),
-    )
