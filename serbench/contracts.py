@@ -192,6 +192,24 @@ class Model(typing.Protocol):
 
 
 @typing.runtime_checkable
+class Resolves(typing.Protocol):
+    """Optional for the class of a model or an extractor: parameters that only name something.
+
+    A branch, a folder or a recipe may mean something else tomorrow; the run's identity should not.
+    """
+
+    @classmethod
+    def resolved(cls, params: Mapping[str, object]) -> Mapping[str, object]:
+        """The same parameters with what they only name made exact: a branch -> its commit.
+
+        Called at planning, before anything is made of them, in the extractor first; a model gets
+        what the extractor made of the parameters that both have. Only here may anything be
+        downloaded. What is exact already comes back as it is.
+        """
+        ...
+
+
+@typing.runtime_checkable
 class Describes(typing.Protocol):
     """Optional for a model: facts about the fitted model worth keeping, as plain JSON values."""
 
@@ -226,6 +244,7 @@ __all__ = [
     "Makes",
     "Model",
     "Predictions",
+    "Resolves",
     "Saves",
     "Wave",
     "Workspace",

@@ -35,7 +35,9 @@ class ModelEntry(Entry):
     Attributes:
         features: the extractor it takes.
         feature_params: which of its parameters are the extractor's: ("n_mels",).
-        defaults: parameters that differ per corpus: {"iemocap": {"epochs": 3}}.
+        defaults: parameters that differ per corpus: {"iemocap": {"epochs": 3}}. Those of "*" hold
+            for every corpus, a corpus's own before them, so that a preset of another model is an
+            entry and no code; what the user sets comes before both.
         gpus: how many an engine reserves for one fold, where there are any.
     """
 

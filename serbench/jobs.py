@@ -8,8 +8,9 @@ from typing import Any, cast
 
 from serbench import datasets, leakage, plugins, protocols
 from serbench.audio import Reading
+from serbench.contracts import Resolves
 from serbench.corpus import Corpus, Fold, protocol_digest
-from serbench.errors import BadParameter
+from serbench.errors import BadParameter, PluginError
 from serbench.features import Feature
 from serbench.files import digest
 from serbench.hookspecs import ModelEntry
@@ -179,18 +180,31 @@ def _model(entry: ModelEntry, request: Request) -> tuple[Any, dict[str, object],
     for reserved in ("labels", "seed", "device"):
         of_model.pop(reserved, None)
     corpus_name = request.dataset.partition(":")[0]
-    given = {**entry.defaults.get(corpus_name, {}), **request.params}
+    own = {**entry.defaults.get("*", {}), **entry.defaults.get(corpus_name, {})}
+    given = {**own, **request.params}
     values = checked(entry.name, of_feature | of_model, given)
     if not isinstance(request.seed, int) or request.seed < 0:
         raise BadParameter(f"the seed is {request.seed!r}, but must be a whole number from 0 on")
-    extractor(**{name: values[name] for name in of_feature})  # it may refuse a value
-    feature = Feature(
-        entry.features,
-        extractor.version,
-        {name: values[name] for name in of_feature},
-        Reading(request.trim_db).identity(),
-    )
-    return model, {name: values[name] for name in of_model}, feature
+    exact = _resolved(entry.features, extractor, {name: values[name] for name in of_feature})
+    extractor(**exact)  # it may refuse a value
+    reading = Reading(request.trim_db).identity()
+    feature = Feature(entry.features, extractor.version, exact, reading)
+    values |= exact
+    return model, _resolved(entry.name, model, {name: values[name] for name in of_model}), feature
+
+
+def _resolved(owner: str, target: Any, params: dict[str, object]) -> dict[str, object]:
+    """Parameters as the model's or the extractor's class makes them exact, where it does."""
+    if not isinstance(target, Resolves):
+        return params
+    exact = target.resolved(params)
+    if not isinstance(exact, Mapping) or set(exact) != set(params):
+        returned = ", ".join(map(str, exact)) if isinstance(exact, Mapping) else repr(exact)
+        raise PluginError(
+            f"{owner}: resolved() must return the parameters it got, "
+            f"{', '.join(params) or 'none'}, but returned {returned or 'none'}"
+        )
+    return {name: exact[name] for name in params}
 
 
 @dataclass(frozen=True)

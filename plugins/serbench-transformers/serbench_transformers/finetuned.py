@@ -1,0 +1,246 @@
+"""The model `transformer` and its presets: a pretrained encoder, fine-tuned for a fold."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar, Literal, Self
+
+import numpy as np
+import torch
+
+from serbench.contracts import Array, Examples, Predictions, Workspace
+from serbench.errors import BadParameter
+from serbench_torch import devices, training
+from serbench_transformers import checkpoints, loading, saving
+from serbench_transformers.learning import Labelled, Scorer, steps_an_epoch, task
+from serbench_transformers.loading import Head, Weights
+from serbench_transformers.masking import Mask
+from serbench_transformers.network import Network
+from serbench_transformers.recipes import RECIPES, Loss, Name, Recipe, Schedule, factor, warm_up
+
+
+@dataclass
+class Transformer:
+    """A pretrained speech encoder with a linear head, fine-tuned.
+
+    The output is averaged over an utterance's own frames: nothing is padded, in training or
+    after, so that an utterance's scores are its own.
+
+    Attributes:
+        labels: the classes, in the order of the scores.
+        seed: of the head, the order of the utterances, dropout and masks.
+        checkpoint: a name on the hub, "facebook/wav2vec2-base", or a local folder.
+        revision: of a name on the hub; what is computed with, and recorded, is its commit.
+        weights: "random" leaves the checkpoint's unread: never ranked, and the floor that every
+            claim of pretraining must beat.
+        head: "linear" is one layer, the paper's; "projector" is that of transformers' own
+            sequence classifiers, a projection to `classifier_proj_size` before it.
+        recipe: "paper", "paper-iemocap" (three epochs) or "tuned"; see `recipes.RECIPES` and
+            `docs/transformers.md`. Each of the next nine, where given, wins over the recipe's.
+        loss: "bce" or "cross-entropy".
+        schedule: of the learning rate, "paper" or "linear".
+        epochs: at most; the one with the lowest validation loss is kept.
+        lr: the highest learning rate.
+        batch: utterances in a step.
+        label_smoothing: of the categorical cross-entropy.
+        weight_decay: of AdamW; 0 is Adam.
+        mask_time: the share of frames that training hides from the layers.
+        frozen: the share of layers, the lowest, that are not trained; what they make is computed
+            once, so that they cost nothing in an epoch. Encoders that transformers computes one
+            utterance after the other (WavLM) train all of theirs.
+        patience: epochs without a lower validation loss before training stops.
+        freeze_convolutions: do not train what is below the layers' input projection.
+        checkpointing: compute activations again in the backward pass rather than keep them:
+            less memory, a third more time.
+        compute: "auto" is bfloat16 where the processor has it in hardware and float32 elsewhere;
+            "float32" is that everywhere.
+
+    Raises:
+        BadParameter: a value that cannot be.
+    """
+
+    version: ClassVar[str] = "1"
+
+    labels: tuple[str, ...]
+    seed: int
+    _: dataclasses.KW_ONLY
+    checkpoint: str = ""
+    revision: str | None = None
+    weights: Weights = "pretrained"
+    head: Head = "linear"
+    recipe: Name = "tuned"
+    loss: Loss | None = None
+    schedule: Schedule | None = None
+    epochs: int | None = None
+    lr: float | None = None
+    batch: int | None = None
+    label_smoothing: float | None = None
+    weight_decay: float | None = None
+    mask_time: float | None = None
+    frozen: float | None = None
+    patience: int = 5
+    freeze_convolutions: bool = True
+    checkpointing: bool = False
+    compute: Literal["auto", "float32"] = "auto"
+    _scorer: Scorer | None = field(default=None, init=False, repr=False)
+    _threads: int = field(default=1, init=False, repr=False)
+    _facts: Mapping[str, object] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        recipe = self._recipe()
+        if min(recipe.epochs, recipe.batch, self.patience) < 1:
+            raise BadParameter("epochs, batch and patience must be at least 1")
+        if recipe.lr <= 0:
+            raise BadParameter(f"lr={recipe.lr} must be greater than 0")
+        if recipe.weight_decay < 0:
+            raise BadParameter(f"weight_decay={recipe.weight_decay} must be 0 or more")
+        for name in ("label_smoothing", "mask_time", "frozen"):
+            if not 0 <= getattr(recipe, name) < 1:
+                raise BadParameter(f"{name}={getattr(recipe, name)} must be in [0, 1)")
+        if recipe.frozen and not self.freeze_convolutions:
+            raise BadParameter(
+                f"frozen={recipe.frozen} must be 0 where the convolutions, which are below all "
+                "layers, are trained (freeze_convolutions=false)"
+            )
+
+    @classmethod
+    def resolved(cls, params: Mapping[str, object]) -> Mapping[str, object]:
+        """The checkpoint's exact revision, and the recipe's numbers.
+
+        Raises:
+            SerbenchError: there is no such checkpoint here, and it cannot be fetched.
+        """
+        pretrained = params["weights"] == "pretrained"
+        revision = None if params["revision"] is None else str(params["revision"])
+        found = checkpoints.resolve(str(params["checkpoint"]), revision, weights=pretrained)
+        if pretrained:
+            checkpoints.require_weights(found)
+        recipe = dataclasses.asdict(RECIPES[params["recipe"]])  # type: ignore[index]
+        numbers = {name: params[name] for name in recipe if params[name] is not None}
+        return {
+            **params,
+            **recipe,
+            **numbers,
+            "checkpoint": found.name,
+            "revision": found.revision,
+        }
+
+    def fit(self, train: Examples, validation: Examples, workspace: Workspace) -> None:
+        """Learn from `train`; keep the epoch that is best on `validation`."""
+        recipe = self._recipe()
+        found = checkpoints.find(self.checkpoint, str(self.revision))
+        with devices.threads(workspace.threads):
+            model = loading.classifier(
+                found,
+                self.labels,
+                head=self.head,
+                weights=self.weights,
+                seed=training.epoch_seed(self.seed, 0),
+            )
+            scorer = self._scorer_of(model, found.folder, workspace.device)
+            if self.checkpointing:
+                model.gradient_checkpointing_enable()
+            todo = task(
+                scorer,
+                Labelled(scorer.stems(train.inputs), train.truth),
+                Labelled(scorer.stems(validation.inputs), validation.truth),
+                recipe,
+                self.seed,
+            )
+            trained = training.train(
+                todo,
+                epochs=recipe.epochs,
+                patience=self.patience,
+                workspace=workspace,
+                seed=self.seed,
+            )
+        self._scorer, self._threads = scorer, workspace.threads
+        steps = trained.epochs * steps_an_epoch(len(train.truth), recipe.batch)
+        planned = recipe.epochs * steps_an_epoch(len(train.truth), recipe.batch)
+        self._facts = {
+            "checkpoint": found.name,
+            "revision": found.revision,
+            "licence": found.licence,
+            "pretrained": self.weights == "pretrained",
+            "parameters": sum(each.numel() for each in scorer.network.parameters()),
+            "trained_parameters": sum(
+                each.numel() for each in scorer.network.parameters() if each.requires_grad
+            ),
+            "best_epoch": trained.best_epoch,
+            "epochs": trained.epochs,
+            "steps": steps,
+            "warm_up_steps": warm_up(recipe.schedule, planned),
+            "highest_lr": recipe.lr
+            * max(factor(recipe.schedule, step, planned) for step in range(steps)),
+            "frozen_layers": max(0, scorer.network.frozen),
+            "batching": "packed" if scorer.network.encoder.packs else "one by one",
+            "precision": scorer.precision,
+            "device": workspace.device,
+            "threads": workspace.threads,
+        }
+
+    def predict(self, inputs: Sequence[Array]) -> Predictions:
+        """The outputs of the linear layer for waves, each (samples,) at 16 kHz."""
+        assert self._scorer is not None, "fit or load comes before predict"
+        with devices.threads(self._threads):
+            scores = self._scorer.scores(self._scorer.stems(inputs, keep=0))
+        return Predictions(scores.cpu().numpy().astype(np.float32), self._scorer.link)
+
+    def describe(self) -> Mapping[str, object]:
+        """Facts about the fitted model."""
+        return dict(self._facts)
+
+    def save(self, folder: Path) -> None:
+        """Write a checkpoint of transformers, and beside it what else `load` needs."""
+        assert self._scorer is not None, "fit comes before save"
+        words = {
+            "version": self.version,
+            "labels": list(self.labels),
+            "seed": self.seed,
+            "params": {name: getattr(self, name) for name in _params()},
+            "facts": self.describe(),
+        }
+        saving.write(folder, self._scorer.network, words)
+
+    def export(self, folder: Path) -> None:
+        """Write a checkpoint that transformers loads, with a page that says how."""
+        assert self._scorer is not None, "fit or load comes before export"
+        saving.export(folder, self._scorer.network, self.describe())
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """The model that `save` wrote, on the CPU.
+
+        Raises:
+            SerbenchError: the folder holds no model, or one of another version.
+        """
+        words = saving.read(folder, cls.version)
+        model = cls(tuple(words["labels"]), words["seed"], **words["params"])
+        model._scorer = model._scorer_of(loading.saved(folder), folder, "cpu")
+        model._threads, model._facts = torch.get_num_threads(), words["facts"]
+        return model
+
+    def _recipe(self) -> Recipe:
+        """The recipe, with what is given in place of its own."""
+        given = {
+            each.name: getattr(self, each.name)
+            for each in dataclasses.fields(Recipe)
+            if getattr(self, each.name) is not None
+        }
+        return dataclasses.replace(RECIPES[self.recipe], **given)
+
+    def _scorer_of(self, model: torch.nn.Module, folder: Path, device: str) -> Scorer:
+        recipe = self._recipe()
+        encoder = loading.encoder_of(model.to(device), folder)
+        layers = int(recipe.frozen * encoder.n_layers) if encoder.packs else 0
+        frozen = layers if self.freeze_convolutions else -1
+        mask = Mask(recipe.mask_time) if recipe.mask_time else None
+        network = Network(model, encoder, frozen, mask)
+        return Scorer(network, recipe.loss, device, devices.precision(device, self.compute))
+
+
+def _params() -> tuple[str, ...]:
+    return tuple(
+        each.name for each in dataclasses.fields(Transformer) if each.kw_only and each.init
+    )

@@ -1,0 +1,174 @@
+"""What one step of fine-tuning is: packed utterances, the recipe's loss, Adam."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR
+
+from serbench import metrics
+from serbench.contracts import Array, Link
+from serbench_torch.devices import Precision, autocast
+from serbench_torch.training import Task
+from serbench_transformers.network import Network
+from serbench_transformers.recipes import Loss, Recipe, factor
+
+KEPT = 2**30  # bytes of stems that are kept rather than computed again in every epoch
+TOGETHER = 16  # utterances scored at a time
+
+Batch = npt.NDArray[np.int64]
+"""Positions of utterances."""
+
+
+class Stems:
+    """What of each utterance no epoch changes; computed when first asked for, then kept.
+
+    Args:
+        network: computes them, on `device`.
+        inputs: waves.
+        device: where they are wanted.
+        keep: how many bytes are kept.
+    """
+
+    def __init__(self, network: Network, inputs: Sequence[Array], device: str, keep: int = KEPT):
+        self._network, self._inputs, self._device, self._left = network, inputs, device, keep
+        self._kept: dict[int, Tensor] = {}
+
+    def __len__(self) -> int:
+        return len(self._inputs)
+
+    def of(self, positions: Batch) -> list[Tensor]:
+        """The stems at these positions, each (frames, width)."""
+        return [self._one(int(position)) for position in positions]
+
+    def _one(self, position: int) -> Tensor:
+        if position in self._kept:
+            return self._kept[position]
+        prepared = self._network.encoder.prepared(self._inputs[position])
+        stem = self._network.stem(prepared.to(self._device, non_blocking=True))
+        size = stem.numel() * stem.element_size()
+        if size <= self._left:
+            self._kept[position] = stem
+            self._left -= size
+        return stem
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """A network with all it needs to score utterances.
+
+    Attributes:
+        network: on `device`, in whatever state training has left it.
+        loss: what it was trained by: it says how scores become probabilities.
+        device: "cpu" or "cuda".
+        precision: of its forward pass.
+    """
+
+    network: Network
+    loss: Loss
+    device: str
+    precision: Precision
+
+    @property
+    def link(self) -> Link:
+        """What turns logits into probabilities."""
+        return "sigmoid" if self.loss == "bce" else "softmax"
+
+    def logits(self, stems: Sequence[Tensor]) -> Tensor:
+        """(utterances, labels)."""
+        with autocast(self.device, self.precision):
+            logits: Tensor = self.network(stems)
+        return logits
+
+    def stems(self, inputs: Sequence[Array], keep: int = KEPT) -> Stems:
+        """What of waves no epoch changes."""
+        with autocast(self.device, self.precision):
+            return Stems(self.network, inputs, self.device, keep)
+
+    def scores(self, stems: Stems) -> Tensor:
+        """Logits of all utterances, (utterances, labels), in evaluation mode."""
+        self.network.eval()
+        positions = np.arange(len(stems))
+        with torch.inference_mode():
+            parts = [
+                self.logits(stems.of(positions[start : start + TOGETHER]))
+                for start in range(0, len(positions), TOGETHER)
+            ]
+        return torch.cat(parts)
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Utterances and their labels.
+
+    Attributes:
+        stems: of the utterances.
+        truth: (utterances,), positions in the labels.
+    """
+
+    stems: Stems
+    truth: npt.NDArray[np.int64]
+
+
+def task(
+    scorer: Scorer, train: Labelled, validation: Labelled, recipe: Recipe, seed: int
+) -> Task[Batch]:
+    """What the training loop needs to know."""
+    truth = torch.from_numpy(train.truth).to(scorer.device)
+    held_out = torch.from_numpy(validation.truth).to(scorer.device)
+
+    def batches(epoch: int) -> Iterator[Batch]:
+        order = np.random.default_rng((seed, epoch)).permutation(len(train.truth))
+        return (order[start : start + recipe.batch] for start in range(0, len(order), recipe.batch))
+
+    def loss(batch: Batch) -> Tensor:
+        logits = scorer.logits(train.stems.of(batch))
+        return criterion(
+            logits, truth[torch.from_numpy(batch)], recipe.loss, recipe.label_smoothing
+        )
+
+    def validate() -> Mapping[str, float]:
+        logits = scorer.scores(validation.stems)
+        return {
+            "loss": float(criterion(logits, held_out, recipe.loss)),
+            "uar": _uar(validation.truth, logits.cpu().numpy()),
+        }
+
+    optimizer = _adam(scorer.network, recipe)
+    steps = recipe.epochs * steps_an_epoch(len(train.truth), recipe.batch)
+    scheduler = LambdaLR(optimizer, lambda step: factor(recipe.schedule, step, steps))
+    return Task(scorer.network, optimizer, batches, loss, validate, scheduler)
+
+
+def steps_an_epoch(utterances: int, batch: int) -> int:
+    """How many batches there are."""
+    return -(-utterances // batch)
+
+
+def criterion(logits: Tensor, truth: Tensor, loss: Loss, smoothing: float = 0.0) -> Tensor:
+    """The mean loss of logits, (utterances, labels), against truth, (utterances,)."""
+    if loss == "bce":
+        wanted = nn.functional.one_hot(truth, logits.shape[1]).to(logits.dtype)
+        return nn.functional.binary_cross_entropy_with_logits(logits, wanted)
+    return nn.functional.cross_entropy(logits, truth, label_smoothing=smoothing)
+
+
+def _adam(network: Network, recipe: Recipe) -> torch.optim.Optimizer:
+    """AdamW; matrices decay, norms and biases do not."""
+    trained = [each for each in network.parameters() if each.requires_grad]
+    groups = [
+        {
+            "params": [each for each in trained if each.ndim > 1],
+            "weight_decay": recipe.weight_decay,
+        },
+        {"params": [each for each in trained if each.ndim <= 1], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=recipe.lr, fused=True)
+
+
+def _uar(truth: npt.NDArray[np.int64], logits: Array) -> float:
+    decisions = metrics.confusion(truth, metrics.predicted(logits), logits.shape[1])
+    return float(metrics.uar(decisions))

@@ -1,0 +1,179 @@
+"""From a checkpoint to a network: weights read from safetensors, nothing of it executed."""
+
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from serbench.errors import SerbenchError, nearest
+from serbench_torch.devices import private_randomness, seed_randomness
+from serbench_transformers.checkpoints import Checkpoint, require_weights
+from serbench_transformers.encoders import Encoder
+from serbench_transformers.families import PACKED, OneByOne
+from serbench_transformers.packing import ATTENTION, attention
+from serbench_transformers.readers import Reader
+
+HEAD = ("projector.", "classifier.")
+
+Weights = Literal["pretrained", "random"]
+Head = Literal["linear", "projector"]
+
+
+def load(checkpoint: Checkpoint, *, weights: Weights = "pretrained", seed: int = 0) -> Encoder:
+    """The encoder of a checkpoint, in evaluation mode, on the CPU, in float32.
+
+    Args:
+        checkpoint: where it is.
+        weights: "random" leaves the checkpoint's own unread.
+        seed: of random weights.
+
+    Raises:
+        SerbenchError: the checkpoint holds no such encoder, or lacks weights.
+    """
+    model = classifier(checkpoint, (), weights=weights, seed=seed)
+    return encoder_of(model.eval(), checkpoint.folder)
+
+
+def classifier(
+    checkpoint: Checkpoint,
+    labels: Sequence[str],
+    *,
+    head: Head = "projector",
+    weights: Weights = "pretrained",
+    seed: int = 0,
+) -> Any:
+    """The sequence classifier of transformers, with the checkpoint's encoder and a new head.
+
+    With `head="linear"` its projector is the identity and not trained: one linear layer is left.
+
+    Raises:
+        SerbenchError: the checkpoint holds no such encoder, or lacks weights.
+    """
+    with _quiet_transformers(), private_randomness("cpu"):
+        seed_randomness("cpu", seed)
+        config = _config(checkpoint)
+        if labels:
+            config.id2label = dict(enumerate(labels))
+            config.label2id = {label: position for position, label in enumerate(labels)}
+        if head == "linear":
+            config.classifier_proj_size = config.hidden_size
+        if hasattr(config, "apply_spec_augment"):
+            config.apply_spec_augment = False  # it would draw from numpy's global state
+        model = _random(config) if weights == "random" else _pretrained(checkpoint, config)
+        _new_head(model, head)
+    return model
+
+
+def encoder_of(model: Any, folder: Path) -> Encoder:
+    """The encoder of a sequence classifier of transformers, packed where we know how."""
+    kind = model.config.model_type
+    base = model.encoder if kind == "whisper" else model.base_model
+    if kind in PACKED:
+        _know_packed_attention()
+        model.config._attn_implementation = ATTENTION
+    return PACKED.get(kind, OneByOne)(base, Reader(folder))
+
+
+def saved(folder: Path) -> Any:
+    """The sequence classifier that `saving.checkpoint` wrote, head and all, in evaluation mode."""
+    from transformers import AutoModelForAudioClassification
+
+    with _quiet_transformers(), private_randomness("cpu"):
+        model = AutoModelForAudioClassification.from_pretrained(
+            folder, dtype=torch.float32, local_files_only=True, use_safetensors=True
+        )
+    return model.eval()
+
+
+def _config(checkpoint: Checkpoint) -> Any:
+    """The checkpoint's configuration.
+
+    Raises:
+        SerbenchError: transformers has no sequence classifier on such an encoder.
+    """
+    from transformers import AutoConfig
+    from transformers.models.auto.modeling_auto import (
+        MODEL_FOR_AUDIO_CLASSIFICATION_MAPPING_NAMES as KNOWN,
+    )
+
+    kinds = sorted(set(KNOWN) - {"audio-spectrogram-transformer"})  # it has no frames to pool
+    try:
+        config = AutoConfig.from_pretrained(checkpoint.folder, local_files_only=True)
+    except (OSError, ValueError) as error:
+        raise SerbenchError(f"transformers cannot read {checkpoint.name}: {error}") from error
+    if config.model_type not in kinds:
+        raise nearest("type of encoder", config.model_type, kinds)
+    return config
+
+
+def _random(config: Any) -> Any:
+    from transformers import AutoModelForAudioClassification
+
+    return AutoModelForAudioClassification.from_config(config)
+
+
+def _pretrained(checkpoint: Checkpoint, config: Any) -> Any:
+    """Read the weights.
+
+    Raises:
+        SerbenchError: the encoder's are not all there.
+    """
+    from transformers import AutoModelForAudioClassification
+
+    require_weights(checkpoint)
+    model, report = AutoModelForAudioClassification.from_pretrained(
+        checkpoint.folder,
+        config=config,
+        dtype=torch.float32,
+        local_files_only=True,
+        use_safetensors=True,
+        ignore_mismatched_sizes=True,  # of a head for other labels; of all else see below
+        output_loading_info=True,
+    )
+    mismatched = {one[0] for one in report["mismatched_keys"]}
+    lacking = sorted(
+        one
+        for one in {*report["missing_keys"], *mismatched}
+        if not one.startswith(HEAD) and not one.endswith("masked_spec_embed")
+    )
+    if lacking:
+        raise SerbenchError(
+            f"{checkpoint.name} lacks {len(lacking)} weights of its encoder, {lacking[0]} the "
+            "first: it is not whole, or not of the type that its config.json says"
+        )
+    return model
+
+
+def _new_head(model: Any, head: Head) -> None:
+    """A head that knows nothing yet; drawn from torch's random numbers."""
+    for layer in (model.projector, model.classifier):
+        torch.nn.init.normal_(layer.weight, std=0.02)
+        torch.nn.init.zeros_(layer.bias)
+    if head == "linear":
+        torch.nn.init.eye_(model.projector.weight)
+        model.projector.requires_grad_(False)
+
+
+def _know_packed_attention() -> None:
+    from transformers import AttentionInterface
+
+    AttentionInterface.register(ATTENTION, attention)
+
+
+@contextlib.contextmanager
+def _quiet_transformers() -> Iterator[None]:
+    """What transformers would say of loading, `_pretrained` says in one line where it matters."""
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    from transformers.utils import logging
+
+    before = logging.get_verbosity()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
+        logging.enable_progress_bar()

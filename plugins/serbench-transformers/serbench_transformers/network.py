@@ -1,0 +1,47 @@
+"""An encoder with a head, from stems to one score a label."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from serbench_transformers.encoders import Encoder
+from serbench_transformers.masking import Mask
+
+
+class Network(nn.Module):
+    """Scores utterances: encoder, mean over real frames, head.
+
+    Args:
+        model: a sequence classifier of transformers; its weights are this module's.
+        encoder: computes the model's encoder.
+        frozen: where the stem ends; see `Encoder`.
+        mask: what training hides, where it does.
+    """
+
+    def __init__(self, model: Any, encoder: Encoder, frozen: int, mask: Mask | None = None):
+        super().__init__()
+        self.model, self.encoder, self.frozen, self._mask = model, encoder, frozen, mask
+        self._stem = encoder.freeze(frozen)
+
+    def train(self, mode: bool = True) -> "Network":
+        """Training mode, but for the stem."""
+        super().train(mode)
+        for module in self._stem:
+            module.eval()
+        return self
+
+    def stem(self, prepared: Tensor) -> Tensor:
+        """What of one utterance no epoch changes."""
+        with torch.no_grad():
+            return self.encoder.stem(prepared, self.frozen)
+
+    def forward(self, stems: Sequence[Tensor]) -> Tensor:
+        """Logits, (utterances, labels), in float32."""
+        mask = self._mask if self.training else None
+        pooled = self.encoder.pooled(stems, self.frozen, mask)
+        if self.model.projector.weight.requires_grad:  # else it is the identity
+            pooled = self.model.projector(pooled)
+        logits: Tensor = self.model.classifier(pooled)
+        return logits.float()

@@ -1,0 +1,48 @@
+"""From a wave to what a checkpoint takes, by the checkpoint's own preprocessor, without padding."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from serbench.contracts import Wave
+from serbench.errors import SerbenchError
+
+RATE = 16_000
+SHORTEST = RATE // 10  # samples: what is shorter is followed by silence
+
+
+class Reader:
+    """Reads waves as the checkpoint in a folder does: normalised, or as a spectrogram.
+
+    Raises:
+        SerbenchError: it has no preprocessor_config.json, or takes audio of another rate.
+    """
+
+    def __init__(self, folder: Path):
+        from transformers import AutoFeatureExtractor
+
+        try:
+            self._extract: Any = AutoFeatureExtractor.from_pretrained(folder, local_files_only=True)
+        except (OSError, ValueError) as error:
+            raise SerbenchError(
+                f"{folder.name} has no preprocessor_config.json that transformers can read: add "
+                "that of the checkpoint which it was made from"
+            ) from error
+        rate = self._extract.sampling_rate
+        if rate != RATE:
+            raise SerbenchError(f"{folder.name} takes audio of {rate} Hz; serbench reads {RATE} Hz")
+
+    def __call__(self, wave: Wave) -> Tensor:
+        """One utterance in float32: (samples,), (mel bands, frames) or (frames, features)."""
+        missing = max(0, SHORTEST - len(wave))
+        whole = np.pad(wave, (0, missing)) if missing else wave
+        made = self._extract(whole, sampling_rate=RATE, padding="longest", return_tensors="np")
+        (name,) = {"input_values", "input_features"} & set(made)
+        return torch.from_numpy(made[name][0]).float()
+
+    def save(self, folder: Path) -> None:
+        """Write preprocessor_config.json."""
+        self._extract.save_pretrained(folder)
