@@ -17,6 +17,8 @@ ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "leaderboard" / "results"
 COMMANDS = (
     ("evaluate",),
+    ("predict",),
+    ("export",),
     ("score",),
     ("runs",),
     ("leaderboard",),

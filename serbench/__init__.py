@@ -4,10 +4,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from serbench.evaluation import evaluate
+    from serbench.prediction import predict
     from serbench.runs import Run
 
 __version__ = "0.1.0"
-__all__ = ["Run", "__version__", "evaluate"]
+__all__ = ["Run", "__version__", "evaluate", "predict"]
 
 
 def __getattr__(name: str) -> Any:
@@ -16,6 +17,10 @@ def __getattr__(name: str) -> Any:
         from serbench.evaluation import evaluate
 
         return evaluate
+    if name == "predict":
+        from serbench.prediction import predict
+
+        return predict
     if name == "Run":
         from serbench.runs import Run
 

@@ -16,6 +16,7 @@ from serbench.errors import BadParameter, CorpusError
 from serbench.files import digest, replacing
 
 RATE = 16_000  # Hz; paper, section IV
+AGAIN = "get this file again, nothing was trained"
 SLACK = 1024  # bytes that a sloppy header may promise too many
 
 Samples = npt.NDArray[Any]
@@ -44,31 +45,33 @@ class Reading:
         return asdict(self) | {"rate": RATE, "resampler": "soxr HQ", "channels": "mean"}
 
 
-def decode(path: Path) -> tuple[Samples, int]:
+def decode(path: Path, *, remedy: str = AGAIN) -> tuple[Samples, int]:
     """The samples of a file as they are stored, and their rate in Hz.
+
+    Args:
+        path: of the file.
+        remedy: what the user is told to do about a file that cannot be read.
 
     Raises:
         CorpusError: the file cannot be read, is empty, or holds values that are no numbers.
     """
     import soundfile
 
-    _check_whole(path)
+    _check_whole(path, remedy)
     try:
         with soundfile.SoundFile(path) as file:
             kind = "int16" if file.subtype == "PCM_16" else "float64"
             samples, rate = file.read(dtype=kind, always_2d=True), int(file.samplerate)
     except (OSError, RuntimeError) as error:  # soundfile's own errors are RuntimeErrors
-        raise CorpusError(
-            f"cannot read {path}: {_reason(path, error)}; get this file again, nothing was trained"
-        ) from error
+        raise CorpusError(f"cannot read {path}: {_reason(path, error)}; {remedy}") from error
     if not len(samples):
-        raise CorpusError(f"{path} holds no samples; get this file again, nothing was trained")
+        raise CorpusError(f"{path} holds no samples; {remedy}")
     if kind == "float64" and not np.isfinite(samples).all():
-        raise CorpusError(f"{path} holds values that are no numbers; get this file again")
+        raise CorpusError(f"{path} holds values that are no numbers; {remedy}")
     return samples, rate
 
 
-def _check_whole(path: Path) -> None:
+def _check_whole(path: Path, remedy: str) -> None:
     """Refuse a wav that was cut off: libsndfile would read what is left of it without a word."""
     try:
         with path.open("rb") as file:
@@ -79,10 +82,7 @@ def _check_whole(path: Path) -> None:
     promised = int.from_bytes(head[4:], "little") + 8
     streamed = promised >= 2**31 - 1  # written before its length was known
     if head[:4] == b"RIFF" and not streamed and promised - size > SLACK:
-        raise CorpusError(
-            f"{path} is cut off: it has {size} of {promised} bytes; get this file again, nothing "
-            "was trained"
-        )
+        raise CorpusError(f"{path} is cut off: it has {size} of {promised} bytes; {remedy}")
 
 
 def _reason(path: Path, error: Exception) -> str:

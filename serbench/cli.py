@@ -9,8 +9,9 @@ from typing import Annotated
 
 import typer
 
-from serbench import __version__
+from serbench import __version__, protocol_cli
 from serbench.errors import BadParameter, SerbenchError, nearest
+from serbench.options import Data, Dataset, Device, Labels, Results, RunName
 
 app = typer.Typer(
     name="serbench",
@@ -20,20 +21,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,  # panels cost a tenth of a second at every start
 )
-protocol_app = typer.Typer(no_args_is_help=True, help="How a corpus is split: show, export, check.")
-app.add_typer(protocol_app, name="protocol")
-
-Dataset = Annotated[str, typer.Option(help="A dataset, with its parameters: crema-d, toy:seed=3.")]
-Labels = Annotated[str | None, typer.Option(help="A label set of the dataset.")]
-Data = Annotated[
-    Path | None,
-    typer.Option(help="The corpus's own folder; else a folder of its name in SERBENCH_DATA."),
-]
-Results = Annotated[
-    Path | None,
-    typer.Option(help="The parent folder of all runs; else SERBENCH_RESULTS or ./results."),
-]
-Format = Annotated[str, typer.Option(help="text, markdown, csv, latex or json.")]
+app.add_typer(protocol_cli.app, name="protocol")
 
 
 def _version(wanted: bool) -> None:
@@ -73,9 +61,10 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
     jobs: Annotated[
         int, typer.Option(help="Folds at a time, each in a fresh process; 0: in this one.")
     ] = 1,
-    device: Annotated[
-        str | None, typer.Option(help="auto, cpu or cuda; else SERBENCH_DEVICE, or auto.")
-    ] = None,
+    device: Device = None,
+    keep_models: Annotated[
+        bool, typer.Option("--keep-models", help="Keep every fold's model, for `serbench predict`.")
+    ] = False,
     form: Annotated[str, typer.Option("--format", help="text, markdown, csv or latex.")] = "text",
 ) -> None:
     """Train and test a model on a dataset under a protocol, and print its scores.
@@ -96,6 +85,7 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
                 device=device,
                 results=results,
                 listener=bars,
+                keep_models=keep_models,
                 protocol=protocol,
                 labels=labels,
                 seed=seed,
@@ -177,7 +167,7 @@ def runs(results: Results = None) -> None:
 
 @app.command()
 def score(
-    run: Annotated[str, typer.Argument(help="A run's folder, or the start of its name.")],
+    run: RunName,
     metric: Annotated[
         list[str] | None,
         typer.Option(help="Which metric; may be repeated. Default: all."),
@@ -193,6 +183,47 @@ def score(
 
     _check_form(form, "text", "markdown", "csv", "latex", "json")
     typer.echo(scores.table(find(run, _results(results)), metric or None, form))
+
+
+@app.command()
+def predict(
+    run: RunName,
+    files: Annotated[list[str], typer.Argument(help="Audio files.")],
+    fold: Annotated[
+        str | None, typer.Option(help="Whose model, by the fold's name; else the mean of all.")
+    ] = None,
+    form: Annotated[str, typer.Option("--format", help="text, csv or json.")] = "text",
+    device: Device = None,
+    results: Results = None,
+) -> None:
+    """Predict audio files with the models that evaluate --keep-models has kept.
+
+    Prints the label and the probability of every label. Whose models they are goes to standard
+    error: the mean of all folds' models, unless --fold names one.
+    """
+    from serbench.prediction import FORMATS
+    from serbench.prediction import predict as of
+
+    _check_form(form, *FORMATS)
+    made = of(run, files, fold=fold, device=device, results=results)
+    typer.echo(made.about, err=True)
+    typer.echo(made.table(form))
+
+
+@app.command()
+def export(
+    run: RunName,
+    out: Annotated[Path, typer.Option(help="The folder to make.")],
+    fold: Annotated[
+        str | None,
+        typer.Option(help="Whose model; else the one that is best on its validation set."),
+    ] = None,
+    results: Results = None,
+) -> None:
+    """Write a kept model for other software, such as a checkpoint folder for transformers."""
+    from serbench.exports import export as write
+
+    typer.echo(str(write(run, out, fold=fold, results=results)))
 
 
 def _results(given: Path | None) -> Path:
@@ -229,49 +260,6 @@ def download(
         raise SerbenchError(f"{dataset} cannot be downloaded: {source.dataset.about.obtain}")
     source.dataset.download(source.root)
     typer.echo(f"{source.dataset.about.title} is in {source.root}")
-
-
-@protocol_app.command("show")
-def protocol_show(
-    dataset: Dataset,
-    protocol: Annotated[str | None, typer.Option(help="Default: list them all.")] = None,
-    labels: Labels = None,
-    data: Data = None,
-) -> None:
-    """List a dataset's protocols, or show the folds of one: needs no audio where avoidable."""
-    from serbench import splits
-
-    typer.echo(splits.show(dataset, protocol, labels, data))
-
-
-@protocol_app.command("export")
-def protocol_export(
-    dataset: Dataset,
-    out: Annotated[Path, typer.Option(help="A .csv (fold,split,utterance) or .json file.")],
-    protocol: Annotated[str | None, typer.Option(help="Default: the dataset's first.")] = None,
-    labels: Labels = None,
-    data: Data = None,
-) -> None:
-    """Write a protocol's folds as plain data."""
-    from serbench import splits
-
-    typer.echo(splits.export(dataset, protocol, out, labels, data))
-
-
-@protocol_app.command("check")
-def protocol_check(
-    dataset: Dataset,
-    protocol: Annotated[str | None, typer.Option(help="Default: the dataset's first.")] = None,
-    labels: Labels = None,
-    data: Data = None,
-) -> None:
-    """Look for speakers and audio that the sets of a protocol share; fails if there are any."""
-    from serbench import splits
-
-    text, clean = splits.check(dataset, protocol, labels, data)
-    typer.echo(text)
-    if not clean:
-        raise typer.Exit(1)
 
 
 def main() -> None:

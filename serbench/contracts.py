@@ -228,7 +228,25 @@ class Saves(typing.Protocol):
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """The model that `save` wrote."""
+        """The model that `save` wrote, on the CPU."""
+        ...
+
+
+@typing.runtime_checkable
+class Moves(typing.Protocol):
+    """Optional for a model that was loaded: where it computes."""
+
+    def to(self, device: str) -> None:
+        """Compute on "cpu" or "cuda" from now on."""
+        ...
+
+
+@typing.runtime_checkable
+class Exports(typing.Protocol):
+    """Optional for a model that can be kept: hand it over to other software."""
+
+    def export(self, folder: Path) -> None:
+        """Write it as other software reads it: a checkpoint folder that transformers loads."""
         ...
 
 
@@ -239,10 +257,12 @@ __all__ = [
     "Describes",
     "Downloads",
     "Examples",
+    "Exports",
     "Extractor",
     "Link",
     "Makes",
     "Model",
+    "Moves",
     "Predictions",
     "Resolves",
     "Saves",

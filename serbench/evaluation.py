@@ -1,13 +1,12 @@
 """The whole benchmark: plan, extract what is missing, run what is missing, read."""
 
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import TypedDict, Unpack
 
-from serbench import engines, runs, worker
+from serbench import devices, engines, keeping, runs, worker
 from serbench.engines import Engine
-from serbench.errors import BadParameter, CorpusError, FoldError, SerbenchError
+from serbench.errors import CorpusError, FoldError, SerbenchError
 from serbench.extraction import extract
 from serbench.files import alone_in
 from serbench.jobs import Job, Plan, Request, Resources, jobs_of, plan
@@ -35,6 +34,7 @@ def evaluate(
     device: str | None = None,
     results: str | Path | None = None,
     listener: Listener | None = None,
+    keep_models: bool = False,
     **what: Unpack[What],
 ) -> runs.Run:
     """Train and test a model on a dataset under a protocol; finished folds are not run again.
@@ -47,6 +47,7 @@ def evaluate(
         device: "auto", "cpu" or "cuda".
         results: the parent folder of all runs; the default is "results".
         listener: hears the progress.
+        keep_models: keep every fold's model in the run's folder, for `serbench.predict`.
         **what: see `serbench.jobs.Request`.
 
     Returns:
@@ -58,11 +59,16 @@ def evaluate(
     listener = listener or Quiet()
     places = settings()
     engine, threads = engines.chosen(jobs)
+    if keep_models:
+        keeping.saving(model)  # it refuses what cannot be kept
     made = plan(Request(model, dataset, **what), places)
     folder = Path(results or places.results).expanduser() / made.config.name
-    lent = Resources(folder, places.cache, _device(device or places.device), threads)
+    chosen = devices.chosen(device or places.device)
+    lent = Resources(folder, places.cache, chosen, threads, keep_models)
     with alone_in(folder):
         waiting = [one for one in range(len(made.folds)) if not lent.result(one).exists()]
+        if keep_models:
+            _check_kept(made, lent, waiting)
         listener.planned(made, folder, len(waiting))
         audio = extract(made, waiting, places, listener)
         planned = jobs_of(made, lent, audio)
@@ -71,15 +77,25 @@ def evaluate(
     return runs.read(folder)
 
 
-def _device(wanted: str) -> str:
-    """Which device models use; torch is asked only if the model has already imported it."""
-    torch: Any = sys.modules.get("torch")
-    cuda = torch is not None and torch.cuda.is_available()
-    if wanted not in ("auto", "cpu", "cuda"):
-        raise BadParameter(f"the device is {wanted!r}, but must be auto, cpu or cuda")
-    if wanted == "cuda" and torch is not None and not cuda:
-        raise SerbenchError("there is no CUDA device that PyTorch can use; try --device cpu")
-    return "cuda" if cuda and wanted != "cpu" else "cpu"
+def _check_kept(made: Plan, lent: Resources, waiting: Sequence[int]) -> None:
+    """Refuse to keep the models of a run whose finished folds have kept none.
+
+    Raises:
+        SerbenchError: models are gone, and only fitting them again brings them back.
+    """
+    lost = [
+        position
+        for position in range(len(made.folds))
+        if position not in waiting and not keeping.folder(lent.folder, position).is_dir()
+    ]
+    if lost:
+        names = ", ".join(made.folds[position].name for position in lost)
+        files = ", ".join(lent.result(position).name for position in lost)
+        raise SerbenchError(
+            f"{len(lost)} of {len(made.folds)} folds ({names}) are finished, but their models were "
+            f"not kept: remove {files} from {lent.folder}, and run the same command again, or use "
+            "another --results folder"
+        )
 
 
 def _check_finished(finished: Iterable[Job]) -> None:

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from serbench import engines, worker
+from serbench import engines, frontend
 from serbench.audio import Digests
 from serbench.errors import FoldError
 from serbench.features import Store
@@ -28,7 +28,7 @@ def extract(
     """
     wanted = {one for position in waiting for one in plan.ids(position)}
     feature = plan.config.features
-    known = worker.audio_digests(plan.corpus, places.cache, plan.source.root)
+    known = frontend.audio_digests(plan.corpus, places.cache, plan.source.root)
     store = Store(feature.folder(places.cache))
     files = [
         (str(utterance.path), utterance.id in wanted)
@@ -65,6 +65,6 @@ def _work(
     at_once = engines.cores() if len(files) > FEW else 1
     items = [{**common, "files": files[start::at_once]} for start in range(at_once)]
     engine = engines.processes_of(at_once) if at_once > 1 else engines.local
-    for outcome in engine(worker.extract, items, hear):
+    for outcome in engine(frontend.extract, items, hear):
         if outcome.result is None:
             raise FoldError(outcome.error)

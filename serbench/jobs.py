@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
-from serbench import datasets, leakage, plugins, protocols
+from serbench import datasets, leakage, plugins, protocols, results
 from serbench.audio import Reading
 from serbench.contracts import Resolves
 from serbench.corpus import Corpus, Fold, protocol_digest
@@ -90,6 +90,7 @@ class Job:
         result: the file to write.
         device: "cpu" or "cuda".
         threads: how many it may use.
+        keep_model: keep the fitted model beside the result; no part of the run's identity.
     """
 
     config: Config
@@ -100,6 +101,7 @@ class Job:
     result: str
     device: str
     threads: int
+    keep_model: bool = False
 
     def words(self) -> dict[str, Any]:
         """The job as plain words."""
@@ -215,10 +217,11 @@ class Resources:
     cache: Path
     device: str
     threads: int
+    keep_models: bool = False
 
     def result(self, position: int) -> Path:
         """The result file of a fold."""
-        return self.folder.resolve() / f"fold-{position + 1:02d}.safetensors"
+        return self.folder.resolve() / f"{results.stem(position)}.safetensors"
 
 
 def jobs_of(made: Plan, resources: Resources, audio: Mapping[str, str]) -> list[Job]:
@@ -239,6 +242,7 @@ def jobs_of(made: Plan, resources: Resources, audio: Mapping[str, str]) -> list[
             result=str(resources.result(position)),
             device=resources.device,
             threads=resources.threads,
+            keep_model=resources.keep_models,
         )
         for position in range(len(made.folds))
     ]

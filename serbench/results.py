@@ -82,6 +82,11 @@ class FoldResult:
         return link
 
 
+def stem(position: int) -> str:
+    """What the files of a fold are called, by its position in the protocol's folds."""
+    return f"fold-{position + 1:02d}"
+
+
 def write(path: Path, result: FoldResult) -> None:
     """Write a fold's result, whole or not at all."""
     arrays = _arrays("test", result.test)

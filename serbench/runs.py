@@ -113,9 +113,18 @@ class Run:
 
     @property
     def ranked(self) -> bool:
-        """Nothing keeps it from being compared: no leak, no fold missing, no batch effect."""
+        """Nothing keeps it from being compared: no leak, no fold missing, no batch effect.
+
+        And a model that should start from a pretrained checkpoint did.
+        """
         sound = self.clean and not self.facts["protocol"]["leaks"] and not self.batch_dependent
-        return sound and not self.missing
+        return sound and not self.missing and not self.random_weights
+
+    @property
+    def random_weights(self) -> bool:
+        """A model that is made to be pretrained was not: its weights began at random."""
+        models = (fold.facts.get("model", {}) for fold in self.folds)
+        return any(model.get("pretrained") is False for model in models)
 
     @property
     def clean(self) -> bool:
@@ -224,6 +233,11 @@ def _notes(run: Run) -> list[str]:
         notes.append(f"{run.tested_twice} utterances are in more than one test set.")
     if run.batch_dependent:
         notes.append("UNSOUND, never ranked: predicted alone, some utterances get other labels.")
+    if run.random_weights:
+        notes.append(
+            "RANDOM WEIGHTS, never ranked: the model has its checkpoint's shape, and learned "
+            "nothing before this."
+        )
     notes.append(f"Predicted alone, scores differ by at most {run.alone:.1g}.")
     notes.append(f"Fitted and predicted in {tables.duration(run.seconds())}; results: {run.folder}")
     return notes

@@ -1,9 +1,9 @@
-"""The only code that extracts and trains. It gets plain words, and looks the names up again."""
+"""Trains and scores one fold: it gets plain words, and looks the names up again."""
 
 import contextlib
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,11 @@ import numpy as np
 import threadpoolctl
 
 from serbench import (
+    answers,
     audio,
-    calibration,
     datasets,
+    frontend,
+    keeping,
     leakage,
     metrics,
     plugins,
@@ -22,83 +24,16 @@ from serbench import (
     provenance,
     results,
 )
-from serbench.contracts import Array, Describes, Examples, Model, Predictions
+from serbench.contracts import Array, Describes, Examples, Model, Predictions, Saves
 from serbench.corpus import Corpus, Fold, protocol_digest
 from serbench.engines import Tell, Words
-from serbench.errors import CorpusError, PluginError
-from serbench.features import Feature, Features, Store, check_arrays
+from serbench.errors import CorpusError
+from serbench.features import Features, Store
 from serbench.files import digest
 from serbench.jobs import Job
 from serbench.settings import Settings
 
-SHARD = 256  # utterances written to the feature store at a time
-BATCH = 16  # utterances given to an extractor at a time
 ALONE = 8  # utterances predicted again, each alone
-
-
-def extract(words: Words, tell: Tell) -> Words:
-    """Decode files, remember their digests, and extract the features that are missing.
-
-    Args:
-        words: `feature`, `cache`, `device`, `threads`, and `files`: [path, whether its features
-            are wanted] of each.
-        tell: hears after every batch how many `utterances` it had, and their `digests`: [path,
-            stamp, digest] of each file.
-
-    Raises:
-        CorpusError: a file cannot be read.
-        PluginError: the extractor breaks its contract.
-    """
-    feature = Feature(**words["feature"])
-    store = Store(feature.folder(Path(words["cache"])))
-    extractor: Any = plugins.load(plugins.find("feature", feature.name))(**feature.params)
-    reading = audio.Reading(feature.reading["trim_db"])  # type: ignore[arg-type]
-    found: list[tuple[str, list[int], str]] = []
-    made: dict[str, Array] = {}
-    with threadpoolctl.threadpool_limits(words["threads"]):
-        for files in _batches(words["files"], BATCH):
-            waves = {}
-            for name, wanted in files:
-                path = Path(name)
-                stamp = audio.stamp(path)
-                samples, rate = audio.decode(path)
-                key = audio.samples_digest(samples, rate)
-                found.append((name, stamp, key))
-                if wanted and key not in store and key not in made:
-                    waves[key] = audio.wave(samples, rate, reading)
-            arrays = check_arrays(feature.name, _extracted(extractor, waves), len(waves))
-            if waves and len(found) <= 2 * BATCH:  # the first batches stand for all
-                _check_alone(feature.name, extractor, list(waves.values())[-1], arrays[-1])
-            made.update(zip(waves, arrays, strict=True))
-            if len(made) >= SHARD:
-                store.write(made)
-                made = {}
-            tell({"utterances": len(files), "digests": found[-len(files) :]})
-        store.write(made)
-    return {}
-
-
-def _extracted(extractor: Any, waves: Mapping[str, Any]) -> Any:
-    return extractor(list(waves.values())) if waves else []
-
-
-def _check_alone(name: str, extractor: Any, wave: Any, array: Array) -> None:
-    """Refuse an extractor whose arrays depend on the batch.
-
-    Raises:
-        PluginError: the wave gives another array alone.
-    """
-    (alone,) = check_arrays(name, extractor([wave]), 1)
-    if alone.shape != array.shape or not np.allclose(alone, array, rtol=1e-3, atol=1e-3):
-        raise PluginError(
-            f"feature {name} makes another array of an utterance alone than in a batch; this is a "
-            "fault of the plugin that offers it"
-        )
-
-
-def _batches(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
 
 
 @dataclass(frozen=True)
@@ -136,20 +71,16 @@ def run(words: Words, tell: Tell) -> Words:
     job = Job.of(words)
     sets = _sets(job)
     corpus, fold = sets.corpus, sets.fold
-    # named by its data: what was saved there while learning from other data is not found again
-    name = f"{Path(job.result).stem}-{digest(dict(job.pins))[:8]}"
-    folder = Path(job.result).parent / ".work" / name
-    folder.mkdir(parents=True, exist_ok=True)
-    bench = Bench(job.device, job.threads, folder, [], tell)
+    bench = _bench(job, tell)
     target: Any = plugins.load(plugins.find("model", job.config.model))
     with threadpoolctl.threadpool_limits(job.threads):
         model: Model = target(labels=corpus.labels, seed=job.config.seed, **job.config.params)
         started = time.perf_counter()
         model.fit(sets.examples(fold.train), sets.examples(fold.validation), bench)
         fitted = time.perf_counter()
-        predictions = _predict(model, sets, fold.test)
+        predictions = sets.ask(model, fold.test)
         predicted = time.perf_counter()
-        validation = _predict(model, sets, fold.validation)
+        validation = sets.ask(model, fold.validation)
         alone = _alone(model, sets, fold.test, predictions.activations)
     facts = {
         **_identity(job, sets),
@@ -168,11 +99,29 @@ def run(words: Words, tell: Tell) -> Words:
         sets.scored(fold.test, predictions),
         sets.scored(fold.validation, validation) if fold.group else None,
     )
+    _keep(job, model)
     results.write(Path(job.result), scored)
-    shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(bench.folder, ignore_errors=True)
     with contextlib.suppress(OSError):  # other folds are still at work
-        folder.parent.rmdir()
+        bench.folder.parent.rmdir()
     return {}
+
+
+def _bench(job: Job, tell: Tell) -> Bench:
+    # named by its data: what was saved there while learning from other data is not found again
+    name = f"{Path(job.result).stem}-{digest(dict(job.pins))[:8]}"
+    folder = Path(job.result).parent / ".work" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    return Bench(job.device, job.threads, folder, [], tell)
+
+
+def _keep(job: Job, model: Model) -> None:
+    """Keep the model if asked to, before its result is there: a finished fold has its model."""
+    place = keeping.folder(Path(job.result).parent, job.fold)
+    keeping.forget(place)  # one that was kept with a result that is gone would be another's
+    if job.keep_model:
+        assert isinstance(model, Saves), "seen to at planning"
+        keeping.keep(model, place)
 
 
 @dataclass(frozen=True)
@@ -189,6 +138,10 @@ class Sets:
     def inputs(self, ids: Sequence[str]) -> Features:
         """The features of these utterances, read when asked for."""
         return self.store.read([self.audio[utterance] for utterance in ids])
+
+    def ask(self, model: Model, ids: Sequence[str]) -> Predictions:
+        """What the model says of these utterances."""
+        return answers.ask(model, self.inputs(ids), len(self.corpus.labels))
 
     def truth(self, ids: Sequence[str]) -> Any:
         """(utterances,) int64, positions in the labels."""
@@ -220,7 +173,7 @@ def _sets(job: Job) -> Sets:
     _require("corpus", job, corpus.digest)
     _require("protocol", job, protocol_digest(folds))
     fold = folds[job.fold]
-    known = audio_digests(corpus, Path(job.cache), Path(job.root))
+    known = frontend.audio_digests(corpus, Path(job.cache), Path(job.root))
     used = (*fold.train, *fold.validation, *fold.test)
     digests = {one: known[one] or _decoded(corpus, one) for one in used}
     _require("audio", job, digest([digests[one] for one in used]))
@@ -246,40 +199,12 @@ def _decoded(corpus: Corpus, utterance: str) -> str:
     return audio.samples_digest(*audio.decode(path))
 
 
-def audio_digests(corpus: Corpus, cache: Path, root: Path) -> dict[str, str | None]:
-    """The digest of each utterance's samples; None where its file changed since it was decoded."""
-    remembered = audio.Digests(cache, root)
-    return {
-        utterance.id: remembered.known(utterance.path)
-        for utterance in corpus.utterances
-        if utterance.path is not None
-    }
-
-
-def _predict(model: Model, sets: Sets, ids: Sequence[str]) -> Predictions:
-    predictions = model.predict(sets.inputs(ids))
-    if not isinstance(predictions, Predictions):
-        raise PluginError(
-            f"the model predicts a {type(predictions).__name__}, not serbench.contracts.Predictions"
-        )
-    shape = (len(ids), len(sets.corpus.labels))
-    with np.errstate(over="ignore"):  # what float32 cannot hold is refused below
-        activations = np.asarray(predictions.activations, np.float32)
-    if activations.shape != shape or not np.isfinite(activations).all():
-        raise PluginError(
-            f"the model's scores have the shape {activations.shape} and must be finite and of "
-            f"shape {shape}: one row an utterance, one column a label"
-        )
-    calibration.probabilities(activations, predictions.link)  # it refuses what cannot be
-    return Predictions(activations, predictions.link)
-
-
 def _alone(
     model: Model, sets: Sets, ids: Sequence[str], activations: Array
 ) -> dict[str, float | int]:
     """Predict a few utterances again, each alone: no score may depend on the batch."""
     chosen = np.unique(np.linspace(0, len(ids) - 1, ALONE).astype(int))
-    again = [_predict(model, sets, [ids[index]]).activations[0] for index in chosen]
+    again = [sets.ask(model, [ids[index]]).activations[0] for index in chosen]
     difference = float(np.abs(np.stack(again) - activations[chosen]).max())
     moved = metrics.predicted(np.stack(again)) != metrics.predicted(activations[chosen])
     return {

@@ -66,6 +66,22 @@ def test_score_runs_and_leaderboard_read_what_evaluate_left():
         assert part in board
 
 
+def test_kept_models_are_used_and_exported(places, tmp_path):
+    done = serbench("evaluate", "--model", "exporter", "--dataset", "tones", "--keep-models")
+    assert done.returncode == 0, done.stderr
+    tones = places.cache / "corpora" / "tones-1"
+    files = [tones / "s1-low-0.wav", tones / "s2-high-1.wav"]
+    done = serbench("predict", "tones_exporter", *files, "--format", "csv", "--device", "cpu")
+    assert done.returncode == 0, done.stderr
+    assert [line.split(",")[1] for line in done.stdout.splitlines()] == ["label", "low", "high"]
+    assert done.stderr.endswith("the mean probabilities of the models of all 3 folds\n")
+    done = serbench("predict", "tones_exporter", files[0], "--fold", "2")
+    assert done.stderr.endswith("the model of fold 2\n")
+    done = serbench("export", "tones_exporter", "--out", tmp_path / "out", "--fold", "2")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("exporter of fold 2 of tones_exporter")
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -76,6 +92,10 @@ def test_score_runs_and_leaderboard_read_what_evaluate_left():
         ([*EVALUATE, "--format", "xml"], "there is no format 'xml'"),
         ([*EVALUATE, "--protocol", "kfold:n=99"], "kfold"),
         (["evaluate", "--model", "centroid", "--dataset", "tones:takes=x"], "takes of tones"),
+        ([*EVALUATE, "--keep-models"], "centroid cannot be kept, since it has no save and load"),
+        (["predict", "nothing", "x.wav"], "there is no run 'nothing'"),
+        (["predict", "nothing", "x.wav", "--format", "xml"], "there is no format 'xml'"),
+        (["export", "nothing", "--out", "x"], "there is no run 'nothing'"),
         (["score", "nothing"], "there is no run 'nothing'"),
         (["score", "nothing", "--metric", "x"], "there is no run 'nothing'"),
         (["protocol", "show", "--dataset", "tones", "--protocol", "x"], "no protocol 'x'"),

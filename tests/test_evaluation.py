@@ -14,6 +14,7 @@ from serbench.errors import (
     FoldError,
     LeakageError,
     MissingRequirement,
+    PluginError,
     SerbenchError,
     UnknownName,
 )
@@ -42,6 +43,36 @@ def test_every_utterance_is_tested_once_by_three_folds():
     tested = [one for fold in run.folds for one in fold.test.ids]
     assert len(tested) == len(set(tested)) == 72
     assert run.mean_std("uar").mean > 0.9
+
+
+def test_defaults_for_all_corpora_yield_to_those_of_one_and_both_to_the_user():
+    run = evaluate("preset")
+    assert run.config["params"]["scale"] == 50.0
+    assert run.config["feature_params"] == {"parts": 4}
+    assert evaluate("preset", params={"parts": 5}).config["feature_params"] == {"parts": 5}
+
+
+def test_a_preset_is_the_model_with_its_parameters_and_predicts_the_same():
+    params = {"parts": 4, "scale": 50.0}
+    assert predictions(evaluate("preset")) == predictions(evaluate(params=params))
+
+
+def test_parameters_that_only_name_something_are_exact_in_a_run():
+    run = evaluate("following", params={"parts": "many"})
+    assert run.config["feature_params"] == {"parts": 5}
+    assert run.config["params"] == {"parts": 5, "scale": 50.0, "lost": ""}
+
+
+def test_a_run_is_the_same_whether_a_parameter_was_named_or_exact():
+    named, exact = ({"parts": "many"}, {"parts": 5, "scale": 50.0})
+    first = written(evaluate("following", params=named))
+    assert written(evaluate("following", params=exact)) == first
+
+
+def test_a_plugin_that_resolves_to_other_parameters_breaks_its_contract():
+    words = r"following: resolved\(\) must return the parameters it got, parts, scale, lost, but"
+    with pytest.raises(PluginError, match=words + " returned scale, lost"):
+        evaluate("following", params={"lost": "parts"})
 
 
 def test_the_same_command_again_runs_nothing(places):

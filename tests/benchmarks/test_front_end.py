@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from serbench import audio, engines, worker
+from serbench import audio, engines, frontend
 from serbench.features import Feature, Store
 
 pytest.importorskip("serbench_alexnet")
@@ -56,7 +56,7 @@ def extracted(files, cache):
     ]
     rows = []
     engine = engines.processes_of(at_once)
-    for outcome in engine(worker.extract, items, lambda _, words: rows.extend(words["digests"])):
+    for outcome in engine(frontend.extract, items, lambda _, words: rows.extend(words["digests"])):
         assert not outcome.error, outcome.error
     return rows
 

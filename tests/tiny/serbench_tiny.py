@@ -1,13 +1,14 @@
 """A plugin for the tests: a corpus of tones made in no time, and models of ten lines."""
 
 import hashlib
+import json
 import os
 import signal
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import soundfile
@@ -166,6 +167,90 @@ class Faulty(Centroid):
         return {"folds_seen": np.int64(Faulty.folds_seen)}
 
 
+class Worded(Crossings):
+    """Crossings whose number of parts may be given as a word."""
+
+    def __init__(self, parts: int | str = "few"):
+        super().__init__(int(parts))  # a word here would be a fault of the harness
+
+    @classmethod
+    def resolved(cls, params: Mapping[str, object]) -> Mapping[str, object]:
+        """The number that the word stands for."""
+        return {"parts": {"few": 2, "many": 5}.get(str(params["parts"]), params["parts"])}
+
+
+class Following(Centroid):
+    """Takes its scale from the parts, which it shares with its feature, unless `lost` is named."""
+
+    def __init__(
+        self,
+        labels: Sequence[str],
+        seed: int,
+        *,
+        parts: int | str = "few",
+        scale: float | None = None,
+        lost: str = "",
+    ):
+        super().__init__(labels, seed, scale=scale or 0)
+
+    @classmethod
+    def resolved(cls, params: Mapping[str, object]) -> Mapping[str, object]:
+        """Ten times the parts; without the parameter that `lost` names."""
+        scale = params["scale"] or 10.0 * int(str(params["parts"]))
+        exact = {**params, "scale": scale}
+        return {name: value for name, value in exact.items() if name != params["lost"]}
+
+
+class Keeper(Centroid):
+    """Can be kept. Where TINY_DIES is set it dies half-way, on the test fold that holds s1."""
+
+    def fit(self, train: Examples, validation: Examples, workspace: Workspace) -> None:
+        """Remember whether it is s1's fold."""
+        super().fit(train, validation, workspace)
+        self.dies = "s1" not in (*train.speakers, *validation.speakers)
+
+    def save(self, folder: Path) -> None:
+        """Write the means, then the words."""
+        np.save(folder / "means.npy", self.means, allow_pickle=False)
+        if self.dies and os.environ.get("TINY_DIES"):
+            os.kill(os.getpid(), signal.SIGKILL)
+        words = {"labels": list(self.labels), "seed": self.seed, "scale": self.scale}
+        (folder / "words.json").write_text(json.dumps(words))
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """What was saved."""
+        words = json.loads((folder / "words.json").read_text())
+        model = cls(words["labels"], words["seed"], scale=words["scale"])
+        model.means = np.load(folder / "means.npy", allow_pickle=False)
+        return model
+
+
+class Exporter(Keeper):
+    """Can be exported too, and moved; says that it is not pretrained where it is told so."""
+
+    moved: ClassVar[list[str]] = []  # where models of this process were moved
+
+    def __init__(
+        self, labels: Sequence[str], seed: int, *, scale: float = 100.0, pretrained: bool = True
+    ):
+        super().__init__(labels, seed, scale=scale)
+        self.pretrained = pretrained
+
+    def describe(self) -> dict[str, object]:
+        """As models on checkpoints do."""
+        return {"pretrained": self.pretrained}
+
+    def to(self, device: str) -> None:
+        """Remember where."""
+        Exporter.moved.append(device)
+
+    def export(self, folder: Path) -> None:
+        """One line a label."""
+        rows = zip(self.labels, self.means.tolist(), strict=True)
+        (folder / "means.txt").write_text("".join(f"{label} {row}\n" for label, row in rows))
+
+
 class Social:
     """A feature that depends on its neighbours in the batch."""
 
@@ -197,6 +282,7 @@ def serbench_features() -> Iterable[Entry]:
         Entry("crossings", "serbench_tiny:Crossings", "zero crossings"),
         Entry("infinite", "serbench_tiny:Infinite", "not finite"),
         Entry("social", "serbench_tiny:Social", "depends on the batch"),
+        Entry("worded", "serbench_tiny:Worded", "crossings by a word"),
     ]
 
 
@@ -205,7 +291,23 @@ def serbench_models() -> Iterable[ModelEntry]:
     features = {"features": "crossings", "feature_params": ("parts",)}
     return [
         ModelEntry("centroid", "serbench_tiny:Centroid", "nearest mean", **features),
+        ModelEntry("keeper", "serbench_tiny:Keeper", "can be kept", **features),
+        ModelEntry("exporter", "serbench_tiny:Exporter", "can be exported", **features),
         ModelEntry("faulty", "serbench_tiny:Faulty", "breaks the contract", **features),
+        ModelEntry(
+            "following",
+            "serbench_tiny:Following",
+            "scales with its feature",
+            features="worded",
+            feature_params=("parts",),
+        ),
+        ModelEntry(
+            "preset",
+            "serbench_tiny:Centroid",
+            "centroid with other defaults",
+            defaults={"*": {"parts": 3, "scale": 50.0}, "tones": {"parts": 4}},
+            **features,
+        ),
         ModelEntry("unfit", "serbench_tiny:Centroid", "bad features", features="infinite"),
         ModelEntry("social", "serbench_tiny:Centroid", "bad features", features="social"),
         ModelEntry(

@@ -1,0 +1,35 @@
+"""What a model answers, checked: one row of scores an utterance, or a line that says what is not.
+
+Measuring a model and using a kept one ask in the same way.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from serbench import calibration
+from serbench.contracts import Array, Model, Predictions
+from serbench.errors import PluginError
+
+
+def ask(model: Model, inputs: Sequence[Array], n_labels: int) -> Predictions:
+    """Predict utterances, in float32.
+
+    Raises:
+        PluginError: the model breaks its contract.
+    """
+    predictions = model.predict(inputs)
+    if not isinstance(predictions, Predictions):
+        raise PluginError(
+            f"the model predicts a {type(predictions).__name__}, not serbench.contracts.Predictions"
+        )
+    shape = (len(inputs), n_labels)
+    with np.errstate(over="ignore"):  # what float32 cannot hold is refused below
+        activations = np.asarray(predictions.activations, np.float32)
+    if activations.shape != shape or not np.isfinite(activations).all():
+        raise PluginError(
+            f"the model's scores have the shape {activations.shape} and must be finite and of "
+            f"shape {shape}: one row an utterance, one column a label"
+        )
+    calibration.probabilities(activations, predictions.link)  # it refuses what cannot be
+    return Predictions(activations, predictions.link)

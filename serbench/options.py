@@ -1,0 +1,21 @@
+"""Options that several commands share, each said in one place."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Dataset = Annotated[str, typer.Option(help="A dataset, with its parameters: crema-d, toy:seed=3.")]
+Labels = Annotated[str | None, typer.Option(help="A label set of the dataset.")]
+Data = Annotated[
+    Path | None,
+    typer.Option(help="The corpus's own folder; else a folder of its name in SERBENCH_DATA."),
+]
+Results = Annotated[
+    Path | None,
+    typer.Option(help="The parent folder of all runs; else SERBENCH_RESULTS or ./results."),
+]
+Device = Annotated[
+    str | None, typer.Option(help="auto, cpu or cuda; else SERBENCH_DEVICE, or auto.")
+]
+RunName = Annotated[str, typer.Argument(help="A run's folder, or the start of its name.")]

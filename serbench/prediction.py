@@ -1,0 +1,181 @@
+"""Uses a run's kept models on new audio: which emotion, and how probable is each?"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import threadpoolctl
+
+from serbench import answers, audio, calibration, devices, engines, keeping, plugins, runs, tables
+from serbench.contracts import Array, Model, Moves, Wave
+from serbench.errors import SerbenchError
+from serbench.features import check_arrays
+from serbench.frontend import BATCH
+from serbench.keeping import Kept
+from serbench.metrics import Floats, predicted
+from serbench.runs import Run
+from serbench.settings import settings
+
+FORMATS = ("text", "csv", "json")
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What a run's models say of files. Prints as a table.
+
+    Attributes:
+        run: the run's name.
+        folds: whose models were asked.
+        missing: how many of the run's folds have no model, or another was asked for.
+        files: as they were named.
+        labels: the columns of the probabilities.
+        probabilities: (files, labels), the mean over the models; rows sum to 1.
+    """
+
+    run: str
+    folds: tuple[str, ...]
+    missing: int
+    files: tuple[str, ...]
+    labels: tuple[str, ...]
+    probabilities: Floats
+
+    @property
+    def predictions(self) -> tuple[str, ...]:
+        """The most probable label of each file, the first of equals."""
+        return tuple(self.labels[index] for index in predicted(self.probabilities))
+
+    @property
+    def about(self) -> str:
+        """Whose word it is, in a line."""
+        if len(self.folds) == 1:
+            return f"{self.run}: the model of fold {self.folds[0]}"
+        used, total = len(self.folds), len(self.folds) + self.missing
+        which = f"{used} of {total}" if self.missing else f"all {total}"
+        return f"{self.run}: the mean probabilities of the models of {which} folds"
+
+    def table(self, form: str = "text") -> str:
+        """Every file with its label and all probabilities, in one of `FORMATS`.
+
+        Text has three digits, csv and json have all.
+        """
+        if form == "json":
+            return json.dumps(self._words(), indent=1, ensure_ascii=False)
+        show = "{:.3f}".format if form == "text" else str
+        rows = [[file, label, *map(show, row)] for file, label, row in self._rows()]
+        return tables.table(["file", "label", *self.labels], rows, form)
+
+    def _rows(self) -> Iterator[tuple[str, str, list[float]]]:
+        return zip(self.files, self.predictions, self.probabilities.tolist(), strict=True)
+
+    def _words(self) -> dict[str, object]:
+        labels = self.labels
+        files = [
+            {"file": file, "label": label, "probabilities": dict(zip(labels, row, strict=True))}
+            for file, label, row in self._rows()
+        ]
+        return {"run": self.run, "folds": list(self.folds), "files": files}
+
+    def __str__(self) -> str:
+        return "\n".join([self.table(), "", self.about])
+
+
+def predict(
+    run: str | Path,
+    files: Sequence[str | Path],
+    *,
+    fold: str | None = None,
+    device: str | None = None,
+    results: str | Path | None = None,
+) -> Predicted:
+    """Predict audio files with the models that `evaluate(..., keep_models=True)` kept.
+
+    Files are read as the run's were, and held in memory: 64 kB a second of audio. One model is in
+    memory at a time.
+
+    Args:
+        run: its folder, or the start of its name.
+        files: audio files.
+        fold: whose model to ask, by the fold's name; None is all that are kept, and of folds that
+            compete in a group only the winner's.
+        device: "auto", "cpu" or "cuda".
+        results: the parent folder of all runs; the default is "results".
+
+    Raises:
+        SerbenchError: no model was kept, one file cannot be read, or what is installed is not what
+            the run was made with.
+    """
+    places = settings()
+    found = runs.find(str(run), Path(results or places.results).expanduser())
+    kept = keeping.kept(found.folder, found.folds, fold)
+    wanted = device or places.device
+    devices.chosen(wanted)  # a word that is no device is refused before anything is slow
+    with threadpoolctl.threadpool_limits(engines.cores()):
+        inputs = _inputs(found, [Path(file).expanduser() for file in files])
+        each = [_probabilities(found, one, inputs, wanted) for one in kept]
+    return Predicted(
+        run=found.name,
+        folds=tuple(one.name for one in kept),
+        missing=len(found.folds) + found.missing - len(kept),
+        files=tuple(map(str, files)),
+        labels=found.folds[0].labels,
+        probabilities=np.mean(each, axis=0),
+    )
+
+
+def _inputs(run: Run, files: Sequence[Path]) -> list[Array]:
+    """The features of files, made as the run's were; every file is read before any is slow."""
+    if not files:
+        raise SerbenchError("there is no file to predict: name one audio file or more")
+    config = run.config
+    target: Any = plugins.load(plugins.find("feature", config["feature"]))
+    keeping.require_version(config, "feature", target.version)
+    keeping.require_version(config, "model", keeping.saving(config["model"]).version)
+    waves = [_wave(path, _reading(run)) for path in files]
+    extractor = target(**config["feature_params"])
+    made: list[Array] = []
+    for start in range(0, len(waves), BATCH):
+        batch = waves[start : start + BATCH]
+        made += check_arrays(config["feature"], extractor(batch), len(batch))
+    return made
+
+
+def _wave(path: Path, reading: audio.Reading) -> Wave:
+    if not path.is_file():
+        what = "is a folder: name the files in it" if path.is_dir() else "is not there"
+        raise SerbenchError(f"{path} {what}; nothing was predicted")
+    remedy = "name audio files only; nothing was predicted"
+    return audio.wave(*audio.decode(path, remedy=remedy), reading)
+
+
+def _reading(run: Run) -> audio.Reading:
+    stored: Mapping[str, Any] = run.config["reading"]
+    reading = audio.Reading(stored["trim_db"])
+    if dict(reading.identity()) != dict(stored):
+        raise SerbenchError(
+            f"{run.name} read its audio otherwise than this serbench does: install the version "
+            f"that made it, {run.facts['versions'].get('serbench')}, or evaluate again"
+        )
+    return reading
+
+
+def _probabilities(run: Run, kept: Kept, inputs: Sequence[Array], wanted: str) -> Floats:
+    """(files, labels) of one fold's model."""
+    model = keeping.load(kept)
+    _move(run, model, wanted)
+    predictions = answers.ask(model, inputs, len(kept.fold.labels))
+    return calibration.probabilities(predictions.activations, predictions.link)
+
+
+def _move(run: Run, model: Model, wanted: str) -> None:
+    """Put a model, loaded on the CPU, where it is wanted."""
+    device = devices.chosen(wanted)
+    if isinstance(model, Moves):
+        model.to(device)
+    elif device == wanted == "cuda":
+        raise SerbenchError(
+            f"{run.config['model']} stays on the CPU, since it has no `to` "
+            "(serbench.contracts.Moves): choose --device cpu or auto"
+        )
