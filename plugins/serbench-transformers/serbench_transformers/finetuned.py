@@ -12,7 +12,7 @@ import torch
 from serbench.contracts import Array, Examples, Predictions, Workspace
 from serbench.errors import BadParameter
 from serbench_torch import devices, training
-from serbench_transformers import checkpoints, loading, saving
+from serbench_transformers import card, checkpoints, loading, saving
 from serbench_transformers.learning import Labelled, Scorer, steps_an_epoch, task
 from serbench_transformers.loading import Head, Weights
 from serbench_transformers.masking import Mask
@@ -206,7 +206,15 @@ class Transformer:
     def export(self, folder: Path) -> None:
         """Write a checkpoint that transformers loads, with a page that says how."""
         assert self._scorer is not None, "fit or load comes before export"
-        saving.export(folder, self._scorer.network, self.describe())
+        saving.checkpoint(folder, self._scorer.network)
+        card.write(folder, self.describe(), self._scorer)
+
+    def to(self, device: str) -> None:
+        """Compute on "cpu" or "cuda" from now on."""
+        assert self._scorer is not None, "fit or load comes before to"
+        precision = devices.precision(device, self.compute)
+        network = self._scorer.network.to(device)
+        self._scorer = Scorer(network, self._scorer.loss, device, precision)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -232,6 +240,8 @@ class Transformer:
 
     def _scorer_of(self, model: torch.nn.Module, folder: Path, device: str) -> Scorer:
         recipe = self._recipe()
+        if self.head == "linear":
+            model.projector.requires_grad_(False)  # type: ignore[union-attr]
         encoder = loading.encoder_of(model.to(device), folder)
         layers = int(recipe.frozen * encoder.n_layers) if encoder.packs else 0
         frozen = layers if self.freeze_convolutions else -1

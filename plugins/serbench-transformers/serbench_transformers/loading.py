@@ -47,7 +47,7 @@ def classifier(
 ) -> Any:
     """The sequence classifier of transformers, with the checkpoint's encoder and a new head.
 
-    With `head="linear"` its projector is the identity and not trained: one linear layer is left.
+    With `head="linear"` its projector is the identity: one linear layer is left.
 
     Raises:
         SerbenchError: the checkpoint holds no such encoder, or lacks weights.
@@ -154,7 +154,6 @@ def _new_head(model: Any, head: Head) -> None:
         torch.nn.init.zeros_(layer.bias)
     if head == "linear":
         torch.nn.init.eye_(model.projector.weight)
-        model.projector.requires_grad_(False)
 
 
 def _know_packed_attention() -> None:

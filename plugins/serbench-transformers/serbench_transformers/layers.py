@@ -1,0 +1,73 @@
+"""The feature `transformer-layers`: what each layer of a frozen encoder makes of an utterance.
+
+It is computed once for a corpus and kept, so that whatever learns from it costs seconds.
+"""
+
+import threading
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+
+from serbench.contracts import Array, Wave
+from serbench_transformers import checkpoints, loading
+from serbench_transformers.encoders import Encoder
+from serbench_transformers.loading import Weights
+
+RANDOM = 0  # the seed of random weights: one floor for all
+
+
+class Layers:
+    """The mean over time of every layer of an encoder that is not trained.
+
+    An array has the shape (layers + 1, hidden size): first what enters the first layer, last the
+    encoder's output. Utterances are computed one by one, in float32, on the CPU: the numbers do
+    not depend on what else is in a batch, bit for bit.
+
+    Args:
+        checkpoint: a name on the hub, "facebook/wav2vec2-base", or a local folder.
+        revision: of a name on the hub; what is computed with is its commit.
+        weights: "random" leaves the checkpoint's unread, the floor that pretraining must beat.
+    """
+
+    version = "1"
+
+    def __init__(
+        self, checkpoint: str = "", revision: str | None = None, weights: Weights = "pretrained"
+    ):
+        self._checkpoint, self._revision, self._weights = checkpoint, revision, weights
+        self._encoder: Encoder | None = None
+        self._lock = threading.Lock()
+
+    @classmethod
+    def resolved(cls, params: Mapping[str, object]) -> Mapping[str, object]:
+        """The checkpoint's exact revision.
+
+        Raises:
+            SerbenchError: there is no such checkpoint here, and it cannot be fetched.
+        """
+        pretrained = params["weights"] == "pretrained"
+        revision = None if params["revision"] is None else str(params["revision"])
+        found = checkpoints.resolve(str(params["checkpoint"]), revision, weights=pretrained)
+        if pretrained:
+            checkpoints.require_weights(found)
+        return {**params, "checkpoint": found.name, "revision": found.revision}
+
+    def __call__(self, waves: Sequence[Wave]) -> list[Array]:
+        """One array a wave, (layers + 1, hidden size)."""
+        encoder = self._loaded()
+        with torch.inference_mode():
+            return [_layers(encoder, wave) for wave in waves]
+
+    def _loaded(self) -> Encoder:
+        """The encoder, read when it is first needed."""
+        with self._lock:
+            if self._encoder is None:
+                found = checkpoints.find(self._checkpoint, str(self._revision))
+                self._encoder = loading.load(found, weights=self._weights, seed=RANDOM)
+            return self._encoder
+
+
+def _layers(encoder: Encoder, wave: Wave) -> Array:
+    made: Array = encoder.layers([encoder.prepared(wave)])[0].numpy()
+    return np.asarray(made, np.float32)

@@ -1,0 +1,98 @@
+"""Logistic regression on one layer; the validation speakers choose which, and how regularised."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from serbench.contracts import Workspace
+from serbench_transformers.heads import Doubles, Head, Problem
+
+GRID = (0.0001, 0.001, 0.01, 0.1)  # C, the most regularised first
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A classifier on one layer.
+
+    Attributes:
+        layer: which.
+        c: scikit-learn's C.
+        weight: (labels seen, width).
+        bias: (labels seen,).
+        uar: on the validation speakers.
+    """
+
+    layer: int
+    c: float
+    weight: Doubles
+    bias: Doubles
+    uar: float
+
+    def head(self, problem: Problem) -> Head:
+        """The head that scores with it."""
+        return Head(
+            problem.standard.only(self.layer),
+            np.array([self.layer]),
+            np.ones(1),
+            ((self.weight, self.bias),),
+            problem.seen,
+        )
+
+    def words(self) -> dict[str, object]:
+        """Which layer and strength, and how well they do."""
+        return {"layer": self.layer, "c": self.c, "validation_uar": self.uar}
+
+
+def learn(
+    problem: Problem, layer: int | None, c: float | None, workspace: Workspace
+) -> tuple[Head, dict[str, object]]:
+    """The layer and the strength with the highest validation UAR, the first of equals.
+
+    Args:
+        problem: the fold.
+        layer: which, from 0 on; None: chosen.
+        c: how strong; None: chosen.
+        workspace: hears the UAR of every layer.
+
+    Returns:
+        The head, and facts about it: under "layers" the best of every layer.
+    """
+    layers = range(problem.layers) if layer is None else (layer,)
+    best_of = []
+    for step, one in enumerate(layers, start=1):
+        best_of.append(max(_strengths(problem, one, c), key=lambda fitted: fitted.uar))
+        workspace.report(step, len(layers), validation_uar=best_of[-1].uar)
+    best = max(best_of, key=lambda fitted: fitted.uar)
+    return best.head(problem), {**best.words(), "layers": [each.words() for each in best_of]}
+
+
+def _strengths(problem: Problem, layer: int, c: float | None) -> Iterator[Fitted]:
+    """One layer at every strength, or at the one given.
+
+    Each strength starts where the one before it ended, which saves most of the steps; one that
+    is given is reached the same way, so that it is what would have been chosen.
+    """
+    rows = problem.train[:, layer].astype(np.float64)
+    held_out = problem.held_out[:, layer].astype(np.float64)
+    classifier = _classifier()
+    for strength in GRID if c is None else (*(one for one in GRID if one < c), c):
+        classifier.set_params(C=strength).fit(rows, problem.truth)
+        weight, bias = _for_each_label(classifier.coef_, classifier.intercept_)
+        if c is None or strength == c:
+            uar = problem.uar(held_out @ weight.T + bias)
+            yield Fitted(layer, strength, weight, bias, uar)
+
+
+def _classifier() -> Any:
+    from sklearn.linear_model import LogisticRegression  # late: using a kept probe needs it not
+
+    return LogisticRegression(class_weight="balanced", max_iter=2000, warm_start=True)
+
+
+def _for_each_label(weight: Doubles, bias: Doubles) -> tuple[Doubles, Doubles]:
+    """Of two labels scikit-learn has one row, positive for the second."""
+    if len(weight) > 1:
+        return weight.copy(), bias.copy()
+    return np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2

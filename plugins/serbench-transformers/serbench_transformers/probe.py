@@ -1,0 +1,184 @@
+"""The model `transformer-probe`: how much emotion the layers of a frozen encoder hold."""
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
+
+from threadpoolctl import threadpool_limits
+
+from serbench.contracts import Array, Examples, Predictions, Workspace
+from serbench.errors import BadParameter, SerbenchError
+from serbench.files import replacing
+from serbench_transformers import checkpoints, logistic, weighted
+from serbench_transformers.heads import Head, Problem
+from serbench_transformers.loading import Weights
+from serbench_transformers.weighted import Course
+
+SCHEMA = 1
+WORDS, ARRAYS = "probe.json", "probe.safetensors"
+
+
+@dataclass
+class Probe:
+    """A light head on the feature `transformer-layers`; the encoder is never trained.
+
+    Every layer is standardised on the training utterances. The validation speakers choose, and a
+    temperature for honest probabilities is theirs too.
+
+    Attributes:
+        labels: the classes, in the order of the scores.
+        seed: of the head "weighted"; "logistic" draws nothing by chance.
+        checkpoint: of the feature.
+        revision: of the feature.
+        weights: of the feature.
+        head: "logistic" is logistic regression on one layer, labels weighted to count equally;
+            "weighted" is a trained weighted sum of all layers with a linear layer on it, as
+            SUPERB has it.
+        layer: of the head "logistic": 0 is what enters the first layer, -1 the last layer's
+            output; None: chosen by UAR on the validation speakers.
+        c: of the head "logistic": scikit-learn's C; None: chosen with the layer.
+        hidden: of the head "weighted": units of a layer before the scores; 0 is none.
+        lr: of the head "weighted", and so are the next three: the learning rate.
+        batch: utterances in a step.
+        epochs: at most; the one with the lowest validation loss is kept.
+        patience: epochs without a lower validation loss before training stops.
+
+    Raises:
+        BadParameter: a value that cannot be, or that belongs to the other head.
+    """
+
+    version: ClassVar[str] = "1"
+
+    labels: tuple[str, ...]
+    seed: int
+    _: dataclasses.KW_ONLY
+    checkpoint: str = ""
+    revision: str | None = None
+    weights: Weights = "pretrained"
+    head: Literal["logistic", "weighted"] = "logistic"
+    layer: int | None = None
+    c: float | None = None
+    hidden: int = 0
+    lr: float = 1e-3
+    batch: int = 32
+    epochs: int = 100
+    patience: int = 10
+    _head: Head | None = field(default=None, init=False, repr=False)
+    _facts: Mapping[str, object] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.c is not None and not self.c > 0:
+            raise BadParameter(f"c={self.c} must be greater than 0")
+        if self.hidden < 0:
+            raise BadParameter(f"hidden={self.hidden} must be 0 or more")
+        if self.lr <= 0:
+            raise BadParameter(f"lr={self.lr} must be greater than 0")
+        if min(self.batch, self.epochs, self.patience) < 1:
+            raise BadParameter("batch, epochs and patience must be at least 1")
+        others = ("hidden",) if self.head == "logistic" else ("layer", "c")
+        for name in others:
+            if getattr(self, name) not in (None, 0) or (name == "layer" and self.layer == 0):
+                other = "weighted" if self.head == "logistic" else "logistic"
+                raise BadParameter(
+                    f"{name}={getattr(self, name)} is of no use to the head {self.head}: leave it "
+                    f"out, or choose --param head={other}"
+                )
+
+    def fit(self, train: Examples, validation: Examples, workspace: Workspace) -> None:
+        """Learn from `train`; choose on `validation`.
+
+        Raises:
+            SerbenchError: there is nothing to choose on, or only one label to learn.
+            BadParameter: there is no such layer.
+        """
+        found = checkpoints.find(self.checkpoint, str(self.revision))
+        problem = Problem.of(train, validation)
+        with threadpool_limits(workspace.threads):
+            head, facts = self._learnt(problem, workspace)
+            self._head = head.honest(problem)
+        self._facts = {
+            "checkpoint": found.name,
+            "revision": found.revision,
+            "licence": found.licence,
+            "pretrained": self.weights == "pretrained",
+            "head": self.head,
+            "trained_parameters": self._head.parameters,
+            "temperature": self._head.temperature,
+            **facts,
+        }
+
+    def predict(self, inputs: Sequence[Array]) -> Predictions:
+        """Scores over the chosen temperature; their softmax are probabilities."""
+        assert self._head is not None, "fit or load comes before predict"
+        return Predictions(self._head.activations(inputs, len(self.labels)), "softmax")
+
+    def describe(self) -> Mapping[str, object]:
+        """Checkpoint and head; which layer it looks at, or how it weighs them."""
+        return dict(self._facts)
+
+    def save(self, folder: Path) -> None:
+        """Write arrays and words, these last: a folder that has them is whole."""
+        assert self._head is not None, "fit comes before save"
+        self._head.write(folder / ARRAYS)
+        words = {
+            "schema": SCHEMA,
+            "version": self.version,
+            "labels": list(self.labels),
+            "seed": self.seed,
+            "params": {name: getattr(self, name) for name in _params()},
+            "facts": self.describe(),
+        }
+        with replacing(folder / WORDS) as temporary:
+            temporary.write_text(json.dumps(words, indent=1), encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """The model that `save` wrote.
+
+        Raises:
+            SerbenchError: the folder holds no probe, or one of another version.
+        """
+        words = _read(folder / WORDS, cls.version)
+        model = cls(tuple(words["labels"]), words["seed"], **words["params"])
+        model._head, model._facts = Head.read(folder / ARRAYS), words["facts"]
+        return model
+
+    def _learnt(self, problem: Problem, workspace: Workspace) -> tuple[Head, dict[str, object]]:
+        if self.head == "logistic":
+            return logistic.learn(problem, self._position(problem.layers), self.c, workspace)
+        course = Course(self.hidden, self.lr, self.batch, self.epochs, self.patience)
+        return weighted.learn(problem, course, self.seed, workspace)
+
+    def _position(self, layers: int) -> int | None:
+        """The layer that is asked for, from 0 on."""
+        if self.layer is None:
+            return None
+        if not -layers <= self.layer < layers:
+            raise BadParameter(
+                f"layer={self.layer} is not there: {self.checkpoint} has the layers 0 (what enters "
+                f"the first) to {layers - 1}, or, from the last, -1 to {-layers}"
+            )
+        return self.layer % layers
+
+
+def _params() -> tuple[str, ...]:
+    return tuple(each.name for each in dataclasses.fields(Probe) if each.kw_only and each.init)
+
+
+def _read(file: Path, version: str) -> dict[str, Any]:
+    if not file.is_file():
+        raise SerbenchError(
+            f"{file.parent} holds no saved probe: it has no {file.name}; name the folder that the "
+            "model was saved into"
+        )
+    words: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    found = (words.get("schema"), words.get("version"))
+    if found != (SCHEMA, version):
+        raise SerbenchError(
+            f"{file.parent} holds a probe of schema {found[0]} and version {found[1]}, but this "
+            f"serbench-transformers reads schema {SCHEMA} and version {version}: train it again"
+        )
+    return words

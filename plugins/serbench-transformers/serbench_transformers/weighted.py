@@ -1,0 +1,119 @@
+"""A weighted sum of all layers, then linear: how SUPERB and EmoBox measure frozen encoders."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from serbench.contracts import Workspace
+from serbench_torch import devices, training
+from serbench_torch.adam import Adam
+from serbench_transformers.heads import Head, Labels, Problem
+
+DEVICE = "cpu"  # a step is too small for anything else to be faster
+
+
+@dataclass(frozen=True)
+class Course:
+    """How it is trained.
+
+    Attributes:
+        hidden: units between the sum and the scores; 0 is one linear layer.
+        lr: of Adam.
+        batch: utterances in a step.
+        epochs: at most; the one with the lowest validation loss is kept.
+        patience: epochs without a lower validation loss before training stops.
+    """
+
+    hidden: int
+    lr: float
+    batch: int
+    epochs: int
+    patience: int
+
+
+class Weighted(nn.Module):
+    """Softmax-weighted layers, and one linear layer or two (Yang et al., SUPERB, 2021)."""
+
+    def __init__(self, layers: int, width: int, hidden: int, labels: int):
+        super().__init__()
+        self.mix = nn.Parameter(torch.zeros(layers))
+        sizes = [width, hidden, labels] if hidden else [width, labels]
+        self.dense = nn.ModuleList(
+            nn.Linear(before, after) for before, after in zip(sizes, sizes[1:], strict=False)
+        )
+
+    def forward(self, embeddings: Tensor) -> Tensor:
+        """Logits, (utterances, labels), of embeddings, (utterances, layers, width)."""
+        hidden = torch.matmul(self.mix.softmax(dim=0), embeddings)
+        for linear in self.dense[:-1]:
+            hidden = linear(hidden).relu()
+        logits: Tensor = self.dense[-1](hidden)
+        return logits
+
+    def head(self, problem: Problem) -> Head:
+        """The head that scores as this does."""
+        with torch.no_grad():
+            dense = tuple((_array(one.weight), _array(one.bias)) for one in self.dense)
+            mix = _array(self.mix.softmax(dim=0))
+        return Head(problem.standard, np.arange(problem.layers), mix, dense, problem.seen)
+
+
+def learn(
+    problem: Problem, course: Course, seed: int, workspace: Workspace
+) -> tuple[Head, dict[str, object]]:
+    """Train until the validation loss no longer falls.
+
+    Returns:
+        The head, and facts about it: under "layer_weights" what the layers count, from 0 on.
+    """
+    with devices.private_randomness(DEVICE), devices.threads(workspace.threads):
+        devices.seed_randomness(DEVICE, training.epoch_seed(seed, 0))
+        width = problem.train.shape[2]
+        module = Weighted(problem.layers, width, course.hidden, len(problem.seen))
+        trained = training.train(
+            _task(module, problem, course, seed),
+            epochs=course.epochs,
+            patience=course.patience,
+            workspace=workspace,
+            seed=seed,
+        )
+    head = module.head(problem)
+    return head, {
+        "layer_weights": head.mix.tolist(),
+        "validation_uar": problem.uar(head.scores(problem.held_out)),
+        "best_epoch": trained.best_epoch,
+        "epochs": trained.epochs,
+    }
+
+
+def _task(
+    module: Weighted, problem: Problem, course: Course, seed: int
+) -> training.Task[Labels]:
+    """Cross-entropy on shuffled batches, Adam."""
+    inputs, truth = torch.from_numpy(problem.train), torch.from_numpy(problem.truth)
+    held_out = torch.from_numpy(problem.held_out)
+    held_out_truth = torch.from_numpy(problem.held_out_truth)
+
+    def batches(epoch: int) -> Iterator[Labels]:
+        order = np.random.default_rng((seed, epoch)).permutation(len(truth))
+        return (order[start : start + course.batch] for start in range(0, len(order), course.batch))
+
+    def loss(batch: Labels) -> Tensor:
+        rows = torch.from_numpy(batch)
+        return nn.functional.cross_entropy(module(inputs[rows]), truth[rows])
+
+    def validate() -> Mapping[str, float]:
+        logits = module(held_out)
+        return {
+            "loss": float(nn.functional.cross_entropy(logits, held_out_truth)),
+            "uar": problem.uar(logits.numpy()),
+        }
+
+    return training.Task(module, Adam(module.parameters(), course.lr), batches, loss, validate)
+
+
+def _array(tensor: Tensor) -> np.ndarray:
+    return tensor.numpy().astype(np.float64)
