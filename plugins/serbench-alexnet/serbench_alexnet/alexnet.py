@@ -146,6 +146,13 @@ class AlexNetMel:
         arrays = {"scale.mean": scale.mean, "scale.deviation": scale.deviation}
         saving.write(folder, words, {**self._scorer.network.state_dict(), **arrays})
 
+    def to(self, device: str) -> None:
+        """Compute on "cpu" or "cuda" from now on."""
+        assert self._scorer is not None, "fit or load comes before to"
+        scorer = self._scorer
+        network = scorer.network.to(device)
+        self._scorer = self._scorer_of(network, scorer.scale, scorer.frames, device)
+
     @classmethod
     def load(cls, folder: Path) -> Self:
         """The model that `save` wrote, on the CPU.

@@ -1,5 +1,6 @@
 import json
 import random
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from serbench.contracts import Describes, Examples, Saves
+from serbench.contracts import Describes, Examples, Moves, Saves
 from serbench.errors import BadParameter, SerbenchError
 from serbench_alexnet.alexnet import AlexNetMel
 from serbench_alexnet.network import SMALLEST
@@ -20,7 +21,7 @@ TINY = {"width": 0.04, "epochs": 3, "lr": 1e-3, "dropout": 0.1}
 class Desk:
     threads: int = 1
     device: str = "cpu"
-    folder: Path = Path()
+    folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp()))
     points: list = field(default_factory=list)
 
     def report(self, epoch, epochs, **values):
@@ -213,3 +214,13 @@ def test_values_that_cannot_be_are_refused(params, words):
 def test_every_choice_trains(normalise, initialisation):
     model = _fitted(epochs=1, normalise=normalise, initialisation=initialisation)
     assert model.describe()["best_epoch"] == 1
+
+
+def test_it_can_be_moved(fitted, test_set, tmp_path):
+    fitted.save(tmp_path)
+    again = AlexNetMel.load(tmp_path)
+    assert isinstance(again, Moves)
+    again.to("cpu")
+    assert np.array_equal(
+        again.predict(test_set.inputs).activations, fitted.predict(test_set.inputs).activations
+    )

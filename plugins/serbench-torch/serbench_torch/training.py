@@ -3,15 +3,18 @@
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Generic, TypeVar
 
 import numpy as np
 import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler
 
 from serbench.contracts import Workspace
-from serbench.errors import BadParameter
+from serbench.errors import BadParameter, SerbenchError
 from serbench_torch.adam import Optimizer
 from serbench_torch.devices import private_randomness, seed_randomness, threads
 
@@ -67,14 +70,16 @@ def train(
     """Train until the epochs are over or the validation loss has not fallen for `patience` epochs.
 
     The module is left in evaluation mode with the weights of the epoch whose validation loss
-    was lowest, the first of them where several tie. Each epoch's randomness (dropout) follows
+    was lowest, the first of them where several tie; until then they are in the workspace's folder,
+    since a large model would fill the memory twice. Each epoch's randomness (dropout) follows
     from `seed` and the epoch's number alone: the same seed, threads and device give the same
     weights bit for bit. torch's own random state is left as it was.
 
     Raises:
         BadParameter: the loss is not finite in any epoch.
+        SerbenchError: there is no space for the weights.
     """
-    best, weights, epoch = Trained(0, 0, math.inf), _copied(task.module), 0
+    best, weights, epoch = Trained(0, 0, math.inf), workspace.folder / "best.safetensors", 0
     with threads(workspace.threads), private_randomness(workspace.device):
         for epoch in range(1, epochs + 1):
             seed_randomness(workspace.device, epoch_seed(seed, epoch))
@@ -84,7 +89,7 @@ def train(
             workspace.report(epoch, epochs, train_loss=train_loss, **curve)
             if values["loss"] < best.validation_loss:
                 best = Trained(epoch, epoch, values["loss"])
-                _copy(task.module, weights)
+                _write(task.module, weights)
             elif epoch - best.best_epoch >= patience:
                 break
     if not math.isfinite(best.validation_loss):
@@ -92,7 +97,8 @@ def train(
             f"the validation loss was not finite in any of {epoch} epochs: "
             "the training diverged; a smaller learning rate (--param lr=...) would help"
         )
-    task.module.load_state_dict(weights)
+    with torch.no_grad():
+        _read(task.module, weights)
     return Trained(best.best_epoch, epoch, best.validation_loss)
 
 
@@ -124,10 +130,26 @@ def _validated(task: Task[Batch]) -> Mapping[str, float]:
         return task.validate()
 
 
-def _copied(module: nn.Module) -> dict[str, Tensor]:
-    return {name: value.detach().clone() for name, value in module.state_dict().items()}
+def _learned(module: nn.Module) -> dict[str, Tensor]:
+    """What training changes: the parameters that it learns, and all buffers."""
+    fixed = {name for name, each in module.named_parameters() if not each.requires_grad}
+    return {name: value for name, value in module.state_dict().items() if name not in fixed}
 
 
-def _copy(module: nn.Module, into: dict[str, Tensor]) -> None:
-    for name, value in module.state_dict().items():
-        into[name].copy_(value)
+def _write(module: nn.Module, file: Path) -> None:
+    try:
+        save_file({name: each.contiguous() for name, each in _learned(module).items()}, file)
+    except SafetensorError as error:
+        raise SerbenchError(
+            f"cannot write the best weights to {file} ({error}): free some space, and run the same "
+            "command again"
+        ) from error
+
+
+def _read(module: nn.Module, file: Path) -> None:
+    """Put stored weights into the module, one after the other: they fill no memory twice."""
+    state = module.state_dict()
+    with safe_open(file, framework="pt") as stored:
+        for name in stored.keys():  # noqa: SIM118 - it is no mapping
+            state[name].copy_(stored.get_tensor(name))
+    file.unlink()

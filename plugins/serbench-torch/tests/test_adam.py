@@ -37,16 +37,18 @@ def test_zero_grad_forgets_or_clears():
     assert weight.grad is None
 
 
-def test_a_training_does_not_import_what_compiles():
+def test_a_training_does_not_import_what_compiles(tmp_path):
     code = """
-import sys, types, torch
+import pathlib, sys, types, torch
 from serbench_torch.adam import Adam
 from serbench_torch.training import Task, train
 layer = torch.nn.Linear(2, 1)
 task = Task(layer, Adam(layer.parameters(), 0.1), lambda epoch: [torch.ones(1, 2)],
             lambda batch: layer(batch).square().mean(), lambda: {"loss": 1.0})
-workspace = types.SimpleNamespace(device="cpu", threads=1, report=lambda *a, **k: None)
+workspace = types.SimpleNamespace(
+    device="cpu", threads=1, folder=pathlib.Path(sys.argv[1]), report=lambda *a, **k: None
+)
 train(task, epochs=1, patience=1, workspace=workspace, seed=0)
 sys.exit("torch._dynamo" in sys.modules)
 """
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code, tmp_path], check=False).returncode == 0

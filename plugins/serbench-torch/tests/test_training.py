@@ -1,4 +1,5 @@
 import random
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from serbench.errors import BadParameter
+from serbench.errors import BadParameter, SerbenchError
 from serbench_torch.adam import Adam
 from serbench_torch.training import Task, epoch_seed, train
 
@@ -16,7 +17,7 @@ from serbench_torch.training import Task, epoch_seed, train
 class Desk:
     threads: int = 1
     device: str = "cpu"
-    folder: Path = Path()
+    folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp()))
     points: list = field(default_factory=list)
 
     def report(self, epoch, epochs, **values):
@@ -156,3 +157,24 @@ def test_an_epochs_seed_depends_on_seed_and_epoch_alone():
     seeds = {epoch_seed(seed, epoch) for seed in range(5) for epoch in range(20)}
     assert len(seeds) == 100
     assert epoch_seed(3, 4) == epoch_seed(3, 4)
+
+
+def test_the_best_weights_are_on_the_disk_only_while_it_trains(tmp_path):
+    desk, seen = Desk(folder=tmp_path), []
+    desk.report = lambda *_, **values: seen.append(list(tmp_path.iterdir()))
+    _train(_line(losses=[3.0, 2.0, 2.5]), desk, epochs=3)
+    assert [len(files) for files in seen] == [0, 1, 1]
+    assert not list(tmp_path.iterdir())
+
+
+def test_weights_that_are_not_learned_are_not_copied(tmp_path):
+    task = _line(losses=[1.0])
+    task.module[1].bias.requires_grad_(False)
+    task.module[1].bias.fill_(7.0)
+    _train(Task(**{**vars(task), "optimizer": Adam([task.module[1].weight], 0.05)}), epochs=1)
+    assert task.module[1].bias == 7.0
+
+
+def test_a_disk_that_cannot_be_written_is_said(tmp_path):
+    with pytest.raises(SerbenchError, match="cannot write the best weights to .*: free some space"):
+        _train(_line(losses=[1.0]), Desk(folder=tmp_path / "gone"), epochs=1)
