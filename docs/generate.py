@@ -8,8 +8,10 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import numpy as np
+
 from serbench import literature, runs, stats, tables
-from serbench.leaderboard import TITLES, board
+from serbench.leaderboard import TITLES, board, names
 from serbench.metrics import METRICS
 from serbench.runs import Run
 
@@ -67,8 +69,9 @@ def _corpus(name: str, found: list[Run]) -> list[str]:
         + [runs.reported(row, metric) for metric in COLUMNS]
         for row in literature.rows(name, "II")
     ]
-    rows += [_measured(run) for run in found]
-    parts = [tables.table(HEAD, rows, "markdown")]
+    named = names(found)
+    rows += [_measured(run, named[run.name]) for run in found]
+    parts = [tables.table(HEAD, rows, "markdown"), *_seeds(found)]
     caveats = [
         f"- {row.model}: {caveat}." for row in literature.rows(name, "II") for caveat in row.caveats
     ]
@@ -78,11 +81,52 @@ def _corpus(name: str, found: list[Run]) -> list[str]:
     return [*parts, *(_details(run) for run in found)]
 
 
-def _measured(run: Run) -> list[str]:
+def _seeds(found: list[Run]) -> list[str]:
+    """A table of the models that were run with several seeds, and what they reach together."""
+    groups = [(name, group) for name, group in _groups(found) if len(group) > 1]
+    if not groups:
+        return []
+    head = ["system", "seeds", *HEAD[3:], "F1 of each seed"]
+    rows = [
+        [
+            name,
+            ", ".join(str(run.config["seed"]) for run in group),
+            *(tables.spread(_together(group, metric)) for metric in COLUMNS),
+            ", ".join(tables.percent(run.mean_std("f1").mean) for run in group),
+        ]
+        for name, group in groups
+    ]
+    return [
+        "Several seeds together: each fold's score is the mean over the seeds, then mean ± sample "
+        "standard deviation over folds.",
+        tables.table(head, rows, "markdown"),
+    ]
+
+
+def _groups(found: list[Run]) -> list[tuple[str, list[Run]]]:
+    """Runs that differ in the seed alone, under one name."""
+    groups: dict[tuple[str, ...], list[Run]] = {}
+    named = names(found)
+    for run in found:
+        setting = (run.config["protocol"], run.config["labels"], run.config["dataset"])
+        groups.setdefault((named[run.name], *setting), []).append(run)
+    return [(key[0], sorted(runs, key=_seed)) for key, runs in groups.items()]
+
+
+def _seed(run: Run) -> int:
+    return int(run.config["seed"])
+
+
+def _together(group: list[Run], metric: str) -> stats.MeanStd:
+    """A metric's mean over seeds in each fold, as mean and deviation over folds."""
+    return stats.mean_std(np.mean([run.scores(metric) for run in group], axis=0))
+
+
+def _measured(run: Run, name: str) -> list[str]:
     scores = [tables.spread(run.mean_std(metric)) for metric in COLUMNS]
     leaks = " (leaky)" if run.facts["protocol"]["leaks"] else ""
     return [
-        f"{run.config['model']} ({run.name.rpartition('_')[2]})",
+        f"{name} ({run.name.rpartition('_')[2]})",
         f"{run.config['protocol']}{leaks}",
         str(run.config["labels"]),
         *scores,
@@ -179,10 +223,11 @@ def readme() -> str:
             if run.corpus == corpus
             and run.config["protocol"] in SHOWN
             and run.config["model"] != "dummy"  # chance has rows of its own
+            and run.ranked
         ]
-        best = sorted(shown, key=lambda run: -run.mean_std("f1").mean)
-        rows = [[str(run.config["model"]), *_cells(run)] for run in best]
-        rows += [*runs.chance_rows(best[0])[:1], *runs.paper_rows(best[0])]
+        groups = sorted(_first_recipes(shown), key=lambda one: -_together(one[1], "f1").mean)
+        rows = [[_with_seeds(*one), *_cells(one[1])] for one in groups]
+        rows += [*runs.chance_rows(shown[0])[:1], *runs.paper_rows(shown[0])]
         start, end = f"<!-- {corpus}: made by docs/generate.py -->", f"<!-- {corpus}: end -->"
         before, _, rest = text.partition(start)
         _, _, after = rest.partition(end)
@@ -194,8 +239,26 @@ def readme() -> str:
 SHOWN = ("paper", "kfold:n=6")
 
 
-def _cells(run: Run) -> list[str]:
-    return [tables.spread(run.mean_std(metric)) for metric in runs.SHOWN]
+def _first_recipes(found: list[Run]) -> list[tuple[str, list[Run]]]:
+    """Of each model and checkpoint the runs of the recipe that was run first, with all its seeds.
+
+    Not the best: that would be a choice by test scores.
+    """
+    first: dict[str, tuple[str, list[Run]]] = {}
+    for name, group in sorted(_groups(found), key=lambda one: min(map(_finished, one[1]))):
+        model = name.partition(", ")[0]
+        checkpoint = group[0].facts["model"].get("checkpoint", "")
+        shown = f"{model}, {checkpoint}" if model == "transformer-probe" else model
+        first.setdefault(shown, (shown, group))
+    return list(first.values())
+
+
+def _with_seeds(name: str, group: list[Run]) -> str:
+    return f"{name} ({len(group)} seeds)" if len(group) > 1 else name
+
+
+def _cells(group: list[Run]) -> list[str]:
+    return [tables.spread(_together(group, metric)) for metric in runs.SHOWN]
 
 
 PAGES: Mapping[str, Callable[[], str]] = {

@@ -36,9 +36,9 @@ def board(parent: Path, corpus: str | None = None, form: str = "markdown") -> st
         UnknownName: neither runs nor literature are about that corpus.
     """
     measured, broken = runs.readable(parent)
-    names = [*TITLES, *sorted({run.corpus for run in measured} - set(TITLES))]
-    if corpus is not None and corpus not in names:
-        raise nearest("corpus", corpus, names, f" in {parent} or the literature")
+    corpora = [*TITLES, *sorted({run.corpus for run in measured} - set(TITLES))]
+    if corpus is not None and corpus not in corpora:
+        raise nearest("corpus", corpus, corpora, f" in {parent} or the literature")
     parts = [
         "# Leaderboard",
         "Measured: % mean ± sample standard deviation over folds, best F1 first. A table holds "
@@ -46,7 +46,7 @@ def board(parent: Path, corpus: str | None = None, form: str = "markdown") -> st
         f"reported in Table III of {literature.PAPER}; never ranked with what was measured here.",
         *(
             _corpus(name, [run for run in measured if run.corpus == name], form)
-            for name in names
+            for name in corpora
             if corpus in (None, name)
         ),
         *(f"Unreadable: {reason}" for reason in broken),
@@ -83,7 +83,8 @@ def _order(run: Run) -> tuple[bool, float]:
 
 def _table(setting: Setting, together: Sequence[Run], form: str) -> list[str]:
     dataset, protocol, labels, corpus, folds = setting
-    rows = [_measured(run) for run in together]
+    named = names(together)
+    rows = [_measured(run, named[run.name]) for run in together]
     whole = next((run for run in together if not run.missing), None)
     if whole is not None:  # chance depends on the test sets alone
         rows += [_chance(row) for row in runs.chance_rows(whole)]
@@ -99,10 +100,34 @@ def _text(word: str) -> str:
     return word.replace("<", "&lt;").replace("\n", " ")
 
 
-def _measured(run: Run) -> list[str]:
+def names(measured: Sequence[Run]) -> dict[str, str]:
+    """What each run's model is called in a table, by the run's name.
+
+    Its own name, its checkpoint, and as few parameters as tell the runs of one model apart:
+    "whisper-base, recipe=paper". Seeds do not.
+    """
+    named = {run.name: _name(run) for run in measured}
+    params = {
+        run.name: {**run.config["feature_params"], **run.config["params"]} for run in measured
+    }
+    for name in dict.fromkeys(one for each in params.values() for one in each):
+        for shown in set(named.values()):
+            alike = [run for run, words in named.items() if words == shown]
+            if len({repr(params[run].get(name)) for run in alike}) > 1:
+                named |= {run: f"{shown}, {name}={params[run].get(name)}" for run in alike}
+    return named
+
+
+def _name(run: Run) -> str:
+    """The model, and its checkpoint where it has one."""
+    model, checkpoint = run.config["model"], run.facts.get("model", {}).get("checkpoint")
+    return f"{model}, {checkpoint}" if checkpoint else str(model)
+
+
+def _measured(run: Run, name: str) -> list[str]:
     total = run.facts["protocol"]["folds"]
     return [
-        f"{run.config['model']} ({run.name.rpartition('_')[2]})",
+        f"{name} ({run.name.rpartition('_')[2]})",
         tables.spread(run.mean_std("accuracy")),
         tables.spread(run.mean_std("f1")),
         tables.spread(run.mean_std("uar")),

@@ -5,7 +5,7 @@ import pytest
 
 from serbench import results, runs, scores
 from serbench.errors import SerbenchError
-from serbench.leaderboard import board
+from serbench.leaderboard import board, names
 from serbench.results import FoldResult, Scored
 
 CLEAN = {"clean": True}
@@ -14,6 +14,8 @@ CONFIG = {
     "labels": "toy",
     "protocol": "paper-nested",
     "model": "made-up",
+    "params": {},
+    "feature_params": {},
     "seed": 0,
 }
 
@@ -154,6 +156,33 @@ def test_names_cannot_break_a_markdown_table(write, tmp_path):
     text = board(tmp_path)
     assert "<script>" not in text
     assert "&lt;script>\\|x\\|" in text
+
+
+def test_runs_of_one_model_are_told_apart_by_as_few_parameters_as_it_takes(write):
+    def run(number, facts=None, **params):
+        config = {**CONFIG, "params": params, "seed": number}
+        return runs.read(
+            write(fold(0, [0, 1], [0, 1], config=config, **(facts or {})), name=f"run-{number}")
+        )
+
+    tuned = {"recipe": "tuned", "loss": "ce", "schedule": "linear"}
+    paper = {"recipe": "paper", "loss": "bce", "schedule": "paper"}
+    of_checkpoint = {"model": {"checkpoint": "some/encoder"}}
+    found = [
+        run(1, **tuned),
+        run(2, **tuned),
+        run(3, **paper),
+        run(4, **{**paper, "schedule": "linear"}),
+        run(5, of_checkpoint, **tuned),
+    ]
+    assert names(found) == {
+        "run-1": "made-up, recipe=tuned",
+        "run-2": "made-up, recipe=tuned",
+        "run-3": "made-up, recipe=paper, schedule=paper",
+        "run-4": "made-up, recipe=paper, schedule=linear",
+        "run-5": "made-up, some/encoder",
+    }
+    assert names(found[:2]) == {"run-1": "made-up", "run-2": "made-up"}
 
 
 @pytest.mark.parametrize("form", ["text", "markdown", "csv", "latex", "json"])
