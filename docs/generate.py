@@ -158,11 +158,23 @@ def _details(run: Run) -> str:
             f"{config['reading']['trim_db']:g} dB; {facts['device']}, {facts['threads']} threads, "
             f"{tables.duration(run.seconds())} in all; no speaker and no recording shared between "
             f"sets: {'shown for every fold' if run.clean else 'NO, it leaks'}; predicted alone, "
-            f"scores differ by at most {_alone(run):.1g}.",
+            f"scores differ by at most {_alone(run):.1g}.{_checkpoint(run)}",
             f"Pooled over folds, with 95 % intervals over {len(run.speaker_confusions)} speakers: "
             f"{intervals}. Chance (majority): accuracy {chance}.",
             tables.table(head, folds, "markdown"),
         ]
+    )
+
+
+def _checkpoint(run: Run) -> str:
+    """What a pretrained model started from, or nothing."""
+    model = run.facts["model"]
+    if "checkpoint" not in model:
+        return ""
+    pretrained = "yes" if model["pretrained"] else "no, random weights"
+    return (
+        f" Checkpoint {model['checkpoint']}, revision {model['revision']}, licence "
+        f"{model['licence']}, pretrained: {pretrained}."
     )
 
 
