@@ -6,6 +6,7 @@ read, and no code that comes with a checkpoint ever runs.
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +31,33 @@ class Checkpoint:
     folder: Path
     licence: str
     has_weights: bool
+
+    def facts(self, weights: str) -> dict[str, object]:
+        """What a result says of it.
+
+        Args:
+            weights: "pretrained" are its own, "random" leaves them unread.
+        """
+        return {
+            "checkpoint": self.name,
+            "revision": self.revision,
+            "licence": self.licence,
+            "pretrained": weights == "pretrained",
+        }
+
+
+def exact(params: Mapping[str, object]) -> dict[str, object]:
+    """Parameters whose `checkpoint` and `revision` are exact, of what a user gave; see `resolve`.
+
+    Raises:
+        SerbenchError: there is no such checkpoint, or not with the `weights` that are wanted.
+    """
+    pretrained = params["weights"] == "pretrained"
+    revision = None if params["revision"] is None else str(params["revision"])
+    found = resolve(str(params["checkpoint"]), revision, weights=pretrained)
+    if pretrained:
+        require_weights(found)
+    return {**params, "checkpoint": found.name, "revision": found.revision}
 
 
 def resolve(checkpoint: str, revision: str | None = None, *, weights: bool = True) -> Checkpoint:

@@ -13,11 +13,11 @@ from serbench.contracts import Array, Examples, Predictions, Workspace
 from serbench.errors import BadParameter
 from serbench_torch import devices, training
 from serbench_transformers import card, checkpoints, loading, saving
-from serbench_transformers.learning import Labelled, Scorer, steps_an_epoch, task
+from serbench_transformers.learning import Labelled, Scorer, task
 from serbench_transformers.loading import Head, Weights
 from serbench_transformers.masking import Mask
 from serbench_transformers.network import Network
-from serbench_transformers.recipes import RECIPES, Loss, Name, Recipe, Schedule, factor, warm_up
+from serbench_transformers.recipes import RECIPES, Loss, Name, Recipe, Schedule, taken
 
 
 @dataclass
@@ -111,20 +111,9 @@ class Transformer:
         Raises:
             SerbenchError: there is no such checkpoint here, and it cannot be fetched.
         """
-        pretrained = params["weights"] == "pretrained"
-        revision = None if params["revision"] is None else str(params["revision"])
-        found = checkpoints.resolve(str(params["checkpoint"]), revision, weights=pretrained)
-        if pretrained:
-            checkpoints.require_weights(found)
         recipe = dataclasses.asdict(RECIPES[params["recipe"]])  # type: ignore[index]
-        numbers = {name: params[name] for name in recipe if params[name] is not None}
-        return {
-            **params,
-            **recipe,
-            **numbers,
-            "checkpoint": found.name,
-            "revision": found.revision,
-        }
+        given = {name: params[name] for name in recipe if params[name] is not None}
+        return {**checkpoints.exact(params), **recipe, **given}
 
     def fit(self, train: Examples, validation: Examples, workspace: Workspace) -> None:
         """Learn from `train`; keep the epoch that is best on `validation`."""
@@ -156,25 +145,12 @@ class Transformer:
                 seed=self.seed,
             )
         self._scorer, self._threads = scorer, workspace.threads
-        steps = trained.epochs * steps_an_epoch(len(train.truth), recipe.batch)
-        planned = recipe.epochs * steps_an_epoch(len(train.truth), recipe.batch)
         self._facts = {
-            "checkpoint": found.name,
-            "revision": found.revision,
-            "licence": found.licence,
-            "pretrained": self.weights == "pretrained",
-            "parameters": sum(each.numel() for each in scorer.network.parameters()),
-            "trained_parameters": sum(
-                each.numel() for each in scorer.network.parameters() if each.requires_grad
-            ),
+            **found.facts(self.weights),
+            **scorer.network.facts(),
             "best_epoch": trained.best_epoch,
             "epochs": trained.epochs,
-            "steps": steps,
-            "warm_up_steps": warm_up(recipe.schedule, planned),
-            "highest_lr": recipe.lr
-            * max(factor(recipe.schedule, step, planned) for step in range(steps)),
-            "frozen_layers": max(0, scorer.network.frozen),
-            "batching": "packed" if scorer.network.encoder.packs else "one by one",
+            **taken(recipe, len(train.truth), trained.epochs),
             "precision": scorer.precision,
             "device": workspace.device,
             "threads": workspace.threads,

@@ -1,10 +1,10 @@
 """A fitted head as it scores utterances: standardised layers, mixed, then linear; plain arrays.
 
 However a head was learnt, this is what is left of it, so that keeping and using one needs neither
-scikit-learn nor torch.
+scipy nor torch.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
@@ -19,6 +19,7 @@ from serbench.contracts import Array, Examples
 from serbench.errors import SerbenchError
 from serbench.files import replacing
 
+Singles = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
 
@@ -36,8 +37,8 @@ class Standard:
         scale: (layers, width).
     """
 
-    mean: npt.NDArray[np.float32]
-    scale: npt.NDArray[np.float32]
+    mean: Singles
+    scale: Singles
 
     @classmethod
     def of(cls, embeddings: Array) -> Self:
@@ -49,9 +50,9 @@ class Standard:
         scale = np.stack(scales).astype(np.float32)
         return cls(np.stack(means).astype(np.float32), np.where(scale > 0, scale, np.float32(1)))
 
-    def __call__(self, embeddings: Array) -> npt.NDArray[np.float32]:
+    def __call__(self, embeddings: Array) -> Singles:
         """Embeddings, (..., layers, width), in standard deviations, none beyond five."""
-        scaled: npt.NDArray[np.float32] = (embeddings - self.mean) / self.scale
+        scaled: Singles = (embeddings - self.mean) / self.scale
         return np.clip(scaled, -EXTREME, EXTREME, out=scaled)
 
     def only(self, layer: int) -> "Standard":
@@ -73,9 +74,9 @@ class Problem:
         seen: the labels that training shows, positions in all labels.
     """
 
-    train: npt.NDArray[np.float32]
+    train: Singles
     truth: Labels
-    held_out: npt.NDArray[np.float32]
+    held_out: Singles
     held_out_truth: Labels
     standard: Standard
     seen: Labels
@@ -109,9 +110,7 @@ class Problem:
     def uar(self, scores: Array) -> float:
         """The unweighted average recall of scores of `held_out`, (utterances, len(seen))."""
         decisions = metrics.predicted(scores)
-        return float(
-            metrics.uar(metrics.confusion(self.held_out_truth, decisions, len(self.seen)))
-        )
+        return float(metrics.uar(metrics.confusion(self.held_out_truth, decisions, len(self.seen))))
 
 
 def _check(seen: int, known: int) -> None:
@@ -148,7 +147,7 @@ class Head:
     seen: Labels
     temperature: float = 1.0
 
-    def scores(self, standardised: Array) -> Doubles:
+    def scores(self, standardised: Iterable[Array]) -> Doubles:
         """Scores of the labels seen, of what `standard` made: (utterances, k, width)."""
         hidden = np.stack([self.mix @ each.astype(np.float64) for each in standardised])
         for weight, bias in self.dense[:-1]:
@@ -163,7 +162,7 @@ class Head:
             inputs: (all layers, width) an utterance.
             labels: how many there are; what training never showed lies below everything else.
         """
-        standardised = [self.standard(each[self.layers]) for each in inputs]
+        standardised = (self.standard(each[self.layers]) for each in inputs)
         seen = self.scores(standardised) / self.temperature
         activations = np.repeat(seen.min(axis=1, keepdims=True) - UNSEEN, labels, axis=1)
         activations[:, self.seen] = seen

@@ -46,12 +46,7 @@ class Layers:
         Raises:
             SerbenchError: there is no such checkpoint here, and it cannot be fetched.
         """
-        pretrained = params["weights"] == "pretrained"
-        revision = None if params["revision"] is None else str(params["revision"])
-        found = checkpoints.resolve(str(params["checkpoint"]), revision, weights=pretrained)
-        if pretrained:
-            checkpoints.require_weights(found)
-        return {**params, "checkpoint": found.name, "revision": found.revision}
+        return checkpoints.exact(params)
 
     def __call__(self, waves: Sequence[Wave]) -> list[Array]:
         """One array a wave, (layers + 1, hidden size)."""

@@ -14,7 +14,7 @@ from serbench.contracts import Array, Link
 from serbench_torch.devices import Precision, autocast
 from serbench_torch.training import Task
 from serbench_transformers.network import Network
-from serbench_transformers.recipes import Loss, Recipe, factor
+from serbench_transformers.recipes import Loss, Recipe, factor, steps_an_epoch
 
 KEPT = 2**30  # bytes of stems that are kept rather than computed again in every epoch
 TOGETHER = 16  # utterances scored at a time
@@ -141,11 +141,6 @@ def task(
     steps = recipe.epochs * steps_an_epoch(len(train.truth), recipe.batch)
     scheduler = LambdaLR(optimizer, lambda step: factor(recipe.schedule, step, steps))
     return Task(scorer.network, optimizer, batches, loss, validate, scheduler)
-
-
-def steps_an_epoch(utterances: int, batch: int) -> int:
-    """How many batches there are."""
-    return -(-utterances // batch)
 
 
 def criterion(logits: Tensor, truth: Tensor, loss: Loss, smoothing: float = 0.0) -> Tensor:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -10,6 +9,7 @@ from serbench.contracts import Workspace
 from serbench_transformers.heads import Doubles, Head, Problem
 
 GRID = (0.0001, 0.001, 0.01, 0.1)  # C, the most regularised first
+STEPS = 2000  # at most
 
 
 @dataclass(frozen=True)
@@ -74,25 +74,21 @@ def _strengths(problem: Problem, layer: int, c: float | None) -> Iterator[Fitted
     Each strength starts where the one before it ended, which saves most of the steps; one that
     is given is reached the same way, so that it is what would have been chosen.
     """
-    rows = problem.train[:, layer].astype(np.float64)
-    held_out = problem.held_out[:, layer].astype(np.float64)
-    classifier = _classifier()
+    from sklearn.linear_model import LogisticRegression  # late: using a kept probe needs it not
+
+    rows, held_out = problem.train[:, layer], problem.held_out[:, layer]
+    classifier = LogisticRegression(class_weight="balanced", max_iter=STEPS, warm_start=True)
     for strength in GRID if c is None else (*(one for one in GRID if one < c), c):
         classifier.set_params(C=strength).fit(rows, problem.truth)
-        weight, bias = _for_each_label(classifier.coef_, classifier.intercept_)
         if c is None or strength == c:
+            weight, bias = _of_all_labels(classifier.coef_, classifier.intercept_)
             uar = problem.uar(held_out @ weight.T + bias)
             yield Fitted(layer, strength, weight, bias, uar)
 
 
-def _classifier() -> Any:
-    from sklearn.linear_model import LogisticRegression  # late: using a kept probe needs it not
-
-    return LogisticRegression(class_weight="balanced", max_iter=2000, warm_start=True)
-
-
-def _for_each_label(weight: Doubles, bias: Doubles) -> tuple[Doubles, Doubles]:
-    """Of two labels scikit-learn has one row, positive for the second."""
+def _of_all_labels(weight: Doubles, bias: Doubles) -> tuple[Doubles, Doubles]:
+    """Weights (labels, width) and biases (labels,): of two labels scikit-learn keeps one row."""
+    weight, bias = weight.astype(np.float64), bias.astype(np.float64)
     if len(weight) > 1:
-        return weight.copy(), bias.copy()
+        return weight, bias
     return np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2

@@ -45,3 +45,14 @@ class Network(nn.Module):
             pooled = self.model.projector(pooled)
         logits: Tensor = self.model.classifier(pooled)
         return logits.float()
+
+    def facts(self) -> dict[str, object]:
+        """What a result says of it."""
+        return {
+            "parameters": sum(each.numel() for each in self.parameters()),
+            "trained_parameters": sum(
+                each.numel() for each in self.parameters() if each.requires_grad
+            ),
+            "frozen_layers": max(0, self.frozen),
+            "batching": "packed" if self.encoder.packs else "one by one",
+        }

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from serbench.hookspecs import ModelEntry, hookimpl
+from serbench.hookspecs import Entry, ModelEntry, hookimpl
 from serbench_transformers.presets import PRESETS
 
 INSTALL = "serbench-transformers"
@@ -10,6 +10,18 @@ REQUIRES = ("torch", "transformers")
 FINE_TUNED = "serbench_transformers.finetuned:Transformer"
 # the paper's M2 is the paper's recipe; three epochs on IEMOCAP
 PAPER = {"*": {"recipe": "paper"}, "iemocap": {"recipe": "paper-iemocap"}}
+
+
+@hookimpl
+def serbench_features() -> Iterable[Entry]:
+    """Offer what the layers of any frozen encoder make."""
+    yield Entry(
+        "transformer-layers",
+        "serbench_transformers.layers:Layers",
+        "the mean over time of every layer of a frozen encoder: --param checkpoint=...",
+        requires=REQUIRES,
+        install=INSTALL,
+    )
 
 
 @hookimpl
@@ -21,6 +33,15 @@ def serbench_models() -> Iterable[ModelEntry]:
         "any speech encoder of transformers, fine-tuned: --param checkpoint=...",
         requires=REQUIRES,
         install=INSTALL,
+    )
+    yield ModelEntry(
+        "transformer-probe",
+        "serbench_transformers.probe:Probe",
+        "any speech encoder of transformers, frozen, and a light head: --param checkpoint=...",
+        requires=(*REQUIRES, "scipy"),
+        install=INSTALL,
+        features="transformer-layers",
+        feature_params=("checkpoint", "revision", "weights"),
     )
     for preset in PRESETS:
         m2 = preset.name == "wav2vec2-xlsr"

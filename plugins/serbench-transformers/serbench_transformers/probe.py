@@ -78,13 +78,15 @@ class Probe:
             raise BadParameter(f"lr={self.lr} must be greater than 0")
         if min(self.batch, self.epochs, self.patience) < 1:
             raise BadParameter("batch, epochs and patience must be at least 1")
-        others = ("hidden",) if self.head == "logistic" else ("layer", "c")
-        for name in others:
-            if getattr(self, name) not in (None, 0) or (name == "layer" and self.layer == 0):
+        foreign = {"layer": self.layer, "c": self.c}
+        if self.head == "logistic":
+            foreign = {"hidden": self.hidden or None}
+        for name, value in foreign.items():
+            if value is not None:
                 other = "weighted" if self.head == "logistic" else "logistic"
                 raise BadParameter(
-                    f"{name}={getattr(self, name)} is of no use to the head {self.head}: leave it "
-                    f"out, or choose --param head={other}"
+                    f"{name}={value} is of no use to the head {self.head}: leave it out, or choose "
+                    f"--param head={other}"
                 )
 
     def fit(self, train: Examples, validation: Examples, workspace: Workspace) -> None:
@@ -100,10 +102,7 @@ class Probe:
             head, facts = self._learnt(problem, workspace)
             self._head = head.honest(problem)
         self._facts = {
-            "checkpoint": found.name,
-            "revision": found.revision,
-            "licence": found.licence,
-            "pretrained": self.weights == "pretrained",
+            **found.facts(self.weights),
             "head": self.head,
             "trained_parameters": self._head.parameters,
             "temperature": self._head.temperature,

@@ -86,3 +86,26 @@ def factor(schedule: Schedule, step: int, steps: int) -> float:
 def warm_up(schedule: Schedule, steps: int) -> int:
     """How many steps the learning rate rises."""
     return WARM_UP if schedule == "paper" else max(1, math.ceil(WARM_UP_SHARE * steps))
+
+
+def steps_an_epoch(utterances: int, batch: int) -> int:
+    """How many batches there are."""
+    return -(-utterances // batch)
+
+
+def taken(recipe: Recipe, utterances: int, epochs: int) -> dict[str, object]:
+    """What a result says of the steps of a training.
+
+    Args:
+        recipe: of the training.
+        utterances: how many it learned from.
+        epochs: how many it went on for.
+    """
+    an_epoch = steps_an_epoch(utterances, recipe.batch)
+    planned = recipe.epochs * an_epoch
+    factors = [factor(recipe.schedule, step, planned) for step in range(epochs * an_epoch)]
+    return {
+        "steps": len(factors),
+        "warm_up_steps": warm_up(recipe.schedule, planned),
+        "highest_lr": recipe.lr * max(factors),
+    }

@@ -1,5 +1,6 @@
 """A weighted sum of all layers, then linear: how SUPERB and EmoBox measure frozen encoders."""
 
+import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -42,7 +43,7 @@ class Weighted(nn.Module):
         self.mix = nn.Parameter(torch.zeros(layers))
         sizes = [width, hidden, labels] if hidden else [width, labels]
         self.dense = nn.ModuleList(
-            nn.Linear(before, after) for before, after in zip(sizes, sizes[1:], strict=False)
+            nn.Linear(before, after) for before, after in itertools.pairwise(sizes)
         )
 
     def forward(self, embeddings: Tensor) -> Tensor:
@@ -56,9 +57,15 @@ class Weighted(nn.Module):
     def head(self, problem: Problem) -> Head:
         """The head that scores as this does."""
         with torch.no_grad():
-            dense = tuple((_array(one.weight), _array(one.bias)) for one in self.dense)
-            mix = _array(self.mix.softmax(dim=0))
-        return Head(problem.standard, np.arange(problem.layers), mix, dense, problem.seen)
+            mix = self.mix.softmax(dim=0).double().numpy()
+            parts = [one.double().numpy() for one in self.dense.parameters()]
+        return Head(
+            problem.standard,
+            np.arange(problem.layers),
+            mix,
+            tuple(zip(parts[::2], parts[1::2], strict=True)),
+            problem.seen,
+        )
 
 
 def learn(
@@ -89,9 +96,7 @@ def learn(
     }
 
 
-def _task(
-    module: Weighted, problem: Problem, course: Course, seed: int
-) -> training.Task[Labels]:
+def _task(module: Weighted, problem: Problem, course: Course, seed: int) -> training.Task[Labels]:
     """Cross-entropy on shuffled batches, Adam."""
     inputs, truth = torch.from_numpy(problem.train), torch.from_numpy(problem.truth)
     held_out = torch.from_numpy(problem.held_out)
@@ -113,7 +118,3 @@ def _task(
         }
 
     return training.Task(module, Adam(module.parameters(), course.lr), batches, loss, validate)
-
-
-def _array(tensor: Tensor) -> np.ndarray:
-    return tensor.numpy().astype(np.float64)
