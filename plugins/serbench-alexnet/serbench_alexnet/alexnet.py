@@ -135,7 +135,6 @@ class AlexNetMel:
         """Write the weights and the normalisation (safetensors), and everything else (JSON)."""
         assert self._scorer is not None, "fit comes before save"
         words = {
-            "version": self.version,
             "labels": list(self.labels),
             "seed": self.seed,
             "params": {name: getattr(self, name) for name in _params()},
@@ -144,7 +143,7 @@ class AlexNetMel:
         }
         scale = self._scorer.scale
         arrays = {"scale.mean": scale.mean, "scale.deviation": scale.deviation}
-        saving.write(folder, words, {**self._scorer.network.state_dict(), **arrays})
+        saving.write(folder, self.version, words, {**self._scorer.network.state_dict(), **arrays})
 
     def to(self, device: str) -> None:
         """Compute on "cpu" or "cuda" from now on."""

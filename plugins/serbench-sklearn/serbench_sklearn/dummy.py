@@ -7,8 +7,8 @@ from typing import Literal, Self
 
 import numpy as np
 
+from serbench import saved
 from serbench.contracts import Array, Examples, Predictions, Workspace
-from serbench_sklearn import stored
 
 FILE = "dummy.json"
 
@@ -62,12 +62,12 @@ class Dummy:
             "strategy": self._strategy,
             "counts": self._counts.tolist(),
         }
-        stored.write(folder / FILE, kept)
+        saved.write(folder / FILE, self.version, kept)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """The model that `save` wrote."""
-        kept = stored.read(folder / FILE)
+        kept = saved.read(folder / FILE, cls.version)
         model = cls(labels=kept["labels"], seed=kept["seed"], strategy=kept["strategy"])
         model._counts = np.array(kept["counts"], dtype=np.int64)
         return model

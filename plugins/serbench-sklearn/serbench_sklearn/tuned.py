@@ -13,9 +13,9 @@ import numpy.typing as npt
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
+from serbench import saved
 from serbench.contracts import Array, Examples, Predictions, Workspace
 from serbench.errors import BadParameter, SerbenchError
-from serbench_sklearn import stored
 from serbench_sklearn.scorer import (
     Doubles,
     Scorer,
@@ -141,7 +141,7 @@ class Tuned(ABC):
             "temperature": scorer.temperature,
             "grid": self._tried,
         }
-        stored.write(folder / FILE, kept)
+        saved.write(folder / FILE, self.version, kept)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -150,7 +150,7 @@ class Tuned(ABC):
         Raises:
             SerbenchError: the file holds more than data.
         """
-        kept = stored.read(folder / FILE)
+        kept = saved.read(folder / FILE, cls.version)
         model = cls(labels=kept["labels"], seed=kept["seed"], **kept["fixed"])
         model._tried, model._chosen = kept["grid"], kept["chosen"]
         model._scorer = Scorer.load(folder, len(kept["labels"]), kept["temperature"])

@@ -9,6 +9,7 @@ from typing import ClassVar, Literal, Self
 import numpy as np
 import torch
 
+from serbench import saved
 from serbench.contracts import Array, Examples, Predictions, Workspace
 from serbench.errors import BadParameter
 from serbench_torch import devices, training
@@ -18,6 +19,8 @@ from serbench_transformers.loading import Head, Weights
 from serbench_transformers.masking import Mask
 from serbench_transformers.network import Network
 from serbench_transformers.recipes import RECIPES, Loss, Name, Recipe, Schedule, taken
+
+WORDS = "serbench.json"
 
 
 @dataclass
@@ -171,13 +174,13 @@ class Transformer:
         """Write a checkpoint of transformers, and beside it what else `load` needs."""
         assert self._scorer is not None, "fit comes before save"
         words = {
-            "version": self.version,
             "labels": list(self.labels),
             "seed": self.seed,
             "params": {name: getattr(self, name) for name in _params()},
             "facts": self.describe(),
         }
-        saving.write(folder, self._scorer.network, words)
+        saving.checkpoint(folder, self._scorer.network)
+        saved.write(folder / WORDS, self.version, words)
 
     def export(self, folder: Path) -> None:
         """Write a checkpoint that transformers loads, with a page that says how."""
@@ -199,7 +202,7 @@ class Transformer:
         Raises:
             SerbenchError: the folder holds no model, or one of another version.
         """
-        words = saving.read(folder, cls.version)
+        words = saved.read(folder / WORDS, cls.version)
         model = cls(tuple(words["labels"]), words["seed"], **words["params"])
         model._scorer = model._scorer_of(loading.saved(folder), folder, "cpu")
         model._threads, model._facts = torch.get_num_threads(), words["facts"]

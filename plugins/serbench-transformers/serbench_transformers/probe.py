@@ -1,23 +1,21 @@
 """The model `transformer-probe`: how much emotion the layers of a frozen encoder hold."""
 
 import dataclasses
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self
 
 from threadpoolctl import threadpool_limits
 
+from serbench import saved
 from serbench.contracts import Array, Examples, Predictions, Workspace
-from serbench.errors import BadParameter, SerbenchError
-from serbench.files import replacing
+from serbench.errors import BadParameter
 from serbench_transformers import checkpoints, logistic, weighted
 from serbench_transformers.heads import Head, Problem
 from serbench_transformers.loading import Weights
 from serbench_transformers.weighted import Course
 
-SCHEMA = 1
 WORDS, ARRAYS = "probe.json", "probe.safetensors"
 
 
@@ -123,15 +121,12 @@ class Probe:
         assert self._head is not None, "fit comes before save"
         self._head.write(folder / ARRAYS)
         words = {
-            "schema": SCHEMA,
-            "version": self.version,
             "labels": list(self.labels),
             "seed": self.seed,
             "params": {name: getattr(self, name) for name in _params()},
             "facts": self.describe(),
         }
-        with replacing(folder / WORDS) as temporary:
-            temporary.write_text(json.dumps(words, indent=1), encoding="utf-8")
+        saved.write(folder / WORDS, self.version, words)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -140,7 +135,7 @@ class Probe:
         Raises:
             SerbenchError: the folder holds no probe, or one of another version.
         """
-        words = _read(folder / WORDS, cls.version)
+        words = saved.read(folder / WORDS, cls.version)
         model = cls(tuple(words["labels"]), words["seed"], **words["params"])
         model._head, model._facts = Head.read(folder / ARRAYS), words["facts"]
         return model
@@ -165,19 +160,3 @@ class Probe:
 
 def _params() -> tuple[str, ...]:
     return tuple(each.name for each in dataclasses.fields(Probe) if each.kw_only and each.init)
-
-
-def _read(file: Path, version: str) -> dict[str, Any]:
-    if not file.is_file():
-        raise SerbenchError(
-            f"{file.parent} holds no saved probe: it has no {file.name}; name the folder that the "
-            "model was saved into"
-        )
-    words: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    found = (words.get("schema"), words.get("version"))
-    if found != (SCHEMA, version):
-        raise SerbenchError(
-            f"{file.parent} holds a probe of schema {found[0]} and version {found[1]}, but this "
-            f"serbench-transformers reads schema {SCHEMA} and version {version}: train it again"
-        )
-    return words

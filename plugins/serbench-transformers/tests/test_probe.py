@@ -225,12 +225,14 @@ def test_a_kept_probe_predicts_the_same(fitted, tmp_path, params):
 
 
 def test_what_is_no_kept_probe_is_refused(fitted, tmp_path):
-    with pytest.raises(SerbenchError, match="holds no saved probe.*no probe.json"):
+    with pytest.raises(SerbenchError, match="holds no kept model.*no probe.json"):
         Probe.load(tmp_path)
     fitted(layer=0, c=0.1).save(tmp_path)
     words = json.loads((tmp_path / "probe.json").read_text())
     (tmp_path / "probe.json").write_text(json.dumps(words | {"version": "0"}))
-    with pytest.raises(SerbenchError, match="schema 1 and version 0.*version 1: train it again"):
+    with pytest.raises(
+        SerbenchError, match="schema 1 and version 0, but schema 1 and version 1 are installed"
+    ):
         Probe.load(tmp_path)
 
 

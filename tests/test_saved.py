@@ -1,0 +1,24 @@
+import pytest
+
+from serbench import saved
+from serbench.errors import SerbenchError
+
+
+def test_words_come_back(tmp_path):
+    saved.write(tmp_path / "model.json", "2", {"labels": ["a", "é"], "lr": 1e-4})
+    words = saved.read(tmp_path / "model.json", "2")
+    assert words == {"schema": 1, "version": "2", "labels": ["a", "é"], "lr": 1e-4}
+
+
+def test_a_folder_without_words_holds_no_model(tmp_path):
+    with pytest.raises(SerbenchError, match="holds no kept model: it has no model.json; name the"):
+        saved.read(tmp_path / "model.json", "1")
+
+
+@pytest.mark.parametrize("change", [('"schema": 1', '"schema": 2'), ('"2"', '"3"')])
+def test_words_of_another_version_are_refused(tmp_path, change):
+    file = tmp_path / "model.json"
+    saved.write(file, "2", {})
+    file.write_text(file.read_text().replace(*change))
+    with pytest.raises(SerbenchError, match="but schema 1 and version 2 are installed: install"):
+        saved.read(file, "2")
