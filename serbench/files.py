@@ -6,10 +6,13 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
+
+import safetensors
 
 from serbench.errors import SerbenchError
 
@@ -35,7 +38,7 @@ def replacing(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         temporary.chmod(0o644)
         temporary.replace(path)
-    except OSError as error:
+    except (OSError, safetensors.SafetensorError) as error:
         raise writing_error(path, error) from error
     finally:
         if temporary is not None:
@@ -61,7 +64,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
                 made.rename(path)
             if not path.is_dir():
                 raise OSError(errno.EEXIST, "there is a file of that name")
-    except OSError as error:
+    except (OSError, safetensors.SafetensorError) as error:
         raise writing_error(path, error) from error
 
 
@@ -105,15 +108,22 @@ def _locked(lock: Path) -> IO[str]:
         file.close()  # whoever had it before has just removed it: try again
 
 
-def writing_error(path: Path, error: OSError) -> SerbenchError:
-    """The line that a user sees when `path` cannot be written."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+def writing_error(path: Path, error: Exception) -> SerbenchError:
+    """The line that a user sees when `path` cannot be written.
+
+    Args:
+        path: the file or folder.
+        error: an OSError, or the error of safetensors, which has the system's in its words.
+    """
+    number = re.search(r"os error (\d+)", str(error))
+    code = error.errno if isinstance(error, OSError) else int(number[1]) if number else None
+    if code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return SerbenchError(
             f"no space left on the disk that holds {path.parent}: free some, or choose another "
             "place with SERBENCH_CACHE or --results, and run the same command again; "
             "what was finished is kept"
         )
-    return SerbenchError(f"cannot write {path}: {error.strerror or error}")
+    return SerbenchError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}")
 
 
 def digest(value: object) -> str:

@@ -22,8 +22,8 @@ def extract(words: Words, tell: Tell) -> Words:
     """Decode files, remember their digests, and extract the features that are missing.
 
     Args:
-        words: `feature`, `cache`, `device`, `threads`, and `files`: [path, whether its features
-            are wanted] of each.
+        words: `feature`, `cache`, `threads`, and `files`: [path, whether its features are wanted]
+            of each.
         tell: hears after every batch how many `utterances` it had, and their `digests`: [path,
             stamp, digest] of each file.
 

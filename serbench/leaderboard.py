@@ -146,7 +146,7 @@ def _remarks(run: Run) -> str:
         "" if run.clean or leaks else "sets share speakers or audio",
         "incomplete" if run.missing else "",
         "labels depend on the batch" if run.batch_dependent else "",
-        "random weights, not pretrained" if run.random_weights else "",
+        run.objection,
     ]
     return "; ".join(filter(None, remarks)) or "-"
 

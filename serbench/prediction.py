@@ -20,6 +20,7 @@ from serbench.runs import Run
 from serbench.settings import settings
 
 FORMATS = ("text", "csv", "json")
+LONGEST = 60  # seconds; the corpora's longest utterance has 34
 
 
 @dataclass(frozen=True)
@@ -143,11 +144,22 @@ def _inputs(run: Run, files: Sequence[Path]) -> list[Array]:
 
 
 def _wave(path: Path, reading: audio.Reading) -> Wave:
+    """The wave of one utterance.
+
+    Raises:
+        SerbenchError: there is none, or more than an utterance.
+    """
     if not path.is_file():
         what = "is a folder: name the files in it" if path.is_dir() else "is not there"
         raise SerbenchError(f"{path} {what}; nothing was predicted")
     remedy = "name audio files only; nothing was predicted"
-    return audio.wave(*audio.decode(path, remedy=remedy), reading)
+    samples, rate = audio.decode(path, remedy=remedy)
+    if len(samples) > LONGEST * rate:
+        raise SerbenchError(
+            f"{path} is {tables.duration(len(samples) / rate)} long, and models are for "
+            f"utterances: cut it into some of at most {LONGEST} s; nothing was predicted"
+        )
+    return audio.wave(samples, rate, reading)
 
 
 def _reading(run: Run) -> audio.Reading:

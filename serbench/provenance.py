@@ -3,6 +3,7 @@
 import datetime
 import importlib.util
 import platform
+import re
 import resource
 from collections.abc import Mapping
 from importlib import metadata
@@ -37,6 +38,7 @@ def _versions() -> dict[str, str]:
         "soxr",
         "librosa",
         "scikit-learn",
+        "scipy",
         "torch",
         "transformers",
     ):
@@ -58,7 +60,19 @@ def _sources(config: Config) -> dict[str, str]:
         )
     }
     packages = {target.partition(".")[0].partition(":")[0] for target in targets} | {"serbench"}
+    packages |= {needed for package in packages for needed in _needed(package)}
     return {package: _source_digest(package) for package in sorted(packages)}
+
+
+def _needed(package: str) -> set[str]:
+    """The packages of serbench that a plugin is built on: "serbench_torch"."""
+    try:
+        requirements = metadata.requires(package.replace("_", "-")) or []
+    except metadata.PackageNotFoundError:
+        return set()
+    names = (re.match(r"[\w-]+", each) for each in requirements)
+    found = {name.group().replace("-", "_") for name in names if name}
+    return {name for name in found if name.startswith("serbench_")}
 
 
 def _source_digest(package: str) -> str:

@@ -115,16 +115,24 @@ class Run:
     def ranked(self) -> bool:
         """Nothing keeps it from being compared: no leak, no fold missing, no batch effect.
 
-        And a model that should start from a pretrained checkpoint did.
+        And the model started from a checkpoint that was pretrained, and only pretrained.
         """
         sound = self.clean and not self.facts["protocol"]["leaks"] and not self.batch_dependent
-        return sound and not self.missing and not self.random_weights
+        return sound and not self.missing and not self.objection
 
     @property
-    def random_weights(self) -> bool:
-        """A model that is made to be pretrained was not: its weights began at random."""
-        models = (fold.facts.get("model", {}) for fold in self.folds)
-        return any(model.get("pretrained") is False for model in models)
+    def objection(self) -> str:
+        """Why what the model started from keeps the run from being compared, or nothing."""
+        models = [fold.facts.get("model", {}) for fold in self.folds]
+        if any(model.get("pretrained") is False for model in models):
+            return "random weights, not pretrained"
+        before = {str(model.get("fine_tuned_before") or "") for model in models} - {""}
+        if before:
+            return (
+                f"its checkpoint was fine-tuned before, to tell apart {min(before)}: it may have "
+                "learned from these test speakers"
+            )
+        return ""
 
     @property
     def clean(self) -> bool:
@@ -138,9 +146,11 @@ class Run:
     def differing(self) -> list[str]:
         """Which circumstances differ between the folds: "threads", "versions", ..."""
         kinds = ("device", "threads", "versions", "sources", "machine")
-        return [
+        found = [
             kind for kind in kinds if any(f.facts[kind] != self.facts[kind] for f in self.folds)
         ]
+        precisions = {fold.facts.get("model", {}).get("precision") for fold in self.folds}
+        return [*found, "precision"] if len(precisions) > 1 else found
 
     def table(self, form: str = "text") -> str:
         """The scores beside chance and the paper's rows."""
@@ -233,11 +243,8 @@ def _notes(run: Run) -> list[str]:
         notes.append(f"{run.tested_twice} utterances are in more than one test set.")
     if run.batch_dependent:
         notes.append("UNSOUND, never ranked: predicted alone, some utterances get other labels.")
-    if run.random_weights:
-        notes.append(
-            "RANDOM WEIGHTS, never ranked: the model has its checkpoint's shape, and learned "
-            "nothing before this."
-        )
+    if run.objection:
+        notes.append(f"NEVER RANKED: {run.objection}.")
     notes.append(f"Predicted alone, scores differ by at most {run.alone:.1g}.")
     notes.append(f"Fitted and predicted in {tables.duration(run.seconds())}; results: {run.folder}")
     return notes

@@ -37,6 +37,10 @@ def read(file: Path, version: str) -> dict[str, Any]:
             f"{file.parent} holds no kept model: it has no {file.name}; name the folder that the "
             "model was saved into"
         ) from error
+    except ValueError as error:
+        raise SerbenchError(
+            f"{file} is not JSON ({error}): get the model's folder again"
+        ) from error
     if (words.get("schema"), words.get("version")) != (SCHEMA, version):
         raise SerbenchError(
             f"{file} is of schema {words.get('schema')} and version {words.get('version')}, but "

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler
 
 from serbench.contracts import Workspace
-from serbench.errors import BadParameter, SerbenchError
+from serbench.errors import BadParameter
+from serbench.files import writing_error
 from serbench_torch.adam import Optimizer
 from serbench_torch.devices import private_randomness, seed_randomness, threads
 
@@ -72,7 +73,7 @@ def train(
     The module is left in evaluation mode with the weights of the epoch whose validation loss
     was lowest, the first of them where several tie; until then they are in the workspace's folder,
     since a large model would fill the memory twice. Each epoch's randomness (dropout) follows
-    from `seed` and the epoch's number alone: the same seed, threads and device give the same
+    from `seed` and the epoch's number alone: on the CPU the same seed and threads give the same
     weights bit for bit. torch's own random state is left as it was.
 
     Raises:
@@ -140,10 +141,7 @@ def _write(module: nn.Module, file: Path) -> None:
     try:
         save_file({name: each.contiguous() for name, each in _learned(module).items()}, file)
     except SafetensorError as error:
-        raise SerbenchError(
-            f"cannot write the best weights to {file} ({error}): free some space, and run the same "
-            "command again"
-        ) from error
+        raise writing_error(file, error) from error
 
 
 def _read(module: nn.Module, file: Path) -> None:

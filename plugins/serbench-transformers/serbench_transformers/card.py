@@ -8,14 +8,13 @@ from serbench_transformers.learning import Scorer
 
 _PAGE = """---
 library_name: transformers
-pipeline_tag: audio-classification
 license: {licence}
 base_model: {checkpoint}
 ---
 
-A speech emotion classifier, fine-tuned with serbench from `{checkpoint}` (revision {revision}).
-It takes mono audio of 16 kHz, one utterance at a time, with the silence at both ends cut as in
-the run that made it.
+A speech emotion classifier, made with serbench from `{checkpoint}` (revision {revision}). It takes
+mono audio of 16 kHz, one utterance of 0.1 s or more at a time, with the silence at both ends cut as
+in the run that made it. Where a `pipeline` pads or has another link, it gives other scores.
 
 ```python
 import torch
@@ -23,22 +22,26 @@ from transformers import AutoFeatureExtractor, AutoModelForAudioClassification
 
 extractor = AutoFeatureExtractor.from_pretrained(folder)
 model = AutoModelForAudioClassification.from_pretrained(folder)
-inputs = extractor(wave, sampling_rate=16000, padding="longest", return_tensors="pt")
-{cut}with torch.inference_mode():
-    logits = model(**inputs).logits[0]
-probabilities = {probabilities}
-label = model.config.id2label[int(logits.argmax())]
+{table}
+
+def probabilities(wave):
+    inputs = extractor(wave, sampling_rate=16000, padding="longest", return_tensors="pt")
+{cut}    with torch.inference_mode():
+        logits = model(**inputs).logits[0]
+    return {probabilities}
+
+
+label = model.config.id2label[int(probabilities(wave).argmax())]
 ```
 """
 
 # transformers takes Whisper's input at 30 s only; this was trained at the utterance's own length
-_CUT = """
-frames = inputs["input_features"].shape[-1] // 2
-inputs = {"input_features": inputs["input_features"][..., : 2 * frames]}
-positions = model.encoder.embed_positions.weight[:frames]  # of the utterance's own length
-model.encoder.embed_positions = torch.nn.Embedding.from_pretrained(positions)
-model.config.max_source_positions = frames
-
+_TABLE = """positions = model.encoder.embed_positions.weight
+"""
+_CUT = """    frames = inputs["input_features"].shape[-1] // 2  # its own length
+    inputs = {"input_features": inputs["input_features"][..., : 2 * frames]}
+    model.encoder.embed_positions = torch.nn.Embedding.from_pretrained(positions[:frames])
+    model.config.max_source_positions = frames
 """
 
 _PROBABILITIES = {
@@ -52,6 +55,7 @@ def write(folder: Path, facts: Mapping[str, object], scorer: Scorer) -> None:
     whisper = scorer.network.model.config.model_type == "whisper"
     page = _PAGE.format(
         **{name: facts[name] for name in ("licence", "checkpoint", "revision")},
+        table=_TABLE if whisper else "",
         cut=_CUT if whisper else "",
         probabilities=_PROBABILITIES[scorer.link],
     )

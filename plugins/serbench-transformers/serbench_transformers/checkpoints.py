@@ -24,6 +24,8 @@ class Checkpoint:
         folder: where its files are.
         licence: "apache-2.0", as its README says; "unknown" where it does not.
         has_weights: False for a configuration alone.
+        fine_tuned_before: what it was trained to tell apart, "neu, hap, ang, sad", where its
+            configuration says so: whoever it learned that from, these may be test speakers.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Checkpoint:
     folder: Path
     licence: str
     has_weights: bool
+    fine_tuned_before: str = ""
 
     def facts(self, weights: str) -> dict[str, object]:
         """What a result says of it.
@@ -43,6 +46,7 @@ class Checkpoint:
             "revision": self.revision,
             "licence": self.licence,
             "pretrained": weights == "pretrained",
+            "fine_tuned_before": self.fine_tuned_before,
         }
 
 
@@ -173,7 +177,17 @@ def _read(name: str, revision: str, folder: Path) -> Checkpoint:
         folders.require_sound(path)
     preset = presets.of_checkpoint(name)
     licence = folders.licence(folder) or (preset.licence if preset else "unknown")
-    return Checkpoint(name, revision, folder, licence, folders.has_weights(folder))
+    return Checkpoint(
+        name, revision, folder, licence, folders.has_weights(folder), _classes(folder)
+    )
+
+
+def _classes(folder: Path) -> str:
+    """The classes that a configuration names; LABEL_0 and so on is transformers' word for none."""
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    named = config.get("id2label")
+    classes = [str(one) for one in named.values()] if isinstance(named, dict) else []
+    return ", ".join(one for one in classes if not one.startswith("LABEL_"))
 
 
 def _refuse_code(name: str, path: Path) -> None:

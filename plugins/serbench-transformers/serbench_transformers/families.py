@@ -13,7 +13,7 @@ from serbench_transformers.readers import Reader
 
 
 class Wav2Vec2(Encoder):
-    """wav2vec 2.0, HuBERT and data2vec-audio: a wave, convolutions, a convolution for positions.
+    """wav2vec 2.0 and HuBERT: a wave, convolutions, a convolution for positions.
 
     The convolutions see one utterance at a time: those of "base" checkpoints normalise over time
     (group norm), so that padding, or a neighbour, would change every frame.
@@ -56,11 +56,25 @@ class Wav2Vec2(Encoder):
 
     def _positions(self, packed: Packed) -> Tensor:
         """The convolution over time that tells where a frame is: (1, frames of all, width)."""
-        embed = self.model.encoder.pos_conv_embed
-        several = hasattr(embed, "layers")  # data2vec's: the gap would not stay zero between them
-        if several or getattr(embed, "batch_norm", None) is not None:
-            return torch.cat([embed(each[None]) for each in packed.split()], dim=1)
-        return spaced(packed, self.model.config.num_conv_pos_embeddings // 2, embed)
+        embed, config = self.model.encoder.pos_conv_embed, self.model.config
+        if getattr(config, "conv_pos_batch_norm", False):  # some HuBERTs: zeros would not stay so
+            return _one_by_one(packed, embed)
+        return spaced(packed, config.num_conv_pos_embeddings // 2, embed)
+
+
+class Data2VecAudio(Wav2Vec2):
+    """data2vec-audio: wav2vec 2.0 but for several convolutions for positions, with norms between.
+
+    Zeros between utterances would not stay zeros from one to the next.
+    """
+
+    def _positions(self, packed: Packed) -> Tensor:
+        return _one_by_one(packed, self.model.encoder.pos_conv_embed)
+
+
+def _one_by_one(packed: Packed, convolution: nn.Module) -> Tensor:
+    """A convolution over time of each utterance alone: (1, frames of all, width)."""
+    return torch.cat([convolution(each[None]) for each in packed.split()], dim=1)
 
 
 class Whisper(Encoder):
@@ -96,7 +110,8 @@ class Whisper(Encoder):
         table = self.model.embed_positions.weight
         positions = torch.cat([table[:length] for length in packed.lengths])
         frames = packed.frames + positions
-        return packed.having(nn.functional.dropout(frames, self.model.dropout, self.model.training))
+        training = self.model.embed_positions.training  # not where this is part of the stem
+        return packed.having(nn.functional.dropout(frames, self.model.dropout, training))
 
     def left(self, packed: Packed) -> Packed:
         """Normalised."""
@@ -139,7 +154,7 @@ class OneByOne(Encoder):
 
 
 PACKED: dict[str, type[Encoder]] = {
-    "data2vec-audio": Wav2Vec2,
+    "data2vec-audio": Data2VecAudio,
     "hubert": Wav2Vec2,
     "wav2vec2": Wav2Vec2,
     "whisper": Whisper,

@@ -14,7 +14,7 @@ from serbench.contracts import Array, Examples, Predictions, Workspace
 from serbench.errors import BadParameter
 from serbench_torch import devices, training
 from serbench_transformers import card, checkpoints, loading, saving
-from serbench_transformers.learning import Labelled, Scorer, task
+from serbench_transformers.learning import Labelled, Scorer, Stems, task
 from serbench_transformers.loading import Head, Weights
 from serbench_transformers.masking import Mask
 from serbench_transformers.network import Network
@@ -46,7 +46,7 @@ class Transformer:
         epochs: at most; the one with the lowest validation loss is kept.
         lr: the highest learning rate.
         batch: utterances in a step.
-        label_smoothing: of the categorical cross-entropy.
+        label_smoothing: of either loss.
         weight_decay: of AdamW; 0 is Adam.
         mask_time: the share of frames that training hides from the layers.
         frozen: the share of layers, the lowest, that are not trained; what they make is computed
@@ -132,11 +132,11 @@ class Transformer:
             )
             scorer = self._scorer_of(model, found.folder, workspace.device)
             if self.checkpointing:
-                model.gradient_checkpointing_enable()
+                model.activation_checkpointing_enable({"use_reentrant": False})
             todo = task(
                 scorer,
-                Labelled(scorer.stems(train.inputs), train.truth),
-                Labelled(scorer.stems(validation.inputs), validation.truth),
+                Labelled(Stems(scorer, train.inputs), train.truth),
+                Labelled(Stems(scorer, validation.inputs), validation.truth),
                 recipe,
                 self.seed,
             )
@@ -163,7 +163,7 @@ class Transformer:
         """The outputs of the linear layer for waves, each (samples,) at 16 kHz."""
         assert self._scorer is not None, "fit or load comes before predict"
         with devices.threads(self._threads):
-            scores = self._scorer.scores(self._scorer.stems(inputs, keep=0))
+            scores = self._scorer.scores(Stems(self._scorer, inputs, keep=0))
         return Predictions(scores.cpu().numpy().astype(np.float32), self._scorer.link)
 
     def describe(self) -> Mapping[str, object]:

@@ -1,7 +1,6 @@
 """A fitted head as it scores utterances: standardised layers, mixed, then linear; plain arrays.
 
-However a head was learnt, this is what is left of it, so that keeping and using one needs neither
-scipy nor torch.
+However a head was learnt, this is what is left of it.
 """
 
 from collections.abc import Iterable, Sequence

@@ -27,14 +27,13 @@ class Stems:
     """What of each utterance no epoch changes; computed when first asked for, then kept.
 
     Args:
-        network: computes them, on `device`.
+        scorer: computes them.
         inputs: waves.
-        device: where they are wanted.
         keep: how many bytes are kept.
     """
 
-    def __init__(self, network: Network, inputs: Sequence[Array], device: str, keep: int = KEPT):
-        self._network, self._inputs, self._device, self._left = network, inputs, device, keep
+    def __init__(self, scorer: "Scorer", inputs: Sequence[Array], keep: int = KEPT):
+        self._scorer, self._inputs, self._left = scorer, inputs, keep
         self._kept: dict[int, Tensor] = {}
 
     def __len__(self) -> int:
@@ -47,8 +46,7 @@ class Stems:
     def _one(self, position: int) -> Tensor:
         if position in self._kept:
             return self._kept[position]
-        prepared = self._network.encoder.prepared(self._inputs[position])
-        stem = self._network.stem(prepared.to(self._device, non_blocking=True))
+        stem = self._scorer.stem(self._inputs[position])
         size = stem.numel() * stem.element_size()
         if size <= self._left:
             self._kept[position] = stem
@@ -83,10 +81,11 @@ class Scorer:
             logits: Tensor = self.network(stems)
         return logits
 
-    def stems(self, inputs: Sequence[Array], keep: int = KEPT) -> Stems:
-        """What of waves no epoch changes."""
+    def stem(self, wave: Array) -> Tensor:
+        """What of one wave no epoch changes, (frames, width)."""
+        prepared = self.network.encoder.prepared(wave).to(self.device, non_blocking=True)
         with autocast(self.device, self.precision):
-            return Stems(self.network, inputs, self.device, keep)
+            return self.network.stem(prepared)
 
     def scores(self, stems: Stems) -> Tensor:
         """Logits of all utterances, (utterances, labels), in evaluation mode."""
@@ -146,7 +145,9 @@ def task(
 def criterion(logits: Tensor, truth: Tensor, loss: Loss, smoothing: float = 0.0) -> Tensor:
     """The mean loss of logits, (utterances, labels), against truth, (utterances,)."""
     if loss == "bce":
-        wanted = nn.functional.one_hot(truth, logits.shape[1]).to(logits.dtype)
+        labels = logits.shape[1]
+        wanted = nn.functional.one_hot(truth, labels).to(logits.dtype)
+        wanted = wanted * (1 - smoothing) + smoothing / labels
         return nn.functional.binary_cross_entropy_with_logits(logits, wanted)
     return nn.functional.cross_entropy(logits, truth, label_smoothing=smoothing)
 

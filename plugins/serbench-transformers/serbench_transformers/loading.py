@@ -52,7 +52,7 @@ def classifier(
     Raises:
         SerbenchError: the checkpoint holds no such encoder, or lacks weights.
     """
-    with _quiet_transformers(), private_randomness("cpu"):
+    with quiet_transformers(), private_randomness("cpu"):
         seed_randomness("cpu", seed)
         config = _config(checkpoint)
         if labels:
@@ -60,9 +60,10 @@ def classifier(
             config.label2id = {label: position for position, label in enumerate(labels)}
         if head == "linear":
             config.classifier_proj_size = config.hidden_size
-        if hasattr(config, "apply_spec_augment"):
-            config.apply_spec_augment = False  # it would draw from numpy's global state
-        model = _random(config) if weights == "random" else _pretrained(checkpoint, config)
+        config.apply_spec_augment = False  # it would draw from numpy's global state
+        config.use_weighted_layer_sum = False  # the head is on the last layer
+        with _one_line(checkpoint.name):
+            model = _random(config) if weights == "random" else _pretrained(checkpoint, config)
         _new_head(model, head)
     return model
 
@@ -78,12 +79,25 @@ def encoder_of(model: Any, folder: Path) -> Encoder:
 
 
 def saved(folder: Path) -> Any:
-    """The sequence classifier that `saving.checkpoint` wrote, head and all, in evaluation mode."""
+    """The sequence classifier that `saving.checkpoint` wrote, head and all, in evaluation mode.
+
+    Raises:
+        SerbenchError: weights are missing.
+    """
     from transformers import AutoModelForAudioClassification
 
-    with _quiet_transformers(), private_randomness("cpu"):
-        model = AutoModelForAudioClassification.from_pretrained(
-            folder, dtype=torch.float32, local_files_only=True, use_safetensors=True
+    with quiet_transformers(), private_randomness("cpu"):
+        model, report = AutoModelForAudioClassification.from_pretrained(
+            folder,
+            dtype=torch.float32,
+            local_files_only=True,
+            use_safetensors=True,
+            output_loading_info=True,
+        )
+    if report["missing_keys"]:
+        raise SerbenchError(
+            f"{folder} lacks {len(report['missing_keys'])} of the model's weights: it is not "
+            "whole, or was written for another version of transformers"
         )
     return model.eval()
 
@@ -100,10 +114,8 @@ def _config(checkpoint: Checkpoint) -> Any:
     )
 
     kinds = sorted(set(KNOWN) - {"audio-spectrogram-transformer"})  # it has no frames to pool
-    try:
+    with _one_line(checkpoint.name):
         config = AutoConfig.from_pretrained(checkpoint.folder, local_files_only=True)
-    except (OSError, ValueError) as error:
-        raise SerbenchError(f"transformers cannot read {checkpoint.name}: {error}") from error
     if config.model_type not in kinds:
         raise nearest("type of encoder", config.model_type, kinds)
     return config
@@ -112,7 +124,7 @@ def _config(checkpoint: Checkpoint) -> Any:
 def _random(config: Any) -> Any:
     from transformers import AutoModelForAudioClassification
 
-    return AutoModelForAudioClassification.from_config(config)
+    return AutoModelForAudioClassification.from_config(config, dtype=torch.float32)
 
 
 def _pretrained(checkpoint: Checkpoint, config: Any) -> Any:
@@ -163,16 +175,33 @@ def _know_packed_attention() -> None:
 
 
 @contextlib.contextmanager
-def _quiet_transformers() -> Iterator[None]:
-    """What transformers would say of loading, `_pretrained` says in one line where it matters."""
+def _one_line(name: str) -> Iterator[None]:
+    """What transformers has against a checkpoint, in a line.
+
+    Raises:
+        SerbenchError: there is something.
+    """
+    from huggingface_hub.errors import StrictDataclassError
+
+    try:
+        yield
+    except (OSError, ValueError, StrictDataclassError) as error:
+        reason = " ".join(str(error).split())
+        raise SerbenchError(f"transformers cannot make an encoder of {name}: {reason}") from error
+
+
+@contextlib.contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """What transformers would say of weights, we say in one line where it matters."""
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     from transformers.utils import logging
 
-    before = logging.get_verbosity()
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     try:
         yield
     finally:
-        logging.set_verbosity(before)
-        logging.enable_progress_bar()
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()

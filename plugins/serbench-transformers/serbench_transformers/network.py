@@ -54,5 +54,6 @@ class Network(nn.Module):
                 each.numel() for each in self.parameters() if each.requires_grad
             ),
             "frozen_layers": max(0, self.frozen),
+            "masked": self._mask.share if self._mask and self.encoder.packs else 0.0,
             "batching": "packed" if self.encoder.packs else "one by one",
         }

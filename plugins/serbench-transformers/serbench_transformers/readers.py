@@ -40,8 +40,13 @@ class Reader:
         missing = max(0, SHORTEST - len(wave))
         whole = np.pad(wave, (0, missing)) if missing else wave
         made = self._extract(whole, sampling_rate=RATE, padding="longest", return_tensors="np")
-        (name,) = {"input_values", "input_features"} & set(made)
-        return torch.from_numpy(made[name][0]).float()
+        if "input_values" in made:
+            return torch.from_numpy(made["input_values"][0]).float()
+        features = torch.from_numpy(made["input_features"][0]).float()
+        if "attention_mask" not in made:
+            return features
+        # wav2vec2-BERT's may add half a frame of padding, even to one utterance alone
+        return features[: int(made["attention_mask"][0].sum())]
 
     def save(self, folder: Path) -> None:
         """Write preprocessor_config.json."""

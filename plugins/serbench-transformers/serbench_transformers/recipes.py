@@ -23,7 +23,7 @@ class Recipe:
         epochs: at most; the one with the lowest validation loss is kept.
         lr: the highest learning rate.
         batch: utterances in a step.
-        label_smoothing: of the categorical cross-entropy.
+        label_smoothing: of either loss.
         weight_decay: of AdamW; 0 is Adam.
         mask_time: the share of frames that training hides.
         frozen: the share of layers, the lowest, that are not trained.

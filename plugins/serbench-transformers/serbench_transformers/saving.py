@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from serbench_transformers.loading import quiet_transformers
 from serbench_transformers.network import Network
 
 
@@ -11,7 +12,8 @@ def checkpoint(folder: Path, network: Network) -> None:
     ours = config._attn_implementation
     config._attn_implementation = "sdpa"  # ours is not known where this will be loaded
     try:
-        model.save_pretrained(folder)
+        with quiet_transformers():
+            model.save_pretrained(folder)
     finally:
         config._attn_implementation = ours
     network.encoder.prepared.save(folder)

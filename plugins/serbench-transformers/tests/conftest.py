@@ -53,27 +53,28 @@ KINDS = {
     "whisper": ("whisper", WHISPER),
     "wavlm": ("wavlm", SMALL | CONVOLUTIONS),
     "wav2vec2-conformer": ("wav2vec2-conformer", SMALL | CONVOLUTIONS),
+    "wav2vec2-bert": (
+        "wav2vec2-bert",
+        SMALL | {"feature_projection_input_dim": 160, "output_hidden_size": 16},
+    ),
     "unispeech-sat": ("unispeech-sat", SMALL | CONVOLUTIONS),
+    "sew": ("sew", SMALL | CONVOLUTIONS | {"squeeze_factor": 2}),
 }
+EXTRACTORS = {"whisper": "WhisperFeatureExtractor", "wav2vec2-bert": "SeamlessM4TFeatureExtractor"}
 
 
 def _save_checkpoint(folder: Path, kind: str, **changes) -> Path:
     """A checkpoint folder: config.json, model.safetensors, preprocessor_config.json."""
-    from transformers import (
-        AutoConfig,
-        AutoModelForAudioClassification,
-        Wav2Vec2FeatureExtractor,
-        WhisperFeatureExtractor,
-    )
+    import transformers
+    from transformers import AutoConfig, AutoModelForAudioClassification
 
     name, words = KINDS[kind]
     config = AutoConfig.for_model(name, **words, **changes)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         AutoModelForAudioClassification.from_config(config).save_pretrained(folder)
-    normal = Wav2Vec2FeatureExtractor(do_normalize=True, return_attention_mask=True)
-    extractor = WhisperFeatureExtractor() if name == "whisper" else normal
-    extractor.save_pretrained(folder)
+    extractor = getattr(transformers, EXTRACTORS.get(name, "Wav2Vec2FeatureExtractor"))
+    extractor().save_pretrained(folder)
     return folder
 
 

@@ -91,7 +91,7 @@ def test_random_weights_are_said_and_never_ranked(folders, serbench, tmp_path):
         *("--param", "epochs=1", "--param", "weights=random"),
     )
     assert done.returncode == 0, done.stderr
-    assert "RANDOM WEIGHTS, never ranked" in done.stdout
+    assert "NEVER RANKED: random weights" in done.stdout
     assert "random weights, not pretrained" in serbench("leaderboard").stdout
 
 

@@ -19,7 +19,7 @@ PACKED = (
     "data2vec-audio",
     "whisper",
 )
-KINDS = (*PACKED, "wavlm", "wav2vec2-conformer", "unispeech-sat")
+KINDS = (*PACKED, "wavlm", "wav2vec2-conformer", "wav2vec2-bert", "unispeech-sat", "sew")
 
 
 def _network(folder, frozen=0, head="projector", mask=None):
@@ -126,11 +126,33 @@ def test_what_is_frozen_gets_no_gradient_and_changes_no_score(folders, waves, ki
     assert counts[0] > counts[1] > counts[2] > 0
 
 
-def test_what_is_frozen_has_no_dropout(folders, waves):
-    network = _network(folders("wav2vec2-group-norm"), frozen=1).train()
+@pytest.mark.parametrize("kind", ["wav2vec2-group-norm", "whisper"])
+def test_what_is_frozen_has_no_dropout(folders, waves, kind, save_checkpoint, tmp_path):
+    folder = save_checkpoint(tmp_path / kind, kind, **_dropout(kind))
+    network = _network(folder, frozen=1).train()
     assert any(module.training for module in network.modules())
     first, second = (network.stem(network.encoder.prepared(waves[0])) for _ in range(2))
     assert torch.equal(first, second)
+
+
+def _dropout(kind):
+    return {"dropout": 0.5} if kind == "whisper" else {"hidden_dropout": 0.5}
+
+
+def test_half_precision_weights_are_computed_in_float32(save_checkpoint, tmp_path, waves):
+    folder = save_checkpoint(tmp_path / "half", "whisper", dtype="float16")
+    encoder = loading.load(checkpoints.resolve(str(folder)), weights="random")
+    assert encoder.layers([encoder.prepared(waves[0])]).dtype == torch.float32
+
+
+def test_what_transformers_cannot_make_is_one_line(save_checkpoint, tmp_path):
+    import json
+
+    folder = save_checkpoint(tmp_path / "odd", "wav2vec2-layer-norm")
+    path = folder / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"num_attention_heads": 3}))
+    with pytest.raises(SerbenchError, match="transformers cannot make an encoder of odd: [^\n]*$"):
+        loading.load(checkpoints.resolve(str(folder)))
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from serbench.calibration import probabilities
 from serbench.contracts import Describes, Examples, Exports, Moves, Resolves, Saves
 from serbench.errors import BadParameter, SerbenchError
 from serbench_transformers.finetuned import Transformer
+from serbench_transformers.learning import criterion
 from serbench_transformers.recipes import RECIPES, factor
 
 LABELS = ("angry", "happy", "sad")
@@ -168,9 +169,16 @@ def test_a_saved_model_gives_the_same_scores(folders, tmp_path, test_set, kind, 
     assert again.predict(test_set.inputs).link == model.predict(test_set.inputs).link
 
 
-@pytest.mark.parametrize("kind", ["whisper", "wav2vec2-layer-norm", "wav2vec2-group-norm", "wavlm"])
 @pytest.mark.parametrize(
-    ("head", "recipe"), [("linear", "paper"), ("projector", "tuned"), ("linear", "tuned")]
+    ("kind", "head", "recipe"),
+    [
+        ("whisper", "linear", "paper"),
+        ("whisper", "projector", "tuned"),
+        ("wav2vec2-layer-norm", "linear", "paper"),
+        ("wav2vec2-group-norm", "projector", "tuned"),
+        ("wav2vec2-bert", "linear", "tuned"),
+        ("wavlm", "projector", "paper"),
+    ],
 )
 def test_plain_transformers_gives_the_same_scores_as_an_exported_page_says(
     folders, tmp_path, test_set, kind, head, recipe
@@ -182,12 +190,11 @@ def test_plain_transformers_gives_the_same_scores_as_an_exported_page_says(
     (code,) = re.findall("```python\n(.*?)```", (folder / "README.md").read_text(), re.DOTALL)
     predictions = model.predict(test_set.inputs)
     expected = probabilities(predictions.activations, predictions.link)
-    for wave, scores, share in zip(test_set.inputs, predictions.activations, expected, strict=True):
-        known = {"folder": folder, "wave": wave}
-        exec(code, known)
-        np.testing.assert_allclose(known["logits"], scores, rtol=1e-4, atol=1e-5)
-        np.testing.assert_allclose(known["probabilities"], share, rtol=1e-4, atol=1e-5)
-        assert known["label"] == LABELS[int(scores.argmax())]
+    known = {"folder": folder, "wave": test_set.inputs[0]}
+    exec(code, known)
+    assert known["label"] == LABELS[int(expected[0].argmax())]
+    for wave, shares in zip(test_set.inputs, expected, strict=True):
+        np.testing.assert_allclose(known["probabilities"](wave), shares, rtol=1e-4, atol=1e-5)
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path):
@@ -236,3 +243,41 @@ def test_weights_that_are_not_there_are_missed_at_planning(tmp_path, save_checkp
     with pytest.raises(SerbenchError, match="has no model.safetensors.*weights=random"):
         Transformer.resolved(words)
     assert Transformer.resolved({**words, "weights": "random"})["checkpoint"] == "shape"
+
+
+def test_a_checkpoint_that_was_fine_tuned_before_says_so(folders, tmp_path):
+    first, _ = _fitted(folders("whisper"), tmp_path, epochs=1)
+    assert first.describe()["fine_tuned_before"] == ""
+    first.export(tmp_path / "exported")
+    again, _ = _fitted(tmp_path / "exported", tmp_path, epochs=1)
+    assert again.describe()["fine_tuned_before"] == "angry, happy, sad"
+
+
+def test_a_checkpoint_that_weighs_its_layers_is_used_without(save_checkpoint, tmp_path, test_set):
+    folder = save_checkpoint(tmp_path / "sum", "wav2vec2-layer-norm", use_weighted_layer_sum=True)
+    model, _ = _fitted(folder, tmp_path, epochs=1)
+    model.export(tmp_path / "exported")
+    assert '"use_weighted_layer_sum": true' not in (tmp_path / "exported/config.json").read_text()
+
+
+def test_a_kept_model_that_lacks_weights_is_refused(folders, tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    model, _ = _fitted(folders("whisper"), tmp_path, epochs=1)
+    model.save(tmp_path / "kept")
+    weights = load_file(tmp_path / "kept" / "model.safetensors")
+    del weights["classifier.weight"]
+    save_file(weights, tmp_path / "kept" / "model.safetensors", {"format": "pt"})
+    with pytest.raises(SerbenchError, match="kept lacks 1 of the model's weights"):
+        Transformer.load(tmp_path / "kept")
+
+
+def test_label_smoothing_holds_for_both_losses():
+    logits, truth = torch.tensor([[2.0, -1.0, 0.5, 0.0]]), torch.tensor([0])
+    wanted = torch.tensor([[0.925, 0.025, 0.025, 0.025]])
+    smoothed = criterion(logits, truth, "bce", 0.1)
+    expected = torch.nn.functional.binary_cross_entropy_with_logits(logits, wanted)
+    torch.testing.assert_close(smoothed, expected)
+    assert criterion(logits, truth, "cross-entropy", 0.1) > criterion(
+        logits, truth, "cross-entropy"
+    )

@@ -32,7 +32,7 @@ import numpy as np
 import torch
 from pathlib import Path
 from serbench_transformers import checkpoints, loading
-from serbench_transformers.learning import Labelled, Scorer, task
+from serbench_transformers.learning import Labelled, Scorer, Stems, task
 from serbench_transformers.network import Network
 from serbench_transformers.recipes import RECIPES
 
@@ -42,12 +42,12 @@ found = checkpoints.resolve(str(folder), weights=False)
 model = loading.classifier(found, labels, head="linear", weights="random")
 network = Network(model, loading.encoder_of(model, found.folder), 0)
 if checkpointing:
-    model.gradient_checkpointing_enable()
+    model.activation_checkpointing_enable({"use_reentrant": False})
 scorer = Scorer(network, "bce", "cpu", "float32")
 waves = [np.random.default_rng(i).normal(0, 0.1, 64000).astype(np.float32) for i in range(4)]
 truth = np.arange(4)
 recipe = dataclasses.replace(RECIPES["paper"], batch=4)
-train, validation = (Labelled(scorer.stems(each), truth) for each in (waves, []))
+train, validation = (Labelled(Stems(scorer, each), truth) for each in (waves, []))
 todo = task(scorer, train, validation, recipe, 0)
 network.train()
 for batch in todo.batches(1):
