@@ -113,6 +113,7 @@ class AlexNetMel:
         self._facts = {
             "parameters": sum(weights.numel() for weights in scorer.network.parameters()),
             "frames": scorer.frames,
+            "batch_parts": trained.parts,
             "best_epoch": trained.best_epoch,
             "epochs": trained.epochs,
             "precision": scorer.precision,

@@ -70,4 +70,11 @@ def task(scorer: Scorer, train: Labelled, validation: Labelled, steps: Steps) ->
         return measured(scorer.probabilities(validation.spectrograms), validation.truth)
 
     optimizer = Adam(scorer.network.parameters(), steps.lr)
-    return Task(scorer.network, optimizer, batches, loss, validate)
+    return Task(scorer.network, optimizer, batches, loss, validate, split=split)
+
+
+def split(batch: Batch, parts: int) -> list[tuple[Batch, float]]:
+    """A batch in so many parts, each with its share of the utterances."""
+    windows, truth = (each.chunk(parts) for each in batch)
+    total = len(batch[1])
+    return [((w, t), len(t) / total) for w, t in zip(windows, truth, strict=True)]

@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch import nn
 
+from serbench_alexnet.learning import split
 from serbench_alexnet.network import SMALLEST, AlexNet, initialise
 
 
@@ -69,3 +70,12 @@ def test_kaiming_keeps_the_size_of_activations():
     network = _made(width=0.5)
     size = network.convolutions(torch.randn(8, 1, 64, 200)).square().mean()
     assert 0.2 < size < 20
+
+
+def test_a_batch_of_windows_can_be_split():
+    windows, truth = torch.arange(7.0)[:, None, None, None], torch.arange(7)
+    parts = split((windows, truth), 3)
+    assert torch.equal(torch.cat([part[0] for part, _ in parts]), windows)
+    assert torch.equal(torch.cat([part[1] for part, _ in parts]), truth)
+    assert [share for _, share in parts] == pytest.approx([3 / 7, 3 / 7, 1 / 7])
+    assert len(split((windows, truth), 16)) == 7

@@ -1,7 +1,7 @@
 """Adam without what torch imports for `torch.compile`: two seconds at the start of every fold."""
 
 from collections.abc import Iterable
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -18,6 +18,14 @@ class Optimizer(Protocol):
 
     def step(self) -> object:
         """Change the weights by the gradients."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """Under "state", by the parameter's position, tensors by name."""
+        ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on with what `state_dict` gave."""
         ...
 
 
@@ -56,6 +64,19 @@ class Adam:
                 each.grad = None
             elif each.grad is not None:
                 each.grad.zero_()
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state, laid out as that of `torch.optim.Adam`."""
+        rows = zip(self._steps, self._means, self._squares, strict=True)
+        names = ("step", "exp_avg", "exp_avg_sq")
+        return {"state": {n: dict(zip(names, row, strict=True)) for n, row in enumerate(rows)}}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on with what `state_dict` gave."""
+        for position, kept in state["state"].items():
+            self._steps[position].copy_(kept["step"])
+            self._means[position].copy_(kept["exp_avg"])
+            self._squares[position].copy_(kept["exp_avg_sq"])
 
     @torch.no_grad()
     def step(self) -> None:

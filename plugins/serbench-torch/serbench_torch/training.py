@@ -1,23 +1,20 @@
 """The one training loop: early stopping on validation loss, the best epoch's weights kept."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Generic, TypeVar
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler
 
 from serbench.contracts import Workspace
-from serbench.errors import BadParameter
-from serbench.files import writing_error
+from serbench.errors import BadParameter, SerbenchError
 from serbench_torch.adam import Optimizer
 from serbench_torch.devices import private_randomness, seed_randomness, threads
+from serbench_torch.resuming import Best, Stored
 
 Batch = TypeVar("Batch")
 
@@ -40,6 +37,8 @@ class Task(Generic[Batch]):
         validate: scores the validation set with the module as it is: the loss under "loss",
             beside it whatever else is worth a curve ("uar").
         scheduler: stepped once a batch, where there is one.
+        split: from a batch and a number to so many parts of it, or as many as there can be, each
+            with its share of the batch. Without it a batch that memory cannot hold is an error.
     """
 
     module: nn.Module
@@ -48,6 +47,7 @@ class Task(Generic[Batch]):
     loss: Callable[[Batch], Tensor]
     validate: Callable[[], Mapping[str, float]]
     scheduler: LRScheduler | None = None
+    split: Callable[[Batch, int], Sequence[tuple[Batch, float]]] | None = None
 
 
 @dataclass(frozen=True)
@@ -58,11 +58,13 @@ class Trained:
         best_epoch: the one whose weights the module has now.
         epochs: how many were run.
         validation_loss: that of the best epoch.
+        parts: into how many parts batches were split, for want of memory.
     """
 
     best_epoch: int
     epochs: int
     validation_loss: float
+    parts: int = 1
 
 
 def train(
@@ -72,35 +74,39 @@ def train(
 
     The module is left in evaluation mode with the weights of the epoch whose validation loss
     was lowest, the first of them where several tie; until then they are in the workspace's folder,
-    since a large model would fill the memory twice. Each epoch's randomness (dropout) follows
-    from `seed` and the epoch's number alone: on the CPU the same seed and threads give the same
-    weights bit for bit. torch's own random state is left as it was.
+    since a large model would fill the memory twice. A training that was killed goes on after the
+    last epoch that is stored there, one a minute at most.
+
+    Each epoch's randomness (dropout) follows from `seed` and the epoch's number alone: on the CPU
+    the same seed and threads give the same weights bit for bit, killed or not. torch's own random
+    state is left as it was. A batch that memory cannot hold is computed in parts, with the same
+    gradients.
 
     Raises:
         BadParameter: the loss is not finite in any epoch.
-        SerbenchError: there is no space for the weights.
+        SerbenchError: there is no space for the weights, or no memory for one utterance.
     """
-    best, weights, epoch = Trained(0, 0, math.inf), workspace.folder / "best.safetensors", 0
+    stored = Stored(workspace.folder, task.module, task.optimizer, task.scheduler)
+    best, steps = Best(workspace.folder, task.module), Steps(task)
     with threads(workspace.threads), private_randomness(workspace.device):
-        for epoch in range(1, epochs + 1):
-            seed_randomness(workspace.device, epoch_seed(seed, epoch))
-            train_loss = _one_epoch(task, epoch)
-            values = _validated(task)
-            curve = {f"validation_{name}": value for name, value in values.items()}
-            workspace.report(epoch, epochs, train_loss=train_loss, **curve)
-            if values["loss"] < best.validation_loss:
-                best = Trained(epoch, epoch, values["loss"])
-                _write(task.module, weights)
-            elif epoch - best.best_epoch >= patience:
-                break
-    if not math.isfinite(best.validation_loss):
+        point = stored.find()
+        for epoch, values in enumerate(point.curve, start=1):
+            workspace.report(epoch, epochs, **values)
+        while point.epoch < epochs and point.epoch - point.best_epoch < patience:
+            seed_randomness(workspace.device, epoch_seed(seed, point.epoch + 1))
+            point = point.after(_epoch(task, steps, point.epoch + 1))
+            workspace.report(point.epoch, epochs, **point.curve[-1])
+            if point.best_epoch == point.epoch:
+                best.write(point.epoch, keep=stored.best_epoch)
+            stored.write(point)
+    if not math.isfinite(point.validation_loss):
         raise BadParameter(
-            f"the validation loss was not finite in any of {epoch} epochs: "
+            f"the validation loss was not finite in any of {point.epoch} epochs: "
             "the training diverged; a smaller learning rate (--param lr=...) would help"
         )
-    with torch.no_grad():
-        _read(task.module, weights)
-    return Trained(best.best_epoch, epoch, best.validation_loss)
+    best.read(point.best_epoch)
+    stored.forget()
+    return Trained(point.best_epoch, point.epoch, point.validation_loss, steps.parts)
 
 
 def epoch_seed(seed: int, epoch: int) -> int:
@@ -108,46 +114,70 @@ def epoch_seed(seed: int, epoch: int) -> int:
     return int(np.random.SeedSequence((seed, epoch)).generate_state(1, np.uint64)[0])
 
 
-def _one_epoch(task: Task[Batch], epoch: int) -> float:
-    """The mean of the epoch's training losses; read once, for reading waits for the device."""
+def _epoch(task: Task[Batch], steps: "Steps[Batch]", epoch: int) -> dict[str, float]:
+    """The mean of the training losses, read once, for reading waits for the device; and scores."""
     task.module.train()
-    losses = [_step(task, batch) for batch in task.batches(epoch)]
-    return float(torch.stack(losses).mean())
-
-
-def _step(task: Task[Batch], batch: Batch) -> Tensor:
-    task.optimizer.zero_grad(set_to_none=True)
-    loss = task.loss(batch)
-    loss.backward()  # type: ignore[no-untyped-call]
-    task.optimizer.step()
-    if task.scheduler is not None:
-        task.scheduler.step()
-    return loss.detach()
-
-
-def _validated(task: Task[Batch]) -> Mapping[str, float]:
+    losses = [steps.take(batch) for batch in task.batches(epoch)]
     task.module.eval()
     with torch.inference_mode():
-        return task.validate()
+        values = {f"validation_{name}": value for name, value in task.validate().items()}
+    return {"train_loss": float(torch.stack(losses).mean()), **values}
 
 
-def _learned(module: nn.Module) -> dict[str, Tensor]:
-    """What training changes: the parameters that it learns, and all buffers."""
-    fixed = {name for name, each in module.named_parameters() if not each.requires_grad}
-    return {name: value for name, value in module.state_dict().items() if name not in fixed}
+class Steps(Generic[Batch]):
+    """Takes steps, each batch in as many parts as memory makes necessary.
 
+    Attributes:
+        parts: how many; doubled when one does not fit.
+    """
 
-def _write(module: nn.Module, file: Path) -> None:
-    try:
-        save_file({name: each.contiguous() for name, each in _learned(module).items()}, file)
-    except SafetensorError as error:
-        raise writing_error(file, error) from error
+    def __init__(self, task: Task[Batch]):
+        self.parts = 1
+        self._task = task
 
+    def take(self, batch: Batch) -> Tensor:
+        """Learn from one batch.
 
-def _read(module: nn.Module, file: Path) -> None:
-    """Put stored weights into the module, one after the other: they fill no memory twice."""
-    state = module.state_dict()
-    with safe_open(file, framework="pt") as stored:
-        for name in stored.keys():  # noqa: SIM118 - it is no mapping
-            state[name].copy_(stored.get_tensor(name))
-    file.unlink()
+        Returns:
+            Its mean loss, on the device.
+
+        Raises:
+            SerbenchError: memory does not hold the smallest part.
+        """
+        loss = self._gradients(batch)
+        while loss is None:
+            loss = self._gradients(batch)
+        self._task.optimizer.step()
+        if self._task.scheduler is not None:
+            self._task.scheduler.step()
+        return loss
+
+    def _gradients(self, batch: Batch) -> Tensor | None:
+        """The gradients of the mean loss, and the loss; None where memory was too small."""
+        task, parts = self._task, self._split(batch)
+        task.optimizer.zero_grad(set_to_none=True)
+        losses = []
+        try:
+            for part, share in parts:
+                loss = task.loss(part) * share
+                loss.backward()  # type: ignore[no-untyped-call]
+                losses.append(loss.detach())
+        except torch.OutOfMemoryError as error:
+            self._smaller(len(parts), error)
+            return None
+        return torch.stack(losses).sum()
+
+    def _split(self, batch: Batch) -> Sequence[tuple[Batch, float]]:
+        split = self._task.split
+        return [(batch, 1.0)] if self.parts == 1 or split is None else split(batch, self.parts)
+
+    def _smaller(self, parts: int, error: Exception) -> None:
+        """Ask for more parts from now on."""
+        if self._task.split is None or parts < self.parts:
+            raise SerbenchError(
+                "the memory of the device does not hold one utterance's training step: use a "
+                "smaller model, --param checkpointing=true where the model has it, or --device cpu"
+            ) from error
+        self.parts *= 2
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()

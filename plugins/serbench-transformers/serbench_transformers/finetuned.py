@@ -151,6 +151,7 @@ class Transformer:
         self._facts = {
             **found.facts(self.weights),
             **scorer.network.facts(),
+            "batch_parts": trained.parts,
             "best_epoch": trained.best_epoch,
             "epochs": trained.epochs,
             **taken(recipe, len(train.truth), trained.epochs),

@@ -139,7 +139,14 @@ def task(
     optimizer = _adam(scorer.network, recipe)
     steps = recipe.epochs * steps_an_epoch(len(train.truth), recipe.batch)
     scheduler = LambdaLR(optimizer, lambda step: factor(recipe.schedule, step, steps))
-    return Task(scorer.network, optimizer, batches, loss, validate, scheduler)
+    return Task(scorer.network, optimizer, batches, loss, validate, scheduler, split)
+
+
+def split(batch: Batch, parts: int) -> list[tuple[Batch, float]]:
+    """A batch in so many parts, each with its share of the utterances."""
+    size = -(-len(batch) // parts)
+    pieces = [batch[start : start + size] for start in range(0, len(batch), size)]
+    return [(piece, len(piece) / len(batch)) for piece in pieces]
 
 
 def criterion(logits: Tensor, truth: Tensor, loss: Loss, smoothing: float = 0.0) -> Tensor:

@@ -13,7 +13,7 @@ from serbench.calibration import probabilities
 from serbench.contracts import Describes, Examples, Exports, Moves, Resolves, Saves
 from serbench.errors import BadParameter, SerbenchError
 from serbench_transformers.finetuned import Transformer
-from serbench_transformers.learning import criterion
+from serbench_transformers.learning import criterion, split
 from serbench_transformers.recipes import RECIPES, factor
 
 LABELS = ("angry", "happy", "sad")
@@ -281,3 +281,11 @@ def test_label_smoothing_holds_for_both_losses():
     assert criterion(logits, truth, "cross-entropy", 0.1) > criterion(
         logits, truth, "cross-entropy"
     )
+
+
+def test_a_batch_can_be_split():
+    batch = np.arange(7)
+    parts = split(batch, 3)
+    assert [part.tolist() for part, _ in parts] == [[0, 1, 2], [3, 4, 5], [6]]
+    assert [share for _, share in parts] == pytest.approx([3 / 7, 3 / 7, 1 / 7])
+    assert len(split(batch, 16)) == 7
