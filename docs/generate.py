@@ -22,6 +22,7 @@ COMMANDS = (
     ("predict",),
     ("export",),
     ("score",),
+    ("compare",),
     ("runs",),
     ("leaderboard",),
     ("datasets",),

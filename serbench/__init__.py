@@ -3,12 +3,13 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from serbench.comparison import compare
     from serbench.evaluation import evaluate
     from serbench.prediction import predict
     from serbench.runs import Run
 
 __version__ = "0.1.0"
-__all__ = ["Run", "__version__", "evaluate", "predict"]
+__all__ = ["Run", "__version__", "compare", "evaluate", "predict"]
 
 
 def __getattr__(name: str) -> Any:
@@ -17,6 +18,10 @@ def __getattr__(name: str) -> Any:
         from serbench.evaluation import evaluate
 
         return evaluate
+    if name == "compare":
+        from serbench.comparison import compare
+
+        return compare
     if name == "predict":
         from serbench.prediction import predict
 

@@ -186,6 +186,43 @@ def score(
 
 
 @app.command()
+def compare(
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RUN RUN...",
+            help="Runs' folders, or the starts of their names; the first against each other one.",
+        ),
+    ],
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(help="Which metric; may be repeated. Default: uar and f1."),
+    ] = None,
+    utterances: Annotated[
+        bool,
+        typer.Option(
+            "--utterances",
+            help="List those that one gets and the other does not; csv and latex: nothing else.",
+        ),
+    ] = False,
+    form: Annotated[
+        str, typer.Option("--format", help="text, markdown, csv, latex, json.")
+    ] = "text",
+    results: Results = None,
+) -> None:
+    """Compare runs on the same utterances: differences, their intervals, tests over speakers.
+
+    Of these trained models on new speakers, not of models trained again.
+    """
+    from serbench import comparison
+
+    _check_form(form, *comparison.FORMATS)
+    chosen = metric or comparison.DEFAULT
+    made = comparison.compare(*names, metrics=chosen, results=results)
+    typer.echo(made.page(form, utterances))
+
+
+@app.command()
 def predict(
     run: RunName,
     files: Annotated[list[str], typer.Argument(help="Audio files.")],

@@ -19,7 +19,7 @@ def table(run: Run, metrics: Sequence[str] | None, form: str) -> str:
     """
     names = list(metrics or METRICS)
     if form == "json":
-        return json.dumps(_numbers(as_json(run, names)), indent=1, allow_nan=False)
+        return json.dumps(numbers(as_json(run, names)), indent=1, allow_nan=False)
     folds = [fold.facts["fold"]["name"] for fold in run.folds]
     columns = {name: run.scores(name) for name in names}
     rows = [
@@ -34,12 +34,12 @@ def table(run: Run, metrics: Sequence[str] | None, form: str) -> str:
     return tables.table([run.name, *names], rows, form)
 
 
-def _numbers(value: object) -> object:
+def numbers(value: object) -> object:
     """The same with null for what is no number: JSON has no NaN."""
     if isinstance(value, dict):
-        return {key: _numbers(one) for key, one in value.items()}
+        return {key: numbers(one) for key, one in value.items()}
     if isinstance(value, list):
-        return [_numbers(one) for one in value]
+        return [numbers(one) for one in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

@@ -20,6 +20,18 @@ def percent(value: float | None) -> str:
     return "-" if value is None or math.isnan(value) else f"{100 * value:.2f}"
 
 
+def signed(value: float) -> str:
+    """A difference of fractions in percentage points.
+
+    >>> signed(0.0421), signed(-0.1), signed(0.0)
+    ('+4.21', '-10.00', '0.00')
+    """
+    shown = percent(value)
+    if shown in ("0.00", "-0.00", "-"):
+        return shown.removeprefix("-") or "-"
+    return shown if value < 0 else f"+{shown}"
+
+
 def spread(value: MeanStd) -> str:
     """Mean and standard deviation over folds, as the paper prints them.
 

@@ -1,0 +1,270 @@
+"""Compares runs on the same utterances: which model is better, how much, and how sure is that?"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from serbench import contrasts, pairing, runs, tables
+from serbench.contrasts import Difference, Pair, Score
+from serbench.errors import BadParameter, nearest
+from serbench.leaderboard import names as short_names
+from serbench.metrics import METRICS
+from serbench.runs import Run
+from serbench.scores import numbers
+from serbench.settings import settings
+from serbench.significance import EXACT, EXCHANGES, smallest_pvalue
+
+DEFAULT = ("uar", "f1")
+FORMATS = (*tables.FORMATS, "json")
+HEAD = (
+    "against",
+    "measure",
+    "first",
+    "other",
+    "difference",
+    "95 % over speakers",
+    "p",
+    "p (Holm)",
+    "detectable",
+)
+APART = ("against", "fold", "utterance", "speaker", "truth", "first", "other")
+NOTHING = ("-",) * len(HEAD)
+ESTIMAND = (
+    "Everything is about these trained models on new speakers, not about models trained again."
+)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A run against one or more others. Prints as a table.
+
+    Attributes:
+        runs: the first is compared with each of the others.
+        pairs: one for each other run, in their order.
+    """
+
+    runs: tuple[Run, ...]
+    pairs: tuple[Pair, ...]
+
+    @cached_property
+    def names(self) -> Mapping[str, str]:
+        """What each run is called in a table, by its name: "alexnet-mel (08683f95)"."""
+        short = short_names(self.runs)
+        return {run.name: f"{short[run.name]} ({run.name.rpartition('_')[2]})" for run in self.runs}
+
+    @property
+    def title(self) -> str:
+        """What is compared with what, and on what."""
+        first, config = self.runs[0], self.runs[0].config
+        tested = self.pairs[0].tests[0]
+        others = ", ".join(self.names[pair.other] for pair in self.pairs)
+        return (
+            f"{self.names[first.name]}, the first, against {others} on {config['dataset']}: "
+            f"protocol {config['protocol']} ({len(tested.confusions)} test speakers, "
+            f"{len(tested.keys)} test utterances), labels {config['labels']} ({len(tested.labels)})"
+        )
+
+    def table(self, form: str = "text") -> str:
+        """The numbers of every pair in one of `FORMATS`; json: fractions in full precision."""
+        if form == "json":
+            return self.page("json")
+        rows = [[*row, *NOTHING[len(row) :]] for row in self._rows()]
+        return tables.table(HEAD, rows, form)
+
+    def apart(self, form: str = "text") -> str:
+        """The utterances that one of a pair gets and the other does not, in one of `FORMATS`."""
+        if form == "json":
+            return json.dumps(self._apart(), indent=1, ensure_ascii=False)
+        rows = [[self.names[pair.other], *row] for pair in self.pairs for row in pair.apart]
+        return tables.table(APART, rows, form)
+
+    def _apart(self) -> list[dict[str, str]]:
+        return [
+            dict(zip(APART, (pair.other, *row), strict=True))
+            for pair in self.pairs
+            for row in pair.apart
+        ]
+
+    def _rows(self) -> Iterator[list[str]]:
+        for pair in self.pairs:
+            name, counts = self.names[pair.other], pair.counts
+            for score in pair.scores:
+                yield [name, METRICS[score.metric].title, *_cells(score), *_tested(score)]
+            for recall in pair.recalls:
+                yield [name, f"recall of {recall.label}", *_cells(recall)]
+            one, other = counts["only_first"], counts["only_other"]
+            yield [name, "utterances only it gets", f"{one}", f"{other}", f"{one - other:+d}"]
+            yield [name, "utterances both get", *[f"{counts['both']}"] * 2]
+            yield [name, "utterances neither gets", *[f"{counts['neither']}"] * 2]
+
+    @property
+    def notes(self) -> list[str]:
+        """What the numbers mean, and what speaks against them."""
+        return [*_meaning(self), *_warnings(self)]
+
+    def as_json(self) -> dict[str, object]:
+        """The same as plain values; scores are fractions."""
+        tested = self.pairs[0].tests[0]
+        return {
+            "first": self.runs[0].name,
+            "about": self.title,
+            "notes": self.notes,
+            "speakers": len(tested.confusions),
+            "utterances": len(tested.keys),
+            "against": {pair.other: _as_json(pair) for pair in self.pairs},
+        }
+
+    def page(self, form: str = "text", listing: bool = False) -> str:
+        """What the command prints: text and Markdown with title and notes, else the table alone.
+
+        Args:
+            form: one of `FORMATS`.
+            listing: also list the utterances that one gets and the other does not; csv and latex,
+                which are one table, have that list instead of the scores.
+        """
+        if form == "json":
+            whole = {**self.as_json(), **({"utterances_apart": self._apart()} if listing else {})}
+            return json.dumps(numbers(whole), indent=1, ensure_ascii=False, allow_nan=False)
+        if form in ("csv", "latex"):
+            return self.apart(form) if listing else self.table(form)
+        title, notes = self.title, self.notes
+        if form == "markdown":  # names may come from plugins and corpora
+            title = title.replace("<", "&lt;")
+            notes = ["- " + note.replace("<", "&lt;") for note in notes]
+        parts = [title, self.table(form), "\n".join(notes)]
+        return "\n\n".join([*parts, self.apart(form)] if listing else parts)
+
+    def __str__(self) -> str:
+        return self.page()
+
+    def _repr_markdown_(self) -> str:
+        return self.page("markdown")
+
+
+def _cells(numbers_of: Difference) -> list[str]:
+    """First, other, difference, interval."""
+    return [
+        tables.percent(numbers_of.first),
+        tables.percent(numbers_of.other),
+        tables.signed(numbers_of.difference),
+        tables.interval(numbers_of.interval),
+    ]
+
+
+def _tested(score: Score) -> list[str]:
+    return [f"{score.pvalue:.4f}", f"{score.adjusted:.4f}", tables.percent(score.detectable)]
+
+
+def _as_json(pair: Pair) -> dict[str, object]:
+    return {
+        "metrics": {
+            one.metric: {
+                **_plain(one),
+                "p": one.pvalue,
+                "p_holm": one.adjusted,
+                "detectable": one.detectable,
+            }
+            for one in pair.scores
+        },
+        "recalls": {
+            one.label: {**_plain(one), "utterances": one.utterances} for one in pair.recalls
+        },
+        "utterances": pair.counts,
+    }
+
+
+def _plain(one: Difference) -> dict[str, object]:
+    return {
+        "first": one.first,
+        "other": one.other,
+        "difference": one.difference,
+        "interval": list(one.interval),
+    }
+
+
+def _meaning(compared: Compared) -> list[str]:
+    """How to read the columns."""
+    speakers = len(compared.pairs[0].tests[0].confusions)
+    tests = sum(len(pair.scores) for pair in compared.pairs)
+    exchanges = f"all {2**speakers}" if speakers <= EXACT else f"{EXCHANGES} random"
+    return [
+        ESTIMAND,
+        "Scores: % of all test utterances pooled. Difference: first minus other; its interval: "
+        f"bootstrap over the {speakers} speakers, the same ones drawn for both.",
+        f"p: {exchanges} exchanges of the two models' answers, speaker by speaker. Holm: adjusted "
+        f"for {tests} tests, every metric of every pair.",
+        "Detectable: the smallest true difference that these speakers would show to be "
+        "significant at 5 % in 80 of 100 such corpora.",
+        "Recalls of single emotions are exploratory: their intervals are not adjusted for how many "
+        "there are.",
+    ]
+
+
+def _warnings(compared: Compared) -> list[str]:
+    """What keeps the numbers from meaning that."""
+    speakers = len(compared.pairs[0].tests[0].confusions)
+    notes = []
+    if smallest_pvalue(speakers) > 0.05:
+        notes.append(
+            f"FEW SPEAKERS: with {speakers} no p can be below {smallest_pvalue(speakers):.4g}, and "
+            "the intervals are too narrow."
+        )
+    if compared.runs[0].tested_twice:
+        notes.append(
+            f"{compared.runs[0].tested_twice} utterances are in more than one test set; each test "
+            "counts."
+        )
+    for run in compared.runs:
+        name, leaks = compared.names[run.name], run.facts["protocol"]["leaks"]
+        if leaks or not run.clean:
+            why = leaks or "its sets share speakers or audio"
+            notes.append(f"LEAKY, so not about new speakers: {name}: {why}.")
+        if run.batch_dependent:
+            notes.append(f"UNSOUND: {name}: predicted alone, some utterances get other labels.")
+        if run.objection:
+            notes.append(f"NEVER RANKED: {name}: {run.objection}.")
+    return notes
+
+
+def compare(
+    *runs_or_names: Run | str | Path,
+    metrics: Sequence[str] = DEFAULT,
+    results: str | Path | None = None,
+) -> Compared:
+    """Compare the first of two or more runs with each of the others, on the same utterances.
+
+    Everything is about these trained models on new speakers, not about models trained again. An
+    utterance that several folds test counts each time, as it does in a run's own scores; since
+    speakers are what is drawn and exchanged, that makes nothing look surer than it is.
+
+    Args:
+        runs_or_names: runs, their folders, or the starts of their names.
+        metrics: names of metrics.
+        results: the parent folder of all runs; the default is "results".
+
+    Raises:
+        BadParameter: there are fewer than two runs, or no metrics.
+        SerbenchError: there is no such run or metric, or the runs were not tested on the same
+            utterances under the same protocol and labels, or one is incomplete.
+    """
+    if len(runs_or_names) < 2:
+        raise BadParameter(
+            f"comparing takes two runs or more, not {len(runs_or_names)}: name the first, then "
+            "those to compare it with; `serbench runs` lists them"
+        )
+    chosen = tuple(dict.fromkeys(metrics))
+    for name in chosen:
+        if name not in METRICS:
+            raise nearest("metric", name, list(METRICS))
+    parent = Path(results or settings().results).expanduser()
+    found = tuple(
+        one if isinstance(one, Run) else runs.find(str(one), parent) for one in runs_or_names
+    )
+    first, *others = pairing.paired(found)
+    pairs = [
+        contrasts.contrast(run.name, first, other, chosen)
+        for run, other in zip(found[1:], others, strict=True)
+    ]
+    return Compared(found, contrasts.adjusted(pairs))

@@ -1,0 +1,188 @@
+"""Whether two models differ on the same speakers, and how large a difference could be seen.
+
+Utterances of one speaker are not independent, so speakers are what is exchanged or left out; the
+trained models are taken as given. Intervals are in `serbench.stats`.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from serbench.errors import SerbenchError
+from serbench.metrics import Floats, Matrix
+from serbench.stats import chunks, student_quantile, weighted
+
+EXACT = 12  # speakers up to which all 2^12 exchanges are tried
+EXCHANGES = 10_000  # that are drawn with more speakers
+
+
+class Comparison(NamedTuple):
+    """How much better the first of two models is, and how likely chance alone differs as much."""
+
+    difference: float
+    pvalue: float
+
+
+def paired_permutation(
+    first: Matrix,
+    second: Matrix,
+    metric: Callable[[Matrix], Floats],
+    *,
+    resamples: int = EXCHANGES,
+    seed: int = 0,
+) -> Comparison:
+    """Test whether two models differ, by exchanging their predictions speaker by speaker.
+
+    Were the models alike, it would not matter whose predictions of a speaker are whose. The p-value
+    is the share of exchanges whose difference is at least as large, either way, as the observed
+    one: over all 2^S exchanges of up to 12 speakers, else (1 + hits) / (1 + resamples) over random
+    ones. Sources: Noreen, Computer-intensive methods for testing hypotheses, 1989; Phipson and
+    Smyth, Permutation p-values should never be zero, 2010.
+
+    Args:
+        first: (speakers, labels, labels), one model's confusion matrices.
+        second: the other model's on the same utterances, speakers in the same order.
+        metric: from matrices (..., labels, labels) to scores (...).
+        resamples: how many exchanges are drawn with more than 12 speakers.
+        seed: of the draws.
+
+    >>> from serbench.metrics import accuracy
+    >>> good, bad = np.array([[[4, 0], [0, 4]]] * 5), np.array([[[2, 2], [2, 2]]] * 5)
+    >>> paired_permutation(good, bad, accuracy)
+    Comparison(difference=0.5, pvalue=0.0625)
+
+    Raises:
+        SerbenchError: the models were not scored on the same utterances.
+    """
+    if first.shape != second.shape or not np.allclose(first.sum(axis=-1), second.sum(axis=-1)):
+        raise SerbenchError(
+            "the two models were not scored on the same utterances, so they cannot be compared in "
+            "pairs: use the same corpus, label set and protocol for both"
+        )
+    ours, theirs = metric(np.stack([first.sum(axis=0), second.sum(axis=0)]))
+    pvalue = pvalues(first, second, metric, resamples=resamples, seed=seed)
+    return Comparison(float(ours - theirs), float(pvalue))
+
+
+def pvalues(
+    first: Matrix,
+    second: Matrix,
+    metric: Callable[[Matrix], Floats],
+    *,
+    resamples: int = EXCHANGES,
+    seed: int = 0,
+) -> Floats:
+    """The p-values of `paired_permutation` for many pairs of models at once, unchecked.
+
+    Args:
+        first: (speakers, ..., labels, labels).
+        second: the same of the other models.
+        metric: from matrices (..., labels, labels) to scores (...).
+        resamples: how many exchanges are drawn with more than 12 speakers.
+        seed: of the draws, which all pairs share.
+
+    Returns:
+        (...), a p-value each.
+    """
+    speakers, ours, theirs = len(first), first.sum(axis=0), second.sum(axis=0)
+    observed = np.abs(metric(ours) - metric(theirs))
+    exact = speakers <= EXACT
+    exchanges = (
+        iter([_all_exchanges(speakers)])
+        if exact
+        else _random_exchanges(speakers, resamples, np.random.default_rng(seed), first[0].size)
+    )
+    hits, tried = np.zeros(observed.shape), 0
+    for exchange in exchanges:
+        moved = weighted(exchange, second - first)
+        difference = np.abs(metric(ours + moved) - metric(theirs - moved))
+        hits += (difference >= observed - 1e-12).sum(axis=0)  # rounding must not decide
+        tried += len(exchange)
+    shares: Floats = hits / tried if exact else (1 + hits) / (1 + tried)
+    return shares
+
+
+def _all_exchanges(speakers: int) -> Floats:
+    """Every row of zeros and ones: (2^speakers, speakers)."""
+    return ((np.arange(2**speakers)[:, None] >> np.arange(speakers)) & 1).astype(np.float64)
+
+
+def _random_exchanges(
+    speakers: int, resamples: int, rng: np.random.Generator, cells: int
+) -> Iterator[Floats]:
+    for size in chunks(resamples, speakers + cells):
+        yield rng.integers(2, size=(size, speakers)).astype(np.float64)
+
+
+def holm(pvalues: Sequence[float] | Floats) -> Floats:
+    """Adjust the p-values of all tests made in one table, in the order given.
+
+    With p_(1) <= ... <= p_(m): p'_(i) = min(1, max_{j <= i} (m - j + 1) p_(j)).
+    Source: Holm, A simple sequentially rejective multiple test procedure, 1979.
+
+    >>> holm([0.04, 0.01, 0.03]).tolist()
+    [0.06, 0.03, 0.06]
+    """
+    raw = np.asarray(pvalues, dtype=np.float64)
+    order = np.argsort(raw)
+    steps = raw[order] * np.arange(len(raw), 0, -1)
+    adjusted = np.empty_like(raw)
+    adjusted[order] = np.maximum.accumulate(steps).clip(max=1.0)
+    return adjusted
+
+
+def detectable_difference(
+    first: Matrix,
+    second: Matrix,
+    metric: Callable[[Matrix], Floats],
+    *,
+    level: float = 0.05,
+    power: float = 0.8,
+) -> float:
+    """The smallest true difference that this many speakers, so different, would mostly reveal.
+
+    D = (t_{1 - level/2} + t_{power}) e, with Student's quantiles for S - 1 degrees of freedom and e
+    the standard error of the difference d by leaving out one of the S speakers at a time,
+    e^2 = (S - 1)/S sum_s (d_(s) - mean d_(s))^2. A true difference of D is then found significant
+    with the power given; a smaller one may be there and not be seen. It uses the spread found, not
+    the difference found, so unlike "observed power" it says something that the p-value does not.
+    In simulation `paired_permutation` finds such a difference in 73-76 % with 10 speakers, and in
+    77-81 % with 24 and 91 (docs/comparing.md).
+    Sources: Bloom, Minimum detectable effects, Evaluation Review, 1995; the standard error from
+    Efron and Stein, The jackknife estimate of variance, 1981.
+
+    Args:
+        first: (speakers, labels, labels), one model's confusion matrices.
+        second: the other model's on the same utterances, speakers in the same order.
+        metric: from matrices (..., labels, labels) to scores (...).
+        level: below which a p-value is called significant.
+        power: how often such a difference should be found.
+
+    Returns:
+        A difference, never negative; nan with so few speakers (at 5 %, up to 5) that no p-value of
+        `paired_permutation` can be below the level.
+
+    >>> from serbench.metrics import accuracy
+    >>> good, bad = np.array([[[4, 0], [0, 4]]] * 6), np.array([[[2, 2], [2, 2]]] * 6)
+    >>> detectable_difference(good, bad, accuracy)
+    0.0
+    """
+    speakers = len(first)
+    if smallest_pvalue(speakers) > level:
+        return math.nan
+    rest = [whole.sum(axis=0) - whole for whole in (first, second)]
+    left_out = metric(rest[0]) - metric(rest[1])
+    error = math.sqrt((speakers - 1) * float(left_out.var()))
+    quantiles = [student_quantile(one, speakers - 1) for one in (1 - level / 2, power)]
+    return math.fsum(quantiles) * error
+
+
+def smallest_pvalue(speakers: int) -> float:
+    """The smallest p-value that exchanging so many speakers can give: 2 of all 2^S exchanges.
+
+    >>> smallest_pvalue(5)
+    0.0625
+    """
+    return min(1.0, 2.0 ** (1 - speakers))
