@@ -106,16 +106,27 @@ def names(measured: Sequence[Run]) -> dict[str, str]:
     Its own name, its checkpoint, and as few parameters as tell the runs of one model apart:
     "whisper-base, recipe=paper". Seeds do not.
     """
-    named = {run.name: _name(run) for run in measured}
-    params = {
-        run.name: {**run.config["feature_params"], **run.config["params"]} for run in measured
-    }
-    for name in dict.fromkeys(one for each in params.values() for one in each):
-        for shown in set(named.values()):
-            alike = [run for run, words in named.items() if words == shown]
-            if len({repr(params[run].get(name)) for run in alike}) > 1:
-                named |= {run: f"{shown}, {name}={params[run].get(name)}" for run in alike}
-    return named
+    groups: dict[str, list[Run]] = {}
+    for run in measured:
+        groups.setdefault(_name(run), []).append(run)
+    return {name: words for shown, group in groups.items() for name, words in _apart(shown, group)}
+
+
+def _apart(shown: str, alike: Sequence[Run]) -> list[tuple[str, str]]:
+    """Each run's name and what it is called, of runs that are all called the same so far."""
+    params = [{**run.config["feature_params"], **run.config["params"]} for run in alike]
+    for name in params[0]:
+        values = [repr(each.get(name)) for each in params]
+        if len(set(values)) > 1:
+            return [
+                pair
+                for value in dict.fromkeys(values)
+                for pair in _apart(
+                    f"{shown}, {name}={value.strip(chr(39))}",
+                    [run for run, own in zip(alike, values, strict=True) if own == value],
+                )
+            ]
+    return [(run.name, shown) for run in alike]
 
 
 def _name(run: Run) -> str:
