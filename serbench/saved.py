@@ -1,5 +1,6 @@
 """What a kept model is besides its arrays: plain words in a JSON file that says who wrote it."""
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -48,3 +49,12 @@ def read(file: Path, version: str) -> dict[str, Any]:
             "it, or train the model again"
         )
     return words
+
+
+def params(model: Any) -> dict[str, object]:
+    """The parameters of a model that is a dataclass: its constructor's keyword-only fields."""
+    return {
+        each.name: getattr(model, each.name)
+        for each in dataclasses.fields(model)
+        if each.kw_only and each.init
+    }

@@ -1,3 +1,5 @@
+from dataclasses import KW_ONLY, dataclass, field
+
 import pytest
 
 from serbench import saved
@@ -22,3 +24,14 @@ def test_words_of_another_version_are_refused(tmp_path, change):
     file.write_text(file.read_text().replace(*change))
     with pytest.raises(SerbenchError, match="but schema 1 and version 2 are installed: install"):
         saved.read(file, "2")
+
+
+def test_the_parameters_of_a_model_are_its_keyword_only_fields():
+    @dataclass
+    class Model:
+        labels: tuple[str, ...]
+        _: KW_ONLY
+        lr: float = 0.1
+        made: int = field(default=3, init=False)
+
+    assert saved.params(Model(("a",), lr=0.2)) == {"lr": 0.2}

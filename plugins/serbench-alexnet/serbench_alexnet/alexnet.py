@@ -9,6 +9,7 @@ from typing import ClassVar, Literal, Self
 import numpy as np
 import torch
 
+from serbench import saved
 from serbench.contracts import Array, Examples, Predictions, Workspace
 from serbench.errors import BadParameter
 from serbench_alexnet import saving
@@ -138,7 +139,7 @@ class AlexNetMel:
         words = {
             "labels": list(self.labels),
             "seed": self.seed,
-            "params": {name: getattr(self, name) for name in _params()},
+            "params": saved.params(self),
             "frames": self._scorer.frames,
             "facts": self.describe(),
         }
@@ -191,7 +192,3 @@ class AlexNetMel:
     def _scorer_of(self, network: AlexNet, scale: Scale, frames: int, device: str) -> Scorer:
         precision = devices.precision(device, self.compute)
         return Scorer(network, scale, frames, self.floor_db, device, precision)
-
-
-def _params() -> tuple[str, ...]:
-    return tuple(each.name for each in dataclasses.fields(AlexNetMel) if each.kw_only and each.init)

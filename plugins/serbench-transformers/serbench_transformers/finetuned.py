@@ -177,7 +177,7 @@ class Transformer:
         words = {
             "labels": list(self.labels),
             "seed": self.seed,
-            "params": {name: getattr(self, name) for name in _params()},
+            "params": saved.params(self),
             "facts": self.describe(),
         }
         saving.checkpoint(folder, self._scorer.network)
@@ -228,9 +228,3 @@ class Transformer:
         mask = Mask(recipe.mask_time) if recipe.mask_time else None
         network = Network(model, encoder, frozen, mask)
         return Scorer(network, recipe.loss, device, devices.precision(device, self.compute))
-
-
-def _params() -> tuple[str, ...]:
-    return tuple(
-        each.name for each in dataclasses.fields(Transformer) if each.kw_only and each.init
-    )

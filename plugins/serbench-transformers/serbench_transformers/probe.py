@@ -123,7 +123,7 @@ class Probe:
         words = {
             "labels": list(self.labels),
             "seed": self.seed,
-            "params": {name: getattr(self, name) for name in _params()},
+            "params": saved.params(self),
             "facts": self.describe(),
         }
         saved.write(folder / WORDS, self.version, words)
@@ -156,7 +156,3 @@ class Probe:
                 f"the first) to {layers - 1}, or, from the last, -1 to {-layers}"
             )
         return self.layer % layers
-
-
-def _params() -> tuple[str, ...]:
-    return tuple(each.name for each in dataclasses.fields(Probe) if each.kw_only and each.init)
