@@ -31,7 +31,7 @@ setup: $(VENV)/.installed ## a virtual environment with serbench and its plugins
 demo: setup ## the main job on the built-in corpus: a table and a leaderboard
 	$(BIN)/serbench evaluate --model alexnet-mel --dataset toy --jobs 2
 	@echo
-	$(BIN)/serbench leaderboard --dataset toy --format text
+	$(BIN)/serbench leaderboard show --dataset toy --format text
 
 test: $(VENV)/.dev ## the tests; under five minutes on two cores
 	$(ONE) $(BIN)/python -m pytest

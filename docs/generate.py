@@ -11,12 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from serbench import literature, runs, stats, tables
-from serbench.leaderboard import TITLES, board, names
+from serbench.leaderboard.board import board
+from serbench.leaderboard.naming import TITLES, names
 from serbench.metrics import METRICS
 from serbench.runs import Run
 
 ROOT = Path(__file__).resolve().parent.parent
-RESULTS = ROOT / "leaderboard" / "results"
+SUBMISSIONS = ROOT / "leaderboard" / "submissions"
 COMMANDS = (
     ("evaluate",),
     ("predict",),
@@ -24,7 +25,7 @@ COMMANDS = (
     ("score",),
     ("compare",),
     ("runs",),
-    ("leaderboard",),
+    ("leaderboard", "show"),
     ("datasets",),
     ("features",),
     ("models",),
@@ -38,12 +39,12 @@ MADE = "<!-- made by docs/generate.py from the code and the committed results; d
 
 def reproduction() -> str:
     """Every full run that was ever made on a corpus, beside the paper's Table II."""
-    found = [runs.read(folder) for folder in runs.folders(RESULTS)]
+    found = [runs.read(folder) for folder in runs.folders(SUBMISSIONS)]
     parts = [
         "# Reproduction",
         MADE,
         "Every full run ever made on a corpus is listed here, the bad ones too; each is in "
-        "`leaderboard/results`, and `serbench score RUN --results leaderboard/results` computes "
+        "`leaderboard/submissions`; `serbench score RUN --results leaderboard/submissions` has "
         "its numbers again. A recipe is fixed in a commit before its first full run, or chosen in "
         "each fold by code from that fold's own training and validation speakers. Scores are % "
         "mean ± sample standard deviation over test sets, as in Table II of the paper: "
@@ -228,7 +229,7 @@ def metrics() -> str:
 def readme() -> str:
     """The README as it is, with the tables that stand between its marks made anew."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    found = [runs.read(folder) for folder in runs.folders(RESULTS)]
+    found = [runs.read(folder) for folder in runs.folders(SUBMISSIONS)]
     for corpus in ("toy", "ravdess"):
         shown = [
             run
@@ -279,7 +280,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/command-line.md": command_line,
     "docs/metrics.md": metrics,
     "README.md": readme,
-    "leaderboard/README.md": lambda: board(RESULTS) + "\n",
+    "leaderboard/README.md": lambda: board(SUBMISSIONS) + "\n",
 }
 
 

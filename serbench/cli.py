@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from serbench import __version__, protocol_cli
+from serbench import __version__, leaderboard_cli, protocol_cli
 from serbench.errors import BadParameter, SerbenchError, nearest
 from serbench.options import Data, Dataset, Device, Labels, Results, RunName
 
@@ -22,6 +22,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # panels cost a tenth of a second at every start
 )
 app.add_typer(protocol_cli.app, name="protocol")
+app.add_typer(leaderboard_cli.app, name="leaderboard")
 
 
 def _version(wanted: bool) -> None:
@@ -153,9 +154,10 @@ def runs(results: Results = None) -> None:
     """List the runs that there are."""
     from serbench import runs as stored
     from serbench import tables
+    from serbench.settings import results_folder
 
     rows = []
-    found, broken = stored.readable(_results(results))
+    found, broken = stored.readable(results_folder(results))
     for run in found:
         state = f"{run.missing} missing" if run.missing else "complete"
         scores = [tables.spread(run.mean_std(one)) for one in ("uar", "f1")]
@@ -180,9 +182,10 @@ def score(
     """Compute a run's scores again from its stored predictions: each fold, mean and pooled."""
     from serbench import scores
     from serbench.runs import find
+    from serbench.settings import results_folder
 
     _check_form(form, "text", "markdown", "csv", "latex", "json")
-    typer.echo(scores.table(find(run, _results(results)), metric or None, form))
+    typer.echo(scores.table(find(run, results_folder(results)), metric or None, form))
 
 
 @app.command()
@@ -261,25 +264,6 @@ def export(
     from serbench.exports import export as write
 
     typer.echo(str(write(run, out, fold=fold, results=results)))
-
-
-def _results(given: Path | None) -> Path:
-    from serbench.settings import settings
-
-    return (given or settings().results).expanduser()
-
-
-@app.command()
-def leaderboard(
-    dataset: Annotated[str | None, typer.Option(help="Only this corpus.")] = None,
-    results: Results = None,
-    form: Annotated[str, typer.Option("--format", help="markdown or text.")] = "markdown",
-) -> None:
-    """Print the measured runs beside the literature (the paper's Table III)."""
-    from serbench.leaderboard import board
-
-    _check_form(form, "markdown", "text")
-    typer.echo(board(_results(results), dataset, form))
 
 
 @app.command()

@@ -9,7 +9,7 @@ from pathlib import Path
 from serbench import contrasts, pairing, runs, tables
 from serbench.contrasts import Difference, Pair, Score
 from serbench.errors import BadParameter, nearest
-from serbench.leaderboard import names as short_names
+from serbench.leaderboard.naming import names as short_names
 from serbench.metrics import METRICS
 from serbench.runs import Run
 from serbench.scores import numbers

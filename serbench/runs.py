@@ -236,7 +236,7 @@ def _notes(run: Run) -> list[str]:
     if run.differing():
         notes.append(f"The folds differ in {', '.join(run.differing())}.")
     if literature.rows(run.corpus, "II"):
-        notes.append("The paper's rows carry caveats: `serbench leaderboard` lists them.")
+        notes.append("The paper's rows carry caveats: `serbench leaderboard show` lists them.")
         if (run.config["protocol"], run.config["labels"]) != ("paper", run.corpus):
             notes.append(f"They are for protocol paper and labels {run.corpus}, not for these.")
     if run.tested_twice:
@@ -296,14 +296,15 @@ def find(name: str, parent: Path) -> Run:
     """
     if any(Path(name).glob("*.safetensors")):
         return read(Path(name))
-    known = [path.name for path in folders(parent)]
+    known = folders(parent)
     for fits in (str.startswith, str.__contains__):
-        found = [one for one in known if fits(one, name)]
+        found = [one for one in known if fits(one.name, name)]
         if len(found) == 1:
-            return read(parent / found[0])
+            return read(found[0])
         if found:
-            raise SerbenchError(f"{name!r} may be any of {', '.join(found)}: type more of the name")
-    raise nearest("run", name, known, f" in {parent}")
+            names = ", ".join(one.name for one in found)
+            raise SerbenchError(f"{name!r} may be any of {names}: type more of the name")
+    raise nearest("run", name, [one.name for one in known], f" in {parent}")
 
 
 def readable(parent: Path) -> tuple[list[Run], list[str]]:
@@ -318,5 +319,6 @@ def readable(parent: Path) -> tuple[list[Run], list[str]]:
 
 
 def folders(parent: Path) -> list[Path]:
-    """The folders below `parent` that hold results, sorted."""
-    return sorted({path.parent for path in parent.glob("*/*.safetensors")})
+    """The folders below `parent` that hold results, sorted; the leaderboard has one a corpus."""
+    found = (path for at in ("*", "*/*") for path in parent.glob(f"{at}/*.safetensors"))
+    return sorted({path.parent for path in found})

@@ -36,3 +36,8 @@ def settings() -> Settings:
 
 def _folder(variable: str, default: Path) -> Path:
     return Path(os.environ.get(variable) or default).expanduser()
+
+
+def results_folder(given: Path | None) -> Path:
+    """The parent folder of all runs: the one given, or that of the settings."""
+    return (given or settings().results).expanduser()

@@ -61,7 +61,7 @@ def test_score_runs_and_leaderboard_read_what_evaluate_left():
     assert len(scored["folds"]) == 3
     one = serbench("score", "tones", "--metric", "uar", "--format", "csv").stdout.splitlines()
     assert one[0].endswith(",uar")
-    board = serbench("leaderboard").stdout
+    board = serbench("leaderboard", "show").stdout
     for part in ("| centroid (", "chance (majority)", "Pepino et al. [38]", "CREMA-D"):
         assert part in board
 

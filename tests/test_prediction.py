@@ -183,7 +183,7 @@ def test_a_model_that_never_was_pretrained_is_not_ranked(places):
     random = evaluate("exporter", params={"pretrained": False})
     assert not random.ranked
     assert "NEVER RANKED: random weights, not pretrained." in str(random)
-    from serbench.leaderboard import board
+    from serbench.leaderboard.board import board
 
     rows = [line for line in board(places.results).splitlines() if line.startswith("| exporter")]
     assert len(rows) == 2

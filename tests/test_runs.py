@@ -5,7 +5,8 @@ import pytest
 
 from serbench import results, runs, scores
 from serbench.errors import SerbenchError
-from serbench.leaderboard import board, names
+from serbench.leaderboard.board import board
+from serbench.leaderboard.naming import names
 from serbench.results import FoldResult, Scored
 
 CLEAN = {"clean": True}
