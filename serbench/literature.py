@@ -1,7 +1,8 @@
 """What others reported on the same corpora, so that a table can show it beside a result.
 
-Every row of the paper's Tables II and III, with all that keeps it from being compared like with
-like. The numbers are the paper's; works that it cites were identified by their authors and system.
+Every row of the paper's Tables II and III, EmoBox's rows for the same corpora, and what human
+listeners reach, each with its source and all that keeps it from being compared like with like. The
+numbers are the source's own; works that the paper cites were identified by authors and system.
 """
 
 import csv
@@ -15,26 +16,33 @@ PAPER = (
     "Between Convolutional and Transformer Architectures for Speech Emotion Recognition. "
     "International Joint Conference on Neural Networks (IJCNN), Padua, 2022"
 )
-"""The paper whose tables these are."""
+"""The paper whose tables II and III are."""
+
+TABLES = ("II", "III", "EmoBox", "human")
+"""The paper's two; EmoBox's board; what listeners reach against the intended emotion."""
 
 SCORES = ("accuracy", "precision", "recall", "f1")
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a published table.
+    """One line of a published table, or of what was computed from published votes.
 
     Attributes:
         corpus: the dataset's name here: "crema-d".
-        table: the paper's table: "II" or "III".
-        reference: as the paper prints it, with its number; "the paper" for its own.
+        table: one of `TABLES`.
+        reference: as the source prints it, with its number; "the paper" for its own.
         system: what was tested.
         model: the paper's own architecture, "M1" or "M2", else "".
         modality: what the system hears, reads or sees.
         scores: what was reported, under the names of `serbench.metrics.METRICS`, as fractions.
         stds: the standard deviations over test sets that go with them.
-        protocol: how it was tested, as far as known, else "".
-        labels: how many labels and which, as far as known, else "".
+        intervals: 95 % over speakers, (low, high), of scores pooled over the test sets.
+        protocol: the protocol of that name here, where it tests the same, else "".
+        labels: the label set of that name here, where it is the same, else "".
+        tested: how it was tested, in words, as far as known, else "".
+        classes: how many labels and which, in words, as far as known, else "".
+        source: where the numbers stand, with year or commit.
         work: the cited work, where it could be identified; "" for the paper's own rows.
         caveats: why it must not be compared as it stands, in short sentences.
     """
@@ -47,8 +55,12 @@ class Row:
     modality: str
     scores: Mapping[str, float]
     stds: Mapping[str, float]
+    intervals: Mapping[str, tuple[float, float]]
     protocol: str
     labels: str
+    tested: str
+    classes: str
+    source: str
     work: str
     caveats: tuple[str, ...]
 
@@ -75,6 +87,25 @@ def paper_row(corpus: str, model: str) -> Row | None:
     return next((row for row in rows(corpus, "II") if row.model == model), None)
 
 
+def comparable(row: Row, dataset: str, protocol: str, labels: str) -> bool:
+    """Whether a row was tested on the same utterances with the same labels as a run.
+
+    Its caveats hold all the same: what it hears, and what its protocol leaks, is not asked here.
+
+    Args:
+        row: of the literature.
+        dataset: the run's, with its parameters.
+        protocol: the name of the run's protocol, with its parameters.
+        labels: the name of the run's label set.
+
+    >>> row = paper_row("ravdess", "M2")
+    >>> [comparable(row, "ravdess", name, "ravdess") for name in ("paper", "loso")]
+    [True, False]
+    """
+    known = bool(row.protocol and row.labels)
+    return known and (row.corpus, row.protocol, row.labels) == (dataset, protocol, labels)
+
+
 @functools.cache
 def _all_rows() -> tuple[Row, ...]:
     text = resources.files("serbench").joinpath("literature.csv").read_text(encoding="utf-8")
@@ -91,8 +122,12 @@ def _row(line: Mapping[str, str]) -> Row:
         modality=line["modality"],
         scores=_fractions(line, ""),
         stds=_fractions(line, "_std"),
+        intervals=_intervals(line["intervals"]),
         protocol=line["protocol"],
         labels=line["labels"],
+        tested=line["tested"],
+        classes=line["classes"],
+        source=line["source"],
         work=line["work"],
         caveats=tuple(line["caveats"].split(" | ")) if line["caveats"] else (),
     )
@@ -100,4 +135,14 @@ def _row(line: Mapping[str, str]) -> Row:
 
 def _fractions(line: Mapping[str, str], ending: str) -> dict[str, float]:
     reported = {name: line.get(name + ending) for name in SCORES}
-    return {name: round(float(text) / 100, 6) for name, text in reported.items() if text}
+    return {name: _fraction(text) for name, text in reported.items() if text}
+
+
+def _intervals(text: str) -> dict[str, tuple[float, float]]:
+    """Intervals as the table has them: "accuracy 38.46 41.68; recall 39.21 42.31"."""
+    parts = (part.split() for part in text.split(";") if part)
+    return {name: (_fraction(low), _fraction(high)) for name, low, high in parts}
+
+
+def _fraction(percentage: str) -> float:
+    return round(float(percentage) / 100, 6)
