@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from serbench import plugins
-from serbench.contracts import Dataset, Makes
+from serbench.contracts import Dataset, Makes, StandsIn
 from serbench.corpus import Corpus, relabelled
 from serbench.errors import CorpusError, nearest
 from serbench.files import replacing_folder
@@ -72,6 +72,18 @@ def manifest(source: Source, labels: str | None = None) -> Corpus:
     name = label_set_name(source, labels)
     known = source.dataset.manifest()
     return read(source, labels) if known is None else _named(source, name, known)
+
+
+def outline(source: Source) -> Corpus:
+    """The corpus as far as it is known without its audio; ids may be made up.
+
+    Raises:
+        CorpusError: nothing is known of it, and it is not on this disk either.
+    """
+    dataset: object = source.dataset
+    if source.dataset.manifest() is None and isinstance(dataset, StandsIn):
+        return _named(source, label_set_name(source, None), dataset.stand_in())
+    return manifest(source)
 
 
 def label_set_name(source: Source, labels: str | None) -> str:

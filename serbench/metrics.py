@@ -90,9 +90,11 @@ def by_group(
     Raises:
         SerbenchError: the lengths differ, or a label is not in 0 .. n_labels - 1.
     """
-    names, group = np.unique(np.asarray(groups, dtype=np.str_), return_inverse=True)
+    names = sorted(set(groups))
+    place = {name: at for at, name in enumerate(names)}
+    group = np.fromiter(map(place.__getitem__, groups), np.int64, len(groups))
     counts = _counted(group, truth, prediction, (len(names), n_labels, n_labels))
-    return dict(zip(names.tolist(), counts, strict=True))
+    return dict(zip(names, counts, strict=True))
 
 
 def _counted(

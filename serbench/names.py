@@ -92,6 +92,17 @@ def parse(text: str) -> tuple[str, object]:
         return name.strip(), value
 
 
+def typed(name: str, value: object) -> str:
+    """What a user types for a parameter: `parse` reads the same value out of it.
+
+    >>> typed("lr", 1e-5), typed("kind", "majority"), typed("c", None), typed("name", "5")
+    ('lr=1e-05', 'kind=majority', 'c=null', 'name="5"')
+    """
+    if isinstance(value, str) and parse(f"{name}={value}") == (name, value):
+        return f"{name}={value}"
+    return f"{name}={json.dumps(value, ensure_ascii=False)}"
+
+
 def unique(parsed: Iterable[tuple[str, object]]) -> dict[str, object]:
     """Parameters by name.
 

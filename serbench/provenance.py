@@ -23,13 +23,14 @@ def machine(job: Job) -> Mapping[str, Any]:
         "threads": job.threads,
         "peak_memory_mb": round(peak, 1),
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "versions": {**_versions()},
-        "sources": _sources(job.config),
+        "versions": versions(),
+        "sources": sources(job.config),
         "machine": {"system": platform.platform(), "processor": platform.machine()},
     }
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Of everything whose version changes numbers or their speed."""
     found = {"python": platform.python_version()}
     for name in (
         "serbench",
@@ -49,7 +50,7 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _sources(config: Config) -> dict[str, str]:
+def sources(config: Config) -> dict[str, str]:
     """A digest of the source of every package that had a part in the numbers."""
     targets = {
         plugins.find(kind, name).target

@@ -4,8 +4,9 @@ safetensors: nothing is unpickled, nothing is parsed out of a file name. `docs/r
 format.
 """
 
+import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,13 +94,41 @@ def write(path: Path, result: FoldResult) -> None:
     if result.validation is not None:
         arrays |= _arrays("validation", result.validation)
     facts = {"schema": SCHEMA, **result.facts}
+    if "curve" in facts:
+        facts["curve"] = _columns(facts["curve"])
+    words = json.dumps(facts, ensure_ascii=False, default=_plain, separators=(",", ":"))
     with replacing(path) as temporary:
         # bytes first: a full disk is then an OSError, as everywhere
-        temporary.write_bytes(
-            safetensors.numpy.save(
-                arrays, metadata={"serbench": json.dumps(facts, ensure_ascii=False, default=_plain)}
-            )
-        )
+        temporary.write_bytes(safetensors.numpy.save(arrays, metadata={"serbench": words}))
+
+
+def _columns(curve: Sequence[Mapping[str, Any]]) -> Any:
+    """A learning curve as one list a name, to six digits: a quarter of the space of its points.
+
+    Where the points have different names it stays as it is.
+    """
+    names = [list(point) for point in curve]
+    if not curve or any(one != names[0] for one in names):
+        return curve
+    return {name: [_rounded(point[name]) for point in curve] for name in names[0]}
+
+
+def _rounded(value: Any) -> Any:
+    return float(f"{value:.6g}") if isinstance(value, float) else value
+
+
+def points(curve: Any) -> Any:
+    """A stored learning curve as its points, one an epoch, each with its names.
+
+    >>> points({"epoch": [1, 2], "train_loss": [1.5, 0.5]})
+    [{'epoch': 1, 'train_loss': 1.5}, {'epoch': 2, 'train_loss': 0.5}]
+
+    Raises:
+        ValueError: names have values for different numbers of epochs.
+    """
+    if not isinstance(curve, Mapping):
+        return curve
+    return [dict(zip(curve, row, strict=True)) for row in zip(*curve.values(), strict=True)]
 
 
 def _plain(value: Any) -> Any:
@@ -134,9 +163,15 @@ def read(path: Path) -> FoldResult:
     facts = read_facts(path)
     with safetensors.safe_open(path, framework="numpy") as file:
         arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - no iterator
+    if "test.ids" in arrays and "test.truth" not in arrays:
+        raise SerbenchError(
+            f"{path} has no true labels: the corpus's licence keeps them, so they were withheld; "
+            "its card has the counts, and `serbench leaderboard verify` counts again where the "
+            "corpus is at hand"
+        )
     try:
-        test = _scored("test", arrays)
-        validation = _scored("validation", arrays) if "validation.ids" in arrays else None
+        test = scored("test", arrays)
+        validation = scored("validation", arrays) if "validation.ids" in arrays else None
     except (KeyError, IndexError, ValueError) as error:
         raise SerbenchError(f"{path} lacks arrays that a result has: {error}") from error
     return FoldResult(facts, test, validation)
@@ -151,6 +186,8 @@ def read_facts(path: Path) -> Mapping[str, Any]:
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
             facts: dict[str, Any] = json.loads((file.metadata() or {})["serbench"])
+            if isinstance(facts, dict) and "curve" in facts:
+                facts["curve"] = points(facts["curve"])
     except (OSError, safetensors.SafetensorError, KeyError, ValueError) as error:
         raise SerbenchError(
             f"{path} is not a result of serbench ({type(error).__name__}): remove it, "
@@ -167,19 +204,36 @@ def read_facts(path: Path) -> Mapping[str, Any]:
     return facts
 
 
-def _scored(part: str, arrays: Mapping[str, Array]) -> Scored:
-    speakers = _lines(arrays[f"{part}.speakers"])
-    scored = Scored(
-        ids=_lines(arrays[f"{part}.ids"]),
-        speakers=tuple(speakers[index] for index in arrays[f"{part}.speaker"]),
+def scored(part: str, arrays: Mapping[str, Array]) -> Scored:
+    """The test or validation set out of a file's arrays, by their names.
+
+    Raises:
+        KeyError, IndexError, ValueError: arrays are missing or do not fit each other.
+    """
+    speakers = lines(arrays[f"{part}.speakers"])
+    made = Scored(
+        ids=lines(arrays[f"{part}.ids"]),
+        speakers=_spoken(speakers, tuple(arrays[f"{part}.speaker"].tolist())),
         truth=arrays[f"{part}.truth"].astype(np.int64),
         activations=arrays[f"{part}.activations"],
     )
-    lengths = {len(scored.ids), len(scored.speakers), len(scored.truth), len(scored.activations)}
+    lengths = {len(made.ids), len(made.speakers), len(made.truth), len(made.activations)}
     if len(lengths) != 1:
         raise ValueError(f"the arrays of the {part} set differ in length: {sorted(lengths)}")
-    return scored
+    return made
 
 
-def _lines(array: Array) -> tuple[str, ...]:
-    return tuple(array.tobytes().decode().split("\n"))
+def lines(array: Array) -> tuple[str, ...]:
+    """The texts that an array of bytes holds, one a line."""
+    return _lines(array.tobytes())
+
+
+@functools.lru_cache(maxsize=256)
+def _lines(data: bytes) -> tuple[str, ...]:
+    """Runs on one corpus have the same ids in the same folds, so they are read once."""
+    return tuple(data.decode().split("\n"))
+
+
+@functools.lru_cache(maxsize=256)
+def _spoken(speakers: tuple[str, ...], positions: tuple[int, ...]) -> tuple[str, ...]:
+    return tuple(speakers[position] for position in positions)

@@ -235,10 +235,13 @@ def _notes(run: Run) -> list[str]:
         notes.append(f"LEAKY, never ranked: {run.facts['protocol']['leaks']}")
     if run.differing():
         notes.append(f"The folds differ in {', '.join(run.differing())}.")
-    if literature.rows(run.corpus, "II"):
+    published = literature.rows(run.corpus, "II")
+    if published:
         notes.append("The paper's rows carry caveats: `serbench leaderboard show` lists them.")
-        if (run.config["protocol"], run.config["labels"]) != ("paper", run.corpus):
-            notes.append(f"They are for protocol paper and labels {run.corpus}, not for these.")
+        row, setting = published[0], [run.config[one] for one in ("dataset", "protocol", "labels")]
+        if not literature.comparable(row, *setting):
+            words = f"protocol {row.protocol} and labels {row.labels}"
+            notes.append(f"They are for {words}, not for these.")
     if run.tested_twice:
         notes.append(f"{run.tested_twice} utterances are in more than one test set.")
     if run.batch_dependent:
@@ -270,22 +273,26 @@ def read(folder: Path) -> Run:
     names = [fold.facts["fold"]["name"] for fold in folds]
     if len(set(names)) != len(names):
         raise SerbenchError(f"{folder} holds one fold twice: remove one of the files")
-    return Run(folder, _winners(folds), folds[0].facts["protocol"]["folds"] - len(folds))
+    counting = tuple(folds[one] for one in winners([fold.facts for fold in folds]))
+    return Run(folder, counting, folds[0].facts["protocol"]["folds"] - len(folds))
 
 
-def _winners(folds: Sequence[FoldResult]) -> tuple[FoldResult, ...]:
-    """Of each group the fold with the best macro F1 on its validation set, the first of equals."""
-    best: dict[tuple[bool, str], FoldResult] = {}
-    for fold in folds:
-        name, group = fold.facts["fold"]["name"], fold.facts["fold"]["group"]
+def winners(facts: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Which folds count, by position, from the facts of each.
+
+    Of each group the one with the best macro F1 on its validation set, the first of equals.
+    """
+    best: dict[tuple[bool, str], int] = {}
+    for position, one in enumerate(facts):
+        name, group = one["fold"]["name"], one["fold"]["group"]
         key = (bool(group), group or name)
-        if key not in best or _validation_f1(fold) > _validation_f1(best[key]):
-            best[key] = fold
-    return tuple(best.values())
+        if key not in best or _validation_f1(one) > _validation_f1(facts[best[key]]):
+            best[key] = position
+    return list(best.values())
 
 
-def _validation_f1(fold: FoldResult) -> float:
-    return float(fold.facts["validation"]["f1"])
+def _validation_f1(facts: Mapping[str, Any]) -> float:
+    return float(facts["validation"]["f1"])
 
 
 def find(name: str, parent: Path) -> Run:

@@ -5,6 +5,7 @@ are taken as given. Everything works on one confusion matrix a speaker, so that 
 resamples cost one matrix product. Tests between models are in `serbench.significance`.
 """
 
+import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from statistics import NormalDist
@@ -179,7 +180,7 @@ def bootstrap(
         raise BadParameter(f"resamples is {resamples}, but must be at least 1")
     if len(parts) < 2:
         return np.full((2, *statistic(parts[:1]).shape[1:]), math.nan)
-    weights = _draws(len(parts), resamples, np.random.default_rng(seed), parts[0].size)
+    weights = _draws(len(parts), resamples, seed, parts[0].size)
     scores = np.concatenate([statistic(weighted(rows, parts)) for rows in weights])
     tail = _expanded_tail((1 - level) / 2, len(parts))
     return _quantiles(scores, (tail, 1 - tail))
@@ -198,12 +199,29 @@ def _quantiles(scores: Floats, at: tuple[float, float]) -> Floats:
     return ends
 
 
-def _draws(speakers: int, resamples: int, rng: np.random.Generator, cells: int) -> Iterator[Floats]:
+def _draws(speakers: int, resamples: int, seed: int, cells: int) -> Iterator[Floats]:
     """How often each speaker is drawn, (resamples, speakers), a chunk at a time."""
-    for size in chunks(resamples, speakers + cells):
-        drawn = rng.integers(speakers, size=(size, speakers)) + speakers * np.arange(size)[:, None]
-        counts = np.bincount(drawn.ravel(), minlength=size * speakers)
-        yield counts.reshape(size, speakers).astype(np.float64)
+    sizes = tuple(chunks(resamples, speakers + cells))
+    if len(sizes) == 1:  # a table needs the same ones for every row
+        yield _first_draws(speakers, resamples, seed)
+        return
+    rng = np.random.default_rng(seed)
+    for size in sizes:
+        yield _drawn(speakers, size, rng)
+
+
+@functools.lru_cache(maxsize=3)
+def _first_draws(speakers: int, resamples: int, seed: int) -> Floats:
+    drawn = _drawn(speakers, resamples, np.random.default_rng(seed))
+    drawn.setflags(write=False)
+    return drawn
+
+
+def _drawn(speakers: int, resamples: int, rng: np.random.Generator) -> Floats:
+    drawn = rng.integers(speakers, size=(resamples, speakers))
+    drawn += speakers * np.arange(resamples)[:, None]
+    counts = np.bincount(drawn.ravel(), minlength=resamples * speakers)
+    return counts.reshape(resamples, speakers).astype(np.float64)
 
 
 def chunks(rows: int, cells: int) -> Iterator[int]:

@@ -29,3 +29,11 @@ def places(tmp_path, monkeypatch):
     from serbench.settings import settings
 
     return settings()
+
+
+@pytest.fixture(scope="session")
+def invented(tiny_plugin):
+    """A function that invents a run; see `tests/tiny/invented_runs.py`."""
+    from invented_runs import run
+
+    return run

@@ -5,7 +5,7 @@ import pytest
 
 from serbench import results, runs, scores
 from serbench.errors import SerbenchError
-from serbench.leaderboard.board import board
+from serbench.leaderboard.building import show
 from serbench.leaderboard.naming import names
 from serbench.results import FoldResult, Scored
 
@@ -97,9 +97,27 @@ def test_a_leak_is_said_and_never_ranked_first(write, tmp_path):
     write(GOOD, POOR)
     run = runs.find("toy_leaky", tmp_path)
     assert "LEAKY, never ranked: on purpose" in str(run)
-    rows = [line for line in board(tmp_path).splitlines() if line.startswith("| made-up")]
-    assert len(rows) == 2
-    assert "leaks: on purpose" in rows[1]
+    board = show(tmp_path)
+    rows = [line for line in board.splitlines() if "| made-up" in line]
+    assert [row.split("|")[1].strip() for row in rows] == ["1", "-"]
+    assert "Not ranked: made-up (2): leaks: on purpose" in board
+
+
+@pytest.mark.parametrize(
+    ("dataset", "protocol", "words"),
+    [
+        ("ravdess", "paper", ""),
+        ("ravdess", "loso", "They are for protocol paper and labels ravdess, not for these."),
+        ("iemocap", "paper-marker", ""),
+        ("iemocap", "paper", "They are for protocol paper-marker and labels iemocap, not for"),
+    ],
+)
+def test_the_papers_rows_are_said_to_be_for_another_protocol(write, dataset, protocol, words):
+    config = {**CONFIG, "dataset": dataset, "labels": dataset, "protocol": protocol}
+    table = str(runs.read(write(fold(0, [0, 1], [0, 1], config=config))))
+    assert "paper, M2" in table
+    assert ("They are for" in table) == bool(words)
+    assert words in table
 
 
 def test_folds_that_differ_in_circumstances_are_pointed_out(write):
@@ -154,7 +172,7 @@ def test_an_empty_folder_is_said(tmp_path):
 def test_names_cannot_break_a_markdown_table(write, tmp_path):
     evil = {"config": {**CONFIG, "model": "<script>|x|</script>"}}
     write(fold(0, [0, 1], [0, 1], **evil))
-    text = board(tmp_path)
+    text = show(tmp_path)
     assert "<script>" not in text
     assert "&lt;script>\\|x\\|" in text
 

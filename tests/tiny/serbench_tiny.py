@@ -7,6 +7,8 @@ import signal
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from itertools import permutations
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -14,13 +16,25 @@ import numpy as np
 import soundfile
 
 from serbench.contracts import About, Examples, Predictions, Workspace
-from serbench.corpus import Corpus, Utterance
+from serbench.corpus import Corpus, Fold, Protocol, Utterance, speaker_fold
 from serbench.errors import BadParameter, CorpusError
 from serbench.hookspecs import Entry, ModelEntry, hookimpl
 
 LABELS = ("low", "middle", "high")
 SPEAKERS = tuple(f"s{number}" for number in range(1, 7))
 TAKES = 4
+
+
+def nested(corpus: Corpus) -> list[Fold]:
+    """Three test sets of two speakers, each with each other one as its validation set."""
+    blocks = [SPEAKERS[start : start + 2] for start in (0, 2, 4)]
+    folds = []
+    for test, validation in permutations(range(3), 2):
+        train = blocks[3 - test - validation]
+        sets = {"train": train, "validation": blocks[validation], "test": blocks[test]}
+        fold = speaker_fold(corpus, f"{test + 1}.{validation + 1}", **sets)
+        folds.append(replace(fold, group=str(test + 1)))
+    return folds
 
 
 class Tones:
@@ -32,7 +46,7 @@ class Tones:
         "two": {"low": "low", "middle": "low", "high": "high"},
     }
     version = "1"
-    protocols = ()
+    protocols = (Protocol("nested", "three test sets, two models each", nested),)
     default_protocol = "kfold:n=3"
 
     def __init__(self, takes: int = TAKES):
@@ -67,6 +81,22 @@ class Tones:
             hertz = 300 + 200 * LABELS.index(one.label) + rng.normal(0, 20)
             tone = 0.3 * np.sin(2 * np.pi * hertz * time_axis) + rng.normal(0, 0.01, 3200)
             soundfile.write(root / f"{one.id}.wav", tone, 16_000, subtype="PCM_16")
+
+
+class Hushed:
+    """Tones whose licence keeps their labels with whoever has them; they are not made."""
+
+    about = Tones.about
+    label_sets = Tones.label_sets
+    protocols = Tones.protocols
+    default_protocol = Tones.default_protocol
+
+    def manifest(self) -> None:
+        """None."""
+
+    def read(self, root: Path) -> Corpus:
+        """As tones are read."""
+        return Tones().read(root)
 
 
 class Crossings:
@@ -251,6 +281,48 @@ class Exporter(Keeper):
         (folder / "means.txt").write_text("".join(f"{label} {row}\n" for label, row in rows))
 
 
+class Sleeper(Centroid):
+    """Learns for a time that is known: a second for so many utterances of an epoch."""
+
+    rate, start = 2000, 0.05  # utterances a second; seconds before the first epoch
+
+    def __init__(
+        self, labels: Sequence[str], seed: int, *, epochs: int = 40, batch: int = 8, each: int = 1
+    ):
+        super().__init__(labels, seed)
+        self.epochs, self.each = epochs, each
+
+    @classmethod
+    def rehearsed(cls, given: Mapping[str, object], folder: Path) -> Mapping[str, object]:
+        """Where it is to cost nothing, something else does."""
+        return {"each": 1} if given.get("each") == 0 else {}
+
+    def fit(self, train: Examples, validation: Examples, workspace: Workspace) -> None:
+        """Sleep, and take the means."""
+        if self.each < 1:
+            raise BadParameter("each is 0, which only a rehearsal knows how to replace")
+        super().fit(train, validation, Nobody())
+        time.sleep(self.start)
+        for epoch in range(1, self.epochs + 1):
+            time.sleep(self.each * len(train.truth) / self.rate)
+            workspace.report(epoch, self.epochs, train_loss=1.0)
+
+    def flops(self, inputs: Sequence[Any], training: bool) -> float:
+        """Twice as many for training."""
+        return 1000.0 * len(inputs) * (2 if training else 1)
+
+    def peak(self, device: str, threads: int) -> float:
+        """Ten times what its training needs."""
+        return 10.0 * 2000.0 * self.rate
+
+
+class Nobody:
+    """Hears nothing."""
+
+    def report(self, epoch: int, epochs: int, **values: float) -> None:
+        """Say nothing."""
+
+
 class Social:
     """A feature that depends on its neighbours in the batch."""
 
@@ -273,7 +345,10 @@ class Infinite:
 
 @hookimpl
 def serbench_datasets() -> Iterable[Entry]:
-    return [Entry("tones", "serbench_tiny:Tones", "tones for the tests")]
+    return [
+        Entry("tones", "serbench_tiny:Tones", "tones for the tests"),
+        Entry("hushed", "serbench_tiny:Hushed", "tones under a licence"),
+    ]
 
 
 @hookimpl
@@ -293,6 +368,7 @@ def serbench_models() -> Iterable[ModelEntry]:
         ModelEntry("centroid", "serbench_tiny:Centroid", "nearest mean", **features),
         ModelEntry("keeper", "serbench_tiny:Keeper", "can be kept", **features),
         ModelEntry("exporter", "serbench_tiny:Exporter", "can be exported", **features),
+        ModelEntry("sleeper", "serbench_tiny:Sleeper", "sleeps", **features),
         ModelEntry("faulty", "serbench_tiny:Faulty", "breaks the contract", **features),
         ModelEntry(
             "following",

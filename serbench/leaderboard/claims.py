@@ -1,0 +1,106 @@
+"""What a submission says of itself must agree with itself; no corpus is needed to see that.
+
+Each check yields a reason for everything that does not hold.
+"""
+
+import datetime
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from serbench import calibration, leakage
+from serbench.errors import SerbenchError
+from serbench.jobs import Config
+from serbench.leaderboard import cards
+from serbench.leaderboard.submission import Sent
+
+Reasons = Iterator[str]
+
+
+def identity(sent: Sent) -> Reasons:
+    """The folder, the card and the configuration are of one run."""
+    config, folder = sent.files[0].facts["config"], sent.folder.absolute()
+    name = Config(**config).name
+    if folder.name != name:
+        yield f"the folder must be called {name}, as its configuration says, not {folder.name}"
+    if sent.card.run != name:
+        yield f"the card is of the run {sent.card.run}, but the configuration is that of {name}"
+    if sent.card.dataset != config["dataset"]:
+        yield f"the card's dataset is {sent.card.dataset}, that of the folds {config['dataset']}"
+    corpus = str(config["dataset"]).partition(":")[0]
+    if folder.parent.name != corpus:
+        yield f"it belongs into the folder {corpus}, not into {folder.parent.name}"
+    for file in sent.files:
+        if file.facts["protocol"]["name"] != config["protocol"]:
+            yield f"{file.name} names two protocols: {file.facts['protocol']['name']} and its own"
+
+
+def claims(sent: Sent) -> Reasons:
+    """What the card says of the model is what the fold files say, and they say it alike."""
+    first = sent.files[0].facts
+    for key, value in cards.stated(first).items():
+        claimed = getattr(sent.card.model, key)
+        if claimed != value or type(claimed) is not type(value):
+            yield f"the card says that the model's {key} is {claimed!r}, the fold files {value!r}"
+    for file in sent.files[1:]:
+        for key in ("checkpoint", "revision", "licence", "pretrained", "fine_tuned_before"):
+            if file.facts.get("model", {}).get(key) != first.get("model", {}).get(key):
+                yield f"{file.name} says something else of the model's {key} than the first fold"
+    yield from _configured(first)
+    version = str(first["versions"].get("serbench", ""))
+    if sent.card.serbench != version:
+        yield f"the card says serbench {sent.card.serbench!r}, the fold files {version!r}"
+    yield from _dates(sent)
+
+
+def _configured(facts: Mapping[str, Any]) -> Reasons:
+    """What the model says that it started from is what its parameters say."""
+    config, model = facts["config"], facts.get("model", {})
+    params = {**config["feature_params"], **config["params"]}
+    for key in ("checkpoint", "revision"):
+        if key in params and model.get(key) != params[key]:
+            yield (
+                f"the fold files say that the model's {key} is {model.get(key)!r}, its parameters "
+                f"{params[key]!r}"
+            )
+    if params.get("weights") == "random" and model.get("pretrained") is not False:
+        yield "the fold files say that the model is pretrained, its parameters weights='random'"
+
+
+def _dates(sent: Sent) -> Reasons:
+    said = [("the card", sent.card.submitted)]
+    said += [(f.name, f.facts["finished"]) for f in sent.files if "finished" in f.facts]
+    for who, text in said:
+        try:
+            datetime.datetime.fromisoformat(text)
+        except ValueError:
+            yield f"{who} has the date {text!r}, which is none"
+
+
+def number(sent: Sent) -> Reasons:
+    """There are as many folds as the protocol is said to have."""
+    total = sent.files[0].facts["protocol"]["folds"]
+    if len(sent.files) != total:
+        yield f"it has {len(sent.files)} folds, but its protocol {total}"
+
+
+def certified(sent: Sent) -> Reasons:
+    """Every certificate agrees with itself, as far as that goes without the corpus."""
+    for file in sent.files:
+        try:
+            clean = leakage.from_json(file.facts["certificate"]).clean
+        except SerbenchError as error:
+            yield f"{file.name}: {error}"
+            continue
+        if clean != file.facts["certificate"]["clean"]:
+            yield f"{file.name}: the leakage certificate's verdict is not what its counts say"
+        if not clean and not file.facts["protocol"]["leaks"]:
+            yield f"{file.name}: its certificate is not clean, so the fold leaks"
+
+
+def answers(sent: Sent) -> Reasons:
+    """What should be probabilities is."""
+    for file in sent.files:
+        try:
+            calibration.probabilities(file.arrays["test.activations"], file.facts["link"])
+        except SerbenchError as error:
+            yield f"{file.name}: {error}"

@@ -1,0 +1,103 @@
+"""What a submission is held against: its corpus and protocol, as this installation knows them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+from serbench import datasets, leakage, plugins, protocols
+from serbench.corpus import Corpus, Fold, protocol_digest
+from serbench.errors import CorpusError, MissingRequirement, PluginError, SerbenchError, UnknownName
+from serbench.leakage import Overlaps
+from serbench.names import parse_name
+from serbench.settings import Settings
+
+KEPT = 16  # of the commonest settings: a leaderboard of hundreds has few
+
+
+class NotAtHand(SerbenchError):
+    """The corpus is not known here, or its licence keeps it and it is not on this machine."""
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """A corpus under a label set, and the folds of a protocol on it; there is one of each.
+
+    Attributes:
+        corpus: from its manifest, or from this disk where its licence keeps that.
+        folds: in the protocol's order.
+        leaks: why its sets share speakers or audio, or "".
+        digest: of the protocol on this corpus.
+        shared: the speakers that the sets of each fold share.
+        licensed: its labels must not be in a submission.
+    """
+
+    corpus: Corpus
+    folds: tuple[Fold, ...]
+    leaks: str
+    digest: str
+    shared: tuple[Overlaps, ...]
+    licensed: bool
+
+    @cached_property
+    def positions(self) -> Mapping[str, int]:
+        """Of each utterance its label, as position in the labels."""
+        place = {label: index for index, label in enumerate(self.corpus.labels)}
+        return {one: place[found.label] for one, found in self.corpus.by_id.items()}
+
+    @cached_property
+    def speakers(self) -> Mapping[str, str]:
+        """Of each utterance its speaker."""
+        return {one: found.speaker for one, found in self.corpus.by_id.items()}
+
+
+def licensed(dataset: str, places: Settings) -> bool:
+    """Whether the corpus's licence keeps its labels with its holders.
+
+    Raises:
+        NotAtHand: nobody here knows the corpus.
+        SerbenchError: a parameter of it is wrong.
+    """
+    return _source(dataset, places).dataset.manifest() is None
+
+
+def _source(dataset: str, places: Settings) -> datasets.Source:
+    name, _ = parse_name(dataset)
+    try:
+        plugins.load(plugins.find("dataset", name))
+    except (UnknownName, MissingRequirement, PluginError) as error:
+        raise NotAtHand(f"the corpus {name} is not known here: {error}") from error
+    return datasets.find(dataset, places)
+
+
+@lru_cache(maxsize=KEPT)
+def find(dataset: str, labels: str, protocol: str, places: Settings) -> Reference:
+    """The corpus and the folds of these names.
+
+    Args:
+        dataset: its name with parameters.
+        labels: the label set's name.
+        protocol: its name with parameters.
+        places: where a corpus is looked for whose licence keeps its labels.
+
+    Raises:
+        NotAtHand: nobody here knows the corpus, or has it.
+        SerbenchError: it has no such label set or protocol, or the protocol is a file.
+    """
+    if protocol.partition(":")[0] == "file" or protocol.endswith(".csv"):
+        raise SerbenchError(
+            "its protocol is a file that nobody else has: offer the split as a protocol of a "
+            "plugin, and run it under that name"
+        )
+    source = _source(dataset, places)
+    kept = source.dataset.manifest() is None
+    datasets.label_set_name(source, labels)
+    found = protocols.find(protocol, source.dataset)
+    if found.name != protocol:
+        raise SerbenchError(f"its protocol is called {found.name} here, not {protocol}")
+    try:
+        corpus = datasets.manifest(source, labels)
+    except CorpusError as error:
+        raise NotAtHand(f"the corpus is not on this machine: {error}") from error
+    folds = tuple(protocols.folds(found, corpus))
+    shared = tuple(leakage.certify(corpus, fold, {}).speakers for fold in folds)
+    return Reference(corpus, folds, found.leaks, protocol_digest(folds), shared, kept)

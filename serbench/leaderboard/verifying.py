@@ -1,0 +1,213 @@
+"""Is a submission what it says? Its corpus, protocol, counts and scores are worked out anew."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from serbench.contracts import Array
+from serbench.errors import SerbenchError
+from serbench.leaderboard import (
+    cards,
+    checks,
+    claims,
+    counting,
+    recounts,
+    references,
+    strict,
+    suspicions,
+)
+from serbench.leaderboard.counting import Counted
+from serbench.leaderboard.references import NotAtHand, Reference
+from serbench.leaderboard.strict import shown
+from serbench.leaderboard.submission import Malformed, Sent, load
+from serbench.settings import settings
+
+Status = Literal["recomputed", "not recomputed", "rejected"]
+
+MOST_FOLDERS = 20_000
+MOST_REASONS = 20  # of one rejection
+KEPT_BESIDE = ("README.md",)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came of checking a submission.
+
+    Attributes:
+        status: "recomputed": every number follows from the stored predictions and the corpus;
+            "not recomputed": nothing is wrong, but the corpus or its labels are not at hand;
+            "rejected": something is wrong.
+        reasons: of a rejection, or why nothing could be recomputed; safe to print.
+        flags: what somebody should look at all the same; safe to print.
+    """
+
+    status: Status
+    reasons: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> str:
+        """As it is printed."""
+        return {"recomputed": "ok recomputed", "rejected": "REJECTED"}.get(self.status, self.status)
+
+
+def verify(folder: Path) -> Verdict:
+    """Check a submission, and count everything again.
+
+    Safe on whatever a stranger sent: sizes are checked before anything is read, and nothing in
+    the folder is run or unpickled.
+    """
+    try:
+        sent = load(folder)
+    except Malformed as error:
+        return _rejected(error.reasons)
+    return judge(sent)
+
+
+def judge(sent: Sent) -> Verdict:
+    """Check a submission whose files were read already."""
+    wrong = [*claims.identity(sent), *claims.claims(sent), *claims.answers(sent)]
+    try:
+        reference = _reference(sent)
+    except NotAtHand as error:
+        return _unknown(sent, wrong, str(error))
+    except SerbenchError as error:
+        return _rejected([*wrong, str(error)])
+    wrong += [*_truth(sent, reference.licensed), *checks.folds(sent, reference)]
+    if wrong:
+        return _rejected(wrong)
+    counted = _recounted(sent, reference)
+    wrong = [*recounts.validated(sent, _truths(sent, reference, "validation"))]
+    return _judged(sent, [*wrong, *recounts.counts(sent, counted)], counted, reference)
+
+
+def _reference(sent: Sent) -> Reference:
+    config = sent.facts[0]["config"]
+    names = (config["dataset"], config["labels"], config["protocol"])
+    return references.find(*map(str, names), settings())
+
+
+def _truth(sent: Sent, licensed: bool) -> Iterator[str]:
+    """Labels are withheld where the corpus's licence asks for that, and nowhere else."""
+    corpus = str(sent.facts[0]["config"]["dataset"]).partition(":")[0]
+    if licensed and sent.card.truth == "included":
+        yield (
+            f"the licence of {corpus} keeps its labels with its holders: they must not be in the "
+            "files; `serbench leaderboard submit` leaves them out"
+        )
+    if not licensed and sent.card.truth == "withheld":
+        yield f"its true labels are withheld, but anybody may have those of {corpus}"
+
+
+def _recounted(sent: Sent, reference: Reference) -> Counted:
+    """The predictions against the corpus's own labels, whatever the files say."""
+    truths = _truths(sent, reference, "test")
+    tests = [file.scored("test", truths[file.name]) for file in sent.files]
+    return counting.count(tests, sent.facts)
+
+
+def _truths(sent: Sent, reference: Reference, part: str) -> dict[str, Array]:
+    """The corpus's own labels of a set of each fold file, by the file's name."""
+    return {
+        file.name: checks.position_of(file.ids(part), reference)
+        for file in sent.files
+        if f"{part}.ids" in file.arrays
+    }
+
+
+def _unknown(sent: Sent, wrong: Sequence[str], why: str) -> Verdict:
+    """The verdict where the corpus or its labels are not at hand."""
+    reasons = [*wrong, *claims.number(sent), *claims.certified(sent)]
+    try:
+        config = sent.facts[0]["config"]
+        reasons += _truth(sent, references.licensed(str(config["dataset"]), settings()))
+    except NotAtHand:
+        pass  # nobody here knows what its licence asks
+    if reasons:
+        return _rejected(reasons)
+    if sent.card.truth == "withheld":
+        return _judged(sent, list(recounts.predicted(sent)), sent.claimed(), None, why)
+    counted = sent.counted()
+    stored = {
+        file.name: file.arrays["validation.truth"] for file in sent.files if file.has_validation
+    }
+    wrong = [*recounts.counts(sent, counted), *recounts.validated(sent, stored)]
+    return _judged(sent, wrong, counted, None, why)
+
+
+def _judged(
+    sent: Sent, wrong: Sequence[str], counted: Counted, reference: Reference | None, why: str = ""
+) -> Verdict:
+    reasons = [*wrong, *suspicions.refuted(sent, counted)]
+    if not wrong:
+        reasons += recounts.scores(sent, counted)
+    if reasons:
+        return _rejected(reasons)
+    flags = tuple(shown(one) for one in suspicions.remarks(sent, counted, reference))
+    if reference is None:
+        return Verdict("not recomputed", (shown(why),), flags)
+    return Verdict("recomputed", (), flags)
+
+
+def _rejected(reasons: Sequence[str]) -> Verdict:
+    told = [shown(one) for one in reasons[:MOST_REASONS]]
+    if len(reasons) > MOST_REASONS:
+        told.append(f"and {len(reasons) - MOST_REASONS} reasons more")
+    return Verdict("rejected", tuple(told))
+
+
+def lines(folder: Path, verdict: Verdict) -> list[str]:
+    """A verdict as it is printed: one line, and below it what else there is to say."""
+    first, *more = verdict.reasons or ("",)
+    head = f"{verdict.words} {shown(str(folder))}" + (f": {first}" if first else "")
+    return [head, *(f"  {one}" for one in more), *(f"  look at: {one}" for one in verdict.flags)]
+
+
+def as_json(rows: Sequence[tuple[Path, Verdict]]) -> str:
+    """Verdicts for other programs."""
+    return json.dumps(
+        [{"submission": shown(str(folder)), **asdict(verdict)} for folder, verdict in rows],
+        indent=1,
+        ensure_ascii=False,
+    )
+
+
+def found(path: Path) -> list[tuple[Path, Verdict | None]]:
+    """The submissions in a folder, sorted, and what lies between them and is none.
+
+    Args:
+        path: a submission, or a folder of them: `<corpus>/<run>` or `<run>` below it.
+
+    Returns:
+        Each with None, or with the verdict on what is no submission.
+
+    Raises:
+        SerbenchError: there is no such folder, or nothing in it.
+    """
+    if _is_submission(path):
+        return [(path, None)]
+    rows: list[tuple[Path, Verdict | None]] = []
+    for entry in strict.entries(path, MOST_FOLDERS):
+        place = Path(entry.path)
+        if entry.is_dir(follow_symlinks=False) and not _is_submission(place):
+            rows += [_row(Path(one.path)) for one in strict.entries(place, MOST_FOLDERS)]
+        else:
+            rows.append(_row(place))
+    rows = [row for row in rows if row[0].name not in KEPT_BESIDE or row[0].is_dir()]
+    if not rows:
+        raise SerbenchError(
+            f"there is no submission in {path}: `serbench leaderboard submit RUN` makes one"
+        )
+    return rows
+
+
+def _row(place: Path) -> tuple[Path, Verdict | None]:
+    if place.is_dir() and not place.is_symlink():
+        return place, None
+    return place, _rejected([f"{place.name!r} is no submission: remove it"])
+
+
+def _is_submission(folder: Path) -> bool:
+    return (folder / cards.FILE).exists() or any(folder.glob("*.safetensors"))
