@@ -1,12 +1,12 @@
 """The whole benchmark: plan, extract what is missing, run what is missing, read."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypedDict, Unpack
 
 from serbench import devices, engines, keeping, runs, worker
 from serbench.engines import Engine
-from serbench.errors import CorpusError, FoldError, SerbenchError
+from serbench.errors import CorpusError, FoldError, SerbenchError, nearest
 from serbench.extraction import extract
 from serbench.files import alone_in
 from serbench.jobs import Job, Plan, Request, Resources, jobs_of, plan
@@ -26,7 +26,7 @@ class What(TypedDict, total=False):
     data: str | Path | None
 
 
-def evaluate(
+def evaluate(  # noqa: PLR0913 - whoever leaves one out gets what the command line gets
     model: str,
     dataset: str,
     *,
@@ -35,6 +35,7 @@ def evaluate(
     results: str | Path | None = None,
     listener: Listener | None = None,
     keep_models: bool = False,
+    folds: Collection[str] | None = None,
     **what: Unpack[What],
 ) -> runs.Run:
     """Train and test a model on a dataset under a protocol; finished folds are not run again.
@@ -48,6 +49,7 @@ def evaluate(
         results: the parent folder of all runs; the default is "results".
         listener: hears the progress.
         keep_models: keep every fold's model in the run's folder, for `serbench.predict`.
+        folds: run only the folds of these names, and leave the others as they are.
         **what: see `serbench.jobs.Request`.
 
     Returns:
@@ -62,32 +64,43 @@ def evaluate(
     if keep_models:
         keeping.saving(model)  # it refuses what cannot be kept
     made = plan(Request(model, dataset, **what), places)
+    wanted = _wanted(made, folds)
     folder = Path(results or places.results).expanduser() / made.config.name
     chosen = devices.chosen(device or places.device)
     lent = Resources(folder, places.cache, chosen, threads, keep_models)
     with alone_in(folder):
-        waiting = [one for one in range(len(made.folds)) if not lent.result(one).exists()]
+        finished = [one for one in range(len(made.folds)) if lent.result(one).exists()]
+        waiting = [one for one in wanted if one not in finished]
         if keep_models:
-            _check_kept(made, lent, waiting)
-        listener.planned(made, folder, len(waiting))
+            _check_kept(made, lent, finished)
+        listener.planned(made, folder, len(wanted), len(waiting))
         audio = extract(made, waiting, places, listener)
         planned = jobs_of(made, lent, audio)
-        _check_finished(job for job in planned if job.fold not in waiting)
+        _check_finished(planned[position] for position in finished)
         _run(made, [planned[position] for position in waiting], engine, listener)
     return runs.read(folder)
 
 
-def _check_kept(made: Plan, lent: Resources, waiting: Sequence[int]) -> None:
+def _wanted(made: Plan, folds: Collection[str] | None) -> list[int]:
+    """The positions of the folds of these names, in the protocol's order; None is all.
+
+    Raises:
+        UnknownName: the protocol has no such fold.
+    """
+    names = [fold.name for fold in made.folds]
+    for name in folds or ():
+        if name not in names:
+            raise nearest(f"fold of {made.config.protocol}", name, names)
+    return [at for at, name in enumerate(names) if folds is None or name in folds]
+
+
+def _check_kept(made: Plan, lent: Resources, finished: Sequence[int]) -> None:
     """Refuse to keep the models of a run whose finished folds have kept none.
 
     Raises:
         SerbenchError: models are gone, and only fitting them again brings them back.
     """
-    lost = [
-        position
-        for position in range(len(made.folds))
-        if position not in waiting and not keeping.folder(lent.folder, position).is_dir()
-    ]
+    lost = [position for position in finished if not keeping.folder(lent.folder, position).is_dir()]
     if lost:
         names = ", ".join(made.folds[position].name for position in lost)
         files = ", ".join(lent.result(position).name for position in lost)
@@ -138,7 +151,7 @@ def _run(made: Plan, waiting: Sequence[Job], engine: Engine, listener: Listener)
             failed[names[outcome.item]] = outcome.error
     if failed:
         reasons = "\n".join(f"fold {name}: {error}" for name, error in failed.items())
-        kept = len(made.folds) - len(failed)
+        kept = len(list(Path(waiting[0].result).parent.glob("*.safetensors")))
         raise FoldError(
             f"{reasons}\n{len(failed)} of {len(made.folds)} folds failed, {kept} are kept; mend "
             "the cause and run the same command again: only the missing folds run"

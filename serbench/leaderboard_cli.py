@@ -1,11 +1,13 @@
 """`serbench leaderboard ...`: tables of runs, submissions, and what is checked of them."""
 
+import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from serbench.errors import nearest
-from serbench.options import Results
+from serbench.errors import SerbenchError, nearest
+from serbench.options import Data, Device, Results, RunName
 
 app = typer.Typer(
     help="Measured runs beside the literature; submit a run, and check submissions.",
@@ -21,9 +23,216 @@ def show(
     form: Annotated[str, typer.Option("--format", help="markdown or text.")] = "markdown",
 ) -> None:
     """Print your own runs beside the literature (the paper's Table III)."""
-    from serbench.leaderboard.board import board
+    from serbench.leaderboard import building
     from serbench.settings import results_folder
 
     if form not in ("markdown", "text"):
         raise nearest("format", form, ("markdown", "text"))
-    typer.echo(board(results_folder(results), dataset, form))
+    typer.echo(building.show(results_folder(results), dataset, form))
+
+
+@app.command()
+def build(
+    submissions: Annotated[Path, typer.Option(help="The folder of all submissions.")] = Path(
+        "leaderboard/submissions"
+    ),
+    out: Annotated[Path, typer.Option(help="The folder to write into.")] = Path("leaderboard"),
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; fail if a file is not up to date.")
+    ] = False,
+) -> None:
+    """Verify all submissions, rank them, and write README.md, csv, json, tex and index.html.
+
+    What was verified before is remembered in the cache: only what is new takes time.
+    """
+    from serbench.leaderboard import building
+    from serbench.settings import settings
+
+    places = (submissions.expanduser(), out.expanduser())
+    stale = building.build(*places, settings(), check)
+    if check:
+        building.require_fresh(stale, *places)
+    typer.echo(f"{', '.join(stale) or 'nothing'} {'stale' if check else 'written'} in {out}")
+
+
+@app.command()
+def submit(  # noqa: PLR0913 - a command's options are its parameters
+    run: RunName,
+    submitter: Annotated[str, typer.Option(help="Who submits it.")],
+    out: Annotated[Path, typer.Option(help="The folder of submissions to put it in.")] = Path(
+        "submissions"
+    ),
+    contact: Annotated[str | None, typer.Option(help="An address, if you like.")] = None,
+    description: Annotated[str | None, typer.Option(help="Of the model, in a sentence.")] = None,
+    code: Annotated[str | None, typer.Option(help="The address of its code.")] = None,
+    commit: Annotated[str | None, typer.Option(help="Of the code.")] = None,
+    install: Annotated[str | None, typer.Option(help="The command that installs it.")] = None,
+    training_data: Annotated[
+        str | None, typer.Option(help="What the checkpoint it starts from has learned from.")
+    ] = None,
+    seen: Annotated[
+        str | None, typer.Option(help="Was the test corpus among that? no, yes or unknown.")
+    ] = None,
+    licence: Annotated[
+        str | None, typer.Option(help="Of the checkpoint, where the results do not know it.")
+    ] = None,
+    note: Annotated[Path | None, typer.Option(help="A text file that goes along.")] = None,
+    results: Results = None,
+) -> None:
+    """Pack a run to be shown on the leaderboard, and check it.
+
+    A run that lies in its place there already is given its card. What an earlier card says stays,
+    where nothing else is said now.
+    """
+    from serbench.leaderboard.cards import SEEN
+    from serbench.leaderboard.packing import Words, about
+    from serbench.leaderboard.packing import submit as pack
+    from serbench.leaderboard.verifying import lines, verify
+    from serbench.runs import find
+    from serbench.settings import results_folder
+
+    if seen not in (None, *SEEN):
+        raise nearest("answer to --seen", str(seen), SEEN)
+    said = {"contact": contact, "description": description, "licence": licence, "seen": seen}
+    said |= {"training_data": training_data, "address": code, "commit": commit, "install": install}
+    found = find(run, results_folder(results))
+    folder = pack(found, out.expanduser(), Words(submitter, **said), note)
+    verdict = verify(folder)
+    typer.echo("\n".join([*lines(folder, verdict), *about(folder, verdict.status)]))
+    if verdict.status == "rejected":
+        raise typer.Exit(1)
+
+
+@app.command()
+def verify(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[PATH]...",
+            help="Submissions, or folders of them; else leaderboard/submissions or submissions.",
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For other programs.")] = False,
+) -> None:
+    """Check submissions: their corpus, protocol, counts and scores are worked out anew.
+
+    Exit code 0 only if none is rejected. Safe on files of strangers: nothing in them is run.
+    """
+    from serbench.leaderboard import verifying
+
+    if not paths:
+        usual = (Path("leaderboard/submissions"), Path("submissions"))
+        paths = [next((path for path in usual if path.is_dir()), usual[0])]
+    rows = []
+    for path in paths:
+        for folder, known in verifying.found(path.expanduser()):
+            verdict = known or verifying.verify(folder)
+            rows.append((folder, verdict))
+            if not as_json:
+                typer.echo("\n".join(verifying.lines(folder, verdict)))
+    if as_json:
+        typer.echo(verifying.as_json(rows))
+    if any(verdict.status == "rejected" for _, verdict in rows):
+        raise typer.Exit(1)
+
+
+@app.command()
+def reproduce(  # noqa: PLR0913 - a command's options are its parameters
+    submission: Annotated[Path, typer.Argument(help="A submission's folder.")],
+    fold: Annotated[
+        list[str] | None,
+        typer.Option(help="A fold's name; may be repeated; all for all. Default: the first."),
+    ] = None,
+    param: Annotated[
+        list[str] | None,
+        typer.Option(help="name=value: where a checkpoint is on this machine."),
+    ] = None,
+    data: Data = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(help="Folds at a time. Default: so that each has the submitted threads."),
+    ] = None,
+    device: Device = None,
+    results: Annotated[Path, typer.Option(help="The parent folder of what is made again.")] = Path(
+        "reproduced"
+    ),
+    yes: Annotated[bool, typer.Option("--yes", help="Run it without being asked.")] = False,
+    record: Annotated[
+        bool, typer.Option("--record", help="Write what came out into the submission's folder.")
+    ] = False,
+    name: Annotated[str, typer.Option(help="Yours, for --record.")] = "",
+) -> None:
+    """Make folds of a submission again on this machine, and compare the predictions.
+
+    Shows what would run, and asks. Exit code 0 if it is reproduced: 99 % of the utterances get the
+    same label; or, where device, threads or libraries differ, F1 and UAR lie in the submitted 95 %
+    interval over the test speakers of these folds, who must be ten or those of all folds.
+    """
+    from serbench.leaderboard.proposing import propose
+    from serbench.leaderboard.reproducing import reproduce as make
+    from serbench.leaderboard.reproductions import require_name, write
+    from serbench.names import parse, unique
+    from serbench.progress import Bars
+
+    if record:
+        require_name(name)
+    given = unique(parse(one) for one in param or [])
+    proposal = propose(submission, fold or (), given=given, data=data, results=results)
+    typer.echo(f"{proposal}\n")
+    _require_consent(yes)
+    with Bars() as bars:
+        made = make(proposal, jobs=jobs, device=device, listener=bars)
+    typer.echo(str(made))
+    if record:
+        typer.echo(f"recorded in {write(submission, made.record(name))}")
+    if not made.reproduced:
+        raise typer.Exit(1)
+
+
+def _require_consent(yes: bool) -> None:
+    """Go on only if somebody says so.
+
+    Raises:
+        SerbenchError: nobody does.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise SerbenchError("nobody is there to ask whether to run this: add --yes if it may run")
+    if not typer.confirm("Run it?", default=False):
+        raise SerbenchError("nothing was run")
+
+
+@app.command()
+def badge(
+    run: RunName,
+    form: Annotated[
+        str,
+        typer.Option("--format", help="svg, json (a shields.io endpoint) or card (for a hub)."),
+    ] = "svg",
+    out: Annotated[Path | None, typer.Option(help="The file to write; else it is printed.")] = None,
+    results: Results = None,
+) -> None:
+    """Make a badge of a run for a README, or a section for its model's card.
+
+    A run that is not ranked gets a badge that says so, without a score, and no card.
+    """
+    from serbench.files import replacing
+    from serbench.leaderboard import badges, hubcard
+    from serbench.runs import find
+    from serbench.settings import results_folder
+
+    if form not in badges.FORMATS:
+        raise nearest("format", form, badges.FORMATS)
+    found = find(run, results_folder(results))
+    if form == "card":
+        text = hubcard.card(found)
+    else:
+        made = badges.badge(found)
+        text = made.svg() if form == "svg" else made.endpoint()
+    if out is None:
+        typer.echo(text, nl=False)
+        return
+    with replacing(out) as temporary:
+        temporary.write_text(text, "utf-8")
+    typer.echo(f"written to {out}")

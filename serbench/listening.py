@@ -10,8 +10,8 @@ from serbench.jobs import Plan
 class Listener(Protocol):
     """Hears how an evaluation goes on."""
 
-    def planned(self, plan: Plan, folder: Path, todo: int) -> None:
-        """`todo` folds of the plan are still to be run."""
+    def planned(self, plan: Plan, folder: Path, wanted: int, todo: int) -> None:
+        """`wanted` folds of the plan are asked for, and `todo` of them still to be run."""
 
     def extracting(self, done: int, total: int) -> None:
         """`done` of `total` utterances have been decoded and their features stored."""
@@ -26,7 +26,7 @@ class Listener(Protocol):
 class Quiet:
     """Hears, and says nothing."""
 
-    def planned(self, plan: Plan, folder: Path, todo: int) -> None:
+    def planned(self, plan: Plan, folder: Path, wanted: int, todo: int) -> None:
         """Say nothing."""
 
     def extracting(self, done: int, total: int) -> None:

@@ -45,9 +45,9 @@ class Bars:
     ) -> None:
         self._progress.stop()
 
-    def planned(self, plan: Plan, folder: Path, todo: int) -> None:
-        """Show how many folds there are, those already finished counted."""
-        self.folder, self._total = folder, len(plan.folds)
+    def planned(self, plan: Plan, folder: Path, wanted: int, todo: int) -> None:
+        """Show how many folds are asked for, those already finished counted."""
+        self.folder, self._total = folder, wanted
         self.finished_folds = self._total - todo
         self._all = self._progress.add_task("folds", total=self._total, note="")
         self._progress.update(self._all, completed=self.finished_folds)

@@ -89,6 +89,34 @@ def test_only_a_missing_fold_is_run_and_predicts_the_same():
     assert [name for name in before if before[name] != after[name]] == ["fold-02.safetensors"]
 
 
+def test_only_the_folds_that_are_named_are_run_and_predict_the_same():
+    run = evaluate(folds=["2"])
+    assert [fold.facts["fold"]["name"] for fold in run.folds] == ["2"]
+    assert "INCOMPLETE: 2 of 3 folds are missing." in str(run)
+    assert not run.ranked
+    first = written(run)
+    whole = evaluate(folds=["3", "1", "3"])
+    assert whole.missing == 0
+    assert written(whole) == written(whole) | first
+    assert predictions(run) == predictions(whole)[1:2]
+
+
+def test_a_named_fold_that_is_finished_is_not_run_again():
+    first = written(evaluate())
+    assert written(evaluate(folds=["2"])) == first
+
+
+def test_a_fold_that_the_protocol_has_not_is_refused_before_anything_runs(places):
+    with pytest.raises(UnknownName, match=r"no fold of kfold:n=3 '22'; did you mean 2\?"):
+        evaluate(folds=["1", "22"])
+    assert not places.results.exists()
+
+
+def test_folds_that_fail_are_counted_among_those_that_were_run():
+    with pytest.raises(FoldError, match="1 of 3 folds failed, 0 are kept"):
+        evaluate("faulty", params={"fault": "raise"}, folds=["1"])
+
+
 def test_however_many_at_a_time_predictions_are_the_same(tmp_path):
     expected = predictions(evaluate(results=tmp_path / "one", jobs=1))
     assert predictions(evaluate(results=tmp_path / "two", jobs=2)) == expected

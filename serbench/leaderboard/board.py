@@ -1,142 +1,188 @@
-"""The leaderboard: measured runs, and beside them, never ranked with them, the literature."""
+"""The leaderboard as data: measured runs, ranked where they are comparable, and the literature.
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
+What it looks like is up to `markdown`, `page`, `latex` and `sheets`.
+"""
 
-from serbench import literature, runs, tables
-from serbench.errors import nearest
-from serbench.leaderboard.naming import TITLES, names
-from serbench.runs import Run
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
-MEASURED = (
-    "model",
-    "accuracy (WA)",
-    "F1",
-    "recall (UAR)",
-    "UAR, 95 % over speakers",
-    "folds",
-    "seed",
-    "remarks",
-)
-PUBLISHED = ("reference", "system", "modality", "accuracy", "F1", "recall", "caveats")
+import numpy as np
 
-Setting = tuple[str, str, str, str, str]
-"""Dataset, protocol, labels, and the digests of corpus and protocol: what makes runs comparable."""
+from serbench import literature, metrics, stats
+from serbench.leaderboard.entries import Entry
+from serbench.leaderboard.lines import SHOWN, Line, in_order, lines
+from serbench.leaderboard.naming import TITLES
+from serbench.leaderboard.numbers import Numbers
+from serbench.leaderboard.standing import Standing, standing
+from serbench.literature import Row
+from serbench.metrics import METRICS
+from serbench.stats import MeanStd
 
 
-def board(parent: Path, corpus: str | None = None, form: str = "markdown") -> str:
-    """For each corpus the measured runs below `parent`, then Table III of the paper.
+@dataclass(frozen=True)
+class Guess:
+    """What guessing reaches on the same test sets: its name, and a score by metric."""
+
+    name: str
+    scores: dict[str, MeanStd]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Everything measured on the same utterances under the same protocol and labels.
+
+    Attributes:
+        dataset: with its parameters; `protocol` and `labels` are as typed, too.
+        protocol: see there.
+        labels: see there.
+        pins: the digests of corpus and protocol.
+        lines: those with a rank first, then the others; both by F1.
+        standing: of those with a rank, in their order.
+        guesses: chance; none where no run is whole.
+        published: rows of the literature that were tested the same way, by F1; they have no rank.
+        folds: how many test sets the protocol has.
+        speakers: how many are tested.
+        utterances: how many tests there are.
+    """
+
+    dataset: str
+    protocol: str
+    labels: str
+    pins: tuple[str, str]
+    lines: tuple[Line, ...]
+    standing: Standing
+    guesses: tuple[Guess, ...]
+    published: tuple[Row, ...]
+    folds: int
+    speakers: int
+    utterances: int
+
+    @property
+    def leaks(self) -> str:
+        """Why the protocol is leaky, where it is, or ""."""
+        found = {line.first.leaks for line in self.lines}
+        return min(found) if "" not in found else ""
+
+
+@dataclass(frozen=True)
+class Section:
+    """One corpus.
+
+    Attributes:
+        corpus: its name.
+        title: as in a heading.
+        tables: one a setting, leaky ones last.
+        published: rows of the literature that fit none of the tables.
+    """
+
+    corpus: str
+    title: str
+    tables: tuple[Table, ...]
+    published: tuple[Row, ...]
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A folder that is not listed, and why."""
+
+    folder: str
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Board:
+    """All of it: one section a corpus, and what was rejected."""
+
+    sections: tuple[Section, ...]
+    rejected: tuple[Rejected, ...] = ()
+
+
+def board(
+    entries: Sequence[Entry], rejected: Sequence[Rejected] = (), numbers: Numbers | None = None
+) -> Board:
+    """Make the tables of entries.
 
     Args:
-        parent: the folder of all runs; one that holds none gives the literature alone.
-        corpus: only this one.
-        form: "markdown" or "text".
-
-    Raises:
-        UnknownName: neither runs nor literature are about that corpus.
+        entries: of all runs.
+        rejected: what else was there.
+        numbers: what is known already of p-values and intervals.
     """
-    measured, broken = runs.readable(parent)
-    corpora = [*TITLES, *sorted({run.corpus for run in measured} - set(TITLES))]
-    if corpus is not None and corpus not in corpora:
-        raise nearest("corpus", corpus, corpora, f" in {parent} or the literature")
-    parts = [
-        "# Leaderboard",
-        "Measured: % mean ± sample standard deviation over folds, best F1 first. A table holds "
-        "only runs on the same utterances under the same protocol and labels. Published: as "
-        f"reported in Table III of {literature.PAPER}; never ranked with what was measured here.",
-        *(
-            _corpus(name, [run for run in measured if run.corpus == name], form)
-            for name in corpora
-            if corpus in (None, name)
-        ),
-        *(f"Unreadable: {reason}" for reason in broken),
-    ]
-    return "\n\n".join(part for part in parts if part)
+    numbers = numbers or Numbers()
+    found = {entry.corpus for entry in entries}
+    corpora = [*TITLES, *sorted(found - set(TITLES))]
+    sections = tuple(
+        _section(name, [one for one in entries if one.corpus == name], numbers) for name in corpora
+    )
+    return Board(sections, tuple(rejected))
 
 
-def _corpus(name: str, measured: Sequence[Run], form: str) -> str:
-    parts = [f"## {TITLES.get(name, name)}"]
-    for setting in sorted({_setting(run) for run in measured}, key=_leaky_last(measured)):
-        together = [run for run in measured if _setting(run) == setting]
-        parts += _table(setting, sorted(together, key=_order), form)
-    published = literature.rows(name, "III")
-    if published:
-        rows = [_published(row) for row in published]
-        parts += ["### Published", tables.table(PUBLISHED, rows, form)]
-    return "\n\n".join(parts)
+def _section(corpus: str, entries: Sequence[Entry], numbers: Numbers) -> Section:
+    settings: dict[tuple[str, ...], list[Entry]] = {}
+    for entry in entries:
+        settings.setdefault(entry.setting, []).append(entry)
+    published = literature.rows(corpus)
+    tables = [_table(together, published, numbers) for together in settings.values()]
+    tables.sort(key=lambda one: (bool(one.leaks), one.dataset, one.protocol, one.labels, one.pins))
+    shown = {id(row) for table in tables for row in table.published}
+    rest = tuple(row for row in published if id(row) not in shown)
+    return Section(corpus, TITLES.get(corpus, corpus), tuple(tables), rest)
 
 
-def _setting(run: Run) -> Setting:
-    pins = run.facts["pins"]
-    words = (run.config["dataset"], run.config["protocol"], run.config["labels"])
-    return *words, pins["corpus"], pins["protocol"]
+def _table(entries: Sequence[Entry], published: Iterable[Row], numbers: Numbers) -> Table:
+    first = entries[0]
+    found = _of_same_tests(lines(entries, numbers))
+    ranked = [line for line in found if not line.objection]
+    place = standing(
+        [line.scores["f1"].mean for line in ranked],
+        [line.by_speaker for line in ranked],
+        lambda one, other: numbers.pvalue(ranked[one].by_speaker, ranked[other].by_speaker),
+    )
+    placed = [replace(line, rank=at) for line, at in zip(ranked, place.ranks, strict=True)]
+    names = (first.dataset, first.protocol, first.labels)
+    whole = next((line.first for line in found if line.first.folds == line.first.total), first)
+    return Table(
+        *names,
+        pins=(first.corpus_pin, first.protocol_pin),
+        lines=(*placed, *(line for line in found if line.objection)),
+        standing=place,
+        guesses=_guesses(whole) if whole.folds == whole.total else (),
+        published=_alike(published, names),
+        folds=len(whole.confusions),
+        speakers=len(whole.speakers),
+        utterances=int(whole.confusions.sum()),
+    )
 
 
-def _leaky_last(measured: Sequence[Run]) -> Callable[[Setting], tuple[bool, Setting]]:
-    leaky = {_setting(run) for run in measured if run.facts["protocol"]["leaks"] or not run.clean}
-    return lambda setting: (setting in leaky, setting)
+def _of_same_tests(found: Sequence[Line]) -> list[Line]:
+    """The same lines; those that were not tested on what most of them were get an objection.
+
+    The digests say that all were. But where a corpus's licence keeps the labels, the counts are the
+    submitter's own words, and counts of other utterances cannot be tested against the rest.
+    """
+    tests = {id(line): _tests(line) for line in found if not line.objection}
+    usual = Counter(tests.values()).most_common(1)
+    other = {key for key, value in tests.items() if value != usual[0][0]}
+    words = "its counts are not of the utterances that the others were tested on"
+    said = [replace(line, objection=words) if id(line) in other else line for line in found]
+    return sorted(said, key=in_order)
 
 
-def _order(run: Run) -> tuple[bool, float]:
-    return not run.ranked, -run.mean_std("f1").mean
+def _tests(line: Line) -> tuple[object, ...]:
+    true = line.first.by_speaker.sum(axis=-1)
+    return line.first.speakers, true.shape, true.tobytes()
 
 
-def _table(setting: Setting, together: Sequence[Run], form: str) -> list[str]:
-    dataset, protocol, labels, corpus, folds = setting
-    named = names(together)
-    rows = [_measured(run, named[run.name]) for run in together]
-    whole = next((run for run in together if not run.missing), None)
-    if whole is not None:  # chance depends on the test sets alone
-        rows += [_chance(row) for row in runs.chance_rows(whole)]
-    words = f"corpus {corpus[:8]}, protocol {folds[:8]}"
-    return [
-        f"### Measured: {_text(dataset)}, protocol {_text(protocol)}, labels {_text(labels)}",
-        f"Digests: {words}.",
-        tables.table(MEASURED, rows, form),
-    ]
+def _guesses(entry: Entry) -> tuple[Guess, ...]:
+    chance = metrics.chance(entry.confusions.sum(axis=-1))
+    return tuple(
+        Guess(
+            f"chance ({name})", {one: stats.mean_std(METRICS[one].compute(each)) for one in SHOWN}
+        )
+        for name, each in zip(("majority", "stratified"), chance, strict=True)
+    )
 
 
-def _text(word: str) -> str:
-    return word.replace("<", "&lt;").replace("\n", " ")
-
-
-def _measured(run: Run, name: str) -> list[str]:
-    total = run.facts["protocol"]["folds"]
-    return [
-        f"{name} ({run.name.rpartition('_')[2]})",
-        tables.spread(run.mean_std("accuracy")),
-        tables.spread(run.mean_std("f1")),
-        tables.spread(run.mean_std("uar")),
-        tables.interval(run.interval("uar")),
-        f"{total - run.missing} of {total}",
-        str(run.config["seed"]),
-        _remarks(run),
-    ]
-
-
-def _remarks(run: Run) -> str:
-    """Why a run is not ranked, or "-"."""
-    leaks = run.facts["protocol"]["leaks"]
-    remarks = [
-        f"leaks: {leaks}" if leaks else "",
-        "" if run.clean or leaks else "sets share speakers or audio",
-        "incomplete" if run.missing else "",
-        "labels depend on the batch" if run.batch_dependent else "",
-        run.objection,
-    ]
-    return "; ".join(filter(None, remarks)) or "-"
-
-
-def _chance(row: Sequence[str]) -> list[str]:
-    name, accuracy, _, uar, f1 = row
-    return [name, accuracy, f1, uar, *["-"] * (len(MEASURED) - 4)]
-
-
-def _published(row: literature.Row) -> list[str]:
-    return [
-        row.reference,
-        row.system,
-        row.modality,
-        *(runs.reported(row, name) for name in ("accuracy", "f1", "uar")),
-        "; ".join(row.caveats) or "-",
-    ]
+def _alike(published: Iterable[Row], names: tuple[str, str, str]) -> tuple[Row, ...]:
+    found = [row for row in published if literature.comparable(row, *names)]
+    return tuple(sorted(found, key=lambda row: -row.scores.get("f1", np.inf)))

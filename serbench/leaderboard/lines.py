@@ -1,0 +1,157 @@
+"""A line of the leaderboard: one configuration of a model, with all its seeds.
+
+Seeds are no models of their own: a line's score is, in each fold, the mean over its seeds, and its
+rank is tested on the mean of their counts, so that a configuration gains nothing by luck of a seed
+nor by having been run more often. With one seed that is the run itself.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from serbench import stats
+from serbench.leaderboard.entries import STATUSES, Entry
+from serbench.leaderboard.naming import called, told_apart
+from serbench.leaderboard.numbers import Numbers
+from serbench.metrics import METRICS, Floats
+from serbench.stats import Interval, MeanStd
+
+SHOWN = ("accuracy", "precision", "uar", "f1")
+
+
+@dataclass(frozen=True, eq=False)
+class Line:
+    """Runs that differ in their seed alone.
+
+    Attributes:
+        name: of the model, told apart from the others of its table.
+        entries: one a seed, by seed.
+        by_speaker: mean counts over the seeds, (speakers, labels, labels).
+        scores: of each of `SHOWN` the mean over seeds in each fold, as mean and deviation over
+            folds.
+        pooled: F1 of all test utterances of all seeds together.
+        interval: the 95 % interval of that, over speakers.
+        objection: why it is not ranked, or "".
+        rank: from 1; None where it is not ranked.
+    """
+
+    name: str
+    entries: tuple[Entry, ...]
+    by_speaker: Floats
+    scores: Mapping[str, MeanStd]
+    pooled: float
+    interval: Interval
+    objection: str = ""
+    rank: int | None = None
+
+    @property
+    def first(self) -> Entry:
+        """What all of them have alike can be asked of the first."""
+        return self.entries[0]
+
+    @property
+    def status(self) -> str:
+        """Of its seeds the least that is known; reproduced if one of them was, and all recomputed.
+
+        A run made again speaks for its code and recipe, which all seeds share.
+        """
+        found = {entry.status for entry in self.entries}
+        return "reproduced" if found == {"reproduced", "recomputed"} else max(found, key=_rank_of)
+
+    @property
+    def reproductions(self) -> tuple[str, ...]:
+        """Of all its seeds."""
+        return tuple(record for entry in self.entries for record in entry.reproductions)
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Of all its seeds, each once."""
+        return tuple(dict.fromkeys(flag for entry in self.entries for flag in entry.flags))
+
+    @property
+    def seconds(self) -> float:
+        """Of fitting and predicting one run, the mean over seeds."""
+        return float(np.mean([entry.seconds for entry in self.entries]))
+
+    @property
+    def finished(self) -> str:
+        """When the last of its runs was."""
+        return max(entry.finished for entry in self.entries)
+
+
+def _rank_of(status: str) -> int:
+    return STATUSES.index(status)
+
+
+def lines(entries: Iterable[Entry], numbers: Numbers) -> list[Line]:
+    """The lines of one table, unranked, best first: what may be ranked, and then the rest."""
+    groups: dict[tuple[object, ...], list[Entry]] = {}
+    for entry in sorted(entries, key=lambda one: (one.seed, one.run)):
+        groups.setdefault(_alike(entry), []).append(entry)
+    names = _names([group[0] for group in groups.values()])
+    scores = _of_folds([one for group in groups.values() for one in group])
+    made = [_line(names[group[0].run], group, scores, numbers) for group in groups.values()]
+    return sorted(made, key=in_order)
+
+
+def in_order(line: Line) -> tuple[bool, float, str, str]:
+    """Sorts lines: those that may be ranked first, by their F1; the rest does not matter."""
+    return bool(line.objection), -line.scores["f1"].mean, line.name, line.first.run
+
+
+def _of_folds(entries: Sequence[Entry]) -> dict[str, Floats]:
+    """The scores of each run's folds, (`SHOWN`, folds), by the run's name: all runs at once."""
+    alike: dict[tuple[int, ...], list[Entry]] = {}
+    for entry in entries:
+        alike.setdefault(entry.confusions.shape, []).append(entry)
+    found: dict[str, Floats] = {}
+    for group in alike.values():
+        matrices = np.stack([one.confusions for one in group])  # (runs, folds, labels, labels)
+        scores = np.stack([METRICS[metric].compute(matrices) for metric in SHOWN], axis=1)
+        found |= {one.run: each for one, each in zip(group, scores, strict=True)}
+    return found
+
+
+def _line(
+    name: str, group: Sequence[Entry], scores: Mapping[str, Floats], numbers: Numbers
+) -> Line:
+    folds = np.mean([scores[one.run] for one in group], axis=0)
+    by_speaker = np.stack([one.by_speaker for one in group]).mean(axis=0, dtype=np.float64)
+    return Line(
+        name=name,
+        entries=tuple(group),
+        by_speaker=by_speaker,
+        scores={metric: stats.mean_std(each) for metric, each in zip(SHOWN, folds, strict=True)},
+        pooled=float(METRICS["f1"].compute(by_speaker.sum(axis=0))),
+        interval=numbers.interval(by_speaker),
+        objection=_objection(group[0]),
+    )
+
+
+def _alike(entry: Entry) -> tuple[object, ...]:
+    """What runs must share to be seeds of one configuration.
+
+    Nobody may add a seed to what another submitted; and what is not ranked stays by itself, so that
+    it cannot take a sound run with it.
+    """
+    if not entry.ranked:
+        return (entry.run,)
+    made = (entry.configuration, entry.checkpoint, entry.revision, entry.submitter)
+    return *made, entry.confusions.shape, entry.speakers
+
+
+def _names(entries: Sequence[Entry]) -> Mapping[str, str]:
+    return told_apart(
+        {one.run: (called(one.model, one.checkpoint), dict(one.params)) for one in entries}
+    )
+
+
+def _objection(entry: Entry) -> str:
+    """Why it is not ranked, or "", shortly."""
+    reasons = [
+        f"leaks: {entry.leaks}" if entry.leaks else "",
+        f"incomplete: {entry.folds} of {entry.total} folds" if entry.folds < entry.total else "",
+        entry.objection,
+    ]
+    return "; ".join(filter(None, reasons))

@@ -1,0 +1,243 @@
+"""What would be run to make folds of a submission again, before anything of it runs."""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from serbench import plugins, provenance, tables
+from serbench.errors import SerbenchError, nearest
+from serbench.jobs import Config, Request
+from serbench.leaderboard import submission
+from serbench.leaderboard.cards import Card
+from serbench.leaderboard.foldfiles import FoldFile
+from serbench.leaderboard.strict import shown
+from serbench.leaderboard.verifying import verify
+from serbench.names import typed
+
+ALL = "all"
+FOLDER = Path("reproduced")
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """Folds of a submission, and how they would be made again. Prints as what it would run.
+
+    Attributes:
+        card: what the submission says of itself.
+        total: how many folds it has.
+        files: the submitted folds that would be made again.
+        config: the run's identity, as submitted.
+        given: parameters that are given otherwise here: where a checkpoint is on this machine.
+        data: the corpus's own folder, where it is not under SERBENCH_DATA.
+        results: the parent folder of the new run, best not that of your own runs.
+        flags: what verification has to say of the submission.
+    """
+
+    card: Card
+    total: int
+    files: tuple[FoldFile, ...]
+    config: Config
+    given: Mapping[str, object] = field(default_factory=dict)
+    data: Path | None = None
+    results: Path = FOLDER
+    flags: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The folds' names."""
+        return tuple(str(file.facts["fold"]["name"]) for file in self.files)
+
+    @property
+    def request(self) -> Request:
+        """The run, with every parameter spelled out."""
+        config = self.config
+        return Request(
+            model=config.model,
+            dataset=config.dataset,
+            protocol=config.protocol,
+            labels=config.labels,
+            seed=config.seed,
+            params={**config.feature_params, **config.params, **self.given},
+            trim_db=_trim_db(config),
+            data=self.data,
+        )
+
+    @property
+    def command(self) -> str:
+        """The same as a command, on one line."""
+        asked = self.request
+        words = ["serbench", "evaluate", "--model", asked.model, "--dataset", asked.dataset]
+        words += ["--protocol", str(asked.protocol), "--labels", str(asked.labels)]
+        words += ["--seed", str(asked.seed)]
+        words += ["--trim-db", "none" if asked.trim_db is None else f"{asked.trim_db:g}"]
+        for name, value in asked.params.items():
+            words += ["--param", typed(name, value)]
+        words += ["--data", str(asked.data)] if asked.data else []
+        if len(self.files) < self.total:
+            words += [word for name in self.names for word in ("--fold", name)]
+        return shown(shlex.join([*words, "--results", str(self.results)]), 4000)
+
+    def __str__(self) -> str:
+        rows = [
+            [
+                "submission",
+                f"{self.card.run}, by {self.card.submitter.name}, {self.card.submitted}",
+            ],
+            ["model", f"{self.config.model}, version {self.config.model_version}"],
+            ["plugin", _plugin(self.config)],
+            [
+                "code",
+                ", commit ".join(filter(None, [self.card.code.address, self.card.code.commit])),
+            ],
+            ["sources", _sources(self.files[0].facts, self.config)],
+            *(
+                [f"fold {name}", _took(file.facts)]
+                for name, file in zip(self.names, self.files, strict=True)
+            ),
+            *(["flag", flag] for flag in self.flags),
+            ["command", self.command],
+        ]
+        width = max(len(name) for name, _ in rows)
+        lines = [f"{shown(name):<{width}}  {shown(text, 4000) or '-'}" for name, text in rows]
+        return "\n".join([*lines, "", self.warning])
+
+    @property
+    def warning(self) -> str:
+        """Whose code runs, in a line."""
+        return (
+            "The plugins that are installed here will run on this machine, with your rights: run "
+            "the code of people you trust, or run it where it can do no harm."
+        )
+
+
+def propose(
+    folder: Path,
+    folds: Sequence[str] = (),
+    *,
+    given: Mapping[str, object] | None = None,
+    data: Path | None = None,
+    results: Path = FOLDER,
+) -> Proposal:
+    """Read a submission, and see what it takes to make some of its folds again.
+
+    The submission is verified first. Nothing of it is run, installed or downloaded.
+
+    Args:
+        folder: the submission's.
+        folds: their names; none is the first, "all" is all.
+        given: parameters that are given otherwise here.
+        data: the corpus's own folder, where it is not under SERBENCH_DATA.
+        results: the parent folder of the new run.
+
+    Raises:
+        SerbenchError: the submission is rejected, or the model that it names is not installed here
+            in the version that it names.
+        UnknownName: it has no such fold.
+    """
+    verdict = verify(folder)
+    if verdict.status == "rejected":
+        reasons = shown("; ".join(verdict.reasons), 1000)
+        raise SerbenchError(f"{folder} is rejected, so nothing of it is run: {reasons}")
+    sent = submission.load(folder)
+    config = Config(**sent.files[0].facts["config"])
+    _require_installed(config, sent.card)
+    files = tuple(_chosen(sent.files, folds))
+    return Proposal(
+        sent.card, len(sent.files), files, config, given or {}, data, results, verdict.flags
+    )
+
+
+def _chosen(files: Sequence[FoldFile], folds: Sequence[str]) -> list[FoldFile]:
+    """The files of the folds of these names, in the protocol's order."""
+    names = [str(file.facts["fold"]["name"]) for file in files]
+    if ALL in folds and ALL not in names:
+        return list(files)
+    for name in folds:
+        if name not in names:
+            raise nearest("fold", name, names, ", or all")
+    wanted = set(folds or names[:1])
+    return [file for name, file in zip(names, files, strict=True) if name in wanted]
+
+
+def _require_installed(config: Config, card: Card) -> None:
+    """Refuse to go on without the model and the feature, in the versions that were submitted.
+
+    Raises:
+        SerbenchError: one is not here, or in another version, and how the card says to install it.
+    """
+    install = shown(card.code.install)
+    remedy = (
+        f"its card says how to install it, and it is other people's code: {install}"
+        if install
+        else "its card does not say how to install it"
+    )
+    wanted = {
+        "model": (config.model, config.model_version),
+        "feature": (config.feature, config.feature_version),
+        "dataset": (config.dataset.partition(":")[0], None),
+    }
+    for kind, (name, version) in wanted.items():
+        try:
+            target: Any = plugins.load(plugins.find(kind, name))
+        except SerbenchError as error:
+            raise SerbenchError(
+                f"{shown(str(error), 1000)}; the submission needs a plugin that has it: {remedy}"
+            ) from error
+        if version is not None and target.version != version:
+            raise SerbenchError(
+                f"{kind} {name} is version {target.version!r} here, and the submission was made "
+                f"with {shown(version)!r}: {remedy}"
+            )
+
+
+def _trim_db(config: Config) -> float | None:
+    value: Any = config.reading.get("trim_db")
+    if value is not None and type(value) not in (int, float):
+        raise SerbenchError(f"the run was trimmed at {shown(repr(value))!r}, which is no number")
+    return None if value is None else float(value)
+
+
+def _plugin(config: Config) -> str:
+    """Which installed distribution offers the model here: "serbench-sklearn 0.1.0"."""
+    owner = plugins.installed().owners["model", config.model]
+    for point in metadata.entry_points(group="serbench", name=owner):
+        if point.dist is not None:
+            return f"{point.dist.name} {point.dist.version}, installed here as {owner}"
+    return owner
+
+
+def other_code(facts: Mapping[str, Any], config: Config) -> list[str]:
+    """The installed packages whose source is not what a fold's facts recorded."""
+    recorded = facts["sources"]
+    here = provenance.sources(config)
+    return [package for package, source in here.items() if recorded.get(package) != source]
+
+
+def _sources(facts: Mapping[str, Any], config: Config) -> str:
+    """Of each package whether its source is the recorded one: "serbench same, ..."."""
+    recorded, here = facts["sources"], provenance.sources(config)
+    other = other_code(facts, config)
+    words = {
+        package: "not recorded" if package not in recorded else "different" for package in other
+    }
+    words |= {package: "same" for package in here if package not in other}
+    words |= {package: "not here" for package in recorded if package not in here}
+    return ", ".join(f"{package} {word}" for package, word in sorted(words.items()))
+
+
+def _took(facts: Mapping[str, Any]) -> str:
+    """How long a submitted fold took, and on what."""
+    machine, versions = facts["machine"], facts["versions"]
+    on = [where(facts), *machine.values()]
+    libraries = [f"{name} {versions[name]}" for name in ("torch", "numpy") if name in versions]
+    seconds = float(sum(facts["seconds"].values()))
+    return f"took {tables.duration(seconds)} on {', '.join([*on, *libraries])}"
+
+
+def where(facts: Mapping[str, Any]) -> str:
+    """On what a fold was computed: "cpu, 2 threads"."""
+    threads: int = facts["threads"]
+    return f"{facts['device']}, {threads} thread{'s' * (threads != 1)}"

@@ -1,0 +1,244 @@
+"""The leaderboard for other programs: a sheet (csv) of every row, and all of it as JSON.
+
+Scores are fractions. The format of the JSON is in `docs/results.md`.
+"""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from serbench.leaderboard import cells
+from serbench.leaderboard.board import Board, Section, Table
+from serbench.leaderboard.entries import Entry
+from serbench.leaderboard.lines import SHOWN, Line
+from serbench.leaderboard.strict import shown
+from serbench.literature import Row
+from serbench.stats import MeanStd
+
+SCHEMA = 1
+COLUMNS = (
+    "corpus",
+    "dataset",
+    "protocol",
+    "labels",
+    "corpus_digest",
+    "protocol_digest",
+    "kind",
+    "rank",
+    "reference",
+    "model",
+    "modality",
+    *(name + part for name in SHOWN for part in ("", "_std")),
+    "pooled_f1",
+    "f1_low",
+    "f1_high",
+    "seeds",
+    "checked",
+    "reproductions",
+    "objection",
+    "leakage",
+    "parameters",
+    "checkpoint",
+    "revision",
+    "seconds",
+    "device",
+    "finished",
+    "serbench",
+    "submitted",
+    "flags",
+    "submissions",
+)
+
+
+def sheet(board: Board) -> str:
+    """Every measured and every published row, and chance, one a line."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for section in board.sections:
+        for row in _sheet(section):
+            writer.writerow([_cell(row.get(name)) for name in COLUMNS])
+    return text.getvalue()
+
+
+def _cell(value: object) -> str:
+    """A value in a sheet; what a spreadsheet would take for a formula gets a quote before it."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    if isinstance(value, int | float):
+        return f"{value:.6g}" if isinstance(value, float) else str(value)
+    text = shown(str(value), 2000)
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+
+
+def _sheet(section: Section) -> Iterator[dict[str, object]]:
+    for table in section.tables:
+        common = {"corpus": section.corpus, **_setting(table)}
+        yield from ({**common, **_measured(line)} for line in table.lines)
+        yield from ({**common, "kind": "published", **_published(row)} for row in table.published)
+        for guess in table.guesses:
+            yield {**common, "kind": "chance", "model": guess.name, **_flat(guess.scores)}
+    for row in section.published:
+        tested = {"corpus": section.corpus, "protocol": row.tested, "labels": row.classes}
+        yield {**tested, "kind": "published", **_published(row)}
+
+
+def _setting(table: Table) -> dict[str, object]:
+    return {
+        "dataset": table.dataset,
+        "protocol": table.protocol,
+        "labels": table.labels,
+        "corpus_digest": table.pins[0],
+        "protocol_digest": table.pins[1],
+    }
+
+
+def _flat(found: dict[str, MeanStd]) -> dict[str, object]:
+    means = {name: one.mean for name, one in found.items()}
+    return {**means, **{f"{name}_std": one.std for name, one in found.items()}}
+
+
+def _measured(line: Line) -> dict[str, object]:
+    first = line.first
+    return {
+        "kind": "measured",
+        "rank": line.rank,
+        "reference": first.submitter,
+        "model": line.name,
+        "modality": "speech",
+        **_flat(dict(line.scores)),
+        "pooled_f1": line.pooled,
+        "f1_low": line.interval.low,
+        "f1_high": line.interval.high,
+        "seeds": " ".join(str(one.seed) for one in line.entries),
+        "checked": line.status,
+        "reproductions": "; ".join(line.reproductions),
+        "objection": line.objection,
+        "leakage": first.leaks or "none",
+        "parameters": first.parameters,
+        "checkpoint": first.checkpoint,
+        "revision": first.revision,
+        "seconds": line.seconds,
+        "device": first.device,
+        "finished": line.finished,
+        "serbench": first.serbench,
+        "submitted": max(one.submitted for one in line.entries),
+        "flags": "; ".join(line.flags),
+        "submissions": " ".join(one.folder for one in line.entries),
+    }
+
+
+def _published(row: Row) -> dict[str, object]:
+    low, high = row.intervals.get("f1", (None, None))
+    return {
+        "reference": cells.reference(row),
+        "model": row.system,
+        "modality": row.modality,
+        **{
+            name: (row.scores if not part else row.stds).get(published)
+            for published, shown_as in _PUBLISHED.items()
+            for part in ("", "_std")
+            for name in [shown_as + part]
+        },
+        "f1_low": low,
+        "f1_high": high,
+        "checked": "published",
+        "objection": "; ".join(row.caveats),
+    }
+
+
+_PUBLISHED = {"accuracy": "accuracy", "precision": "precision", "recall": "uar", "f1": "f1"}
+"""What literature calls a score, and what it is called here."""
+
+
+def page(board: Board) -> str:
+    """All of it as JSON."""
+    whole = {
+        "schema": SCHEMA,
+        "corpora": [
+            {
+                "corpus": section.corpus,
+                "title": section.title,
+                "tables": [_table(table) for table in section.tables],
+                "published": _rows(section.published),
+            }
+            for section in board.sections
+        ],
+        "rejected": [
+            {"submission": one.folder, "reasons": list(one.reasons)} for one in board.rejected
+        ],
+    }
+    return _laid_out(_plain(whole), 6) + "\n"
+
+
+def _laid_out(value: Any, levels: int) -> str:
+    """JSON with a line for every row of a table; what is in a row, or deeper, stays on its line."""
+    if not levels or not value or not isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    if isinstance(value, dict):
+        parts = [f"{json.dumps(key)}: {_laid_out(one, levels - 1)}" for key, one in value.items()]
+        return "{\n" + ",\n".join(parts) + "\n}"
+    return "[\n" + ",\n".join(_laid_out(one, levels - 1) for one in value) + "\n]"
+
+
+def _plain(value: Any) -> Any:
+    """The same with null for what is no number, and without the digits that machines differ in."""
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    if isinstance(value, float):
+        return float(f"{value:.9g}") if math.isfinite(value) else None
+    return value
+
+
+def _rows(rows: Sequence[Row]) -> list[dict[str, object]]:
+    return [
+        {**_published(row), "tested": row.tested, "classes": row.classes, "source": row.source}
+        for row in rows
+    ]
+
+
+def _table(table: Table) -> dict[str, Any]:
+    place = table.standing
+    names = [line.first.run for line in table.lines]
+    return {
+        **_setting(table),
+        "leaks": table.leaks,
+        "folds": table.folds,
+        "speakers": table.speakers,
+        "utterances": table.utterances,
+        "ranking": {
+            "threshold": place.threshold,
+            "smallest_p": place.smallest,
+            "separable": place.separable,
+            "tests": [
+                {"leader": names[one.leader], "other": names[one.other], "p": one.pvalue}
+                | {"apart": one.apart}
+                for one in place.tests
+            ],
+        },
+        "measured": [
+            {**_measured(line), "runs": [_run(one) for one in line.entries]} for line in table.lines
+        ],
+        "published": _rows(table.published),
+        "chance": [{"model": one.name, **_flat(one.scores)} for one in table.guesses],
+    }
+
+
+def _run(entry: Entry) -> dict[str, object]:
+    return {
+        "run": entry.run,
+        "submission": entry.folder,
+        "seed": entry.seed,
+        "params": dict(entry.params),
+        "folds": entry.folds,
+        "seconds": entry.seconds,
+        "finished": entry.finished,
+        "checked": entry.status,
+        "submitter": entry.submitter,
+        "submitted": entry.submitted,
+    }

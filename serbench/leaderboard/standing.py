@@ -1,0 +1,145 @@
+"""Ranks with ties: who is ahead of whom, as far as so many speakers can tell.
+
+A table sorted by score looks as if each row were better than the next. Here a row has a lower rank
+only where a test says so, and the whole table is wrong that way in at most 5 of 100 such tables.
+
+**The walk.** Models stand in the order of their scores. The first leads rank 1. Each model in turn
+is tested against the leader of the current rank, and nobody else: by exchanging answers speaker by
+speaker, macro F1 (`exchanging.pvalue`). Not significantly worse: it shares the rank. Significantly
+worse: it leads the next rank. So a rank says "not shown to be worse than its leader"; two models of
+different ranks that were not tested against each other may still be alike.
+
+**Significant** means: by Holm, for all n (n - 1) / 2 pairs of the table. Only n - 1 tests are made,
+but which ones the scores decide, and the best of many equals against the worst of them is no test
+picked in advance: counted as n - 1, twenty equal models would be told apart in 23 of 100 tables.
+Pairs that are not tested count as p = 1, which can only make Holm's procedure reject less; so the
+chance that any test tells equal models apart stays at most 5 %, whichever tests the walk makes.
+With r of m pairs rejected, Holm rejects what is at most 0.05 / (m - r): the walk starts at 0.05 / m
+and is made again while r grows.
+
+Sources: Holm, A simple sequentially rejective multiple test procedure, 1979; that pairs of ordered
+means need the range, not n - 1 tests: Tukey, The problem of multiple comparisons, 1953.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from serbench.leaderboard import exchanging
+from serbench.metrics import Matrix, macro_f1
+from serbench.significance import smallest_pvalue
+
+LEVEL = 0.05
+
+Pairwise = Callable[[int, int], float]
+"""From the positions of two models to the p-value of their difference."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A model against the leader of a rank.
+
+    Attributes:
+        leader: the leader's position, as given.
+        other: the model's.
+        pvalue: of exchanging their answers; not adjusted.
+        apart: it is significant, so the model leads the next rank.
+    """
+
+    leader: int
+    other: int
+    pvalue: float
+    apart: bool
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The ranks of the models of one table.
+
+    Attributes:
+        ranks: one a model, as given; 1 is best.
+        tests: that were made, in the order of the scores.
+        threshold: the p-value up to which two models are apart.
+        smallest: the smallest p-value that so many speakers can give.
+    """
+
+    ranks: tuple[int, ...]
+    tests: tuple[Trial, ...]
+    threshold: float
+    smallest: float
+
+    @property
+    def separable(self) -> bool:
+        """The speakers are enough to tell any two models of a table of this length apart."""
+        return self.smallest <= self.threshold
+
+
+def standing(
+    scores: Sequence[float], matrices: Sequence[Matrix], pairwise: Pairwise | None = None
+) -> Standing:
+    """The ranks of models that were tested on the same utterances.
+
+    Args:
+        scores: what they are ordered by, one a model.
+        matrices: of each model (speakers, labels, labels), confusions in the same order of
+            speakers.
+        pairwise: the test of two of them; by default `exchanging.pvalue`.
+
+    >>> good, bad = np.array([[[4, 0], [0, 4]]] * 30), np.array([[[2, 2], [2, 2]]] * 30)
+    >>> standing([0.5, 1.0, 1.0], [bad, good, good]).ranks
+    (2, 1, 1)
+    >>> standing([0.5, 1.0], [bad[:5], good[:5]]).ranks  # five speakers show nothing
+    (1, 1)
+    """
+    compare = pairwise or (lambda one, other: exchanging.pvalue(matrices[one], matrices[other]))
+    pairs = len(scores) * (len(scores) - 1) // 2
+    order = sorted(range(len(scores)), key=lambda at: (-scores[at], at))
+    smallest = smallest_pvalue(len(matrices[0])) if matrices else 1.0
+    threshold = LEVEL / max(pairs, 1)
+    if smallest > threshold:  # no test could matter
+        return Standing((1,) * len(scores), (), threshold, smallest)
+    pooled = macro_f1(np.stack([matrix.sum(axis=0) for matrix in matrices]))
+    known: dict[tuple[int, int], float] = {}
+
+    def against(leader: int, other: int) -> float:
+        """Computed once a pair; 1 where the pooled score, which is tested, speaks for the other."""
+        if (leader, other) not in known:
+            better = pooled[leader] > pooled[other]
+            known[leader, other] = compare(leader, other) if better else 1.0
+        return known[leader, other]
+
+    while True:
+        tests = _walk(order, against, threshold)
+        rejected = _rejections(sorted(known.values()), pairs)
+        if (higher := LEVEL / max(pairs - rejected, 1)) <= threshold:
+            return Standing(_numbers(order, tests), tests, threshold, smallest)
+        threshold = higher
+
+
+def _walk(order: Sequence[int], against: Pairwise, at: float) -> tuple[Trial, ...]:
+    """The tests of one walk down; p-values up to `at` are significant."""
+    tests: list[Trial] = []
+    leader = order[0]
+    for other in order[1:]:
+        pvalue = against(leader, other)
+        tests.append(Trial(leader, other, pvalue, pvalue <= at))
+        leader = other if pvalue <= at else leader
+    return tuple(tests)
+
+
+def _numbers(order: Sequence[int], tests: Sequence[Trial]) -> tuple[int, ...]:
+    ranks = [1] * len(order)
+    for before, test in zip(order, tests, strict=False):
+        ranks[test.other] = ranks[before] + test.apart
+    return tuple(ranks)
+
+
+def _rejections(pvalues: Sequence[float], pairs: int) -> int:
+    """How many of the sorted p-values Holm rejects, where all pairs not among them have p = 1.
+
+    >>> _rejections([0.01, 0.024, 0.06], 3)
+    2
+    """
+    held = (at for at, pvalue in enumerate(pvalues) if pvalue > LEVEL / (pairs - at))
+    return next(held, len(pvalues))
