@@ -1,0 +1,142 @@
+"""What a report shows of a run is what numpy, the calibration module and slow loops say."""
+
+import math
+
+import numpy as np
+import pytest
+
+from serbench import calibration, metrics
+from serbench.errors import SerbenchError
+from serbench.report import by_speaker, facts
+
+
+@pytest.fixture(scope="module")
+def run(invented):
+    return invented(folds=3, speakers=6, utterances=180)
+
+
+def test_components_are_the_eigenvectors_of_the_covariance(run):
+    for position, fold in enumerate(run.folds):
+        found = facts.pca(run, position)
+        rows = fold.test.activations.astype(np.float64)
+        values = np.linalg.eigvalsh(np.cov(rows.T))[::-1]
+        assert found.explained == pytest.approx(values[:2] / values.sum())
+        assert np.cov(found.points.T) == pytest.approx(np.diag(values[:2]), abs=1e-9)
+        assert found.points.mean(axis=0) == pytest.approx([0, 0], abs=1e-9)
+
+
+def test_a_components_sign_does_not_depend_on_the_order_of_utterances(run):
+    rows = run.folds[0].test.activations.astype(np.float64)
+    order = np.random.default_rng(1).permutation(len(rows))
+    points, _ = facts.principal(rows)
+    shuffled, _ = facts.principal(rows[order])
+    assert shuffled == pytest.approx(points[order])
+
+
+def test_equal_activations_have_no_variance_to_explain():
+    points, explained = facts.principal(np.full((5, 3), 0.1))
+    assert not points.any()
+    assert all(math.isnan(share) for share in explained)
+
+
+def test_one_label_has_one_component():
+    points, explained = facts.principal(np.array([[1.0], [3.0]]))
+    assert explained == (1.0, 0.0)
+    assert points.tolist() == [[-1.0, 0.0], [1.0, 0.0]]
+
+
+def test_activations_that_are_not_finite_are_refused(invented):
+    run = invented()
+    run.folds[1].test.activations[0, 0] = np.nan
+    with pytest.raises(SerbenchError, match="fold 2: not all activations are finite"):
+        facts.pca(run, 1)
+
+
+def test_shares_of_a_row_sum_to_one(run):
+    shares = facts.row_shares(run.confusions)
+    assert shares.sum(axis=-1) == pytest.approx(np.ones(shares.shape[:2]))
+    assert np.isnan(facts.row_shares(np.array([[0, 0], [1, 1]]))[0]).all()
+
+
+def test_calibration_is_that_of_all_utterances_and_of_each_fold(run):
+    found = facts.reliability(run)
+    shares = [calibration.probabilities(one.test.activations, "softmax") for one in run.folds]
+    truth = [one.test.truth for one in run.folds]
+    pooled = np.concatenate(truth), np.concatenate(shares)
+    assert found.ece == calibration.expected_calibration_error(*pooled)
+    assert found.brier == calibration.brier(*pooled)
+    assert found.nll == calibration.nll(*pooled)
+    assert found.curve.utterances.sum() == 180
+    for row, one, other in zip(found.folds, truth, shares, strict=True):
+        assert row[0] == calibration.expected_calibration_error(one, other)
+        assert row[2] == calibration.nll(one, other)
+
+
+def test_mistakes_are_those_of_a_loop_the_most_confident_first(run):
+    expected = []
+    for fold in run.folds:
+        for at, name in enumerate(fold.test.ids):
+            shares = np.exp(fold.test.activations[at].astype(float))
+            shares /= shares.sum()
+            best, second = sorted(shares)[::-1][:2]
+            truth = fold.test.truth[at]
+            if shares[truth] != best:
+                expected.append((-best, name, best - second, shares[truth]))
+    found = facts.mistakes(run)
+    assert [one.utterance for one in found] == [row[1] for row in sorted(expected)]
+    for one, row in zip(found, sorted(expected), strict=True):
+        assert one.confidence == pytest.approx(-row[0])
+        assert one.margin == pytest.approx(row[2])
+        assert one.likelihood == pytest.approx(row[3])
+        assert one.speaker == one.utterance.partition("-")[0]
+        assert one.truth != one.prediction
+
+
+def test_a_speakers_score_is_over_their_own_utterances(run):
+    for one in by_speaker.speaker_scores(run, "uar"):
+        (fold,) = (fold for fold in run.folds if one.speaker in fold.test.speakers)
+        own = np.array(fold.test.speakers) == one.speaker
+        matrix = metrics.confusion(
+            fold.test.truth[own], fold.test.activations[own].argmax(axis=1), len(fold.labels)
+        )
+        assert one.score == metrics.uar(matrix)
+        assert one.utterances == own.sum() == 30
+
+
+def test_selective_accuracy_ends_at_accuracy(run):
+    found = facts.selective(run, points=10)
+    assert found.coverage.tolist() == pytest.approx([0.1 * one for one in range(1, 11)])
+    assert found.accuracy[-1] == run.pooled("accuracy")
+    given = facts.answers(run)
+    surest = np.argsort(-given.confidence)[:90]
+    assert found.accuracy[4] == (given.truth == given.prediction)[surest].mean()
+
+
+def test_what_reports_no_loss_tries_settings(invented):
+    (epochs, _) = facts.curves(invented())
+    assert epochs.epochs
+    assert epochs.values["train_loss"].tolist() == [2.0, 1.0, 2.0 / 3]
+    assert epochs.best == 2
+    grid = [{"epoch": 1, "validation_uar": 0.5}, {"epoch": 2, "validation_uar": None}]
+    (settings, _) = facts.curves(invented(curve=grid, model={}))
+    assert not settings.epochs
+    assert list(settings.values) == ["validation_uar"]
+    assert np.isnan(settings.values["validation_uar"][1])
+    assert facts.curves(invented(curve=[])) == []
+
+
+def test_sexes_come_from_the_manifest(invented):
+    pytest.importorskip("serbench_corpora")
+    run = invented(speaker="{0:02d}", speakers=8, config={"dataset": "ravdess"})
+    found = by_speaker.by_sex(run)  # speaker 00 is none of RAVDESS's
+    assert [(one.group, one.speakers) for one in found.groups] == [("female", 3), ("male", 4)]
+    assert found.note == "the sex of 1 speakers is not known"
+    women = run.speaker_confusions[[2, 4, 6]].sum(axis=0)
+    assert found.groups[0].score == metrics.uar(women)
+    assert by_speaker.sexes(run)["02"] == "female"
+
+
+def test_sexes_are_left_out_with_a_note_where_nobody_knows_them(invented):
+    found = by_speaker.by_sex(invented(config={"dataset": "no-such-corpus"}))
+    assert found.groups == ()
+    assert "there is no dataset 'no-such-corpus'" in found.note

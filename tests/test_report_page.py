@@ -1,0 +1,321 @@
+"""The page without a browser: what goes in comes out again, and nothing of it can run.
+
+What a reader sees and does is in tests/browser.
+"""
+
+import base64
+import doctest
+import hashlib
+import html.parser
+import json
+import re
+import shlex
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from serbench import metrics
+from serbench.errors import BadParameter, SerbenchError
+from serbench.report import again, clips, contents, facts, packing
+from serbench.report import page as pages
+from serbench.report.page import json_in_html, page
+
+HOSTILE = "<script>alert(1)</script>"
+QUOTES = "a\"b'c</script><img src=x onerror=alert(2)>"
+
+
+class Parts(html.parser.HTMLParser):
+    """Every element of a page with its attributes, and the text of scripts and styles."""
+
+    def __init__(self):
+        super().__init__()
+        self.elements, self.texts, self.open = [], [], None
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+        self.open = (tag, dict(attributes))
+
+    def handle_data(self, data):
+        if self.open and self.open[0] in ("script", "style"):
+            self.texts.append((*self.open, data))
+
+    def handle_endtag(self, tag):
+        self.open = None
+
+    def policy(self):
+        return next(
+            attributes["content"]
+            for tag, attributes in self.elements
+            if attributes.get("http-equiv") == "Content-Security-Policy"
+        )
+
+    def contents(self):
+        text = next(text for _, attributes, text in self.texts if "type" in attributes)
+        return json.loads(text)
+
+
+def parts(text):
+    found = Parts()
+    found.feed(text)
+    return found
+
+
+def numbers(text, kind):
+    return np.frombuffer(base64.b64decode(text), kind)
+
+
+@pytest.fixture(scope="module")
+def run(invented):
+    return invented()
+
+
+@pytest.fixture(scope="module")
+def shown(run):
+    return parts(page([run])).contents()
+
+
+def test_the_page_is_the_same_for_the_same_runs(run, invented):
+    assert page([run]) == page([invented()])
+
+
+def test_every_script_and_style_is_named_in_the_policy(run):
+    found = parts(page([run]))
+    policy = found.policy()
+    for tag, attributes, text in found.texts:
+        if attributes.get("type") == "application/json":
+            continue
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        kind = "script-src" if tag == "script" else "style-src"
+        allowed = re.search(rf"{kind} ([^;]*)", policy)[1]
+        assert f"'sha256-{digest}'" in allowed.split(), f"{tag} is not allowed"
+    assert policy.startswith("default-src 'none';")
+    assert "unsafe" not in policy
+
+
+def test_the_page_asks_for_nothing_from_anywhere(run):
+    found = parts(page([run]))
+    asked = {
+        attributes[key]
+        for _, attributes in found.elements
+        for key in ("src", "href", "action", "srcset")
+        if key in attributes
+    }
+    assert all(one.startswith(("#", "data:")) for one in asked), asked
+
+
+def test_no_handler_and_no_style_stands_in_the_markup(run):
+    for tag, attributes in parts(page([run])).elements:
+        inline = [key for key in attributes if key.startswith("on") or key == "style"]
+        assert not inline, (tag, inline)
+
+
+def test_our_scripts_never_make_markup_of_text():
+    for name in pages.SCRIPTS:
+        script = pages._asset(name)
+        for way in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("):
+            assert way not in script, f"{name} uses {way}"
+        assert "Function(" not in script, name
+
+
+def test_the_charting_library_is_the_published_file():
+    digest = hashlib.sha256(pages._asset(pages.LIBRARY).encode()).hexdigest()
+    assert digest == "b66b25aeb4df84e33199dc21694014d336d222cbd9deb0e5a7c14bd6aa0d0fd0"
+
+
+def test_assets_have_the_line_ends_that_browsers_hash():
+    for name in (*pages.SCRIPTS, pages.LIBRARY, "page.css", "page.html"):
+        assert "\r" not in pages._asset(name), name
+
+
+def test_names_and_ids_are_data_whatever_they_are(invented):
+    made = invented(
+        name=HOSTILE,
+        ids=QUOTES + "{number}",
+        speaker=HOSTILE + "{0}",
+        labels=(HOSTILE, "[[script]]", "a&amp;b", "\u2028\u2029"),
+        config={"model": HOSTILE, "dataset": QUOTES},
+        versions={HOSTILE: HOSTILE},
+    )
+    text = page([made])
+    plain = page([invented()])
+    assert "alert(1)</script>" not in text
+    assert [tag for tag, _ in parts(text).elements] == [tag for tag, _ in parts(plain).elements]
+    found = parts(text).contents()
+    assert found["runs"][0]["labels"][0] == HOSTILE
+    assert found["utterances"]["ids"][0] == f"{QUOTES}0"
+    assert found["utterances"]["speakers"][0] == f"{HOSTILE}0"
+
+
+def test_json_in_a_page_holds_none_of_the_signs_that_end_it():
+    text = json_in_html({"<!--": "</script>&\u2028\u2029\ud800"})
+    assert not set("<>&\u2028\u2029\ud800") & set(text)
+    assert json.loads(text) == {"<!--": "</script>&\u2028\u2029\ud800"}
+
+
+def test_a_page_is_utf_8_even_where_a_fact_is_half_a_character(invented):
+    page([invented(versions={"half": "\ud800"})]).encode()
+
+
+def test_every_utterance_comes_back_as_it_was(run, shown):
+    given = facts.answers(run)
+    made = shown["runs"][0]
+    register = shown["utterances"]
+    for position, fold in enumerate(run.folds):
+        packed = made["folds"][position]
+        at = numbers(packed["at"], "<u4")
+        speakers = numbers(register["speaker"], "<u4")[at]
+        assert tuple(register["ids"][one] for one in at) == fold.test.ids
+        assert tuple(register["speakers"][one] for one in speakers) == fold.test.speakers
+        assert numbers(packed["truth"], "u1").tolist() == fold.test.truth.tolist()
+        predicted = metrics.predicted(fold.test.activations)
+        assert numbers(packed["prediction"], "u1").tolist() == predicted.tolist()
+        scores = numbers(packed["scores"], "<u2").reshape(-1, len(fold.labels)) / shown["score"]
+        exact = given.probabilities[given.fold == position]
+        assert np.abs(scores - exact).max() <= 0.5 / shown["score"] + 1e-12
+
+
+def test_points_keep_their_shape(run, shown):
+    points = numbers(shown["runs"][0]["folds"][1]["points"], "<i2").reshape(-1, 2)
+    exact = facts.pca(run, 1).points
+    assert np.abs(points / 32767 * np.abs(exact).max() - exact).max() < 1e-3
+
+
+def test_mistakes_are_in_the_order_of_the_tables(run, shown):
+    given = facts.answers(run)
+    order = numbers(shown["runs"][0]["surest"], "<u4")
+    wrong = [given.ids[at] for at in order if given.truth[at] != given.prediction[at]]
+    assert wrong == [one.utterance for one in facts.mistakes(run)]
+    assert sorted(order) == list(range(len(given.ids)))
+
+
+def test_an_utterance_of_several_runs_is_named_once(run, invented):
+    other = invented(name="toy_invented_paper_seed1_2", seed=1)
+    found = parts(page([run, other])).contents()
+    assert len(found["utterances"]["ids"]) == 48
+    assert [one["title"] for one in found["runs"]] == ["invented, seed 0", "invented, seed 1"]
+
+
+def test_runs_that_cannot_be_compared_have_tables_of_their_own(run, invented):
+    other = invented(name="b", config={"dataset": "ravdess", "protocol": "paper"})
+    found = parts(page([run, other])).contents()
+    assert [len(one["published"]) for one in found["sections"]] == [0, 2]
+    assert [one["section"] for one in found["runs"]] == [0, 1]
+    rows = found["sections"][1]["scores"]["rows"]
+    assert rows[-2][0].startswith("the paper, M1")
+    assert rows[-2][3] == "34.83 ± 2.80"
+
+
+def test_activations_that_are_all_the_same_are_shown(invented):
+    made = invented(link="identity")
+    for fold in made.folds:
+        fold.test.activations[:] = 0.25
+    fold = parts(page([made])).contents()["runs"][0]["folds"][0]
+    assert fold["explained"] == [None, None]
+    assert not numbers(fold["points"], "<i2").any()
+
+
+def test_a_label_that_is_never_true_has_no_box(invented):
+    made = invented(labels=("a", "b", "c", "d"))
+    for fold in made.folds:
+        fold.test.truth[fold.test.truth == 3] = 0
+    boxes = parts(page([made])).contents()["runs"][0]["boxes"]
+    assert [one["five"] is None for one in boxes] == [False, False, False, True]
+
+
+def test_a_report_needs_a_run():
+    with pytest.raises(SerbenchError, match="a report needs a run or more: `serbench runs` lists"):
+        page([])
+
+
+def test_a_damaged_certificate_is_refused(invented):
+    with pytest.raises(SerbenchError, match="leakage certificate is damaged"):
+        page([invented(certificate={"schema": 1})])
+
+
+def test_the_command_for_a_run_can_be_typed(invented):
+    made = invented(
+        name="a b", config={"params": {"word": "x; rm -rf /", "none": None, "lr": 1e-5}}
+    )
+    score, evaluate = (shlex.split(one) for one in again.commands(made))
+    assert score == ["serbench", "score", "a b"]
+    assert evaluate[:3] == ["serbench", "evaluate", "--model=invented"]
+    assert evaluate[-4:] == [
+        "--trim-db=60.0",
+        "--param=word=x; rm -rf /",
+        "--param=none=null",
+        "--param=lr=1e-05",
+    ]
+
+
+@pytest.fixture
+def corpus(tmp_path, run):
+    """Half a second of audio for every utterance of the run but the first."""
+    folder = tmp_path / "corpus" / "a folder"
+    folder.mkdir(parents=True)
+    for one in [one for fold in run.folds for one in fold.test.ids][1:]:
+        with wave.open(str(folder / f"{one}.wav"), "wb") as file:
+            file.setparams((1, 2, 8000, 0, "NONE", ""))
+            file.writeframes((3000 * np.sin(np.arange(4000) / 5)).astype("<i2").tobytes())
+    return folder.parent
+
+
+def test_audio_is_linked_relative_to_the_page(run, corpus, tmp_path):
+    known = clips.found([run], corpus, tmp_path / "reports" / "one")
+    found = parts(page([run], audio=known)).contents()
+    ids = found["utterances"]["ids"]
+    links = {
+        ids[int(at)]: found["clips"]["start"] + one for at, one in found["clips"]["rest"].items()
+    }
+    first = run.folds[0].test.ids[0]
+    assert set(ids) - set(links) == {first}
+    assert links["s01-001"] == "../../corpus/a%20folder/s01-001.wav"
+
+
+def test_a_link_never_leaves_the_disk():
+    assert clips.linked(Path("javascript:alert(1).wav")) == "javascript%3Aalert%281%29.wav"
+    assert clips.linked(Path("/a/b#c.wav")) == "file:///a/b%23c.wav"
+
+
+def test_chosen_clips_are_in_the_page_as_sound(run, corpus):
+    import io
+
+    import soundfile
+
+    known = clips.chosen([run], corpus, 3)
+    surest = [one.utterance for one in facts.mistakes(run)[:3]]
+    assert list(known) == surest
+    found = parts(page([run], audio=known, embed=True)).contents()["clips"]
+    assert len(found["rest"]) == 3
+    kind, _, data = (found["start"] + found["rest"].popitem()[1]).partition(",")
+    samples, rate = soundfile.read(io.BytesIO(base64.b64decode(data)))
+    assert (kind, rate, len(samples)) == ("data:audio/flac;base64", 16000, 8000)
+    assert 0.08 < np.abs(samples).max() < 0.11
+
+
+def test_a_folder_without_the_audio_is_refused(run, tmp_path):
+    with pytest.raises(SerbenchError, match="none of the 48 utterances.*name the folder of their"):
+        clips.found([run], tmp_path, tmp_path)
+
+
+def test_clips_are_one_or_more(run, tmp_path):
+    with pytest.raises(BadParameter, match="0 clips are to be embedded, but there must be one"):
+        clips.chosen([run], tmp_path, 0)
+
+
+def test_what_the_owners_allow_is_said_beside_the_audio(run, corpus, tmp_path):
+    known = clips.found([run], corpus, tmp_path)
+    assert parts(page([run], audio=known)).contents()["licence"]
+    assert not parts(page([run])).contents()["licence"]
+
+
+@pytest.mark.parametrize("module", [pages, contents, packing, clips])
+def test_examples_in_the_documentation_are_true(module):
+    results = doctest.testmod(module)
+    assert results.attempted
+    assert not results.failed
+
+
+def test_a_page_is_small(run):
+    assert len(page([run]).encode()) < 1_300_000

@@ -1,0 +1,276 @@
+"""A report's folder: every table and picture that it lists, nothing else, whole or not at all."""
+
+import csv
+import io
+import json
+import re
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from serbench import results, runs
+from serbench.errors import BadParameter, SerbenchError
+from serbench.report import evidence, report, scoring, sections
+from serbench.report.sheets import Column, Sheet
+from serbench.stats import Interval, MeanStd
+
+HOSTILE = "<script>alert(1)</script>|`[x](y)` & \\input{/etc/passwd} $1_000 %\x1b[31m\n#"
+SETTING = {"config": {"protocol": "loso"}}
+
+
+@pytest.fixture
+def write(tmp_path, invented):
+    """Invent a run, write it, and read it again."""
+
+    def write(name="toy_invented_paper_seed0_1", **what):
+        made = invented(name, **what)
+        for number, fold in enumerate(made.folds):
+            results.write(tmp_path / "results" / name / f"fold-{number}.safetensors", fold)
+        return runs.read(tmp_path / "results" / name)
+
+    return write
+
+
+def files(folder):
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def rows(path):
+    return list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
+
+
+def test_the_folder_holds_what_its_listing_says_and_the_page(write, tmp_path):
+    pytest.importorskip("matplotlib")
+    heard = []
+    made = report(write(folds=1), out=tmp_path / "out", formats=("svg",), hear=heard.append)
+    listed = json.loads((tmp_path / "out" / "report.json").read_text())
+    named = [name for one in listed["made"] for name in one["files"]]
+    assert set(files(tmp_path / "out")) == {"report.json", "index.html", *named}
+    pictures = [one for one in made.made if one.kind == "picture"]
+    assert [one.title for one in pictures] == heard
+    assert {one.files[0].rpartition("/")[2] for one in pictures} == {
+        "f1.svg",
+        "selective.svg",
+        "pca.svg",
+        "pca-fold-01.svg",
+        "confusion.svg",
+        "confusion-fold-01.svg",
+        "learning.svg",
+        "reliability.svg",
+        "speakers.svg",
+    }
+    assert all(one.title and one.caption and one.section for one in made.made)
+    assert "1 run, 9 pictures and 8 tables in 33 files" in str(made)
+
+
+def test_runs_that_cannot_be_compared_have_sections_of_their_own(write, tmp_path):
+    made = report(
+        write("one"), write("two", **SETTING), write("three"), out=tmp_path / "out", formats=()
+    )
+    assert [one.files[0].partition("/")[0] for one in made.made if one.run == ""] == [
+        *["toy-kfold-n-6-toy"] * 4,
+        *["toy-loso-toy"] * 4,
+    ]
+    table = rows(tmp_path / "out" / "toy-kfold-n-6-toy" / "table2.csv")
+    assert len(table) == 2 + 2  # chance; the paper says nothing of toy
+
+
+def test_the_same_runs_give_the_same_bytes_in_whatever_process(write, tmp_path):
+    given = [write("one"), write("two", seed=1)]
+    for out, jobs in (("here", 0), ("elsewhere", 2)):
+        report(*given, out=tmp_path / out, formats=(), jobs=jobs)
+    assert files(tmp_path / "here") == files(tmp_path / "elsewhere")
+
+
+def test_a_report_is_replaced_as_a_whole(write, tmp_path):
+    out = tmp_path / "out"
+    report(write("one"), out=out, formats=())
+    report(write("two"), out=out, formats=())
+    assert not [name for name in files(out) if "/one/" in name]
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_nothing_that_somebody_else_wrote_is_replaced(write, tmp_path):
+    run, out = write(), tmp_path / "out"
+    report(run, out=out, formats=())
+    before = files(out)
+    (out / "toy-kfold-n-6-toy" / "mine.txt").write_text("mine")
+    with pytest.raises(SerbenchError, match=r"did not write, such as toy-kfold-n-6-toy/mine.txt"):
+        report(run, out=out, formats=())
+    assert files(out) == {**before, "toy-kfold-n-6-toy/mine.txt": b"mine"}
+    with pytest.raises(SerbenchError, match="move it away, or name another folder with --out"):
+        report(run, out=tmp_path, formats=())
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SerbenchError, match=r"file is a file: name a folder with --out"):
+        report(run, out=tmp_path / "file", formats=())
+
+
+def test_what_fails_leaves_no_report(write, tmp_path, invented):
+    broken = invented("broken")
+    broken.folds[0].test.activations[0, 0] = float("nan")
+    for number, fold in enumerate(broken.folds):
+        results.write(tmp_path / "results" / "broken" / f"fold-{number}.safetensors", fold)
+    run = runs.read(tmp_path / "results" / "broken")
+    with pytest.raises(SerbenchError, match="the report on toy, .* failed: 1 of 24 utterances"):
+        report(run, out=tmp_path / "out", formats=())
+    assert not (tmp_path / "out").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["results"]
+
+
+def test_mistakes_are_one_line(write, tmp_path):
+    run = write()
+    with pytest.raises(BadParameter, match="a report needs a run or more"):
+        report(out=tmp_path / "out")
+    with pytest.raises(SerbenchError, match="is given twice: name each run once"):
+        report(run, run.folder, out=tmp_path / "out")
+    with pytest.raises(SerbenchError, match="there is no picture format 'gif'"):
+        report(run, out=tmp_path / "out", formats=("gif",))
+    with pytest.raises(BadParameter, match="only where --audio says where it is"):
+        report(run, out=tmp_path / "out", formats=(), embed=3)
+
+
+def test_names_of_strangers_make_no_folders_and_no_marks(write, tmp_path):
+    run = write(
+        labels=("neutral", "|<b>*x*"),
+        config={"dataset": "../../up", "model": HOSTILE, "labels": "a/b", "protocol": ".."},
+    )
+    out = tmp_path / "deep" / "out"
+    report(run, out=out, formats=())
+    assert {path.name for path in (tmp_path / "deep").iterdir()} == {"out"}
+    assert (out / "up-a-b").is_dir()
+    for name, content in files(out).items():
+        assert re.fullmatch(r"[\w./-]+", name)
+        if name.endswith(".md"):
+            text = content.decode()
+            assert "<script>" not in text
+            assert "\x1b" not in text
+            assert "[x](y)" not in text.replace("\\[x](y)", "")
+        if name.endswith(".tex"):
+            text = content.decode()
+            assert "\\input" not in text
+            assert not re.search(r"(?<!\\)[$%_]", text.replace(" & ", ""))
+
+
+def test_folders_are_unique_where_capitals_are_small_letters(write):
+    found = sections.sections([write("toy_A"), write("toy_a"), write("toy a")])
+    assert found[0].folders == ("toy_A", "toy_a-2", "toy-a")
+
+
+def test_table_two_is_mean_and_deviation_beside_chance_and_the_paper(invented):
+    run = invented(config={"dataset": "ravdess"})
+    sheet = scoring.table_two([run], ["invented"])
+    table = list(csv.DictReader(io.StringIO(sheet.text("csv"))))
+    assert [row["model"].partition(":")[0] for row in table] == [
+        "invented",
+        "chance (majority)",
+        "chance (stratified)",
+        "the paper, M1",
+        "the paper, M2",
+    ]
+    for metric, title in (("precision", "precision"), ("uar", "recall (UAR)"), ("f1", "F1")):
+        assert float(table[0][f"{title} mean"]) == run.mean_std(metric).mean
+        assert float(table[0][f"{title} std"]) == run.mean_std(metric).std
+    assert float(table[3]["F1 mean"]) == 0.3483
+    assert table[3]["accuracy (WA) mean"] == ""
+    assert "34.83 ± 2.80" in sheet.text("markdown")
+    assert "34.83 ± 2.80" in sheet.text("latex")
+    assert "75.76 is Table II's precision" in sheet.caption
+
+
+def test_what_must_not_be_compared_says_so(invented):
+    run = invented(protocol={"name": "random", "leaks": "speakers are shared", "folds": 3})
+    (row, *others) = scoring.table_two([replace(run, missing=1)], ["invented"]).rows
+    assert row[-1] == "leaks: speakers are shared; incomplete: 1 of 3 folds missing"
+    assert others == []  # chance is that of all test sets
+
+
+def test_folds_and_emotions_are_those_of_the_run(invented):
+    run = invented(folds=3, speakers=6)
+    table = scoring.folds(run, "invented").rows
+    assert [row[2] for row in table[:3]] == run.scores("precision").tolist()
+    assert table[3][1:] == (
+        48,
+        *(run.pooled(one) for one in ("precision", "uar", "f1", "accuracy")),
+    )
+    assert table[4][4] == run.interval("f1").low
+    emotions = scoring.emotions(run, "invented").rows
+    assert sum(row[1] for row in emotions) == 48
+
+
+def test_every_mistake_is_in_the_csv_file_and_the_first_in_the_others(invented):
+    run = invented(utterances=400, right=0.2)
+    sheet = evidence.mistakes(run, "invented")
+    wrong = int(run.confusions.sum() - run.confusions.trace(axis1=1, axis2=2).sum())
+    assert len(sheet.text("csv").splitlines()) == 1 + wrong
+    assert len(sheet.text("markdown").splitlines()) == 2 + 50
+    assert f"The first 50 of {wrong} rows." in sheet.file("md")
+
+
+def test_the_certificate_is_judged_and_not_believed(invented):
+    from serbench.leakage import KINDS
+
+    pairs = ("train|validation", "train|test", "validation|test")
+    shared = {kind: {pair: {"count": 0, "examples": []} for pair in pairs} for kind in KINDS}
+    shared["speakers"]["train|test"] = {"count": 2, "examples": ["a", "b"]}
+    run = invented(certificate={"schema": 1, "clean": True, "audio_checked": False, **shared})
+    table = evidence.leaks(run, "invented").rows
+    assert table[0] == ("1", "train and validation", 0, "not compared", 0, 0, "clean")
+    assert table[1] == ("1", "train and test", 2, "not compared", 0, 0, "leaks")
+
+
+def test_costs_are_sums_over_folds(invented):
+    (row,) = evidence.costs([invented()], ["invented"]).rows
+    assert row == ("invented", 2, 6.0, 1.0, 200, 1000, "cpu", "1")
+
+
+def test_a_sheet_is_full_in_csv_and_short_elsewhere():
+    kinds = ("text", "count", "percent", "number", "duration", "spread", "interval")
+    sheet = Sheet(
+        "name",
+        "Title",
+        "Caption",
+        tuple(Column(kind, kind) for kind in kinds),
+        (
+            ("a|b", 3, 1 / 3, 1 / 3, 90.0, MeanStd(1 / 3, 0.1), Interval(0.1, 1 / 3)),
+            (None,) * len(kinds),
+        ),
+    )
+    assert sheet.text("csv").splitlines() == [
+        "text,count,percent,number,duration seconds,spread mean,spread std,"
+        "interval low,interval high",
+        "a|b,3,0.3333333333333333,0.3333333333333333,90.0,0.3333333333333333,0.1,0.1,"
+        "0.3333333333333333",
+        ",,,,,,,,",
+    ]
+    assert [cell.strip() for cell in sheet.text("markdown").splitlines()[2].split(" | ")] == [
+        "| a\\|b",
+        "3",
+        "33.33",
+        "0.333",
+        "1 min 30 s",
+        "33.33 ± 10.00",
+        "[10.00, 33.33] |",
+    ]
+    assert set(sheet.text("markdown").splitlines()[3]) == set("| -")
+
+
+@pytest.mark.usefixtures("places")
+def test_the_command_writes_a_report(write, tmp_path):
+    write()
+    command = [sys.executable, "-m", "serbench.cli", "report", "toy_invented", "--picture", "none"]
+    done = subprocess.run(
+        [*command, "--out", tmp_path / "out", "--jobs", "0"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert done.stdout.endswith("8 tables in 24 files; report.json lists them\n")
+    assert (tmp_path / "out" / "index.html").exists()
