@@ -96,6 +96,41 @@ class Downloads(typing.Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Lengths:
+    """How long the utterances of a corpus are.
+
+    Attributes:
+        percent: of the utterances that are no longer than `seconds`; rising from 0 to 100.
+        seconds: as recorded, at each percentage.
+        rate: of the files, in Hz.
+        trimmed: which share of an utterance is left once silence is cut; 1 where nobody knows.
+    """
+
+    percent: tuple[float, ...]
+    seconds: tuple[float, ...]
+    rate: int
+    trimmed: float = 1.0
+
+
+@typing.runtime_checkable
+class Lasts(typing.Protocol):
+    """Optional for a dataset: `serbench bench` needs no audio where this is known."""
+
+    def lengths(self) -> Lengths:
+        """How long its utterances are."""
+        ...
+
+
+@typing.runtime_checkable
+class StandsIn(typing.Protocol):
+    """Optional for a dataset without a manifest: what can be said of it without its audio."""
+
+    def stand_in(self) -> Corpus:
+        """As many utterances of each speaker and label as the corpus has, under made-up ids."""
+        ...
+
+
 class Extractor(typing.Protocol):
     """Turns waves into features. Made by `target(**feature parameters)`; must not learn.
 
@@ -109,7 +144,7 @@ class Extractor(typing.Protocol):
     version: str
 
     def __call__(self, waves: Sequence[Wave]) -> list[Array]:
-        """Features of a batch of mono 16 kHz waves: float32, finite, one array a wave.
+        """Features of a batch of mono 16 kHz waves: float32 (or float16), finite, an array a wave.
 
         An array must depend on its own wave only. Called from several threads at once.
         """
@@ -210,6 +245,42 @@ class Resolves(typing.Protocol):
 
 
 @typing.runtime_checkable
+class Rehearses(typing.Protocol):
+    """Optional for the class of a model or an extractor that needs what must be fetched first."""
+
+    @classmethod
+    def rehearsed(cls, given: Mapping[str, object], folder: Path) -> Mapping[str, object]:
+        """Parameters with which `serbench bench` can measure it: as fast, and nothing fetched.
+
+        Args:
+            given: what the user and the model's entry set.
+            folder: where stand-ins may be written, such as a checkpoint without weights.
+
+        Returns:
+            The parameters that differ from those given.
+        """
+        ...
+
+
+@typing.runtime_checkable
+class Counts(typing.Protocol):
+    """Optional for a model: its arithmetic, so that `serbench bench` can tell what is left."""
+
+    def flops(self, inputs: Sequence[Array], training: bool) -> float:
+        """Floating-point operations, a multiply-add is two, for these inputs; called once fitted.
+
+        Args:
+            inputs: as `fit` and `predict` take them.
+            training: of learning once from each; False: of predicting them.
+        """
+        ...
+
+    def peak(self, device: str, threads: int) -> float:
+        """Those a second of a large matrix product here, in the precision of its own products."""
+        ...
+
+
+@typing.runtime_checkable
 class Describes(typing.Protocol):
     """Optional for a model: facts about the fitted model worth keeping, as plain JSON values."""
 
@@ -253,19 +324,24 @@ class Exports(typing.Protocol):
 __all__ = [
     "About",
     "Array",
+    "Counts",
     "Dataset",
     "Describes",
     "Downloads",
     "Examples",
     "Exports",
     "Extractor",
+    "Lasts",
+    "Lengths",
     "Link",
     "Makes",
     "Model",
     "Moves",
     "Predictions",
+    "Rehearses",
     "Resolves",
     "Saves",
+    "StandsIn",
     "Wave",
     "Workspace",
 ]

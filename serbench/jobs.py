@@ -145,7 +145,7 @@ def plan(request: Request, places: Settings) -> Plan:
             the protocol shares speakers between its sets without saying so.
     """
     entry = cast(ModelEntry, plugins.find("model", request.model))
-    model, model_params, feature = _model(entry, request)
+    model, model_params, feature = made_of(entry, request)
     data = Path(request.data) if request.data is not None else None
     source = datasets.find(request.dataset, places, data)
     protocol = protocols.find(request.protocol, source.dataset)
@@ -171,7 +171,7 @@ def plan(request: Request, places: Settings) -> Plan:
     return Plan(config, corpus, tuple(folds), source, pins)
 
 
-def _model(entry: ModelEntry, request: Request) -> tuple[Any, dict[str, object], Feature]:
+def made_of(entry: ModelEntry, request: Request) -> tuple[Any, dict[str, object], Feature]:
     """The model's class, its parameters, and its feature, all checked."""
     model: Any = plugins.load(entry)
     extractor: Any = plugins.load(plugins.find("feature", entry.features))

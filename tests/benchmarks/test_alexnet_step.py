@@ -44,7 +44,7 @@ STEPS = {
 @pytest.mark.benchmark(group="M1: a step of 16 utterances of 3.7 s")
 @pytest.mark.parametrize("count", [1, 2], ids=lambda count: f"threads={count}")
 @pytest.mark.parametrize("way", STEPS)
-def test_step(benchmark, way, count):
+def test_step(benchmark, ratios, way, count):
     make, optimise = STEPS[way]
     network = make()
     optimizer = optimise(network.parameters())
@@ -59,6 +59,7 @@ def test_step(benchmark, way, count):
 
     with threads(count):
         assert np.isfinite(benchmark.pedantic(step, rounds=5, warmup_rounds=1))
+    ratios.took(f"M1 training step, threads={count}", way, benchmark)
 
 
 def _librosa(wave):
@@ -72,8 +73,9 @@ def _librosa(wave):
 
 @pytest.mark.benchmark(group="mel spectrogram of 3.7 s")
 @pytest.mark.parametrize("way", ["librosa", "ours"])
-def test_mel(benchmark, way):
+def test_mel(benchmark, ratios, way):
     wave = (0.1 * np.random.default_rng(0).standard_normal(59_200)).astype(np.float32)
     mel = Mel()
     made = benchmark(_librosa if way == "librosa" else lambda wave: mel([wave])[0], wave)
     np.testing.assert_allclose(made, _librosa(wave), atol=1e-3)
+    ratios.took("mel spectrogram", way, benchmark)

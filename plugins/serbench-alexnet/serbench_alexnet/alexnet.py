@@ -1,6 +1,7 @@
 """The model `alexnet-mel`: the paper's M1, AlexNet trained from scratch on mel spectrograms."""
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +19,7 @@ from serbench_alexnet.mel import RATE
 from serbench_alexnet.network import SMALLEST, AlexNet, Initialisation, initialise
 from serbench_alexnet.scoring import Scorer
 from serbench_alexnet.spectrograms import Normalisation, Scale, Spectrograms
-from serbench_torch import devices, training
+from serbench_torch import counting, devices, training
 
 
 @dataclass
@@ -133,6 +134,24 @@ class AlexNetMel:
         """Facts about the fitted model."""
         return dict(self._facts)
 
+    def flops(self, inputs: Sequence[Array], training: bool) -> float:
+        """Floating-point operations of learning once from each utterance, or of scoring it."""
+        assert self._scorer is not None, "fit comes before flops"
+        frames = self._scorer.frames
+        windows = [1 if training else math.ceil(each.shape[1] / frames) for each in inputs]
+        network = self._blank()
+
+        def compute() -> torch.Tensor:
+            shape = (sum(windows), 1, self.n_mels, frames)
+            logits: torch.Tensor = network(torch.empty(shape, device="meta"))
+            return logits
+
+        return counting.flops(compute, training)
+
+    def peak(self, device: str, threads: int) -> float:
+        """Those a second of a large matrix product, in the precision that it computes in."""
+        return counting.peak(device, devices.precision(device, self.compute), threads)
+
     def save(self, folder: Path) -> None:
         """Write the weights and the normalisation (safetensors), and everything else (JSON)."""
         assert self._scorer is not None, "fit comes before save"
@@ -182,12 +201,16 @@ class AlexNetMel:
 
     def _network(self) -> AlexNet:
         """A network that has memory for its weights, but no values yet."""
-        with torch.device("meta"):
-            network = AlexNet(len(self.labels), width=self.width, dropout=self.dropout)
+        network = self._blank()
         network.to_empty(device="cpu")
         # the faster layout for convolutions, on the CPU and on CUDA
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return network
+
+    def _blank(self) -> AlexNet:
+        """A network of shapes alone, without memory for its weights."""
+        with torch.device("meta"):
+            return AlexNet(len(self.labels), width=self.width, dropout=self.dropout)
 
     def _scorer_of(self, network: AlexNet, scale: Scale, frames: int, device: str) -> Scorer:
         precision = devices.precision(device, self.compute)

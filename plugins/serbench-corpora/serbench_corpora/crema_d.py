@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-from serbench.contracts import About
+from serbench.contracts import About, Lengths
 from serbench.corpus import Corpus, Fold, LabelSet, Protocol, Utterance
 from serbench_corpora import packaged, rotation, splits, tree
 
@@ -121,6 +121,10 @@ class CremaD:
     def manifest(self) -> Corpus:
         """The corpus without its audio."""
         return manifest()
+
+    def lengths(self) -> Lengths:
+        """How long its utterances are."""
+        return packaged.lengths(NAME)
 
     def read(self, root: Path) -> Corpus:
         """The corpus below `root`: `AudioWAV/`, or the files in any other folders.

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-from serbench.contracts import About
+from serbench.contracts import About, Lengths
 from serbench.corpus import Corpus, Fold, LabelSet, Protocol, Utterance, speaker_fold
 from serbench.errors import CorpusError
 from serbench_corpora import packaged, splits, tree
@@ -168,6 +168,22 @@ class Iemocap:
     def manifest(self) -> Corpus | None:
         """None: the licence keeps the utterances' labels with its holders."""
         return None
+
+    def stand_in(self) -> Corpus:
+        """5531 turns under made-up names, of the speakers, wearers and labels that there are."""
+        utterances = []
+        for row, (speaker, wearer, part, label, count) in enumerate(
+            packaged.rows("iemocap-counts.csv")
+        ):
+            dialogue = f"{speaker[:5]}{wearer}_{part}{row}"
+            utterances += [
+                turn(f"{dialogue}_{speaker[5]}{place:03}", label) for place in range(int(count))
+            ]
+        return Corpus(NAME, tuple(EMOTIONS.values()), tuple(utterances), "raw")
+
+    def lengths(self) -> Lengths:
+        """How long its utterances are."""
+        return packaged.lengths(NAME)
 
     def read(self, root: Path) -> Corpus:
         """The corpus below `root`: `Session1/` to `Session5/` with `sentences` and `dialog`.

@@ -6,9 +6,9 @@ from functools import cache
 from itertools import product
 from pathlib import Path
 
-from serbench.contracts import About
+from serbench.contracts import About, Lengths
 from serbench.corpus import Corpus, Fold, LabelSet, Protocol, Utterance
-from serbench_corpora import rotation, splits, tree
+from serbench_corpora import packaged, rotation, splits, tree
 
 NAME = "ravdess"
 
@@ -109,6 +109,10 @@ class Ravdess:
     def manifest(self) -> Corpus:
         """The corpus without its audio."""
         return manifest()
+
+    def lengths(self) -> Lengths:
+        """How long its utterances are."""
+        return packaged.lengths(NAME)
 
     def read(self, root: Path) -> Corpus:
         """The corpus below `root`: `Actor_01/` to `Actor_24/`, or the files in any other folders.

@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from serbench.contracts import About
+from serbench.contracts import About, Lengths
 from serbench.corpus import Corpus, LabelSet, Protocol, Utterance
 from serbench.errors import BadParameter, CorpusError
-from serbench_corpora import lookalike, tree
+from serbench_corpora import lookalike, packaged, tree
 from serbench_corpora.articulation import SENTENCES, articulate
 from serbench_corpora.synthesis import RATE, speak
 from serbench_corpora.voices import EMOTIONS, SOUND, SPEAKERS, spread, stream, take
@@ -112,6 +112,10 @@ class Toy:
     def manifest(self) -> Corpus:
         """All 624 utterances, without audio."""
         return replace(manifest(), name=f"{NAME}:seed={self.seed}" if self.seed else NAME)
+
+    def lengths(self) -> Lengths:
+        """How long its utterances are."""
+        return packaged.lengths(NAME)
 
     def make(self, root: Path) -> None:
         """Synthesise all utterances into `root`: mono 16-bit wav at 16 kHz."""

@@ -1,0 +1,72 @@
+"""Arithmetic: how much of it a computation needs, and how much of it a machine does."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from serbench.growth import fastest
+from serbench_torch.devices import Precision, threads
+
+SIDE = 2048  # rows and columns of the matrices whose product is timed
+SECONDS = 1.0
+
+
+def flops(compute: Callable[[], Tensor], training: bool) -> float:
+    """Floating-point operations of a computation, a multiply-add counted as two.
+
+    Counted by `torch.utils.flop_counter`: convolutions, matrix products and attention, in which
+    nearly all of the time goes; nothing is computed where the tensors are on the device "meta".
+
+    Args:
+        compute: from nothing to any tensor.
+        training: its gradients too.
+    """
+    from torch.utils.flop_counter import FlopCounterMode  # imports much
+
+    rules = {torch.ops.aten.convolution_backward: _of_convolution_backward}
+    counter = FlopCounterMode(display=False, custom_mapping=rules)
+    with counter, torch.set_grad_enabled(training):
+        made = compute()
+        if training:
+            made.sum().backward()  # type: ignore[no-untyped-call]
+    return float(counter.get_total_flops())
+
+
+def _of_convolution_backward(gradient: Any, inputs: Any, weight: Any, *rest: Any, **_: Any) -> int:
+    """One product for each gradient that is wanted, as large as that of the forward pass.
+
+    torch's own rule counts that of the weights once for every group of channels.
+
+    Args:
+        gradient: the shape of the output, (n, channels out, time...).
+        inputs: the shape of the input.
+        weight: its shape, (channels out, channels in of a group, kernel...).
+        *rest: last of these the flags of what is wanted: inputs, weights, bias.
+    """
+    wanted = rest[-1]
+    return 2 * math.prod(gradient) * math.prod(weight[1:]) * sum(map(bool, wanted[:2]))
+
+
+def peak(device: str, precision: Precision, count: int) -> float:
+    """Floating-point operations a second of the product of two large matrices.
+
+    Args:
+        device: "cpu" or "cuda".
+        precision: of the product.
+        count: threads.
+    """
+    dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
+    left, right = (torch.randn(SIDE, SIDE, device=device).to(dtype) for _ in range(2))
+    out = torch.empty_like(left)
+
+    def product() -> None:
+        torch.mm(left, right, out=out)
+        if device == "cuda":
+            torch.cuda.synchronize()
+
+    with threads(count), torch.inference_mode():
+        product()
+        return 2 * SIDE**3 / fastest(product, SECONDS)

@@ -1,0 +1,94 @@
+"""Encoders count their own operations, and their speed is measured without their weights."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from serbench.contracts import Counts, Rehearses
+from serbench_transformers import arithmetic, checkpoints, loading, presets, shapes
+from serbench_transformers.finetuned import Transformer
+from serbench_transformers.layers import Layers
+from serbench_transformers.network import Network
+
+WAVE = np.zeros(8000, np.float32)
+
+
+def _network(folder, frozen):
+    found = checkpoints.resolve(str(folder))
+    model = loading.classifier(found, ("a", "b"), head="linear")
+    model.projector.requires_grad_(False)
+    return Network(model, loading.encoder_of(model, found.folder), frozen).eval()
+
+
+def _of_layer(frames, width=16, inside=24):
+    """Projections of attention, attention itself, feed-forward."""
+    return 2 * frames * (4 * width**2 + 2 * width * inside) + 4 * frames**2 * width
+
+
+def test_operations_of_the_layers_are_those_of_the_formula(folders):
+    network = _network(folders("whisper"), 1)  # one of two layers is no part of training
+    frames = 25
+    one, all_ = (arithmetic.flops(network, [WAVE], training=training) for training in (True, False))
+    head = 2 * 16 * 2
+    convolutions = 2 * 2 * frames * 16 * 80 * 3 + 2 * frames * 16 * 16 * 3
+    assert all_ == pytest.approx(convolutions + 2 * _of_layer(frames) + head, rel=0.02)
+    # a gradient of weights and one of inputs, but for those of what is frozen
+    assert 2 * _of_layer(frames) < one < 3.3 * (_of_layer(frames) + head)
+
+
+@pytest.mark.parametrize("kind", ["wav2vec2-group-norm", "wavlm"])
+def test_training_what_was_frozen_costs_more_and_two_utterances_twice_as_much(folders, kind):
+    whole, above = (
+        arithmetic.flops(_network(folders(kind), frozen), [WAVE], training=True)
+        for frozen in (-1, 0)
+    )
+    assert whole > above or kind == "wavlm"  # it is computed as a whole
+    network = _network(folders(kind), 0)
+    assert arithmetic.flops(network, [WAVE, WAVE], training=True) == 2 * above
+    assert not any(each.is_meta for each in network.parameters())
+
+
+def test_models_and_features_say_how_they_are_measured():
+    assert isinstance(Transformer(("a", "b"), 0), Counts)
+    assert isinstance(Transformer, Rehearses)
+    assert isinstance(Layers, Rehearses)
+
+
+def test_a_preset_is_rehearsed_without_its_checkpoint(tmp_path):
+    given = {"checkpoint": "openai/whisper-base", "recipe": "tuned"}
+    made = Transformer.rehearsed(given, tmp_path)
+    assert made["weights"] == "random"
+    exact = checkpoints.exact({**given, **made})
+    assert exact["checkpoint"] == "whisper-base"
+    assert Layers.rehearsed(given, tmp_path) == made
+
+
+@pytest.mark.parametrize("checkpoint", ["", "somebody/unknown", "/some/folder"])
+def test_what_is_no_preset_stays_as_it_is(tmp_path, checkpoint):
+    assert shapes.rehearsed({"checkpoint": checkpoint}, tmp_path) == {}
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("preset", presets.PRESETS, ids=lambda one: one.name)
+def test_a_stand_in_has_the_size_of_what_it_stands_for(tmp_path, preset):
+    from transformers import AutoConfig, AutoModelForAudioClassification
+
+    made = shapes.rehearsed({"checkpoint": preset.checkpoint}, tmp_path)
+    config = AutoConfig.from_pretrained(made["checkpoint"])
+    with torch.device("meta"):
+        model = AutoModelForAudioClassification.from_config(config)
+    encoder = model.encoder if config.model_type == "whisper" else model.base_model
+    size = sum(each.numel() for each in encoder.parameters()) / 1e6
+    assert size == pytest.approx(preset.parameters, rel=0.01)
+
+
+def test_a_stand_in_reads_waves(tmp_path):
+    from serbench_transformers.readers import Reader
+
+    for name, shape in (("openai/whisper-tiny.en", (80, 50)), ("facebook/wav2vec2-base", (8000,))):
+        made = shapes.rehearsed({"checkpoint": name}, tmp_path)
+        folder = checkpoints.resolve(made["checkpoint"], weights=False).folder
+        assert Reader(folder)(WAVE).shape == shape
+        assert json.loads((folder / "config.json").read_text())["model_type"]

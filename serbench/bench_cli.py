@@ -1,0 +1,59 @@
+"""`serbench bench`: what this machine does in a second, and what an evaluation will take."""
+
+from typing import Annotated
+
+import typer
+
+from serbench.options import Device
+
+
+def bench(  # noqa: PLR0913 - a command's options are its parameters
+    model: Annotated[
+        str | None,
+        typer.Option(help="A model; else the paper's M1 and a small transformer encoder."),
+    ] = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option(
+            help="Utterances as long as this one's; with --model, also an estimate for it. "
+            "Default: ravdess."
+        ),
+    ] = None,
+    protocol: Annotated[
+        str | None, typer.Option(help="Of the estimate; else the dataset's first.")
+    ] = None,
+    param: Annotated[
+        list[str] | None,
+        typer.Option(help="name=value of the model or its features; may be repeated."),
+    ] = None,
+    jobs: Annotated[int, typer.Option(help="Folds at a time, as of `serbench evaluate`.")] = 1,
+    seconds: Annotated[
+        float, typer.Option(help="To spend on an item, roughly; large models need more.")
+    ] = 5.0,
+    only: Annotated[
+        str, typer.Option(help="Of arithmetic,decode,features,models, or a feature's name.")
+    ] = "",
+    device: Device = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Measure this machine, and estimate what an evaluation will take on it.
+
+    Needs no corpus and no checkpoint: utterances are synthetic, as long as a corpus's, and weights
+    are random. Every item runs in a fresh process, with the threads that a fold would have.
+    """
+    from serbench.benching import Wish
+    from serbench.benching import bench as measure
+    from serbench.names import parse, unique
+
+    wish = Wish(
+        model=model,
+        dataset=dataset,
+        protocol=protocol,
+        params=unique(parse(one) for one in param or []),
+        only=[one.strip() for one in only.split(",") if one.strip()],
+        seconds=seconds,
+        jobs=jobs,
+        device=device,
+    )
+    made = measure(wish)
+    typer.echo(made.to_json() if as_json else str(made))

@@ -1,0 +1,83 @@
+"""What can be measured on this machine: features and models, ready to run without a download."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from serbench import datasets, jobs, names, plugins
+from serbench.audio import Reading
+from serbench.contracts import Rehearses, Resolves
+from serbench.datasets import Source
+from serbench.features import Feature
+from serbench.hookspecs import ModelEntry
+from serbench.settings import Settings
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model that can be measured.
+
+    Attributes:
+        name: of the model.
+        params: exact.
+        feature: what it learns from.
+        labels: of the corpus whose utterances are imitated.
+    """
+
+    name: str
+    params: Mapping[str, object]
+    feature: Feature
+    labels: tuple[str, ...]
+
+    @property
+    def epochs(self) -> int:
+        """Of a training, at most; 1 where it has none."""
+        found = self.params.get("epochs")
+        return found if isinstance(found, int) else 1
+
+    def words(self) -> dict[str, Any]:
+        """What its process is told."""
+        return {
+            "model": self.name,
+            "params": dict(self.params),
+            "feature": dataclasses.asdict(self.feature),
+            "labels": list(self.labels),
+            "seed": 0,
+        }
+
+
+def model(name: str, given: Mapping[str, object], source: Source, places: Settings) -> Candidate:
+    """A model with the parameters that it would have on a corpus.
+
+    What it would have to fetch first is made up, where it knows how.
+
+    Raises:
+        SerbenchError: a name or parameter is unknown, or it cannot do without what is not here.
+    """
+    entry = cast(ModelEntry, plugins.find("model", name))
+    corpus = source.spec.partition(":")[0]
+    wanted = {**entry.defaults.get("*", {}), **entry.defaults.get(corpus, {}), **given}
+    for owner in (plugins.load(plugins.find("feature", entry.features)), plugins.load(entry)):
+        target: object = owner
+        if isinstance(target, Rehearses):
+            wanted |= target.rehearsed(wanted, places.cache / "rehearsal")
+    request = jobs.Request(name, source.spec, params=wanted)
+    _, params, feature = jobs.made_of(entry, request)
+    sets = source.dataset.label_sets
+    labels = tuple(dict.fromkeys(sets[datasets.label_set_name(source, None)].values()))
+    return Candidate(name, params, feature, labels)
+
+
+def feature(name: str) -> Feature:
+    """A feature with its own defaults.
+
+    Raises:
+        SerbenchError: it cannot do with them, or a package is missing.
+    """
+    extractor: Any = plugins.load(plugins.find("feature", name))
+    params = names.checked(name, names.parameters(extractor), {})
+    if isinstance(extractor, Resolves):
+        params = dict(extractor.resolved(params))
+    made = extractor(**params)
+    return Feature(name, made.version, params, Reading().identity())

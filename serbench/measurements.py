@@ -1,0 +1,145 @@
+"""What was measured of a machine, and how it looks: a table, or JSON."""
+
+import dataclasses
+import json
+import os
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from serbench import tables
+from serbench.engines import cores
+from serbench.estimating import Estimate
+from serbench.provenance import versions
+
+SCHEMA = 1
+HEAD = ("item", "utterances/s", "GFLOP/s", "of the limit", "threads", "device", "precision")
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One item, in one process.
+
+    Attributes:
+        item: "mel", "alexnet-mel, training".
+        threads: of the process.
+        device: "cpu" or "cuda".
+        precision: of its products, where known.
+        per_second: utterances.
+        gflops: 10^9 floating-point operations a second, where they are counted.
+        limit: the share of what a large matrix product does there in that precision.
+    """
+
+    item: str
+    threads: int
+    device: str = "cpu"
+    precision: str = ""
+    per_second: float | None = None
+    gflops: float | None = None
+    limit: float | None = None
+
+    def row(self) -> list[str]:
+        """The cells under `HEAD`."""
+        return [
+            self.item,
+            figure(self.per_second),
+            figure(self.gflops),
+            "" if self.limit is None else f"{100 * self.limit:.0f} %",
+            str(self.threads),
+            self.device,
+            self.precision,
+        ]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What this machine does in a second.
+
+    Attributes:
+        like: whose utterances were imitated.
+        seconds: of such an utterance on average: "recorded" and "trimmed".
+        at_once: how many processes learned at the same time.
+        measured: the date.
+        load: processes that wanted to run just before, on average over a minute.
+        machine: what it is.
+        items: what was measured.
+        left_out: what could not be, and why.
+        estimate: of an evaluation, where a model and a dataset were named.
+    """
+
+    like: str
+    seconds: Mapping[str, float]
+    at_once: int
+    measured: str
+    load: float
+    machine: Mapping[str, Any]
+    items: tuple[Measurement, ...]
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    estimate: Estimate | None = None
+
+    def to_json(self) -> str:
+        """Everything, with a schema number."""
+        words: dict[str, Any] = {"schema": SCHEMA, **dataclasses.asdict(self)}
+        if self.estimate is not None:
+            words["estimate"]["seconds"] = self.estimate.seconds
+        return json.dumps(words, indent=1)
+
+    def table(self, form: str = "text") -> str:
+        """The items alone."""
+        return tables.table(HEAD, [one.row() for one in self.items], form)
+
+    def __str__(self) -> str:
+        machine = self.machine
+        lines = [
+            f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gb']:.0f} GB",
+            f"utterances as long as those of {self.like}: {self.seconds['recorded']:.2f} s as "
+            f"recorded, {self.seconds['trimmed']:.2f} s trimmed, on average",
+            "",
+            self.table(),
+        ]
+        lines += [f"left out: {name}: {why}" for name, why in self.left_out.items()]
+        if self.at_once > 1:
+            lines.append(f"each of {self.at_once} processes that learned at the same time")
+        if self.load > machine["cores"] / 2:
+            lines.append(
+                f"the machine was busy (load {self.load:.1f} on {machine['cores']} cores): "
+                "measured again when it is calm, it will be faster"
+            )
+        return "\n".join(lines) + (f"\n\n{self.estimate}" if self.estimate else "")
+
+
+def figure(value: float | None) -> str:
+    """A number with three digits that count, "" where it is not known.
+
+    >>> figure(1234.5), figure(12.345), figure(0.0123), figure(3e7), figure(None)
+    ('1234', '12.3', '0.0123', 'over 10^6', '')
+    """
+    if value is None:
+        return ""
+    if value > 1e6:  # nothing is done to a waveform
+        return "over 10^6"
+    return f"{value:.0f}" if value >= 100 else f"{value:#.3g}".rstrip(".")
+
+
+def machine() -> dict[str, Any]:
+    """What this machine is."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    return {
+        "processor": _processor(),
+        "cores": cores(),
+        "memory_gb": round(memory, 1),
+        "system": platform.platform(),
+        "versions": versions(),
+    }
+
+
+def _processor() -> str:
+    """Its name, where the system tells one."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, "") or platform.processor() or platform.machine()

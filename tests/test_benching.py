@@ -1,0 +1,245 @@
+"""`serbench bench`: what it measures is what happens, through the contract that models meet."""
+
+import itertools
+import json
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import serbench
+from serbench import benching, candidates, datasets, engines, lengths, rehearsal, trial
+from serbench.benching import Wish
+from serbench.contracts import Lengths
+from serbench.corpus import Fold
+from serbench.errors import BadParameter, SerbenchError, UnknownName
+from serbench.estimating import FrontEnd, Speed, estimate
+from serbench.growth import Growth, busy, fastest
+from serbench.measurements import Bench, Measurement, machine
+
+SHORT = Lengths((0.0, 50.0, 100.0), (0.1, 0.2, 0.6), 16_000, 0.5)
+WORDS = {"lengths": vars(SHORT), "threads": 1, "seconds": 0.05}
+
+
+def test_drawn_lengths_have_the_mean_and_the_longest_of_the_corpus():
+    few, many = lengths.drawn(SHORT, 10), lengths.drawn(SHORT, 5000)
+    assert max(few) == 0.6
+    assert np.mean(few) == pytest.approx(np.mean(many), rel=0.02)
+    assert few == sorted(few)
+    assert sum(lengths.trimmed(SHORT, 10)) == pytest.approx(sum(few) / 2)
+
+
+def test_a_synthetic_utterance_is_as_long_and_as_silent_as_asked():
+    from serbench import audio
+
+    (wave,) = lengths.voices([4.0], 16_000, sounding=0.5)
+    assert (wave.shape, wave.dtype) == ((64_000,), np.float32)
+    assert len(audio.trimmed(wave, 60.0)) == pytest.approx(32_000, rel=0.1)
+
+
+@pytest.mark.usefixtures("places")
+def test_lengths_of_a_dataset_that_says_nothing_are_those_of_its_files(places):
+    found = lengths.of(datasets.find("tones", places))
+    assert found.rate == 16_000
+    assert set(found.seconds) == {0.2}
+
+
+def test_time_grows_like_a_line_or_like_the_power_that_it_grew_by_last():
+    line = Growth(((10, 3.0), (20, 5.0), (40, 9.0)))
+    assert (line.at(100), line.at(10), line.each) == (21.0, 3.0, 0.2)
+    square = Growth(((10, 1.0), (20, 4.0)))
+    assert (square.at(40), square.power) == (16.0, 2.0)
+    assert Growth(((10, 1.0),)).at(30) == 3.0
+    assert Growth(((10, 0.0), (20, 0.0))).at(100) == 0.0
+
+
+def test_the_fastest_of_several_calls_counts():
+    naps = itertools.cycle([0.05, 0.01])
+    assert 0.01 <= fastest(lambda: time.sleep(next(naps)), 0.3) < 0.05
+
+
+def test_folds_at_a_time_are_shared_out_among_processes():
+    assert busy([3, 3, 3], 2) == 6
+    assert busy([5, 1, 1, 1], 2) == 5
+
+
+@pytest.mark.usefixtures("places")
+@pytest.mark.parametrize(("name", "least"), [("decode", 1e-6), ("crossings", 1e-6)])
+def test_a_front_end_item_takes_some_time_an_utterance(name, least):
+    words = {**WORDS, "feature": vars(candidates.feature("crossings"))}
+    function = rehearsal.decode if name == "decode" else rehearsal.extract
+    assert least < function(words, print)["seconds"] < 1
+
+
+def test_matrices_are_multiplied_at_some_speed():
+    assert rehearsal.product(WORDS, print)["gflops"] > 0.1
+
+
+def learned(places, **changes):
+    model = candidates.model("sleeper", {}, datasets.find("tones", places), places)
+    words = {**model.words(), **WORDS, "seconds": 0.5, "device": "cpu", "wanted": None}
+    return trial.learn({**words, **changes}, print)
+
+
+def test_a_fit_is_taken_apart_by_what_the_model_reports(places):
+    made = learned(places)
+    speed = Speed.of(made, made["began"] - 1)
+    assert [row[0] for row in made["fits"]][:2] == [8, 16]
+    assert speed.epoch.each == pytest.approx(1 / 2000, rel=0.3)
+    assert speed.before.at(8) == pytest.approx(0.05, abs=0.03)
+    assert 1 <= speed.start < 2
+
+
+def test_no_fit_is_larger_than_wanted(places):
+    assert [row[0] for row in learned(places, wanted=12)["fits"]] == [8, 12]
+
+
+def test_a_model_without_epochs_is_timed_as_a_whole(places):
+    model = candidates.model("centroid", {"nap": 0.1}, datasets.find("tones", places), places)
+    words = {**model.words(), **WORDS, "device": "cpu", "wanted": 16}
+    made = trial.learn(words, print)
+    assert made["fits"][0][1] == made["fits"][0][3] == 0
+    assert made["fits"][0][2] == pytest.approx(0.1, abs=0.05)
+    assert model.epochs == 1
+
+
+FOLDS = [Fold(str(n), ("a", "b", "c", "d"), ("e",), ("f", "g")) for n in range(3)]
+SPEED = Speed(0.5, 1.0, Growth(((4, 2.0),)), Growth(((4, 3.0),)), 0.5, 0.01, 0.02)
+
+
+def test_an_estimate_names_its_parts():
+    made = estimate("m on d", FOLDS, 5, 1, FrontEnd(9.0, 0.1, 0.2, 2), SPEED)
+    assert made.parts == pytest.approx(
+        {
+            "planning": 0.5,
+            "decoding 7 utterances": 0.7,
+            "their features": 1.4,
+            "starting folds": 3.0,
+            "before the first epoch": 6.0,
+            "training": 3 * (5 * 3.0 + 0.5),
+            "validation in every epoch": 3 * 5 * 0.01,
+            "prediction": 3 * (3 * 0.01 + 8 * 0.02),
+        }
+    )
+    assert str(made).startswith("estimate: m on d: 3 folds, at most 5 epochs of 4 utterances, 1")
+    assert "in all" in str(made)
+
+
+def test_folds_at_the_same_time_take_less_of_the_clock():
+    one, two, three = (
+        estimate("", FOLDS, 5, at_once, FrontEnd(0, 0, 0, 2), SPEED).seconds - SPEED.load
+        for at_once in (1, 2, 3)
+    )
+    assert (two, three) == pytest.approx((one * 2 / 3, one / 3))
+
+
+def test_a_corpus_that_is_worth_it_is_decoded_on_all_cores():
+    many = [Fold("1", tuple(str(n) for n in range(198)), ("v",), ("t",))]
+    parts = estimate("", many, 1, 1, FrontEnd(9.0, 0.1, 0.2, 2), SPEED).parts
+    assert parts["starting the front end"] == 9.0
+    assert parts["decoding 200 utterances"] == pytest.approx(10.0)
+
+
+def test_an_estimate_is_what_an_evaluation_takes(places):
+    wish = Wish("sleeper", "tones", params={"epochs": 30}, seconds=0.4)
+    made = benching.bench(wish)
+    started = time.perf_counter()
+    serbench.evaluate("sleeper", "tones", params={"epochs": 30})
+    took = time.perf_counter() - started
+    assert took / 2 < made.estimate.seconds < took * 2
+    assert [one.item for one in made.items][:2] == ["decode", "crossings"]
+
+
+def test_a_fraction_of_the_limit_is_what_the_model_counts(places):
+    made = benching.bench(Wish("sleeper", seconds=0.3, only=("models",)))
+    peak, training, prediction = made.items
+    assert peak.item == "matrix product, as in sleeper"
+    assert training.limit == pytest.approx(0.1, rel=0.3)
+    assert training.per_second == pytest.approx(2000, rel=0.3)
+    assert prediction.item == "sleeper, prediction"
+    assert made.estimate is None
+
+
+def test_a_model_that_cannot_be_had_is_rehearsed(places):
+    made = candidates.model("sleeper", {"each": 0}, datasets.find("tones", places), places)
+    assert made.params["each"] == 1
+
+
+def test_what_cannot_be_measured_is_left_out_and_named(places):
+    made = benching.bench(Wish(dataset="tones", seconds=0.01, only=("infinite", "crossings")))
+    assert "not finite" in made.left_out["infinite"]
+    assert [one.item for one in made.items] == ["crossings"]
+
+
+def test_what_is_named_and_cannot_be_measured_is_an_error(places):
+    with pytest.raises(SerbenchError, match="not finite"):
+        benching.bench(Wish("unfit", seconds=0.01, only=("models",)))
+
+
+@pytest.mark.usefixtures("places")
+@pytest.mark.parametrize(
+    ("wish", "error", "words"),
+    [
+        (Wish(only=("modles",)), UnknownName, "no item 'modles'; did you mean models"),
+        (Wish(seconds=0), BadParameter, "seconds is 0, but must be greater than 0"),
+        (Wish(jobs=0), BadParameter, "jobs is 0, but must be 1 or more"),
+        (Wish(model="slepeer"), UnknownName, "did you mean sleeper"),
+    ],
+)
+def test_an_impossible_wish_says_what_would_be_possible(wish, error, words):
+    with pytest.raises(error, match=words):
+        benching.bench(wish)
+
+
+MADE = Bench(
+    like="ravdess",
+    seconds={"recorded": 3.7, "trimmed": 3.0},
+    at_once=2,
+    measured="2026-01-01",
+    load=0.0,
+    machine={"processor": "a processor", "cores": 2, "memory_gb": 8.0},
+    items=(Measurement("mel", 1, per_second=1234.5), Measurement("m", 2, limit=0.414, gflops=41)),
+    left_out={"egemaps": "no opensmile"},
+    estimate=estimate("m on d", FOLDS, 1, 1, FrontEnd(0, 0, 0, 2), SPEED),
+)
+
+
+def test_a_bench_prints_as_a_table():
+    text = str(MADE)
+    for part in ("a processor, 2 cores, 8 GB", "1234", "41 %", "left out: egemaps", "in all"):
+        assert part in text
+    assert "busy" not in text
+
+
+def test_a_busy_machine_is_named():
+    from dataclasses import replace
+
+    assert "the machine was busy (load 1.5 on 2 cores)" in str(replace(MADE, load=1.5))
+
+
+def test_a_bench_as_json_has_everything():
+    words = json.loads(MADE.to_json())
+    assert words["schema"] == 1
+    assert words["items"][1]["limit"] == 0.414
+    assert words["estimate"]["seconds"] == pytest.approx(MADE.estimate.seconds)
+    assert Measurement(**words["items"][0]) == MADE.items[0]
+
+
+def test_this_machine_is_described():
+    found = machine()
+    assert found["processor"]
+    assert found["cores"] == engines.cores()
+    assert "numpy" in found["versions"]
+
+
+@pytest.mark.usefixtures("places")
+def test_the_command_prints_json():
+    command = [sys.executable, "-m", "serbench.cli", "bench", "--only", "decode,crossings"]
+    done = subprocess.run(
+        [*command, "--seconds", "0.05", "--json"], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    items = [one["item"] for one in json.loads(done.stdout)["items"]]
+    assert items == ["decode", "crossings"]
