@@ -3,12 +3,12 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PLUGINS := corpora torch alexnet sklearn transformers
-PACKAGES := -e . $(foreach name,$(PLUGINS),-e plugins/serbench-$(name))
+PACKAGES := -e ".[report]" $(foreach name,$(PLUGINS),-e plugins/serbench-$(name))
 PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --constraint constraints.txt
 # tests share two cores with nothing: one thread each, and no spinning while they wait
 ONE := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE
 
-.PHONY: help setup demo test test-slow faults check format bench docs clean
+.PHONY: help setup demo test test-slow test-browser faults check format bench docs clean
 
 help: ## what there is to make
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -34,10 +34,14 @@ demo: setup ## the main job on the built-in corpus: a table and a leaderboard
 	$(BIN)/serbench leaderboard show --dataset toy --format text
 
 test: $(VENV)/.dev ## the tests; under five minutes on two cores
-	$(ONE) $(BIN)/python -m pytest
+	$(ONE) $(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist worksteal
 
 test-slow: $(VENV)/.dev ## tests that take minutes
 	$(ONE) $(BIN)/python -m pytest -m slow
+
+test-browser: $(VENV)/.dev ## the report's page in chromium (Debian: apt-get install chromium)
+	$(PIP) playwright
+	$(ONE) $(BIN)/python -m pytest tests/browser -m browser
 
 faults: $(VENV)/.dev ## kill evaluations at random moments, and go on
 	$(ONE) $(BIN)/python -m pytest -m faults
@@ -48,16 +52,18 @@ check: $(VENV)/.dev ## format, lint, types, import layers, generated pages
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python docs/generate.py --check
+	$(BIN)/serbench leaderboard build --check
 
 format: $(VENV)/.dev ## put the code into shape
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.dev ## benchmarks, as ratios of what was measured side by side
-	$(BIN)/python -m pytest tests/benchmarks --benchmark-enable --benchmark-only -m ""
+bench: $(VENV)/.dev ## benchmarks: no ratio may fall far below what it was
+	$(BIN)/python -m pytest tests/benchmarks --benchmark-enable --benchmark-only -m "" $(BENCH)
 
 docs: $(VENV)/.dev ## write the generated pages anew
 	$(BIN)/python docs/generate.py
+	$(BIN)/serbench leaderboard build
 
 clean: ## remove the environment and what tools left behind
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .benchmarks

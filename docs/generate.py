@@ -8,10 +8,11 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import example_pictures
 import numpy as np
+import performance_page
 
 from serbench import literature, runs, stats, tables
-from serbench.leaderboard.board import board
 from serbench.leaderboard.naming import TITLES, names
 from serbench.metrics import METRICS
 from serbench.runs import Run
@@ -24,8 +25,14 @@ COMMANDS = (
     ("export",),
     ("score",),
     ("compare",),
+    ("report",),
     ("runs",),
     ("leaderboard", "show"),
+    ("leaderboard", "build"),
+    ("leaderboard", "submit"),
+    ("leaderboard", "verify"),
+    ("leaderboard", "reproduce"),
+    ("leaderboard", "badge"),
     ("datasets",),
     ("features",),
     ("models",),
@@ -33,6 +40,7 @@ COMMANDS = (
     ("protocol", "export"),
     ("protocol", "check"),
     ("download",),
+    ("bench",),
 )
 MADE = "<!-- made by docs/generate.py from the code and the committed results; do not edit -->"
 
@@ -67,7 +75,7 @@ COLUMNS = ("precision", "uar", "f1", "accuracy")
 
 def _corpus(name: str, found: list[Run]) -> list[str]:
     rows = [
-        [f"paper, {row.model}: {row.system}", row.protocol, row.labels.partition(":")[0]]
+        [f"paper, {row.model}: {row.system}", row.tested, row.classes.partition(":")[0]]
         + [runs.reported(row, metric) for metric in COLUMNS]
         for row in literature.rows(name, "II")
     ]
@@ -279,13 +287,13 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/reproduction.md": reproduction,
     "docs/command-line.md": command_line,
     "docs/metrics.md": metrics,
+    "docs/performance.md": lambda: f"# Performance\n\n{MADE}\n\n{performance_page.page()}\n",
     "README.md": readme,
-    "leaderboard/README.md": lambda: board(SUBMISSIONS) + "\n",
 }
 
 
 def main(check: bool) -> int:
-    """Write the pages; or, to check, name those that are not what they would be written as."""
+    """Write pages and pictures; or, to check, name those that are not what they would be."""
     stale = []
     for name, make in PAGES.items():
         page, text = ROOT / name, make()
@@ -293,6 +301,12 @@ def main(check: bool) -> int:
             stale.append(name)
         elif not check:
             page.write_text(text, encoding="utf-8")
+    for path, content in example_pictures.pictures():
+        if check and not (path.exists() and example_pictures.alike(path.read_bytes(), content)):
+            stale.append(str(path.relative_to(ROOT)))
+        elif not check:
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(content)
     if stale:
         print(f"stale: {', '.join(stale)}; run `make docs` and commit what it writes")
     return 1 if stale else 0

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from serbench import __version__, leaderboard_cli, protocol_cli
+from serbench import __version__, bench_cli, leaderboard_cli, protocol_cli, report_cli
 from serbench.errors import BadParameter, SerbenchError, nearest
 from serbench.options import Data, Dataset, Device, Labels, Results, RunName
 
@@ -23,6 +23,7 @@ app = typer.Typer(
 )
 app.add_typer(protocol_cli.app, name="protocol")
 app.add_typer(leaderboard_cli.app, name="leaderboard")
+app.command()(bench_cli.bench)
 
 
 def _version(wanted: bool) -> None:
@@ -66,6 +67,10 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
     keep_models: Annotated[
         bool, typer.Option("--keep-models", help="Keep every fold's model, for `serbench predict`.")
     ] = False,
+    fold: Annotated[
+        list[str] | None,
+        typer.Option(help="Run only the fold of this name; may be repeated. Default: all."),
+    ] = None,
     form: Annotated[str, typer.Option("--format", help="text, markdown, csv or latex.")] = "text",
 ) -> None:
     """Train and test a model on a dataset under a protocol, and print its scores.
@@ -87,6 +92,7 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
                 results=results,
                 listener=bars,
                 keep_models=keep_models,
+                folds=fold or None,
                 protocol=protocol,
                 labels=labels,
                 seed=seed,
@@ -150,26 +156,30 @@ def _listing(kind: str) -> None:
 
 
 @app.command()
-def runs(results: Results = None) -> None:
+def runs(
+    form: Annotated[
+        str, typer.Option("--format", help="text, markdown, csv, latex, json.")
+    ] = "text",
+    results: Results = None,
+) -> None:
     """List the runs that there are."""
     from serbench import runs as stored
-    from serbench import tables
+    from serbench import scores
     from serbench.settings import results_folder
 
-    rows = []
+    _check_form(form, *scores.FORMATS)
     found, broken = stored.readable(results_folder(results))
-    for run in found:
-        state = f"{run.missing} missing" if run.missing else "complete"
-        scores = [tables.spread(run.mean_std(one)) for one in ("uar", "f1")]
-        rows.append([run.name, str(len(run.folds)), state, *scores])
-    typer.echo(tables.table(["run", "folds", "state", "UAR", "F1"], rows))
+    typer.echo(scores.listing(found, form))
     for reason in broken:
         typer.echo(f"unreadable: {reason}", err=True)
 
 
 @app.command()
 def score(
-    run: RunName,
+    names: Annotated[
+        list[str],
+        typer.Argument(metavar="RUN...", help="Runs' folders, or the starts of their names."),
+    ],
     metric: Annotated[
         list[str] | None,
         typer.Option(help="Which metric; may be repeated. Default: all."),
@@ -179,13 +189,14 @@ def score(
     ] = "text",
     results: Results = None,
 ) -> None:
-    """Compute a run's scores again from its stored predictions: each fold, mean and pooled."""
+    """Compute runs' scores again from their stored predictions: each fold, mean and pooled."""
     from serbench import scores
     from serbench.runs import find
     from serbench.settings import results_folder
 
-    _check_form(form, "text", "markdown", "csv", "latex", "json")
-    typer.echo(scores.table(find(run, results_folder(results)), metric or None, form))
+    _check_form(form, *scores.FORMATS)
+    found = [find(name, results_folder(results)) for name in names]
+    typer.echo(scores.several(found, metric or None, form))
 
 
 @app.command()
@@ -223,6 +234,9 @@ def compare(
     chosen = metric or comparison.DEFAULT
     made = comparison.compare(*names, metrics=chosen, results=results)
     typer.echo(made.page(form, utterances))
+
+
+app.command()(report_cli.report)
 
 
 @app.command()

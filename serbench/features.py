@@ -115,7 +115,7 @@ def check_arrays(name: str, made: Any, expected: int) -> list[Array]:
     """The arrays that an extractor returned, if they are what it must return.
 
     Raises:
-        PluginError: not one finite float32 array an utterance.
+        PluginError: not one finite array of float32, or float16, an utterance.
     """
     arrays = list(made)
     if len(arrays) != expected:
@@ -123,9 +123,10 @@ def check_arrays(name: str, made: Any, expected: int) -> list[Array]:
     for array in arrays:
         if not isinstance(array, np.ndarray):
             raise PluginError(f"feature {name} made a {type(array).__name__}, not an array")
-        if array.dtype != np.float32 or not array.size or not np.isfinite(array).all():
+        single = array.dtype in (np.float32, np.float16)
+        if not single or not array.size or not np.isfinite(array).all():
             raise PluginError(
                 f"feature {name} made an array of type {array.dtype} and shape {array.shape} that "
-                "is not finite float32; this is a fault of the plugin that offers it"
+                "is not finite float32 or float16; this is a fault of the plugin that offers it"
             )
     return arrays

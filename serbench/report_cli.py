@@ -18,7 +18,9 @@ def report(
     out: Annotated[Path, typer.Option(help="The folder to write, or an earlier report.")],
     picture: Annotated[
         list[str] | None,
-        typer.Option(help="png, svg or pdf; may be repeated; none for tables and page alone. Default: all."),
+        typer.Option(
+            help="png, svg or pdf; may be repeated; none for tables and page alone. Default: all."
+        ),
     ] = None,
     audio: Annotated[
         Path | None,

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -59,3 +60,28 @@ def test_every_module_of_the_core_is_in_the_architecture_page():
     text = (ROOT / "docs" / "architecture.md").read_text()
     modules = {path.stem for path in (ROOT / "serbench").glob("*.py")} - {"__init__"}
     assert {name for name in modules if f"`{name}`" not in text} == set()
+
+
+@pytest.mark.usefixtures("places")
+def test_the_way_of_a_submission_is_as_the_page_says(tmp_path, monkeypatch):
+    from typer.testing import CliRunner
+
+    from serbench.cli import app
+
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "docs" / "submitting.md").read_text()
+    blocks = re.findall(r"```bash\n(.*?)```", text, re.DOTALL)
+    # the tiny model and corpus stand in for those of the page
+    lines = "".join(blocks).replace("nearest", "centroid").replace("crema-d", "tones")
+    said = []
+    for line in lines.replace("\\\n", " ").splitlines():
+        sent = next(tmp_path.glob("leaderboard/submissions/tones/*"), Path("none"))
+        program, *words = shlex.split(line.replace("SUBMISSION", str(sent)))
+        assert program == "serbench"
+        done = CliRunner().invoke(app, [*words, *["--yes"] * ("reproduce" in words)])
+        assert done.exit_code == 0, (line, done.output, done.exception)
+        said.append(done.output)
+    assert len(said) == 4
+    assert "ok recomputed" in said[1]
+    assert "ok recomputed" in said[2]
+    assert "\nREPRODUCED: " in said[3]

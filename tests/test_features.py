@@ -52,6 +52,13 @@ def test_what_an_extractor_must_not_make_is_refused(array):
         check_arrays("mel", [array], 1)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+def test_what_an_extractor_makes_is_kept_in_its_precision(tmp_path, dtype):
+    (array,) = check_arrays("mel", [np.ones(3, dtype)], 1)
+    Store(tmp_path).write({"key": array})
+    assert Store(tmp_path).read(["key"])[0].dtype == dtype
+
+
 def test_one_array_an_utterance():
     with pytest.raises(PluginError, match="made 1 arrays of 2"):
         check_arrays("mel", [np.zeros(1, np.float32)], 2)

@@ -183,12 +183,14 @@ def test_a_model_that_never_was_pretrained_is_not_ranked(places):
     random = evaluate("exporter", params={"pretrained": False})
     assert not random.ranked
     assert "NEVER RANKED: random weights, not pretrained." in str(random)
-    from serbench.leaderboard.board import board
+    from serbench.leaderboard.building import show
 
-    rows = [line for line in board(places.results).splitlines() if line.startswith("| exporter")]
-    assert len(rows) == 2
-    assert "random weights, not pretrained" not in rows[0]
-    assert "random weights, not pretrained" in rows[1]
+    board = show(places.results)
+    rows = [line for line in board.splitlines() if "| exporter, " in line]
+    assert [row.split("|")[1].strip() for row in rows] == ["1", "-"]
+    short = random.name.rpartition("_")[2]
+    assert short in rows[1]
+    assert f"({short}): random weights, not pretrained." in board
     assert "random weights" in runs.find(random.name, places.results).objection
 
 

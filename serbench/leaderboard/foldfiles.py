@@ -46,6 +46,7 @@ ARRAYS = {  # of each set: type and number of axes
     "activations": ("F32", 2),
 }
 
+ENTRY = Object({"dtype": Text(10), "shape": [Whole()], "data_offsets": [Whole()]}, {})
 _NAME = Text(100)
 _SHARED = Named(Object({"count": Whole(), "examples": [Text(3 * LONGEST_NAME)]}, {}), 10)
 _SETS = dict.fromkeys(("train", "validation", "test"), Whole())
@@ -203,9 +204,7 @@ def _check_layout(name: str, header: Mapping[str, Any], body: int) -> None:
 def _extent(name: str, array: str, entry: Any) -> tuple[int, int]:
     """Where an array begins and ends, once that fits its type and shape."""
     where = f"{name}: {array}"
-    fit(
-        entry, Object({"dtype": Text(10), "shape": [Whole()], "data_offsets": [Whole()]}, {}), where
-    )
+    fit(entry, ENTRY, where)
     dtype, axes = ARRAYS[array.partition(".")[2]]
     if entry["dtype"] != dtype or len(entry["shape"]) != axes:
         raise SerbenchError(f"{where} must be {dtype} with {axes} axes")

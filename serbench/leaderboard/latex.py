@@ -40,13 +40,19 @@ def escaped(text: str) -> str:
     >>> escaped("50 % of a_b ± 1")
     '50 \\% of a\\_b $\\pm$ 1'
     """
-    return "".join(_character(one) for one in unicodedata.normalize("NFC", shown(text)))
+    plain = unicodedata.normalize("NFC", shown(text))
+    if max(plain, default="") <= LAST_LETTER:
+        return plain.translate(_SPECIAL)
+    return "".join(_character(one) for one in plain)
 
 
 def _character(one: str) -> str:
-    if one in SPECIAL:
-        return SPECIAL[one]
-    return one if one <= LAST_LETTER else rf"\texttt{{U+{ord(one):04X}}}"
+    if one in SPECIAL or one <= LAST_LETTER:
+        return one.translate(_SPECIAL)
+    return rf"\texttt{{U+{ord(one):04X}}}"
+
+
+_SPECIAL = str.maketrans(SPECIAL)
 
 
 def tables(board: Board) -> str:

@@ -5,12 +5,12 @@ rank is tested on the mean of their counts, so that a configuration gains nothin
 nor by having been run more often. With one seed that is the run itself.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from serbench import stats
 from serbench.leaderboard.entries import STATUSES, Entry
 from serbench.leaderboard.naming import called, told_apart
 from serbench.leaderboard.numbers import Numbers
@@ -122,11 +122,22 @@ def _line(
         name=name,
         entries=tuple(group),
         by_speaker=by_speaker,
-        scores={metric: stats.mean_std(each) for metric, each in zip(SHOWN, folds, strict=True)},
+        scores=_spreads(folds),
         pooled=float(METRICS["f1"].compute(by_speaker.sum(axis=0))),
         interval=numbers.interval(by_speaker),
         objection=_objection(group[0]),
     )
+
+
+def _spreads(folds: Floats) -> dict[str, MeanStd]:
+    """`stats.mean_std` of every row, (`SHOWN`, folds), at once."""
+    means = folds.mean(axis=1).tolist()
+    single = folds.shape[1] == 1
+    stds = [math.nan] * len(means) if single else folds.std(axis=1, ddof=1).tolist()
+    return {
+        name: MeanStd(*pair)
+        for name, pair in zip(SHOWN, zip(means, stds, strict=True), strict=True)
+    }
 
 
 def _alike(entry: Entry) -> tuple[object, ...]:

@@ -10,6 +10,7 @@ from serbench.leaderboard.board import Board, Section, Table
 from serbench.leaderboard.strict import shown
 
 MOST_LINES = 100  # of a table in Markdown; the page, the csv and the json have them all
+PLAIN = re.compile(r"[A-Za-z0-9 .,;%+=±()-]*")  # no character of it is ever markup
 LONGEST, LONGEST_NOTE = 300, 3000  # characters of a cell, of a note
 
 
@@ -21,7 +22,10 @@ def escaped(text: str, most: int = LONGEST) -> str:
     >>> print(escaped("[a](http://b) *c* [1.00, 2.00]"))
     [a]\(http:\//b) \*c\* [1.00, 2.00]
     """
-    text = re.sub(r"&(?=[A-Za-z#])", "&amp;", shown(text, most))
+    text = shown(text, most)
+    if PLAIN.fullmatch(text) and "www." not in text.lower():
+        return text
+    text = re.sub(r"&(?=[A-Za-z#])", "&amp;", text)
     text = re.sub(r"([\\`*$~]|(?<=\])[(\[:])", r"\\\1", text)
     text = re.sub(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\_", text)
     text = re.sub(r"://", r":\\//", text)

@@ -97,8 +97,9 @@ def _setting(table: Table) -> dict[str, object]:
 
 
 def _flat(found: dict[str, MeanStd]) -> dict[str, object]:
-    means = {name: one.mean for name, one in found.items()}
-    return {**means, **{f"{name}_std": one.std for name, one in found.items()}}
+    """Rounded, so that a deviation of nothing is 0 on every machine."""
+    means = {name: round(one.mean, 9) for name, one in found.items()}
+    return {**means, **{f"{name}_std": round(one.std, 9) for name, one in found.items()}}
 
 
 def _measured(line: Line) -> dict[str, object]:

@@ -6,7 +6,6 @@ Whatever such a file holds, what comes back is plain values or a `SerbenchError`
 import json
 import math
 import os
-import re
 import stat
 from collections import Counter
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from serbench.errors import SerbenchError
 
 DEEPEST = 12  # brackets in brackets; a certificate in a fold's facts needs five
 LONGEST_NUMBER = 25  # digits and signs; a float64 is written with at most 24
-LONG_NUMBER = re.compile(rb"\d{%d}" % LONGEST_NUMBER)
+LONG_NUMBER, ALIKE = b"0" * LONGEST_NUMBER, bytes.maketrans(b"123456789", b"0" * 9)
 MAGIC = {  # first bytes of what is sometimes sent instead
     b"PK\x03\x04": "a zip archive",
     b"\x1f\x8b": "a gzip archive",
@@ -106,7 +105,7 @@ def parsed(data: bytes, what: str, infinite: bool = False) -> Any:
             data.decode("utf-8"),
             object_pairs_hook=_unique,
             parse_constant=float if infinite else _no_constant,
-            parse_int=_whole if LONG_NUMBER.search(data) else int,
+            parse_int=_whole if LONG_NUMBER in data.translate(ALIKE) else int,
             parse_float=_finite,
         )
     except UnicodeDecodeError as error:

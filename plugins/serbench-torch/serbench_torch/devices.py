@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 import torch
+from torch import Tensor
 
 Precision = Literal["float32", "bfloat16"]
 
@@ -41,6 +42,14 @@ def _capabilities() -> Mapping[str, Any]:
 def autocast(device: str, chosen: Precision) -> torch.autocast:
     """The context in which a forward pass computes in `chosen`."""
     return torch.autocast(device, torch.bfloat16, enabled=chosen == "bfloat16")
+
+
+def moved(tensor: Tensor, device: str | torch.device) -> Tensor:
+    """A tensor of the CPU on a device; nobody waits for the copy."""
+    place = torch.device(device)
+    if place.type == "cuda":  # from memory that the system may page out, a copy is waited for
+        tensor = tensor.pin_memory()
+    return tensor.to(place, non_blocking=True)
 
 
 @contextlib.contextmanager

@@ -144,9 +144,10 @@ class Steps(Generic[Batch]):
         Raises:
             SerbenchError: memory does not hold the smallest part.
         """
-        loss = self._gradients(batch)
-        while loss is None:
-            loss = self._gradients(batch)
+        while (loss := self._gradients(batch)) is None:
+            # only here: the error, while it was handled, kept what had been computed
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
         self._task.optimizer.step()
         if self._task.scheduler is not None:
             self._task.scheduler.step()
@@ -179,5 +180,3 @@ class Steps(Generic[Batch]):
                 "smaller model, --param checkpointing=true where the model has it, or --device cpu"
             ) from error
         self.parts *= 2
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()

@@ -42,6 +42,12 @@ def test_autocast_computes_in_the_chosen_precision(chosen):
         assert (weights @ weights).dtype == getattr(torch, chosen)
 
 
+@pytest.mark.parametrize("device", ["cpu", torch.device("cpu")])
+def test_a_moved_tensor_is_the_same(device):
+    assert torch.equal(devices.moved(torch.arange(3), device), torch.arange(3))
+    assert devices.moved(torch.arange(3), "meta").is_meta
+
+
 def test_threads_are_given_back_even_after_an_error():
     before, inside = torch.get_num_threads(), 0
 

@@ -49,6 +49,10 @@ class Checkpoint:
             "fine_tuned_before": self.fine_tuned_before,
         }
 
+    def config(self) -> dict[str, object]:
+        """Its config.json."""
+        return _config(self.folder)
+
 
 def exact(params: Mapping[str, object]) -> dict[str, object]:
     """Parameters whose `checkpoint` and `revision` are exact, of what a user gave; see `resolve`.
@@ -184,10 +188,14 @@ def _read(name: str, revision: str, folder: Path) -> Checkpoint:
 
 def _classes(folder: Path) -> str:
     """The classes that a configuration names; LABEL_0 and so on is transformers' word for none."""
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    named = config.get("id2label")
+    named = _config(folder).get("id2label")
     classes = [str(one) for one in named.values()] if isinstance(named, dict) else []
     return ", ".join(one for one in classes if not one.startswith("LABEL_"))
+
+
+def _config(folder: Path) -> dict[str, object]:
+    found: dict[str, object] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    return found
 
 
 def _refuse_code(name: str, path: Path) -> None:

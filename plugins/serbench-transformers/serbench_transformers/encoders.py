@@ -1,4 +1,4 @@
-"""What all encoders have in common: convolutions, then layers over packed frames."""
+"""What all encoders have in common: convolutions, then layers over the frames of a batch."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from serbench_transformers.masking import Mask
-from serbench_transformers.packing import Packed
+from serbench_transformers.packing import Laid, Layout, Packed
 from serbench_transformers.readers import Reader
 
 
@@ -49,11 +49,11 @@ class Encoder:
         """One utterance through the convolutions: (frames, channels)."""
         raise NotImplementedError
 
-    def entered(self, packed: Packed, mask: Mask | None = None) -> Packed:
+    def entered(self, laid: Laid, mask: Mask | None = None) -> Laid:
         """What enters the first layer, of what `convolved` made."""
         raise NotImplementedError
 
-    def left(self, packed: Packed) -> Packed:
+    def left(self, laid: Laid) -> Laid:
         """The encoder's output, of what the last layer made."""
         raise NotImplementedError
 
@@ -79,19 +79,26 @@ class Encoder:
             convolved = self.convolved(prepared)
             if frozen == 0:
                 return convolved
-            packed = self.entered(Packed.of([convolved]))
-            return self._above(packed, 0, frozen).frames[0]
+            laid = self.entered(Packed.lay([convolved]))
+            return self._above(laid, 0, frozen).frames[0]
 
-    def pooled(self, stems: Sequence[Tensor], frozen: int, mask: Mask | None = None) -> Tensor:
-        """The mean of the output over each utterance's frames: (utterances, hidden size)."""
-        if frozen < 0:
-            stems = [self.convolved(each) for each in stems]
-        packed = Packed.of(stems)
+    def laid(self, stems: Sequence[Tensor], frozen: int, layout: type[Layout]) -> Laid:
+        """The stems of a batch in one tensor."""
+        return layout.lay([self.convolved(each) for each in stems] if frozen < 0 else stems)
+
+    def pooled(self, laid: Laid, frozen: int, mask: Mask | None = None) -> Tensor:
+        """The mean of the output over each utterance's frames: (utterances, hidden size).
+
+        Args:
+            laid: what `laid` made.
+            frozen: where the stem ended.
+            mask: what training hides, where it does.
+        """
         if frozen <= 0:
-            packed = self.entered(packed, mask)
+            laid = self.entered(laid, mask)
         elif mask is not None:
-            packed = mask(packed)
-        return self.left(self._above(packed, max(frozen, 0), self.n_layers)).means()
+            laid = mask(laid)
+        return self.left(self._above(laid, max(frozen, 0), self.n_layers)).means()
 
     def layers(self, inputs: Sequence[Tensor]) -> Tensor:
         """The mean over time of every layer: (utterances, layers + 1, hidden size).
@@ -101,22 +108,22 @@ class Encoder:
         Args:
             inputs: prepared utterances, on the encoder's device.
         """
-        packed = self.entered(Packed.of([self.convolved(each) for each in inputs]))
-        means = [packed.means()]
+        laid = self.entered(Packed.lay([self.convolved(each) for each in inputs]))
+        means = [laid.means()]
         for layer in range(self.n_layers):
-            packed = self._above(packed, layer, layer + 1)
-            means.append(packed.means())
-        means[-1] = self.left(packed).means()
+            laid = self._above(laid, layer, layer + 1)
+            means.append(laid.means())
+        means[-1] = self.left(laid).means()
         return torch.stack(means, dim=1)
 
-    def _above(self, packed: Packed, first: int, last: int) -> Packed:
+    def _above(self, laid: Laid, first: int, last: int) -> Laid:
         """What the layers from `first` to before `last` make."""
         for block in self.blocks[first:last]:
             # LayerDrop (Fan et al. 2019), as transformers has it
             if not (block.training and self.layerdrop and torch.rand(()) < self.layerdrop):
-                made = block(packed.frames, attention_mask=packed.lengths)
-                packed = packed.having(first_of(made))
-        return packed
+                made = block(laid.frames, attention_mask=laid.layout)
+                laid = laid.having(first_of(made))
+        return laid
 
 
 def first_of(made: Any) -> Tensor:

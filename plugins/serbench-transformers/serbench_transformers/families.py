@@ -1,14 +1,15 @@
 """The encoders of `transformers`, by how they are built."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from serbench.errors import BadParameter
 from serbench_transformers.encoders import Encoder, first_of
 from serbench_transformers.masking import Mask
-from serbench_transformers.packing import Packed, spaced
+from serbench_transformers.packing import Laid, Layout, Padded
 from serbench_transformers.readers import Reader
 
 
@@ -38,28 +39,28 @@ class Wav2Vec2(Encoder):
             hidden = layer(hidden)
         return hidden[0].T
 
-    def entered(self, packed: Packed, mask: Mask | None = None) -> Packed:
+    def entered(self, laid: Laid, mask: Mask | None = None) -> Laid:
         """Projected, with positions."""
         encoder = self.model.encoder
-        packed = packed.having(first_of(self.model.feature_projection(packed.frames)))
+        laid = laid.having(first_of(self.model.feature_projection(laid.frames)))
         if mask is not None:
-            packed = mask(packed, getattr(self.model, "masked_spec_embed", None))
-        frames = packed.frames + self._positions(packed)
-        return packed.having(
+            laid = mask(laid, getattr(self.model, "masked_spec_embed", None))
+        frames = laid.frames + self._positions(laid)
+        return laid.having(
             encoder.dropout(frames if self._pre_norm else encoder.layer_norm(frames))
         )
 
-    def left(self, packed: Packed) -> Packed:
+    def left(self, laid: Laid) -> Laid:
         """Normalised, where the layers do not do so themselves."""
         norm = self.model.encoder.layer_norm
-        return packed.having(norm(packed.frames)) if self._pre_norm else packed
+        return laid.having(norm(laid.frames)) if self._pre_norm else laid
 
-    def _positions(self, packed: Packed) -> Tensor:
-        """The convolution over time that tells where a frame is: (1, frames of all, width)."""
+    def _positions(self, laid: Laid) -> Tensor:
+        """The convolution over time that tells where a frame is: (rows, time, width)."""
         embed, config = self.model.encoder.pos_conv_embed, self.model.config
         if getattr(config, "conv_pos_batch_norm", False):  # some HuBERTs: zeros would not stay so
-            return _one_by_one(packed, embed)
-        return spaced(packed, config.num_conv_pos_embeddings // 2, embed)
+            return laid.one_by_one(embed)
+        return laid.layout.spaced(laid.frames, config.num_conv_pos_embeddings // 2, embed)
 
 
 class Data2VecAudio(Wav2Vec2):
@@ -68,13 +69,8 @@ class Data2VecAudio(Wav2Vec2):
     Zeros between utterances would not stay zeros from one to the next.
     """
 
-    def _positions(self, packed: Packed) -> Tensor:
-        return _one_by_one(packed, self.model.encoder.pos_conv_embed)
-
-
-def _one_by_one(packed: Packed, convolution: nn.Module) -> Tensor:
-    """A convolution over time of each utterance alone: (1, frames of all, width)."""
-    return torch.cat([convolution(each[None]) for each in packed.split()], dim=1)
+    def _positions(self, laid: Laid) -> Tensor:
+        return laid.one_by_one(self.model.encoder.pos_conv_embed)
 
 
 class Whisper(Encoder):
@@ -103,23 +99,26 @@ class Whisper(Encoder):
         hidden = nn.functional.gelu(self.model.conv2(hidden))
         return hidden[0].T[: self.model.config.max_source_positions]
 
-    def entered(self, packed: Packed, mask: Mask | None = None) -> Packed:
+    def entered(self, laid: Laid, mask: Mask | None = None) -> Laid:
         """With the embedding of each frame's position in its own utterance."""
         if mask is not None:
-            packed = mask(packed)
+            laid = mask(laid)
         table = self.model.embed_positions.weight
-        positions = torch.cat([table[:length] for length in packed.lengths])
-        frames = packed.frames + positions
+        positions = laid.layout.joined([table[:length] for length in laid.layout.lengths])
+        frames = laid.frames + positions
         training = self.model.embed_positions.training  # not where this is part of the stem
-        return packed.having(nn.functional.dropout(frames, self.model.dropout, training))
+        return laid.having(nn.functional.dropout(frames, self.model.dropout, training))
 
-    def left(self, packed: Packed) -> Packed:
+    def left(self, laid: Laid) -> Laid:
         """Normalised."""
-        return packed.having(self.model.layer_norm(packed.frames))
+        return laid.having(self.model.layer_norm(laid.frames))
 
 
 class OneByOne(Encoder):
-    """Any other encoder: transformers computes it, one utterance after the other."""
+    """Any other encoder: transformers computes it, one utterance after the other.
+
+    Where transformers' own padding changes nothing (see `require_padding`) it can be padded, too.
+    """
 
     packs = False
 
@@ -135,9 +134,16 @@ class OneByOne(Encoder):
         """The utterance as it is: what comes first cannot be had alone."""
         return prepared
 
-    def pooled(self, stems: Sequence[Tensor], frozen: int, mask: Mask | None = None) -> Tensor:
+    def laid(self, stems: Sequence[Tensor], frozen: int, layout: type[Layout]) -> Laid:
+        """See `Encoder.laid`."""
+        return layout.lay(stems)
+
+    def pooled(self, laid: Laid, frozen: int, mask: Mask | None = None) -> Tensor:
         """See `Encoder.pooled`; nothing is masked."""
-        return torch.stack([self._output(each)[0].mean(dim=0) for each in stems])
+        if isinstance(laid.layout, Padded):
+            return self._padded(laid.frames, laid.layout).means()
+        made = [self.model(each[None]).last_hidden_state for each in laid.split()]
+        return torch.stack([each[0].mean(dim=0) for each in made])
 
     def layers(self, inputs: Sequence[Tensor]) -> Tensor:
         """See `Encoder.layers`."""
@@ -148,9 +154,19 @@ class OneByOne(Encoder):
             rows.append(torch.stack([state[0].mean(dim=0) for state in states]))
         return torch.stack(rows)
 
-    def _output(self, prepared: Tensor) -> Tensor:
-        output: Tensor = self.model(prepared[None]).last_hidden_state
-        return output
+    def _padded(self, prepared: Tensor, layout: Padded) -> Laid:
+        """The output of transformers for a padded batch with its attention mask."""
+        made = self.model(prepared, attention_mask=layout.real.long()).last_hidden_state
+        frames = tuple(_convolved(length, self.model.config) for length in layout.lengths)
+        return Laid(made, Padded(frames, layout.device))
+
+
+def _convolved(length: int, config: Any) -> int:
+    """How many frames the convolutions of an encoder make of a wave, or of features."""
+    kernels, strides = (getattr(config, f"conv_{name}", ()) for name in ("kernel", "stride"))
+    for kernel, stride in zip(kernels, strides, strict=True):
+        length = (length - kernel) // stride + 1
+    return length
 
 
 PACKED: dict[str, type[Encoder]] = {
@@ -160,3 +176,26 @@ PACKED: dict[str, type[Encoder]] = {
     "whisper": Whisper,
 }
 """By the checkpoint's `model_type`; what is not here goes one by one."""
+
+MASKED = ("unispeech", "unispeech-sat", "wavlm")
+"""Of those that go one by one: with layer norm, transformers can mask all that padding does."""
+
+
+def require_padding(name: str, config: Mapping[str, object]) -> None:
+    """Refuse to pad where padding, for all that can be masked, would change numbers.
+
+    Args:
+        name: of the checkpoint.
+        config: its config.json.
+
+    Raises:
+        BadParameter: it would.
+    """
+    kind = config.get("model_type")
+    norm = config.get("feat_extract_norm", "group")  # transformers does not write what is default
+    masked = kind == "wav2vec2-bert" or (kind in MASKED and norm == "layer")
+    if kind not in PACKED and (not masked or config.get("add_adapter")):
+        raise BadParameter(
+            f"transformers cannot pad {name} ({kind}) without changing its numbers: leave out "
+            "batching, and its utterances are computed one by one"
+        )

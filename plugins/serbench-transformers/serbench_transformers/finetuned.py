@@ -12,8 +12,17 @@ import torch
 from serbench import saved
 from serbench.contracts import Array, Examples, Predictions, Workspace
 from serbench.errors import BadParameter
-from serbench_torch import devices, training
-from serbench_transformers import card, checkpoints, loading, saving
+from serbench_torch import counting, devices, training
+from serbench_transformers import (
+    arithmetic,
+    card,
+    checkpoints,
+    families,
+    loading,
+    saving,
+    shapes,
+)
+from serbench_transformers.batching import LAYOUTS, Batching
 from serbench_transformers.learning import Labelled, Scorer, Stems, task
 from serbench_transformers.loading import Head, Weights
 from serbench_transformers.masking import Mask
@@ -27,8 +36,8 @@ WORDS = "serbench.json"
 class Transformer:
     """A pretrained speech encoder with a linear head, fine-tuned.
 
-    The output is averaged over an utterance's own frames: nothing is padded, in training or
-    after, so that an utterance's scores are its own.
+    The output is averaged over an utterance's own frames, and padding, where there is any, is kept
+    out of every number: an utterance's scores are its own.
 
     Attributes:
         labels: the classes, in the order of the scores.
@@ -54,6 +63,10 @@ class Transformer:
             utterance after the other (WavLM) train all of theirs.
         patience: epochs without a lower validation loss before training stops.
         freeze_convolutions: do not train what is below the layers' input projection.
+        batching: "packed" lays the utterances of a step end to end, without padding; "padded" is
+            the reference, the same random batches padded to their longest; "sorted" pads batches
+            of like lengths. Encoders that transformers computes one utterance after the other go
+            so when "packed"; which of them can be padded `docs/transformers.md` says.
         checkpointing: compute activations again in the backward pass rather than keep them:
             less memory, a third more time.
         compute: "auto" is bfloat16 where the processor has it in hardware and float32 elsewhere;
@@ -84,6 +97,7 @@ class Transformer:
     frozen: float | None = None
     patience: int = 5
     freeze_convolutions: bool = True
+    batching: Batching = "packed"
     checkpointing: bool = False
     compute: Literal["auto", "float32"] = "auto"
     _scorer: Scorer | None = field(default=None, init=False, repr=False)
@@ -113,10 +127,20 @@ class Transformer:
 
         Raises:
             SerbenchError: there is no such checkpoint here, and it cannot be fetched.
+            BadParameter: padding would change the numbers of its encoder.
         """
         recipe = dataclasses.asdict(RECIPES[params["recipe"]])  # type: ignore[index]
         given = {name: params[name] for name in recipe if params[name] is not None}
-        return {**checkpoints.exact(params), **recipe, **given}
+        exact = {**checkpoints.exact(params), **recipe, **given}
+        if exact["batching"] != "packed":
+            found = checkpoints.find(str(exact["checkpoint"]), str(exact["revision"]))
+            families.require_padding(found.name, found.config())
+        return exact
+
+    @classmethod
+    def rehearsed(cls, given: Mapping[str, object], folder: Path) -> Mapping[str, object]:
+        """A stand-in of the same shape for a checkpoint that has a preset."""
+        return shapes.rehearsed(given, folder)
 
     def fit(self, train: Examples, validation: Examples, workspace: Workspace) -> None:
         """Learn from `train`; keep the epoch that is best on `validation`."""
@@ -150,6 +174,7 @@ class Transformer:
         self._scorer, self._threads = scorer, workspace.threads
         self._facts = {
             **found.facts(self.weights),
+            "batching": scorer.computes,
             **scorer.network.facts(),
             "batch_parts": trained.parts,
             "best_epoch": trained.best_epoch,
@@ -170,6 +195,15 @@ class Transformer:
     def describe(self) -> Mapping[str, object]:
         """Facts about the fitted model."""
         return dict(self._facts)
+
+    def flops(self, inputs: Sequence[Array], training: bool) -> float:
+        """Floating-point operations of learning once from each wave, or of scoring it."""
+        assert self._scorer is not None, "fit comes before flops"
+        return arithmetic.flops(self._scorer.network, inputs, training=training)
+
+    def peak(self, device: str, threads: int) -> float:
+        """Those a second of a large matrix product, in the precision that it computes in."""
+        return counting.peak(device, devices.precision(device, self.compute), threads)
 
     def save(self, folder: Path) -> None:
         """Write a checkpoint of transformers, and beside it what else `load` needs."""
@@ -194,7 +228,9 @@ class Transformer:
         assert self._scorer is not None, "fit or load comes before to"
         precision = devices.precision(device, self.compute)
         network = self._scorer.network.to(device)
-        self._scorer = Scorer(network, self._scorer.loss, device, precision)
+        self._scorer = dataclasses.replace(
+            self._scorer, network=network, device=device, precision=precision
+        )
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -226,5 +262,6 @@ class Transformer:
         layers = int(recipe.frozen * encoder.n_layers) if encoder.packs else 0
         frozen = layers if self.freeze_convolutions else -1
         mask = Mask(recipe.mask_time) if recipe.mask_time else None
-        network = Network(model, encoder, frozen, mask)
-        return Scorer(network, recipe.loss, device, devices.precision(device, self.compute))
+        network = Network(model, encoder, frozen, mask, LAYOUTS[self.batching])
+        precision = devices.precision(device, self.compute)
+        return Scorer(network, recipe.loss, device, precision, self.batching)

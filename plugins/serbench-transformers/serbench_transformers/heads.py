@@ -50,7 +50,10 @@ class Standard:
         return cls(np.stack(means).astype(np.float32), np.where(scale > 0, scale, np.float32(1)))
 
     def __call__(self, embeddings: Array) -> Singles:
-        """Embeddings, (..., layers, width), in standard deviations, none beyond five."""
+        """Embeddings, (..., layers, width), in standard deviations, none beyond five.
+
+        They may be stored in half precision; what is made of them is float32.
+        """
         scaled: Singles = (embeddings - self.mean) / self.scale
         return np.clip(scaled, -EXTREME, EXTREME, out=scaled)
 

@@ -1,7 +1,8 @@
-"""What one step of fine-tuning is: packed utterances, the recipe's loss, Adam."""
+"""What one step of fine-tuning is: utterances, the recipe's loss, Adam."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -11,16 +12,14 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from serbench import metrics
 from serbench.contracts import Array, Link
-from serbench_torch.devices import Precision, autocast
+from serbench_torch.devices import Precision, autocast, moved
 from serbench_torch.training import Task
+from serbench_transformers.batching import Batch, Batching, by_length, cut, shuffled
 from serbench_transformers.network import Network
 from serbench_transformers.recipes import Loss, Recipe, factor, steps_an_epoch
 
 KEPT = 2**30  # bytes of stems that are kept rather than computed again in every epoch
 TOGETHER = 16  # utterances scored at a time
-
-Batch = npt.NDArray[np.int64]
-"""Positions of utterances."""
 
 
 class Stems:
@@ -38,6 +37,11 @@ class Stems:
 
     def __len__(self) -> int:
         return len(self._inputs)
+
+    @cached_property
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """How many samples each utterance has; reads them all."""
+        return np.array([len(wave) for wave in self._inputs], np.int64)
 
     def of(self, positions: Batch) -> list[Tensor]:
         """The stems at these positions, each (frames, width)."""
@@ -63,12 +67,21 @@ class Scorer:
         loss: what it was trained by: it says how scores become probabilities.
         device: "cpu" or "cuda".
         precision: of its forward pass.
+        batching: which utterances are computed together.
     """
 
     network: Network
     loss: Loss
     device: str
     precision: Precision
+    batching: Batching = "packed"
+
+    @property
+    def computes(self) -> str:
+        """How it computes a batch: "packed", "sorted", "padded" or "one by one"."""
+        if self.batching == "packed" and not self.network.encoder.packs:
+            return "one by one"
+        return self.batching
 
     @property
     def link(self) -> Link:
@@ -83,20 +96,20 @@ class Scorer:
 
     def stem(self, wave: Array) -> Tensor:
         """What of one wave no epoch changes, (frames, width)."""
-        prepared = self.network.encoder.prepared(wave).to(self.device, non_blocking=True)
+        prepared = moved(self.network.encoder.prepared(wave), self.device)
         with autocast(self.device, self.precision):
             return self.network.stem(prepared)
 
     def scores(self, stems: Stems) -> Tensor:
         """Logits of all utterances, (utterances, labels), in evaluation mode."""
         self.network.eval()
-        positions = np.arange(len(stems))
+        order = np.arange(len(stems))
+        if self.batching == "sorted":
+            order = np.argsort(stems.lengths, kind="stable")
+        back = moved(torch.from_numpy(np.argsort(order)), self.device)
         with torch.inference_mode():
-            parts = [
-                self.logits(stems.of(positions[start : start + TOGETHER]))
-                for start in range(0, len(positions), TOGETHER)
-            ]
-        return torch.cat(parts)
+            logits = [self.logits(stems.of(part)) for part in cut(order, TOGETHER)]
+            return torch.cat(logits)[back]
 
 
 @dataclass(frozen=True)
@@ -116,18 +129,18 @@ def task(
     scorer: Scorer, train: Labelled, validation: Labelled, recipe: Recipe, seed: int
 ) -> Task[Batch]:
     """What the training loop needs to know."""
-    truth = torch.from_numpy(train.truth).to(scorer.device)
     held_out = torch.from_numpy(validation.truth).to(scorer.device)
 
-    def batches(epoch: int) -> Iterator[Batch]:
-        order = np.random.default_rng((seed, epoch)).permutation(len(train.truth))
-        return (order[start : start + recipe.batch] for start in range(0, len(order), recipe.batch))
+    def epoch_of(epoch: int) -> list[Batch]:
+        random = np.random.default_rng((seed, epoch))
+        if scorer.batching == "sorted":
+            return by_length(train.stems.lengths, recipe.batch, random)
+        return shuffled(len(train.stems), recipe.batch, random)
 
     def loss(batch: Batch) -> Tensor:
         logits = scorer.logits(train.stems.of(batch))
-        return criterion(
-            logits, truth[torch.from_numpy(batch)], recipe.loss, recipe.label_smoothing
-        )
+        truth = moved(torch.from_numpy(train.truth[batch]), scorer.device)
+        return criterion(logits, truth, recipe.loss, recipe.label_smoothing)
 
     def validate() -> Mapping[str, float]:
         logits = scorer.scores(validation.stems)
@@ -139,13 +152,12 @@ def task(
     optimizer = _adam(scorer.network, recipe)
     steps = recipe.epochs * steps_an_epoch(len(train.truth), recipe.batch)
     scheduler = LambdaLR(optimizer, lambda step: factor(recipe.schedule, step, steps))
-    return Task(scorer.network, optimizer, batches, loss, validate, scheduler, split)
+    return Task(scorer.network, optimizer, epoch_of, loss, validate, scheduler, split)
 
 
 def split(batch: Batch, parts: int) -> list[tuple[Batch, float]]:
     """A batch in so many parts, each with its share of the utterances."""
-    size = -(-len(batch) // parts)
-    pieces = [batch[start : start + size] for start in range(0, len(batch), size)]
+    pieces = cut(batch, -(-len(batch) // parts))
     return [(piece, len(piece) / len(batch)) for piece in pieces]
 
 

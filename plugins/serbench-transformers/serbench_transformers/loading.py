@@ -10,10 +10,10 @@ import torch
 
 from serbench.errors import SerbenchError, nearest
 from serbench_torch.devices import private_randomness, seed_randomness
+from serbench_transformers.attending import ATTENTION, attention
 from serbench_transformers.checkpoints import Checkpoint, require_weights
 from serbench_transformers.encoders import Encoder
 from serbench_transformers.families import PACKED, OneByOne
-from serbench_transformers.packing import ATTENTION, attention
 from serbench_transformers.readers import Reader
 
 HEAD = ("projector.", "classifier.")
@@ -73,7 +73,7 @@ def encoder_of(model: Any, folder: Path) -> Encoder:
     kind = model.config.model_type
     base = model.encoder if kind == "whisper" else model.base_model
     if kind in PACKED:
-        _know_packed_attention()
+        _know_attention()
         model.config._attn_implementation = ATTENTION
     return PACKED.get(kind, OneByOne)(base, Reader(folder))
 
@@ -168,7 +168,7 @@ def _new_head(model: Any, head: Head) -> None:
         torch.nn.init.eye_(model.projector.weight)
 
 
-def _know_packed_attention() -> None:
+def _know_attention() -> None:
     from transformers import AttentionInterface
 
     AttentionInterface.register(ATTENTION, attention)

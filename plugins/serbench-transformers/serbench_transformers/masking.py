@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from serbench_transformers.packing import Packed
+from serbench_torch.devices import moved
+from serbench_transformers.packing import Laid
 
 SPAN = 10  # frames: 0.2 s; wav2vec 2.0, section 4.1
 
@@ -20,13 +21,13 @@ class Mask:
 
     share: float
 
-    def __call__(self, packed: Packed, instead: Tensor | None = None) -> Packed:
+    def __call__(self, laid: Laid, instead: Tensor | None = None) -> Laid:
         """The utterances with spans replaced by `instead`, (width,), or by zeros."""
-        spans = [self._spans(length) for length in packed.lengths]
-        hidden = torch.cat(spans).to(packed.frames.device, non_blocking=True)[None, :, None]
+        spans = [self._spans(length) for length in laid.layout.lengths]
+        hidden = moved(laid.layout.joined(spans), laid.frames.device)[..., None]
         if instead is None:
-            instead = packed.frames.new_zeros(())
-        return packed.having(torch.where(hidden, instead.to(packed.frames.dtype), packed.frames))
+            instead = laid.frames.new_zeros(())
+        return laid.having(torch.where(hidden, instead.to(laid.frames.dtype), laid.frames))
 
     def _spans(self, frames: int) -> Tensor:
         # what is left of a whole number of spans is the chance of one more

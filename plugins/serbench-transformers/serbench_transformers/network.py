@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from serbench_transformers.encoders import Encoder
 from serbench_transformers.masking import Mask
+from serbench_transformers.packing import Layout, Packed
 
 
 class Network(nn.Module):
@@ -18,12 +19,25 @@ class Network(nn.Module):
         encoder: computes the model's encoder.
         frozen: where the stem ends; see `Encoder`.
         mask: what training hides, where it does.
+        layout: how the utterances of a batch are laid; it changes no score.
+
+    Attributes:
+        computed: frames that went through the layers in training, padding included.
+        padding: how many of these were padding.
     """
 
-    def __init__(self, model: Any, encoder: Encoder, frozen: int, mask: Mask | None = None):
+    def __init__(
+        self,
+        model: Any,
+        encoder: Encoder,
+        frozen: int,
+        mask: Mask | None = None,
+        layout: type[Layout] = Packed,
+    ):
         super().__init__()
         self.model, self.encoder, self.frozen, self._mask = model, encoder, frozen, mask
-        self._stem = encoder.freeze(frozen)
+        self._layout, self._stem = layout, encoder.freeze(frozen)
+        self.computed = self.padding = 0
 
     def train(self, mode: bool = True) -> "Network":
         """Training mode, but for the stem."""
@@ -39,8 +53,11 @@ class Network(nn.Module):
 
     def forward(self, stems: Sequence[Tensor]) -> Tensor:
         """Logits, (utterances, labels), in float32."""
-        mask = self._mask if self.training else None
-        pooled = self.encoder.pooled(stems, self.frozen, mask)
+        laid = self.encoder.laid(stems, self.frozen, self._layout)
+        if self.training:
+            self.computed += laid.layout.computed
+            self.padding += laid.layout.computed - sum(laid.layout.lengths)
+        pooled = self.encoder.pooled(laid, self.frozen, self._mask if self.training else None)
         if self.model.projector.weight.requires_grad:  # else it is the identity
             pooled = self.model.projector(pooled)
         logits: Tensor = self.model.classifier(pooled)
@@ -55,5 +72,5 @@ class Network(nn.Module):
             ),
             "frozen_layers": max(0, self.frozen),
             "masked": self._mask.share if self._mask and self.encoder.packs else 0.0,
-            "batching": "packed" if self.encoder.packs else "one by one",
+            "padded_fraction": self.padding / self.computed if self.computed else None,
         }

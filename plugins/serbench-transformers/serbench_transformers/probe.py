@@ -13,6 +13,7 @@ from serbench.contracts import Array, Examples, Predictions, Workspace
 from serbench.errors import BadParameter
 from serbench_transformers import checkpoints, logistic, weighted
 from serbench_transformers.heads import Head, Problem
+from serbench_transformers.layers import COMPUTED
 from serbench_transformers.loading import Weights
 from serbench_transformers.weighted import Course
 
@@ -101,6 +102,9 @@ class Probe:
             self._head = head.honest(problem)
         self._facts = {
             **found.facts(self.weights),
+            **COMPUTED,
+            "device": weighted.DEVICE,
+            "threads": workspace.threads,
             "head": self.head,
             "trained_parameters": self._head.parameters,
             "temperature": self._head.temperature,

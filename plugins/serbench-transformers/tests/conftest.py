@@ -52,12 +52,15 @@ KINDS = {
     ),
     "whisper": ("whisper", WHISPER),
     "wavlm": ("wavlm", SMALL | CONVOLUTIONS),
+    "wavlm-layer-norm": ("wavlm", SMALL | CONVOLUTIONS | LAYER_NORM),
     "wav2vec2-conformer": ("wav2vec2-conformer", SMALL | CONVOLUTIONS),
     "wav2vec2-bert": (
         "wav2vec2-bert",
         SMALL | {"feature_projection_input_dim": 160, "output_hidden_size": 16},
     ),
     "unispeech-sat": ("unispeech-sat", SMALL | CONVOLUTIONS),
+    "unispeech-sat-layer-norm": ("unispeech-sat", SMALL | CONVOLUTIONS | LAYER_NORM),
+    "unispeech-layer-norm": ("unispeech", SMALL | CONVOLUTIONS | LAYER_NORM),
     "sew": ("sew", SMALL | CONVOLUTIONS | {"squeeze_factor": 2}),
 }
 EXTRACTORS = {"whisper": "WhisperFeatureExtractor", "wav2vec2-bert": "SeamlessM4TFeatureExtractor"}

@@ -92,28 +92,6 @@ def test_the_mean_of_every_layer_is_that_of_transformers(folders, waves, kind):
 
 
 @pytest.mark.parametrize("kind", PACKED)
-@pytest.mark.parametrize("frozen", [-1, 0, 1])
-def test_gradients_are_the_same_packed_and_one_by_one(folders, waves, kind, frozen):
-    truth = torch.tensor([0, 1, 2, 0, 1])
-
-    def gradients(parts):
-        network = _network(folders(kind), frozen)
-        for part in parts:
-            stems = [network.stem(network.encoder.prepared(waves[one])) for one in part]
-            loss = torch.nn.functional.cross_entropy(network(stems), truth[part], reduction="sum")
-            loss.backward()
-        return {name: each.grad for name, each in network.named_parameters()}
-
-    packed, one_by_one = gradients([[0, 1, 2, 3, 4]]), gradients([[0], [1], [2], [3], [4]])
-    assert any(each is not None for each in packed.values())
-    for name, gradient in packed.items():
-        if gradient is None:
-            assert one_by_one[name] is None
-        else:
-            torch.testing.assert_close(gradient, one_by_one[name], rtol=1e-4, atol=1e-5)
-
-
-@pytest.mark.parametrize("kind", PACKED)
 def test_what_is_frozen_gets_no_gradient_and_changes_no_score(folders, waves, kind):
     free, convolutions, layer = (_network(folders(kind), frozen) for frozen in (-1, 0, 1))
     expected = _logits(free, waves)
@@ -176,7 +154,7 @@ def test_silence_has_scores(folders):
 
 def test_a_mask_hides_about_its_share_and_only_in_training(folders, waves):
     torch.manual_seed(0)
-    packed = Packed.of([torch.ones(100, 4), torch.ones(60, 4)])
+    packed = Packed.lay([torch.ones(100, 4), torch.ones(60, 4)])
     hidden = torch.stack([(Mask(0.2)(packed).frames == 0).float().mean() for _ in range(200)])
     assert 0.12 < hidden.mean() < 0.2  # spans overlap
     masked = _network(folders("wav2vec2-layer-norm"), mask=Mask(0.5))
@@ -186,7 +164,7 @@ def test_a_mask_hides_about_its_share_and_only_in_training(folders, waves):
 
 
 def test_a_mask_is_an_embedding_where_the_encoder_has_one():
-    packed = Packed.of([torch.zeros(40, 3)])
+    packed = Packed.lay([torch.zeros(40, 3)])
     made = Mask(0.99)(packed, torch.tensor([1.0, 2.0, 3.0])).frames[0]
     assert {tuple(row.tolist()) for row in made} <= {(0.0, 0.0, 0.0), (1.0, 2.0, 3.0)}
     assert made.any()

@@ -1,5 +1,6 @@
 """The fine-tuned model: it learns, repeats itself, can be kept, used again and handed over."""
 
+import json
 import random
 import re
 from dataclasses import dataclass, field
@@ -117,6 +118,52 @@ def test_half_of_the_layers_is_frozen_by_the_tuned_recipe(folders, tmp_path):
 def test_encoders_that_go_one_by_one_train_all_their_layers(folders, tmp_path):
     facts = _fitted(folders("wavlm"), tmp_path, epochs=1)[0].describe()
     assert (facts["frozen_layers"], facts["batching"]) == (0, "one by one")
+    assert facts["padded_fraction"] == 0.0
+
+
+def test_however_batches_are_laid_the_same_is_learned(save_checkpoint, tmp_path, test_set):
+    none = {"hidden_dropout": 0.0, "attention_dropout": 0.0, "activation_dropout": 0.0}
+    none |= {"feat_proj_dropout": 0.0, "layerdrop": 0.0}
+    folder = save_checkpoint(tmp_path / "certain", "wav2vec2-layer-norm", **none)
+    packed, padded, by_length = (
+        _fitted(folder, tmp_path, batching=each, mask_time=0.0)[0]
+        for each in ("packed", "padded", "sorted")
+    )
+    expected = _scores(packed, test_set)
+    np.testing.assert_allclose(_scores(padded, test_set), expected, rtol=1e-3, atol=1e-4)
+    assert not np.allclose(_scores(by_length, test_set), expected, rtol=1e-3, atol=1e-4)
+    shares = [each.describe()["padded_fraction"] for each in (packed, by_length, padded)]
+    assert shares[0] == 0.0
+    assert 0 < shares[1] < shares[2] < 1
+    assert [each.describe()["batching"] for each in (packed, by_length, padded)] == [
+        "packed",
+        "sorted",
+        "padded",
+    ]
+
+
+@pytest.mark.parametrize("batching", ["sorted", "padded"])
+def test_scores_of_a_padded_batch_come_in_the_order_of_the_utterances(folders, tmp_path, batching):
+    model, _ = _fitted(folders("whisper"), tmp_path, epochs=1, batching=batching)
+    inputs = _examples(20, 3).inputs
+    alone = [model.predict([wave]).activations[0] for wave in inputs]
+    np.testing.assert_allclose(model.predict(inputs).activations, alone, rtol=1e-4, atol=1e-5)
+
+
+def test_an_encoder_that_goes_one_by_one_can_be_padded_where_that_changes_nothing(
+    folders, tmp_path
+):
+    facts = _fitted(folders("wavlm-layer-norm"), tmp_path, epochs=1, batching="sorted")[
+        0
+    ].describe()
+    assert facts["batching"] == "sorted"
+    assert facts["padded_fraction"] > 0
+
+
+@pytest.mark.parametrize("kind", ["wavlm", "sew", "wav2vec2-conformer"])
+def test_padding_that_would_change_numbers_is_refused_at_planning(folders, kind):
+    with pytest.raises(BadParameter, match=f"cannot pad {kind} .{kind}. without changing its num"):
+        _model(folders(kind), batching="padded")
 
 
 def test_it_says_what_it_was_made_of(folders, tmp_path):
@@ -124,7 +171,10 @@ def test_it_says_what_it_was_made_of(folders, tmp_path):
     assert facts["checkpoint"] == "whisper"
     assert re.fullmatch("sha256:[0-9a-f]{16}", facts["revision"])
     assert (facts["licence"], facts["pretrained"]) == ("unknown", True)
-    assert (facts["steps"], facts["warm_up_steps"], facts["batching"]) == (18, 2, "packed")
+    assert (facts["steps"], facts["warm_up_steps"]) == (18, 2)
+    assert (facts["batching"], facts["padded_fraction"]) == ("packed", 0.0)
+    assert facts["precision"] in ("float32", "bfloat16")
+    assert (facts["device"], facts["threads"]) == ("cpu", 1)
 
 
 def test_the_paper_s_warm_up_never_ends(folders, tmp_path):
@@ -195,6 +245,19 @@ def test_plain_transformers_gives_the_same_scores_as_an_exported_page_says(
     assert known["label"] == LABELS[int(expected[0].argmax())]
     for wave, shares in zip(test_set.inputs, expected, strict=True):
         np.testing.assert_allclose(known["probabilities"](wave), shares, rtol=1e-4, atol=1e-5)
+
+
+def test_a_model_that_was_kept_before_batching_was_a_parameter_can_be_used(
+    folders, tmp_path, test_set
+):
+    model, _ = _fitted(folders("whisper"), tmp_path, epochs=1)
+    model.save(tmp_path / "kept")
+    words = tmp_path / "kept" / "serbench.json"
+    kept = json.loads(words.read_text())
+    del kept["params"]["batching"], kept["facts"]["padded_fraction"]
+    words.write_text(json.dumps(kept))
+    again = Transformer.load(tmp_path / "kept")
+    np.testing.assert_array_equal(_scores(again, test_set), _scores(model, test_set))
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path):

@@ -16,8 +16,9 @@ from serbench.contracts import Describes, Examples, Saves
 from serbench.errors import BadParameter, SerbenchError
 from serbench.listening import Quiet
 from serbench.settings import settings
-from serbench_transformers import checkpoints
+from serbench_transformers import checkpoints, loading
 from serbench_transformers.heads import Problem
+from serbench_transformers.layers import Layers
 from serbench_transformers.probe import Probe
 from serbench_transformers.weighted import Weighted
 
@@ -81,6 +82,39 @@ def _scores(model, examples):
 
 def _accuracy(model, examples):
     return float((_scores(model, examples).argmax(axis=1) == examples.truth).mean())
+
+
+@HEADS
+def test_half_precision_changes_hardly_a_score_and_halves_the_store(
+    folders, fitted, tmp_path, head
+):
+    found = checkpoints.resolve(str(folders("whisper")))
+    encoder, extractor = loading.load(found), Layers(found.name, found.revision)
+    waves, truth = _tones_in_noise(108)
+    with torch.inference_mode():
+        exact = [encoder.layers([encoder.prepared(wave)])[0].numpy() for wave in waves]
+    scores, sizes = [], []
+    for arrays in (exact, extractor(waves)):
+        parts = [Examples(arrays[s::3], truth[s::3], ("speaker",) * 36) for s in range(3)]
+        scores.append(_scores(fitted(parts[0], parts[1], head=head, lr=0.01), parts[2]))
+        sizes.append(sum(array.nbytes for array in arrays))
+    assert (scores[0].argmax(axis=1) == truth[2::3]).mean() > 0.8
+    assert (scores[0].argmax(axis=1) == scores[1].argmax(axis=1)).all()
+    assert np.abs(scores[1] - scores[0]).max() < 0.02 * np.abs(scores[0]).max()
+    assert sizes[1] * 2 == sizes[0]
+
+
+def _tones_in_noise(count):
+    """Waves of unlike lengths whose pitch is the label."""
+    generator = np.random.default_rng(0)
+    truth = np.arange(count) // 3 % 3
+    waves = []
+    for label in truth:
+        time = np.arange(generator.integers(1600, 4000)) / 16000
+        noise = generator.normal(0, 0.03, len(time))
+        tone = 0.3 * np.sin(2 * np.pi * (200, 900, 3000)[label] * time)
+        waves.append((tone + noise).astype(np.float32))
+    return waves, truth.astype(np.int64)
 
 
 @HEADS

@@ -1,0 +1,322 @@
+"""However utterances are put together, scores and gradients are those of each alone.
+
+Relative errors are max |a - b| / max |b| for scores; for gradients, all of a network in one vector,
+the norm of a - b over the norm of b, and so for each parameter too. Left out are the biases of
+keys: their gradient is 0, for they move all products of a query alike.
+"""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+
+from serbench_transformers import checkpoints, loading
+from serbench_transformers.attending import variable
+from serbench_transformers.batching import MEGA, by_length, shuffled
+from serbench_transformers.learning import Labelled, Scorer, Stems, criterion, task
+from serbench_transformers.network import Network
+from serbench_transformers.packing import Packed, Padded
+from serbench_transformers.recipes import Recipe
+
+LABELS = ("anger", "happy", "sad")
+TRUTH = np.array([0, 1, 2, 0, 1])
+PACKED = (
+    "wav2vec2-layer-norm",
+    "wav2vec2-group-norm",
+    "hubert-layer-norm",
+    "hubert-group-norm",
+    "data2vec-audio",
+    "whisper",
+)
+MASKED = (
+    "wavlm-layer-norm",
+    "unispeech-layer-norm",
+    "unispeech-sat-layer-norm",
+    "wav2vec2-bert",
+)
+# batches of utterances whose lengths are 4000, 9000, 1700, 16000 and 6500 samples
+ALONE = ([0], [1], [2], [3], [4])
+TOGETHER = ([0, 1, 2, 3, 4],)
+SORTED = ([2, 0], [4, 1, 3])
+NO_DROPOUT = {
+    f"{name}dropout": 0.0
+    for name in (
+        "",
+        "hidden_",
+        "attention_",
+        "activation_",
+        "feat_proj_",
+        "final_",
+        "conformer_conv_",
+    )
+} | {"layerdrop": 0.0, "encoder_layerdrop": 0.0, "classifier_dropout": 0.0}
+
+
+@pytest.fixture(scope="session")
+def certain(tmp_path_factory, save_checkpoint):
+    """From a kind to a classifier of it that has no dropout, so that training is repeatable."""
+    made = {}
+
+    def classifier(kind):
+        if kind not in made:
+            folder = save_checkpoint(tmp_path_factory.mktemp("certain") / kind, kind, **NO_DROPOUT)
+            model = loading.classifier(checkpoints.resolve(str(folder)), LABELS)
+            generator = torch.Generator().manual_seed(0)
+            torch.nn.init.normal_(model.classifier.weight, generator=generator)
+            made[kind] = model, folder
+        return made[kind]
+
+    return classifier
+
+
+def _network(classifier, frozen=0, layout=Packed):
+    model, folder = copy.deepcopy(classifier[0]), classifier[1]
+    return Network(model, loading.encoder_of(model, folder), frozen, None, layout).train()
+
+
+def _computed(network, waves, parts):
+    """The scores of all utterances, in their order, and the gradients."""
+    scores = torch.zeros(len(waves), len(LABELS))
+    for part in parts:
+        logits = network([network.stem(network.encoder.prepared(waves[one])) for one in part])
+        truth = torch.from_numpy(TRUTH[part])
+        torch.nn.functional.cross_entropy(logits, truth, reduction="sum").backward()
+        scores[part] = logits.detach()
+    return scores, _gradients(network)
+
+
+def _gradients(network):
+    return {
+        name: each.grad
+        for name, each in network.named_parameters()
+        if each.grad is not None and not name.endswith(("k_proj.bias", "linear_k.bias"))
+    }
+
+
+def _same_scores(found, expected):
+    assert expected.std(dim=0).min() > 0.003  # the utterances differ
+    assert (found - expected).abs().max() / expected.abs().max() < 1e-5
+
+
+def _same_gradients(found, expected):
+    assert found.keys() == expected.keys()
+    assert found
+    differences = {name: (found[name] - each).norm() for name, each in expected.items()}
+    norms = {name: each.norm() for name, each in expected.items()}
+    assert _norm(differences) / _norm(norms) < 1e-5
+    for name, norm in norms.items():  # where terms nearly cancel, rounding is what is left
+        assert differences[name] < 1e-4 * norm, name
+
+
+def _norm(norms):
+    return torch.stack(list(norms.values())).norm()
+
+
+@pytest.mark.parametrize("frozen", [-1, 1])
+@pytest.mark.parametrize("kind", PACKED)
+def test_packed_sorted_and_padded_are_one_by_one(certain, waves, kind, frozen):
+    scores, gradients = _computed(_network(certain(kind), frozen), waves, ALONE)
+    for layout, parts in ((Packed, TOGETHER), (Padded, TOGETHER), (Padded, SORTED)):
+        found, found_gradients = _computed(_network(certain(kind), frozen, layout), waves, parts)
+        _same_scores(found, scores)
+        _same_gradients(found_gradients, gradients)
+
+
+@pytest.mark.parametrize("kind", MASKED)
+def test_where_transformers_masks_all_that_padding_does_it_is_one_by_one(certain, waves, kind):
+    scores, gradients = _computed(_network(certain(kind)), waves, ALONE)
+    for parts in (TOGETHER, SORTED):
+        found, found_gradients = _computed(_network(certain(kind), layout=Padded), waves, parts)
+        _same_scores(found, scores)
+        _same_gradients(found_gradients, gradients)
+
+
+def _by_transformers(network, waves):
+    """What its own forward pass makes of a padded batch with an attention mask."""
+    model = network.model
+    model.config._attn_implementation = "sdpa"
+    prepared = [network.encoder.prepared(wave) for wave in waves]
+    padded = torch.nn.utils.rnn.pad_sequence(prepared, batch_first=True)
+    mask = torch.nn.utils.rnn.pad_sequence([torch.ones(len(w)) for w in waves], batch_first=True)
+    logits = model(padded, attention_mask=mask.long()).logits
+    torch.nn.functional.cross_entropy(logits, torch.from_numpy(TRUTH), reduction="sum").backward()
+    return logits.detach(), _gradients(network)
+
+
+@pytest.mark.parametrize("layout", [Packed, Padded])
+@pytest.mark.parametrize("kind", ["wav2vec2-layer-norm", "hubert-layer-norm"])
+def test_packed_and_padded_are_what_transformers_makes_of_a_padded_batch(
+    certain, waves, kind, layout
+):
+    scores, gradients = _by_transformers(_network(certain(kind), -1), waves)
+    found, found_gradients = _computed(_network(certain(kind), -1, layout), waves, TOGETHER)
+    _same_scores(found, scores)
+    _same_gradients(found_gradients, gradients)
+
+
+@pytest.mark.parametrize("kind", ["wav2vec2-group-norm", "hubert-group-norm", "data2vec-audio"])
+def test_of_others_what_transformers_makes_of_a_padded_batch_is_something_else(
+    certain, waves, kind
+):
+    alone, _ = _computed(_network(certain(kind), -1), waves, ALONE)
+    padded, _ = _by_transformers(_network(certain(kind), -1), waves)
+    assert (padded - alone).abs().max() / alone.abs().max() > 1e-3
+
+
+def test_a_network_says_how_much_of_what_it_computed_was_padding(certain, waves):
+    packed, padded = (
+        _network(certain("wav2vec2-layer-norm"), layout=layout) for layout in (Packed, Padded)
+    )
+    frames = [len(packed.stem(packed.encoder.prepared(wave))) for wave in waves]
+    for network in (packed, padded):
+        _computed(network, waves, SORTED)
+    assert packed.facts()["padded_fraction"] == 0.0
+    computed = 2 * frames[0] + 3 * frames[3]
+    assert padded.facts()["padded_fraction"] == pytest.approx(1 - sum(frames) / computed)
+
+
+def test_scoring_is_not_counted(certain, waves):
+    network = _network(certain("whisper"), layout=Padded)
+    network.eval()
+    _computed(network, waves, TOGETHER)
+    assert network.facts()["padded_fraction"] is None
+
+
+# ---- which utterances share a step
+
+
+def _lengths(count):
+    return np.clip(np.random.default_rng(0).lognormal(1.31, 0.63, count), 0.6, 34)
+
+
+def _padded_fraction(lengths, batches):
+    computed = sum(lengths[batch].max() * len(batch) for batch in batches)
+    return 1 - lengths.sum() / computed
+
+
+@pytest.mark.parametrize("count", [2000, 33, 5])
+def test_every_utterance_comes_once_in_as_many_steps(count):
+    lengths = _lengths(count)
+    made = by_length(lengths, 16, np.random.default_rng(1))
+    assert sorted(np.concatenate(made)) == list(range(count))
+    assert sorted(map(len, made)) == sorted(map(len, shuffled(count, 16, np.random.default_rng(1))))
+
+
+def test_batches_of_like_lengths_pad_little_and_are_shuffled():
+    lengths = _lengths(2000)
+    made = by_length(lengths, 16, np.random.default_rng(1))
+    assert _padded_fraction(lengths, made) < 0.1
+    assert _padded_fraction(lengths, shuffled(2000, 16, np.random.default_rng(1))) > 0.5
+    longest = np.array([lengths[batch].max() for batch in made])
+    assert abs(np.corrcoef(longest, np.arange(len(made)))[0, 1]) < 0.2
+
+
+def test_what_shares_a_batch_differs_from_epoch_to_epoch_and_follows_the_seed():
+    lengths = _lengths(2000)
+    one, same, other = (by_length(lengths, 16, np.random.default_rng(s)) for s in (1, 1, 2))
+    assert all(np.array_equal(a, b) for a, b in zip(one, same, strict=True))
+    together = {frozenset(batch) for batch in one} & {frozenset(batch) for batch in other}
+    assert len(together) < len(one) / 10
+
+
+def test_only_fifty_batches_are_sorted_together():
+    lengths = np.arange(2.0 * MEGA * 4)
+    made = by_length(lengths, 4, np.random.default_rng(0))
+    gaps = [np.diff(np.sort(batch)).max() for batch in made]
+    assert max(gaps) > 1  # had all been sorted, a batch would hold neighbours
+
+
+# ---- parts of a batch, checkpointing, memory
+
+RECIPE = Recipe("cross-entropy", "linear", 1, batch=5)
+
+
+def _task(network, waves):
+    scorer = Scorer(network, RECIPE.loss, "cpu", "float32")
+    train = Labelled(Stems(scorer, waves), TRUTH)
+    return task(scorer, train, Labelled(Stems(scorer, []), TRUTH[:0]), RECIPE, 0)
+
+
+def _step(network, waves, parts=1):
+    """The gradients of one step in so many parts, and in how many it was taken."""
+    from serbench_torch.training import Steps
+
+    todo = _task(network, waves)
+    steps = Steps(todo)
+    steps.parts = parts
+    steps.take(np.arange(5))
+    return _gradients(network), steps.parts
+
+
+@pytest.mark.parametrize(
+    ("kind", "parts"),
+    [
+        ("wav2vec2-layer-norm", 2),
+        ("wav2vec2-layer-norm", 5),
+        ("wav2vec2-group-norm", 3),
+        ("whisper", 3),
+        ("wavlm", 3),
+    ],
+)
+def test_a_batch_in_parts_has_the_gradients_of_the_whole(certain, waves, kind, parts):
+    whole, _ = _step(_network(certain(kind)), waves)
+    found, taken = _step(_network(certain(kind)), waves, parts)
+    assert taken == parts
+    _same_gradients(found, whole)
+
+
+@pytest.mark.parametrize("layout", [Packed, Padded])
+@pytest.mark.parametrize("kind", ["wav2vec2-layer-norm", "wav2vec2-group-norm", "whisper"])
+def test_checkpointing_changes_no_gradient(certain, waves, kind, layout):
+    plain, sparing = (_network(certain(kind), -1, layout) for _ in range(2))
+    sparing.model.activation_checkpointing_enable({"use_reentrant": False})
+    _same_gradients(_step(sparing, waves)[0], _step(plain, waves)[0])
+
+
+@pytest.mark.parametrize(("frames", "parts"), [(1000, 1), (700, 2), (500, 4)])
+def test_a_device_that_holds_so_many_frames_gives_the_same_gradients(certain, waves, frames, parts):
+    whole, _ = _step(_network(certain("wav2vec2-layer-norm")), waves)
+    small = _network(certain("wav2vec2-layer-norm"))
+    small.register_forward_pre_hook(_memory_for(frames))
+    found, taken = _step(small, waves)
+    assert taken == parts
+    _same_gradients(found, whole)
+
+
+def _memory_for(frames):
+    def refuse(_, arguments):
+        if sum(map(len, arguments[0])) > frames:
+            raise torch.OutOfMemoryError
+
+    return refuse
+
+
+# ---- what runs on a GPU
+
+
+@pytest.mark.parametrize("layout", [Packed, Padded])
+@pytest.mark.parametrize("kind", ["wav2vec2-layer-norm", "whisper"])
+def test_nothing_in_a_step_waits_for_the_device(certain, waves, kind, layout):
+    """On "meta", a device without numbers, whatever asked for one would fail."""
+    network = _network(certain(kind), layout=layout)
+    stems = [network.stem(network.encoder.prepared(wave)).to("meta") for wave in waves]
+    network.to("meta")
+    for loss in ("bce", "cross-entropy"):
+        logits = network(stems)
+        criterion(logits, torch.from_numpy(TRUTH).to("meta"), loss, 0.1).backward()
+    assert logits.shape == (5, 3)
+    assert all(each.is_meta for each in _gradients(network).values())
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_the_kernel_for_all_utterances_takes_what_it_is_given(dtype):
+    """Its shapes and types, with a gradient; its numbers need a GPU."""
+    query, key, value = (
+        torch.randn(1, 2, 17, 8, device="meta", dtype=dtype, requires_grad=True) for _ in range(3)
+    )
+    ends = torch.tensor([0, 5, 14, 17], dtype=torch.int32).to("meta")
+    attended = variable(query, key, value, ends, 9, 0.3)
+    assert (attended.shape, attended.dtype) == (query.shape, dtype)
+    attended.sum().backward()
+    assert {each.grad.shape for each in (query, key, value)} == {query.shape}

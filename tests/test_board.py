@@ -1,0 +1,522 @@
+import base64
+import csv
+import dataclasses
+import hashlib
+import json
+import os
+import re
+import shutil
+import time
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import serbench
+from serbench import metrics, runs, significance, stats
+from serbench.cli import app
+from serbench.errors import SerbenchError
+from serbench.leaderboard import building, cache, cells, gathering, latex, markdown, page, sheets
+from serbench.leaderboard.board import Rejected, board
+from serbench.leaderboard.entries import of_run
+from serbench.leaderboard.intervals import intervals
+from serbench.leaderboard.numbers import Numbers
+from serbench.leaderboard.packing import Words, submit
+
+EVIL = '<script>alert(1)</script>|[x](javascript:y)`*_$&amp;\x1b[31m\u202e"'
+
+
+@pytest.fixture
+def entry(invented):
+    """What the leaderboard knows of an invented run."""
+
+    def made(name="toy_invented_paper_seed0_1", right=0.6, draws=0, **other):
+        run = invented(name, speakers=24, utterances=960, folds=4, right=right, seed=draws)
+        known = {"run": name, "folder": f"toy/{name}", "submitter": "Ada", "status": "recomputed"}
+        known |= {"configuration": name, "submitted": "2026-01-02", "seed": 0}
+        return dataclasses.replace(of_run(run), **{**known, **other})
+
+    return made
+
+
+def only(made, corpus="toy"):
+    """The only table of a corpus."""
+    (found,) = [section for section in made.sections if section.corpus == corpus]
+    (table,) = found.tables
+    return table
+
+
+def ranks(table):
+    return {line.first.run: line.rank for line in table.lines}
+
+
+# ---- what is ranked ----
+
+
+def test_better_models_have_lower_ranks_and_equal_ones_the_same(entry):
+    table = only(board([entry("low", 0.2), entry("high", 0.9), entry("also", 0.9, draws=1)]))
+    assert ranks(table) == {"high": 1, "also": 1, "low": 2}
+    assert [line.rank for line in table.lines] == [1, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"leaks": "speakers are shared"}, "leaks: speakers are shared"),
+        ({"folds": 3}, "incomplete: 3 of 4 folds"),
+        ({"objection": "random weights, not pretrained"}, "random weights, not pretrained"),
+    ],
+)
+def test_what_is_unsound_never_has_a_rank(entry, change, words):
+    table = only(board([entry("unsound", 0.95, **change), entry("sound", 0.3)]))
+    assert ranks(table) == {"sound": 1, "unsound": None}
+    assert table.lines[-1].objection == words
+    assert any(f": {words}." in note for note in cells.notes(table))
+
+
+def test_a_table_of_leaky_runs_ranks_nothing_and_comes_last(entry):
+    leaky = {"protocol": "a", "leaks": "on purpose", "protocol_pin": "q" * 64}
+    made = board([entry("one", **leaky), entry("two", 0.9, **leaky), entry("sound")])
+    first, last = next(one.tables for one in made.sections if one.corpus == "toy")
+    assert set(ranks(last).values()) == {None}
+    assert cells.notes(last)[1] == "Leaky, so nothing is ranked: on purpose."
+    assert ranks(first) == {"sound": 1}
+
+
+@pytest.mark.parametrize("differs", ["protocol", "labels", "corpus_pin", "protocol_pin"])
+def test_settings_are_ranked_apart(entry, differs):
+    made = board([entry("one", 0.9), entry("two", 0.2, **{differs: "other"})])
+    tables = next(one.tables for one in made.sections if one.corpus == "toy")
+    assert [ranks(table) for table in tables] in (
+        [{"one": 1}, {"two": 1}],
+        [{"two": 1}, {"one": 1}],
+    )
+
+
+def test_counts_of_other_utterances_are_not_tested_against_the_rest(entry):
+    odd = entry("odd", 0.95)
+    claimed = odd.by_speaker.copy()
+    claimed[0, 0, 0] += 1
+    odd = dataclasses.replace(odd, by_speaker=claimed)
+    table = only(board([odd, entry("one", 0.4), entry("two", 0.4, draws=1)]))
+    assert ranks(table) == {"one": 1, "two": 1, "odd": None}
+    assert "not of the utterances that the others were tested on" in table.lines[-1].objection
+
+
+def test_too_few_speakers_are_said(entry, invented):
+    def few(name, right):
+        run = invented(name, speakers=4, utterances=96, right=right)
+        return dataclasses.replace(of_run(run), run=name, configuration=name)
+
+    table = only(board([few("good", 0.9), few("bad", 0.1)]))
+    assert set(ranks(table).values()) == {1}
+    (note,) = [note for note in cells.notes(table) if note.startswith("Too few speakers")]
+    assert "with 4 no p can be below 0.12" in note
+    assert "telling two of 2 apart takes 0.05" in note
+
+
+# ---- seeds ----
+
+
+def test_seeds_are_one_row_whose_score_is_their_mean_in_each_fold(entry):
+    seeds = [
+        entry(f"seed{at}", 0.6, draws=at, seed=at, configuration="c", params={}) for at in (2, 0, 1)
+    ]
+    table = only(board(seeds))
+    (line,) = table.lines
+    assert [one.seed for one in line.entries] == [0, 1, 2]
+    folds = np.mean([metrics.macro_f1(one.confusions) for one in seeds], axis=0)
+    assert line.scores["f1"] == pytest.approx(stats.mean_std(folds))
+    together = np.mean([one.by_speaker for one in seeds], axis=0)
+    assert line.interval == pytest.approx(stats.speaker_interval(together, metrics.macro_f1))
+    assert cells.main(table)[0].cells[2] == "invented (3 seeds)"
+
+
+def test_nobody_adds_a_seed_to_what_another_submitted(entry):
+    mine = entry("mine", 0.9, configuration="c")
+    theirs = entry("theirs", 0.1, configuration="c", seed=1, submitter="Eve")
+    assert ranks(only(board([mine, theirs]))) == {"mine": 1, "theirs": 2}
+
+
+def test_an_unsound_seed_does_not_take_the_others_with_it(entry):
+    sound = entry("sound", configuration="c")
+    unsound = entry("unsound", configuration="c", seed=1, objection="labels depend on the batch")
+    assert ranks(only(board([sound, unsound]))) == {"sound": 1, "unsound": None}
+
+
+@pytest.mark.parametrize(
+    ("found", "status"),
+    [
+        (["recomputed", "recomputed"], "recomputed"),
+        (["reproduced", "recomputed"], "reproduced"),
+        (["reproduced", "not recomputed"], "not recomputed"),
+    ],
+)
+def test_a_row_is_checked_as_far_as_its_seeds_are(entry, found, status):
+    seeds = [
+        entry(f"seed{at}", configuration="c", seed=at, status=one) for at, one in enumerate(found)
+    ]
+    (line,) = only(board(seeds)).lines
+    assert line.status == status
+
+
+# ---- chance and the literature ----
+
+
+def test_chance_and_what_was_published_the_same_way_stand_in_the_table_without_a_rank(entry):
+    same = {"dataset": "ravdess", "protocol": "paper", "labels": "ravdess"}
+    made = board([entry("one", **same)])
+    section = next(one for one in made.sections if one.corpus == "ravdess")
+    (table,) = section.tables
+    rows = cells.main(table)
+    assert [row.cells[2] for row in rows[-2:]] == ["chance (majority)", "chance (stratified)"]
+    published = [row for row in rows if row.kind == "published"]
+    assert {row.cells[1] for row in published} == {"the paper, Table II", "the paper, Table III"}
+    assert all(row.cells[0] == "-" for row in rows if row.kind != "ranked")
+    systems = {(row.table, row.reference, row.system) for row in section.published}
+    shown = {(row.table, row.reference, row.system) for row in table.published}
+    assert systems
+    assert shown
+    assert not systems & shown
+    f1 = [float(row.cells[5].split()[0]) for row in rows if row.kind in ("ranked", "published")]
+    assert f1 == sorted(f1, reverse=True)
+
+
+def test_corpora_without_runs_still_show_the_literature():
+    made = board([])
+    assert [section.title for section in made.sections] == ["RAVDESS", "CREMA-D", "IEMOCAP"]
+    assert all(section.published and not section.tables for section in made.sections)
+
+
+# ---- numbers ----
+
+
+@pytest.mark.parametrize("speakers", [2, 10, 91])
+def test_intervals_are_those_of_each_metric_alone(speakers):
+    counts = np.random.default_rng(speakers).integers(0, 5, (speakers, 6, 6))
+    counts[:, 2] = 0  # a label that is never true
+    counts[1:, 1] = 0  # and one that only one speaker has
+    found = intervals(counts)
+    assert list(found) == list(metrics.METRICS)
+    for name, one in metrics.METRICS.items():
+        assert found[name] == pytest.approx(stats.speaker_interval(counts, one.compute), abs=1e-12)
+
+
+def test_numbers_are_computed_once(entry):
+    numbers = Numbers()
+    known = [entry("one"), entry("two", 0.5)]
+    board(known, numbers=numbers)
+    assert (len(numbers.pvalues), len(numbers.intervals), numbers.computed) == (1, 2, 3)
+    board(known, numbers=numbers)
+    assert numbers.computed == 3
+    (pvalue,) = numbers.pvalues.values()
+    counts = [one.by_speaker for one in known]
+    exact = significance.paired_permutation(*counts, metrics.macro_f1).pvalue
+    assert pvalue == pytest.approx(exact, rel=0.3, abs=1e-3)
+
+
+# ---- strangers' words ----
+
+
+@pytest.fixture
+def evil(entry):
+    words = {"model": EVIL, "submitter": EVIL, "checkpoint": EVIL, "reproductions": (EVIL,)}
+    words |= {"objection": EVIL, "dataset": f"toy:{EVIL}", "flags": (EVIL,), "protocol": EVIL}
+    return board([entry("evil", **words)], [Rejected(EVIL, (EVIL,))])
+
+
+def test_no_name_is_markup_in_markdown(evil):
+    text = markdown.readme(evil, "submissions")
+    assert not re.search(r"<(?!details|summary|/|!--)", text)
+    assert not re.search(r"(?<!\\)\]\((?!submissions/)", text)
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+    rows = [line for line in text.splitlines() if "alert" in line and line.startswith("|")]
+    assert [len(re.findall(r"(?<!\\)\|", row)) - 1 for row in rows] == [
+        len(cells.MAIN),
+        len(cells.RUNS),
+    ]
+
+
+def test_no_name_is_markup_or_script_in_the_page(evil):
+    text = page.page(evil, "submissions")
+    assert "<script>alert" not in text
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+    assert 'data-protocol="&lt;script&gt;alert(1)&lt;/script&gt;|' in text
+
+
+def test_no_name_is_a_command_in_latex(evil):
+    text = latex.tables(evil)
+    row = next(line for line in text.splitlines() if "alert" in line and line.endswith(r"\\"))
+    assert len(re.findall(r"(?<!\\)&", row)) == len(cells.MAIN) - 1
+    assert r"\textless{}script\textgreater{}" in row
+    assert latex.escaped("é 日 \\input{x}") == r"é \texttt{U+65E5} \textbackslash{}input\{x\}"
+
+
+def test_no_name_is_a_formula_in_the_sheet(entry):
+    text = sheets.sheet(board([entry("one", submitter='=HYPERLINK("x")', model="@SUM(A1)")]))
+    rows = csv.DictReader(text.splitlines())
+    (row,) = [row for row in rows if row["kind"] == "measured"]
+    assert (row["reference"], row["model"]) == ('\'=HYPERLINK("x")', "'@SUM(A1)")
+
+
+def test_a_terminal_gets_no_control_characters(evil):
+    assert "\x1b" not in markdown.text(evil)
+    assert "\u202e" not in markdown.text(evil)
+
+
+# ---- the page ----
+
+
+def test_the_page_allows_nothing_but_its_own_style_and_script(entry):
+    text = page.page(board([entry("one")]), "submissions")
+    policy = re.search(r'Content-Security-Policy" content="([^"]+)"', text)[1]
+    assert policy.startswith("default-src 'none'; ")
+    for tag in ("style", "script"):
+        (inline,) = re.findall(rf"<{tag}>(.*?)</{tag}>", text, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(inline.encode()).digest()).decode()
+        assert f"{tag}-src 'sha256-{digest}'" in policy
+    assert not re.search(r"https?://|<link|<img|<iframe| on\w+=| style=", text)
+
+
+def test_the_page_links_every_run_and_can_be_read_without_its_script(entry):
+    text = page.page(board([entry("one"), entry("two", 0.2)]), "../subs")
+    assert '<a href="../subs/toy/one/">' in text
+    assert text.index("<tbody>") < text.index("<script>")
+    assert "<form hidden>" in text  # of no use without the script, which shows it
+
+
+def test_long_tables_are_cut_in_markdown_alone(entry, monkeypatch):
+    monkeypatch.setattr(markdown, "MOST_LINES", 1)
+    made = board([entry("one", 0.9), entry("two", 0.2)])
+    text = markdown.readme(made, "submissions")
+    assert "1 more measured rows are in the page and the files." in text
+    assert "submissions/toy/two" not in text
+    assert "submissions/toy/two" in page.page(made, "submissions")
+
+
+# ---- files for programs ----
+
+
+def test_the_json_has_every_row_and_the_tests_behind_the_ranks(entry):
+    made = board([entry("high", 0.9), entry("low", 0.2)], [Rejected("toy/bad", ("odd",))])
+    found = json.loads(sheets.page(made))
+    assert found["schema"] == 1
+    table = next(one for one in found["corpora"] if one["corpus"] == "toy")["tables"][0]
+    assert [row["rank"] for row in table["measured"]] == [1, 2]
+    (test,) = table["ranking"]["tests"]
+    assert (test["leader"], test["other"], test["apart"]) == ("high", "low", True)
+    assert 0 < test["p"] < 0.001
+    assert table["measured"][0]["runs"][0]["submission"] == "toy/high"
+    assert [row["model"] for row in table["chance"]] == ["chance (majority)", "chance (stratified)"]
+    assert found["rejected"] == [{"submission": "toy/bad", "reasons": ["odd"]}]
+
+
+def test_the_sheet_has_a_line_for_every_measured_and_every_published_row(entry):
+    rows = list(csv.DictReader(sheets.sheet(board([entry("one")])).splitlines()))
+    kinds = [row["kind"] for row in rows]
+    from serbench import literature
+
+    assert kinds.count("measured") == 1
+    assert kinds.count("published") == len(literature.rows())
+    measured = rows[kinds.index("measured")]
+    assert float(measured["f1_low"]) < float(measured["pooled_f1"]) < float(measured["f1_high"])
+
+
+# ---- building ----
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """Two submissions of the tiny corpus, and places of their own."""
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("data", "cache", "results"):
+            patch.setenv(f"SERBENCH_{name.upper()}", str(home / name))
+        patch.setenv("SERBENCH_DEVICE", "cpu")
+        for seed in (0, 1):
+            run = serbench.evaluate("centroid", "tones", jobs=0, seed=seed)
+            submit(runs.read(run.folder), home / "submissions", Words("Ada"))
+    old = time.time() - 60
+    for path in home.joinpath("submissions").rglob("*"):
+        os.utime(path, (old, old))
+    return home
+
+
+@pytest.fixture
+def submissions(home, tmp_path, places, monkeypatch):
+    """A copy of them that counts as settled: the cache believes files that are older."""
+    monkeypatch.setattr(cache, "SETTLED", -60.0)
+    return shutil.copytree(home / "submissions", tmp_path / "submissions")
+
+
+def folders(parent):
+    return sorted(parent.glob("*/*"))
+
+
+def test_build_writes_every_format_and_check_finds_nothing_to_do(submissions, tmp_path, places):
+    out = tmp_path / "board"
+    assert building.build(submissions, out, places) == list(building.FILES)
+    assert sorted(path.name for path in out.iterdir()) == sorted(building.FILES)
+    assert building.build(submissions, out, places) == []
+    assert building.build(submissions, out, places, check=True) == []
+    text = (out / "README.md").read_text()
+    assert "| 1      | Ada" in text
+    assert "(../submissions/tones/tones_centroid" in text
+    assert "recomputed" in text
+
+
+def test_check_names_what_is_stale_and_the_command(submissions, tmp_path, places):
+    out = tmp_path / "board"
+    building.build(submissions, out, places)
+    (out / "README.md").write_text("old")
+    (out / "leaderboard.csv").unlink()
+    command = ["leaderboard", "build", "--submissions", str(submissions), "--out", str(out)]
+    done = CliRunner().invoke(app, [*command, "--check"])
+    assert done.exit_code == 1
+    assert isinstance(done.exception, SerbenchError)
+    assert str(done.exception) == (
+        f"stale in {out}: README.md, leaderboard.csv; run `serbench {' '.join(command)}` "
+        "and commit what it writes"
+    )
+    assert (out / "README.md").read_text() == "old"
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 0
+    assert "README.md, leaderboard.csv written" in done.stdout
+
+
+def test_a_rejected_submission_is_named_with_its_reason_and_not_listed(
+    submissions, tmp_path, places
+):
+    bad = folders(submissions)[1]
+    (bad / "card.json").unlink()
+    building.build(submissions, tmp_path / "board", places)
+    text = (tmp_path / "board" / "README.md").read_text()
+    assert f"- tones/{bad.name}: it has no card.json" in text
+    assert f"submissions/tones/{bad.name})" not in text
+
+
+def test_nothing_to_build_from_is_said(tmp_path, places):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SerbenchError, match="there is no submission in .*leaderboard submit RUN"):
+        building.build(tmp_path / "empty", tmp_path / "out", places)
+
+
+def test_labels_that_are_withheld_give_the_same_board_on_every_machine(
+    submissions, places, monkeypatch
+):
+    from serbench.leaderboard import submission as submissions_module
+
+    folder = folders(submissions)[0]
+    sent = submissions_module.load(folder)
+    withheld = dataclasses.replace(sent.card, truth="withheld")
+    monkeypatch.setattr(
+        submissions_module, "load", lambda _: dataclasses.replace(sent, card=withheld)
+    )
+    monkeypatch.setattr(
+        gathering.verifying, "judge", lambda _: gathering.verifying.Verdict("recomputed")
+    )
+    assert gathering.judged(folder).status == "not recomputed"
+
+
+# ---- the cache ----
+
+
+def judged_again(submissions, places):
+    """Which submissions are verified when the board is read, and what it says of all."""
+    store = cache.opened(submissions, places)
+    again = []
+
+    def judge(folder):
+        again.append(folder.name)
+        return gathering.judged(folder)
+
+    found = [store.outcome(folder, judge) for folder in folders(submissions)]
+    store.save()
+    return again, found
+
+
+def test_what_was_verified_before_is_not_verified_again(submissions, places):
+    names = [folder.name for folder in folders(submissions)]
+    first, found = judged_again(submissions, places)
+    second, remembered = judged_again(submissions, places)
+    assert (first, second) == (names, [])
+    for one, other in zip(found, remembered, strict=True):
+        words, others = dataclasses.asdict(one), dataclasses.asdict(other)
+        for array in cache.ARRAYS:
+            np.testing.assert_array_equal(words.pop(array), others.pop(array))
+        assert words == others
+
+
+@pytest.mark.parametrize("file", ["card.json", "fold-01.safetensors", "reproductions/new.json"])
+def test_a_submission_that_changed_is_verified_again(submissions, places, file):
+    judged_again(submissions, places)
+    path = folders(submissions)[0] / file
+    path.parent.mkdir(exist_ok=True)
+    data = path.read_bytes() if path.exists() else b"{}"
+    path.write_bytes(data)
+    assert judged_again(submissions, places)[0] == [folders(submissions)[0].name]
+
+
+def test_files_that_have_just_changed_are_not_believed_yet(submissions, places, monkeypatch):
+    monkeypatch.setattr(cache, "SETTLED", 600.0)
+    judged_again(submissions, places)
+    assert len(judged_again(submissions, places)[0]) == 2
+
+
+@pytest.mark.parametrize("damage", [b"", b"nonsense", None])
+def test_a_damaged_cache_is_made_anew_silently(submissions, places, damage):
+    judged_again(submissions, places)
+    path = cache.opened(submissions, places).path
+    data = path.read_bytes()
+    flipped = data[:-1] + bytes([data[-1] ^ 1])
+    path.write_bytes(flipped if damage is None else damage)
+    assert len(judged_again(submissions, places)[0]) == 2
+    assert judged_again(submissions, places)[0] == []
+
+
+def test_other_code_verifies_everything_again(submissions, places, monkeypatch):
+    judged_again(submissions, places)
+    monkeypatch.setattr(cache, "SCHEMA", 2)
+    assert len(judged_again(submissions, places)[0]) == 2
+
+
+def test_rejections_are_remembered_too(submissions, places):
+    (folders(submissions)[0] / "card.json").unlink()
+    _, before = judged_again(submissions, places)
+    again, after = judged_again(submissions, places)
+    assert again == []
+    assert isinstance(after[0], Rejected)
+    assert after[0] == before[0]
+
+
+def test_a_cache_that_cannot_be_written_is_none(submissions, tmp_path, places):
+    (tmp_path / "cache").mkdir(exist_ok=True)
+    (tmp_path / "cache" / "leaderboard").write_text("a file where the folder should be")
+    assert building.build(submissions, tmp_path / "board", places) == list(building.FILES)
+
+
+# ---- one's own runs ----
+
+
+def test_show_needs_no_card_and_names_what_cannot_be_read(places, invented):
+    from serbench import results
+
+    run = invented("toy_invented_paper_seed0_1")
+    for at, fold in enumerate(run.folds):
+        results.write(places.results / run.name / f"fold-{at + 1:02d}.safetensors", fold)
+    (places.results / "broken").mkdir()
+    (places.results / "broken" / "fold-01.safetensors").write_bytes(b"no")
+    text = building.show(places.results, "toy", "text")
+    assert "own run" in text
+    assert "invented (1)" in text
+    assert "chance (majority)" in text
+    assert "Unreadable" in text
+    assert "is not a result of serbench" in text
+    assert "RAVDESS" not in text
+
+
+def test_show_of_a_corpus_that_nobody_knows_lists_the_known(places):
+    with pytest.raises(SerbenchError, match="no corpus 'ravdes'.*did you mean ravdess"):
+        building.show(places.results, "ravdes")

@@ -1,0 +1,455 @@
+"""Folds of a submission made again: what is asked, what is compared, what is recorded."""
+
+import dataclasses
+import json
+import math
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import serbench
+from serbench import results, runs
+from serbench.cli import app
+from serbench.errors import BadParameter, CorpusError, SerbenchError, UnknownName
+from serbench.jobs import Config
+from serbench.leaderboard import cards
+from serbench.leaderboard.agreement import Agreement, Score
+from serbench.leaderboard.packing import Words, submit
+from serbench.leaderboard.proposing import propose
+from serbench.leaderboard.reproducing import reproduce
+from serbench.leaderboard.reproductions import Reproduction, reproductions, require_name, write
+
+WORDS = Words(
+    name="Ada",
+    description="nearest mean",
+    address="https://example.org/tiny",
+    commit="abc123",
+    install="pip install serbench-tiny==0.1",
+)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A submission of centroid on tones, and the places it was made with."""
+    home = tmp_path_factory.mktemp("made")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("data", "cache", "results"):
+            patch.setenv(f"SERBENCH_{name.upper()}", str(home / name))
+        patch.setenv("SERBENCH_DEVICE", "cpu")
+        run = serbench.evaluate("centroid", "tones", jobs=0)
+        yield submit(run, home / "submissions", WORDS)
+
+
+@pytest.fixture
+def submission(made, tmp_path):
+    """A copy that a test may change; `made` has set the places."""
+    return _copied(made, tmp_path / "submissions")
+
+
+def _copied(made, parent):
+    folder = parent / "tones" / made.name
+    folder.mkdir(parents=True)
+    for path in made.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    return folder
+
+
+def again(submission, tmp_path, *folds, jobs=0, **options):
+    proposal = propose(submission, folds, results=tmp_path / "reproduced", **options)
+    return reproduce(proposal, jobs=jobs)
+
+
+def altered(submission, change):
+    """Write every fold anew with what `change` makes of its result, and a card to match."""
+    parent = submission.parent.parent
+    for path in sorted(submission.glob("*.safetensors")):
+        results.write(path, change(results.read(path)))
+    (submission / cards.FILE).unlink()
+    return submit(runs.read(submission), parent, WORDS)
+
+
+def with_activations(change):
+    def altering(fold):
+        test = dataclasses.replace(fold.test, activations=change(fold.test.activations.copy()))
+        return dataclasses.replace(fold, test=test)
+
+    return altering
+
+
+def with_facts(**facts):
+    return lambda fold: dataclasses.replace(fold, facts={**fold.facts, **facts})
+
+
+def _miss_one(activations):
+    activations[0] = activations[0][[1, 2, 0]]
+    return activations
+
+
+def test_the_same_again_is_reproduced_label_by_label(submission, tmp_path):
+    outcome = again(submission, tmp_path)
+    assert outcome.agreement.share == 1.0
+    assert outcome.agreement.largest_difference == 0.0
+    assert outcome.verdict == (
+        f"REPRODUCED: {submission.name}, fold 1 of 3: 24 of 24 utterances get the same label "
+        "(100.00 %; 99 % are needed)"
+    )
+    assert "95 % of the submitted, 2 speakers" in str(outcome)
+
+
+def test_all_folds_are_compared_together(submission, tmp_path):
+    outcome = again(submission, tmp_path, "all")
+    assert (outcome.agreement.utterances, outcome.agreement.speakers) == (72, 6)
+    assert "all 3 folds" in outcome.verdict
+
+
+def test_scores_of_another_model_are_not_reproduced(submission, tmp_path):
+    altered(submission, with_activations(lambda scores: scores[:, ::-1]))
+    outcome = again(submission, tmp_path)
+    assert not outcome.reproduced
+    assert outcome.agreement.differing == ()
+    assert outcome.verdict.startswith(f"NOT REPRODUCED: {submission.name}, fold 1 of 3: ")
+    assert "(33.33 %; 99 % are needed), and F1 and UAR not in the submitted" in outcome.verdict
+
+
+def test_where_nothing_differs_the_labels_must_be_the_same(submission, tmp_path):
+    altered(submission, with_activations(_miss_one))
+    outcome = again(submission, tmp_path)
+    assert outcome.agreement.same_label == 23
+    assert all(score.inside for score in outcome.agreement.scores.values())
+    assert outcome.verdict.endswith("and nothing differs here that would explain it")
+
+
+def test_with_other_threads_scores_in_the_submitted_interval_are_enough(submission, tmp_path):
+    altered(submission, with_activations(_miss_one))
+    altered(submission, with_facts(threads=64))
+    outcome = again(submission, tmp_path, "all")
+    assert outcome.agreement.grounds == "scores"
+    assert outcome.verdict.startswith("REPRODUCED IN ITS SCORES: ")
+    assert outcome.verdict.endswith("but threads differ here")
+
+
+def test_scores_of_few_speakers_decide_nothing(submission, tmp_path):
+    altered(submission, with_activations(_miss_one))
+    altered(submission, with_facts(threads=64))
+    outcome = again(submission, tmp_path)
+    assert outcome.agreement.grounds == "undecided"
+    assert not outcome.reproduced
+    assert "but threads differ here, and 2 speakers are too few for scores to decide" in (
+        outcome.verdict
+    )
+
+
+def test_each_job_has_the_submitted_threads_where_the_cores_can_be_divided_so(submission, tmp_path):
+    altered(submission, with_facts(threads=1))
+    outcome = again(submission, tmp_path, jobs=None)
+    assert outcome.files[0].facts["threads"] == 1
+    assert "threads" not in outcome.agreement.differing
+
+
+def test_other_threads_are_said_where_the_labels_are_the_same_too(submission, tmp_path):
+    altered(submission, with_facts(threads=64, versions={"python": "2.7"}))
+    outcome = again(submission, tmp_path)
+    assert outcome.agreement.grounds == "labels"
+    assert {"threads", "python", "numpy"} <= set(outcome.agreement.differing)
+    assert "Different here: threads, python" in str(outcome)
+
+
+def test_a_proposal_says_what_would_run_and_whose_code_it_is(submission):
+    text = str(propose(submission, ["2"]))
+    for part in (
+        "centroid, version 1",
+        "serbench-tiny 0.1, installed here as tiny",
+        "https://example.org/tiny, commit abc123",
+        "serbench_tiny same",
+        "by Ada",
+        "serbench evaluate --model centroid --dataset tones --protocol kfold:n=3 --labels tones "
+        "--seed 0 --trim-db 60 --param parts=2 --param scale=100.0 --param nap=0.0 --fold 2 "
+        "--results reproduced",
+        "will run on this machine, with your rights",
+    ):
+        assert part in text
+    assert "fold 2" in text
+    assert "took 0" in text
+
+
+def test_the_command_that_is_shown_makes_the_same_run(submission, tmp_path):
+    program, *words = shlex.split(propose(submission, ["2"], results=tmp_path / "shown").command)
+    assert program == "serbench"
+    done = CliRunner().invoke(app, [*words, "--jobs", "0"])
+    assert done.exit_code == 0
+    assert [path.name for path in tmp_path.glob(f"shown/{submission.name}/*")] == [
+        "fold-02.safetensors"
+    ]
+
+
+def test_other_source_is_seen(submission):
+    altered(submission, with_facts(sources={"serbench_tiny": "0", "serbench_gone": "1"}))
+    text = str(propose(submission))
+    assert "serbench not recorded, serbench_gone not here, serbench_tiny different" in text
+
+
+def test_folds_made_by_other_code_are_not_taken_for_new_ones(submission, tmp_path):
+    again(submission, tmp_path)
+    (path,) = tmp_path.glob("reproduced/*/*.safetensors")
+    results.write(path, with_facts(sources={})(results.read(path)))
+    with pytest.raises(SerbenchError, match="was made by other code than is installed now: remove"):
+        again(submission, tmp_path)
+
+
+def _configured(submission, **words):
+    """The submission of another configuration, under the name that belongs to it."""
+    for path in submission.glob("*.safetensors"):
+        fold = results.read(path)
+        config = {**fold.facts["config"], **words}
+        results.write(path, with_facts(config=config)(fold))
+    renamed = submission.rename(submission.with_name(Config(**config).name))
+    return altered(renamed, lambda fold: fold)
+
+
+def test_a_model_that_nobody_offers_is_a_line_with_the_cards_command(submission):
+    other = _configured(submission, model="centriod")
+    with pytest.raises(SerbenchError) as caught:
+        propose(other)
+    assert "no model 'centriod'; did you mean centroid?" in str(caught.value)
+    assert "it is other people's code: pip install serbench-tiny==0.1" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_another_version_of_the_model_is_a_line_with_the_cards_command(submission):
+    other = _configured(submission, model_version="7")
+    words = "model centroid is version '1' here.*made with '7'.*pip install serbench-tiny==0.1"
+    with pytest.raises(SerbenchError, match=words):
+        propose(other)
+
+
+def test_another_configuration_is_said_word_for_word(submission, tmp_path):
+    with pytest.raises(SerbenchError, match=r"params.scale is 5.0 here and 100.0 there\. Give"):
+        again(submission, tmp_path, given={"scale": 5.0})
+    assert not (tmp_path / "reproduced").exists()
+
+
+def test_what_a_parameter_only_names_is_made_exact_and_compared(made, tmp_path):
+    run = serbench.evaluate("following", "tones", jobs=0, params={"parts": "many"})
+    sent = submit(run, tmp_path / "submissions", WORDS)
+    assert again(sent, tmp_path, given={"parts": "many"}).reproduced
+    with pytest.raises(SerbenchError, match=r"feature_params.parts is 2 here and 5 there; params"):
+        again(sent, tmp_path, given={"parts": "few"})
+
+
+def test_other_audio_is_refused_before_training(submission, tmp_path):
+    (tones,) = Path(os.environ["SERBENCH_CACHE"]).glob("corpora/tones-1")
+    copy = shutil.copytree(tones, tmp_path / "copy")
+    shutil.copy(copy / "s1-low-0.wav", copy / "s1-low-1.wav")
+    with pytest.raises(CorpusError, match="the audio in .*copy is not what .* nothing was trained"):
+        again(submission, tmp_path, data=copy)
+    (copy / "s1-low-0.wav").unlink()
+    with pytest.raises(CorpusError, match="the corpus and the protocol in .*copy is not what"):
+        again(submission, tmp_path, data=copy)
+    assert not (tmp_path / "reproduced").exists()
+
+
+def test_a_fold_that_is_not_there_is_named_with_the_nearest(submission):
+    with pytest.raises(UnknownName, match="no fold '4'.*known: 1, 2, 3"):
+        propose(submission, ["4"])
+
+
+def test_a_rejected_submission_is_not_run(submission):
+    (submission / "fold-01.safetensors").write_bytes(b"nothing")
+    with pytest.raises(SerbenchError, match="is rejected, so nothing of it is run: "):
+        propose(submission)
+
+
+RECORD = Reproduction(
+    run="tones_x",
+    by="Grace H.",
+    date="2026-05-01",
+    folds={"1": ("a" * 64, "b" * 64)},
+    total=3,
+    device="cpu",
+    threads=2,
+    machine="Linux, x86_64",
+    versions={"python": "3.11.2"},
+    other_code=(),
+    agreement=Agreement(
+        utterances=24,
+        same_label=24,
+        speakers=2,
+        whole=False,
+        largest_difference=1e-7,
+        scores=dict.fromkeys(("f1", "uar"), Score(0.9, 0.9, math.nan, math.nan)),
+        differing=("threads",),
+    ),
+)
+
+
+def test_a_record_is_read_as_it_was_written(submission, tmp_path):
+    outcome = again(submission, tmp_path)
+    record = outcome.record("Grace H.")
+    path = write(submission, record)
+    assert path.name == f"{record.date}-grace-h-fold-1.json"
+    assert reproductions(submission) == (record,)
+    assert propose(submission).card.run == record.run
+
+
+def test_a_submission_without_records_has_none(submission):
+    assert reproductions(submission) == ()
+
+
+def test_a_record_of_other_files_is_refused(submission):
+    write(submission, dataclasses.replace(RECORD, run=submission.name))
+    with pytest.raises(SerbenchError, match="is about other fold files than those of tones_centr"):
+        reproductions(submission)
+
+
+def _bad(**words):
+    return json.dumps({**json.loads(_text(RECORD)), **words})
+
+
+def _text(record):
+    words = {"schema": 1, **dataclasses.asdict(record)}
+    words["agreement"]["grounds"] = record.agreement.grounds
+    return json.dumps(words).replace("NaN", "null")
+
+
+AGREED = json.loads(_text(RECORD))["agreement"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (_bad(schema=2), "has the schema '2', not 1"),
+        (_bad(extra=1), "has 'extra', which nothing knows"),
+        (_bad(by="a\x1b[31mb"), "holds the control character U\\+001B"),
+        (_bad(by="x" * 101), "has 101 characters: at most 100"),
+        (_bad(by=" "), "is ' ', which is not written as it must be"),
+        (_bad(date="2026-02-30"), "there is no day 2026-02-30"),
+        (_bad(folds={}), "there must be a fold"),
+        (_bad(folds={"1": ["a" * 64]}), "every fold needs two digests"),
+        (_bad(threads=1.5), "threads must be a whole number"),
+        (_bad(agreement={**AGREED, "same_label": 20}), "make its grounds undecided, not labels"),
+        (_bad(agreement={**AGREED, "whole": True}), "has 1 of 3 folds and says otherwise"),
+        (_bad(agreement={**AGREED, "same_label": 25}), "25 of 24 utterances cannot be"),
+        (_bad(agreement={**AGREED, "utterances": 0, "same_label": 0}), "0 of 0 utterances"),
+        (_bad(run="other"), "is about other fold files"),
+        ("[" * 60_000, "nested deeper"),
+        ('{"schema": NaN}', "NaN is no number"),
+        (" " * 70_000, "has 70000 bytes: at most 65536"),
+        ("\x80\x05", "is a pickle|is not text in UTF-8"),
+        ("[]", "has the schema 'None'"),
+    ],
+)
+def test_a_record_that_is_not_right_is_refused_with_the_reason(submission, text, words):
+    folder = submission / "reproductions"
+    folder.mkdir()
+    (folder / RECORD.file).write_text(text, "latin-1")
+    with pytest.raises(SerbenchError, match=words):
+        reproductions(submission)
+
+
+def test_a_link_is_no_record(submission, tmp_path):
+    folder = submission / "reproductions"
+    folder.mkdir()
+    (tmp_path / "elsewhere").write_text(_text(RECORD))
+    (folder / RECORD.file).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(SerbenchError, match="is a link"):
+        reproductions(submission)
+
+
+def test_a_record_under_another_name_is_refused(submission):
+    folder = submission / "reproductions"
+    folder.mkdir()
+    (folder / "2026-05-01-mallory-fold-1.json").write_text(_text(RECORD))
+    with pytest.raises(SerbenchError, match="should be called 2026-05-01-grace-h-fold-1.json"):
+        reproductions(submission)
+
+
+def test_labels_decide_and_scores_only_where_something_differs():
+    inside, outside = Score(0.5, 0.5, 0.4, 0.6), Score(0.5, 0.7, 0.4, 0.6)
+    agreed = dataclasses.replace(RECORD.agreement, same_label=12)
+
+    def grounds(f1, uar, differing=("threads",), speakers=10):
+        scores = {"f1": f1, "uar": uar}
+        changed = {"scores": scores, "differing": differing, "speakers": speakers}
+        return dataclasses.replace(agreed, **changed).grounds
+
+    assert grounds(inside, inside) == "scores"
+    assert grounds(inside, inside, ()) == "none"
+    assert grounds(inside, inside, speakers=9) == "undecided"
+    assert grounds(inside, outside, speakers=9) == "undecided"
+    assert grounds(inside, outside) == "none"
+    assert grounds(inside, Score(0.5, 0.5, math.nan, math.nan)) == "none"
+    assert dataclasses.replace(agreed, utterances=100, same_label=99).grounds == "labels"
+    assert np.isclose(dataclasses.replace(agreed, utterances=100, same_label=98).share, 0.98)
+
+
+def command(*arguments):
+    return CliRunner().invoke(app, ["leaderboard", "reproduce", *map(str, arguments)])
+
+
+def test_without_a_terminal_nothing_runs_unless_it_is_told_to(submission, tmp_path):
+    words = ["leaderboard", "reproduce", submission, "--results", tmp_path / "r"]
+    done = subprocess.run(
+        [sys.executable, "-m", "serbench.cli", *words],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        stdin=subprocess.DEVNULL,
+    )
+    assert done.returncode == 1
+    assert done.stderr == (
+        "serbench: nobody is there to ask whether to run this: add --yes if it may run\n"
+    )
+    assert "serbench evaluate --model centroid" in done.stdout
+    assert not (tmp_path / "r").exists()
+
+
+@pytest.mark.parametrize(("answer", "code"), [(b"\n", 1), (b"y\n", 0)])
+def test_with_a_terminal_somebody_is_asked(submission, tmp_path, answer, code):
+    words = ["leaderboard", "reproduce", submission, "--results", tmp_path / "r", "--jobs", "0"]
+    ours, theirs = os.openpty()
+    os.write(ours, answer)
+    done = subprocess.run(
+        [sys.executable, "-m", "serbench.cli", *words],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        stdin=theirs,
+    )
+    os.close(ours)
+    os.close(theirs)
+    assert done.returncode == code
+    assert "Run it? [y/N]" in done.stdout
+    assert done.stderr == ("serbench: nothing was run\n" if code else "")
+    assert (tmp_path / "r").exists() == (code == 0)
+
+
+def test_the_command_reports_records_and_ends_with_0_or_1(submission, tmp_path):
+    options = ("--yes", "--results", tmp_path / "r", "--jobs", "0")
+    done = command(submission, *options, "--record", "--name", "Grace")
+    assert done.exit_code == 0
+    assert "\nREPRODUCED: " in done.stdout
+    assert "recorded in " in done.stdout
+    assert [one.by for one in reproductions(submission)] == ["Grace"]
+    shutil.rmtree(submission / "reproductions")
+    altered(submission, with_activations(lambda scores: scores[:, ::-1]))
+    done = command(submission, *options)
+    assert done.exit_code == 1
+    assert "\nNOT REPRODUCED: " in done.stdout
+
+
+def test_a_record_needs_a_name_before_anything_runs(submission):
+    done = command(submission, "--yes", "--record")
+    assert "give yours with --name" in str(done.exception)
+    assert done.stdout == ""
+
+
+def test_a_name_that_nobody_could_read_is_refused():
+    with pytest.raises(BadParameter, match=r"U\+001B; give yours with --name"):
+        require_name("a\x1b[2Jb")

@@ -1,0 +1,224 @@
+"""The workflows: what they may do, and that their steps do it on a submission of a stranger."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+import serbench
+from serbench.leaderboard.packing import Words, submit
+
+FOLDER = Path(__file__).resolve().parent.parent / ".github" / "workflows"
+NAMES = ("ci", "leaderboard", "leaderboard-comment")
+
+pytestmark = pytest.mark.usefixtures("places")
+
+
+def workflow(name):
+    return yaml.safe_load((FOLDER / f"{name}.yml").read_text())
+
+
+def steps(name):
+    return [step for job in workflow(name)["jobs"].values() for step in job["steps"]]
+
+
+def script(name, step):
+    (found,) = (one["run"] for one in steps(name) if one.get("name") == step)
+    return found
+
+
+def test_there_are_no_others():
+    assert {path.stem for path in FOLDER.iterdir()} == set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_actions_have_a_version_and_no_text_of_strangers_is_put_into_a_script(name):
+    for step in steps(name):
+        assert re.fullmatch(r"actions/[a-z-]+@v\d+", step.get("uses", "actions/x@v1"))
+        assert "${{" not in step.get("run", "")
+    assert "pull_request_target" not in workflow(name)[True]  # YAML reads "on" as a truth value
+
+
+@pytest.mark.parametrize("name", ["ci", "leaderboard"])
+def test_what_sees_a_strangers_files_can_only_read(name):
+    made = workflow(name)
+    assert made["permissions"] == {"contents": "read"}
+    assert "secrets" not in (FOLDER / f"{name}.yml").read_text()
+    assert not [job for job in made["jobs"].values() if "permissions" in job]
+    (checkout,) = (one for one in steps(name) if one.get("uses", "").startswith("actions/checkout"))
+    assert checkout["with"]["persist-credentials"] is False
+
+
+def test_submissions_are_verified_by_the_code_of_the_branch_they_are_for():
+    checkout = steps("leaderboard")[0]
+    assert checkout["with"]["ref"] == "${{ github.event.pull_request.base.sha }}"
+
+
+def test_what_may_write_runs_no_code_of_the_request():
+    assert workflow("leaderboard-comment")["permissions"] == {
+        "actions": "read",
+        "pull-requests": "write",
+    }
+    text = (FOLDER / "leaderboard-comment.yml").read_text()
+    assert "checkout" not in text
+    assert workflow("leaderboard-comment")[True]["workflow_run"]["workflows"] == ["leaderboard"]
+    assert workflow("leaderboard")["name"] == "leaderboard"
+
+
+def test_ci_runs_what_is_there():
+    assert (FOLDER.parent.parent / script("ci", "Tests and checks")).is_file()
+
+
+class Runner:
+    """A clone of a repository with a pull request, where steps run as they stand."""
+
+    def __init__(self, folder):
+        self.folder, self.temp = folder / "clone", folder / "temp"
+        self.temp.mkdir()
+        self.origin = folder / "origin"
+        (folder / "bin").mkdir()
+        program = folder / "bin" / "serbench"
+        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m serbench.cli "$@"\n')
+        program.chmod(0o755)
+        self.env = {
+            **os.environ,
+            "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
+            "RUNNER_TEMP": str(self.temp),
+            "GITHUB_STEP_SUMMARY": str(self.temp / "summary.md"),
+            "NUMBER": "7",
+            **dict.fromkeys(("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"), "t"),
+            **dict.fromkeys(("GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"), "t@example.org"),
+            "GIT_CONFIG_GLOBAL": os.devnull,
+        }
+
+    def git(self, *words):
+        done = subprocess.run(
+            ["git", *words], cwd=self.origin, env=self.env, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def commit(self, message):
+        self.git("add", ".")
+        self.git("commit", "--quiet", f"--message={message}")
+
+    def step(self, workflow, name):
+        text = script(workflow, name)
+        return subprocess.run(
+            ["bash", "-e", "-c", text],
+            cwd=self.folder,
+            env=self.env,
+            capture_output=True,
+            text=True,
+        )
+
+    @property
+    def report(self):
+        return (self.temp / "report" / "report.txt").read_text()
+
+
+@pytest.fixture(scope="module")
+def sent(tmp_path_factory):
+    """Two submissions; the second has a submitter whose name is meant to do harm."""
+    home = tmp_path_factory.mktemp("sent")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("data", "cache", "results"):
+            patch.setenv(f"SERBENCH_{name.upper()}", str(home / name))
+        for seed, name in enumerate(["Ada", "Mallory `::error::` @all"]):
+            run = serbench.evaluate("centroid", "tones", jobs=0, seed=seed)
+            submit(run, home / "submissions", Words(name=name))
+        yield home / "submissions" / "tones"
+
+
+@pytest.fixture
+def runner(sent, tmp_path):
+    """Its main branch has the first submission; `offer` sends a change of it as number 7."""
+    made = Runner(tmp_path)
+    made.origin.mkdir()
+    made.git("init", "--quiet", "--initial-branch=main")
+    first = next(sent.glob("*seed0*"))
+    shutil.copytree(first, made.origin / "leaderboard" / "submissions" / "tones" / first.name)
+    (made.origin / "code.py").write_text("print('ours')\n")
+    made.commit("base")
+    return made
+
+
+def offer(runner, change):
+    runner.git("checkout", "--quiet", "-b", "theirs")
+    change(runner.origin / "leaderboard" / "submissions" / "tones")
+    (runner.origin / "code.py").write_text("print('theirs')\n")
+    runner.commit("theirs")
+    runner.git("checkout", "--quiet", "main")
+    (runner.origin / "later.txt").write_text("the branch went on meanwhile\n")
+    runner.commit("later")
+    runner.git("checkout", "--quiet", "--detach")
+    runner.git("merge", "--quiet", "--no-edit", "theirs")
+    runner.git("update-ref", "refs/pull/7/merge", "HEAD")
+    runner.git("checkout", "--quiet", "main")
+    clone = ["git", "clone", "--quiet", "--depth=1", f"file://{runner.origin}", runner.folder]
+    subprocess.run(clone, check=True, env=runner.env)
+    done = runner.step("leaderboard", "Fetch")
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_is_new_is_verified_and_shown_in_the_table_and_what_is_gone_is_named(runner, sent):
+    def change(tones):
+        shutil.copytree(second := next(sent.glob("*seed1*")), tones / second.name)
+        shutil.rmtree(next(tones.glob("*seed0*")))
+
+    offer(runner, change)
+    assert (runner.folder / "code.py").read_text() == "print('ours')\n"
+    done = runner.step("leaderboard", "Verify")
+    assert done.returncode == 0, runner.report
+    assert (done.stdout, done.stderr) == ("", "")
+    gone, new, *rest = runner.report.splitlines()
+    assert gone.startswith("removed leaderboard/submissions/tones/tones_centroid_kfold-n-3_seed0")
+    assert new.startswith("ok recomputed leaderboard/submissions/tones/tones_centroid_")
+    assert not [line for line in rest if line.startswith("ok ")]
+    assert "centroid" in runner.report.partition("The table with it:")[2]
+
+
+def test_what_is_bad_fails_and_makes_no_table(runner, sent):
+    def change(tones):
+        shutil.copytree(second := next(sent.glob("*seed1*")), bad := tones / second.name)
+        (bad / "fold-01.safetensors").write_bytes(b"no result")
+        next(tones.glob("*seed0*/fold-02.safetensors")).unlink()
+
+    offer(runner, change)
+    assert runner.step("leaderboard", "Verify").returncode == 1
+    assert runner.report.count("REJECTED") == 2
+    assert "fold-02.safetensors is not there" in runner.report
+    assert "The table" not in runner.report
+
+
+@pytest.mark.parametrize(
+    ("workflow_name", "step", "file"),
+    [("leaderboard", "Show", "summary.md"), ("leaderboard-comment", "Write", "comment.md")],
+)
+def test_nothing_gets_out_of_the_fence(tmp_path, workflow_name, step, file):
+    runner = Runner(tmp_path)
+    runner.folder.mkdir()
+    (runner.temp / "report").mkdir()
+    hostile = b"```\n@all <img src=x>\x1b[31m\x00\n~~~\n" + b"\xc3" * 10 + "ü".encode() * 50_000
+    (runner.temp / "report" / "report.txt").write_bytes(hostile)
+    assert runner.step(workflow_name, step).returncode == 0
+    text = (runner.temp / file).read_text()
+    assert len(text.encode()) < 65_000
+    fences = [line for line in text.splitlines() if line.startswith("```")]
+    assert fences == ["```text", "```"]
+    assert text.endswith("\n```\n")
+    assert "'''\n@all <img src=x>[31m\n~~~\nüü" in text
+
+
+def test_a_link_is_not_posted(tmp_path):
+    runner = Runner(tmp_path)
+    runner.folder.mkdir()
+    (runner.temp / "report").mkdir()
+    (runner.temp / "report" / "report.txt").symlink_to("/etc/hostname")
+    assert runner.step("leaderboard-comment", "Write").returncode != 0
+    assert not (runner.temp / "comment.md").exists()
