@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from serbench import __version__, bench_cli, leaderboard_cli, protocol_cli, report_cli
-from serbench.errors import BadParameter, SerbenchError, nearest
+from serbench.errors import BadParameter, SerbenchError, nearest, shown
 from serbench.options import Data, Dataset, Device, Labels, Results, RunName
 
 app = typer.Typer(
@@ -171,7 +171,7 @@ def runs(
     found, broken = stored.readable(results_folder(results))
     typer.echo(scores.listing(found, form))
     for reason in broken:
-        typer.echo(f"unreadable: {reason}", err=True)
+        typer.echo(f"unreadable: {shown(reason)}", err=True)
 
 
 @app.command()
@@ -260,7 +260,7 @@ def predict(
 
     _check_form(form, *FORMATS)
     made = of(run, files, fold=fold, device=device, results=results)
-    typer.echo(made.about, err=True)
+    typer.echo(shown(made.about), err=True)
     typer.echo(made.table(form))
 
 
@@ -297,12 +297,23 @@ def download(
     typer.echo(f"{source.dataset.about.title} is in {source.root}")
 
 
+def _of_the_system(error: OSError) -> str:
+    """What the system refused: a name too long, a full disk, a place that may not be read."""
+    place = "the disk" if error.filename is None else str(error.filename)
+    return f"cannot read or write {place}: {error.strerror or error}"
+
+
 def main() -> None:
     """Run the command line; what a user can mend is one line on standard error and exit code 1."""
     try:
         app()
     except SerbenchError as error:
-        typer.echo(f"serbench: {error}", err=True)
+        typer.echo(f"serbench: {shown(str(error), lines=True)}", err=True)
+        sys.exit(1)
+    except OSError as error:
+        if error.errno is None:  # not the system's: a fault of the code
+            raise
+        typer.echo(f"serbench: {shown(_of_the_system(error))}", err=True)
         sys.exit(1)
     except _Stopped as stopped:
         typer.echo(f"serbench: {stopped}", err=True)

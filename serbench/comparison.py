@@ -1,6 +1,5 @@
 """Compares runs on the same utterances: which model is better, how much, and how sure is that?"""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,7 +7,7 @@ from pathlib import Path
 
 from serbench import contrasts, pairing, runs, tables
 from serbench.contrasts import Difference, Pair, Score
-from serbench.errors import BadParameter, nearest
+from serbench.errors import BadParameter, nearest, shown
 from serbench.leaderboard.naming import names as short_names
 from serbench.metrics import METRICS
 from serbench.runs import Run
@@ -76,7 +75,7 @@ class Compared:
     def apart(self, form: str = "text") -> str:
         """The utterances that one of a pair gets and the other does not, in one of `FORMATS`."""
         if form == "json":
-            return json.dumps(self._apart(), indent=1, ensure_ascii=False)
+            return tables.as_json(self._apart())
         rows = [[self.names[pair.other], *row] for pair in self.pairs for row in pair.apart]
         return tables.table(APART, rows, form)
 
@@ -126,10 +125,10 @@ class Compared:
         """
         if form == "json":
             whole = {**self.as_json(), **({"utterances_apart": self._apart()} if listing else {})}
-            return json.dumps(numbers(whole), indent=1, ensure_ascii=False, allow_nan=False)
+            return tables.as_json(numbers(whole))
         if form in ("csv", "latex"):
             return self.apart(form) if listing else self.table(form)
-        title, notes = self.title, self.notes
+        title, notes = shown(self.title), list(map(shown, self.notes))
         if form == "markdown":  # names may come from plugins and corpora
             title = title.replace("<", "&lt;")
             notes = ["- " + note.replace("<", "&lt;") for note in notes]

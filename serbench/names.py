@@ -88,7 +88,7 @@ def parse(text: str) -> tuple[str, object]:
         raise BadParameter(f"a parameter is written name=value, not {text!r}")
     try:
         return name.strip(), json.loads(value)
-    except json.JSONDecodeError:
+    except ValueError:  # no JSON, or a number of thousands of digits
         return name.strip(), value
 
 

@@ -1,6 +1,5 @@
 """Uses a run's kept models on new audio: which emotion, and how probable is each?"""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ import threadpoolctl
 
 from serbench import answers, audio, calibration, devices, engines, keeping, plugins, runs, tables
 from serbench.contracts import Array, Model, Moves, Wave
-from serbench.errors import SerbenchError
+from serbench.errors import SerbenchError, shown
 from serbench.features import check_arrays
 from serbench.frontend import BATCH
 from serbench.keeping import Kept
@@ -63,7 +62,7 @@ class Predicted:
         Text has three digits, csv and json have all.
         """
         if form == "json":
-            return json.dumps(self._words(), indent=1, ensure_ascii=False)
+            return tables.as_json(self._words())
         show = "{:.3f}".format if form == "text" else str
         rows = [[file, label, *map(show, row)] for file, label, row in self._rows()]
         return tables.table(["file", "label", *self.labels], rows, form)
@@ -80,7 +79,7 @@ class Predicted:
         return {"run": self.run, "folds": list(self.folds), "files": files}
 
     def __str__(self) -> str:
-        return "\n".join([self.table(), "", self.about])
+        return "\n".join([self.table(), "", shown(self.about)])
 
 
 def predict(

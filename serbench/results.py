@@ -19,6 +19,7 @@ import safetensors.numpy
 from serbench.contracts import Array, Link
 from serbench.errors import SerbenchError
 from serbench.files import replacing
+from serbench.foldfacts import misfit
 
 SCHEMA = 1
 REQUIRED = (
@@ -161,8 +162,12 @@ def read(path: Path) -> FoldResult:
         SerbenchError: it is no result of serbench, or of a newer version.
     """
     facts = read_facts(path)
-    with safetensors.safe_open(path, framework="numpy") as file:
-        arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - no iterator
+    try:
+        with safetensors.safe_open(path, framework="numpy") as file:
+            # keys: it has no iterator
+            arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except (OSError, safetensors.SafetensorError, AttributeError, TypeError) as error:
+        raise _no_result(path, type(error).__name__) from error
     if "test.ids" in arrays and "test.truth" not in arrays:
         raise SerbenchError(
             f"{path} has no true labels: the corpus's licence keeps them, so they were withheld; "
@@ -172,9 +177,25 @@ def read(path: Path) -> FoldResult:
     try:
         test = scored("test", arrays)
         validation = scored("validation", arrays) if "validation.ids" in arrays else None
-    except (KeyError, IndexError, ValueError) as error:
+    except (KeyError, IndexError, TypeError, ValueError) as error:
         raise SerbenchError(f"{path} lacks arrays that a result has: {error}") from error
+    for part in (test, validation) if validation else (test,):
+        if wrong := _misfit(part, len(facts["labels"])):
+            raise SerbenchError(
+                f"{path} is damaged, {wrong}: remove it, and run the same command again"
+            )
     return FoldResult(facts, test, validation)
+
+
+def _misfit(part: Scored, n_labels: int) -> str:
+    """Why the arrays of a set do not belong to so many labels, or nothing."""
+    if part.activations.shape != (len(part.ids), n_labels) or part.truth.ndim != 1:
+        return f"its activations have the shape {part.activations.shape}, not a column a label"
+    if part.truth.max(initial=0) >= n_labels or part.truth.min(initial=0) < 0:
+        return "it has a true label that is not in its list"
+    if not np.isfinite(part.activations).all():
+        return "not all of its activations are finite"
+    return ""
 
 
 def read_facts(path: Path) -> Mapping[str, Any]:
@@ -185,14 +206,16 @@ def read_facts(path: Path) -> Mapping[str, Any]:
     """
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
-            facts: dict[str, Any] = json.loads((file.metadata() or {})["serbench"])
+            facts: Any = json.loads((file.metadata() or {})["serbench"])
             if isinstance(facts, dict) and "curve" in facts:
                 facts["curve"] = points(facts["curve"])
-    except (OSError, safetensors.SafetensorError, KeyError, ValueError) as error:
-        raise SerbenchError(
-            f"{path} is not a result of serbench ({type(error).__name__}): remove it, "
-            "and run the same command again"
-        ) from error
+    except (
+        *(OSError, safetensors.SafetensorError),
+        *(KeyError, TypeError, ValueError, RecursionError),
+    ) as error:
+        raise _no_result(path, type(error).__name__) from error
+    if not isinstance(facts, dict):
+        raise _no_result(path, "its facts are no object")
     if facts.get("schema") != SCHEMA:
         raise SerbenchError(
             f"{path} has the schema {facts.get('schema')}, this serbench reads {SCHEMA}: "
@@ -201,7 +224,15 @@ def read_facts(path: Path) -> Mapping[str, Any]:
     missing = [key for key in REQUIRED if key not in facts]
     if missing:
         raise SerbenchError(f"{path} lacks {', '.join(missing)}: it was edited; remove it")
+    if wrong := misfit(facts):
+        raise _no_result(path, wrong)
     return facts
+
+
+def _no_result(path: Path, why: str) -> SerbenchError:
+    return SerbenchError(
+        f"{path} is not a result of serbench ({why}): remove it, and run the same command again"
+    )
 
 
 def scored(part: str, arrays: Mapping[str, Array]) -> Scored:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from serbench import literature, metrics, results, stats, tables
-from serbench.errors import SerbenchError, nearest
+from serbench.errors import SerbenchError, nearest, shown
 from serbench.metrics import METRICS, Floats
 from serbench.results import FoldResult
 
@@ -164,10 +164,11 @@ class Run:
         return tables.table(HEAD, rows, form)
 
     def __str__(self) -> str:
-        return "\n".join([_title(self), "", self.table(), "", *_notes(self)])
+        return "\n".join([shown(_title(self)), "", self.table(), "", *map(shown, _notes(self))])
 
     def _repr_markdown_(self) -> str:
-        return "\n".join([_title(self), "", self.table("markdown"), "", *_notes(self)])
+        notes = map(shown, _notes(self))
+        return "\n".join([shown(_title(self)), "", self.table("markdown"), "", *notes])
 
     def to_frame(self) -> Any:
         """A pandas data frame with one row a fold and one column a metric, as fractions.

@@ -1,14 +1,17 @@
 """How numbers look to a user: one way to round them, one way to lay them out."""
 
+import json
 import math
 from collections.abc import Sequence
 
 import tabulate as tabulating
 
+from serbench import latex
+from serbench.errors import shown
 from serbench.stats import Interval, MeanStd
 
 FORMATS = ("text", "markdown", "csv", "latex")
-_TABULATE = {"text": "simple", "markdown": "github", "latex": "latex_booktabs"}
+_TABULATE = {"text": "simple", "markdown": "github"}
 
 
 def percent(value: float | None) -> str:
@@ -61,25 +64,60 @@ def duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
         return f"{minutes} min {rest} s"
-    return f"{minutes // 60} h {minutes % 60} min"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], form: str = "text") -> str:
-    """Rows under a head, in one of `FORMATS`."""
+    """Rows under a head, in one of `FORMATS`: whatever names hold, it shows them and no more."""
+    lines = [[shown(cell) for cell in row] for row in (head, *rows)]
     if form == "csv":
-        import csv
-        import io
-
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows([head, *rows])
-        return text.getvalue().rstrip("\n")
-    cells = [[_plain(cell) for cell in row] for row in rows] if form == "markdown" else rows
+        return _csv(lines)
+    if form == "latex":
+        return latex.table(lines[0], lines[1:])
+    cells = [[_plain(cell) for cell in row] for row in lines] if form == "markdown" else lines
     text_of: str = tabulating.tabulate(
-        cells, head, tablefmt=_TABULATE[form], disable_numparse=True, stralign="left"
+        cells[1:], cells[0], tablefmt=_TABULATE[form], disable_numparse=True, stralign="left"
     )
     return text_of
 
 
 def _plain(cell: str) -> str:
     """A cell that Markdown takes as text: names may come from plugins and corpora."""
-    return cell.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
+    return cell.replace("|", "\\|").replace("<", "&lt;")
+
+
+def _csv(lines: Sequence[Sequence[str]]) -> str:
+    import csv
+    import io
+
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(map(inert, line) for line in lines)
+    return text.getvalue().rstrip("\n")
+
+
+def inert(cell: str) -> str:
+    """A cell of a sheet; what a spreadsheet would take for a formula gets a quote before it.
+
+    >>> inert("=1+1"), inert("-0.5"), inert("-")
+    ("'=1+1", '-0.5', '-')
+    """
+    if not cell.startswith(("=", "+", "-", "@")) or cell == "-":
+        return cell
+    try:
+        float(cell)
+    except ValueError:
+        return f"'{cell}"
+    return cell
+
+
+def as_json(value: object) -> str:
+    r"""JSON that can be read and shown: letters as they are, control characters as their numbers.
+
+    >>> as_json("ä\u202e")
+    '"ä\\u202e"'
+    """
+    text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
+    return "".join(
+        one if one.isprintable() or one == "\n" else json.dumps(one)[1:-1] for one in text
+    )

@@ -86,10 +86,15 @@ def learned(places, **changes):
 def test_a_fit_is_taken_apart_by_what_the_model_reports(places):
     made = learned(places)
     speed = Speed.of(made, made["began"] - 1)
-    assert [row[0] for row in made["fits"]][:2] == [8, 16]
-    assert speed.epoch.each == pytest.approx(1 / 2000, rel=0.3)
-    assert speed.before.at(8) == pytest.approx(0.05, abs=0.03)
-    assert 1 <= speed.start < 2
+    (count, before, epoch, after), *_ = made["fits"]
+    assert count == 8
+    # sleeping takes as long as asked or longer, on however busy a machine
+    assert epoch >= 8 / 2000
+    assert before + epoch >= 0.05 + 8 / 2000
+    assert min(after, made["late"], made["load"], made["predict"]) >= 0
+    assert speed.epoch.points[0] == (8, max(0.0, epoch - made["held_out"] * made["predict"]))
+    assert [row[0] for row in speed.before.points[:2]] == [4, 8]
+    assert speed.start == pytest.approx(1 + made["load"] + made["late"])
 
 
 def test_no_fit_is_larger_than_wanted(places):
@@ -142,6 +147,7 @@ def test_a_corpus_that_is_worth_it_is_decoded_on_all_cores():
     assert parts["decoding 200 utterances"] == pytest.approx(10.0)
 
 
+@pytest.mark.slow
 def test_an_estimate_is_what_an_evaluation_takes(places):
     wish = Wish("sleeper", "tones", params={"epochs": 30}, seconds=0.4)
     made = benching.bench(wish)
@@ -156,8 +162,8 @@ def test_a_fraction_of_the_limit_is_what_the_model_counts(places):
     made = benching.bench(Wish("sleeper", seconds=0.3, only=("models",)))
     peak, training, prediction = made.items
     assert peak.item == "matrix product, as in sleeper"
-    assert training.limit == pytest.approx(0.1, rel=0.3)
-    assert training.per_second == pytest.approx(2000, rel=0.3)
+    # whatever the machine does meanwhile: 2000 operations an utterance, of 40 million a second
+    assert training.limit == pytest.approx(training.per_second * 2000 / 4e7)
     assert prediction.item == "sleeper, prediction"
     assert made.estimate is None
 

@@ -23,6 +23,7 @@ from serbench.leaderboard.intervals import intervals
 from serbench.leaderboard.numbers import Numbers
 from serbench.leaderboard.packing import Words, submit
 
+OWN = "not recomputed"
 EVIL = '<script>alert(1)</script>|[x](javascript:y)`*_$&amp;\x1b[31m\u202e"'
 
 
@@ -93,14 +94,114 @@ def test_settings_are_ranked_apart(entry, differs):
     )
 
 
-def test_counts_of_other_utterances_are_not_tested_against_the_rest(entry):
-    odd = entry("odd", 0.95)
-    claimed = odd.by_speaker.copy()
-    claimed[0, 0, 0] += 1
-    odd = dataclasses.replace(odd, by_speaker=claimed)
-    table = only(board([odd, entry("one", 0.4), entry("two", 0.4, draws=1)]))
-    assert ranks(table) == {"one": 1, "two": 1, "odd": None}
-    assert "not of the utterances that the others were tested on" in table.lines[-1].objection
+def of_others(entry, *where):
+    """The same run with one more test that was passed: counts of other utterances."""
+    claimed = {name: getattr(entry, name).copy() for name in where or ("by_speaker", "confusions")}
+    for counts in claimed.values():
+        counts[0, 0, 0] += 1
+    return dataclasses.replace(entry, **claimed)
+
+
+@pytest.mark.parametrize("where", [["by_speaker"], ["confusions"]])
+def test_a_submitters_own_counts_must_be_of_what_recomputed_runs_were_tested_on(entry, where):
+    odd = [of_others(entry(f"odd{at}", 0.95, draws=at, status=OWN), *where) for at in range(3)]
+    fine = entry("fine", 0.5, draws=8, status=OWN)
+    table = only(board([*odd, fine, entry("sound", 0.5, draws=9)]))
+    assert ranks(table) == {"sound": 1, "fine": 1, "odd0": None, "odd1": None, "odd2": None}
+    words = "its counts are not of the utterances that the recomputed runs were tested on"
+    assert {line.objection for line in table.lines if line.rank is None} == {words}
+
+
+def test_where_nothing_was_recomputed_and_two_disagree_nobody_takes_rank_1(entry):
+    honest = [entry(f"honest{at}", 0.5, draws=at, status=OWN) for at in range(2)]
+    assert set(ranks(only(board(honest))).values()) == {1}
+    forged = [of_others(entry(f"forged{at}", 0.95, draws=at, status=OWN)) for at in range(3)]
+    table = only(board([*honest, *forged]))
+    assert set(ranks(table).values()) == {None}
+    words = "forged0 and honest0 disagree about the test utterances, and nothing tells who errs"
+    assert {line.objection for line in table.lines} == {words}
+    assert words in markdown.readme(board([*honest, *forged]), "submissions")
+
+
+def test_counts_with_other_labels_do_not_take_rank_1_either(entry):
+    honest, forged = entry("honest", 0.5, status=OWN), entry("forged", 0.9, status=OWN)
+    fewer = {name: getattr(forged, name)[:, :2, :2] for name in ("confusions", "by_speaker")}
+    table = only(board([honest, dataclasses.replace(forged, **fewer)]))
+    assert set(ranks(table).values()) == {None}
+
+
+def test_a_seed_with_other_counts_leaves_the_board_whole(entry):
+    alone = entry("alone", 0.6, status=OWN)
+    seeds = [
+        entry(f"seed{at}", 0.6, draws=at, seed=at, configuration="c", status=OWN) for at in (1, 2)
+    ]
+    table = only(board([alone, seeds[0], of_others(seeds[1])]))
+    assert set(ranks(table).values()) == {None}
+    table = only(board([entry("sure", 0.6, draws=9), alone, seeds[0], of_others(seeds[1])]))
+    assert ranks(table) == {"seed1": 1, "alone": 1, "sure": 1, "seed2": None}
+
+
+# ---- other audio ----
+
+
+def heard(pin, *folds):
+    return {"audio": {fold: pin * 64 for fold in folds or ("1", "2")}}
+
+
+def test_runs_of_other_audio_stand_in_a_table_of_their_own(entry):
+    made = [entry(f"usual{at}", 0.5, draws=at, **heard("a")) for at in range(2)]
+    made += [entry("other", 0.95, **heard("b"), submitted="1999-01-01")]
+    section = next(one for one in board(made).sections if one.corpus == "toy")
+    usual, other = section.tables
+    assert ranks(usual) == {"usual0": 1, "usual1": 1}
+    assert ranks(other) == {"other": 1}
+    text = markdown.readme(board(made), "submissions")
+    for table in (usual, other):
+        assert cells.title(table).endswith(f", audio {table.audio[:8]}")
+        assert cells.title(table) in text
+    assert text.count("are not ranked with these") == 2
+    assert usual.audio != other.audio
+
+
+def test_folds_that_two_runs_do_not_share_cannot_differ(entry):
+    made = [entry("one", **heard("a", "1", "2")), entry("two", 0.5, **heard("b", "3"))]
+    table = only(board(made))
+    assert "audio" not in cells.title(table)
+    assert f", audio {table.audio[:8]}." in cells.notes(table)[0]
+
+
+# ---- the same predictions twice ----
+
+
+def copied(entry, name, **other):
+    return dataclasses.replace(entry, run=name, folder=f"toy/{name}", **other)
+
+
+def test_copies_have_no_rank_and_do_not_raise_what_a_rank_takes(entry):
+    good, bad = entry("good", 0.9), entry("bad", 0.2)
+    copies = [
+        copied(bad, f"copy{at}", configuration=f"c{at}", submitted="2026-02-01") for at in range(14)
+    ]
+    table = only(board([*copies, good, bad]))
+    assert ranks(table) == {"good": 1, "bad": 2} | {one.run: None for one in copies}
+    assert table.standing.threshold == only(board([good, bad])).standing.threshold
+    assert table.lines[-1].objection == "same predictions as bad"
+
+
+def test_who_sent_the_predictions_first_keeps_the_rank(entry):
+    first = entry("z", submitted="2026-01-01")
+    other = copied(first, "a", submitter="Eve", submitted="2026-01-03")
+    assert ranks(only(board([other, first]))) == {"z": 1, "a": None}
+
+
+def test_seeds_with_the_same_predictions_are_one_seed(entry):
+    first = entry("seed0", configuration="c")
+    seeds = [copied(first, f"seed{at}", seed=at) for at in range(3)]
+    table = only(board(seeds))
+    assert [len(line.entries) for line in table.lines] == [1, 1, 1]
+    assert ranks(table) == {"seed0": 1, "seed1": None, "seed2": None}
+    words = "same predictions as seed0, so both count as one seed"
+    assert table.lines[1].objection == words
 
 
 def test_too_few_speakers_are_said(entry, invented):
@@ -154,7 +255,8 @@ def test_an_unsound_seed_does_not_take_the_others_with_it(entry):
 )
 def test_a_row_is_checked_as_far_as_its_seeds_are(entry, found, status):
     seeds = [
-        entry(f"seed{at}", configuration="c", seed=at, status=one) for at, one in enumerate(found)
+        entry(f"seed{at}", draws=at, configuration="c", seed=at, status=one)
+        for at, one in enumerate(found)
     ]
     (line,) = only(board(seeds)).lines
     assert line.status == status
@@ -259,6 +361,23 @@ def test_no_name_is_a_formula_in_the_sheet(entry):
     rows = csv.DictReader(text.splitlines())
     (row,) = [row for row in rows if row["kind"] == "measured"]
     assert (row["reference"], row["model"]) == ('\'=HYPERLINK("x")', "'@SUM(A1)")
+
+
+def test_a_folders_name_is_no_heading_and_mail_is_no_link():
+    made = board([], [Rejected("# PWNED", ("ask evil@example.com",)), Rejected("- x", ("odd",))])
+    text = markdown.readme(made, "submissions")
+    assert "- Folder # PWNED: ask evil@&#8288;example.com\n- Folder - x: odd\n" in text
+    assert "evil@example.com" not in text
+
+
+def test_a_stranger_writes_no_parameters_into_others_rows(entry):
+    junk = {"[x](y)": 1, "also": "v" * 500, "lr": 9}
+    made = [entry("mine", params={"lr": 1}), entry("plain", 0.5, params={})]
+    table = only(board([*made, entry("a", 0.4, params=junk)]))
+    names = {line.first.run: line.name for line in table.lines}
+    assert names["plain"] == "invented"
+    assert names["mine"] == "invented, lr=1"
+    assert names["a"] == f"invented, also={'v' * 40}…"
 
 
 def test_a_terminal_gets_no_control_characters(evil):
@@ -393,8 +512,43 @@ def test_a_rejected_submission_is_named_with_its_reason_and_not_listed(
     (bad / "card.json").unlink()
     building.build(submissions, tmp_path / "board", places)
     text = (tmp_path / "board" / "README.md").read_text()
-    assert f"- tones/{bad.name}: it has no card.json" in text
+    assert f"- Folder tones/{bad.name}: it has no card.json" in text
     assert f"submissions/tones/{bad.name})" not in text
+
+
+def test_a_folder_without_any_sound_submission_overwrites_nothing(submissions, tmp_path, places):
+    out = tmp_path / "board"
+    building.build(submissions, out, places)
+    before = (out / "README.md").read_bytes()
+    for folder in folders(submissions):
+        (folder / "card.json").unlink()
+    command = ["leaderboard", "build", "--submissions", str(submissions), "--out", str(out)]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 1
+    assert isinstance(done.exception, SerbenchError)
+    first = f"the first of 2, tones/{folders(submissions)[0].name}: it has no card.json"
+    assert str(done.exception).startswith(
+        f"nothing in {submissions} can be listed, so nothing was written; {first}"
+    )
+    assert (out / "README.md").read_bytes() == before
+
+
+@pytest.mark.parametrize("seen", ["yes", "no", "unknown"])
+def test_a_model_that_had_seen_the_test_corpus_has_no_rank(submissions, monkeypatch, seen):
+    from serbench.leaderboard import submission as submissions_module
+
+    folder = folders(submissions)[0]
+    sent = submissions_module.load(folder)
+    model = dataclasses.replace(sent.card.model, seen_test_corpus=seen)
+    said = dataclasses.replace(sent, card=dataclasses.replace(sent.card, model=model))
+    monkeypatch.setattr(submissions_module, "load", lambda _: said)
+    found = gathering.judged(folder)
+    words = "its model had seen the test corpus"
+    assert found.objection == (words if seen == "yes" else "")
+    made = board([found])
+    for text in (markdown.readme(made, "submissions"), latex.tables(made)):
+        assert (f": {words}." in text) == (seen == "yes")
+    assert ranks(only(made, "tones")) == {found.run: None if seen == "yes" else 1}
 
 
 def test_nothing_to_build_from_is_said(tmp_path, places):

@@ -9,6 +9,9 @@ import time
 
 import pytest
 
+from serbench import cli
+from serbench.errors import SerbenchError
+
 HEAVY = ("torch", "transformers", "sklearn", "scipy", "librosa", "numba", "pandas", "matplotlib")
 
 pytestmark = pytest.mark.usefixtures("places")
@@ -110,6 +113,54 @@ def test_a_mistake_is_one_line_on_standard_error_and_exit_code_1(arguments, word
     assert done.stderr.startswith("serbench: ")
     assert words in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+LONG = "x" * 300
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["score", LONG],
+        ["leaderboard", "badge", LONG],
+        ["evaluate", "--model", "centroid", "--dataset", "toy:seed=" + "9" * 300],
+    ],
+)
+def test_a_name_too_long_is_one_line(arguments):
+    done = serbench(*arguments)
+    assert done.returncode == 1
+    assert done.stderr.startswith("serbench: cannot ")
+    assert done.stderr.endswith(": File name too long\n")
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (PermissionError(13, "Permission denied", "a\x1bb"), r"write a\x1bb: Permission denied"),
+        (OSError(28, "No space left on device"), "write the disk: No space left on device"),
+        (SerbenchError("no \u202erun\x07"), r"serbench: no \u202erun\x07"),
+    ],
+)
+def test_what_the_system_refuses_is_one_line_that_no_terminal_obeys(
+    monkeypatch, capsys, error, words
+):
+    def fails():
+        raise error
+
+    monkeypatch.setattr(cli, "app", fails)
+    with pytest.raises(SystemExit, match="1"):
+        cli.main()
+    assert capsys.readouterr().err.removesuffix("\n").endswith(words)
+
+
+def test_a_fault_of_the_code_keeps_its_traceback(monkeypatch):
+    def fails():
+        raise OSError("not the system's")
+
+    monkeypatch.setattr(cli, "app", fails)
+    with pytest.raises(OSError, match="not the system's"):
+        cli.main()
 
 
 def test_an_unknown_option_is_exit_code_2():

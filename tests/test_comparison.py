@@ -23,8 +23,12 @@ CONFIG = {
     "dataset": "toy:seed=1",
     "labels": "toy",
     "protocol": "halves",
+    "model_version": "1",
     "params": {},
+    "feature": "waveform",
+    "feature_version": "1",
     "feature_params": {},
+    "reading": {"trim_db": 60.0},
     "seed": 0,
 }
 PINS = {"corpus": "c" * 64, "protocol": "p" * 64, "audio": "a" * 64}
@@ -63,7 +67,9 @@ def fold(index, rows, model, **facts):
         "certificate": {"clean": True},
         "validation": {"f1": 0.5},
         "alone": {"utterances": 1, "largest_difference": 0.0},
-        **{k: {} for k in ("seconds", "device", "threads", "versions", "sources", "machine")},
+        "device": "cpu",
+        "threads": 1,
+        **{k: {} for k in ("seconds", "versions", "sources", "machine")},
     }
     return FoldResult({**common, **facts}, Scored(ids, speakers, np.array(truth), activations))
 

@@ -294,6 +294,16 @@ def test_chosen_clips_are_in_the_page_as_sound(run, corpus):
     assert 0.08 < np.abs(samples).max() < 0.11
 
 
+def test_only_files_are_clips(run, tmp_path):
+    import os
+
+    first, second, *_ = run.folds[0].test.ids
+    os.mkfifo(tmp_path / f"{first}.wav")  # whoever opens it waits for its writer
+    (tmp_path / f"{second}.wav").mkdir()
+    with pytest.raises(SerbenchError, match="none of the 48 utterances"):
+        clips.chosen([run], tmp_path, 3)
+
+
 def test_a_folder_without_the_audio_is_refused(run, tmp_path):
     with pytest.raises(SerbenchError, match="none of the 48 utterances.*name the folder of their"):
         clips.found([run], tmp_path, tmp_path)

@@ -174,7 +174,7 @@ def test_one_colour_and_one_mark_belong_to_each_emotion():
     assert colours.styles(["Anger"]) == colours.styles(["angry"]) == colours.styles(["ang"])
 
 
-@pytest.mark.parametrize("form", style.FORMATS)
+@pytest.mark.parametrize("form", ["png", "svg", pytest.param("pdf", marks=pytest.mark.slow)])
 def test_the_same_picture_has_the_same_bytes(run, tmp_path, form):
     paths = [tmp_path / "one", tmp_path / "two"]
     for path in paths:

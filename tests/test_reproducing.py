@@ -19,12 +19,19 @@ from serbench import results, runs
 from serbench.cli import app
 from serbench.errors import BadParameter, CorpusError, SerbenchError, UnknownName
 from serbench.jobs import Config
-from serbench.leaderboard import cards
+from serbench.leaderboard import cards, gathering
 from serbench.leaderboard.agreement import Agreement, Score
 from serbench.leaderboard.packing import Words, submit
 from serbench.leaderboard.proposing import propose
 from serbench.leaderboard.reproducing import reproduce
-from serbench.leaderboard.reproductions import Reproduction, reproductions, require_name, write
+from serbench.leaderboard.reproductions import (
+    NOTHING,
+    Reproduction,
+    reproductions,
+    require_name,
+    write,
+)
+from serbench.leaderboard.verifying import verify
 
 WORDS = Words(
     name="Ada",
@@ -321,6 +328,10 @@ def _text(record):
 AGREED = json.loads(_text(RECORD))["agreement"]
 
 
+def _scored(**words):
+    return {name: {**score, **words} for name, score in AGREED["scores"].items()}
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -333,6 +344,16 @@ AGREED = json.loads(_text(RECORD))["agreement"]
         (_bad(folds={}), "there must be a fold"),
         (_bad(folds={"1": ["a" * 64]}), "every fold needs two digests"),
         (_bad(threads=1.5), "threads must be a whole number"),
+        (_bad(threads=0), "says that no thread was used"),
+        (_bad(date="2999-01-01"), "2999-01-01 is in the future"),
+        (_bad(folds={"1": ["a" * 64] * 2}), "has a file of its own: its time is in it"),
+        (_bad(folds={"1": ["a" * 64, NOTHING]}), "has a file of its own: its time is in it"),
+        (_bad(agreement={**AGREED, "scores": _scored(here=1.5)}), "its f1 is not between 0 and 1"),
+        (
+            _bad(agreement={**AGREED, "scores": _scored(low=0.9, high=0.1)}),
+            "its f1 has an interval from 0.9 to 0.1, which cannot be",
+        ),
+        (_bad(agreement={**AGREED, "scores": _scored(low=0.9)}), "from 0.9 to nan, which cannot"),
         (_bad(agreement={**AGREED, "same_label": 20}), "make its grounds undecided, not labels"),
         (_bad(agreement={**AGREED, "whole": True}), "has 1 of 3 folds and says otherwise"),
         (_bad(agreement={**AGREED, "same_label": 25}), "25 of 24 utterances cannot be"),
@@ -351,6 +372,63 @@ def test_a_record_that_is_not_right_is_refused_with_the_reason(submission, text,
     (folder / RECORD.file).write_text(text, "latin-1")
     with pytest.raises(SerbenchError, match=words):
         reproductions(submission)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"utterances": 20, "same_label": 20}, "has 20 utterances: its folds have 24"),
+        ({"utterances": 2400, "same_label": 2400}, "has 2400 utterances: its folds have 24"),
+        ({"speakers": 6}, "has 6 speakers: its folds have 2"),
+        ({"scores": dict.fromkeys(("f1", "uar"), Score(0.5, 0.5, 0.4, 0.6))}, "says that f1 was 0"),
+        (
+            {"scores": dict.fromkeys(("f1", "uar"), Score(1, 0.5, 0.4, 1))},
+            "same labels and another",
+        ),
+    ],
+)
+def test_a_record_that_does_not_fit_its_folds_is_a_rejection(submission, tmp_path, change, words):
+    record = again(submission, tmp_path).record("Grace")
+    agreement = dataclasses.replace(record.agreement, **change)
+    write(submission, dataclasses.replace(record, agreement=agreement))
+    verdict = verify(submission)
+    assert verdict.status == "rejected"
+    assert words in "\n".join(verdict.reasons)
+
+
+def test_one_file_is_no_two_folds(submission, tmp_path):
+    record = again(submission, tmp_path, "all").record("Grace")
+    folds = {name: (pair[0], "b" * 64) for name, pair in record.folds.items()}
+    write(submission, dataclasses.replace(record, folds=folds))
+    assert verify(submission).reasons[0].endswith("names one file for two folds")
+
+
+def test_who_submitted_cannot_say_that_it_was_reproduced(submission, tmp_path):
+    record = again(submission, tmp_path).record(" aDA ")
+    write(submission, record)
+    assert (
+        "it was reproduced by its own submitter, which does not count" in verify(submission).flags
+    )
+    found = gathering.judged(submission)
+    assert (found.status, found.reproductions) == ("recomputed", ())
+    write(submission, dataclasses.replace(record, by="Grace"))
+    assert gathering.judged(submission).status == "reproduced"
+
+
+def test_a_model_that_is_not_installed_leaves_its_parameters_unchecked(submission):
+    altered(
+        submission,
+        lambda fold: with_facts(config={**fold.facts["config"], "model_version": "0"})(fold),
+    )
+    config = results.read_facts(submission / "fold-01.safetensors")["config"]
+    found = submission.rename(submission.parent / Config(**config).name)
+    (found / cards.FILE).unlink()
+    submit(runs.read(found), found.parent.parent, WORDS)
+    verdict = verify(found)
+    assert verdict.status == "recomputed"
+    words = "its parameters were not checked: the model centroid is here in version 1, not 0"
+    assert words in verdict.flags
+    assert words not in gathering.judged(found).flags  # a board must not depend on who builds it
 
 
 def test_a_link_is_no_record(submission, tmp_path):

@@ -5,12 +5,32 @@ import numpy as np
 import pytest
 import safetensors
 
-from serbench import results
+from serbench import results, runs
 from serbench.errors import SerbenchError
 from serbench.results import FoldResult, Scored
 
 SCORED = Scored(("u1", "u2"), ("s1", "s2"), np.array([0, 1]), np.eye(2, dtype=np.float32))
-FACTS = {name: {} for name in results.REQUIRED} | {"labels": ["a", "b"]}
+CONFIG = {
+    **dict.fromkeys(("dataset", "labels", "protocol", "model", "feature"), "x"),
+    **dict.fromkeys(("model_version", "feature_version"), "1"),
+    **{key: {} for key in ("params", "feature_params", "reading")},
+    "seed": 0,
+}
+FACTS = {
+    "config": CONFIG,
+    "pins": {"corpus": "c", "protocol": "p"},
+    "protocol": {"name": "x", "leaks": "", "folds": 1},
+    "fold": {"index": 0, "name": "1", "group": ""},
+    "labels": ["a", "b"],
+    "link": "identity",
+    "certificate": {"clean": True},
+    "validation": {"f1": 0.5},
+    "alone": {"largest_difference": 0.0},
+    "seconds": {"fit": 1.0},
+    "device": "cpu",
+    "threads": 1,
+    **{name: {} for name in ("versions", "sources", "machine")},
+}
 
 
 @pytest.fixture
@@ -61,4 +81,65 @@ def test_withheld_truth_is_told_apart_from_a_broken_file(tmp_path):
     path = tmp_path / "fold-01.safetensors"
     safetensors.numpy.save_file(arrays, path, metadata={"serbench": json.dumps(facts)})
     with pytest.raises(SerbenchError, match="has no true labels: the corpus's licence keeps them"):
+        results.read(path)
+
+
+@pytest.mark.parametrize(
+    ("odd", "words"),
+    [
+        ({"protocol": {"leaks": "", "folds": "6"}}, "protocol.folds is '6', but must be a whole"),
+        ({"model": None}, "model is None, but must be an object"),
+        ({"model": {"pretrained": "no"}}, "model.pretrained is 'no', but must be true or false or"),
+        ({"curve": 5}, "curve is 5, but must be a list"),
+        ({"curve": {"epoch": 5}}, "TypeError"),
+        (
+            {"curve": [{"epoch": []}]},
+            r"curve.\*.\* is \[\], but must be a number or a whole number",
+        ),
+        ({"seconds": {"fit": "x"}}, r"seconds.\* is 'x', but must be a number or a whole number"),
+        ({"config": {**CONFIG, "params": []}}, r"config.params is \[\], but must be an object"),
+        ({"config": {one: CONFIG[one] for one in CONFIG if one != "params"}}, "params is missing"),
+        ({"labels": []}, "labels is empty"),
+        ({"device": "\x1b" * 99 + "c", "threads": "\x9b"}, r"threads is '\\x9b'"),
+    ],
+)
+def test_facts_that_other_code_could_not_read_are_no_result(tmp_path, odd, words):
+    path = tmp_path / "run" / "fold-01.safetensors"
+    path.parent.mkdir()
+    facts = json.dumps({**FACTS, "schema": results.SCHEMA, **odd})
+    safetensors.numpy.save_file(results._arrays("test", SCORED), path, metadata={"serbench": facts})
+    with pytest.raises(SerbenchError, match=f"not a result of serbench \\(.*{words}.*remove it"):
+        results.read(path)
+
+
+def test_facts_that_are_no_object_are_no_result(tmp_path):
+    path = tmp_path / "fold-01.safetensors"
+    arrays = results._arrays("test", SCORED)
+    safetensors.numpy.save_file(arrays, path, metadata={"serbench": "[5]"})
+    with pytest.raises(SerbenchError, match="its facts are no object.*remove it"):
+        results.read(path)
+
+
+def test_one_odd_folder_does_not_keep_others_from_being_listed(tmp_path):
+    for name, folds in (("good", 1), ("odd", "1")):
+        facts = {**FACTS, "protocol": {"leaks": "", "folds": folds}}
+        results.write(tmp_path / name / "fold-01.safetensors", FoldResult(facts, SCORED))
+    found, broken = runs.readable(tmp_path)
+    assert [run.name for run in found] == ["good"]
+    assert "odd/fold-01.safetensors is not a result of serbench" in broken[0]
+
+
+@pytest.mark.parametrize(
+    ("activations", "truth", "words"),
+    [
+        ([[math.nan, 0], [0, 1]], [0, 1], "not all of its activations are finite"),
+        ([[1, 0, 0], [0, 1, 0]], [0, 1], r"have the shape \(2, 3\), not a column a label"),
+        ([[1, 0], [0, 1]], [0, 7], "a true label that is not in its list"),
+    ],
+)
+def test_answers_that_cannot_be_scored_are_damaged(tmp_path, activations, truth, words):
+    test = Scored(SCORED.ids, SCORED.speakers, np.array(truth), np.array(activations, np.float32))
+    path = tmp_path / "fold-01.safetensors"
+    results.write(path, FoldResult(FACTS, test))
+    with pytest.raises(SerbenchError, match=f"is damaged, .*{words}: remove it"):
         results.read(path)

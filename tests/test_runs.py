@@ -15,8 +15,12 @@ CONFIG = {
     "labels": "toy",
     "protocol": "paper-nested",
     "model": "made-up",
+    "model_version": "1",
     "params": {},
+    "feature": "waveform",
+    "feature_version": "1",
     "feature_params": {},
+    "reading": {"trim_db": 60.0},
     "seed": 0,
 }
 
@@ -41,7 +45,9 @@ def fold(index, truth, predicted, **facts):
         "validation": {"f1": 0.5},
         "alone": {"utterances": 1, "largest_difference": 0.0},
         "seconds": {"fit": 1.0},
-        **{key: {} for key in ("device", "threads", "versions", "sources", "machine")},
+        "device": "cpu",
+        "threads": 1,
+        **{key: {} for key in ("versions", "sources", "machine")},
     }
     return FoldResult({**common, **facts}, scored)
 

@@ -7,7 +7,7 @@ import math
 
 import pytest
 
-from serbench import scores
+from serbench import comparison, scores, tables
 from serbench.errors import SerbenchError
 
 
@@ -57,3 +57,45 @@ def test_runs_are_listed_in_every_form(pair):
     rows = list(csv.DictReader(io.StringIO(scores.listing(pair, "csv"))))
     assert rows[1]["folds"] == "2"
     assert json.loads(scores.listing([], "json")) == []
+
+
+EVIL = "\x1b[31m\x07\u202egnp"
+SEEN = "\\x1b[31m\\x07\\u202egnp"
+
+
+def unseen(text):
+    return [one for one in text if not one.isprintable() and one != "\n"]
+
+
+@pytest.mark.parametrize("form", scores.FORMATS)
+def test_what_a_terminal_would_obey_is_made_visible(invented, form):
+    run = invented(f"toy_{EVIL}", config={"model": EVIL, "dataset": EVIL}, labels=("a", EVIL))
+    for text in (scores.several([run], None, form), scores.listing([run], form)):
+        assert not unseen(text)
+    if form == "text":
+        assert SEEN in scores.listing([run], form)
+        assert not unseen(str(run))
+        assert str(run).startswith(f"{SEEN} on {SEEN}")
+
+
+@pytest.mark.parametrize("form", comparison.FORMATS)
+def test_what_a_terminal_would_obey_is_visible_in_comparisons(invented, form):
+    pair = [
+        invented(f"toy_{EVIL}_{seed}", seed=seed, speaker=EVIL + "{0}", config={"model": EVIL})
+        for seed in (1, 2)
+    ]
+    assert not unseen(comparison.compare(*pair).page(form, True))
+
+
+def test_a_formula_in_a_name_is_text_in_a_sheet(invented):
+    made = scores.listing([invented("=cmd|calc!A0"), invented("@a"), invented("-b")], "csv")
+    assert [row[0] for row in csv.reader(io.StringIO(made))][1:] == ["'=cmd|calc!A0", "'@a", "'-b"]
+    numbers = tables.table(["a"], [["-10.00"], ["+4.21"], ["-"], ["-1e-05"]], "csv")
+    assert numbers.splitlines() == ["a", "-10.00", "+4.21", "-", "-1e-05"]
+
+
+def test_latex_takes_names_for_text(invented):
+    lines = scores.listing([invented("[1pt]a|b"), invented("*語")], "latex").splitlines()
+    assert lines[4].startswith(r"{}[1pt]a\textbar{}b & ")
+    assert lines[5].startswith(r"{}*\texttt{U+8A9E} & ")
+    assert (lines[0], lines[-1]) == (r"\begin{tabular}{lllll}", r"\end{tabular}")

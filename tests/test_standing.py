@@ -86,6 +86,21 @@ def test_other_utterances_are_refused():
         exchanging.pvalue(first, second)
 
 
+@pytest.mark.parametrize("speakers", [0, 5, 30])
+def test_models_that_were_tested_on_nothing_are_alike(speakers):
+    nothing = np.zeros((speakers, 4, 4), dtype=np.int64)
+    assert exchanging.pvalue(nothing, nothing) == 1.0
+
+
+def test_no_pvalue_is_above_1():
+    for seed in range(40):
+        first, second = corpus(np.random.default_rng(seed), [0.6, 0.6], 13, 12, labels=4)
+        swapped = np.concatenate([second[:6], first[6:]]), np.concatenate([first[:6], second[6:]])
+        assert exchanging.pvalue(*swapped) <= 1.0
+        even = np.where((np.arange(13) % 2 == 0)[:, None, None], first, second)
+        assert exchanging.pvalue(first, even) <= 1.0
+
+
 def test_identical_models_tie():
     model = corpus(np.random.default_rng(1), [0.7])[0]
     assert ranked([model, model, model]).ranks == (1, 1, 1)

@@ -13,8 +13,9 @@ from typer.testing import CliRunner
 import serbench
 from serbench import __version__, results, runs
 from serbench.cli import app
+from serbench.errors import SerbenchError
 from serbench.jobs import Config
-from serbench.leaderboard import submission, verifying
+from serbench.leaderboard import references, submission, verifying
 from serbench.leaderboard.counting import confusion
 from serbench.leaderboard.packing import Words, submit
 from serbench.leaderboard.verifying import verify
@@ -95,6 +96,74 @@ def test_a_corpus_that_nobody_here_knows_is_not_recomputed(copied):
     verdict = verify(folder)
     assert verdict.status == "not recomputed"
     assert "the corpus nowhere is not known here" in verdict.reasons[0]
+
+
+# ---- which folders are submissions ----
+
+
+def a_stray_card(folder):
+    (folder / "card.json").write_text("{}")
+
+
+def a_stray_fold(folder):
+    (folder / FIRST).touch()
+
+
+def a_stray_folder(folder):
+    (folder / "card.json").mkdir()
+
+
+def a_dangling_link(folder):
+    (folder / "card.json").symlink_to("/nowhere")
+
+
+STRAY = [a_stray_card, a_stray_fold, a_stray_folder, a_dangling_link]
+
+
+@pytest.mark.parametrize("up", [0, 1], ids=["beside runs", "beside corpora"])
+@pytest.mark.parametrize("stray", STRAY)
+def test_what_lies_beside_submissions_hides_none_and_is_named(copied, stray, up):
+    folder = copied("plain")
+    stray(folder.parents[up])
+    found = {path: known or verify(path) for path, known in verifying.found(folder.parents[1])}
+    assert found.pop(folder) == verifying.Verdict("recomputed")
+    ((path, verdict),) = found.items()
+    assert path.parent == folder.parents[up]
+    assert verdict.status == "rejected"
+    if up == 0:
+        found = dict(verifying.found(folder.parent))
+        assert found.keys() == {folder, path}
+
+
+def test_a_submission_is_found_by_itself_and_beside_corpora(copied):
+    folder = copied("plain")
+    assert verifying.found(folder) == [(folder, None)]
+    (folder / "reproductions").mkdir()
+    a_stray_card(folder / "reproductions")
+    assert verifying.found(folder) == [(folder, None)]
+    assert verifying.found(folder.parent) == [(folder, None)]
+    (folder.parent / "README.md").touch()
+    assert verifying.found(folder.parent) == [(folder, None)]
+
+
+def test_a_link_beside_submissions_is_not_followed(copied, tmp_path):
+    folder = copied("plain")
+    (folder.parent / "README.md").symlink_to(folder)
+    found = dict(verifying.found(folder.parent))
+    assert found[folder] is None
+    assert "'README.md' is no submission" in found[folder.parent / "README.md"].reasons[0]
+
+
+def test_a_path_that_is_too_long_is_a_line(copied):
+    path = copied("plain").parent / ("x" * 300)
+    assert "cannot be read (File name too long)" in verify(path).reasons[0]
+    done = CliRunner().invoke(app, ["leaderboard", "verify", str(path)])
+    assert done.exit_code == 1
+    assert done.exception is None or isinstance(done.exception, (SystemExit, SerbenchError))
+
+
+def test_whatever_goes_wrong_with_a_submission_is_a_rejection():
+    assert verifying.guarded(lambda: 1 // 0, list) == ["it cannot be checked: ZeroDivisionError"]
 
 
 # ---- how to tamper ----
@@ -497,6 +566,57 @@ SEMANTIC = [
     ("no probabilities", "plain", facts(put("link", "identity")), "activations must be probab"),
 ]
 
+
+def parameter(name, value):
+    """Another configuration, in a folder of its name."""
+
+    def tamper(folder):
+        facts(put(f"config.params.{name}", value))(folder)
+        return _renamed(folder)
+
+    return tamper
+
+
+def one_label(said, arrays):
+    said["labels"] = ["low"]
+    arrays["test.activations"] = arrays["test.activations"][:, :1].copy()
+    arrays["test.truth"][:] = 0
+
+
+SEMANTIC += [
+    ("a parameter more", "plain", parameter("padding", 1), "no parameter of centroid 'padding'"),
+    ("a value as text", "plain", parameter("nap", "0.0"), "nap of centroid is '0.0', but must be"),
+    ("spelt otherwise", "plain", parameter("weights", " Random"), "parameters weights='random'"),
+    (
+        "a parameter more, other features",
+        "plain",
+        lambda f: facts(put("config.feature_version", "0"))(f) or parameter("padding", 1)(f),
+        "no parameter of centroid 'padding'",
+    ),
+    ("a number's spelling", "plain", parameter("scale", 100), "is 100, which is written 100.0"),
+    ("other features", "plain", configured(feature="mel"), "learns from crossings, not from mel"),
+    (
+        "a feature's parameter",
+        "plain",
+        configured(feature_params={"x": 1}),
+        "no parameter of crossings 'x'",
+    ),
+    (
+        "how it reads",
+        "plain",
+        facts(put("config.reading.x", 1)),
+        "is not what `serbench evaluate` writes",
+    ),
+    ("a colon", "plain", facts(put("config.dataset", "tones:")), "config.dataset is 'tones:'"),
+    (
+        "a look-alike",
+        "plain",
+        facts(put("config.dataset", "t\u043enes")),
+        "which is not written as it must be",
+    ),
+    ("one label", "plain", forged(one_label), "there is one label, so there is nothing to tell"),
+]
+
 # ---- broken and hostile ones ----
 
 
@@ -733,6 +853,11 @@ BROKEN = [
     ("a name turned about", written("card\u202enosj.", b""), "is no file of a submission"),
     ("a name in bytes", written(os.fsdecode(b"fold-\xff"), b""), "is no file of a submission"),
     ("hidden", written(".card.json", b"{}"), "'.card.json' is no file of a submission"),
+    ("endless", facts(put("seconds.fit", 1e308)), "seconds.fit must be a number from 0 to 1e+09"),
+    ("less than no time", facts(put("seconds.fit", -1)), "seconds.fit must be a number from 0"),
+    ("memory", facts(put("peak_memory_mb", -1)), "peak_memory_mb must be a number from 0"),
+    ("unseen", claimed(put("submitter.name", "A\u200bda")), "control character U+200B"),
+    ("a tag", claimed(put("submitter.name", "A\U000e0041")), "control character U+E0041"),
     ("a large note", written("note.md", b"a" * 99_999), "note.md has 99999 bytes: at most 16384"),
     ("a broken note", written("note.md", b"\xff\xfe"), "note.md is not text in UTF-8"),
     ("an escaping note", written("note.md", b"see \x1b[2J"), "control character U+001B"),
@@ -788,6 +913,56 @@ def test_without_the_corpus_stored_truth_is_counted(copied):
     assert verify(folder).status == "not recomputed"
     facts(put("validation.f1", 1.0))(folder)
     _rejected(folder, "says f1 1.0 of its validation")
+
+
+# ---- a protocol, without the corpus ----
+
+
+def _declared(folder, dataset, protocol, folds=3):
+    """The submission under another dataset's and protocol's name, and what is said of it."""
+
+    def change(said):
+        declared_clean(said)
+        said["config"].update(dataset=dataset, protocol=protocol)
+        said["protocol"].update(name=protocol, folds=folds)
+
+    facts(change)(folder)
+    folder = _renamed(folder, carded=False)
+    _claim(folder, lambda card: card.update(run=folder.name, dataset=dataset))
+    return folder
+
+
+@pytest.mark.parametrize("dataset", ["hushed", "nowhere"])
+@pytest.mark.usefixtures("places")
+def test_a_leak_declared_clean_is_rejected_without_the_corpus(copied, dataset):
+    folder = _declared(copied("leaky"), dataset, "random:n=3,seed=0")
+    _rejected(folder, "it says otherwise, but its protocol leaks (")
+
+
+@pytest.mark.parametrize(
+    ("protocol", "words"),
+    [
+        ("kfold:n=4", "says that its protocol has 3 folds, but kfold:n=4 has 4"),
+        ("kfold: n=3", "its protocol is called kfold:n=3 here, not kfold: n=3"),
+        ("file:path=x", "its protocol is a file that nobody else has"),
+    ],
+)
+def test_a_protocol_is_what_its_name_says_of_an_unknown_corpus_too(copied, protocol, words):
+    _rejected(_declared(copied("plain"), "nowhere", protocol), words)
+
+
+@pytest.mark.parametrize("name", ["random:n=6,seed=0", "serab", "paper-marker"])
+def test_what_leaks_on_iemocap_is_known_without_it(places, name):
+    pytest.importorskip("serbench_corpora")
+    found = references.declared("iemocap", name, places)
+    assert found.leaks
+    assert found.folds == {"serab": 1, "paper-marker": 10}.get(name, 6)
+
+
+@pytest.mark.parametrize("spelt", ["toy:seed=0", "toy: seed=1", "nowhere:b=1,a=2"])
+def test_a_corpus_has_one_name(places, spelt):
+    with pytest.raises(SerbenchError, match="its dataset is called .* here, not"):
+        references.find(spelt, "toy", "loso", places)
 
 
 # ---- withheld truth, without the corpus ----

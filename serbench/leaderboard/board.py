@@ -3,7 +3,6 @@
 What it looks like is up to `markdown`, `page`, `latex` and `sheets`.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -11,9 +10,10 @@ import numpy as np
 
 from serbench import literature, metrics, stats
 from serbench.leaderboard.entries import Entry
-from serbench.leaderboard.lines import SHOWN, Line, in_order, lines
+from serbench.leaderboard.lines import SHOWN, Line, lines
 from serbench.leaderboard.naming import TITLES
 from serbench.leaderboard.numbers import Numbers
+from serbench.leaderboard.screening import of_one_audio, screened
 from serbench.leaderboard.standing import Standing, standing
 from serbench.literature import Row
 from serbench.metrics import METRICS
@@ -37,6 +37,8 @@ class Table:
         protocol: see there.
         labels: see there.
         pins: the digests of corpus and protocol.
+        audio: a digest of the audio; "" where no run tells.
+        apart: other tables differ from this one in their audio alone.
         lines: those with a rank first, then the others; both by F1.
         standing: of those with a rank, in their order.
         guesses: chance; none where no run is whole.
@@ -50,6 +52,8 @@ class Table:
     protocol: str
     labels: str
     pins: tuple[str, str]
+    audio: str
+    apart: bool
     lines: tuple[Line, ...]
     standing: Standing
     guesses: tuple[Guess, ...]
@@ -122,16 +126,26 @@ def _section(corpus: str, entries: Sequence[Entry], numbers: Numbers) -> Section
     for entry in entries:
         settings.setdefault(entry.setting, []).append(entry)
     published = literature.rows(corpus)
-    tables = [_table(together, published, numbers) for together in settings.values()]
-    tables.sort(key=lambda one: (bool(one.leaks), one.dataset, one.protocol, one.labels, one.pins))
+    tables = [
+        replace(_table(together, published, numbers), audio=audio, apart=len(groups) > 1)
+        for alike in settings.values()
+        for groups in [of_one_audio(alike)]
+        for audio, together in groups
+    ]
+    tables.sort(key=_in_order)
     shown = {id(row) for table in tables for row in table.published}
     rest = tuple(row for row in published if id(row) not in shown)
     return Section(corpus, TITLES.get(corpus, corpus), tuple(tables), rest)
 
 
+def _in_order(table: Table) -> tuple[object, ...]:
+    names = (table.dataset, table.protocol, table.labels)
+    return bool(table.leaks), *names, table.pins, -len(table.lines), table.audio
+
+
 def _table(entries: Sequence[Entry], published: Iterable[Row], numbers: Numbers) -> Table:
     first = entries[0]
-    found = _of_same_tests(lines(entries, numbers))
+    found = lines(screened(entries), numbers)
     ranked = [line for line in found if not line.objection]
     place = standing(
         [line.scores["f1"].mean for line in ranked],
@@ -144,6 +158,8 @@ def _table(entries: Sequence[Entry], published: Iterable[Row], numbers: Numbers)
     return Table(
         *names,
         pins=(first.corpus_pin, first.protocol_pin),
+        audio="",
+        apart=False,
         lines=(*placed, *(line for line in found if line.objection)),
         standing=place,
         guesses=_guesses(whole) if whole.folds == whole.total else (),
@@ -152,25 +168,6 @@ def _table(entries: Sequence[Entry], published: Iterable[Row], numbers: Numbers)
         speakers=len(whole.speakers),
         utterances=int(whole.confusions.sum()),
     )
-
-
-def _of_same_tests(found: Sequence[Line]) -> list[Line]:
-    """The same lines; those that were not tested on what most of them were get an objection.
-
-    The digests say that all were. But where a corpus's licence keeps the labels, the counts are the
-    submitter's own words, and counts of other utterances cannot be tested against the rest.
-    """
-    tests = {id(line): _tests(line) for line in found if not line.objection}
-    usual = Counter(tests.values()).most_common(1)
-    other = {key for key, value in tests.items() if value != usual[0][0]}
-    words = "its counts are not of the utterances that the others were tested on"
-    said = [replace(line, objection=words) if id(line) in other else line for line in found]
-    return sorted(said, key=in_order)
-
-
-def _tests(line: Line) -> tuple[object, ...]:
-    true = line.first.by_speaker.sum(axis=-1)
-    return line.first.speakers, true.shape, true.tobytes()
 
 
 def _guesses(entry: Entry) -> tuple[Guess, ...]:

@@ -42,9 +42,10 @@ def build(submissions: Path, out: Path, places: Settings, check: bool = False) -
         The names of the files that are, or were, not what they should be.
 
     Raises:
-        SerbenchError: there is no submission.
+        SerbenchError: there is no submission, or none that is sound.
     """
     made = read(submissions, places)
+    _require_one(made, submissions)
     seen = Path(os.path.relpath(submissions, out)).as_posix()
     stale = []
     for name, render in FILES.items():
@@ -63,6 +64,17 @@ def read(submissions: Path, places: Settings) -> Board:
     made = board(*gathering.submitted(submissions, store), store.numbers)
     store.save()
     return made
+
+
+def _require_one(made: Board, submissions: Path) -> None:
+    """Keep a folder that holds something else from replacing the leaderboard by an empty one."""
+    if not any(section.tables for section in made.sections):
+        first = made.rejected[0]
+        raise SerbenchError(
+            f"nothing in {submissions} can be listed, so nothing was written; the first of "
+            f"{len(made.rejected)}, {first.folder}: {first.reasons[0]}; `serbench leaderboard "
+            "verify` says what is wrong with each"
+        )
 
 
 def require_fresh(stale: Sequence[str], submissions: Path, out: Path) -> None:

@@ -120,9 +120,11 @@ def stamped(folder: Path) -> tuple[str, float]:
 
 
 def _version(places: Settings) -> str:
-    """A digest of the code of serbench and of every dataset, and of which corpora are here."""
-    entries = plugins.installed().entries["dataset"].values()
-    packages = {"serbench", *(one.target.partition(":")[0].partition(".")[0] for one in entries)}
+    """A digest of the code of serbench and of all plugins, and of which corpora are here."""
+    known = plugins.installed().entries  # models and features say which parameters there are
+    offered = [one for kind in known.values() for one in kind.values()]
+    packages = {"serbench", *(one.target.partition(":")[0].partition(".")[0] for one in offered)}
+    entries = known["dataset"].values()
     here = [one.name for one in entries if (places.data / one.name).is_dir()]
     return digest([SCHEMA, [*map(_code, sorted(packages))], sorted(here), np.__version__])
 
@@ -147,7 +149,7 @@ def _packed(version: str, outcomes: Mapping[str, tuple[str, Outcome]], numbers: 
             for array in ARRAYS:
                 arrays[f"{len(rows)}.{array}"] = words.pop(array).astype(np.int32)
             words["speakers"] = speakers.setdefault(found.speakers, len(speakers))
-            row["entry"] = {**words, "params": dict(found.params)}
+            row["entry"] = {**words, "params": dict(found.params), "audio": dict(found.audio)}
         else:
             row["rejected"] = asdict(found)
         rows.append(row)

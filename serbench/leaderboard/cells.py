@@ -42,7 +42,7 @@ ABOUT = (
     "Scores: % mean ± sample standard deviation over test sets, as in the paper's Table III. Where "
     "a configuration was run with several seeds, a test set's score is the mean over the seeds.",
     "Pooled F1: of all test utterances together, with its 95 % interval over speakers.",
-    "A table holds only runs on the same utterances under the same protocol and labels.",
+    "A table holds only runs on the same utterances and audio, under the same protocol and labels.",
     "Rank: rows of one rank are not shown to be worse than the first of them. A lower rank is led "
     "by a model that is, tested by exchanging answers speaker by speaker and adjusted for all "
     "pairs of the table. Leaky, incomplete and otherwise unsound runs have none.",
@@ -167,29 +167,46 @@ def published(row: Row) -> tuple[str, ...]:
 
 def title(table: Table) -> str:
     """The heading of a table."""
-    return f"{table.dataset}, protocol {table.protocol}, labels {table.labels}"
+    audio = f", audio {table.audio[:8] or 'unknown'}" if table.apart else ""
+    return f"{table.dataset}, protocol {table.protocol}, labels {table.labels}{audio}"
 
 
 def notes(table: Table) -> list[str]:
     """What to know of a table: its size, what ranks mean in it, who has none, and caveats."""
     corpus, protocol = (pin[:8] for pin in table.pins)
+    audio = f", audio {table.audio[:8]}" if table.audio else ""
     found = [
         f"{table.folds} test sets, {table.speakers} test speakers, {table.utterances} test "
-        f"utterances; digests: corpus {corpus}, protocol {protocol}.",
+        f"utterances; digests: corpus {corpus}, protocol {protocol}{audio}.",
+        _apart(table),
         _ranking(table),
     ]
-    if not table.leaks:
-        found += [
-            f"Not ranked: {named(line.first, line)}: {line.objection}."
-            for line in table.lines
-            if line.objection
-        ]
+    found += objections(table)
     found += [
         f"{reference(row)}, {row.system}: {'; '.join(row.caveats)}."
         for row in table.published
         if row.caveats
     ]
     return [note for note in found if note]
+
+
+def objections(table: Table) -> list[str]:
+    """Why rows have no rank; where none has, because of leakage, only what else is wrong."""
+    return [
+        f"Not ranked: {named(line.first, line)}: {words}."
+        for line in table.lines
+        for words in [line.first.objection if table.leaks else line.objection]
+        if words
+    ]
+
+
+def _apart(table: Table) -> str:
+    if not table.apart:
+        return ""
+    return (
+        "Other audio: runs of the same utterances, but of other audio files, stand in another "
+        "table, and are not ranked with these."
+    )
 
 
 def _ranking(table: Table) -> str:

@@ -39,14 +39,19 @@ def folds(sent: Sent, reference: Reference) -> Reasons:
             f"{first['config']['labels']} are {', '.join(reference.corpus.labels)}, in this order"
         )
     if bool(first["protocol"]["leaks"]) != bool(reference.leaks):
-        does = f"leaks ({reference.leaks})" if reference.leaks else "does not leak"
-        yield f"it says otherwise, but its protocol {does}"
+        yield leaking(reference.leaks)
     there = {file.facts["fold"]["index"] for file in sent.files}
     for position, fold in enumerate(reference.folds):
         if position not in there:
             yield f"fold {fold.name} of the protocol is missing"
     for file in sent.files:
         yield from _fold(file, reference)
+
+
+def leaking(leaks: str) -> str:
+    """The reason, where a submission says otherwise of its protocol."""
+    does = f"leaks ({leaks})" if leaks else "does not leak"
+    return f"it says otherwise, but its protocol {does}"
 
 
 def _fold(file: FoldFile, reference: Reference) -> Reasons:

@@ -4,16 +4,23 @@ Each check yields a reason for everything that does not hold.
 """
 
 import datetime
+import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from serbench import calibration, leakage
+import numpy as np
+
+from serbench import calibration, leakage, results
 from serbench.errors import SerbenchError
 from serbench.jobs import Config
 from serbench.leaderboard import cards
+from serbench.leaderboard.reproductions import Reproduction, reproductions
 from serbench.leaderboard.submission import Sent
+from serbench.metrics import METRICS
 
 Reasons = Iterator[str]
+
+EXACT = 1e-9  # metrics are a few float64 operations on counts
 
 
 def identity(sent: Sent) -> Reasons:
@@ -62,7 +69,8 @@ def _configured(facts: Mapping[str, Any]) -> Reasons:
                 f"the fold files say that the model's {key} is {model.get(key)!r}, its parameters "
                 f"{params[key]!r}"
             )
-    if params.get("weights") == "random" and model.get("pretrained") is not False:
+    weights = str(params.get("weights")).strip().casefold()  # however it is spelt
+    if weights == "random" and model.get("pretrained") is not False:
         yield "the fold files say that the model is pretrained, its parameters weights='random'"
 
 
@@ -104,3 +112,48 @@ def answers(sent: Sent) -> Reasons:
             calibration.probabilities(file.arrays["test.activations"], file.facts["link"])
         except SerbenchError as error:
             yield f"{file.name}: {error}"
+
+
+def reproduced(sent: Sent) -> Reasons:
+    """What records of reproductions say of the submitted folds is what these are."""
+    for record in reproductions(sent.folder):
+        for fault in _recorded(record, sent):
+            yield f"the reproduction {record.file} {fault}"
+
+
+def _recorded(record: Reproduction, sent: Sent) -> Reasons:
+    found, again = record.agreement, len({pair[1] for pair in record.folds.values()})
+    if again != len(record.folds):
+        yield "names one file for two folds"
+    pairs = zip(sent.card.folds, sent.files, strict=True)
+    chosen = [(fold, file) for fold, file in pairs if fold.name in record.folds]
+    matrix = np.sum([fold.confusion for fold, _ in chosen], axis=0)
+    if found.utterances != matrix.sum():
+        yield f"has {found.utterances} utterances: its folds have {matrix.sum()}"
+    speakers: set[str] = set()
+    for _, file in chosen:
+        names = results.lines(file.arrays["test.speakers"])
+        speakers |= {names[at] for at in np.unique(file.arrays["test.speaker"])}
+    if found.speakers != len(speakers):
+        yield f"has {found.speakers} speakers: its folds have {len(speakers)}"
+    for name, score in found.scores.items():
+        real = float(METRICS[name].compute(matrix))
+        if not abs(score.submitted - real) <= EXACT:
+            yield f"says that {name} was {score.submitted:.12g}: it comes to {real:.12g}"
+        if found.same_label == found.utterances and not abs(score.here - real) <= EXACT:
+            yield f"has the same labels and another {name}"
+
+
+def own(record: Reproduction, sent: Sent) -> bool:
+    """Whoever submitted says that it could be reproduced: that counts for nothing."""
+    return record.reproduced and _folded(record.by) == _folded(sent.card.submitter.name)
+
+
+def _folded(name: str) -> str:
+    return "".join(unicodedata.normalize("NFKC", name).casefold().split())
+
+
+def by_themselves(sent: Sent) -> Reasons:
+    """A remark on records that do not count."""
+    if any(own(record, sent) for record in reproductions(sent.folder)):
+        yield "it was reproduced by its own submitter, which does not count"

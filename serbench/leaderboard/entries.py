@@ -16,7 +16,8 @@ from serbench.runs import Run
 Counts = npt.NDArray[np.int64]
 
 NOT_SUBMITTED = "not submitted"
-STATUSES = ("reproduced", "recomputed", "not recomputed", NOT_SUBMITTED)
+SUBMITTERS_OWN = "not recomputed"
+STATUSES = ("reproduced", "recomputed", SUBMITTERS_OWN, NOT_SUBMITTED)
 """How far a run is checked, the best first."""
 
 
@@ -32,6 +33,7 @@ class Entry:
         labels: see there.
         corpus_pin: the digest of the corpus, with `protocol_pin` what makes runs comparable.
         protocol_pin: the digest of the protocol.
+        audio: of each fold that counts, by its name, the digest of the audio it was made of.
         configuration: a digest of everything that makes the run but its seed.
         seed: of the run.
         model: its name.
@@ -64,6 +66,7 @@ class Entry:
     labels: str
     corpus_pin: str
     protocol_pin: str
+    audio: Mapping[str, str]
     configuration: str
     seed: int
     model: str
@@ -135,8 +138,11 @@ def of_submission(
     folds = tuple(FoldResult(facts, _UNREAD) for facts in submission.folds)
     total = submission.folds[0]["protocol"]["folds"]
     good = [record for record in records if record.reproduced]
+    run = Run(submission.folder, folds, total - len(card.folds))
+    seen = "its model had seen the test corpus" if card.model.seen_test_corpus == "yes" else ""
     return _entry(
-        Run(submission.folder, folds, total - len(card.folds)),
+        run,
+        objection="; ".join(filter(None, [_objection(run), seen])),
         folder=f"{submission.folder.parent.name}/{submission.folder.name}",
         submitter=card.submitter.name,
         submitted=card.submitted,
@@ -163,6 +169,7 @@ def _entry(run: Run, **known: Any) -> Entry:
         **{name: str(config[name]) for name in ("dataset", "protocol", "labels", "model")},
         "corpus_pin": str(facts["pins"]["corpus"]),
         "protocol_pin": str(facts["pins"]["protocol"]),
+        "audio": _audio(run),
         "configuration": digest({**config, "seed": None})[:16],
         "seed": int(config["seed"]),
         "checkpoint": str(model.get("checkpoint") or ""),
@@ -195,6 +202,11 @@ def _parameters(run: Run) -> int | None:
 
 def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
+
+
+def _audio(run: Run) -> Mapping[str, str]:
+    pins = {str(one.facts["fold"]["name"]): one.facts["pins"].get("audio") for one in run.folds}
+    return {name: str(pin) for name, pin in pins.items() if pin}
 
 
 def _leaks(run: Run) -> str:

@@ -55,6 +55,8 @@ def pvalue(first: Matrix, second: Matrix, *, draws: int = DRAWS, seed: int = 0) 
             "the two models were not scored on the same utterances, so they cannot be ranked "
             "together: use the same corpus, label set and protocol for both"
         )
+    if not first.any():  # nobody was tested on anything
+        return 1.0
     halves, middle, truth = _halves(first, second)
     observed = abs(_differences(halves.sum(axis=0)[None], middle, truth)[0]) - 1e-12  # rounding
     if len(halves) <= EXACT:
@@ -65,7 +67,8 @@ def pvalue(first: Matrix, second: Matrix, *, draws: int = DRAWS, seed: int = 0) 
     differences = np.abs(_differences(signs @ (halves * upwards[:, None]), middle, truth))
     sums = np.append(signs @ np.abs(pushes), pushes.sum())
     weights = _weights(sums, np.abs(pushes))
-    return float((weights[-1] + weights[:-1][differences >= observed].sum()) / (1 + draws))
+    share = (weights[-1] + weights[:-1][differences >= observed].sum()) / (1 + draws)
+    return min(1.0, float(share))  # weighted draws may come to a little more
 
 
 def _halves(first: Matrix, second: Matrix) -> tuple[Floats, Floats, Floats]:

@@ -24,6 +24,7 @@ from serbench.leaderboard.shapes import (
     HEX64,
     NUMBER,
     Named,
+    Number,
     Object,
     Text,
     Whole,
@@ -48,15 +49,15 @@ ARRAYS = {  # of each set: type and number of axes
 
 ENTRY = Object({"dtype": Text(10), "shape": [Whole()], "data_offsets": [Whole()]}, {})
 _NAME = Text(100)
+_AMOUNT = Number(1e9)  # seconds: 30 years; megabytes: a petabyte. Sums of them stay finite
 _SHARED = Named(Object({"count": Whole(), "examples": [Text(3 * LONGEST_NAME)]}, {}), 10)
 _SETS = dict.fromkeys(("train", "validation", "test"), Whole())
 FACTS = Object(
     {
         "config": Object(
             {
-                **dict.fromkeys(
-                    ("dataset", "labels", "protocol", "model", "feature"), Text(200, r".+")
-                ),
+                "dataset": Text(200, r"[a-z0-9-]+(:.+)?"),  # no name that looks like another
+                **dict.fromkeys(("labels", "protocol", "model", "feature"), Text(200, r".+")),
                 **dict.fromkeys(("model_version", "feature_version"), Text(100)),
                 **dict.fromkeys(("params", "feature_params", "reading"), Named(ANYTHING, 100)),
                 "seed": Whole(2**63),
@@ -82,7 +83,7 @@ FACTS = Object(
         "alone": Object(
             {"largest_difference": NUMBER}, {"utterances": Whole(), "other_labels": Whole()}
         ),
-        "seconds": Named(NUMBER),
+        "seconds": Named(_AMOUNT),
         "device": _NAME,
         "threads": Whole(),
         "versions": Named(_NAME),
@@ -104,7 +105,7 @@ FACTS = Object(
             },
         ),
         "curve": [Named((ANY_NUMBER, None), 100)],
-        "peak_memory_mb": NUMBER,
+        "peak_memory_mb": _AMOUNT,
         "finished": _NAME,
     },
 )
@@ -234,6 +235,8 @@ def _facts(name: str, header: Mapping[str, Any]) -> Mapping[str, Any]:
     fit(facts, FACTS, name)
     if not facts["labels"] or len(set(facts["labels"])) != len(facts["labels"]):
         raise SerbenchError(f"{name}: labels must be there, each once")
+    if len(facts["labels"]) < 2:
+        raise SerbenchError(f"{name}: there is one label, so there is nothing to tell apart")
     return facts
 
 

@@ -3,14 +3,12 @@
 from pathlib import Path
 
 from serbench import runs
-from serbench.errors import SerbenchError
-from serbench.leaderboard import entries, submission, verifying
+from serbench.leaderboard import claims, entries, parameters, submission, verifying
 from serbench.leaderboard.board import Rejected
 from serbench.leaderboard.cache import Outcome, Store
 from serbench.leaderboard.entries import Entry
 from serbench.leaderboard.reproductions import reproductions
 from serbench.leaderboard.strict import shown
-from serbench.leaderboard.submission import Malformed
 
 Gathered = tuple[list[Entry], list[Rejected]]
 
@@ -37,19 +35,22 @@ def judged(folder: Path) -> Outcome:
     Where a corpus's licence keeps the labels, a submission is "not recomputed" whatever this
     machine has: a page that everybody builds must not depend on who did.
     """
-    try:
+
+    def work() -> Outcome:
         sent = submission.load(folder)
         verdict = verifying.judge(sent)
         if verdict.status == "rejected":
             return Rejected(_named(folder), verdict.reasons)
         withheld = sent.card.truth == "withheld"
         status = "not recomputed" if withheld else verdict.status
-        records = reproductions(folder)
-        return entries.of_submission(submission.of(sent), status, verdict.flags, records)
-    except Malformed as error:
-        return Rejected(_named(folder), tuple(map(shown, error.reasons)))
-    except SerbenchError as error:
-        return Rejected(_named(folder), (shown(str(error)),))
+        records = [one for one in reproductions(folder) if not claims.own(one, sent)]
+        # what was not checked for want of a plugin is no remark on the submission
+        flags = [flag for flag in verdict.flags if not flag.startswith(parameters.UNCHECKED)]
+        return entries.of_submission(submission.of(sent), status, flags, records)
+
+    return verifying.guarded(
+        work, lambda reasons: Rejected(_named(folder), tuple(map(shown, reasons)))
+    )
 
 
 def _named(folder: Path) -> str:

@@ -29,6 +29,7 @@ def escaped(text: str, most: int = LONGEST) -> str:
     text = re.sub(r"([\\`*$~]|(?<=\])[(\[:])", r"\\\1", text)
     text = re.sub(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\_", text)
     text = re.sub(r"://", r":\\//", text)
+    text = re.sub(r"@(?=[\w-])", "@&#8288;", text)  # an escape does not keep mail from linking
     return re.sub(r"(?i)\b(www)\.", r"\1\\.", text)
 
 
@@ -56,7 +57,7 @@ def readme(board: Board, submissions: str, beside: Sequence[str] = ()) -> str:
         parts += ["## Rejected", "Not listed above, because something is wrong with them:"]
         parts.append(
             "\n".join(
-                f"- {_paragraph(one.folder)}: {_paragraph('; '.join(one.reasons))}"
+                f"- Folder {_paragraph(one.folder)}: {_paragraph('; '.join(one.reasons))}"
                 for one in board.rejected
             )
         )
@@ -90,7 +91,7 @@ def _rows(table: Table, escape: Callable[[str], str], most: int = MOST_LINES) ->
 
 def _unbroken(text: str) -> str:
     """Escaped, with scores that stay on one line."""
-    return escaped(text).replace(" ± ", "\u00a0±\u00a0")
+    return escaped(text).replace(" ± ", "&nbsp;±&nbsp;")
 
 
 def _more(table: Table) -> list[str]:

@@ -1,10 +1,15 @@
 """What corpora and runs are called in tables."""
 
+import re
 from collections.abc import Mapping, Sequence
 
+from serbench.leaderboard.strict import shown
 from serbench.runs import Run
 
 TITLES = {"ravdess": "RAVDESS", "crema-d": "CREMA-D", "iemocap": "IEMOCAP"}
+
+NAME = re.compile(r"\w{1,40}", re.ASCII)  # of a parameter
+LONGEST = 40  # characters of a value
 
 Params = Mapping[str, object]
 
@@ -33,27 +38,34 @@ def told_apart(runs: Mapping[str, tuple[str, Params]]) -> dict[str, str]:
     """What each run is called where those called alike must be told apart, by the run's name.
 
     What it is called already, and as few parameters as tell the runs called alike apart:
-    "whisper-base, recipe=paper". Seeds do not.
+    "whisper-base, recipe=paper". Seeds do not. Of each run only parameters of its own are named, so
+    that nobody's run writes into another's row.
 
     Args:
         runs: by name what each is called, and its parameters.
     """
     groups: dict[str, dict[str, Params]] = {}
-    for run, (shown, params) in runs.items():
-        groups.setdefault(shown, {})[run] = params
-    return {run: words for shown, alike in groups.items() for run, words in _apart(shown, alike)}
+    for run, (words, params) in runs.items():
+        groups.setdefault(words, {})[run] = params
+    return {run: found for words, alike in groups.items() for run, found in _apart(words, alike)}
 
 
-def _apart(shown: str, alike: Mapping[str, Params]) -> list[tuple[str, str]]:
+def _apart(called_so_far: str, alike: Mapping[str, Params]) -> list[tuple[str, str]]:
     """Each run's name and what it is called, of runs that are all called the same so far."""
-    for name in next(iter(alike.values())):
+    known = dict.fromkeys(name for params in alike.values() for name in params)
+    for name in filter(NAME.fullmatch, known):
         groups: dict[str, dict[str, Params]] = {}
         for run, params in alike.items():
-            groups.setdefault(repr(params.get(name)), {})[run] = params
+            words = f", {name}={_short(params[name])}" if name in params else ""
+            groups.setdefault(words, {})[run] = params
         if len(groups) > 1:
             return [
                 pair
-                for value, group in groups.items()
-                for pair in _apart(f"{shown}, {name}={value.strip(chr(39))}", group)
+                for words, group in groups.items()
+                for pair in _apart(f"{called_so_far}{words}", group)
             ]
-    return [(run, shown) for run in alike]
+    return [(run, called_so_far) for run in alike]
+
+
+def _short(value: object) -> str:
+    return shown(repr(value).strip("'"), LONGEST)

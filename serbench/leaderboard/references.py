@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from serbench import datasets, leakage, plugins, protocols
-from serbench.corpus import Corpus, Fold, protocol_digest
+from serbench.corpus import Corpus, Fold, Protocol, protocol_digest
 from serbench.errors import CorpusError, MissingRequirement, PluginError, SerbenchError, UnknownName
 from serbench.leakage import Overlaps
-from serbench.names import parse_name
+from serbench.names import checked, parameters, parse_name, typed
 from serbench.settings import Settings
 
 KEPT = 16  # of the commonest settings: a leaderboard of hundreds has few
@@ -61,12 +61,83 @@ def licensed(dataset: str, places: Settings) -> bool:
 
 
 def _source(dataset: str, places: Settings) -> datasets.Source:
-    name, _ = parse_name(dataset)
+    name, given = parse_name(dataset)
     try:
-        plugins.load(plugins.find("dataset", name))
+        target = plugins.load(plugins.find("dataset", name))
     except (UnknownName, MissingRequirement, PluginError) as error:
+        _require_spelling(dataset, name, given)
         raise NotAtHand(f"the corpus {name} is not known here: {error}") from error
+    known = parameters(target)
+    values = checked(name, known, given)
+    _require_spelling(
+        dataset, name, {one: value for one, value in values.items() if value != known[one][1]}
+    )
     return datasets.find(dataset, places)
+
+
+def _require_spelling(dataset: str, name: str, others: Mapping[str, object]) -> None:
+    """One corpus has one name: two would be two tables."""
+    words = ",".join(typed(one, value) for one, value in sorted(others.items()))
+    canonical = f"{name}:{words}" if words else name
+    if dataset != canonical:
+        raise SerbenchError(f"its dataset is called {canonical} here, not {dataset}")
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What is known of a protocol without the corpus.
+
+    Attributes:
+        leaks: why its sets share speakers or audio, or "".
+        folds: how many it has; None where only the corpus can tell.
+    """
+
+    leaks: str
+    folds: int | None
+
+
+@lru_cache(maxsize=KEPT)
+def declared(dataset: str, protocol: str, places: Settings) -> Declared:
+    """What is known of a protocol where the corpus is not at hand.
+
+    Raises:
+        NotAtHand: the protocol is the corpus's own, and nobody here knows that.
+        SerbenchError: the corpus has no such protocol, or it is written otherwise.
+    """
+    _require_no_file(protocol)
+    name, given = parse_name(protocol)
+    try:
+        source = _source(dataset, places)
+    except NotAtHand:
+        if name not in protocols.FAMILIES:
+            raise
+        make = protocols.FAMILIES[name]
+        found = make(**checked(f"protocol {name}", parameters(make), given))
+    else:
+        found = protocols.find(protocol, source.dataset)
+        try:
+            outline = datasets.outline(source)
+        except CorpusError:
+            pass  # nothing is known of it before it is here
+        else:
+            _require_called(found, protocol)
+            return Declared(found.leaks, len(protocols.folds(found, outline)))
+    _require_called(found, protocol)
+    n = given.get("n") if name in ("kfold", "random") else None
+    return Declared(found.leaks, n if isinstance(n, int) else None)
+
+
+def _require_no_file(protocol: str) -> None:
+    if protocol.partition(":")[0].strip() == "file" or protocol.strip().endswith(".csv"):
+        raise SerbenchError(
+            "its protocol is a file that nobody else has: offer the split as a protocol of a "
+            "plugin, and run it under that name"
+        )
+
+
+def _require_called(found: Protocol, protocol: str) -> None:
+    if found.name != protocol:
+        raise SerbenchError(f"its protocol is called {found.name} here, not {protocol}")
 
 
 @lru_cache(maxsize=KEPT)
@@ -83,17 +154,12 @@ def find(dataset: str, labels: str, protocol: str, places: Settings) -> Referenc
         NotAtHand: nobody here knows the corpus, or has it.
         SerbenchError: it has no such label set or protocol, or the protocol is a file.
     """
-    if protocol.partition(":")[0] == "file" or protocol.endswith(".csv"):
-        raise SerbenchError(
-            "its protocol is a file that nobody else has: offer the split as a protocol of a "
-            "plugin, and run it under that name"
-        )
+    _require_no_file(protocol)
     source = _source(dataset, places)
     kept = source.dataset.manifest() is None
     datasets.label_set_name(source, labels)
     found = protocols.find(protocol, source.dataset)
-    if found.name != protocol:
-        raise SerbenchError(f"its protocol is called {found.name} here, not {protocol}")
+    _require_called(found, protocol)
     try:
         corpus = datasets.manifest(source, labels)
     except CorpusError as error:

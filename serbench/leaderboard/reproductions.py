@@ -1,6 +1,7 @@
 """Records of folds that somebody made again: small JSON files of a submission, from strangers."""
 
 import datetime
+import hashlib
 import json
 import math
 import os
@@ -13,7 +14,7 @@ from typing import Any
 from serbench.errors import BadParameter, SerbenchError
 from serbench.files import replacing
 from serbench.leaderboard import cards, strict
-from serbench.leaderboard.agreement import COMPARED, Agreement, Score
+from serbench.leaderboard.agreement import COMPARED, ROUNDING, Agreement, Score
 from serbench.leaderboard.shapes import HEX64, NUMBER, Named, Object, Text, Whole, fit
 
 SCHEMA = 1
@@ -21,6 +22,7 @@ FOLDER = "reproductions"
 MOST_BYTES = 64 * 1024  # a record of 24 folds has 6 kB
 MOST_RECORDS = 100
 LONGEST = 100  # characters of a name
+NOTHING = hashlib.sha256(b"").hexdigest()
 
 
 @dataclass(frozen=True)
@@ -209,6 +211,17 @@ def _agreement(words: Mapping[str, Any]) -> Agreement:
     return Agreement(**{**{key: words[key] for key in words if key != "grounds"}, **made})
 
 
+def _score_fault(score: Score) -> str:
+    """What in a score cannot be, or nothing."""
+    ends = (score.low, score.high)
+    if math.isnan(score.low) != math.isnan(score.high) or score.low > score.high:
+        return f"has an interval from {score.low} to {score.high}, which cannot be"
+    known = [one for one in (score.submitted, score.here, *ends) if not math.isnan(one)]
+    if not all(-ROUNDING <= one <= 1 + ROUNDING for one in known):
+        return "is not between 0 and 1"
+    return ""
+
+
 def _fault(record: Reproduction, grounds: str) -> str:
     """What in a record of the right shape cannot be, or nothing."""
     agreement = record.agreement
@@ -216,10 +229,19 @@ def _fault(record: Reproduction, grounds: str) -> str:
         return "every fold needs two digests, and there must be a fold"
     if not 0 <= agreement.same_label <= agreement.utterances or not agreement.utterances:
         return f"{agreement.same_label} of {agreement.utterances} utterances cannot be"
+    if record.threads < 1:
+        return "it says that no thread was used"
     try:
-        datetime.date.fromisoformat(record.date)
+        day = datetime.date.fromisoformat(record.date)
     except ValueError:
         return f"there is no day {record.date}"
+    if day > datetime.date.today() + datetime.timedelta(days=1):  # it is tomorrow somewhere
+        return f"{record.date} is in the future"
+    if any(pair[1] in (pair[0], NOTHING) for pair in record.folds.values()):
+        return "a fold that was made again has a file of its own: its time is in it"
+    for name, score in agreement.scores.items():
+        if fault := _score_fault(score):
+            return f"its {name} {fault}"
     if agreement.whole != (len(record.folds) == record.total):
         return f"it has {len(record.folds)} of {record.total} folds and says otherwise"
     if agreement.grounds != grounds:

@@ -37,6 +37,13 @@ class Whole:
 
 
 @dataclass(frozen=True)
+class Number:
+    """A number that is not below 0."""
+
+    most: float
+
+
+@dataclass(frozen=True)
 class Object:
     """An object.
 
@@ -69,7 +76,7 @@ ANY_NUMBER = "any number, finite or not"
 ANYTHING = "anything"
 
 Shape = Any
-"""Text, Whole, Object, Named, NUMBER, ANY_NUMBER, ANYTHING, bool.
+"""Text, Whole, Number, Object, Named, NUMBER, ANY_NUMBER, ANYTHING, bool.
 
 [shape] is a list of such, (shape, None) may be null.
 """
@@ -96,6 +103,9 @@ def fit(value: object, shape: Shape, where: str) -> None:
     elif isinstance(shape, Whole):
         if type(value) is not int or not 0 <= value <= shape.most:
             raise SerbenchError(f"{where} must be a whole number from 0 to {shape.most}")
+    elif isinstance(shape, Number):
+        if type(value) not in (int, float) or not 0 <= cast(float, value) <= shape.most:
+            raise SerbenchError(f"{where} must be a number from 0 to {shape.most:g}")
     elif isinstance(shape, Object):
         _fit_object(value, shape, where)
     elif isinstance(shape, Named):
@@ -145,18 +155,16 @@ def plain(text: str, where: str, lines: bool = False) -> None:
     """Check that a text holds nothing that a reader cannot see.
 
     Raises:
-        SerbenchError: there are control characters, or ones that turn the direction of writing.
+        SerbenchError: there are control characters, or ones that nobody sees: they turn the
+            direction of writing, or make two names look alike.
     """
     if text.isprintable():  # no character of any kind below is
         return
     for one in text:
         if lines and one in "\n\t":
             continue
-        if unicodedata.category(one) in ("Cc", "Cs", "Zl", "Zp") or one in BIDI:
+        if unicodedata.category(one) in ("Cc", "Cf", "Cs", "Zl", "Zp"):
             raise SerbenchError(f"{where} holds the control character U+{ord(one):04X}")
-
-
-BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 
 def _fit_object(value: object, shape: Object, where: str) -> None:

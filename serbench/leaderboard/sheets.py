@@ -26,6 +26,7 @@ COLUMNS = (
     "labels",
     "corpus_digest",
     "protocol_digest",
+    "audio_digest",
     "kind",
     "rank",
     "reference",
@@ -93,6 +94,7 @@ def _setting(table: Table) -> dict[str, object]:
         "labels": table.labels,
         "corpus_digest": table.pins[0],
         "protocol_digest": table.pins[1],
+        "audio_digest": table.audio,
     }
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from serbench import errors
 from serbench.errors import SerbenchError
 
 DEEPEST = 12  # brackets in brackets; a certificate in a fold's facts needs five
@@ -184,9 +185,4 @@ def shown(text: str, most: int = 400) -> str:
     >>> shown("a\x1b[31m")
     'a\\x1b[31m'
     """
-    clean = text[:most]
-    if not clean.isprintable():
-        clean = "".join(
-            one if one.isprintable() else one.encode("unicode_escape").decode() for one in clean
-        )
-    return clean + "…" * (len(text) > most)
+    return errors.shown(text, most)

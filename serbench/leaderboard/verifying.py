@@ -1,10 +1,11 @@
 """Is a submission what it says? Its corpus, protocol, counts and scores are worked out anew."""
 
 import json
-from collections.abc import Iterator, Sequence
+import stat
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from serbench.contracts import Array
 from serbench.errors import SerbenchError
@@ -13,6 +14,7 @@ from serbench.leaderboard import (
     checks,
     claims,
     counting,
+    parameters,
     recounts,
     references,
     strict,
@@ -20,9 +22,12 @@ from serbench.leaderboard import (
 )
 from serbench.leaderboard.counting import Counted
 from serbench.leaderboard.references import NotAtHand, Reference
+from serbench.leaderboard.reproductions import FOLDER as REPRODUCTIONS
 from serbench.leaderboard.strict import shown
 from serbench.leaderboard.submission import Malformed, Sent, load
 from serbench.settings import settings
+
+T = TypeVar("T")
 
 Status = Literal["recomputed", "not recomputed", "rejected"]
 
@@ -59,16 +64,31 @@ def verify(folder: Path) -> Verdict:
     Safe on whatever a stranger sent: sizes are checked before anything is read, and nothing in
     the folder is run or unpickled.
     """
+    return guarded(lambda: judge(load(folder)), _rejected)
+
+
+def guarded(work: Callable[[], T], refused: Callable[[Sequence[str]], T]) -> T:
+    """What comes of checking one submission, or of refusing it.
+
+    Args:
+        work: may raise anything.
+        refused: makes a rejection of reasons.
+    """
     try:
-        sent = load(folder)
+        return work()
     except Malformed as error:
-        return _rejected(error.reasons)
-    return judge(sent)
+        return refused(error.reasons)
+    except SerbenchError as error:
+        return refused([str(error)])
+    except Exception as error:  # a stranger's files found a mistake of ours: that must cost them
+        # their row, and nobody else the board; the type says where to look with their files
+        return refused([f"it cannot be checked: {type(error).__name__}"])
 
 
 def judge(sent: Sent) -> Verdict:
     """Check a submission whose files were read already."""
     wrong = [*claims.identity(sent), *claims.claims(sent), *claims.answers(sent)]
+    wrong += [*claims.reproduced(sent), *parameters.parameters(sent)]
     try:
         reference = _reference(sent)
     except NotAtHand as error:
@@ -119,7 +139,7 @@ def _truths(sent: Sent, reference: Reference, part: str) -> dict[str, Array]:
 
 def _unknown(sent: Sent, wrong: Sequence[str], why: str) -> Verdict:
     """The verdict where the corpus or its labels are not at hand."""
-    reasons = [*wrong, *claims.number(sent), *claims.certified(sent)]
+    reasons = [*wrong, *claims.number(sent), *claims.certified(sent), *_declared(sent)]
     try:
         config = sent.facts[0]["config"]
         reasons += _truth(sent, references.licensed(str(config["dataset"]), settings()))
@@ -137,6 +157,26 @@ def _unknown(sent: Sent, wrong: Sequence[str], why: str) -> Verdict:
     return _judged(sent, wrong, counted, None, why)
 
 
+def _declared(sent: Sent) -> Iterator[str]:
+    """What a protocol is, is known where its corpus is not at hand."""
+    facts = sent.facts[0]
+    names = (str(facts["config"]["dataset"]), str(facts["config"]["protocol"]))
+    try:
+        declared = references.declared(*names, settings())
+    except NotAtHand:
+        return
+    except SerbenchError as error:
+        yield str(error)
+        return
+    if bool(facts["protocol"]["leaks"]) != bool(declared.leaks):
+        yield checks.leaking(declared.leaks)
+    if declared.folds not in (None, facts["protocol"]["folds"]):
+        yield (
+            f"it says that its protocol has {facts['protocol']['folds']} folds, but "
+            f"{names[1]} has {declared.folds}"
+        )
+
+
 def _judged(
     sent: Sent, wrong: Sequence[str], counted: Counted, reference: Reference | None, why: str = ""
 ) -> Verdict:
@@ -145,7 +185,9 @@ def _judged(
         reasons += recounts.scores(sent, counted)
     if reasons:
         return _rejected(reasons)
-    flags = tuple(shown(one) for one in suspicions.remarks(sent, counted, reference))
+    remarks = [*suspicions.remarks(sent, counted, reference), *claims.by_themselves(sent)]
+    remarks += filter(None, (parameters.unchecked(sent), parameters.lacking(sent)))
+    flags = tuple(map(shown, remarks))
     if reference is None:
         return Verdict("not recomputed", (shown(why),), flags)
     return Verdict("recomputed", (), flags)
@@ -186,28 +228,53 @@ def found(path: Path) -> list[tuple[Path, Verdict | None]]:
     Raises:
         SerbenchError: there is no such folder, or nothing in it.
     """
-    if _is_submission(path):
+    if _is_run(path):
         return [(path, None)]
     rows: list[tuple[Path, Verdict | None]] = []
     for entry in strict.entries(path, MOST_FOLDERS):
         place = Path(entry.path)
-        if entry.is_dir(follow_symlinks=False) and not _is_submission(place):
-            rows += [_row(Path(one.path)) for one in strict.entries(place, MOST_FOLDERS)]
-        else:
+        if not entry.is_dir(follow_symlinks=False) or _is_run(place):
             rows.append(_row(place))
-    rows = [row for row in rows if row[0].name not in KEPT_BESIDE or row[0].is_dir()]
+        else:
+            within = [_row(Path(one.path)) for one in strict.entries(place, MOST_FOLDERS)]
+            rows += within or [_row(place, "an empty folder")]
+    rows = [row for row in rows if row[0].name not in KEPT_BESIDE or not _is_file(row[0])]
     if not rows:
         raise SerbenchError(
-            f"there is no submission in {path}: `serbench leaderboard submit RUN` makes one"
+            f"there is no submission in {shown(str(path))}: `serbench leaderboard submit RUN` "
+            "makes one"
         )
     return rows
 
 
-def _row(place: Path) -> tuple[Path, Verdict | None]:
-    if place.is_dir() and not place.is_symlink():
+def _row(place: Path, what: str = "") -> tuple[Path, Verdict | None]:
+    if stat.S_ISDIR(place.lstat().st_mode) and not what:
         return place, None
-    return place, _rejected([f"{place.name!r} is no submission: remove it"])
+    return place, _rejected([f"{place.name!r} is {what or 'no submission'}: remove it"])
 
 
-def _is_submission(folder: Path) -> bool:
-    return (folder / cards.FILE).exists() or any(folder.glob("*.safetensors"))
+def _is_file(place: Path) -> bool:
+    return stat.S_ISREG(place.lstat().st_mode)
+
+
+def _is_run(folder: Path) -> bool:
+    """It is one submission: it has the files of one, and no submissions in it."""
+    return _looks_sent(folder) and not _holds_submissions(folder)
+
+
+def _looks_sent(folder: Path) -> bool:
+    """It has a file of a submission, or something of that name, whatever it is."""
+    names = [entry.name for entry in strict.entries(folder, MOST_FOLDERS)]
+    return any(name == cards.FILE or name.endswith(".safetensors") for name in names)
+
+
+def _holds_submissions(folder: Path, depth: int = 2) -> bool:
+    """There is one below it, so that whatever else lies there does not make it one itself."""
+    within = [
+        Path(entry.path)
+        for entry in strict.entries(folder, MOST_FOLDERS)
+        if entry.is_dir(follow_symlinks=False) and entry.name != REPRODUCTIONS
+    ]
+    return any(
+        _looks_sent(one) or (depth > 1 and _holds_submissions(one, depth - 1)) for one in within
+    )

@@ -99,8 +99,12 @@ def files(runs: Sequence[Run], folder: Path) -> dict[str, Path]:
     """
     wanted = {one for run in runs for fold in run.folds for one in fold.test.ids}
     below = sorted(folder.expanduser().resolve().rglob("*"), reverse=True)
-    # backwards, so that of files called alike the first stays
-    known = {path.stem: path for path in below if path.suffix.lower() in ENDINGS}
+    # backwards, so that of files called alike the first stays; a pipe would wait for its writer
+    known = {
+        path.stem: path
+        for path in below
+        if path.suffix.lower() in ENDINGS and path.stem in wanted and path.is_file()
+    }
     named = {one: known[one] for one in sorted(wanted) if one in known}
     if not named:
         raise SerbenchError(

@@ -63,6 +63,7 @@ def report(
     ]
     parted = sections(found)
     folder = Path(out).expanduser().resolve()
+    _refuse_runs(folder, [*(run.folder for run in found), *stored.folders(parent)])
     refuse_others(folder)
     files = _audio(found, folder, audio, embed)
     with replacing_folder(folder) as new:
@@ -74,6 +75,15 @@ def report(
         if folder.exists():
             folder.rename(new.parent / "before")  # which goes when this block ends
     return Report(folder, names, made)
+
+
+def _refuse_runs(out: Path, folders: Sequence[Path]) -> None:
+    for folder in folders:
+        if out.is_relative_to(folder.expanduser().resolve()):
+            raise SerbenchError(
+                f"{out} is in the folder of a run, {folder.name}, which is for its results alone: "
+                "name another folder with --out"
+            )
 
 
 def _audio(

@@ -92,7 +92,8 @@ def test_random_weights_are_said_and_never_ranked(folders, serbench, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert "NEVER RANKED: random weights" in done.stdout
-    assert "random weights, not pretrained" in serbench("leaderboard").stdout
+    shown = serbench("leaderboard", "show", "--format", "text")
+    assert "random weights, not pretrained" in shown.stdout, shown.stderr
 
 
 @pytest.mark.parametrize(
