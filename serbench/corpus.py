@@ -102,9 +102,9 @@ LabelSet = Mapping[str, str]
 def relabelled(corpus: Corpus, name: str, label_set: LabelSet) -> Corpus:
     """The corpus with the labels of a label set, in the order in which that first names them."""
     kept = tuple(
-        replace(utterance, label=label_set[utterance.label])
+        utterance if utterance.label == label else replace(utterance, label=label)
         for utterance in corpus.utterances
-        if utterance.label in label_set
+        if (label := label_set.get(utterance.label)) is not None
     )
     return Corpus(corpus.name, tuple(dict.fromkeys(label_set.values())), kept, name)
 

@@ -5,6 +5,7 @@ What it looks like is up to `markdown`, `page`, `latex` and `sheets`.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -62,7 +63,7 @@ class Table:
     speakers: int
     utterances: int
 
-    @property
+    @cached_property
     def leaks(self) -> str:
         """Why the protocol is leaky, where it is, or ""."""
         found = {line.first.leaks for line in self.lines}
