@@ -91,8 +91,15 @@ class Corpus:
 
     def of_speakers(self, speakers: Sequence[str]) -> tuple[str, ...]:
         """The ids of all utterances that these speakers speak, sorted."""
-        wanted = set(speakers)
-        return tuple(u.id for u in self.utterances if u.speaker in wanted)
+        return tuple(sorted(one for name in set(speakers) for one in self._ids.get(name, ())))
+
+    @cached_property
+    def _ids(self) -> Mapping[str, list[str]]:
+        """What each speaker speaks."""
+        found: dict[str, list[str]] = {}
+        for utterance in self.utterances:
+            found.setdefault(utterance.speaker, []).append(utterance.id)
+        return found
 
 
 LabelSet = Mapping[str, str]

@@ -123,25 +123,41 @@ def certify(corpus: Corpus, fold: Fold, audio: Mapping[str, str]) -> Certificate
         audio: from an utterance's id to the sha256 of its samples; empty where no audio is at
             hand. Identical audio within one set is no leak.
     """
-    # the last id of a key stays in a dict, so that backwards it is the first
-    ids: dict[str, tuple[str, ...]] = {part: getattr(fold, part)[::-1] for part in PARTS}
+    ids = _ids(fold)
 
     def told(what: str) -> Keys:
         return {part: [getattr(corpus.by_id[one], what) for one in ids[part]] for part in PARTS}
 
-    def overlaps(keys: Keys, unknown: str | None = None, twins: bool = False) -> Overlaps:
-        found = {part: dict(zip(keys[part], ids[part], strict=True)) for part in PARTS}
-        for first in found.values():
-            first.pop(unknown, None)
-        return {f"{a}|{b}": _shared(found[a], found[b], twins) for a, b in PAIRS}
-
     return Certificate(
-        speakers=overlaps(told("speaker")),
-        audio=overlaps({part: [audio.get(one) for one in ids[part]] for part in PARTS}, twins=True),
-        sessions=overlaps(told("session"), unknown=""),
-        dialogues=overlaps(told("dialogue"), unknown=""),
+        speakers=shared_speakers(corpus, fold),
+        audio=_overlaps(
+            ids, {part: [audio.get(one) for one in ids[part]] for part in PARTS}, twins=True
+        ),
+        sessions=_overlaps(ids, told("session"), unknown=""),
+        dialogues=_overlaps(ids, told("dialogue"), unknown=""),
         audio_checked=all(audio.keys() >= set(ids[part]) for part in PARTS),
     )
+
+
+def shared_speakers(corpus: Corpus, fold: Fold) -> Overlaps:
+    """The speakers that the sets of a fold share: of a certificate what needs no audio."""
+    ids, known = _ids(fold), corpus.by_id
+    return _overlaps(ids, {part: [known[one].speaker for one in ids[part]] for part in PARTS})
+
+
+_Ids = Mapping[str, Sequence[str]]
+
+
+def _ids(fold: Fold) -> _Ids:
+    """The ids of each set, backwards: the last of a key stays in a dict, so that is the first."""
+    return {part: getattr(fold, part)[::-1] for part in PARTS}
+
+
+def _overlaps(ids: _Ids, keys: Keys, unknown: str | None = None, twins: bool = False) -> Overlaps:
+    found = {part: dict(zip(keys[part], ids[part], strict=True)) for part in PARTS}
+    for first in found.values():
+        first.pop(unknown, None)
+    return {f"{a}|{b}": _shared(found[a], found[b], twins) for a, b in PAIRS}
 
 
 def _shared(

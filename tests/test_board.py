@@ -632,7 +632,7 @@ def test_a_damaged_cache_is_made_anew_silently(submissions, places, damage):
 
 def test_other_code_verifies_everything_again(submissions, places, monkeypatch):
     judged_again(submissions, places)
-    monkeypatch.setattr(cache, "SCHEMA", 2)
+    monkeypatch.setattr(cache, "SCHEMA", -1)
     assert len(judged_again(submissions, places)[0]) == 2
 
 
@@ -643,6 +643,36 @@ def test_rejections_are_remembered_too(submissions, places):
     assert again == []
     assert isinstance(after[0], Rejected)
     assert after[0] == before[0]
+
+
+def test_only_a_corpus_with_something_new_is_made_again(submissions, tmp_path, places, monkeypatch):
+    made = []
+
+    def section(corpus, entries, numbers):
+        made.append(corpus)
+        return board_of(corpus, entries, numbers)
+
+    board_of = building.section
+    monkeypatch.setattr(building, "section", section)
+    building.build(submissions, tmp_path / "one", places)
+    assert sorted(made) == ["crema-d", "iemocap", "ravdess", "tones"]
+    made.clear()
+    assert building.build(submissions, tmp_path / "one", places) == []
+    assert made == []
+    shutil.rmtree(folders(submissions)[0])
+    stale = building.build(submissions, tmp_path / "one", places)
+    assert (made, stale) == (["tones"], list(building.FILES))
+    cache.opened(submissions, places).path.unlink()
+    building.build(submissions, tmp_path / "two", places)
+    for name in building.FILES:  # what was kept and what is new make the same files
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_a_board_that_is_elsewhere_links_from_there(submissions, tmp_path, places):
+    building.build(submissions, tmp_path / "one", places)
+    building.build(submissions, tmp_path / "deeper" / "two", places)
+    assert "(../submissions/tones" in (tmp_path / "one" / "README.md").read_text()
+    assert "(../../submissions/tones" in (tmp_path / "deeper" / "two" / "README.md").read_text()
 
 
 def test_a_cache_that_cannot_be_written_is_none(submissions, tmp_path, places):

@@ -29,7 +29,7 @@ class Guess:
     scores: dict[str, MeanStd]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Table:
     """Everything measured on the same utterances under the same protocol and labels.
 
@@ -114,15 +114,26 @@ def board(
         numbers: what is known already of p-values and intervals.
     """
     numbers = numbers or Numbers()
-    found = {entry.corpus for entry in entries}
-    corpora = [*TITLES, *sorted(found - set(TITLES))]
-    sections = tuple(
-        _section(name, [one for one in entries if one.corpus == name], numbers) for name in corpora
-    )
+    sections = tuple(section(name, those, numbers) for name, those in by_corpus(entries).items())
     return Board(sections, tuple(rejected))
 
 
-def _section(corpus: str, entries: Sequence[Entry], numbers: Numbers) -> Section:
+def by_corpus(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
+    """The entries of each corpus, in the order of the sections; there may be none of it."""
+    found: dict[str, list[Entry]] = {}
+    for entry in entries:
+        found.setdefault(entry.corpus, []).append(entry)
+    return {name: found.get(name, []) for name in (*TITLES, *sorted(found.keys() - set(TITLES)))}
+
+
+def section(corpus: str, entries: Sequence[Entry], numbers: Numbers) -> Section:
+    """The tables of one corpus.
+
+    Args:
+        corpus: its name.
+        entries: of its runs.
+        numbers: what is known already of p-values and intervals.
+    """
     settings: dict[tuple[str, ...], list[Entry]] = {}
     for entry in entries:
         settings.setdefault(entry.setting, []).append(entry)
@@ -150,7 +161,7 @@ def _table(entries: Sequence[Entry], published: Iterable[Row], numbers: Numbers)
     ranked = [line for line in found if not line.objection]
     place = standing(
         [line.scores["f1"].mean for line in ranked],
-        [line.by_speaker for line in ranked],
+        [line.by_speaker.counts for line in ranked],
         lambda one, other: numbers.pvalue(ranked[one].by_speaker, ranked[other].by_speaker),
     )
     placed = [replace(line, rank=at) for line, at in zip(ranked, place.ranks, strict=True)]

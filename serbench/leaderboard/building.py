@@ -2,13 +2,18 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from serbench.errors import SerbenchError, nearest
 from serbench.files import replacing
 from serbench.leaderboard import cache, gathering, latex, markdown, page, sheets
-from serbench.leaderboard.board import Board, board
+from serbench.leaderboard.board import Board, Rejected, Section, board, by_corpus, section
+from serbench.leaderboard.cache import Part
+from serbench.leaderboard.entries import Entry
 from serbench.leaderboard.naming import TITLES
+from serbench.leaderboard.numbers import Numbers
 from serbench.settings import Settings
 
 README = "README.md"
@@ -19,14 +24,30 @@ BESIDE = (
     "How ranks are made: [comparing runs](../docs/comparing.md#ranks-with-ties).",
 )
 
-FILES: Mapping[str, Callable[[Board, str], str]] = {
-    README: lambda made, submissions: markdown.readme(made, submissions, BESIDE),
-    "leaderboard.csv": lambda made, _: sheets.sheet(made),
-    "leaderboard.json": lambda made, _: sheets.page(made),
-    "leaderboard.tex": lambda made, _: latex.tables(made),
-    "index.html": page.page,
+
+class File(NamedTuple):
+    """A file of the leaderboard.
+
+    Attributes:
+        part: what a corpus contributes; takes the submissions' folder as seen from the file, too.
+        whole: all of it, of the parts and of what was rejected.
+    """
+
+    part: Callable[[Section, str], str]
+    whole: Callable[[Sequence[str], Sequence[Rejected]], str]
+
+
+FILES: Mapping[str, File] = {
+    README: File(markdown.part, lambda parts, rejected: markdown.whole(parts, rejected, BESIDE)),
+    "leaderboard.csv": File(
+        lambda section, _: sheets.sheet_part(section), lambda parts, _: sheets.whole_sheet(parts)
+    ),
+    "leaderboard.json": File(lambda section, _: sheets.page_part(section), sheets.whole_page),
+    "leaderboard.tex": File(
+        lambda section, _: latex.part(section), lambda parts, _: latex.whole(parts)
+    ),
+    "index.html": File(page.part, page.whole),
 }
-"""Each file, and what makes it of a board and of the submissions' folder as seen from there."""
 
 
 def build(submissions: Path, out: Path, places: Settings, check: bool = False) -> list[str]:
@@ -44,12 +65,18 @@ def build(submissions: Path, out: Path, places: Settings, check: bool = False) -
     Raises:
         SerbenchError: there is no submission, or none that is sound.
     """
-    made = read(submissions, places)
-    _require_one(made, submissions)
+    store = cache.opened(submissions, places)
+    entries, rejected = gathering.submitted(submissions, store)
     seen = Path(os.path.relpath(submissions, out)).as_posix()
+    parts = [
+        store.part(corpus, seen, those, partial(_part, corpus, seen, those))
+        for corpus, those in by_corpus(entries).items()
+    ]
+    store.save()
+    _require_one(parts, rejected, submissions)
     stale = []
-    for name, render in FILES.items():
-        text, path = render(made, seen), out / name
+    for name, file in FILES.items():
+        text, path = file.whole([one.texts[name] for one in parts], rejected), out / name
         if not path.is_file() or path.read_bytes() != text.encode():
             stale.append(name)
             if not check:
@@ -58,21 +85,19 @@ def build(submissions: Path, out: Path, places: Settings, check: bool = False) -
     return stale
 
 
-def read(submissions: Path, places: Settings) -> Board:
-    """The board of a folder of submissions."""
-    store = cache.opened(submissions, places)
-    made = board(*gathering.submitted(submissions, store), store.numbers)
-    store.save()
-    return made
+def _part(corpus: str, seen: str, entries: Sequence[Entry], stamp: str, numbers: Numbers) -> Part:
+    made = section(corpus, entries, numbers)
+    texts = {name: file.part(made, seen) for name, file in FILES.items()}
+    return Part(stamp, len(made.tables), tuple(sorted(numbers.asked)), texts)
 
 
-def _require_one(made: Board, submissions: Path) -> None:
+def _require_one(parts: Sequence[Part], rejected: Sequence[Rejected], submissions: Path) -> None:
     """Keep a folder that holds something else from replacing the leaderboard by an empty one."""
-    if not any(section.tables for section in made.sections):
-        first = made.rejected[0]
+    if not any(part.tables for part in parts):
+        first = rejected[0]
         raise SerbenchError(
             f"nothing in {submissions} can be listed, so nothing was written; the first of "
-            f"{len(made.rejected)}, {first.folder}: {first.reasons[0]}; `serbench leaderboard "
+            f"{len(rejected)}, {first.folder}: {first.reasons[0]}; `serbench leaderboard "
             "verify` says what is wrong with each"
         )
 

@@ -8,10 +8,11 @@ with the digest of the rest. Nothing is lost with it but time.
 import hashlib
 import importlib.util
 import json
+import math
 import os
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +29,28 @@ from serbench.leaderboard.numbers import Numbers
 from serbench.settings import Settings
 from serbench.stats import Interval
 
-SCHEMA = 1
+SCHEMA = 3
 SETTLED = 2.0  # seconds; a file changed more recently may change again within one tick of its time
 ARRAYS = ("confusions", "by_speaker")
 
 Outcome = Entry | Rejected
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one corpus contributes to the leaderboard.
+
+    Attributes:
+        stamp: of what it was made of.
+        tables: how many there are.
+        asked: the keys of the numbers that it needs.
+        texts: by the name of each file.
+    """
+
+    stamp: str
+    tables: int
+    asked: tuple[str, ...]
+    texts: Mapping[str, str]
 
 
 @dataclass
@@ -44,7 +62,9 @@ class Store:
         version: of all code that has a part in an outcome.
         outcomes: by folder, each with the stamp of the files that it came of.
         numbers: p-values and intervals.
+        parts: what each corpus contributed.
         kept: those of the outcomes that are still true, or new.
+        kept_parts: likewise.
         fresh: there is something new.
     """
 
@@ -52,7 +72,9 @@ class Store:
     version: str
     outcomes: dict[str, tuple[str, Outcome]] = field(default_factory=dict)
     numbers: Numbers = field(default_factory=Numbers)
+    parts: dict[str, Part] = field(default_factory=dict)
     kept: dict[str, tuple[str, Outcome]] = field(default_factory=dict)
+    kept_parts: dict[str, Part] = field(default_factory=dict)
     fresh: bool = False
 
     def outcome(self, folder: Path, judge: Callable[[Path], Outcome]) -> Outcome:
@@ -68,6 +90,31 @@ class Store:
             self.fresh = True
         return found
 
+    def part(
+        self, corpus: str, seen: str, entries: Sequence[Entry], make: Callable[[str, Numbers], Part]
+    ) -> Part:
+        """What a corpus contributes: as it is known, or as `make` makes it.
+
+        Args:
+            corpus: its name.
+            seen: the folder of all submissions, as seen from the leaderboard.
+            entries: of its runs.
+            make: of a stamp, and of the numbers that are known.
+        """
+        known = [(entry, self.kept.get(entry.folder)) for entry in entries]
+        stamps = [[one.folder, found[0]] for one, found in known if found and found[1] is one]
+        stamp = digest([seen, stamps]) if len(stamps) == len(entries) else ""
+        part = self.parts.get(corpus)
+        if part is None or not stamp or part.stamp != stamp:
+            numbers = self.numbers.apart()
+            part = make(stamp, numbers)
+            self.numbers.computed += numbers.computed
+            self.fresh = True
+        self.numbers.asked.update(part.asked)
+        if stamp:
+            self.kept_parts[corpus] = part
+        return part
+
     def save(self) -> None:
         """Write what was asked for since it was opened; what was not is forgotten.
 
@@ -75,7 +122,7 @@ class Store:
         """
         if not self.fresh and self.kept.keys() == self.outcomes.keys() and not self._new_numbers():
             return
-        data = _packed(self.version, self.kept, self.numbers)
+        data = _packed(self)
         try:
             with replacing(self.path) as temporary:
                 temporary.write_bytes(hashlib.sha256(data).hexdigest().encode() + b"\n" + data)
@@ -102,21 +149,23 @@ def opened(submissions: Path, places: Settings) -> Store:
 
 def stamped(folder: Path) -> tuple[str, float]:
     """A digest of which files a submission has, and when the last of them was changed."""
-    found: list[tuple[str, list[int]]] = []
-    for place in (folder, folder / "reproductions"):
+    found: list[tuple[str, str, int, int, int, int, int]] = []
+    changed = 0
+    top = str(folder)
+    for place in (top, f"{top}/reproductions"):
         try:
             with os.scandir(place) as entries:
-                for entry in entries:
-                    one = entry.stat(follow_symlinks=False)
-                    facts = [one.st_mode, one.st_size, one.st_mtime_ns, one.st_ctime_ns, one.st_ino]
-                    found.append((f"{place.name}/{entry.name}", facts))
+                for each in entries:
+                    one = each.stat(follow_symlinks=False)
+                    times = one.st_mtime_ns, one.st_ctime_ns
+                    facts = (one.st_mode, one.st_size, *times, one.st_ino)
+                    found.append((place[len(top) :], each.name, *facts))
+                    changed = max(changed, one.st_ctime_ns)
         except OSError:
             continue
     found.sort()
-    words = json.dumps(found).encode("utf-8", "surrogatepass")
-    return hashlib.sha256(words).hexdigest()[:32], max(
-        (one[3] for _, one in found), default=0
-    ) / 1e9
+    words = repr(found).encode("utf-8", "surrogatepass")
+    return hashlib.sha256(words).hexdigest()[:32], changed / 1e9
 
 
 def _version(places: Settings) -> str:
@@ -125,8 +174,18 @@ def _version(places: Settings) -> str:
     offered = [one for kind in known.values() for one in kind.values()]
     packages = {"serbench", *(one.target.partition(":")[0].partition(".")[0] for one in offered)}
     entries = known["dataset"].values()
-    here = [one.name for one in entries if (places.data / one.name).is_dir()]
-    return digest([SCHEMA, [*map(_code, sorted(packages))], sorted(here), np.__version__])
+    here = [[one.name, _kept(places.data / one.name)] for one in entries]
+    return digest([SCHEMA, [*map(_code, sorted(packages))], here, np.__version__])
+
+
+def _kept(folder: Path) -> list[list[object]] | None:
+    """What lies in a corpus's folder, but for audio; None where there is no folder."""
+    try:
+        found = sorted(folder.iterdir())
+    except OSError:
+        return None
+    kept = [one for one in found if one.suffix in ("", ".csv", ".tsv", ".txt")]
+    return [[one.name, one.stat().st_mtime_ns] for one in kept if one.exists()]
 
 
 def _code(package: str) -> list[list[object]]:
@@ -138,30 +197,40 @@ def _code(package: str) -> list[list[object]]:
     return [[str(one), one.stat().st_size, one.stat().st_mtime_ns] for one in kept]
 
 
-def _packed(version: str, outcomes: Mapping[str, tuple[str, Outcome]], numbers: Numbers) -> bytes:
-    arrays: dict[str, Array] = {}
+def _packed(store: Store) -> bytes:
+    cells: list[Array] = []
     rows: list[dict[str, Any]] = []
     speakers: dict[tuple[str, ...], int] = {}
-    for name, (stamp, found) in outcomes.items():
+    for name, (stamp, found) in store.kept.items():
         row: dict[str, Any] = {"name": name, "stamp": stamp}
         if isinstance(found, Entry):
-            words = {one.name: getattr(found, one.name) for one in fields(found)}
-            for array in ARRAYS:
-                arrays[f"{len(rows)}.{array}"] = words.pop(array).astype(np.int32)
+            words = dict(vars(found))
+            counts = [words.pop(array) for array in ARRAYS]
+            cells += [one.ravel() for one in counts]
+            row["shapes"] = [one.shape for one in counts]
             words["speakers"] = speakers.setdefault(found.speakers, len(speakers))
             row["entry"] = {**words, "params": dict(found.params), "audio": dict(found.audio)}
         else:
             row["rejected"] = asdict(found)
         rows.append(row)
+    numbers, parts = store.numbers, store.kept_parts.items()
+    texts = {
+        f"{corpus} {name}": text.encode("utf-8", "surrogatepass")
+        for corpus, part in parts
+        for name, text in part.texts.items()
+    }
     known = {
-        "version": version,
+        "version": store.version,
         "rows": rows,
         "speakers": list(speakers),
+        "parts": {corpus: {**vars(part), "texts": [*part.texts]} for corpus, part in parts},
         "pvalues": {key: one for key, one in numbers.pvalues.items() if key in numbers.asked},
         "intervals": {key: one for key, one in numbers.intervals.items() if key in numbers.asked},
     }
-    arrays["known"] = np.frombuffer(json.dumps(known).encode("utf-8", "surrogatepass"), np.uint8)
-    return safetensors.numpy.save(arrays)
+    facts = np.frombuffer(json.dumps(known).encode("utf-8", "surrogatepass"), np.uint8)
+    counts = np.concatenate([np.empty(0, np.int32), *cells], dtype=np.int32, casting="same_kind")
+    pages = {name: np.frombuffer(text, np.uint8) for name, text in texts.items()}
+    return safetensors.numpy.save({"known": facts, "counts": counts, **pages})
 
 
 def _unpack(store: Store, data: bytes) -> None:
@@ -171,15 +240,26 @@ def _unpack(store: Store, data: bytes) -> None:
     if known["version"] != store.version:
         return
     speakers = [tuple(names) for names in known["speakers"]]
-    for at, row in enumerate(known["rows"]):
+    counts = arrays["counts"]
+    at = 0
+    for row in known["rows"]:
         if "rejected" in row:
             found: Outcome = Rejected(row["rejected"]["folder"], tuple(row["rejected"]["reasons"]))
         else:
             words = row["entry"]
-            words |= {array: arrays[f"{at}.{array}"] for array in ARRAYS}
+            for array, shape in zip(ARRAYS, row["shapes"], strict=True):
+                size = math.prod(shape)
+                words[array] = counts[at : at + size].reshape(shape)
+                at += size
             words["speakers"] = speakers[words["speakers"]]
             words |= {key: tuple(words[key]) for key in ("reproductions", "flags")}
             found = Entry(**words)
         store.outcomes[row["name"]] = (row["stamp"], found)
+    for corpus, words in known["parts"].items():
+        texts = {
+            name: arrays[f"{corpus} {name}"].tobytes().decode("utf-8", "surrogatepass")
+            for name in words["texts"]
+        }
+        store.parts[corpus] = Part(words["stamp"], words["tables"], tuple(words["asked"]), texts)
     store.numbers.pvalues |= known["pvalues"]
     store.numbers.intervals |= {key: Interval(*one) for key, one in known["intervals"].items()}

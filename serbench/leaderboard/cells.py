@@ -3,6 +3,8 @@
 Names and notes come from strangers and are not escaped here; each format does that in its own way.
 """
 
+import functools
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from serbench import runs, tables
@@ -70,7 +72,8 @@ class Cells(NamedTuple):
     line: Line | None = None
 
 
-def main(table: Table) -> list[Cells]:
+@functools.lru_cache(maxsize=16)  # every format asks for the same ones, one after another
+def main(table: Table) -> Sequence[Cells]:
     """The rows of a table: ranked and published by F1, then what has no rank, then chance."""
     ranked = [line for line in table.lines if line.rank is not None]
     mixed: list[tuple[float, Line | Row]] = [(line.scores["f1"].mean, line) for line in ranked]

@@ -3,19 +3,29 @@
 They compile with pdflatex, whatever strangers call their models.
 """
 
+from collections.abc import Iterable
+
 from serbench.latex import escaped, row
 from serbench.leaderboard import cells
-from serbench.leaderboard.board import Board, Table
+from serbench.leaderboard.board import Board, Section, Table
 
 COLUMNS = "rllllllll"
 
 
 def tables(board: Board) -> str:
     """Every main table, ready to be included."""
-    parts = ["% made by `serbench leaderboard build`; needs booktabs, and fontenc with T1"]
-    for section in board.sections:
-        parts += [_table(table) for table in section.tables]
-    return "\n\n".join(parts) + "\n"
+    return whole(map(part, board.sections))
+
+
+def part(section: Section) -> str:
+    """The tables of one corpus; "" where it has none."""
+    return "\n\n".join(map(_table, section.tables))
+
+
+def whole(parts: Iterable[str]) -> str:
+    """The file, made of the tables of each corpus."""
+    head = "% made by `serbench leaderboard build`; needs booktabs, and fontenc with T1"
+    return "\n\n".join([head, *filter(None, parts)]) + "\n"
 
 
 def _table(table: Table) -> str:

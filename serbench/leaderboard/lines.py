@@ -13,7 +13,7 @@ import numpy as np
 
 from serbench.leaderboard.entries import STATUSES, Entry
 from serbench.leaderboard.naming import called, told_apart
-from serbench.leaderboard.numbers import Numbers
+from serbench.leaderboard.numbers import Keyed, Numbers
 from serbench.metrics import METRICS, Floats
 from serbench.stats import Interval, MeanStd
 
@@ -27,7 +27,7 @@ class Line:
     Attributes:
         name: of the model, told apart from the others of its table.
         entries: one a seed, by seed.
-        by_speaker: mean counts over the seeds, (speakers, labels, labels).
+        by_speaker: mean counts over the seeds.
         scores: of each of `SHOWN` the mean over seeds in each fold, as mean and deviation over
             folds.
         pooled: F1 of all test utterances of all seeds together.
@@ -38,7 +38,7 @@ class Line:
 
     name: str
     entries: tuple[Entry, ...]
-    by_speaker: Floats
+    by_speaker: Keyed
     scores: Mapping[str, MeanStd]
     pooled: float
     interval: Interval
@@ -91,7 +91,20 @@ def lines(entries: Iterable[Entry], numbers: Numbers) -> list[Line]:
         groups.setdefault(_alike(entry), []).append(entry)
     names = _names([group[0] for group in groups.values()])
     scores = _of_folds([one for group in groups.values() for one in group])
-    made = [_line(names[group[0].run], group, scores, numbers) for group in groups.values()]
+    counts = [_mean_counts(group) for group in groups.values()]
+    pooled = _pooled(counts)
+    made = [
+        Line(
+            name=names[group[0].run],
+            entries=tuple(group),
+            by_speaker=each,
+            scores=_spreads(np.mean([scores[one.run] for one in group], axis=0)),
+            pooled=whole,
+            interval=numbers.interval(each),
+            objection=_objection(group[0]),
+        )
+        for group, each, whole in zip(groups.values(), counts, pooled, strict=True)
+    ]
     return sorted(made, key=in_order)
 
 
@@ -113,20 +126,19 @@ def _of_folds(entries: Sequence[Entry]) -> dict[str, Floats]:
     return found
 
 
-def _line(
-    name: str, group: Sequence[Entry], scores: Mapping[str, Floats], numbers: Numbers
-) -> Line:
-    folds = np.mean([scores[one.run] for one in group], axis=0)
-    by_speaker = np.stack([one.by_speaker for one in group]).mean(axis=0, dtype=np.float64)
-    return Line(
-        name=name,
-        entries=tuple(group),
-        by_speaker=by_speaker,
-        scores=_spreads(folds),
-        pooled=float(METRICS["f1"].compute(by_speaker.sum(axis=0))),
-        interval=numbers.interval(by_speaker),
-        objection=_objection(group[0]),
-    )
+def _mean_counts(group: Sequence[Entry]) -> Keyed:
+    return Keyed(np.stack([one.by_speaker for one in group]).mean(axis=0, dtype=np.float64))
+
+
+def _pooled(counts: Sequence[Keyed]) -> list[float]:
+    """F1 of all test utterances of each; of those with equally many labels at once."""
+    matrices = [one.counts.sum(axis=0) for one in counts]
+    found: dict[int, float] = {}
+    for size in {len(one) for one in matrices}:
+        alike = [at for at, one in enumerate(matrices) if len(one) == size]
+        scores = METRICS["f1"].compute(np.stack([matrices[at] for at in alike]))
+        found |= dict(zip(alike, scores.tolist(), strict=True))
+    return [found[at] for at in range(len(matrices))]
 
 
 def _spreads(folds: Floats) -> dict[str, MeanStd]:

@@ -1,12 +1,12 @@
 """The leaderboard as Markdown for a repository's page, and as plain text for a terminal."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from urllib.parse import quote
 
 from serbench import literature, tables
 from serbench.leaderboard import cells
-from serbench.leaderboard.board import Board, Section, Table
+from serbench.leaderboard.board import Board, Rejected, Section, Table
 from serbench.leaderboard.strict import shown
 
 MOST_LINES = 100  # of a table in Markdown; the page, the csv and the json have them all
@@ -45,23 +45,32 @@ def readme(board: Board, submissions: str, beside: Sequence[str] = ()) -> str:
         submissions: the folder of submissions as seen from the page: "submissions".
         beside: what else to say of it, as Markdown.
     """
+    return whole([part(one, submissions) for one in board.sections], board.rejected, beside)
+
+
+def part(section: Section, submissions: str) -> str:
+    """What the page says of one corpus."""
+    return "\n\n".join([f"## {_paragraph(section.title)}", *_markdown(section, submissions)])
+
+
+def whole(parts: Iterable[str], rejected: Sequence[Rejected], beside: Sequence[str] = ()) -> str:
+    """The page, made of what it says of each corpus."""
     about = [*cells.ABOUT, f"The paper: {literature.PAPER}.", *beside]
-    parts = [
+    pieces = [
         "# Leaderboard",
         "<!-- made by `serbench leaderboard build`; do not edit -->",
         "\n".join(f"- {note}" for note in about),
+        *parts,
     ]
-    for section in board.sections:
-        parts += [f"## {_paragraph(section.title)}", *_markdown(section, submissions)]
-    if board.rejected:
-        parts += ["## Rejected", "Not listed above, because something is wrong with them:"]
-        parts.append(
+    if rejected:
+        pieces += ["## Rejected", "Not listed above, because something is wrong with them:"]
+        pieces.append(
             "\n".join(
                 f"- Folder {_paragraph(one.folder)}: {_paragraph('; '.join(one.reasons))}"
-                for one in board.rejected
+                for one in rejected
             )
         )
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(pieces) + "\n"
 
 
 def _markdown(section: Section, submissions: str) -> Iterator[str]:

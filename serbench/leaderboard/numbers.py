@@ -5,12 +5,26 @@ They are known by digests of the counts that they follow from, so they hold in e
 
 import hashlib
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
 from serbench.leaderboard import exchanging, intervals
 from serbench.metrics import Floats
 from serbench.stats import Interval
+
+
+@dataclass(frozen=True, eq=False)
+class Keyed:
+    """A model's counts, (speakers, labels, labels), and their digest, which is made once."""
+
+    counts: Floats
+
+    @cached_property
+    def key(self) -> str:
+        """The digest."""
+        cells = np.ascontiguousarray(self.counts, np.float64)
+        return hashlib.sha256(str(cells.shape).encode() + cells.tobytes()).hexdigest()[:32]
 
 
 @dataclass
@@ -29,25 +43,23 @@ class Numbers:
     asked: set[str] = field(default_factory=set)
     computed: int = 0
 
-    def pvalue(self, first: Floats, other: Floats) -> float:
-        """The p-value of two models' difference, from (speakers, labels, labels) of each."""
-        key = " ".join(sorted(map(_digest, (first, other))))
+    def apart(self) -> "Numbers":
+        """The same numbers, to learn which of them somebody asks for."""
+        return Numbers(self.pvalues, self.intervals)
+
+    def pvalue(self, first: Keyed, other: Keyed) -> float:
+        """The p-value of two models' difference."""
+        key = " ".join(sorted((first.key, other.key)))
         if key not in self.pvalues:
-            self.pvalues[key] = exchanging.pvalue(first, other)
+            self.pvalues[key] = exchanging.pvalue(first.counts, other.counts)
             self.computed += 1
         self.asked.add(key)
         return self.pvalues[key]
 
-    def interval(self, by_speaker: Floats) -> Interval:
-        """The 95 % interval of a model's F1, from (speakers, labels, labels)."""
-        key = _digest(by_speaker)
-        if key not in self.intervals:
-            self.intervals[key] = intervals.intervals(by_speaker)["f1"]
+    def interval(self, model: Keyed) -> Interval:
+        """The 95 % interval of a model's F1."""
+        if model.key not in self.intervals:
+            self.intervals[model.key] = intervals.intervals(model.counts)["f1"]
             self.computed += 1
-        self.asked.add(key)
-        return self.intervals[key]
-
-
-def _digest(counts: Floats) -> str:
-    cells = np.ascontiguousarray(counts, np.float64)
-    return hashlib.sha256(str(cells.shape).encode() + cells.tobytes()).hexdigest()[:32]
+        self.asked.add(model.key)
+        return self.intervals[model.key]

@@ -1,16 +1,17 @@
 """The leaderboard as one static page: no network, no framework, complete without its script."""
 
 import base64
+import functools
 import hashlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from importlib import resources
 from urllib.parse import quote
 
 from serbench import literature, tables
 from serbench.leaderboard import cells
-from serbench.leaderboard.board import Board, Section, Table
+from serbench.leaderboard.board import Board, Rejected, Section, Table
 from serbench.leaderboard.cells import Cells
 from serbench.leaderboard.lines import Line
 from serbench.leaderboard.strict import shown
@@ -19,6 +20,7 @@ from serbench.stats import Interval
 HEAD = (*cells.MAIN, "leakage", "parameters", "time", "finished", "serbench")
 NUMBERS = ("accuracy", "F1", "recall", "pooled F1 [95 %]", "parameters", "time")
 WORDS = ("model", "system", "caveats", "tested on")
+REMEMBERED = 4096  # texts: names and dates stand in many rows
 
 
 def page(board: Board, submissions: str) -> str:
@@ -28,8 +30,19 @@ def page(board: Board, submissions: str) -> str:
         board: what to show.
         submissions: the folder of submissions as seen from the page: "submissions".
     """
+    return whole([part(one, submissions) for one in board.sections], board.rejected)
+
+
+def part(section: Section, submissions: str) -> str:
+    """What the page says of one corpus."""
+    pieces = (f"<section><h2>{words(section.title)}</h2>", *_section(section, submissions))
+    return "\n".join((*pieces, "</section>"))
+
+
+def whole(parts: Iterable[str], rejected: Sequence[Rejected]) -> str:
+    """The page, made of what it says of each corpus."""
     style, script = (_part(name) for name in ("page.css", "page.js"))
-    body = "\n".join(_body(board, submissions))
+    body = "\n".join(_body(parts, rejected))
     policy = (
         f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
         "base-uri 'none'; form-action 'none'"
@@ -60,6 +73,7 @@ def _hash(text: str) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
+@functools.lru_cache(maxsize=REMEMBERED)
 def words(text: str, most: int = 3000) -> str:
     """A stranger's words as text of the page.
 
@@ -69,18 +83,15 @@ def words(text: str, most: int = 3000) -> str:
     return escape(shown(text, most))
 
 
-def _body(board: Board, submissions: str) -> Iterator[str]:
+def _body(parts: Iterable[str], rejected: Sequence[Rejected]) -> Iterator[str]:
     yield "<h1>Speech emotion recognition, measured with serbench</h1>"
     about = (*cells.ABOUT, f"The paper: {literature.PAPER}.")
     yield _list(about, "about")
     yield _FORM
-    for section in board.sections:
-        yield f"<section><h2>{words(section.title)}</h2>"
-        yield from _section(section, submissions)
-        yield "</section>"
-    if board.rejected:
+    yield from parts
+    if rejected:
         yield "<section><h2>Rejected</h2>"
-        found = [f"{one.folder}: {'; '.join(one.reasons)}" for one in board.rejected]
+        found = [f"{one.folder}: {'; '.join(one.reasons)}" for one in rejected]
         yield _list(found, "notes")
         yield "</section>"
 
@@ -173,6 +184,7 @@ def _cells(
     return f'<tr class="{kind}" data-status="{words(status)}">{"".join(made)}</tr>'
 
 
+@functools.lru_cache(maxsize=REMEMBERED)
 def _kind(name: str, value: str) -> str:
     kinds = ["rank" if name == "rank" else "number" if name in NUMBERS else ""]
     kinds += ["words" if name in WORDS else "", "none" if value == "-" else ""]

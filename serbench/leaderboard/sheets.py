@@ -4,14 +4,15 @@ Scores are fractions. The format of the JSON is in `docs/results.md`.
 """
 
 import csv
+import functools
 import io
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from serbench.leaderboard import cells
-from serbench.leaderboard.board import Board, Section, Table
+from serbench.leaderboard.board import Board, Rejected, Section, Table
 from serbench.leaderboard.entries import Entry
 from serbench.leaderboard.lines import SHOWN, Line
 from serbench.leaderboard.strict import shown
@@ -19,6 +20,7 @@ from serbench.literature import Row
 from serbench.stats import MeanStd
 
 SCHEMA = 1
+REMEMBERED = 4096  # texts: names, dates and digests stand in many rows
 COLUMNS = (
     "corpus",
     "dataset",
@@ -56,12 +58,22 @@ COLUMNS = (
 
 def sheet(board: Board) -> str:
     """Every measured and every published row, and chance, one a line."""
+    return whole_sheet(map(sheet_part, board.sections))
+
+
+def sheet_part(section: Section) -> str:
+    """The lines of one corpus."""
+    return _lines([_cell(row.get(name)) for name in COLUMNS] for row in _sheet(section))
+
+
+def whole_sheet(parts: Iterable[str]) -> str:
+    """The sheet, made of the lines of each corpus."""
+    return "".join([_lines([COLUMNS]), *parts])
+
+
+def _lines(rows: Iterable[Sequence[str]]) -> str:
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for section in board.sections:
-        for row in _sheet(section):
-            writer.writerow([_cell(row.get(name)) for name in COLUMNS])
+    csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue()
 
 
@@ -71,7 +83,12 @@ def _cell(value: object) -> str:
         return ""
     if isinstance(value, int | float):
         return f"{value:.6g}" if isinstance(value, float) else str(value)
-    text = shown(str(value), 2000)
+    return _text(str(value))
+
+
+@functools.lru_cache(maxsize=REMEMBERED)
+def _text(value: str) -> str:
+    text = shown(value, 2000)
     return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
 
 
@@ -159,22 +176,28 @@ _PUBLISHED = {"accuracy": "accuracy", "precision": "precision", "recall": "uar",
 
 def page(board: Board) -> str:
     """All of it as JSON."""
-    whole = {
-        "schema": SCHEMA,
-        "corpora": [
-            {
-                "corpus": section.corpus,
-                "title": section.title,
-                "tables": [_table(table) for table in section.tables],
-                "published": _rows(section.published),
-            }
-            for section in board.sections
-        ],
-        "rejected": [
-            {"submission": one.folder, "reasons": list(one.reasons)} for one in board.rejected
-        ],
+    return whole_page(map(page_part, board.sections), board.rejected)
+
+
+def page_part(section: Section) -> str:
+    """The object of one corpus."""
+    found = {
+        "corpus": section.corpus,
+        "title": section.title,
+        "tables": [_table(table) for table in section.tables],
+        "published": _rows(section.published),
     }
-    return _laid_out(_plain(whole), 6) + "\n"
+    return _laid_out(_plain(found), 4)
+
+
+def whole_page(parts: Iterable[str], rejected: Sequence[Rejected]) -> str:
+    """The JSON, made of the object of each corpus."""
+    refused = [{"submission": one.folder, "reasons": list(one.reasons)} for one in rejected]
+    corpora = ",\n".join(parts)
+    return (
+        f'{{\n"schema": {SCHEMA},\n"corpora": [\n{corpora}\n],\n'
+        f'"rejected": {_laid_out(refused, 4)}\n}}\n'
+    )
 
 
 def _laid_out(value: Any, levels: int) -> str:
@@ -189,8 +212,8 @@ def _laid_out(value: Any, levels: int) -> str:
 
 def _plain(value: Any) -> Any:
     """The same with null for what is no number, and without the digits that machines differ in."""
-    if isinstance(value, dict):
-        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, dict):  # most of what is in one is text, and stays as it is
+        return {key: one if type(one) is str else _plain(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(one) for one in value]
     if isinstance(value, float):
