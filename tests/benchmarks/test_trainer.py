@@ -4,8 +4,9 @@ The same network from the same checkpoint, the same utterances, steps, learning 
 threads, convolutions frozen, two epochs from the start, no validation. By default a small wav2vec
 2.0 with random weights on noise as long as utterances of RAVDESS and IEMOCAP are. With
 SERBENCH_BENCH_DATA (a RAVDESS folder) and SERBENCH_BENCH_CHECKPOINT (an encoder of transformers)
-that encoder on a part of RAVDESS. All ways take turns, and the fastest round of each counts. By
-length, the Trainer sorts 16 utterances for every 64 that there are, ours all of so few.
+that encoder on a part of RAVDESS; Whisper's own front end, which the Trainer gets its inputs of,
+makes each 30 s long, whatever was said. All ways take turns, and the fastest round of each counts.
+By length, the Trainer sorts 16 utterances for every 64 that there are, ours all of so few.
 """
 
 import dataclasses
@@ -31,6 +32,7 @@ from serbench_transformers.recipes import Recipe
 pytest.importorskip("accelerate", reason="the Trainer needs it")
 
 LABELS = 4
+CLAIM = 2.0  # times as fast as the Trainer, with a real encoder on real utterances
 # of one thread the processor's time is what it takes, whoever else is at work
 THREADS = 1
 RECIPE = Recipe("cross-entropy", "linear", 2)
@@ -228,7 +230,7 @@ def test_two_epochs(benchmark, ratios, tmp_path, capsys, corpus):
         print(f"\n{corpus}, {sum(map(len, waves)) / 16000:.0f} s of audio, {RECIPE.epochs} epochs")
         for way, best in fastest.items():
             print(f"  {way:20} {best:6.2f} s  {speed[way]:5.2f} times the Trainer's speed")
-    if corpus in LIKE:
-        assert speed[OURS] > LIKE[corpus].claim
-        for way, best in fastest.items():
-            ratios.heard(f"fine-tuning, {corpus}", way, best)
+    assert speed[OURS] > (LIKE[corpus].claim if corpus in LIKE else CLAIM)
+    of = corpus if corpus in LIKE else f"{corpus}, {checkpoint.folder.name}"
+    for way, best in fastest.items():
+        ratios.heard(f"fine-tuning, {of}", way, best)
