@@ -1,0 +1,90 @@
+"""Reads the corpus: from the names of its files to utterances, with no audio opened."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from serbench.contracts import About
+from serbench.corpus import Corpus, Fold, LabelSet, Protocol, Utterance, speaker_fold
+from serbench.errors import CorpusError
+
+NAME = "example-dataset"
+
+ABOUT = About(
+    title="The example corpus",
+    licence="MIT",
+    size="1 MB",
+    home="tests/pretended.py in this package's source",
+    obtain="`python tests/pretended.py FOLDER` writes it",
+    cite="nobody: it is made of tones",
+)
+
+EMOTIONS = ("neutral", "happy", "sad", "angry")
+
+# the first is the default; what a label set does not name is left out
+LABEL_SETS: Mapping[str, LabelSet] = {
+    NAME: {emotion: emotion for emotion in EMOTIONS},
+    "arousal": {"neutral": "low", "sad": "low", "happy": "high", "angry": "high"},
+}
+
+UTTERANCES = 64  # of the whole corpus, as published
+FILE = re.compile(r"(?P<speaker>[fm]\d)_(?P<emotion>[a-z]+)_\d+", re.ASCII)  # f1_happy_02.wav
+
+TRAIN = ("f1", "f2", "m1", "m2")
+VALIDATION = ("f3", "m3")
+TEST = ("f4", "m4")
+
+
+def official(corpus: Corpus) -> list[Fold]:
+    """The split that its paper publishes: no speaker is in two of the sets."""
+    return [speaker_fold(corpus, "1", train=TRAIN, validation=VALIDATION, test=TEST)]
+
+
+class ExampleDataset:
+    """A corpus whose files are called SPEAKER_EMOTION_TAKE.wav, in any folders."""
+
+    about = ABOUT
+    label_sets = LABEL_SETS
+    # the first is the default; leave-one-speaker-out, k folds and others are serbench's own
+    protocols = (Protocol("official", "the published split: 4, 2 and 2 speakers", official),)
+
+    def manifest(self) -> Corpus | None:
+        """None: the list of utterances is known from the files only."""
+        return None
+
+    def read(self, root: Path) -> Corpus:
+        """The corpus below `root`, with its own labels.
+
+        Raises:
+            CorpusError: it is missing, incomplete or mixed with something else.
+        """
+        paths = sorted(root.rglob("*.wav"))
+        if not paths:
+            raise CorpusError(
+                f"{NAME} is missing: there is no wav file under {root}. {ABOUT.title} "
+                f"({ABOUT.size}; {ABOUT.licence}): {ABOUT.obtain}. Then point at its folder with "
+                f"--data DIR, or set SERBENCH_DATA to the folder that holds {NAME}/"
+            )
+        corpus = Corpus(NAME, EMOTIONS, tuple(map(utterance, paths)), "raw")
+        if len(paths) != UTTERANCES:
+            raise CorpusError(
+                f"{NAME}: {root} has {len(paths)} wav files, but the corpus has {UTTERANCES}: "
+                "get it again, or point --data at its own folder"
+            )
+        return corpus
+
+
+def utterance(path: Path) -> Utterance:
+    """What the name of a file says.
+
+    Raises:
+        CorpusError: it is not a name of this corpus.
+    """
+    said = FILE.fullmatch(path.stem)
+    if said is None or said["emotion"] not in EMOTIONS:
+        raise CorpusError(
+            f"{NAME}: {path} is not called SPEAKER_EMOTION_TAKE.wav, such as f1_happy_02.wav, with "
+            f"one of {', '.join(EMOTIONS)}: move it elsewhere"
+        )
+    sex = "female" if said["speaker"].startswith("f") else "male"
+    return Utterance(path.stem, said["speaker"], said["emotion"], path, sex)

@@ -1,0 +1,10 @@
+import pytest
+from pretended import write
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory):
+    """The folder of a pretended corpus."""
+    root = tmp_path_factory.mktemp("corpus")
+    write(root)
+    return root

@@ -1,0 +1,109 @@
+"""The model: logistic regression on the bands of the spectrum, by gradient descent."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import safetensors.numpy
+from serbench import saved
+from serbench.contracts import Array, Examples, Predictions, Workspace
+from serbench.errors import BadParameter
+
+from example_model.spectrum import summary
+
+MOST_BANDS = 40  # of more, the lowest would be narrower than the spectrum can tell
+
+
+class ExampleModel:
+    """Logistic regression on mean and spread of log energies, standardised.
+
+    Args:
+        labels: the emotions, in the order of the columns of scores.
+        seed: of everything random; here of the first weights.
+        bands: of the spectrum, 1 to 40.
+        epochs: steps of gradient descent; the best one on the validation speakers counts.
+        rate: the length of a step.
+    """
+
+    version = "1"  # change it whenever the predictions change
+
+    def __init__(
+        self,
+        *,
+        labels: Sequence[str],
+        seed: int,
+        bands: int = 20,
+        epochs: int = 100,
+        rate: float = 0.5,
+    ) -> None:
+        if not 1 <= bands <= MOST_BANDS:
+            raise BadParameter(f"bands is {bands}, but must be from 1 to {MOST_BANDS}")
+        if epochs < 1:
+            raise BadParameter(f"epochs is {epochs}, but must be 1 or more")
+        self.labels, self.seed = tuple(labels), seed
+        self.bands, self.epochs, self.rate = bands, epochs, rate
+        self.best_epoch = 0
+        self.arrays: dict[str, Array] = {}
+
+    def fit(self, train: Examples, validation: Examples, workspace: Workspace) -> None:
+        """Learn from `train`; `validation` only chooses the epoch."""
+        seen = self._seen(train.inputs)  # (utterances, 2 * bands)
+        self.arrays = {"mean": seen.mean(axis=0), "spread": seen.std(axis=0) + 1e-6}
+        inputs, held_out = self._standardised(seen), self._rows(validation.inputs)
+        wanted = np.eye(len(self.labels))[train.truth]  # (utterances, labels)
+        random = np.random.default_rng(self.seed)
+        weights = random.normal(0, 0.01, (inputs.shape[1], len(self.labels)))
+        lowest = np.inf
+        for epoch in range(1, self.epochs + 1):
+            wrong = _softmax(inputs @ weights) - wanted
+            weights = weights - self.rate * inputs.T @ wrong / len(inputs)
+            loss = _loss(held_out @ weights, validation.truth)
+            train_loss = _loss(inputs @ weights, train.truth)
+            workspace.report(epoch, self.epochs, train_loss=train_loss, validation_loss=loss)
+            if loss < lowest:
+                lowest, self.best_epoch, self.arrays["weights"] = loss, epoch, weights
+
+    def predict(self, inputs: Sequence[Array]) -> Predictions:
+        """Score utterances, each on its own."""
+        return Predictions(self._rows(inputs) @ self.arrays["weights"], link="softmax")
+
+    def describe(self) -> Mapping[str, object]:
+        """What is worth keeping beside a result."""
+        return {"parameters": self.arrays["weights"].size, "best_epoch": self.best_epoch}
+
+    def save(self, folder: Path) -> None:
+        """Write what `load` needs: arrays, then words."""
+        safetensors.numpy.save_file(self.arrays, folder / "arrays.safetensors")
+        words = {name: getattr(self, name) for name in ("labels", "seed", "bands", "best_epoch")}
+        saved.write(folder / "model.json", self.version, words)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """The model that `save` wrote."""
+        words = saved.read(folder / "model.json", cls.version)
+        model = cls(labels=words["labels"], seed=words["seed"], bands=words["bands"])
+        model.best_epoch = words["best_epoch"]
+        model.arrays = safetensors.numpy.load_file(folder / "arrays.safetensors")
+        return model
+
+    def _seen(self, inputs: Sequence[Array]) -> Array:
+        return np.stack([summary(wave, self.bands) for wave in inputs])
+
+    def _standardised(self, seen: Array) -> Array:
+        scaled = (seen - self.arrays["mean"]) / self.arrays["spread"]
+        return np.pad(scaled, ((0, 0), (0, 1)), constant_values=1)  # the last weight is a bias
+
+    def _rows(self, inputs: Sequence[Array]) -> Array:
+        return self._standardised(self._seen(inputs))
+
+
+def _softmax(scores: Array) -> Array:
+    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
+def _loss(scores: Array, truth: Array) -> float:
+    """The mean cross-entropy."""
+    right = _softmax(scores)[np.arange(len(truth)), truth]
+    return float(-np.log(right + 1e-12).mean())

@@ -1,0 +1,50 @@
+"""The commands of `serbench plugin`: begin one, and check one."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from serbench.errors import MissingRequirement
+
+app = typer.Typer(help="Write a plugin, and check what it promises.", no_args_is_help=True)
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="Lower case, digits, hyphens: my-cnn.")],
+    kind: Annotated[str, typer.Option(help="model, features or dataset.")] = "model",
+    into: Annotated[Path, typer.Option(help="Where its folder is made.")] = Path(),
+) -> None:
+    """Make a small package that works, to change into your own."""
+    try:
+        from serbench_template.making import new as make
+    except ModuleNotFoundError as error:
+        if not (error.name or "").startswith("serbench_template"):
+            raise
+        remedy = "pip install serbench-template"
+        raise MissingRequirement(f"the template is a package of its own: {remedy}") from None
+    typer.echo(make(name, kind, into).text)
+
+
+@app.command()
+def check(
+    name: Annotated[str, typer.Argument(help="A dataset, a feature, a model, or a package.")],
+    kind: Annotated[
+        str | None, typer.Option(help="model, features, dataset or package; else looked up.")
+    ] = None,
+    param: Annotated[
+        list[str] | None, typer.Option(help="name=value of it; may be repeated.")
+    ] = None,
+    data: Annotated[Path | None, typer.Option(help="The folder of a dataset's corpus.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> None:
+    """Run the contract's checks on a plugin; exit code 1 where one fails."""
+    from serbench.names import parse, unique
+    from serbench.testing.checking import check as run
+
+    report = run(name, kind, params=unique(parse(one) for one in param or []), data=data)
+    typer.echo(report.json() if as_json else report.text())
+    if not report.ok:
+        sys.exit(1)
