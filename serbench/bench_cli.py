@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from serbench.options import Device
+from serbench.options import Device, Features
 
 
 def bench(  # noqa: PLR0913 - a command's options are its parameters
@@ -12,6 +12,7 @@ def bench(  # noqa: PLR0913 - a command's options are its parameters
         str | None,
         typer.Option(help="A model; else the paper's M1 and a small transformer encoder."),
     ] = None,
+    features: Features = None,
     dataset: Annotated[
         str | None,
         typer.Option(
@@ -54,6 +55,7 @@ def bench(  # noqa: PLR0913 - a command's options are its parameters
         seconds=seconds,
         jobs=jobs,
         device=device,
+        features=features,
     )
     made = measure(wish)
     typer.echo(made.to_json() if as_json else str(made))

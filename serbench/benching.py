@@ -48,6 +48,7 @@ class Wish:
         seconds: to spend on an item, roughly: one round of each is always measured.
         jobs: folds at a time.
         device: "auto", "cpu" or "cuda"; None is as the settings say.
+        features: that a model by import path learns from.
     """
 
     model: str | None = None
@@ -58,6 +59,7 @@ class Wish:
     seconds: float = 5.0
     jobs: int = 1
     device: str | None = None
+    features: str | None = None
 
     @property
     def estimates(self) -> bool:
@@ -79,6 +81,8 @@ def bench(wish: Wish) -> Bench:
     for item in wish.only:
         if item not in known:
             raise nearest("item", item, known)
+    if wish.features is not None and wish.model is None:
+        raise BadParameter(f"features {wish.features!r} are of a model: name one by import path")
     if not wish.seconds > 0:
         raise BadParameter(f"seconds is {wish.seconds}, but must be greater than 0")
     if wish.jobs < 1:
@@ -135,7 +139,8 @@ class _Measuring:
         """The model that was named, or those that are always measured, if they are installed."""
         wish, known = self._wish, plugins.installed().entries["model"]
         if wish.model is not None:
-            yield candidates.model(wish.model, wish.params, self._source, self._places)
+            given = (wish.params, self._source, self._places, wish.features)
+            yield candidates.model(wish.model, *given)
             return
         for name in MODELS:
             try:

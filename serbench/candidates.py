@@ -3,14 +3,13 @@
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from serbench import datasets, jobs, names, plugins
 from serbench.audio import Reading
 from serbench.contracts import Rehearses, Resolves
 from serbench.datasets import Source
 from serbench.features import Feature
-from serbench.hookspecs import ModelEntry
 from serbench.settings import Settings
 
 
@@ -47,23 +46,36 @@ class Candidate:
         }
 
 
-def model(name: str, given: Mapping[str, object], source: Source, places: Settings) -> Candidate:
+def model(
+    name: str,
+    given: Mapping[str, object],
+    source: Source,
+    places: Settings,
+    features: str | None = None,
+) -> Candidate:
     """A model with the parameters that it would have on a corpus.
 
     What it would have to fetch first is made up, where it knows how.
 
+    Args:
+        name: of the model.
+        given: parameters that the user sets.
+        source: the corpus.
+        places: of this machine.
+        features: that a model by import path learns from.
+
     Raises:
         SerbenchError: a name or parameter is unknown, or it cannot do without what is not here.
     """
-    entry = cast(ModelEntry, plugins.find("model", name))
+    request = jobs.Request(name, source.spec, params=given, features=features)
+    entry = jobs.entry_of(request)
     corpus = source.spec.partition(":")[0]
     wanted = {**entry.defaults.get("*", {}), **entry.defaults.get(corpus, {}), **given}
     for owner in (plugins.load(plugins.find("feature", entry.features)), plugins.load(entry)):
         target: object = owner
         if isinstance(target, Rehearses):
             wanted |= target.rehearsed(wanted, places.cache / "rehearsal")
-    request = jobs.Request(name, source.spec, params=wanted)
-    _, params, feature = jobs.made_of(entry, request)
+    _, params, feature = jobs.made_of(entry, dataclasses.replace(request, params=wanted))
     sets = source.dataset.label_sets
     labels = tuple(dict.fromkeys(sets[datasets.label_set_name(source, None)].values()))
     return Candidate(name, params, feature, labels)
@@ -75,9 +87,10 @@ def feature(name: str) -> Feature:
     Raises:
         SerbenchError: it cannot do with them, or a package is missing.
     """
-    extractor: Any = plugins.load(plugins.find("feature", name))
+    entry = plugins.find("feature", name)
+    extractor: Any = plugins.load(entry)
     params = names.checked(name, names.parameters(extractor), {})
     if isinstance(extractor, Resolves):
         params = dict(extractor.resolved(params))
-    made = extractor(**params)
-    return Feature(name, made.version, params, Reading().identity())
+    extractor(**params)  # it may refuse them
+    return Feature(name, plugins.version(entry, extractor), params, Reading().identity())

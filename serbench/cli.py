@@ -9,9 +9,16 @@ from typing import Annotated
 
 import typer
 
-from serbench import __version__, bench_cli, leaderboard_cli, protocol_cli, report_cli
+from serbench import (
+    __version__,
+    bench_cli,
+    leaderboard_cli,
+    plugin_cli,
+    protocol_cli,
+    report_cli,
+)
 from serbench.errors import BadParameter, SerbenchError, nearest, shown
-from serbench.options import Data, Dataset, Device, Labels, Results, RunName
+from serbench.options import Data, Dataset, Device, Features, Labels, Results, RunName
 
 app = typer.Typer(
     name="serbench",
@@ -23,6 +30,7 @@ app = typer.Typer(
 )
 app.add_typer(protocol_cli.app, name="protocol")
 app.add_typer(leaderboard_cli.app, name="leaderboard")
+app.add_typer(plugin_cli.app, name="plugin")
 app.command()(bench_cli.bench)
 
 
@@ -43,8 +51,15 @@ def options(
 
 @app.command()
 def evaluate(  # noqa: PLR0913 - a command's options are its parameters
-    model: Annotated[str, typer.Option(help="A model; `serbench models` lists them.")],
+    model: Annotated[
+        str,
+        typer.Option(
+            help="A model; `serbench models` lists them. Or one by import path: my_ser:Nearest, "
+            "sklearn.svm:SVC."
+        ),
+    ],
     dataset: Dataset,
+    features: Features = None,
     protocol: Annotated[
         str | None,
         typer.Option(help="paper, loso, kfold:n=5, a CSV file, ...; else the dataset's first."),
@@ -99,6 +114,7 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
                 params=unique(parse(one) for one in param or []),
                 trim_db=_trim_db(trim_db),
                 data=data,
+                features=features,
             )
         except KeyboardInterrupt:
             raise _Stopped(bars.stopped()) from None
@@ -145,14 +161,13 @@ def models() -> None:
 
 
 def _listing(kind: str) -> None:
-    from serbench.plugins import installed
+    from serbench.listing import listing
 
-    found = installed()
-    width = max((len(name) for name in found.entries[kind]), default=0)
-    for name, entry in found.entries[kind].items():
-        typer.echo(f"{name:<{width}}  {entry.summary}  [{found.owners[kind, name]}]")
-    for broken in found.broken:
-        typer.echo(f"broken plugin {broken.plugin}: {broken.reason}", err=True)
+    found = listing(kind)
+    for row in found.rows:
+        typer.echo(row)
+    for remark in found.remarks:
+        typer.echo(remark, err=True)
 
 
 @app.command()

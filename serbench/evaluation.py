@@ -24,6 +24,7 @@ class What(TypedDict, total=False):
     params: Mapping[str, object]
     trim_db: float | None
     data: str | Path | None
+    features: str | None
 
 
 def evaluate(  # noqa: PLR0913 - whoever leaves one out gets what the command line gets
@@ -41,7 +42,8 @@ def evaluate(  # noqa: PLR0913 - whoever leaves one out gets what the command li
     """Train and test a model on a dataset under a protocol; finished folds are not run again.
 
     Args:
-        model: a model's name; `serbench models` lists them.
+        model: a model's name; `serbench models` lists them. Or its import path:
+            "my_ser:Nearest", "sklearn.svm:SVC".
         dataset: a dataset's name with its parameters; `serbench datasets` lists them.
         jobs: how many folds run at the same time, each in a fresh process of its own; 0 runs them
             in this process, for debuggers.

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,7 +14,7 @@ from serbench.errors import BadParameter, PluginError
 from serbench.features import Feature
 from serbench.files import digest
 from serbench.hookspecs import ModelEntry
-from serbench.names import checked, parameters
+from serbench.names import by_path, checked, parameters
 from serbench.settings import Settings
 
 
@@ -23,7 +23,7 @@ class Request:
     """What a user asks for: names, and what differs from the defaults.
 
     Attributes:
-        model: a model's name.
+        model: a model's name, or its import path: "my_ser:Nearest", "sklearn.svm:SVC".
         dataset: a dataset's name with its parameters.
         protocol: a protocol's name; None is the dataset's first.
         labels: a label set's name; None is the dataset's first.
@@ -31,6 +31,8 @@ class Request:
         params: of the model and its features.
         trim_db: see `serbench.audio.Reading`.
         data: the corpus's own folder, where it is not under SERBENCH_DATA.
+        features: what a model by import path learns from, by name; None is what its attribute
+            `features` names, or else "functionals" for an estimator, "waveform" for a model.
     """
 
     model: str
@@ -41,6 +43,7 @@ class Request:
     params: Mapping[str, object] = field(default_factory=dict)
     trim_db: float | None = 60.0
     data: str | Path | None = None
+    features: str | None = None
 
 
 @dataclass(frozen=True)
@@ -144,7 +147,7 @@ def plan(request: Request, places: Settings) -> Plan:
         SerbenchError: a name or parameter is unknown, the corpus is not there or not whole, or
             the protocol shares speakers between its sets without saying so.
     """
-    entry = cast(ModelEntry, plugins.find("model", request.model))
+    entry = entry_of(request)
     model, model_params, feature = made_of(entry, request)
     data = Path(request.data) if request.data is not None else None
     source = datasets.find(request.dataset, places, data)
@@ -154,11 +157,11 @@ def plan(request: Request, places: Settings) -> Plan:
     for fold in folds:
         leakage.require_clean(protocol, fold, leakage.certify(corpus, fold, {}))
     config = Config(
-        dataset=request.dataset,
+        dataset=source.spec,
         labels=corpus.label_set,
         protocol=protocol.name,
         model=request.model,
-        model_version=model.version,
+        model_version=plugins.version(entry, model),
         params=model_params,
         feature=feature.name,
         feature_version=feature.version,
@@ -171,14 +174,33 @@ def plan(request: Request, places: Settings) -> Plan:
     return Plan(config, corpus, tuple(folds), source, pins)
 
 
+def entry_of(request: Request) -> ModelEntry:
+    """The entry of the model that is asked for, with the features that are.
+
+    Raises:
+        SerbenchError: there is no such model, or it does not let its features be chosen.
+    """
+    entry = cast(ModelEntry, plugins.find("model", request.model))
+    if request.features is None:
+        return entry
+    if not by_path(entry.name):
+        raise BadParameter(
+            f"{entry.name} learns from {entry.features}, as its plugin says: leave out the "
+            f"features {request.features!r}; they can be chosen for a model by import path, such "
+            "as my_ser:Nearest"
+        )
+    return replace(entry, features=request.features)
+
+
 def made_of(entry: ModelEntry, request: Request) -> tuple[Any, dict[str, object], Feature]:
     """The model's class, its parameters, and its feature, all checked."""
     model: Any = plugins.load(entry)
-    extractor: Any = plugins.load(plugins.find("feature", entry.features))
+    extracted = plugins.find("feature", entry.features)
+    extractor: Any = plugins.load(extracted)
     of_model = parameters(model)
-    of_feature = {
-        name: known for name, known in parameters(extractor).items() if name in entry.feature_params
-    }
+    of_feature = parameters(extractor)
+    if not by_path(entry.name):  # its entry says which of them are open
+        of_feature = {name: of_feature[name] for name in of_feature if name in entry.feature_params}
     for reserved in ("labels", "seed", "device"):
         of_model.pop(reserved, None)
     corpus_name = request.dataset.partition(":")[0]
@@ -190,7 +212,7 @@ def made_of(entry: ModelEntry, request: Request) -> tuple[Any, dict[str, object]
     exact = _resolved(entry.features, extractor, {name: values[name] for name in of_feature})
     extractor(**exact)  # it may refuse a value
     reading = Reading(request.trim_db).identity()
-    feature = Feature(entry.features, extractor.version, exact, reading)
+    feature = Feature(entry.features, plugins.version(extracted, extractor), exact, reading)
     values |= exact
     return model, _resolved(entry.name, model, {name: values[name] for name in of_model}), feature
 

@@ -93,17 +93,23 @@ def load(one: Kept) -> Any:
     """
     config = one.fold.facts["config"]
     target = saving(config["model"])
-    require_version(config, "model", target.version)
+    require_version(config, "model", target)
     return target.load(one.folder)
 
 
-def require_version(config: Mapping[str, Any], kind: str, installed: str) -> None:
+def require_version(config: Mapping[str, Any], kind: str, target: Any) -> None:
     """Refuse to go on with another "model" or "feature" than a run was made with.
+
+    Args:
+        config: of the run.
+        kind: "model" or "feature".
+        target: what is installed under its name.
 
     Raises:
         SerbenchError: the versions differ.
     """
     made_with = config[f"{kind}_version"]
+    installed = plugins.version(plugins.find(kind, config[kind]), target)
     if installed != made_with:
         raise SerbenchError(
             f"the run was made with version {made_with} of the {kind} {config[kind]}, but version "

@@ -22,10 +22,16 @@ def parameters(target: Callable[..., Any]) -> dict[str, tuple[Any, object]]:
             f"does not exist when it runs ({error})"
         ) from error
     return {
-        name: (hints.get(name, Any), parameter.default)
+        name: (hints.get(name, _annotation(parameter)), parameter.default)
         for name, parameter in inspect.signature(target).parameters.items()
         if parameter.default is not inspect.Parameter.empty
     }
+
+
+def _annotation(parameter: inspect.Parameter) -> Any:
+    """That of a signature which was put together, since no function has such parameters."""
+    stated = parameter.annotation
+    return Any if stated is parameter.empty or isinstance(stated, str) else stated
 
 
 def checked(
@@ -115,6 +121,11 @@ def unique(parsed: Iterable[tuple[str, object]]) -> dict[str, object]:
             raise BadParameter(f"parameter {name} is given twice: say which you mean")
         values[name] = value
     return values
+
+
+def by_path(model: str) -> bool:
+    """A model is named by the module and the name in it that Python imports, "my_ser:Nearest"."""
+    return ":" in model
 
 
 def parse_name(text: str) -> tuple[str, dict[str, object]]:

@@ -6,6 +6,13 @@ from typing import Annotated
 import typer
 
 Dataset = Annotated[str, typer.Option(help="A dataset, with its parameters: crema-d, toy:seed=3.")]
+Features = Annotated[
+    str | None,
+    typer.Option(
+        help="What a model by import path learns from; `serbench features` lists them. Default: "
+        "what its attribute `features` says, functionals for an estimator, else waveform."
+    ),
+]
 Labels = Annotated[str | None, typer.Option(help="A label set of the dataset.")]
 Data = Annotated[
     Path | None,

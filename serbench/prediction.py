@@ -131,8 +131,8 @@ def _inputs(run: Run, files: Sequence[Path]) -> list[Array]:
         raise SerbenchError("there is no file to predict: name one audio file or more")
     config = run.config
     target: Any = plugins.load(plugins.find("feature", config["feature"]))
-    keeping.require_version(config, "feature", target.version)
-    keeping.require_version(config, "model", keeping.saving(config["model"]).version)
+    keeping.require_version(config, "feature", target)
+    keeping.require_version(config, "model", keeping.saving(config["model"]))
     waves = [_wave(path, _reading(run)) for path in files]
     extractor = target(**config["feature_params"])
     made: list[Array] = []

@@ -1,18 +1,17 @@
 """Where and with what a fold was computed, recorded beside every result."""
 
 import datetime
-import importlib.util
 import platform
 import re
 import resource
 from collections.abc import Mapping
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
-from serbench import plugins
-from serbench.files import digest, file_digest
+from serbench import importpaths, plugins
 from serbench.jobs import Config, Job
+from serbench.names import by_path
+from serbench.sources import source_digest
 
 
 def machine(job: Job) -> Mapping[str, Any]:
@@ -51,18 +50,16 @@ def versions() -> dict[str, str]:
 
 
 def sources(config: Config) -> dict[str, str]:
-    """A digest of the source of every package that had a part in the numbers."""
-    targets = {
-        plugins.find(kind, name).target
-        for kind, name in (
-            ("model", config.model),
-            ("feature", config.feature),
-            ("dataset", config.dataset.partition(":")[0]),
-        )
-    }
-    packages = {target.partition(".")[0].partition(":")[0] for target in targets} | {"serbench"}
+    """A digest of the source of every package that had a part in the numbers; imports none."""
+    named = [("feature", config.feature), ("dataset", config.dataset.partition(":")[0])]
+    packages = {"serbench"}
+    if by_path(config.model):
+        packages |= {*importpaths.packages(config.model)}
+    else:
+        named.append(("model", config.model))
+    packages |= {importpaths.top(plugins.find(kind, name).target) for kind, name in named}
     packages |= {needed for package in packages for needed in _needed(package)}
-    return {package: _source_digest(package) for package in sorted(packages)}
+    return {package: source_digest(package) for package in sorted(packages)}
 
 
 def _needed(package: str) -> set[str]:
@@ -74,14 +71,3 @@ def _needed(package: str) -> set[str]:
     names = (re.match(r"[\w-]+", each) for each in requirements)
     found = {name.group().replace("-", "_") for name in names if name}
     return {name for name in found if name.startswith("serbench_")}
-
-
-def _source_digest(package: str) -> str:
-    spec = importlib.util.find_spec(package)
-    if spec is None or spec.origin is None:
-        return ""
-    origin = Path(spec.origin)
-    folder = origin.parent if origin.name == "__init__.py" else None
-    files = sorted(folder.rglob("*.py")) if folder else [origin]
-    base = folder or origin.parent
-    return digest([[str(f.relative_to(base)), file_digest(f)] for f in files])[:16]

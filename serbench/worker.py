@@ -27,7 +27,7 @@ from serbench import (
 from serbench.contracts import Array, Describes, Examples, Model, Predictions, Saves
 from serbench.corpus import Corpus, Fold, protocol_digest
 from serbench.engines import Tell, Words
-from serbench.errors import CorpusError
+from serbench.errors import CorpusError, PluginError
 from serbench.features import Features, Store
 from serbench.files import digest
 from serbench.jobs import Job
@@ -72,7 +72,7 @@ def run(words: Words, tell: Tell) -> Words:
     sets = _sets(job)
     corpus, fold = sets.corpus, sets.fold
     bench = _bench(job, tell)
-    target: Any = plugins.load(plugins.find("model", job.config.model))
+    target = _target(job)
     with threadpoolctl.threadpool_limits(job.threads):
         model: Model = target(labels=corpus.labels, seed=job.config.seed, **job.config.params)
         started = time.perf_counter()
@@ -105,6 +105,24 @@ def run(words: Words, tell: Tell) -> Words:
     with contextlib.suppress(OSError):  # other folds are still at work
         bench.folder.parent.rmdir()
     return {}
+
+
+def _target(job: Job) -> Any:
+    """The model's class, of the code that was there when the job was planned.
+
+    Raises:
+        PluginError: it was edited meanwhile, so that folds of two models would be mixed.
+    """
+    entry = plugins.find("model", job.config.model)
+    target = plugins.load(entry)
+    version = plugins.version(entry, target)
+    if version != job.config.model_version:
+        raise PluginError(
+            f"{entry.name} was version {job.config.model_version!r} when the run was planned, and "
+            f"is {version!r} now: its code changed while the run was going on; run the same "
+            "command again"
+        )
+    return target
 
 
 def _bench(job: Job, tell: Tell) -> Bench:

@@ -202,27 +202,3 @@ def test_ctrl_c_keeps_finished_folds_and_says_how_to_go_on(places, jobs):
     assert "of 3 folds are finished and kept in" in said
     assert "run the same command again to go on" in said
     assert "Traceback" not in said
-
-
-def test_a_broken_plugin_is_listed_and_breaks_nothing(tmp_path, monkeypatch):
-    info = tmp_path / "broken-1.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1\n")
-    (info / "entry_points.txt").write_text("[serbench]\nbroken = no_such_module_at_all\n")
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]]))
-    done = serbench("models")
-    assert done.returncode == 0
-    assert "centroid" in done.stdout
-    assert "broken plugin broken: ModuleNotFoundError" in done.stderr
-
-
-def test_a_name_offered_twice_names_both_plugins(tmp_path, monkeypatch):
-    info = tmp_path / "twice-1.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: twice\nVersion: 1\n")
-    (info / "entry_points.txt").write_text("[serbench]\ntwice = twice\n")
-    (tmp_path / "twice.py").write_text("from serbench_tiny import serbench_models\n")
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]]))
-    done = serbench("models")
-    assert done.returncode == 1
-    assert "is offered twice, by the plugins tiny and twice: uninstall one" in done.stderr

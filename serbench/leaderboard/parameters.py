@@ -87,7 +87,15 @@ def _installed(model: str) -> tuple[ModelEntry, str, str, Known, Known]:
     """A model, its version, that of its features, and what both may be given.
 
     Importing a model may take seconds, once a process.
+
+    Raises:
+        SerbenchError: it is not here; or it is named by import path, so that asking it would run
+            whatever a stranger names.
     """
+    if names.by_path(model):
+        raise SerbenchError(
+            f"{model} is named by import path, and nothing that a submission names so is imported"
+        )
     entry = cast(ModelEntry, plugins.find("model", model))
     made: Any = plugins.load(entry)
     extractor: Any = plugins.load(plugins.find("feature", entry.features))

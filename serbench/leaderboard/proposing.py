@@ -7,7 +7,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from serbench import plugins, provenance, tables
+from serbench import importpaths, plugins, provenance, tables
 from serbench.errors import SerbenchError, nearest
 from serbench.jobs import Config, Request
 from serbench.leaderboard import submission
@@ -15,7 +15,7 @@ from serbench.leaderboard.cards import Card
 from serbench.leaderboard.foldfiles import FoldFile
 from serbench.leaderboard.strict import shown
 from serbench.leaderboard.verifying import verify
-from serbench.names import typed
+from serbench.names import by_path, typed
 
 ALL = "all"
 FOLDER = Path("reproduced")
@@ -63,6 +63,7 @@ class Proposal:
             params={**config.feature_params, **config.params, **self.given},
             trim_db=_trim_db(config),
             data=self.data,
+            features=config.feature if by_path(config.model) else None,
         )
 
     @property
@@ -71,6 +72,7 @@ class Proposal:
         asked = self.request
         words = ["serbench", "evaluate", "--model", asked.model, "--dataset", asked.dataset]
         words += ["--protocol", str(asked.protocol), "--labels", str(asked.labels)]
+        words += ["--features", asked.features] if asked.features else []
         words += ["--seed", str(asked.seed)]
         words += ["--trim-db", "none" if asked.trim_db is None else f"{asked.trim_db:g}"]
         for name, value in asked.params.items():
@@ -107,9 +109,11 @@ class Proposal:
     @property
     def warning(self) -> str:
         """Whose code runs, in a line."""
+        module = self.config.model.partition(":")[0] if by_path(self.config.model) else ""
+        also = f", and the module {shown(module)}," if module else ""
         return (
-            "The plugins that are installed here will run on this machine, with your rights: run "
-            "the code of people you trust, or run it where it can do no harm."
+            f"The plugins that are installed here{also} will run on this machine, with your "
+            "rights: run the code of people you trust, or run it where it can do no harm."
         )
 
 
@@ -179,16 +183,20 @@ def _require_installed(config: Config, card: Card) -> None:
         "feature": (config.feature, config.feature_version),
         "dataset": (config.dataset.partition(":")[0], None),
     }
+    if by_path(config.model):  # importing it runs it, and nobody was asked yet
+        del wanted["model"]
     for kind, (name, version) in wanted.items():
         try:
-            target: Any = plugins.load(plugins.find(kind, name))
+            entry = plugins.find(kind, name)
+            target: Any = plugins.load(entry)
+            here = None if version is None else plugins.version(entry, target)
         except SerbenchError as error:
             raise SerbenchError(
                 f"{shown(str(error), 1000)}; the submission needs a plugin that has it: {remedy}"
             ) from error
-        if version is not None and target.version != version:
+        if version is not None and here != version:
             raise SerbenchError(
-                f"{kind} {name} is version {target.version!r} here, and the submission was made "
+                f"{kind} {name} is version {here!r} here, and the submission was made "
                 f"with {shown(version)!r}: {remedy}"
             )
 
@@ -202,6 +210,8 @@ def _trim_db(config: Config) -> float | None:
 
 def _plugin(config: Config) -> str:
     """Which installed distribution offers the model here: "serbench-sklearn 0.1.0"."""
+    if by_path(config.model):
+        return f"none: {importpaths.provider(config.model)}"
     owner = plugins.installed().owners["model", config.model]
     for point in metadata.entry_points(group="serbench", name=owner):
         if point.dist is not None:

@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
+from serbench.names import by_path
 from serbench.runs import Run
 
 Rows = list[list[str]]
@@ -41,6 +42,8 @@ def commands(run: Run) -> tuple[str, str]:
     options = [
         f"--{one}={config[one]}" for one in ("model", "dataset", "protocol", "labels", "seed")
     ]
+    if by_path(str(config["model"])):
+        options.append(f"--features={config['feature']}")
     trim = config["reading"].get("trim_db")
     options.append(f"--trim-db={'none' if trim is None else words(trim)}")
     # a parameter that model and features share is one option; the model has the last word
