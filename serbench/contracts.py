@@ -131,6 +131,34 @@ class StandsIn(typing.Protocol):
         ...
 
 
+@typing.runtime_checkable
+class Located(typing.Protocol):
+    """Optional for a dataset that is named by its place: `csv:my.csv,label=emotion`.
+
+    Behind the colon stands a path, up to the first comma that one of the dataset's parameters and
+    "=" follow. Where `--data` gives the place, only a name stands there. Results call the corpus by
+    the last part of the path alone, without its ending: `csv:my,label=emotion` is the same run on
+    every machine, and tells nothing of the disk. A name is looked for in SERBENCH_DATA too:
+    `csv:my` is `$SERBENCH_DATA/csv/my.csv`.
+
+    Such a dataset may work out label sets, protocols and `default_protocol` (which may refuse, with
+    a SerbenchError) from what is in its place.
+
+    Attributes:
+        endings: of the files that it reads, with their dots, in lower case; empty where it reads
+            a folder.
+    """
+
+    endings: Sequence[str]
+
+    def at(self, place: Path) -> Dataset:
+        """The dataset in this place, which need not exist; opens nothing.
+
+        Called before anything else is asked of it but `about`.
+        """
+        ...
+
+
 class Extractor(typing.Protocol):
     """Turns waves into features. Made by `target(**feature parameters)`; must not learn.
 
@@ -334,6 +362,7 @@ __all__ = [
     "Lasts",
     "Lengths",
     "Link",
+    "Located",
     "Makes",
     "Model",
     "Moves",

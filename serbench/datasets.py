@@ -1,13 +1,15 @@
 """From a dataset's name as typed to the corpus on this disk, under a label set."""
 
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
-from serbench import plugins
-from serbench.contracts import Dataset, Makes, StandsIn
+from serbench import located, plugins
+from serbench.contracts import Dataset, Located, Makes, StandsIn
 from serbench.corpus import Corpus, relabelled
-from serbench.errors import CorpusError, nearest
+from serbench.errors import BadParameter, CorpusError, SerbenchError, nearest
 from serbench.files import replacing_folder
 from serbench.names import checked, parameters, parse_name
 from serbench.settings import Settings
@@ -18,9 +20,10 @@ class Source:
     """A dataset, and where on this machine its corpus is.
 
     Attributes:
-        spec: as the user typed it: "toy:seed=3".
+        spec: as the user typed it: "toy:seed=3"; one that is named by its place goes by its
+            name alone, "csv:my", the same on every machine.
         dataset: the plugin's object.
-        root: the corpus's folder.
+        root: the corpus's folder, or its file.
         generated: it is made in the cache when it is first needed.
     """
 
@@ -34,15 +37,17 @@ def find(spec: str, places: Settings, data: Path | None = None) -> Source:
     """The dataset of that name and the folder of its corpus.
 
     Args:
-        spec: name and parameters.
+        spec: name and parameters, or name, path and parameters: "csv:my.csv,label=emotion".
         places: of this machine.
-        data: the corpus's own folder, where it is not under `places.data`.
+        data: the corpus's own folder or file, where it is not under `places.data`.
 
     Raises:
         SerbenchError: the name or a parameter is unknown, or a package is missing.
     """
+    target = plugins.load(plugins.find("dataset", spec.partition(":")[0]))
+    if isinstance(target, Located):
+        return _located(target, spec, places, data)
     name, given = parse_name(spec)
-    target = plugins.load(plugins.find("dataset", name))
     dataset: Any = target(**checked(name, parameters(target), given))
     if data is not None:
         return Source(spec, dataset, data.expanduser().resolve())
@@ -51,6 +56,60 @@ def find(spec: str, places: Settings, data: Path | None = None) -> Source:
     folder = f"{spec.replace(':', '-').replace(',', '-')}-{dataset.version}"
     made = (places.cache / "corpora" / folder).resolve()
     return Source(spec, cast(Dataset, dataset), made, generated=True)
+
+
+def named(spec: str, places: Settings) -> Source:
+    """The dataset that results name, perhaps a stranger's; only `places.data` is looked at.
+
+    Raises:
+        SerbenchError: as `find`; or a corpus that is named by its place is not spelled as results
+            spell it.
+    """
+    name, _, text = spec.partition(":")
+    target: Any = plugins.load(plugins.find("dataset", name))
+    if not isinstance(target, Located):
+        return find(spec, places)
+    path, _ = located.divided(text, parameters(target))  # type: ignore[arg-type]
+    corpus = located.called(Path(path), target.endings)
+    source = _located(target, spec, places, _kept(name, corpus, target.endings, places))
+    if source.spec != spec:
+        raise SerbenchError(f"its dataset is called {source.spec} here, not {spec}")
+    return source
+
+
+def _located(target: Any, spec: str, places: Settings, data: Path | None) -> Source:
+    """A dataset that is named by its place."""
+    name, _, text = spec.partition(":")
+    known = parameters(target)
+    typed, given = located.divided(text, known)
+    if data is None and not typed:
+        raise BadParameter(f"{name} needs a path: write {name}:PATH, or add --data PATH")
+    path = Path(os.path.abspath(os.path.expanduser(typed or str(data))))
+    chosen = checked(name, known, located.values(given, known))
+    place = data.expanduser() if data is not None else _found(name, path, typed, target, places)
+    if data is not None or not place.exists():
+        located.require_known(name, typed, known)
+    spec = located.spelled(name, located.called(path, target.endings), chosen, known)
+    dataset: Located = target(**chosen)
+    root = place.resolve()
+    return Source(spec, dataset.at(root), root)
+
+
+def _found(name: str, path: Path, typed: str, target: Any, places: Settings) -> Path:
+    """Where a corpus is whose path, or whose name alone, was typed; it need not be there."""
+    for place in located.candidates(path, target.endings):
+        if place.is_file() if target.endings else place.is_dir():
+            return place
+    if path.exists() or Path(typed).name != typed:
+        return path
+    kept = _kept(name, typed, target.endings, places)
+    return kept if kept.exists() else path
+
+
+def _kept(name: str, corpus: str, endings: Sequence[str], places: Settings) -> Path:
+    """Where a corpus is that is kept with the others: `places.data / "csv" / "my.csv"`."""
+    bare, *tried = located.candidates(places.data / name / corpus, endings)
+    return next((place for place in (*tried, bare) if place.exists()), tried[0] if tried else bare)
 
 
 def read(source: Source, labels: str | None = None) -> Corpus:

@@ -205,9 +205,9 @@ def _packed(store: Store) -> bytes:
         row: dict[str, Any] = {"name": name, "stamp": stamp}
         if isinstance(found, Entry):
             words = dict(vars(found))
-            counts = [words.pop(array) for array in ARRAYS]
-            cells += [one.ravel() for one in counts]
-            row["shapes"] = [one.shape for one in counts]
+            arrays = [words.pop(array) for array in ARRAYS]
+            cells += [one.ravel() for one in arrays]
+            row["shapes"] = [one.shape for one in arrays]
             words["speakers"] = speakers.setdefault(found.speakers, len(speakers))
             row["entry"] = {**words, "params": dict(found.params), "audio": dict(found.audio)}
         else:
@@ -215,7 +215,7 @@ def _packed(store: Store) -> bytes:
         rows.append(row)
     numbers, parts = store.numbers, store.kept_parts.items()
     texts = {
-        f"{corpus} {name}": text.encode("utf-8", "surrogatepass")
+        f"{corpus} {name}": _bytes(text)
         for corpus, part in parts
         for name, text in part.texts.items()
     }
@@ -227,10 +227,12 @@ def _packed(store: Store) -> bytes:
         "pvalues": {key: one for key, one in numbers.pvalues.items() if key in numbers.asked},
         "intervals": {key: one for key, one in numbers.intervals.items() if key in numbers.asked},
     }
-    facts = np.frombuffer(json.dumps(known).encode("utf-8", "surrogatepass"), np.uint8)
     counts = np.concatenate([np.empty(0, np.int32), *cells], dtype=np.int32, casting="same_kind")
-    pages = {name: np.frombuffer(text, np.uint8) for name, text in texts.items()}
-    return safetensors.numpy.save({"known": facts, "counts": counts, **pages})
+    return safetensors.numpy.save({"known": _bytes(json.dumps(known)), "counts": counts, **texts})
+
+
+def _bytes(text: str) -> Array:
+    return np.frombuffer(text.encode("utf-8", "surrogatepass"), np.uint8)
 
 
 def _unpack(store: Store, data: bytes) -> None:

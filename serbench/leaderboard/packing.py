@@ -6,15 +6,16 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from serbench import datasets, results
+from serbench.contracts import Dataset, Located
 from serbench.errors import SerbenchError
 from serbench.files import replacing, replacing_folder
 from serbench.leaderboard import cards, counting, foldfiles, strict
 from serbench.leaderboard.cards import Card, Code, FoldCard, ModelCard, Submitter, stated
 from serbench.leaderboard.submission import MOST_NOTE, NOTE
-from serbench.names import typed
+from serbench.names import by_path, typed
 from serbench.results import FoldResult
 from serbench.runs import Run
 from serbench.settings import settings
@@ -109,15 +110,20 @@ def completing(run: Run) -> str:
         words += [f"--{name}", str(config[name])]
     for name, value in {**config["feature_params"], **config["params"]}.items():
         words += ["--param", typed(name, value)]
+    if by_path(str(config["model"])):
+        words += ["--features", str(config["feature"])]
     trim = config["reading"].get("trim_db")
     words += ["--trim-db", "none" if trim is None else f"{trim:g}"]
     return shlex.join([*words, "--results", str(run.folder.parent)])
 
 
 def _withheld(run: Run, folder: Path) -> bool:
-    """Whether the corpus's licence keeps its labels with its holders."""
-    dataset = datasets.find(str(run.config["dataset"]), settings()).dataset
-    if dataset.manifest() is not None:
+    """Whether the corpus's licence keeps its labels with its holders.
+
+    Nobody but its owner submits a run on a corpus of one's own, which no licence keeps from them.
+    """
+    dataset: object = datasets.named(str(run.config["dataset"]), settings()).dataset
+    if isinstance(dataset, Located) or cast(Dataset, dataset).manifest() is not None:
         return False
     if folder.resolve() == run.folder.resolve():
         raise SerbenchError(

@@ -1,12 +1,22 @@
 """What a submission is held against: its corpus and protocol, as this installation knows them."""
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import Any
 
 from serbench import datasets, leakage, plugins, protocols
+from serbench.contracts import Located
 from serbench.corpus import Corpus, Fold, Protocol, protocol_digest
-from serbench.errors import CorpusError, MissingRequirement, PluginError, SerbenchError, UnknownName
+from serbench.errors import (
+    BadParameter,
+    CorpusError,
+    MissingRequirement,
+    PluginError,
+    SerbenchError,
+    UnknownName,
+)
 from serbench.leakage import Overlaps
 from serbench.names import checked, parameters, parse_name, typed
 from serbench.settings import Settings
@@ -61,18 +71,38 @@ def licensed(dataset: str, places: Settings) -> bool:
 
 
 def _source(dataset: str, places: Settings) -> datasets.Source:
-    name, given = parse_name(dataset)
+    name = dataset.partition(":")[0]
     try:
-        target = plugins.load(plugins.find("dataset", name))
+        target: Any = plugins.load(plugins.find("dataset", name))
     except (UnknownName, MissingRequirement, PluginError) as error:
-        _require_spelling(dataset, name, given)
+        with contextlib.suppress(BadParameter):  # it may be named by its place, not by parameters
+            _require_spelling(dataset, *parse_name(dataset))
         raise NotAtHand(f"the corpus {name} is not known here: {error}") from error
+    if isinstance(target, Located):
+        return _owned(dataset, places)
+    _, given = parse_name(dataset)
     known = parameters(target)
     values = checked(name, known, given)
     _require_spelling(
         dataset, name, {one: value for one, value in values.items() if value != known[one][1]}
     )
     return datasets.find(dataset, places)
+
+
+def _owned(dataset: str, places: Settings) -> datasets.Source:
+    """A corpus of somebody's own, which only its name tells of; once it is here and can be read."""
+    source = datasets.named(dataset, places)
+    if not source.root.exists():
+        raise NotAtHand(
+            f"{dataset} is a corpus of the submitter's own: whoever has it as "
+            f"$SERBENCH_DATA/{dataset.partition(':')[0]}/{source.root.name} can work everything "
+            "out anew"
+        )
+    try:
+        source.dataset.manifest()
+    except CorpusError as error:
+        raise NotAtHand(f"{dataset}, a corpus of the submitter's own: {error}") from error
+    return source
 
 
 def _require_spelling(dataset: str, name: str, others: Mapping[str, object]) -> None:
@@ -165,5 +195,5 @@ def find(dataset: str, labels: str, protocol: str, places: Settings) -> Referenc
     except CorpusError as error:
         raise NotAtHand(f"the corpus is not on this machine: {error}") from error
     folds = tuple(protocols.folds(found, corpus))
-    shared = tuple(leakage.certify(corpus, fold, {}).speakers for fold in folds)
+    shared = tuple(leakage.shared_speakers(corpus, fold) for fold in folds)
     return Reference(corpus, folds, found.leaks, protocol_digest(folds), shared, kept)

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from serbench import datasets, stats
-from serbench.errors import SerbenchError
+from serbench.errors import CorpusError, SerbenchError
 from serbench.metrics import METRICS
 from serbench.runs import Run
 from serbench.settings import settings
@@ -95,7 +95,9 @@ def _known_sexes(run: Run) -> tuple[Mapping[str, str], str]:
     """Each speaker's sex, "" where unknown; or why nobody's is known."""
     spec = str(run.config["dataset"])
     try:
-        corpus = datasets.find(spec, settings()).dataset.manifest()
+        corpus = datasets.named(spec, settings()).dataset.manifest()
+    except CorpusError:  # its words tell where this machine keeps what, and a page is published
+        return {}, f"the speakers' sexes are not known: {spec} is not at hand"
     except SerbenchError as error:
         return {}, f"the speakers' sexes are not known: {error}"
     if corpus is None:

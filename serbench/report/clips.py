@@ -94,16 +94,21 @@ def chosen(runs: Sequence[Run], folder: Path, most: int) -> dict[str, Path]:
 def files(runs: Sequence[Run], folder: Path) -> dict[str, Path]:
     """The files below a folder that are named as the runs' utterances are, by id.
 
+    An id is a file's name without its ending, or its path below the folder without that.
+
     Raises:
         SerbenchError: no utterance has a file in the folder.
     """
     wanted = {one for run in runs for fold in run.folds for one in fold.test.ids}
-    below = sorted(folder.expanduser().resolve().rglob("*"), reverse=True)
+    home = folder.expanduser().resolve()
+    below = sorted(home.rglob("*"), reverse=True)
     # backwards, so that of files called alike the first stays; a pipe would wait for its writer
     known = {
-        path.stem: path
+        name: path
         for path in below
-        if path.suffix.lower() in ENDINGS and path.stem in wanted and path.is_file()
+        if path.suffix.lower() in ENDINGS
+        for name in (path.stem, path.relative_to(home).with_suffix("").as_posix())
+        if name in wanted and path.is_file()
     }
     named = {one: known[one] for one in sorted(wanted) if one in known}
     if not named:
@@ -126,7 +131,7 @@ def licence(runs: Sequence[Run]) -> str:
     words = []
     for spec in dict.fromkeys(str(run.config["dataset"]) for run in runs):
         try:
-            about = datasets.find(spec, settings()).dataset.about
+            about = datasets.named(spec, settings()).dataset.about
         except SerbenchError:  # its plugin is not installed here
             words.append(f"{spec}: licence not known here")
         else:

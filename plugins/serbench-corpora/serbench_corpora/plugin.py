@@ -1,4 +1,4 @@
-"""Offers RAVDESS, CREMA-D, IEMOCAP and the synthetic corpus to serbench."""
+"""Offers RAVDESS, CREMA-D, IEMOCAP, the synthetic corpus, and corpora of one's own to serbench."""
 
 from collections.abc import Iterable
 
@@ -28,5 +28,22 @@ def serbench_datasets() -> Iterable[Entry]:
             "toy",
             "serbench_corpora.toy:Toy",
             "synthetic speech, made in seconds: 624 utterances, 12 speakers, 4 emotions",
+        ),
+        Entry(
+            "csv",
+            "serbench_corpora.csv_corpus:Csv",
+            "your own, csv:my.csv with the columns path,label,speaker[,sex,session,split]",
+        ),
+        Entry(
+            "folder",
+            "serbench_corpora.audio_folder:AudioFolder",
+            "your own, folder:DIR with metadata.csv, or with one folder a label",
+        ),
+        Entry(
+            "audformat",
+            "serbench_corpora.audformat_corpus:Audformat",
+            "your own, audformat:DIR with a database in audformat",
+            requires=("audformat",),
+            install="'serbench-corpora[audformat]'",
         ),
     ]

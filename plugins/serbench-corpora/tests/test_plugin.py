@@ -1,19 +1,24 @@
 import pytest
 
 from serbench import plugins
-from serbench.contracts import About
+from serbench.contracts import About, Located
 from serbench.hookspecs import Entry
 from serbench_corpora.plugin import serbench_datasets
 
+OWN = ("csv", "folder", "audformat")
 
-def test_the_four_corpora_are_offered() -> None:
+
+def test_four_corpora_and_three_ways_to_ones_own_are_offered() -> None:
     offered = [entry.name for entry in serbench_datasets()]
 
-    assert offered == ["ravdess", "crema-d", "iemocap", "toy"]
+    assert offered == ["ravdess", "crema-d", "iemocap", "toy", *OWN]
     assert set(offered) <= set(plugins.installed().entries["dataset"])
 
 
-@pytest.mark.parametrize("entry", serbench_datasets(), ids=lambda entry: entry.name)
+PUBLISHED = [entry for entry in serbench_datasets() if entry.name not in OWN]
+
+
+@pytest.mark.parametrize("entry", PUBLISHED, ids=lambda entry: entry.name)
 def test_every_corpus_meets_the_contract_of_a_dataset(entry: Entry) -> None:
     dataset = plugins.load(entry)()
 
@@ -25,3 +30,12 @@ def test_every_corpus_meets_the_contract_of_a_dataset(entry: Entry) -> None:
     manifest = dataset.manifest()
     for label_set in dataset.label_sets.values():
         assert manifest is None or set(label_set) == set(manifest.labels)
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_a_corpus_of_ones_own_is_named_by_its_place(name: str) -> None:
+    target = plugins.load(plugins.find("dataset", name))
+
+    assert isinstance(target, Located)
+    assert isinstance(target.about, About)
+    assert all(vars(target.about).values())

@@ -1,0 +1,188 @@
+"""Any folder of audio as the library `datasets` reads it: with metadata, or one folder a label."""
+
+import itertools
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path, PurePath
+
+from serbench.errors import BadParameter, CorpusError
+from serbench_corpora import columns, own_split, rows, tables, tree
+from serbench_corpora.own import Own
+from serbench_corpora.rows import Listed, Row
+
+METADATA = ("metadata.csv", "metadata.jsonl")
+AUDIO = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".au")
+UNREAD = (".m4a", ".aac", ".wma", ".mp4", ".webm", ".amr")
+"""Audio that cannot be decoded here, and must not be left out in silence."""
+
+
+class AudioFolder(Own):
+    r"""Reads a folder of audio: what its metadata lists, or one folder a label.
+
+    `metadata.csv` or `metadata.jsonl` is in the folder itself, or in each of its folders `train`,
+    `validation` and `test`; the column file_name is relative to it. Without metadata the name of
+    the folder that a file is in is its label.
+
+    Attributes:
+        label: the column of the emotion.
+        speaker: the column of the speaker.
+        speaker_pattern: without metadata, a regular expression that is looked for in each file's
+            path below the folder; its first group, or all of it, is the speaker: `^(s\d+)_`.
+        id: the column of the utterance's name in results.
+        sex: the column; so are those below. "" names none.
+        session: see there.
+        dialogue: see there.
+        split: else the folders train, validation and test tell.
+    """
+
+    def __init__(  # noqa: PLR0913 - they are its columns
+        self,
+        label: str = "label",
+        speaker: str = "speaker",
+        speaker_pattern: str = "",
+        id: str = "id",
+        sex: str = "sex",
+        session: str = "session",
+        dialogue: str = "dialogue",
+        split: str = "split",
+    ) -> None:
+        self._pattern = _compiled(speaker_pattern)
+        self._columns = {
+            "path": "file_name",
+            "label": label,
+            "speaker": speaker,
+            "id": id,
+            "sex": sex,
+            "session": session,
+            "dialogue": dialogue,
+            "split": split,
+        }
+
+    def _read(self, place: Path) -> Listed:
+        if not place.is_dir():
+            kind = "is a file: csv: reads a table" if place.exists() else "is not there"
+            raise CorpusError(
+                f"folder: {place} {kind}; name a folder of audio, folder:DIR or --data DIR"
+            )
+        try:
+            described = _metadata(place)
+            listed = (self._described(one, place) for one in described)
+            found = itertools.chain.from_iterable(listed) if described else self._labelled(place)
+            return rows.collected(found, place, described[0] if described else place)
+        except OSError as error:
+            raise tree.unreadable("folder", error) from error
+
+    def _described(self, metadata: Path, place: Path) -> Iterator[Row]:
+        """The rows of one file of metadata; their paths are made relative to the whole folder."""
+        if self._pattern is not None:
+            raise BadParameter(
+                f"speaker_pattern is for folders without metadata, but {metadata} is there: name "
+                "its column with speaker=COLUMN"
+            )
+        below = metadata.parent.relative_to(place)
+        for line, row in _described(metadata, self._columns):
+            path = below / row.path
+            where = f"{metadata.relative_to(place)}, line {line}"
+            split = row.split or self._split_of(path)
+            yield replace(row, where=where, path=str(path) if row.path else "", split=split)
+
+    def _labelled(self, place: Path) -> Iterator[Row]:
+        """A row for each file, whose folder is its label."""
+        found = [folder / entry.name for folder, entry in tree.files(place, AUDIO + UNREAD)]
+        paths = [path.relative_to(place) for path in sorted(found)]
+        _check_paths(paths, place)
+        for path in paths:
+            speaker = self._speaker(path, paths, place)
+            split = self._split_of(path)
+            yield Row(str(path), str(path), path.parent.name, speaker, split=split)
+
+    def _split_of(self, path: PurePath) -> str:
+        """The set that the first folder of a path names, or ""."""
+        known = len(path.parts) > 1 and _in_set(path)
+        return path.parts[0] if known and self._columns["split"] else ""
+
+    def _speaker(self, path: PurePath, paths: Sequence[PurePath], place: Path) -> str:
+        """Who speaks in one of a folder's files, by its path."""
+        if self._pattern is None:
+            raise CorpusError(
+                f"{place} does not say who speaks, and without that nobody can see whether a voice "
+                "is both in training and in test: add metadata.csv with file_name,label,speaker, "
+                "or write ,speaker_pattern=REGEX behind the path, which finds the speaker in names "
+                f"such as {path.as_posix()}"
+            )
+        found = self._pattern.search(path.as_posix())
+        if found is None or not found[min(1, self._pattern.groups)]:
+            silent = [one for one in paths if not self._pattern.search(one.as_posix())] or [path]
+            raise CorpusError(
+                f"the speaker_pattern {self._pattern.pattern} finds no speaker in {len(silent)} of "
+                f"the {len(paths)} files, such as {silent[0].as_posix()}: change it"
+            )
+        return found[min(1, self._pattern.groups)]
+
+
+def _compiled(pattern: str) -> re.Pattern[str] | None:
+    try:
+        return re.compile(pattern) if pattern else None
+    except re.error as error:
+        raise BadParameter(
+            f"speaker_pattern {pattern} is no regular expression: {error}; one is ^(s[0-9]+)_"
+        ) from error
+
+
+def _metadata(place: Path) -> list[Path]:
+    """The files that describe a folder: one in it, or one in each of its sets."""
+    sets = sorted(one for one in place.iterdir() if one.name.casefold() in own_split.NAMES)
+    found = [folder / name for folder in (place, *sets) for name in METADATA]
+    found = [one for one in found if one.is_file()]
+    folders = [one.parent for one in found]
+    if len(set(folders)) < len(folders) or (len(found) > 1 and place in folders):
+        names = " and by ".join(str(one.relative_to(place)) for one in found)
+        raise CorpusError(
+            f"{place} is described by {names}: keep one, or one in each of train, validation, test"
+        )
+    if not found and (place / "metadata.parquet").exists():
+        raise CorpusError(f"{place / 'metadata.parquet'} is not read: save it as metadata.csv")
+    return found
+
+
+def _described(metadata: Path, names: Mapping[str, str]) -> Iterator[tuple[int, Row]]:
+    """Each row of a file of metadata, and its line."""
+    if metadata.suffix == ".csv":
+        heading = tables.heading(metadata)
+        make = columns.reader(columns.choose(heading.columns, names, metadata))
+        for line, cells in tables.rows(metadata, heading):
+            yield line, make(f"{metadata.name}, line {line}", cells)
+        return
+    keys: list[str] = []
+    for line, row in tables.json_rows(metadata):
+        if not keys:
+            keys = list(row)
+            make = columns.reader(columns.choose(keys, names, metadata))
+        yield line, make(f"{metadata.name}, line {line}", [row.get(key, "") for key in keys])
+
+
+def _check_paths(paths: Sequence[PurePath], place: Path) -> None:
+    """Refuse a folder whose files have no label, or cannot be decoded."""
+    if not paths:
+        raise CorpusError(
+            f"there is no audio below {place} (wav, flac, ogg, mp3, aiff or au): name a folder of "
+            "audio, folder:DIR or --data DIR"
+        )
+    unread = [str(one) for one in paths if one.suffix.lower() in UNREAD]
+    if unread:
+        raise CorpusError(
+            f"{len(unread)} files below {place} cannot be decoded ({tree.listed(unread)}): write "
+            "them as wav or flac, for example with ffmpeg"
+        )
+    bare = [str(one) for one in paths if len(one.parts) < 2 + _in_set(one)]
+    if bare:
+        raise CorpusError(
+            f"{len(bare)} files below {place} are in no label's folder ({tree.listed(bare)}): put "
+            "each into a folder with the name of its label, or add metadata.csv with "
+            "file_name,label,speaker"
+        )
+
+
+def _in_set(path: PurePath) -> bool:
+    return path.parts[0].casefold() in own_split.NAMES

@@ -1,0 +1,60 @@
+"""Any corpus that a table lists: `csv:my.csv` with the columns path, label and speaker."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from serbench_corpora import columns, rows, tables
+from serbench_corpora.own import Own
+from serbench_corpora.rows import Listed, Row
+
+
+class Csv(Own):
+    """Reads a corpus that a table lists, a row an utterance.
+
+    Paths are relative to the table's folder. Each parameter names a column; of those that are not
+    needed "" names none.
+
+    Attributes:
+        path: of the audio.
+        label: the emotion.
+        speaker: who speaks; needed too.
+        id: the utterance's name in results; else its path without the ending.
+        sex: female or male.
+        session: the recording session.
+        dialogue: the conversation it is a turn of.
+        split: train, validation or test.
+    """
+
+    endings = (".csv", ".tsv", ".txt")
+
+    def __init__(  # noqa: PLR0913 - they are its columns
+        self,
+        path: str = "path",
+        label: str = "label",
+        speaker: str = "speaker",
+        id: str = "id",
+        sex: str = "sex",
+        session: str = "session",
+        dialogue: str = "dialogue",
+        split: str = "split",
+    ) -> None:
+        self._columns = {
+            "path": path,
+            "label": label,
+            "speaker": speaker,
+            "id": id,
+            "sex": sex,
+            "session": session,
+            "dialogue": dialogue,
+            "split": split,
+        }
+
+    def _read(self, place: Path) -> Listed:
+        heading = tables.heading(place)
+        make = columns.reader(columns.choose(heading.columns, self._columns, place))
+
+        def made() -> Iterator[Row]:
+            for line, cells in tables.rows(place, heading):
+                yield make(f"{place.name}, line {line}", cells)
+
+        return rows.collected(made(), place.parent, place)

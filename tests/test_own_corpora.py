@@ -1,0 +1,198 @@
+"""A corpus of one's own, from a table to a leaderboard, which never tells where it lies."""
+
+import csv
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from typer.testing import CliRunner
+
+pytest.importorskip("serbench_corpora.csv_corpus")
+
+import serbench
+from serbench import datasets
+from serbench.cli import app
+from serbench.errors import FoldError, LeakageError, SerbenchError
+from serbench.settings import settings
+
+SPEAKERS = ("01", "02", "03", "04", "05")
+LABELS = ("low", "middle", "high")
+
+
+def _write(folder: Path, split=lambda speaker: "") -> Path:
+    """A corpus of noisy tones, and the table that lists it."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for speaker in SPEAKERS:
+        for place, label in enumerate(LABELS):
+            for take in range(2):
+                path = folder / "clips" / speaker / f"{label}{take}.wav"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                tone = np.sin(2 * np.pi * 200 * 4**place * np.arange(2400) / 16_000)
+                soundfile.write(path, 0.5 * tone + 0.05 * rng.standard_normal(2400), 16_000)
+                sex = "fm"[int(speaker) % 2]
+                rows.append([path.relative_to(folder), label, speaker, sex, split(speaker)])
+    with (folder / "my.csv").open("w", newline="") as stream:
+        csv.writer(stream).writerows([["path", "label", "speaker", "sex", "split"], *rows])
+    return folder / "my.csv"
+
+
+@pytest.fixture
+def table(tmp_path, places):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    return _write(folder)
+
+
+def _invoke(*words):
+    done = CliRunner().invoke(app, list(map(str, words)))
+    if done.exception and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return done.output
+
+
+def _spec(dataset, data=None):
+    return datasets.find(dataset, settings(), data).spec
+
+
+def test_a_corpus_is_the_same_run_however_it_is_named(table, monkeypatch):
+    monkeypatch.chdir(table.parent)
+    monkeypatch.setenv("HOME", str(table.parent.parent))
+    kept = settings().data / "csv"
+    assert _spec(f"csv:{table}") == _spec("csv:my.csv") == _spec("csv:my") == "csv:my"
+    assert _spec("csv:~/mine/my.csv") == _spec("csv:my", table) == _spec("csv", table) == "csv:my"
+    assert _spec("csv:other", table) == "csv:other"
+    assert _spec("csv:my.csv,speaker=who,label=label") == "csv:my,speaker=who"
+    kept.mkdir(parents=True)
+    (kept / "linked.csv").symlink_to(table)
+    found = datasets.find("csv:linked", settings())
+    assert (found.spec, found.root) == ("csv:linked", table)
+
+
+@pytest.mark.parametrize("dataset", ["csv", "csv:"])
+@pytest.mark.usefixtures("places")
+def test_a_path_must_be_named(dataset):
+    with pytest.raises(SerbenchError, match="csv needs a path: write csv:PATH, or add --data PATH"):
+        _spec(dataset)
+
+
+def test_what_another_machine_calls_a_corpus_is_never_looked_for_here(table, monkeypatch):
+    monkeypatch.chdir(table.parent)
+    assert datasets.named("csv:my", settings()).root == settings().data / "csv" / "my.csv"
+    for other in (f"csv:{table}", "csv:../my", "csv:my.csv", "csv:my,label=label"):
+        with pytest.raises(SerbenchError, match="its dataset is called csv:my here, not"):
+            datasets.named(other, settings())
+
+
+def test_it_is_evaluated_scored_reported_and_submitted_without_telling_where_it_is(table, tmp_path):
+    run = serbench.evaluate("centroid", f"csv:{table}", jobs=0)
+    assert run.config["dataset"] == "csv:my"
+    assert (run.config["protocol"], run.config["labels"]) == ("kfold:n=5", "original")
+    assert run.ranked
+    out = tmp_path / "out"
+    assert "mean ± std" in _invoke("score", run.name)
+    assert "protocol kfold:n=5 of csv:my" in _invoke(
+        "protocol", "show", "--dataset", "csv:my", "--data", table, "--protocol", "kfold:n=5"
+    )
+    _invoke("report", run.name, "--out", out / "report", "--picture", "none")
+    said = _invoke("leaderboard", "submit", run.name, "--submitter", "Ada", "--out", out / "sent")
+    assert "not recomputed" in said
+    assert "a corpus of the submitter's own: whoever has it as $SERBENCH_DATA/csv/my.csv" in said
+    _invoke("leaderboard", "build", "--submissions", out / "sent", "--out", out / "board")
+    assert "csv:my" in (out / "board" / "README.md").read_text()
+    published = [path for path in (*out.rglob("*"), *run.folder.rglob("*")) if path.is_file()]
+    assert len(published) > 20
+    assert not [path for path in published if str(tmp_path).encode() in path.read_bytes()]
+
+
+def _sent(table, tmp_path):
+    run = serbench.evaluate("centroid", f"csv:{table}", jobs=0)
+    _invoke("leaderboard", "submit", run.name, "--submitter", "Ada", "--out", tmp_path / "sent")
+    return tmp_path / "sent" / "csv" / run.name
+
+
+def _keep(table):
+    kept = settings().data / "csv" / "my.csv"
+    kept.parent.mkdir(parents=True)
+    shutil.copy(table, kept)
+    return kept
+
+
+def test_whoever_has_the_table_works_everything_out_anew(table, tmp_path):
+    sent = _sent(table, tmp_path)
+    kept = _keep(table)  # the table alone: it takes no audio
+    assert "ok recomputed" in _invoke("leaderboard", "verify", sent)
+    kept.write_text(kept.read_text().replace("clips/01/low0.wav,low", "clips/01/low0.wav,high"))
+    from serbench.leaderboard import references
+
+    references.find.cache_clear()
+    said = _invoke("leaderboard", "verify", sent)
+    assert "REJECTED" in said
+    assert "it was made of another corpus" in said
+    kept.write_text("nothing")
+    references.find.cache_clear()
+    assert "not recomputed" in _invoke("leaderboard", "verify", sent)
+
+
+def test_a_report_knows_the_sexes_of_whoever_is_kept_with_the_other_corpora(table, tmp_path):
+    run = serbench.evaluate("centroid", f"csv:{table}", jobs=0)
+    from serbench.report.by_speaker import by_sex
+
+    assert by_sex(run).note == "the speakers' sexes are not known: csv:my is not at hand"
+    _keep(table)
+    assert [one.group for one in by_sex(run).groups] == ["female", "male"]
+
+
+def test_a_report_finds_the_audio_of_ids_with_folders(table):
+    run = serbench.evaluate("centroid", f"csv:{table}", jobs=0)
+    from serbench.report import clips
+
+    known = clips.files([run], table.parent)
+    assert known["clips/01/low0"] == table.parent / "clips" / "01" / "low0.wav"
+    assert len(known) == 30
+
+
+def test_the_same_audio_under_two_speakers_is_found(table):
+    clips = table.parent / "clips"
+    shutil.copy(clips / "01" / "low0.wav", clips / "04" / "low1.wav")
+    with pytest.raises(FoldError, match="share 1 recording .*clips/0[14]/low"):
+        serbench.evaluate("centroid", f"csv:{table}", jobs=0)
+
+
+def test_a_split_that_leaks_runs_under_its_own_name_and_is_not_ranked(table, tmp_path):
+    _write(table.parent, split=lambda speaker: "test" if speaker == "05" else "train")
+    assert serbench.evaluate("centroid", f"csv:{table}", jobs=0).ranked
+    text = table.read_text().replace(
+        "clips/01/low0.wav,low,01,m,train", "clips/01/low0.wav,low,01,m,test"
+    )
+    table.write_text(text)
+    with pytest.raises(LeakageError, match="1 speaker is in more than one of its sets: 01"):
+        serbench.evaluate("centroid", f"csv:{table}", jobs=0, results=tmp_path / "other")
+    run = serbench.evaluate(
+        "centroid", f"csv:{table}", jobs=0, protocol="split", results=tmp_path / "other"
+    )
+    assert run.facts["protocol"]["leaks"]
+    assert not run.ranked
+
+
+def test_a_run_is_resumed_and_refused_once_the_table_changed(table):
+    serbench.evaluate("centroid", f"csv:{table}", jobs=0, folds=["1"])
+    run = serbench.evaluate("centroid", "csv:my", data=table, jobs=0)
+    assert not run.missing
+    table.write_text(table.read_text().replace("clips/01/low0.wav,low", "clips/01/low0.wav,high"))
+    with pytest.raises(SerbenchError, match="the corpus changed since"):
+        serbench.evaluate("centroid", f"csv:{table}", jobs=0)
+
+
+def test_folds_in_processes_of_their_own_find_it_too(table, monkeypatch):
+    monkeypatch.chdir(table.parent)
+    run = serbench.evaluate("centroid", "csv:my.csv,split=", jobs=1, folds=["1"])
+    assert run.config["dataset"] == "csv:my,split="
+
+
+def test_the_listing_says_how_each_is_named():
+    said = _invoke("datasets")
+    assert "csv:my.csv with the columns path,label,speaker" in said
+    assert "folder:DIR with metadata.csv" in said
