@@ -2,11 +2,13 @@
 
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 TINY = Path(__file__).parent / "tiny"
+VIOLATING = Path(__file__).parent / "violating"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -37,3 +39,35 @@ def invented(tiny_plugin):
     from invented_runs import run
 
     return run
+
+
+@pytest.fixture(scope="module")
+def violating(tiny_plugin):
+    """The plugins that break their contracts, installed for the tests of one module."""
+    from serbench import plugins
+
+    sys.path.insert(0, str(VIOLATING))
+    plugins.installed.cache_clear()
+    yield
+    sys.path.remove(str(VIOLATING))
+    plugins.installed.cache_clear()
+    for name in [one for one in sys.modules if one.startswith("violating_")]:
+        del sys.modules[name]
+
+
+@pytest.fixture
+def examined(violating, tmp_path):
+    """A function that checks a plugin of some kind in this process: every verdict by name."""
+
+    def examine(kind, name, expected=None, **words):
+        from serbench.testing.findings import Examination
+        from serbench.testing.kinds import KINDS, Asked
+
+        folder = Path(tempfile.mkdtemp(dir=tmp_path))
+        asked = Asked(name, words.pop("params", {}), folder, **words)
+        of = KINDS[kind]
+        package = of.package(name)
+        made = Examination(of.subject(asked), of.checks, package=package, expected=expected)
+        return {check: made.verdict(check) for check in made.checks}
+
+    return examine

@@ -5,17 +5,6 @@ from serbench import names, plugins
 from serbench_sklearn import plugin
 from serbench_sklearn.functionals import Functionals
 
-
-def test_naming_what_is_offered_imports_nothing_heavy():
-    code = (
-        "import sys, serbench_sklearn.plugin as p; p.serbench_features(); p.serbench_models();"
-        "print([m for m in ('torch', 'sklearn', 'librosa', 'scipy', 'opensmile', 'skops')"
-        " if m in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
-
-
 WITHOUT_TORCH = """
 import sys
 from importlib.abc import MetaPathFinder
@@ -47,15 +36,6 @@ def test_listening_learning_and_keeping_need_no_torch(tmp_path):
     command = [sys.executable, "-c", WITHOUT_TORCH, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[0 1 0 1]"
-
-
-def test_every_entry_leads_somewhere_and_is_found_by_its_name():
-    offered = {"feature": plugin.serbench_features(), "model": plugin.serbench_models()}
-    for kind, entries in offered.items():
-        for entry in entries:
-            assert plugins.find(kind, entry.name) == entry
-            if not entry.requires:
-                assert plugins.load(entry).version
 
 
 def test_parameters_are_what_a_user_may_set():

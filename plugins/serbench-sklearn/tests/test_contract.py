@@ -1,0 +1,45 @@
+"""What serbench-sklearn offers keeps the contracts."""
+
+import pytest
+
+from serbench.testing import FeatureContract, ModelContract, PackageContract
+
+
+class TestPackage(PackageContract):
+    plugin = "serbench-sklearn"
+
+
+class TestDummy(ModelContract):
+    plugin = "dummy"
+    expected_failures = {"beats_chance": "it is what chance is"}
+
+
+@pytest.mark.slow
+class TestStratified(ModelContract):
+    plugin = "dummy"
+    params = {"strategy": "stratified"}
+    expected_failures = {"beats_chance": "it is what chance is"}
+
+
+@pytest.mark.slow
+class TestLinear(ModelContract):
+    plugin = "functionals-linear"
+
+
+@pytest.mark.slow
+class TestSvm(ModelContract):
+    plugin = "functionals-svm"
+
+
+class TestFunctionals(FeatureContract):
+    plugin = "functionals"
+
+
+@pytest.mark.slow
+class TestEgemaps(FeatureContract):
+    plugin = "egemaps"
+
+
+@pytest.mark.slow
+class TestEgemapsLinear(ModelContract):
+    plugin = "egemaps-linear"

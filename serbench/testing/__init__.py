@@ -1,0 +1,16 @@
+"""Checks that a plugin keeps its contract: `serbench plugin check`, or three lines of a test.
+
+from serbench.testing import ModelContract
+
+class TestNearest(ModelContract):
+    plugin = "nearest"
+"""
+
+from serbench.testing.classes import (
+    DatasetContract,
+    FeatureContract,
+    ModelContract,
+    PackageContract,
+)
+
+__all__ = ["DatasetContract", "FeatureContract", "ModelContract", "PackageContract"]

@@ -1,0 +1,115 @@
+"""Classes that a plugin's tests inherit from: every check becomes a test."""
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from serbench.testing.findings import Check, Examination, Verdict, require_reasons
+from serbench.testing.kinds import KINDS, Asked
+
+
+class Contract:
+    """What the four classes have in common.
+
+    Attributes:
+        plugin: its name.
+        params: parameters to check it with.
+        params_fixture: the name of a fixture that gives them, where a test must make something.
+        expected_failures: for checks that may fail the reason, in a sentence; a check that then
+            holds is reported.
+    """
+
+    plugin: ClassVar[str] = ""
+    params: ClassVar[Mapping[str, object]] = {}
+    params_fixture: ClassVar[str] = ""
+    expected_failures: ClassVar[Mapping[str, str]] = {}
+    data: ClassVar[Path | str | None] = None
+    data_fixture: ClassVar[str] = ""
+    complete: ClassVar[Sequence[str]] = ()
+    _kind: ClassVar[str] = ""
+    _folder: ClassVar[Any] = None
+    _examination: ClassVar[Examination | None] = None
+
+    def __init_subclass__(cls, kind: str = "", **words: Any) -> None:
+        super().__init_subclass__(**words)
+        if kind:
+            cls._kind = kind
+            for check in KINDS[kind].checks:
+                setattr(cls, f"test_{check.name}", _test(check))
+        if cls._kind:
+            require_reasons(cls.expected_failures, [c.name for c in KINDS[cls._kind].checks])
+
+    @classmethod
+    def setup_class(cls) -> None:
+        """Begin anew; what is fitted is fitted when a test first asks for it."""
+        cls._folder, cls._examination = tempfile.TemporaryDirectory(), None
+
+    @classmethod
+    def teardown_class(cls) -> None:
+        """Remove what was written."""
+        cls._examination = None
+        cls._folder.cleanup()
+
+    @classmethod
+    def _examined(cls, fixture: Callable[[str], Any]) -> Examination:
+        if cls._examination is None:
+            kind = KINDS[cls._kind]
+            data = fixture(cls.data_fixture) if cls.data_fixture else cls.data
+            asked = Asked(
+                cls.plugin,
+                fixture(cls.params_fixture) if cls.params_fixture else cls.params,
+                Path(cls._folder.name),
+                None if data is None else Path(data),
+                cls.complete,
+            )
+            cls._examination = Examination(
+                kind.subject(asked),
+                kind.checks,
+                package=kind.package(cls.plugin),
+                expected=cls.expected_failures,
+            )
+        return cls._examination
+
+
+def _test(check: Check) -> Callable[[Contract, Any], None]:
+    def test(self: Contract, request: Any) -> None:
+        _tell(type(self)._examined(request.getfixturevalue).verdict(check.name))
+
+    test.__name__, test.__doc__ = f"test_{check.name}", check.demands
+    return test
+
+
+def _tell(verdict: Verdict) -> None:
+    """Say to pytest what came of a check."""
+    import pytest  # of whoever tests, never of whoever uses
+
+    if verdict.state == "failed":
+        pytest.fail(f"{verdict.name}: {verdict.reason}", pytrace=False)
+    if verdict.state == "expected":
+        pytest.xfail(verdict.reason)
+    if verdict.state == "not run":
+        pytest.skip(f"not run: {verdict.reason}")
+
+
+class ModelContract(Contract, kind="model"):
+    """The checks of a model."""
+
+
+class FeatureContract(Contract, kind="features"):
+    """The checks of a feature."""
+
+
+class DatasetContract(Contract, kind="dataset"):
+    """The checks of a dataset.
+
+    Attributes:
+        data: the folder of its corpus. Without it checks that need the corpus are skipped where
+            the corpus is not in its place; with it they must hold.
+        data_fixture: the name of a fixture that gives it, such as a look-alike.
+        complete: the protocols that test every utterance exactly once.
+    """
+
+
+class PackageContract(Contract, kind="package"):
+    """The checks of a package; `plugin` is its name, or that of its entry point."""

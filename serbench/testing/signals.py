@@ -1,0 +1,102 @@
+"""Synthetic utterances for the checks: three labels that any model of sound can tell apart."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+
+from serbench.contracts import Wave
+
+RATE = 16_000  # Hz
+LABELS = ("bass", "mid", "treble")
+PITCH = (110.0, 220.0, 440.0)  # Hz, of a label
+PEAK = (300.0, 1200.0, 4000.0)  # Hz, where a label's spectrum is strongest
+HARMONICS = 32  # of a pitch, fewer; the highest is below 8 kHz
+SPEAKERS = 4
+SECONDS = (0.3, 0.6)
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """Utterances with what is known of them.
+
+    Attributes:
+        waves: of unlike lengths.
+        truth: (utterances,) int64, positions in `LABELS`.
+        speakers: one an utterance.
+    """
+
+    waves: Sequence[Wave]
+    truth: npt.NDArray[np.int64]
+    speakers: tuple[str, ...]
+
+    def of_labels(self, kept: Sequence[int]) -> "Spoken":
+        """The utterances of some labels."""
+        places = np.flatnonzero(np.isin(self.truth, kept))
+        return self.at(places.tolist())
+
+    def at(self, places: Sequence[int]) -> "Spoken":
+        """The utterances at these places."""
+        return Spoken(
+            [self.waves[place] for place in places],
+            self.truth[list(places)],
+            tuple(self.speakers[place] for place in places),
+        )
+
+
+@cache
+def spoken(each: int, part: str) -> Spoken:
+    """So many utterances of each label, label after label in turn.
+
+    Args:
+        each: of a label.
+        part: "train", "validation", "test": no two share an utterance or a speaker.
+    """
+    truth = np.arange(each * len(LABELS), dtype=np.int64) % len(LABELS)
+    first = ("train", "validation", "test").index(part) * 1000
+    waves = []
+    for place, label in enumerate(truth):
+        random = np.random.default_rng(first + place)
+        waves.append(utterance(int(label), random.uniform(*SECONDS), first + place))
+    speakers = tuple(f"{part}{place // len(LABELS) % SPEAKERS}" for place in range(len(truth)))
+    return Spoken(waves, truth, speakers)
+
+
+@cache
+def utterance(label: int, seconds: float, seed: int) -> Wave:
+    """A buzz of a label's pitch and colour that swells and fades, in faint noise: (samples,).
+
+    Always the same array, which cannot be written to.
+    """
+    random = np.random.default_rng(seed)
+    time = np.arange(round(seconds * RATE)) / RATE
+    bend = 1 + 0.03 * np.sin(2 * np.pi * (random.uniform(1, 3) * time + random.uniform()))
+    phase = 2 * np.pi * np.cumsum(PITCH[label] * random.uniform(0.93, 1.07) * bend) / RATE
+    wave = np.zeros(len(time))
+    for harmonic in range(1, HARMONICS):
+        octaves = np.log2(harmonic * PITCH[label] / PEAK[label])
+        if abs(octaves) < 1.6:  # of the others nothing would be heard
+            wave += np.exp(-2 * octaves**2) * np.sin(harmonic * phase)
+    wave *= 0.6 + 0.4 * np.sin(2 * np.pi * (4 * time + random.uniform()))  # syllables
+    wave *= random.uniform(0.1, 0.3) / max(np.abs(wave).max(), 1e-9)
+    heard = (wave + random.normal(0, 0.003, len(time))).astype(np.float32)
+    heard.setflags(write=False)  # it is given to everybody
+    return heard
+
+
+@cache
+def long(label: int, seconds: int, seed: int) -> Wave:
+    """A second of an utterance, again and again."""
+    return np.tile(utterance(label, 1.0, seed), seconds)
+
+
+def silent(seconds: float = 0.5) -> Wave:
+    """Digital silence."""
+    return np.zeros(round(seconds * RATE), np.float32)
+
+
+def constant(seconds: float = 0.5) -> Wave:
+    """One value that is not 0, all the time."""
+    return np.full(round(seconds * RATE), 0.25, np.float32)
