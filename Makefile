@@ -2,13 +2,15 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-PLUGINS := corpora torch alexnet sklearn transformers
+PLUGINS := corpora torch alexnet sklearn transformers template
 PACKAGES := -e ".[report]" $(foreach name,$(PLUGINS),-e plugins/serbench-$(name))
 PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --constraint constraints.txt
 # tests share two cores with nothing: one thread each, and no spinning while they wait
 ONE := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE
+# tests that are asked for by name fail where what they need is not there, instead of being skipped
+STRICT := SERBENCH_NO_SKIPS=1 $(ONE)
 
-.PHONY: help setup demo test test-slow test-browser faults check format bench docs clean
+.PHONY: help setup demo test test-slow test-browser test-template test-trackers test-docs faults check site format bench docs clean
 
 help: ## what there is to make
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -16,7 +18,7 @@ help: ## what there is to make
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
-# build tools come first, so that six packages need not fetch them six times
+# build tools come first, so that the packages need not fetch them once each
 $(VENV)/.installed: $(VENV)/bin/python constraints.txt pyproject.toml $(wildcard plugins/*/pyproject.toml)
 	$(PIP) hatchling editables
 	$(PIP) --no-build-isolation $(PACKAGES)
@@ -37,22 +39,37 @@ test: $(VENV)/.dev ## the tests; under five minutes on two cores
 	$(ONE) $(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist worksteal
 
 test-slow: $(VENV)/.dev ## tests that take minutes
-	$(ONE) $(BIN)/python -m pytest -m slow
+	$(STRICT) $(BIN)/python -m pytest -m slow
+
+test-docs: $(VENV)/.dev ## every page as its reader works through it; prints what is not run, and why
+	$(STRICT) $(BIN)/python -m pytest tests/docs -m docs -rP \
+		--numprocesses auto --maxprocesses 4 --dist worksteal
 
 test-browser: $(VENV)/.dev ## the report's page in chromium (Debian: apt-get install chromium)
 	$(PIP) playwright
-	$(ONE) $(BIN)/python -m pytest tests/browser -m browser
+	$(STRICT) $(BIN)/python -m pytest tests/browser -m browser
+
+test-trackers: $(VENV)/.dev ## the examples that log runs to a tracker; installs mlflow-skinny
+	$(PIP) mlflow-skinny
+	$(STRICT) $(BIN)/python -m pytest tests/trackers -m trackers
+
+test-template: $(VENV)/.dev ## new plugins, installed in clean environments; needs the package index
+	$(STRICT) $(BIN)/python -m pytest plugins/serbench-template -m template
 
 faults: $(VENV)/.dev ## kill evaluations at random moments, and go on
-	$(ONE) $(BIN)/python -m pytest -m faults
+	$(STRICT) $(BIN)/python -m pytest -m faults
 
-check: $(VENV)/.dev ## format, lint, types, import layers, generated pages
+check: $(VENV)/.dev site ## format, lint, types, import layers, generated pages, the site
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python docs/generate.py --check
 	$(BIN)/serbench leaderboard build --check
+
+site: $(VENV)/.dev ## the documentation as pages, in build/site; every broken link is an error
+	$(BIN)/python -m sphinx -c docs -b html -d build/doctrees \
+		-E -a -W --keep-going -n --quiet . build/site
 
 format: $(VENV)/.dev ## put the code into shape
 	$(BIN)/ruff format .
@@ -66,4 +83,4 @@ docs: $(VENV)/.dev ## write the generated pages anew
 	$(BIN)/serbench leaderboard build
 
 clean: ## remove the environment and what tools left behind
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .benchmarks
+	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .benchmarks

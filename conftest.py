@@ -8,8 +8,8 @@ import os
 import pytest
 
 STRICT = bool(os.environ.get("SERBENCH_NO_SKIPS"))
-# openSMILE's licence keeps it an extra; a corpus that may not be handed on is nobody's tool; a check
-# that has nothing to check says so
+# openSMILE's licence keeps it an extra; a corpus that may not be handed on is nobody's tool; a
+# check that has nothing to look at says so
 ALLOWED = ("an optional extra", "corpus not here", "not run: ")
 
 

@@ -8,7 +8,9 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import checking_page
 import example_pictures
+import leakage_page
 import numpy as np
 import performance_page
 
@@ -39,6 +41,8 @@ COMMANDS = (
     ("protocol", "show"),
     ("protocol", "export"),
     ("protocol", "check"),
+    ("plugin", "new"),
+    ("plugin", "check"),
     ("download",),
     ("bench",),
 )
@@ -288,8 +292,14 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/command-line.md": command_line,
     "docs/metrics.md": metrics,
     "docs/performance.md": lambda: f"# Performance\n\n{MADE}\n\n{performance_page.page()}\n",
+    "docs/checking.md": lambda: checking_page.page(_text("docs/checking.md")),
+    "docs/leakage-stories.md": lambda: leakage_page.page(_text("docs/leakage-stories.md")),
     "README.md": readme,
 }
+
+
+def _text(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
 
 
 def main(check: bool) -> int:

@@ -26,7 +26,7 @@ def write(file: Path, version: str, words: Mapping[str, object]) -> None:
 
 
 def read(file: Path, version: str) -> dict[str, Any]:
-    """The words that `write` wrote.
+    """The words that `write` wrote, and beside them `schema` and `version`.
 
     Raises:
         SerbenchError: they are not there, or another version of the model wrote them.

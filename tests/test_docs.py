@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -33,27 +33,53 @@ def test_commands_have_the_options_that_are_shown(page):
                 assert set(re.findall(r"--[a-z-]+", line)) <= _options(), line
 
 
+def _written(name, folder):
+    """Put the files of a page, blocks that begin with their names, into a folder."""
+    blocks = re.findall(r"```python\n(# (\w+\.py)\n.*?)```", (ROOT / name).read_text(), re.DOTALL)
+    for code, file in blocks:
+        (folder / file).write_text(code)
+    assert (folder / "my_ser.py").exists()
+
+
+def _evaluated(folder, *words):
+    """What a command prints, in a folder, where nothing puts that folder on the path."""
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "serbench.cli", "evaluate", "--dataset", "tones", *words],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=folder,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 @pytest.mark.parametrize("name", ["README.md", "docs/plugins.md"])
 @pytest.mark.usefixtures("places")
-def test_the_model_in_ten_lines_runs(name, tmp_path, monkeypatch):
+def test_the_model_in_ten_lines_runs_as_a_package(name, tmp_path, monkeypatch):
     pytest.importorskip("serbench_sklearn")
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / name).read_text(), re.DOTALL)
-    (code,) = (block for block in blocks if block.startswith("# my_ser.py"))
-    (tmp_path / "my_ser.py").write_text(code)
+    _written(name, tmp_path)
     info = tmp_path / "my_ser-1.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: my-ser\nVersion: 1\n")
     (info / "entry_points.txt").write_text("[serbench]\nmy-ser = my_ser\n")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]]))
-    command = [sys.executable, "-m", "serbench.cli", "evaluate", "--model", "nearest"]
-    done = subprocess.run(
-        [*command, "--dataset", "tones", "--param", "power=1.0"],
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
-    assert "nearest on tones" in done.stdout
+    words = ("--model", "nearest", "--param", "power=1.0", "--fold", "1")
+    assert "nearest on tones" in _evaluated(ROOT, *words, "--results", str(tmp_path / "results"))
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/plugins.md"])
+@pytest.mark.usefixtures("places")
+def test_the_model_in_ten_lines_runs_without_a_package(name, tmp_path):
+    pytest.importorskip("serbench_sklearn")
+    _written(name, tmp_path)
+    blocks = re.findall(r"```bash\n(.*?)```", (ROOT / name).read_text(), re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines() if "my_ser:" in line]
+    (line,) = lines
+    program, command, *words = shlex.split(line)
+    assert (program, command) == ("serbench", "evaluate")
+    words[words.index("--dataset") + 1] = "tones"
+    assert "my_ser:Nearest on tones" in _evaluated(tmp_path, *words, "--fold", "1")
 
 
 def test_every_module_of_the_core_is_in_the_architecture_page():

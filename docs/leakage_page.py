@@ -1,0 +1,122 @@
+"""The tables of docs/leakage-stories.md: counted from manifests, or of docs/leakage.json."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from serbench import leakage, protocols, tables
+from serbench.corpus import Corpus, Fold, relabelled
+from serbench_corpora.crema_d import CremaD
+from serbench_corpora.iemocap import Iemocap
+from serbench_corpora.ravdess import Ravdess
+
+MEASURED = Path(__file__).resolve().parent / "leakage.json"
+TITLES = {"toy": "toy", "ravdess": "RAVDESS"}
+# corpus, dataset, protocols beside one another
+SPLITS = (
+    ("RAVDESS", Ravdess(), ("paper", "emobox", "random:n=6")),
+    ("CREMA-D", CremaD(), ("paper", "emo-superb", "tfds", "emobox")),
+    ("IEMOCAP", Iemocap(), ("paper", "emobox", "paper-marker", "serab")),
+)
+SHARED = ("train|test", "validation|test")
+
+
+def splits() -> str:
+    """Every split, and how many of its test utterances are of speakers who were met before."""
+    head = ["corpus", "protocol", "test utterances"]
+    head += ["their speakers train", "their speakers choose"]
+    rows = []
+    for title, dataset, names in SPLITS:
+        corpus = _corpus(dataset)
+        for name in names:
+            folds = protocols.folds(protocols.find(name, dataset), corpus)
+            tested = sum(len(fold.test) for fold in folds)
+            met = [_met(corpus, folds, pair) for pair in SHARED]
+            rows.append([title, f"`{name}`", str(tested), *(_share(one, tested) for one in met)])
+    return tables.table(head, rows, "markdown")
+
+
+def _corpus(dataset: Any) -> Corpus:
+    """The manifest, or as many utterances of each speaker and label under made-up names."""
+    raw = dataset.manifest() or dataset.stand_in()
+    name, label_set = next(iter(dataset.label_sets.items()))
+    return relabelled(raw, name, label_set)
+
+
+def _met(corpus: Corpus, folds: Sequence[Fold], pair: str) -> int:
+    """How many test utterances are spoken by somebody who is in the other set, too."""
+    earlier = pair.partition("|")[0]
+    count = 0
+    for fold, certificate in leakage.check(corpus, folds, {}):
+        speakers = {corpus.by_id[one].speaker for one in getattr(fold, earlier)}
+        found = sum(corpus.by_id[one].speaker in speakers for one in fold.test)
+        assert bool(found) == bool(certificate.speakers[pair].count), "the certificate says so too"
+        count += found
+    return count
+
+
+def _share(part: int, whole: int) -> str:
+    return "none" if part == 0 else f"{part} ({100 * part / whole:.0f} %)"
+
+
+def random() -> str:
+    """What a random split flatters each model by."""
+    head = ["corpus", "model", "new speakers", "random split", "flattered by"]
+    rows = []
+    for title, name, one in _models():
+        apart, mixed = one["disjoint"], one["random"]
+        rows.append([title, name, f"{apart:.1f}", f"{mixed:.1f}", f"{mixed - apart:.1f}"])
+    return tables.table(head, rows, "markdown")
+
+
+def twice() -> str:
+    """What a second copy of every recording adds to it."""
+    head = ["corpus", "model", "new speakers", "random split", "random split, everything twice"]
+    rows = [
+        [title, name, *(f"{one[split]:.1f}" for split in ("disjoint", "random", "twice"))]
+        for title, name, one in _models()
+    ]
+    return tables.table(head, rows, "markdown")
+
+
+def epoch() -> str:
+    """What choosing the epoch on the test fold adds."""
+    head = ["corpus", "chosen on validation speakers", "chosen on the test fold", "flattered by"]
+    rows = []
+    for name, one in _words()["corpora"].items():
+        honest, chosen = one["epoch"]["validation"], one["epoch"]["test"]
+        row = [f"{honest:.1f}", f"{chosen:.1f}", f"{chosen - honest:.1f}"]
+        rows.append([TITLES[name], *row])
+    return tables.table(head, rows, "markdown")
+
+
+def _models() -> list[tuple[str, str, Mapping[str, float]]]:
+    return [
+        (TITLES[name], model, scores)
+        for name, corpus in _words()["corpora"].items()
+        for model, scores in corpus["models"].items()
+    ]
+
+
+def _words() -> Mapping[str, Any]:
+    words: Mapping[str, Any] = json.loads(MEASURED.read_text(encoding="utf-8"))
+    return words
+
+
+PARTS: Mapping[str, Callable[[], str]] = {
+    "splits": splits,
+    "random": random,
+    "twice": twice,
+    "epoch": epoch,
+}
+
+
+def page(text: str) -> str:
+    """The page as it is, with the tables between its marks made anew."""
+    for name, make in PARTS.items():
+        start, end = f"<!-- {name}: made by docs/generate.py -->", f"<!-- {name}: end -->"
+        before, _, rest = text.partition(start)
+        _, _, after = rest.partition(end)
+        text = f"{before}{start}\n\n{make()}\n\n{end}{after}"
+    return text
