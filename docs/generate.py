@@ -57,7 +57,9 @@ def reproduction() -> str:
         MADE,
         "Every full run ever made on a corpus is listed here, the bad ones too; each is in "
         "`leaderboard/submissions`; `serbench score RUN --results leaderboard/submissions` has "
-        "its numbers again. A recipe is fixed in a commit before its first full run, or chosen in "
+        "its numbers again. Those of the [tutorials](tutorials/index.md) are on their pages, since "
+        "their plugins are not part of serbench. "
+        "A recipe is fixed in a commit before its first full run, or chosen in "
         "each fold by code from that fold's own training and validation speakers. Scores are % "
         "mean ± sample standard deviation over test sets, as in Table II of the paper: "
         f"{literature.PAPER}. What was not run, and why, is in [the user guide](guide.md).",
