@@ -1,6 +1,8 @@
-"""Profile an epoch of a model's training on the CPU, by kind of operation; prints JSON.
+"""Profile an epoch of a model's training, by kind of operation; prints JSON.
 
-Usage: OMP_NUM_THREADS=1 python docs/profile_step.py alexnet-mel
+Usage: OMP_NUM_THREADS=1 python docs/profile_step.py alexnet-mel [cuda]
+
+On the CPU what is no operation of torch is Python, and writing; on CUDA the device waits for it.
 """
 
 import dataclasses
@@ -35,10 +37,10 @@ KINDS = (  # the first that fits an operation's name
 class Profiled:
     """A workspace that profiles the second epoch of a training."""
 
-    device, threads = "cpu", 1
+    threads = 1
 
-    def __init__(self, folder: Path):
-        self.folder = folder
+    def __init__(self, folder: Path, device: str):
+        self.folder, self.device = folder, device
         self.seconds = 0.0
         self.profile: Any = profile(record_shapes=True)
 
@@ -52,7 +54,7 @@ class Profiled:
             self.profile.stop()
 
 
-def profiled(name: str) -> dict[str, object]:
+def profiled(name: str, device: str = "cpu") -> dict[str, object]:
     """The seconds of an epoch of a few steps, and the share of each kind of operation."""
     source = datasets.find(LIKE, settings())
     model = candidates.model(name, {"epochs": 2}, source, settings())
@@ -64,19 +66,21 @@ def profiled(name: str) -> dict[str, object]:
     validation = Examples(inputs[:1], truth[:1], ("other",))
     made = plugins.load(plugins.find("model", name))(labels=model.labels, seed=0, **model.params)
     with tempfile.TemporaryDirectory() as folder:
-        workspace = Profiled(Path(folder))
+        workspace = Profiled(Path(folder), device)
         made.fit(train, validation, workspace)
-    shares = _shares(workspace.profile, workspace.seconds)
+    shares = _shares(workspace.profile, workspace.seconds, device)
     return {"utterances": len(inputs), "seconds": workspace.seconds, "shares": shares}
 
 
-def _shares(made: Any, seconds: float) -> dict[str, float]:
-    """By kind the share of the seconds; what is no operation of torch is Python, and writing."""
+def _shares(made: Any, seconds: float, device: str) -> dict[str, float]:
+    """By kind of operation its share of the seconds, and the rest."""
     spent: dict[str, float] = defaultdict(float)
     for row in made.key_averages(group_by_input_shape=True):
-        spent[_kind(row)] += row.self_cpu_time_total / 1e6
+        took = row.self_cpu_time_total if device == "cpu" else row.self_device_time_total
+        spent[_kind(row)] += took / 1e6
     found = {kind: time / seconds for kind, time in spent.items()}
-    found["Python, and writing the best weights"] = max(0.0, 1 - sum(found.values()))
+    rest = "Python, and writing the best weights" if device == "cpu" else "the device waits"
+    found[rest] = max(0.0, 1 - sum(found.values()))
     return dict(sorted(found.items(), key=lambda one: -one[1]))
 
 
@@ -99,4 +103,4 @@ WIDTHS = {
 }
 
 if __name__ == "__main__":
-    print(json.dumps(profiled(sys.argv[1])))
+    print(json.dumps(profiled(*sys.argv[1:])))

@@ -2,10 +2,12 @@
 
 import functools
 import importlib.util
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import scaled_dot_product_attention
 
 if TYPE_CHECKING:
     from serbench_transformers.packing import Layout
@@ -41,34 +43,46 @@ def attention(
     return attention_mask.attended(query, key, value, dropout, scaling).transpose(1, 2), None
 
 
-def in_one_kernel(query: Tensor, dropout: float) -> bool:
-    """Whether `variable` can be had: on CUDA, in half precision, without dropout."""
-    return (
-        query.is_cuda
-        and query.dtype in (torch.float16, torch.bfloat16)
-        and query.shape[-1] % 8 == 0
-        and not dropout
-        and _has_kernel()
-    )
+def one_kernel(query: Tensor, dropout: float) -> Callable[..., Tensor] | None:
+    """What attends to all utterances in one kernel of CUDA: `variable`, `jagged`, or None.
+
+    Args:
+        query: what attends.
+        dropout: of the attention weights.
+    """
+    if not query.is_cuda:
+        return None  # a kernel an utterance is as fast
+    half = query.dtype in (torch.float16, torch.bfloat16)
+    if half and query.shape[-1] % 8 == 0 and not dropout and _has_variable():
+        return variable
+    # nested tensors cannot be made of what inference mode has made
+    return None if torch.is_inference_mode_enabled() else jagged
 
 
 @functools.cache
-def _has_kernel() -> bool:
+def _has_variable() -> bool:
     """Whether this torch is new enough."""
     return importlib.util.find_spec("torch.nn.attention.varlen") is not None
 
 
 def variable(
-    query: Tensor, key: Tensor, value: Tensor, ends: Tensor, longest: int, scale: float | None
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    ends: Tensor,
+    lengths: Sequence[int],
+    dropout: float,
+    scale: float | None,
 ) -> Tensor:
-    """Attention within utterances that lie end to end, all in one kernel of CUDA.
+    """Attention within utterances that lie end to end, in half precision and without dropout.
 
     Args:
-        query: (1, heads, frames of all, width of a head), and so are key and value.
+        query: (frames of all, heads, width of a head), and so are key and value.
         key: see query.
         value: see query.
         ends: (utterances + 1,) int32, where each utterance ends, after a 0.
-        longest: the most frames that an utterance has.
+        lengths: how many frames each utterance has; asking the device for them would wait.
+        dropout: of the attention weights: 0.
         scale: of the products; None is one over the root of the width.
 
     Returns:
@@ -77,7 +91,31 @@ def variable(
     # what this imports takes seconds, for which a CPU need not wait
     from torch.nn.attention.varlen import varlen_attn
 
-    q, k, v = (each[0].transpose(0, 1) for each in (query, key, value))
-    attended = varlen_attn(q, k, v, ends, ends, longest, longest, scale=scale)
+    assert not dropout, "this kernel has none"
+    longest = max(lengths)
+    attended = varlen_attn(query, key, value, ends, ends, longest, longest, scale=scale)
     assert isinstance(attended, Tensor)
-    return attended.transpose(0, 1)[None]
+    return attended
+
+
+def jagged(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    ends: Tensor,
+    lengths: Sequence[int],
+    dropout: float,
+    scale: float | None,
+) -> Tensor:
+    """What `variable` computes, by nested tensors, which take longer to make.
+
+    These have dropout, every precision and every device, but not in inference mode.
+    """
+    nested = [
+        torch.nested.nested_tensor_from_jagged(
+            each.contiguous(), ends, min_seqlen=min(lengths), max_seqlen=max(lengths)
+        ).transpose(1, 2)
+        for each in (query, key, value)
+    ]
+    attended = scaled_dot_product_attention(*nested, dropout_p=dropout, scale=scale)
+    return attended.transpose(1, 2).values()

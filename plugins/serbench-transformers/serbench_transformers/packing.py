@@ -13,7 +13,7 @@ from torch.nn.functional import scaled_dot_product_attention
 from torch.nn.utils.rnn import pad_sequence
 
 from serbench_torch.devices import moved
-from serbench_transformers.attending import in_one_kernel, variable
+from serbench_transformers.attending import one_kernel
 
 
 @dataclass(frozen=True)
@@ -126,17 +126,20 @@ class Packed(Layout):
     def attended(
         self, query: Tensor, key: Tensor, value: Tensor, dropout: float, scale: float | None
     ) -> Tensor:
-        """See `Layout`: one kernel for all where CUDA has one, else one an utterance."""
-        if in_one_kernel(query, dropout):
-            return variable(query, key, value, self._ends, max(self.lengths), scale)
+        """See `Layout`: on CUDA one kernel for all, where launching them takes the time."""
+        together = one_kernel(query, dropout)
+        if together is not None:
+            q, k, v = (each[0].transpose(0, 1) for each in (query, key, value))
+            attended = together(q, k, v, self._ends, self.lengths, dropout, scale)
+            return attended.transpose(0, 1)[None]
         utterances = zip(
             *(each.split(self.lengths, dim=2) for each in (query, key, value)), strict=True
         )
-        attended = [
+        alone = [
             scaled_dot_product_attention(q, k, v, dropout_p=dropout, scale=scale)
             for q, k, v in utterances
         ]
-        return torch.cat(attended, dim=2)
+        return torch.cat(alone, dim=2)
 
     @cached_property
     def _ends(self) -> Tensor:

@@ -6,13 +6,14 @@ keys: their gradient is 0, for they move all products of a query alike.
 """
 
 import copy
+import functools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
-from serbench_transformers import checkpoints, loading
-from serbench_transformers.attending import variable
+from serbench_transformers import attending, checkpoints, loading, packing
 from serbench_transformers.batching import MEGA, by_length, shuffled
 from serbench_transformers.learning import Labelled, Scorer, Stems, criterion, task
 from serbench_transformers.network import Network
@@ -39,6 +40,7 @@ MASKED = (
 ALONE = ([0], [1], [2], [3], [4])
 TOGETHER = ([0, 1, 2, 3, 4],)
 SORTED = ([2, 0], [4, 1, 3])
+LENGTHS, ENDS = (5, 9, 3), torch.tensor([0, 5, 14, 17], dtype=torch.int32)
 NO_DROPOUT = {
     f"{name}dropout": 0.0
     for name in (
@@ -313,10 +315,77 @@ def test_nothing_in_a_step_waits_for_the_device(certain, waves, kind, layout):
 def test_the_kernel_for_all_utterances_takes_what_it_is_given(dtype):
     """Its shapes and types, with a gradient; its numbers need a GPU."""
     query, key, value = (
-        torch.randn(1, 2, 17, 8, device="meta", dtype=dtype, requires_grad=True) for _ in range(3)
+        torch.randn(17, 2, 8, device="meta", dtype=dtype, requires_grad=True) for _ in range(3)
     )
-    ends = torch.tensor([0, 5, 14, 17], dtype=torch.int32).to("meta")
-    attended = variable(query, key, value, ends, 9, 0.3)
+    attended = attending.variable(query, key, value, ENDS.to("meta"), LENGTHS, 0.0, 0.3)
     assert (attended.shape, attended.dtype) == (query.shape, dtype)
     attended.sum().backward()
     assert {each.grad.shape for each in (query, key, value)} == {query.shape}
+
+
+@pytest.mark.parametrize("kind", ["wav2vec2-layer-norm", "whisper"])
+def test_nested_tensors_attend_as_utterances_alone(certain, waves, kind, monkeypatch):
+    """On the CPU they compute what CUDA's kernels do, so scores and gradients can be held to it."""
+    alone, _ = _step(_network(certain(kind)), waves)
+    monkeypatch.setattr(packing, "one_kernel", lambda *_: attending.jagged)
+    together, _ = _step(_network(certain(kind)), waves)
+    _same_gradients(together, alone)
+
+
+def test_dropout_of_nested_tensors_is_of_attention_weights():
+    """Whatever attends to one frame alone is dropped whole or grown; its mean is as without."""
+    values = torch.ones(2000, 1, 8)
+    lengths, ends = (1,) * 2000, torch.arange(2001, dtype=torch.int32)
+    torch.manual_seed(0)
+    dropped = attending.jagged(values, values, values, ends, lengths, 0.25, None)
+    assert sorted(set(dropped[:, 0, 0].tolist())) == [0, pytest.approx(4 / 3)]
+    assert dropped.mean() == pytest.approx(1, abs=0.05)
+
+
+def test_which_kernel_attends_to_all_utterances():
+    on_cuda = functools.partial(SimpleNamespace, is_cuda=True, shape=(1, 2, 17, 64))
+    half, full = on_cuda(dtype=torch.bfloat16), on_cuda(dtype=torch.float32)
+    narrow = on_cuda(dtype=torch.bfloat16, shape=(1, 2, 17, 12))
+    assert attending.one_kernel(half, 0.0) is attending.variable
+    assert attending.one_kernel(half, 0.1) is attending.jagged
+    assert attending.one_kernel(full, 0.0) is attending.jagged
+    assert attending.one_kernel(narrow, 0.0) is attending.jagged
+    with torch.inference_mode():
+        assert attending.one_kernel(half, 0.0) is attending.variable
+        assert attending.one_kernel(full, 0.0) is None
+    assert attending.one_kernel(torch.ones(1, 2, 17, 64), 0.0) is None
+
+
+needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+
+
+@needs_cuda
+@pytest.mark.parametrize("dropped", [False, True], ids=["variable", "jagged"])
+def test_on_cuda_the_kernel_for_all_attends_as_that_for_each(dropped):
+    kernel = attending.jagged if dropped else attending.variable
+    inputs = [torch.randn(17, 2, 64, device="cuda", dtype=torch.bfloat16) for _ in range(3)]
+    together = kernel(*inputs, ENDS.to("cuda"), LENGTHS, 0.0, None)
+    for one in torch.arange(17).split(LENGTHS):
+        query, key, value = (each[one].transpose(0, 1).float() for each in inputs)
+        alone = torch.nn.functional.scaled_dot_product_attention(query, key, value)
+        torch.testing.assert_close(
+            together[one].float(), alone.transpose(0, 1), rtol=0.02, atol=0.02
+        )
+
+
+@needs_cuda
+@pytest.mark.parametrize("layout", [Packed, Padded])
+@pytest.mark.parametrize("kind", ["wav2vec2-layer-norm", "whisper"])
+def test_scores_and_gradients_of_cuda_are_those_of_the_cpu(certain, waves, kind, layout):
+    computed = {}
+    for device in ("cpu", "cuda"):
+        network = _network(certain(kind), layout=layout).to(device)
+        stems = [network.stem(network.encoder.prepared(wave).to(device)) for wave in waves]
+        logits = network(stems)
+        criterion(logits, torch.from_numpy(TRUTH).to(device), "cross-entropy").backward()
+        gradients = {name: each.cpu() for name, each in _gradients(network).items()}
+        computed[device] = logits.detach().cpu(), gradients
+    (scores, gradients), (expected, known) = computed["cuda"], computed["cpu"]
+    assert (scores - expected).abs().max() < 1e-3 * expected.abs().max()  # cuDNN may use TF32
+    differences = {name: (gradients[name] - each).norm() for name, each in known.items()}
+    assert _norm(differences) < 1e-2 * _norm({name: each.norm() for name, each in known.items()})
