@@ -57,7 +57,10 @@ def reproduction() -> str:
         MADE,
         "Every full run ever made on a corpus is listed here, the bad ones too; each is in "
         "`leaderboard/submissions`; `serbench score RUN --results leaderboard/submissions` has "
-        "its numbers again. Those of the [tutorials](tutorials/index.md) are on their pages, since "
+        "its numbers again. Runs of speech encoders are older than the parameter `batching` and "
+        "than layers in half precision: making them again takes serbench as it was then, since "
+        "their parameters would be others now. "
+        "Those of the [tutorials](tutorials/index.md) are on their pages, since "
         "their plugins are not part of serbench. "
         "A recipe is fixed in a commit before its first full run, or chosen in "
         "each fold by code from that fold's own training and validation speakers. Scores are % "
@@ -93,7 +96,7 @@ def _corpus(name: str, found: list[Run]) -> list[str]:
     ]
     parts += ["The paper's rows:\n\n" + "\n".join(caveats)] if caveats else []
     if not found:
-        return [*parts, "Nothing was run here: the audio is not ours to have."]
+        return [*parts, "Nothing was run here: the audio could not be had."]
     return [*parts, *(_details(run) for run in found)]
 
 

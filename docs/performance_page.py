@@ -88,7 +88,8 @@ def _lengths(words: Words) -> list[str]:
         rows.append([one["like"], f"{seconds:.2f}", figure(rate), figure(rate * seconds)])
     return [
         "## Longer and shorter utterances",
-        "`whisper-base`, training, on lengths like those of three corpora:",
+        "`whisper-base`, training, on lengths like those of three corpora (at another moment "
+        "than the tables above):",
         tables.table(["like", "s, mean", "utterances/s", "s of audio a second"], rows, "markdown"),
     ]
 

@@ -21,7 +21,7 @@ def bench(  # noqa: PLR0913 - a command's options are its parameters
         ),
     ] = None,
     protocol: Annotated[
-        str | None, typer.Option(help="Of the estimate; else the dataset's first.")
+        str | None, typer.Option(help="Of the estimate; else the dataset's default.")
     ] = None,
     param: Annotated[
         list[str] | None,

@@ -41,7 +41,7 @@ class Wish:
         model: a model; None measures those of `MODELS` that are installed.
         dataset: whose utterances are imitated; None is RAVDESS. With a model, and no `only`, an
             evaluation on it is estimated.
-        protocol: of the estimate; None is the dataset's first.
+        protocol: of the estimate; None is the dataset's default.
         params: of the model and its features.
         only: groups of items, of `GROUPS`, or names of features; none is all of them, or what an
             estimate needs.

@@ -62,7 +62,7 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
     features: Features = None,
     protocol: Annotated[
         str | None,
-        typer.Option(help="paper, loso, kfold:n=5, a CSV file, ...; else the dataset's first."),
+        typer.Option(help="paper, loso, kfold:n=5, a CSV file, ...; else the dataset's default."),
     ] = None,
     labels: Labels = None,
     seed: Annotated[int, typer.Option(help="Of everything random in training.")] = 0,

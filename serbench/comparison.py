@@ -241,7 +241,7 @@ def compare(
     Args:
         runs_or_names: runs, their folders, or the starts of their names.
         metrics: names of metrics.
-        results: the parent folder of all runs; the default is "results".
+        results: the parent folder of all runs; None is SERBENCH_RESULTS, or "results".
 
     Raises:
         BadParameter: there are fewer than two runs, or no metrics.

@@ -47,8 +47,8 @@ def evaluate(  # noqa: PLR0913 - whoever leaves one out gets what the command li
         dataset: a dataset's name with its parameters; `serbench datasets` lists them.
         jobs: how many folds run at the same time, each in a fresh process of its own; 0 runs them
             in this process, for debuggers.
-        device: "auto", "cpu" or "cuda".
-        results: the parent folder of all runs; the default is "results".
+        device: "auto", "cpu" or "cuda"; None is SERBENCH_DEVICE, or "auto".
+        results: the parent folder of all runs; None is SERBENCH_RESULTS, or "results".
         listener: hears the progress.
         keep_models: keep every fold's model in the run's folder, for `serbench.predict`.
         folds: run only the folds of these names, and leave the others as they are.

@@ -60,7 +60,7 @@ def export(
         out: the folder to make.
         fold: whose model; None is the one with the highest macro F1 on its validation set, the
             first of equals.
-        results: the parent folder of all runs; the default is "results".
+        results: the parent folder of all runs; None is SERBENCH_RESULTS, or "results".
 
     Raises:
         SerbenchError: no model was kept, it cannot be exported, or there is something at `out`.

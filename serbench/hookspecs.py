@@ -38,7 +38,7 @@ class ModelEntry(Entry):
         defaults: parameters that differ per corpus: {"iemocap": {"epochs": 3}}. Those of "*" hold
             for every corpus, a corpus's own before them, so that a preset of another model is an
             entry and no code; what the user sets comes before both.
-        gpus: how many an engine reserves for one fold, where there are any.
+        gpus: how many one fold wants; for engines that reserve some, of which there is none yet.
     """
 
     features: str = "waveform"

@@ -25,7 +25,7 @@ class Request:
     Attributes:
         model: a model's name, or its import path: "my_ser:Nearest", "sklearn.svm:SVC".
         dataset: a dataset's name with its parameters.
-        protocol: a protocol's name; None is the dataset's first.
+        protocol: a protocol's name; None is the dataset's default.
         labels: a label set's name; None is the dataset's first.
         seed: of everything random in training.
         params: of the model and its features.

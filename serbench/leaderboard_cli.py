@@ -22,7 +22,7 @@ def show(
     results: Results = None,
     form: Annotated[str, typer.Option("--format", help="markdown or text.")] = "markdown",
 ) -> None:
-    """Print your own runs beside the literature (the paper's Table III)."""
+    """Print your own runs beside the literature."""
     from serbench.leaderboard import building
     from serbench.settings import results_folder
 

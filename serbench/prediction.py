@@ -100,8 +100,8 @@ def predict(
         files: audio files.
         fold: whose model to ask, by the fold's name; None is all that are kept, and of folds that
             compete in a group only the winner's.
-        device: "auto", "cpu" or "cuda".
-        results: the parent folder of all runs; the default is "results".
+        device: "auto", "cpu" or "cuda"; None is SERBENCH_DEVICE, or "auto".
+        results: the parent folder of all runs; None is SERBENCH_RESULTS, or "results".
 
     Raises:
         SerbenchError: no model was kept, one file cannot be read, or what is installed is not what

@@ -27,7 +27,7 @@ def protocol_show(
 def protocol_export(
     dataset: Dataset,
     out: Annotated[Path, typer.Option(help="A .csv (fold,split,utterance) or .json file.")],
-    protocol: Annotated[str | None, typer.Option(help="Default: the dataset's first.")] = None,
+    protocol: Annotated[str | None, typer.Option(help="Default: the dataset's own.")] = None,
     labels: Labels = None,
     data: Data = None,
 ) -> None:
@@ -40,7 +40,7 @@ def protocol_export(
 @app.command("check")
 def protocol_check(
     dataset: Dataset,
-    protocol: Annotated[str | None, typer.Option(help="Default: the dataset's first.")] = None,
+    protocol: Annotated[str | None, typer.Option(help="Default: the dataset's own.")] = None,
     labels: Labels = None,
     data: Data = None,
 ) -> None:

@@ -4,6 +4,7 @@ import datetime
 import platform
 import re
 import resource
+import sys
 from collections.abc import Mapping
 from importlib import metadata
 from typing import Any
@@ -16,7 +17,8 @@ from serbench.sources import source_digest
 
 def machine(job: Job) -> Mapping[str, Any]:
     """Device, threads, memory, versions and source digests of this process's work on a job."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # kB on Linux
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes on macOS, kB on Linux
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
     return {
         "device": job.device,
         "threads": job.threads,

@@ -41,7 +41,8 @@ RUNS = (
 PUBLISHED = ("reference", "system", "modality", "accuracy", "F1", "recall", "tested on", "caveats")
 
 ABOUT = (
-    "Scores: % mean ± sample standard deviation over test sets, as in the paper's Table III. Where "
+    "Scores: % mean ± sample standard deviation (n - 1) over test sets, the columns of the paper's "
+    "Table II, which does not say by which number it divides. Where "
     "a configuration was run with several seeds, a test set's score is the mean over the seeds.",
     "Pooled F1: of all test utterances together, with its 95 % interval over speakers.",
     "A table holds only runs on the same utterances and audio, under the same protocol and labels.",

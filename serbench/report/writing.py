@@ -39,7 +39,7 @@ def report(
     Args:
         runs_or_names: runs, their folders, or the starts of their names.
         out: the folder to write; a report that is there already is replaced as a whole.
-        results: the parent folder of all runs; the default is "results".
+        results: the parent folder of all runs; None is SERBENCH_RESULTS, or "results".
         formats: of the pictures: "png", "svg", "pdf"; none makes none, and needs no matplotlib.
         jobs: processes that draw at a time; 0: only this one.
         audio: the folder of the corpus: the page then links to each utterance's file.

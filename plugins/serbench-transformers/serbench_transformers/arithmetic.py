@@ -51,5 +51,5 @@ class _Parts(nn.Module):
         self.network = network
 
     def forward(self, given: Tensor, first: bool) -> Tensor:
-        made: Tensor = self.network.stem(given) if first else self.network([given])
+        made: Tensor = self.network.stems([given])[0] if first else self.network([given])
         return made

@@ -71,16 +71,16 @@ class Encoder:
             module.requires_grad_(False)
         return stem
 
-    def stem(self, prepared: Tensor, frozen: int) -> Tensor:
-        """What of one utterance stays the same while the rest is trained: (frames, width)."""
+    def stems(self, prepared: Sequence[Tensor], frozen: int) -> list[Tensor]:
+        """What of utterances stays the same while the rest is trained: each (frames, width)."""
         if frozen < 0:
-            return prepared
+            return list(prepared)
         with torch.no_grad():
-            convolved = self.convolved(prepared)
+            convolved = [self.convolved(each) for each in prepared]
             if frozen == 0:
                 return convolved
-            laid = self.entered(Packed.lay([convolved]))
-            return self._above(laid, 0, frozen).frames[0]
+            laid = self._above(self.entered(Packed.lay(convolved)), 0, frozen)
+            return [each.clone() for each in laid.split()]  # so that one alone may be kept
 
     def laid(self, stems: Sequence[Tensor], frozen: int, layout: type[Layout]) -> Laid:
         """The stems of a batch in one tensor."""

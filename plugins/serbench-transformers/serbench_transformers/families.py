@@ -130,9 +130,9 @@ class OneByOne(Encoder):
         convolutions = getattr(self.model, "feature_extractor", None)
         return ([convolutions] if convolutions is not None else []), []
 
-    def stem(self, prepared: Tensor, frozen: int) -> Tensor:
-        """The utterance as it is: what comes first cannot be had alone."""
-        return prepared
+    def stems(self, prepared: Sequence[Tensor], frozen: int) -> list[Tensor]:
+        """The utterances as they are: what comes first cannot be had alone."""
+        return list(prepared)
 
     def laid(self, stems: Sequence[Tensor], frozen: int, layout: type[Layout]) -> Laid:
         """See `Encoder.laid`."""

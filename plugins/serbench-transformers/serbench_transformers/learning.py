@@ -1,6 +1,6 @@
 """What one step of fine-tuning is: utterances, the recipe's loss, Adam."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -19,11 +19,15 @@ from serbench_transformers.network import Network
 from serbench_transformers.recipes import Loss, Recipe, factor, steps_an_epoch
 
 KEPT = 2**30  # bytes of stems that are kept rather than computed again in every epoch
+LAID = 64 * 16000  # samples whose stems are computed together, however small the memory
 TOGETHER = 16  # utterances scored at a time
 
 
 class Stems:
-    """What of each utterance no epoch changes; computed when first asked for, then kept.
+    """What of each utterance no epoch changes; the first that `keep` has room for are kept.
+
+    These are computed in one order, whichever is asked for first: what is computed together rounds
+    differently, and a training that was killed and goes on must find the same numbers.
 
     Args:
         scorer: computes them.
@@ -32,8 +36,7 @@ class Stems:
     """
 
     def __init__(self, scorer: "Scorer", inputs: Sequence[Array], keep: int = KEPT):
-        self._scorer, self._inputs, self._left = scorer, inputs, keep
-        self._kept: dict[int, Tensor] = {}
+        self._scorer, self._inputs, self._keep = scorer, inputs, keep
 
     def __len__(self) -> int:
         return len(self._inputs)
@@ -45,17 +48,31 @@ class Stems:
 
     def of(self, positions: Batch) -> list[Tensor]:
         """The stems at these positions, each (frames, width)."""
-        return [self._one(int(position)) for position in positions]
+        missing = [one for one in positions.tolist() if one >= len(self._kept)]
+        found = dict(zip(missing, self._computed(missing), strict=True))
+        return [found[one] if one in found else self._kept[one] for one in positions.tolist()]
 
-    def _one(self, position: int) -> Tensor:
-        if position in self._kept:
-            return self._kept[position]
-        stem = self._scorer.stem(self._inputs[position])
-        size = stem.numel() * stem.element_size()
-        if size <= self._left:
-            self._kept[position] = stem
-            self._left -= size
-        return stem
+    @cached_property
+    def _kept(self) -> list[Tensor]:
+        kept, left = list[Tensor](), self._keep
+        for stem in self._computed(range(len(self)) if left else ()):
+            left -= stem.numel() * stem.element_size()
+            if left < 0:
+                break
+            kept.append(stem)
+        return kept
+
+    def _computed(self, positions: Iterable[int]) -> Iterator[Tensor]:
+        waves, samples = list[Array](), 0
+        for position in positions:
+            wave = self._inputs[position]
+            if waves and samples + len(wave) > LAID:
+                yield from self._scorer.stems(waves)
+                waves, samples = [], 0
+            waves.append(wave)
+            samples += len(wave)
+        if waves:
+            yield from self._scorer.stems(waves)
 
 
 @dataclass(frozen=True)
@@ -94,11 +111,11 @@ class Scorer:
             logits: Tensor = self.network(stems)
         return logits
 
-    def stem(self, wave: Array) -> Tensor:
-        """What of one wave no epoch changes, (frames, width)."""
-        prepared = moved(self.network.encoder.prepared(wave), self.device)
+    def stems(self, waves: Sequence[Array]) -> list[Tensor]:
+        """What of each wave no epoch changes, (frames, width)."""
+        prepared = [moved(self.network.encoder.prepared(wave), self.device) for wave in waves]
         with autocast(self.device, self.precision):
-            return self.network.stem(prepared)
+            return self.network.stems(prepared)
 
     def scores(self, stems: Stems) -> Tensor:
         """Logits of all utterances, (utterances, labels), in evaluation mode."""

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from serbench_transformers.encoders import Encoder
@@ -46,10 +45,9 @@ class Network(nn.Module):
             module.eval()
         return self
 
-    def stem(self, prepared: Tensor) -> Tensor:
-        """What of one utterance no epoch changes."""
-        with torch.no_grad():
-            return self.encoder.stem(prepared, self.frozen)
+    def stems(self, prepared: Sequence[Tensor]) -> list[Tensor]:
+        """What of each utterance no epoch changes."""
+        return self.encoder.stems(prepared, self.frozen)
 
     def forward(self, stems: Sequence[Tensor]) -> Tensor:
         """Logits, (utterances, labels), in float32."""

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from serbench_transformers import attending, checkpoints, loading, packing
+from serbench_transformers import attending, checkpoints, learning, loading, packing
 from serbench_transformers.batching import MEGA, by_length, shuffled
 from serbench_transformers.learning import Labelled, Scorer, Stems, criterion, task
 from serbench_transformers.network import Network
@@ -81,7 +81,7 @@ def _computed(network, waves, parts):
     """The scores of all utterances, in their order, and the gradients."""
     scores = torch.zeros(len(waves), len(LABELS))
     for part in parts:
-        logits = network([network.stem(network.encoder.prepared(waves[one])) for one in part])
+        logits = network(network.stems([network.encoder.prepared(waves[one]) for one in part]))
         truth = torch.from_numpy(TRUTH[part])
         torch.nn.functional.cross_entropy(logits, truth, reduction="sum").backward()
         scores[part] = logits.detach()
@@ -170,7 +170,7 @@ def test_a_network_says_how_much_of_what_it_computed_was_padding(certain, waves)
     packed, padded = (
         _network(certain("wav2vec2-layer-norm"), layout=layout) for layout in (Packed, Padded)
     )
-    frames = [len(packed.stem(packed.encoder.prepared(wave))) for wave in waves]
+    frames = [len(each) for each in packed.stems([packed.encoder.prepared(each) for each in waves])]
     for network in (packed, padded):
         _computed(network, waves, SORTED)
     assert packed.facts()["padded_fraction"] == 0.0
@@ -294,6 +294,55 @@ def _memory_for(frames):
     return refuse
 
 
+# ---- what no epoch changes
+
+
+class Reads(list):
+    """Waves, and which were read, one after the other."""
+
+    def __init__(self, waves):
+        super().__init__(waves)
+        self.read = []
+
+    def __getitem__(self, position):
+        self.read.append(position)
+        return super().__getitem__(position)
+
+
+def _stems(certain, waves, frozen=1, **words):
+    network = _network(certain("whisper"), frozen)
+    scorer = Scorer(network, "cross-entropy", "cpu", "float32")
+    return Stems(scorer, Reads(waves), **words)
+
+
+def test_stems_are_the_same_bit_for_bit_whatever_is_asked_for_first(certain, waves, monkeypatch):
+    monkeypatch.setattr(learning, "LAID", 14000)  # [0, 1], [2], [3], [4]
+    known = _stems(certain, waves).of(np.arange(5))
+    for order in ([4, 0, 2], [3], [1, 4, 3, 2, 0]):
+        found = _stems(certain, waves).of(np.array(order))
+        assert all(torch.equal(each, known[one]) for each, one in zip(found, order, strict=True))
+
+
+@pytest.mark.parametrize("frozen", [0, 1])
+def test_stems_computed_together_are_those_computed_alone(certain, waves, frozen):
+    stems = _stems(certain, waves, frozen, keep=0)
+    alone = [stems.of(np.array([one]))[0] for one in range(5)]
+    for one, together in zip(alone, stems.of(np.arange(5)), strict=True):
+        torch.testing.assert_close(together, one, rtol=1e-5, atol=1e-5)
+
+
+def test_what_there_is_no_room_for_is_computed_again(certain, waves, monkeypatch):
+    monkeypatch.setattr(learning, "LAID", 1)
+    whole = _stems(certain, waves).of(np.arange(5))
+    sizes = [each.numel() * each.element_size() for each in whole]
+    stems = _stems(certain, waves, keep=sum(sizes[:3]) + 1)
+    for _ in range(2):
+        found = stems.of(np.array([4, 1]))
+        assert torch.equal(found[0], whole[4])
+        assert torch.equal(found[1], whole[1])
+    assert stems._inputs.read == [0, 1, 2, 3, 4] + 2 * [4]
+
+
 # ---- what runs on a GPU
 
 
@@ -302,7 +351,8 @@ def _memory_for(frames):
 def test_nothing_in_a_step_waits_for_the_device(certain, waves, kind, layout):
     """On "meta", a device without numbers, whatever asked for one would fail."""
     network = _network(certain(kind), layout=layout)
-    stems = [network.stem(network.encoder.prepared(wave)).to("meta") for wave in waves]
+    prepared = [network.encoder.prepared(wave) for wave in waves]
+    stems = [each.to("meta") for each in network.stems(prepared)]
     network.to("meta")
     for loss in ("bce", "cross-entropy"):
         logits = network(stems)
@@ -380,7 +430,7 @@ def test_scores_and_gradients_of_cuda_are_those_of_the_cpu(certain, waves, kind,
     computed = {}
     for device in ("cpu", "cuda"):
         network = _network(certain(kind), layout=layout).to(device)
-        stems = [network.stem(network.encoder.prepared(wave).to(device)) for wave in waves]
+        stems = network.stems([network.encoder.prepared(wave).to(device) for wave in waves])
         logits = network(stems)
         criterion(logits, torch.from_numpy(TRUTH).to(device), "cross-entropy").backward()
         gradients = {name: each.cpu() for name, each in _gradients(network).items()}

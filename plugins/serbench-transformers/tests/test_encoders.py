@@ -32,7 +32,7 @@ def _network(folder, frozen=0, head="projector", mask=None):
 
 def _logits(network, waves):
     with torch.inference_mode():
-        return network([network.stem(network.encoder.prepared(wave)) for wave in waves])
+        return network(network.stems([network.encoder.prepared(wave) for wave in waves]))
 
 
 def _as_transformers_does(network, wave):
@@ -109,7 +109,7 @@ def test_what_is_frozen_has_no_dropout(folders, waves, kind, save_checkpoint, tm
     folder = save_checkpoint(tmp_path / kind, kind, **_dropout(kind))
     network = _network(folder, frozen=1).train()
     assert any(module.training for module in network.modules())
-    first, second = (network.stem(network.encoder.prepared(waves[0])) for _ in range(2))
+    (first,), (second,) = (network.stems([network.encoder.prepared(waves[0])]) for _ in range(2))
     assert torch.equal(first, second)
 
 

@@ -90,7 +90,7 @@ def test_forward_is_that_of_transformers_and_alone_is_as_in_a_batch(xlsr):
     waves = [random.normal(0, 0.1, length).astype(np.float32) for length in lengths]
     prepared = [network.encoder.prepared(wave) for wave in waves]
     with torch.inference_mode():
-        ours = network([network.stem(each) for each in prepared])
+        ours = network(network.stems(prepared))
         model.config._attn_implementation = "sdpa"
         theirs = torch.cat([model(each[None]).logits for each in prepared])
     assert ours.std(dim=0).min() > 0.05
