@@ -178,8 +178,12 @@ class Learner:
 
     @cached_property
     def small_again(self) -> Fitted:
-        """The same once more, after others have drawn random numbers."""
-        return self.fit(self.few, self.held_out, draws=3)
+        """The same once more, after others have drawn random numbers.
+
+        An odd number of them: normal numbers are made of pairs, of which some are thrown away, so
+        that after an even number the same ones might follow.
+        """
+        return self.fit(self.few, self.held_out, draws=1 + 3)
 
     @cached_property
     def large(self) -> Fitted:
