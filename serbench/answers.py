@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from serbench import calibration
-from serbench.contracts import Array, Model, Predictions
+from serbench import calibration, foldfacts
+from serbench.contracts import Array, Describes, Model, Predictions
 from serbench.errors import PluginError
 
 
@@ -25,7 +25,8 @@ def ask(model: Model, inputs: Sequence[Array], n_labels: int) -> Predictions:
         )
     shape = (len(inputs), n_labels)
     with np.errstate(over="ignore"):  # what float32 cannot hold is refused below
-        activations = np.asarray(predictions.activations, np.float32)
+        # a copy: the model may use the same memory for its next answer
+        activations = np.array(predictions.activations, np.float32)
     if activations.shape != shape or not np.isfinite(activations).all():
         raise PluginError(
             f"the model's scores have the shape {activations.shape} and must be finite and of "
@@ -33,3 +34,17 @@ def ask(model: Model, inputs: Sequence[Array], n_labels: int) -> Predictions:
         )
     calibration.probabilities(activations, predictions.link)  # it refuses what cannot be
     return Predictions(activations, predictions.link)
+
+
+def described(model: Model) -> dict[str, object]:
+    """What a fitted model says of itself.
+
+    Raises:
+        PluginError: a word that others rely on is not what it must be.
+    """
+    if not isinstance(model, Describes):
+        return {}
+    words = model.describe()
+    if wrong := foldfacts.misdescribed(words):
+        raise PluginError(f"what the model's describe() returns cannot be kept: {wrong}")
+    return dict(words)

@@ -161,10 +161,12 @@ class Digests:
 
     def _read(self) -> dict[str, list[Any]]:
         try:
-            known: dict[str, list[Any]] = json.loads(self._file.read_text())
+            known = json.loads(self._file.read_text())
         except (OSError, ValueError):
             return {}
-        return known
+        if not isinstance(known, dict):
+            return {}
+        return {name: one for name, one in known.items() if isinstance(one, list) and len(one) == 2}
 
     def known(self, path: Path) -> str | None:
         """The digest of the file as it is now, or None where it has not been decoded yet.

@@ -113,11 +113,20 @@ def processes(
                 continue
             elif line.startswith('{"done"'):
                 running[position].last_word = line
-            else:
-                hear(position, json.loads(line))
+            elif (words := _words(line)) is not None:
+                hear(position, words)
     finally:
         for child in running.values():
             child.kill()
+
+
+def _words(line: str) -> Words | None:
+    """What a child says; None of what other code has written in its place, or cut off."""
+    try:
+        words = json.loads(line)
+    except ValueError:
+        return None
+    return words if isinstance(words, dict) else None
 
 
 class _Child:
@@ -148,7 +157,7 @@ class _Child:
             stdout=subprocess.PIPE,
             stderr=self._log,
             text=True,
-            env=os.environ | _quiet_threads(threads) | {"PYTHONPATH": _path()},
+            env=os.environ | _quiet_threads(threads) | _repeatable() | {"PYTHONPATH": _path()},
             start_new_session=True,  # so that what it starts can be ended with it
         )
         assert self.process.stdin is not None
@@ -181,8 +190,9 @@ class _Child:
     def outcome(self) -> Outcome:
         """What its last word says; without one, how it died."""
         if self.last_word:
-            words = json.loads(self.last_word)
-            return Outcome(self._position, words["done"], words["error"])
+            words = _words(self.last_word) or {}
+            if words.keys() == {"done", "error"}:
+                return Outcome(self._position, words["done"], words["error"])
         code = self.process.returncode
         died = f"killed by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
         hint = "; out of memory? try fewer --jobs" if code == -signal.SIGKILL else ""
@@ -203,6 +213,11 @@ def _quiet_threads(threads: int) -> dict[str, str]:
         "OMP_WAIT_POLICY": "PASSIVE",
         "KMP_BLOCKTIME": "0",
     }
+
+
+def _repeatable() -> dict[str, str]:
+    """Environment that gives the order of sets, and hashes of text, the same in every process."""
+    return {"PYTHONHASHSEED": "0"}
 
 
 def cores() -> int:

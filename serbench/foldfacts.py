@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 from serbench.errors import shown
 
 NUMBER = (float, int)
@@ -61,6 +63,7 @@ ALLOWED: Mapping[str, tuple[type, ...]] = {
     "curve.*": (dict,),
     "curve.*.*": (*NUMBER, NOTHING),
     "peak_memory_mb": NUMBER,
+    "folds_before": (int,),
     "finished": (str,),
 }
 """What may be missing; where it is there it looks like this."""
@@ -89,10 +92,28 @@ def misfit(facts: object) -> str:
             if value is _MISSING and path in NEEDED:
                 return f"{path} is missing"
             if value is not _MISSING and type(value) not in kinds:
-                wanted = " or ".join(WORDS[kind] for kind in kinds)
-                return f"{path} is {_brief(value)}, but must be {wanted}"
+                return f"{path} is {_brief(value)}, but must be {_any_of(kinds)}"
     if not facts["labels"]:
         return "labels is empty"
+    return ""
+
+
+def misdescribed(words: object) -> str:
+    """The first thing that a model says of itself that other code could not rely on, or nothing.
+
+    >>> misdescribed({"precision": 32})
+    'precision is 32, but must be a text or null'
+    """
+    if not isinstance(words, Mapping):
+        return f"it is {_brief(words)}, but must be an object"
+    for path, kinds in ALLOWED.items():
+        place, _, name = path.partition(".")
+        if place != "model" or name not in words:
+            continue
+        value = words[name]
+        plain = value.item() if isinstance(value, np.generic) else value
+        if type(plain) not in kinds:
+            return f"{name} is {_brief(value)}, but must be {_any_of(kinds)}"
     return ""
 
 
@@ -111,6 +132,10 @@ def _found(holder: Any, path: list[str]) -> Iterator[Any]:
             yield value
         elif value is not _MISSING:
             yield from _found(value, rest)
+
+
+def _any_of(kinds: tuple[type, ...]) -> str:
+    return " or ".join(WORDS[kind] for kind in kinds)
 
 
 def _brief(value: object) -> str:

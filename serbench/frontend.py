@@ -49,6 +49,7 @@ def extract(words: Words, tell: Tell) -> Words:
                 if wanted and key not in store and key not in made:
                     waves[key] = audio.wave(samples, rate, reading)
             arrays = check_arrays(feature.name, _extracted(extractor, waves), len(waves))
+            arrays = [each.copy() for each in arrays]  # it may use the same memory again
             if waves and len(found) <= 2 * BATCH:  # the first batches stand for all
                 _check_alone(feature.name, extractor, list(waves.values())[-1], arrays[-1])
             made.update(zip(waves, arrays, strict=True))

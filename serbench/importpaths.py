@@ -123,6 +123,8 @@ def _module(name: str, path: str) -> ModuleType:
     own = sources.is_own(package)
     if own:
         _forget_changed(package)
+        if package not in sys.modules:
+            sources.forget_bytecode(package)
     module = imported(name, path)
     if own:
         sys.modules[package].__dict__[MARK] = sources.identity(package)

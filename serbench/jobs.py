@@ -10,10 +10,11 @@ from serbench import datasets, leakage, plugins, protocols, results
 from serbench.audio import Reading
 from serbench.contracts import Resolves
 from serbench.corpus import Corpus, Fold, protocol_digest
-from serbench.errors import BadParameter, PluginError
+from serbench.errors import BadParameter, PluginError, SerbenchError
 from serbench.features import Feature
 from serbench.files import digest
 from serbench.hookspecs import ModelEntry
+from serbench.importing import guarded
 from serbench.names import by_path, checked, parameters
 from serbench.settings import Settings
 
@@ -153,6 +154,7 @@ def plan(request: Request, places: Settings) -> Plan:
     source = datasets.find(request.dataset, places, data)
     protocol = protocols.find(request.protocol, source.dataset)
     corpus = datasets.read(source, request.labels)
+    results.require_size(corpus)
     folds = protocols.folds(protocol, corpus)
     for fold in folds:
         leakage.require_clean(protocol, fold, leakage.certify(corpus, fold, {}))
@@ -169,9 +171,25 @@ def plan(request: Request, places: Settings) -> Plan:
         reading=feature.reading,
         seed=request.seed,
     )
-    model(labels=corpus.labels, seed=request.seed, **model_params)  # it may refuse a value
+    _try(model, request, corpus, model_params)
     pins = {"corpus": corpus.digest, "protocol": protocol_digest(folds)}
     return Plan(config, corpus, tuple(folds), source, pins)
+
+
+def _try(model: Any, request: Request, corpus: Corpus, params: Mapping[str, object]) -> None:
+    """Make the model once: it may refuse a value.
+
+    Raises:
+        SerbenchError: it does, or its constructor fails.
+    """
+    refused: SerbenchError | None = None
+    with guarded(f"{request.model} cannot be made"):
+        try:
+            model(labels=corpus.labels, seed=request.seed, **params)
+        except SerbenchError as error:
+            refused = error
+    if refused is not None:
+        raise refused
 
 
 def entry_of(request: Request) -> ModelEntry:

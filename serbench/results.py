@@ -17,7 +17,8 @@ import safetensors
 import safetensors.numpy
 
 from serbench.contracts import Array, Link
-from serbench.errors import SerbenchError
+from serbench.corpus import Corpus
+from serbench.errors import CorpusError, SerbenchError
 from serbench.files import replacing
 from serbench.foldfacts import misfit
 
@@ -87,6 +88,23 @@ class FoldResult:
 def stem(position: int) -> str:
     """What the files of a fold are called, by its position in the protocol's folds."""
     return f"fold-{position + 1:02d}"
+
+
+def require_size(corpus: Corpus) -> None:
+    """Refuse a corpus that has more labels or speakers than a result can number.
+
+    Raises:
+        CorpusError: how many it has.
+    """
+    for count, most, what in (
+        (len(corpus.labels), 2**8, "labels"),
+        (len({one.speaker for one in corpus.utterances}), 2**16, "speakers"),
+    ):
+        if count > most:
+            raise CorpusError(
+                f"{corpus.name} has {count} {what}, and a result has numbers for {most}: is it the "
+                "right column?"
+            )
 
 
 def write(path: Path, result: FoldResult) -> None:

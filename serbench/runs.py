@@ -122,7 +122,15 @@ class Run:
 
     @property
     def objection(self) -> str:
-        """Why what the model started from keeps the run from being compared, or nothing."""
+        """Why what the model knew before a fold keeps the run from being compared, or nothing.
+
+        Other folds, a checkpoint that has seen labels, or no checkpoint at all.
+        """
+        if any(fold.facts.get("folds_before") for fold in self.folds):
+            return (
+                "folds were trained in one process, one after the other (--jobs 0): one may "
+                "know what another has learned"
+            )
         models = [fold.facts.get("model", {}) for fold in self.folds]
         if any(model.get("pretrained") is False for model in models):
             return "random weights, not pretrained"

@@ -3,8 +3,10 @@
 Nothing is imported to find out.
 """
 
+import ast
+import contextlib
 import functools
-import re
+import importlib.util
 import sysconfig
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -98,18 +100,27 @@ def _beside(package: str) -> dict[str, _Code]:
 
 
 def _imports(file: Path) -> Iterator[str]:
-    """The first part of every module that a file imports by its whole name.
+    """The first part of every module that a file imports by its whole name."""
+    try:
+        read = ast.parse(file.read_bytes())
+    except (SyntaxError, ValueError):  # whoever imports it is told
+        return
+    for node in ast.walk(read):
+        if isinstance(node, ast.Import):
+            yield from (each.name.partition(".")[0] for each in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module.partition(".")[0]
 
-    Read as text, which is quick for whole packages; a name too many in a docstring does no harm.
+
+def forget_bytecode(package: str) -> None:
+    """Remove what Python has compiled of a user's own modules.
+
+    It would run what was compiled of a file that is as long now and has the same second.
     """
-    for names, name in _IMPORT.findall(file.read_text("utf-8", "replace")):
-        for one in names.split(",") if names else [name]:
-            yield one.strip().partition(" ")[0].partition(".")[0]
-
-
-_IMPORT = re.compile(
-    r"^[ \t]*(?:import[ \t]+([\w., \t]+)|from[ \t]+(\w+)[\w.]*[ \t]+import\b)", re.M
-)
+    for code in _beside(package).values():
+        for file in code.files:
+            with contextlib.suppress(OSError, NotImplementedError):
+                Path(importlib.util.cache_from_source(file)).unlink()
 
 
 def identity(package: str) -> str:

@@ -1,6 +1,7 @@
 """Trains and scores one fold: it gets plain words, and looks the names up again."""
 
 import contextlib
+import itertools
 import shutil
 import time
 from collections.abc import Mapping, Sequence
@@ -24,7 +25,7 @@ from serbench import (
     provenance,
     results,
 )
-from serbench.contracts import Array, Describes, Examples, Model, Predictions, Saves
+from serbench.contracts import Array, Examples, Model, Predictions, Saves
 from serbench.corpus import Corpus, Fold, protocol_digest
 from serbench.engines import Tell, Words
 from serbench.errors import CorpusError, PluginError
@@ -34,6 +35,7 @@ from serbench.jobs import Job
 from serbench.settings import Settings
 
 ALONE = 8  # utterances predicted again, each alone
+_folds = itertools.count()  # that this process has trained: what a model remembers is there still
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,7 @@ def run(words: Words, tell: Tell) -> Words:
         PluginError: the model breaks its contract.
     """
     job = Job.of(words)
+    before = next(_folds)
     sets = _sets(job)
     corpus, fold = sets.corpus, sets.fold
     bench = _bench(job, tell)
@@ -89,10 +92,11 @@ def run(words: Words, tell: Tell) -> Words:
         "certificate": leakage.to_json(sets.certificate),
         "validation": _scores(sets, fold.validation, validation, len(corpus.labels)),
         "alone": alone,
-        "model": dict(model.describe()) if isinstance(model, Describes) else {},
+        "model": answers.described(model),
         "curve": bench.curve,
         "seconds": {"fit": fitted - started, "predict": predicted - fitted},
         **provenance.machine(job),
+        **({"folds_before": before} if before else {}),
     }
     scored = results.FoldResult(
         facts,

@@ -132,3 +132,16 @@ def test_a_broken_memory_of_digests_is_forgotten(tmp_path):
     remembered.remember([(path, audio.stamp(path), "digest")])
     next((tmp_path / "audio").iterdir()).write_text("{half")
     assert audio.Digests(tmp_path, tmp_path).known(path) is None
+
+
+@pytest.mark.parametrize("words", ["[]", "null", "5", '{"a.wav": 5}', '{"a.wav": [[1, 2, 3]]}'])
+def test_digests_that_were_damaged_are_worked_out_again(tmp_path, words):
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"audio")
+    audio.Digests(tmp_path, tmp_path).remember([(path, audio.stamp(path), "digest")])
+    (file,) = (tmp_path / "audio").iterdir()
+    file.write_text(words)
+    remembered = audio.Digests(tmp_path, tmp_path)
+    assert remembered.known(path) is None
+    remembered.remember([(path, audio.stamp(path), "digest")])
+    assert audio.Digests(tmp_path, tmp_path).known(path) == "digest"

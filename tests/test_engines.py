@@ -1,3 +1,4 @@
+import contextlib
 import os
 import signal
 import sys
@@ -20,7 +21,13 @@ def work(words, tell):
         os.kill(os.getpid(), signal.SIGKILL)
     if words.get("fault") == "exit":
         os._exit(3)
-    return {"twice": 2 * words["n"], "threads": os.environ.get("OMP_NUM_THREADS")}
+    if words.get("fault") == "garble":
+        for file in range(3, 30):  # where words go is one of them
+            with contextlib.suppress(OSError):
+                os.write(file, b'{"epochs": 3, ')
+        os.kill(os.getpid(), signal.SIGKILL)
+    order = [hash(one) for one in ("a", "b")]
+    return {"twice": 2 * words["n"], "threads": os.environ.get("OMP_NUM_THREADS"), "order": order}
 
 
 def sleep(words, tell):
@@ -63,7 +70,8 @@ def test_a_failure_is_text_and_the_others_go_on(engine):
 
 
 @pytest.mark.parametrize(
-    ("fault", "words"), [("kill", "SIGKILL; out of memory"), ("exit", "with 3")]
+    ("fault", "words"),
+    [("kill", "SIGKILL; out of memory"), ("exit", "with 3"), ("garble", "SIGKILL")],
 )
 def test_a_process_that_dies_takes_no_other_with_it(importable, fault, words):
     items = [{"n": 0, "fault": fault}, {"n": 1}]
@@ -76,6 +84,13 @@ def test_a_process_that_dies_takes_no_other_with_it(importable, fault, words):
 def test_processes_get_their_threads(importable):
     made = engines.processes(work, [{"n": 0}], lambda *_: None, at_once=1, threads=3)
     assert next(iter(made)).result["threads"] == "3"
+
+
+def test_sets_of_text_have_one_order_in_all_processes(importable):
+    made = list(
+        engines.processes(work, [{"n": 0}, {"n": 1}], lambda *_: None, at_once=1, threads=1)
+    )
+    assert made[0].result["order"] == made[1].result["order"]
 
 
 def _alive(pid):

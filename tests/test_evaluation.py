@@ -1,5 +1,6 @@
 """One evaluation, end to end, on the tiny plugin's tones."""
 
+import itertools
 import shutil
 
 import numpy as np
@@ -279,9 +280,23 @@ def test_a_feature_that_depends_on_the_batch_is_refused():
         evaluate("social")
 
 
+def test_an_extractor_may_use_the_same_memory_again():
+    path = "serbench_tiny:Centroid"
+    expected = predictions(evaluate(path, features="crossings"))
+    assert predictions(evaluate(path, features="reusing")) == expected
+
+
 def test_what_a_model_keeps_between_folds_is_gone():
     run = evaluate("faulty", params={"fault": "none"}, jobs=1)
     assert [fold.facts["model"]["folds_seen"] for fold in run.folds] == [1, 1, 1]
+
+
+def test_folds_that_shared_a_process_are_never_ranked(monkeypatch):
+    monkeypatch.setattr("serbench.worker._folds", itertools.count())
+    run = evaluate("faulty", params={"fault": "none"}, jobs=0)
+    assert [fold.facts.get("folds_before", 0) for fold in run.folds] == [0, 1, 2]
+    assert not run.ranked
+    assert "NEVER RANKED: folds were trained in one process, one after the other" in str(run)
 
 
 def test_a_link_to_the_corpus_serves_too(own_copy, tmp_path):

@@ -1,6 +1,7 @@
 """A model by import path: what is found where, what is refused, and what a run of it is called."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -252,6 +253,60 @@ def test_an_edited_file_is_a_new_run_and_so_is_an_edited_file_that_it_imports(he
     (here / "own.py").write_text("from beside import *\n1\n")
     third = evaluate("own:Nearest").name
     assert len({first, second, third}) == 3
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import numpy as np; import beside",
+        "try: import beside\nexcept ImportError: pass",
+        "if True: import beside",
+        "import numpy, \\\n    beside",
+        "def late():\n    from beside.deep import one",
+    ],
+)
+def test_however_a_file_imports_another_both_are_its_source(here, line):
+    (here / "own.py").write_text(line)
+    (here / "beside.py").write_text("")
+    importpaths.packages("own:X")  # makes the current folder importable
+    assert sources.own_modules("own") == ("beside", "own")
+
+
+def test_an_edit_within_a_second_that_changes_no_length_is_run(here, monkeypatch):
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    for scale in ("100.0", "200.0"):
+        (here / "own.py").write_text(NEAREST.replace("100.0", scale))
+        os.utime(here / "own.py", (10**9, 10**9))
+        words = "from serbench import jobs, plugins; import sys; " + (
+            "print(jobs.made_of(plugins.find('model', 'own:Nearest'), "
+            "jobs.Request('own:Nearest', 'tones'))[1])"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", words], capture_output=True, text=True, check=True
+        )
+        assert scale in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("does", "words"),
+    [
+        ("raise SystemExit(0)", "own:Failing cannot be made: SystemExit: 0 (own.py, line"),
+        ("raise RuntimeError('not\\n today')", "cannot be made: RuntimeError: not today (own.py"),
+    ],
+)
+def test_a_constructor_that_fails_is_a_line(here, does, words):
+    body = f"    def __init__(self, labels, seed):\n        {does}\n"
+    (here / "own.py").write_text(f"{NEAREST}\nclass Failing(Centroid):\n{body}")
+    with pytest.raises(SerbenchError, match=re.escape(words)):
+        evaluate("own:Failing")
+
+
+def test_what_a_model_says_of_itself_is_refused_before_it_is_written(here, places):
+    body = "    def describe(self):\n        return {'precision': 32}\n"
+    (here / "own.py").write_text(f"{NEAREST}\nclass Odd(Nearest):\n{body}")
+    with pytest.raises(FoldError, match=r"describe\(\) returns .* precision is 32, but must be a "):
+        evaluate("own:Odd")
+    assert not list(places.results.rglob("*.safetensors"))
 
 
 def test_a_process_that_lives_on_takes_the_file_as_it_is_now(here):

@@ -1,12 +1,13 @@
 import json
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import safetensors
 
 from serbench import results, runs
-from serbench.errors import SerbenchError
+from serbench.errors import CorpusError, SerbenchError
 from serbench.results import FoldResult, Scored
 
 SCORED = Scored(("u1", "u2"), ("s1", "s2"), np.array([0, 1]), np.eye(2, dtype=np.float32))
@@ -143,3 +144,20 @@ def test_answers_that_cannot_be_scored_are_damaged(tmp_path, activations, truth,
     results.write(path, FoldResult(FACTS, test))
     with pytest.raises(SerbenchError, match=f"is damaged, .*{words}: remove it"):
         results.read(path)
+
+
+def test_more_labels_or_speakers_than_a_result_can_number_are_refused():
+    def corpus(labels, speakers):
+        return SimpleNamespace(
+            name="csv:my",
+            labels=range(labels),
+            utterances=[SimpleNamespace(speaker=one) for one in range(speakers)],
+        )
+
+    results.require_size(corpus(256, 3))
+    with pytest.raises(
+        CorpusError, match="csv:my has 257 labels, and a result has numbers for 256"
+    ):
+        results.require_size(corpus(257, 3))
+    with pytest.raises(CorpusError, match="has 65537 speakers, and a result has numbers for 65536"):
+        results.require_size(corpus(2, 65537))

@@ -942,6 +942,17 @@ def test_a_leak_declared_clean_is_rejected_without_the_corpus(copied, dataset):
 @pytest.mark.parametrize(
     ("protocol", "words"),
     [
+        ("kfold:n=3", "but kfold tests every speaker once"),
+        ("loso", "speakers, but loso tests one in each fold"),
+    ],
+)
+def test_a_split_of_utterances_is_no_split_of_speakers(copied, protocol, words):
+    _rejected(_declared(copied("leaky"), "nowhere", protocol), words)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "words"),
+    [
         ("kfold:n=4", "says that its protocol has 3 folds, but kfold:n=4 has 4"),
         ("kfold: n=3", "its protocol is called kfold:n=3 here, not kfold: n=3"),
         ("file:path=x", "its protocol is a file that nobody else has"),

@@ -147,6 +147,9 @@ def opened(submissions: Path, places: Settings) -> Store:
     return store
 
 
+AUDIO = {".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aiff", ".au"}
+
+
 def stamped(folder: Path) -> tuple[str, float]:
     """A digest of which files a submission has, and when the last of them was changed."""
     found: list[tuple[str, str, int, int, int, int, int]] = []
@@ -179,13 +182,20 @@ def _version(places: Settings) -> str:
 
 
 def _kept(folder: Path) -> list[list[object]] | None:
-    """What lies in a corpus's folder, but for audio; None where there is no folder."""
-    try:
-        found = sorted(folder.iterdir())
-    except OSError:
+    """What lies in a corpus's folder, but for audio; None where there is no folder.
+
+    Below it only two folders deep: there lie the tables of corpora that go by their names.
+    """
+    if not folder.is_dir():
         return None
-    kept = [one for one in found if one.suffix in ("", ".csv", ".tsv", ".txt")]
-    return [[one.name, one.stat().st_mtime_ns] for one in kept if one.exists()]
+    found = (one for at in ("*", "*/*", "*/*/*") for one in folder.glob(at))
+    kept = sorted(one for one in found if one.suffix.lower() not in AUDIO)
+    return [[str(one.relative_to(folder)), *_stamp(one)] for one in kept if one.exists()]
+
+
+def _stamp(file: Path) -> list[int]:
+    status = file.stat()
+    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns]
 
 
 def _code(package: str) -> list[list[object]]:

@@ -91,6 +91,25 @@ def number(sent: Sent) -> Reasons:
         yield f"it has {len(sent.files)} folds, but its protocol {total}"
 
 
+def tested_once(sent: Sent) -> Reasons:
+    """Protocols that give every speaker to one test set have done so, whatever the corpus is."""
+    protocol = str(sent.files[0].facts["config"]["protocol"]).partition(":")[0]
+    if protocol not in ("kfold", "loso"):
+        return
+    first: dict[str, str] = {}
+    for file in sent.files:
+        speakers = results.lines(file.arrays["test.speakers"])
+        if protocol == "loso" and len(speakers) != 1:
+            yield f"{file.name} tests {len(speakers)} speakers, but loso tests one in each fold"
+        for speaker in speakers:
+            known = first.setdefault(speaker, file.name)
+            if known != file.name:
+                yield (
+                    f"{known} and {file.name} both test the speaker {speaker}, but {protocol} "
+                    "tests every speaker once"
+                )
+
+
 def certified(sent: Sent) -> Reasons:
     """Every certificate agrees with itself, as far as that goes without the corpus."""
     for file in sent.files:

@@ -139,7 +139,8 @@ def _truths(sent: Sent, reference: Reference, part: str) -> dict[str, Array]:
 
 def _unknown(sent: Sent, wrong: Sequence[str], why: str) -> Verdict:
     """The verdict where the corpus or its labels are not at hand."""
-    reasons = [*wrong, *claims.number(sent), *claims.certified(sent), *_declared(sent)]
+    reasons = [*wrong, *claims.number(sent), *claims.certified(sent), *claims.tested_once(sent)]
+    reasons += _declared(sent)
     try:
         config = sent.facts[0]["config"]
         reasons += _truth(sent, references.licensed(str(config["dataset"]), settings()))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from serbench import plugins
+from serbench import answers, plugins
 from serbench.contracts import Wave
 from serbench.estimators import Estimator
 from serbench.testing import signals
@@ -43,6 +43,7 @@ def fits(learner: Learner) -> str:
 
     All further checks ask the model that this leaves.
     """
+    answers.described(learner.small.model)
     reports = learner.small.reports
     return f"reported {reports} times" if reports else "it never reports: nobody sees how far it is"
 

@@ -120,6 +120,20 @@ class Crossings:
         ]
 
 
+class Reusing(Crossings):
+    """Crossings, always in the same memory."""
+
+    def __init__(self) -> None:
+        super().__init__(2)
+        self._memory = np.empty((64, self.parts), np.float32)
+
+    def __call__(self, waves: Sequence[Any]) -> list[Any]:
+        """One array of shape (parts,) a wave."""
+        made = self._memory[: len(waves)]
+        made[:] = super().__call__(waves)
+        return list(made)
+
+
 class Centroid:
     """The nearest mean of the training set; the seed moves it a little."""
 
@@ -357,6 +371,7 @@ def serbench_features() -> Iterable[Entry]:
         Entry("crossings", "serbench_tiny:Crossings", "zero crossings"),
         Entry("infinite", "serbench_tiny:Infinite", "not finite"),
         Entry("social", "serbench_tiny:Social", "depends on the batch"),
+        Entry("reusing", "serbench_tiny:Reusing", "crossings in one memory"),
         Entry("worded", "serbench_tiny:Worded", "crossings by a word"),
     ]
 

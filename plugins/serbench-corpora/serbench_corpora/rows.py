@@ -2,6 +2,7 @@
 
 import os
 import posixpath
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -16,6 +17,9 @@ SEXES = {
     **dict.fromkeys(("male", "m", "man"), "male"),
     **dict.fromkeys(("", "other", "unknown", "-", "n/a"), ""),
 }
+INVISIBLE = "\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0"  # letters and marks without a shape
+VARIATION = re.compile("[\u180b-\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]")  # how a letter is drawn
+WHOLE = re.compile(r"^(\d+)\.0*$")  # a number that a table made of a whole one
 UNSEEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 """Characters that nobody sees: they break lines, or make two names look alike."""
 
@@ -206,21 +210,32 @@ def _check_speakers(utterances: list[Utterance], lines: Mapping[str, str]) -> di
             )
     for name, other in _alike(first):
         raise CorpusError(
-            f"{lines[first[other].id]}: the speakers {name!r} and {other!r} differ in upper and "
-            "lower case alone: if they are one, training and test would share a voice; write them "
-            "alike, or tell them apart"
+            f"{lines[first[other].id]}: the speakers {name!r} and {other!r} are written almost "
+            "alike (upper and lower case, spaces, width of letters, 1 and 1.0): if they are one, "
+            "training and test would share a voice; write them alike, or tell them apart"
         )
     return {speaker: one.sex for speaker, one in first.items()}
 
 
 def _alike(names: Iterable[str]) -> list[tuple[str, str]]:
-    """Pairs of names that differ in case alone."""
+    """Pairs of names that a reader would take for one."""
     folded: dict[str, str] = {}
     pairs = []
     for name in sorted(names):
-        if (known := folded.setdefault(name.casefold(), name)) != name:
+        if (known := folded.setdefault(_folded(name), name)) != name:
             pairs.append((known, name))
     return pairs
+
+
+def _folded(name: str) -> str:
+    """A name without case, kinds of space, widths of letters, and marks that nobody sees.
+
+    >>> _folded("Ann\u00a0 B") == _folded("ann b"), _folded("1.0") == _folded("1")
+    (True, True)
+    """
+    seen = "".join(each for each in name if each not in INVISIBLE and not VARIATION.match(each))
+    plain = " ".join(unicodedata.normalize("NFKC", seen).casefold().split())
+    return WHOLE.sub(r"\1", plain)
 
 
 def present(found: Listed, source: Path) -> tuple[Utterance, ...]:
