@@ -1,11 +1,13 @@
-"""The models `functionals-linear`, `functionals-svm` and `egemaps-linear`."""
+"""The models `functionals-linear`, `functionals-svm` and `egemaps-linear`.
+
+scikit-learn, which takes seconds to import, is there once something is fitted: a run that is
+finished is listed and read without it.
+"""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
-from sklearn.svm import SVC
 
 from serbench_sklearn.scorer import Doubles
 from serbench_sklearn.tuned import Problem, Strength, Tuned
@@ -25,8 +27,10 @@ class Linear(Tuned):
     def __init__(self, *, labels: Sequence[str], seed: int, c: float | None = None) -> None:
         super().__init__(labels=labels, seed=seed, c=c)
 
-    def classifier(self, strength: Strength, features: int) -> LogisticRegression:
+    def classifier(self, strength: Strength, features: int) -> Any:
         """Logistic regression with a squared penalty."""
+        from sklearn.linear_model import LogisticRegression
+
         return LogisticRegression(C=strength["c"], class_weight="balanced", max_iter=2000)
 
 
@@ -53,7 +57,7 @@ class Svm(Tuned):
     ) -> None:
         super().__init__(labels=labels, seed=seed, c=c, gamma=gamma)
 
-    def classifier(self, strength: Strength, features: int) -> SVC:
+    def classifier(self, strength: Strength, features: int) -> Any:
         """A machine for each pair of labels, voting."""
         return _machine(strength, kernel="rbf", gamma=strength["gamma"] / features)
 
@@ -65,6 +69,8 @@ class Svm(Tuned):
         return np.asarray(fitted.decision_function(held_out))
 
 
-def _machine(strength: Strength, **kernel: Any) -> SVC:
+def _machine(strength: Strength, **kernel: Any) -> Any:
+    from sklearn.svm import SVC
+
     # without a seed, of which nothing depends, it would draw one from numpy's global state
     return SVC(C=strength["c"], class_weight="balanced", cache_size=500, random_state=0, **kernel)

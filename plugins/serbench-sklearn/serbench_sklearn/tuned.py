@@ -10,7 +10,6 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from serbench import saved
@@ -28,6 +27,9 @@ from serbench_sklearn.scorer import (
 
 Strength = Mapping[str, float]
 FILE = "model.json"
+# thread, however many there may be: products are so small that a second waits more than it works,
+# and sums have one order, so that scores are the same for any --jobs
+ONE = 1
 
 
 @dataclass(frozen=True)
@@ -101,8 +103,10 @@ class Tuned(ABC):
         Raises:
             SerbenchError: there is nothing to choose on, or only one label to learn.
         """
+        from sklearn.preprocessing import StandardScaler  # late: see `classifiers`
+
         _check(train, validation)
-        with threadpool_limits(workspace.threads):
+        with threadpool_limits(ONE):
             inputs, held_out = matrix(train.inputs), matrix(validation.inputs)
             scaler = StandardScaler().fit(inputs)
             scaled = standardised(scaler, inputs)
@@ -117,7 +121,8 @@ class Tuned(ABC):
 
     def predict(self, inputs: Sequence[Array]) -> Predictions:
         """The decision function over the chosen temperature; its softmax are probabilities."""
-        return Predictions(self._fitted().activations(matrix(inputs)), "softmax")
+        with threadpool_limits(ONE):
+            return Predictions(self._fitted().activations(matrix(inputs)), "softmax")
 
     def describe(self) -> dict[str, object]:
         """The chosen strength, and the validation UAR of every strength."""

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from serbench.contracts import Workspace
 from serbench_transformers.heads import Doubles, Head, Problem
@@ -61,9 +62,12 @@ def learn(
     """
     layers = range(problem.layers) if layer is None else (layer,)
     best_of = []
-    for step, one in enumerate(layers, start=1):
-        best_of.append(max(_strengths(problem, one, c), key=lambda fitted: fitted.uar))
-        workspace.report(step, len(layers), validation_uar=best_of[-1].uar)
+    with threadpool_limits(
+        1
+    ):  # products are so small that a second thread waits more than it works
+        for step, one in enumerate(layers, start=1):
+            best_of.append(max(_strengths(problem, one, c), key=lambda fitted: fitted.uar))
+            workspace.report(step, len(layers), validation_uar=best_of[-1].uar)
     best = max(best_of, key=lambda fitted: fitted.uar)
     return best.head(problem), {**best.words(), "layers": [each.words() for each in best_of]}
 
