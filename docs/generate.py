@@ -5,6 +5,7 @@ Usage: python docs/generate.py [--check]
 
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -89,7 +90,10 @@ def _corpus(name: str, found: list[Run]) -> list[str]:
         for row in literature.rows(name, "II")
     ]
     named = names(found)
-    rows += [_measured(run, named[run.name]) for run in found]
+    often = Counter(named.values())
+    for run in found:
+        seed = f", seed {_seed(run)}" if often[named[run.name]] > 1 else ""
+        rows.append(_measured(run, named[run.name] + seed))
     parts = [tables.table(HEAD, rows, "markdown"), *_seeds(found)]
     caveats = [
         f"- {row.model}: {caveat}." for row in literature.rows(name, "II") for caveat in row.caveats

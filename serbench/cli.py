@@ -86,7 +86,12 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
         list[str] | None,
         typer.Option(help="Run only the fold of this name; may be repeated. Default: all."),
     ] = None,
-    form: Annotated[str, typer.Option("--format", help="text, markdown, csv or latex.")] = "text",
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format", help="text, markdown, csv or latex, as shown; json: numbers of every fold."
+        ),
+    ] = "text",
 ) -> None:
     """Train and test a model on a dataset under a protocol, and print its scores.
 
@@ -96,7 +101,7 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
     from serbench.names import parse, unique
     from serbench.progress import Bars
 
-    _check_form(form, "text", "markdown", "csv", "latex")
+    _check_form(form, "text", "markdown", "csv", "latex", "json")
     with Bars() as bars:
         try:
             made = run(
@@ -118,7 +123,12 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
             )
         except KeyboardInterrupt:
             raise _Stopped(bars.stopped()) from None
-    typer.echo(str(made) if form == "text" else made.table(form))
+    if form == "json":
+        from serbench import scores
+
+        typer.echo(scores.table(made, None, form))
+    else:
+        typer.echo(str(made) if form == "text" else made.table(form))
 
 
 class _Stopped(Exception):

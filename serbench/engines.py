@@ -84,8 +84,17 @@ def _attempt(function: Function, position: int, item: Words, hear: Hear) -> Outc
         return Outcome(position, function(item, lambda words: hear(position, words)))
     except SerbenchError as error:
         return Outcome(position, None, str(error))
-    except (Exception, SystemExit):  # text where it happens: the others go on
-        return Outcome(position, None, traceback.format_exc())
+    except (Exception, SystemExit) as error:  # text where it happens: the others go on
+        return Outcome(position, None, _text(error))
+
+
+def _text(error: BaseException) -> str:
+    """A traceback that begins in the code of others, where any is in it: our calls lead there."""
+    ours, first = os.path.dirname(__file__), error.__traceback__
+    while first is not None and first.tb_frame.f_code.co_filename.startswith(ours):
+        first = first.tb_next
+    shown = first or error.__traceback__
+    return "".join(traceback.format_exception(type(error), error, shown))
 
 
 def processes(

@@ -64,7 +64,7 @@ class FoldError(SerbenchError):
 
 def nearest(kind: str, name: str, known: Sequence[str], hint: str = "") -> UnknownName:
     """The error for a name that nobody knows, with the names that come nearest."""
-    close = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     guess = f"; did you mean {' or '.join(close)}?" if close else ""
     listing = f" (known: {', '.join(known)})" if known else ""
     return UnknownName(f"there is no {kind} {name!r}{guess}{listing}{hint}")

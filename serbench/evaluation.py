@@ -11,6 +11,7 @@ from serbench.extraction import extract
 from serbench.files import alone_in
 from serbench.jobs import Job, Plan, Request, Resources, jobs_of, plan
 from serbench.listening import Listener, Quiet
+from serbench.names import by_path
 from serbench.results import read_facts
 from serbench.settings import settings
 
@@ -65,7 +66,7 @@ def evaluate(  # noqa: PLR0913 - whoever leaves one out gets what the command li
     engine, threads = engines.chosen(jobs)
     if keep_models:
         keeping.saving(model)  # it refuses what cannot be kept
-    made = plan(Request(model, dataset, **what), places)
+    made = plan(Request(model, dataset, **what), places)  # shared speakers are refused here
     wanted = _wanted(made, folds)
     folder = Path(results or places.results).expanduser() / made.config.name
     chosen = devices.chosen(device or places.device)
@@ -79,8 +80,9 @@ def evaluate(  # noqa: PLR0913 - whoever leaves one out gets what the command li
         audio = extract(made, waiting, places, listener)
         planned = jobs_of(made, lent, audio)
         _check_finished(planned[position] for position in finished)
+        # each in `worker.run`: leakage certificate, fit, predict, the result's file
         _run(made, [planned[position] for position in waiting], engine, listener)
-    return runs.read(folder)
+    return runs.read(folder)  # scores are worked out from the files alone
 
 
 def _wanted(made: Plan, folds: Collection[str] | None) -> list[int]:
@@ -135,6 +137,16 @@ def _check_finished(finished: Iterable[Job]) -> None:
             )
 
 
+def _features(made: Plan) -> str:
+    """A hint for those whose model expects something else than it gets."""
+    if not by_path(made.config.model) or made.config.feature != "waveform":
+        return ""
+    return (
+        f"{made.config.model} was given waveforms of different lengths; if it wants vectors, add "
+        "--features functionals\n"
+    )
+
+
 def _run(made: Plan, waiting: Sequence[Job], engine: Engine, listener: Listener) -> None:
     """Run the jobs; what one does wrong stops none of the others.
 
@@ -155,6 +167,6 @@ def _run(made: Plan, waiting: Sequence[Job], engine: Engine, listener: Listener)
         reasons = "\n".join(f"fold {name}: {error}" for name, error in failed.items())
         kept = len(list(Path(waiting[0].result).parent.glob("*.safetensors")))
         raise FoldError(
-            f"{reasons}\n{len(failed)} of {len(made.folds)} folds failed, {kept} are kept; mend "
-            "the cause and run the same command again: only the missing folds run"
+            f"{reasons}\n{_features(made)}{len(failed)} of {len(made.folds)} folds failed, {kept} "
+            "are kept; mend the cause and run the same command again: only the missing folds run"
         )

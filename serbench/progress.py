@@ -1,5 +1,6 @@
-"""What a user sees while an evaluation goes on; nothing where the output is no terminal."""
+"""What a user sees while an evaluation goes on: bars, or without a terminal a line a fold."""
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -9,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.progress import TaskID as Bar
 
+from serbench.errors import shown
 from serbench.jobs import Plan
 
 
@@ -17,6 +19,7 @@ class Bars:
 
     def __init__(self) -> None:
         console = Console(stderr=True)
+        self._plain = not console.is_terminal
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
@@ -24,7 +27,7 @@ class Bars:
             TimeRemainingColumn(elapsed_when_finished=True),
             TextColumn("{task.fields[note]}", style="dim", markup=False),
             console=console,
-            disable=not console.is_terminal,
+            disable=self._plain,
         )
         self._extracting: Bar | None = None
         self._all: Bar | None = None
@@ -55,6 +58,7 @@ class Bars:
     def extracting(self, done: int, total: int) -> None:
         """Show how many utterances are decoded."""
         if self._extracting is None:
+            self._say(f"decoding {total} utterances")
             self._extracting = self._progress.add_task("utterances", total=total, note="")
         self._progress.update(self._extracting, completed=done)
 
@@ -77,8 +81,14 @@ class Bars:
             self._progress.remove_task(self._folds.pop(fold))
         if not error:
             self.finished_folds += 1
+        ended = "failed" if error else "finished"
+        self._say(f"fold {fold}: {ended}; {self.finished_folds} of {self._total} folds are there")
         if self._all is not None:
             self._progress.update(self._all, completed=self.finished_folds)
+
+    def _say(self, line: str) -> None:
+        if self._plain:
+            print(shown(line), file=sys.stderr, flush=True)
 
     def stopped(self) -> str:
         """What to say when the user stops it."""

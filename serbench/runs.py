@@ -15,6 +15,7 @@ from serbench.errors import SerbenchError, nearest, shown
 from serbench.metrics import METRICS, Floats
 from serbench.results import FoldResult
 
+FEW = 8  # speakers: with 4 an interval of 95 % covers 88 % of what it should, with 10 93-94 %
 SHOWN = ("accuracy", "precision", "uar", "f1")
 HEAD = ("", "accuracy (WA)", "precision", "recall (UAR)", "F1")
 
@@ -257,8 +258,11 @@ def _notes(run: Run) -> list[str]:
         notes.append("UNSOUND, never ranked: predicted alone, some utterances get other labels.")
     if run.objection:
         notes.append(f"NEVER RANKED: {run.objection}.")
-    notes.append(f"Predicted alone, scores differ by at most {run.alone:.1g}.")
-    notes.append(f"Fitted and predicted in {tables.duration(run.seconds())}; results: {run.folder}")
+    if len(run.speaker_confusions) < FEW:
+        notes.append(f"An interval over {len(run.speaker_confusions)} speakers is too narrow.")
+    notes.append(f"Predicted one at a time, scores differ by at most {run.alone:.1g}.")
+    spent = tables.duration(run.seconds())
+    notes.append(f"Fitted and predicted in {spent}, all folds together; results: {run.folder}")
     return notes
 
 

@@ -40,12 +40,19 @@ def test_help_and_listings_import_nothing_heavy(arguments):
     assert done.stdout.splitlines()[-1] == "[]", done.stderr
 
 
-def test_evaluate_prints_a_table_and_nothing_else_where_there_is_no_terminal():
+def test_evaluate_prints_a_table_and_a_line_a_fold_where_there_is_no_terminal():
     done = serbench(*EVALUATE)
     assert done.returncode == 0
-    assert done.stderr == ""
+    lines = [f"fold {n}: finished; {n} of 3 folds are there" for n in (1, 2, 3)]
+    assert done.stderr.splitlines()[-3:] == lines
     for part in ("centroid on tones", "accuracy (WA)", "chance (stratified)"):
         assert part in done.stdout
+
+
+def test_evaluate_gives_the_numbers_of_every_fold_as_json():
+    made = json.loads(serbench(*EVALUATE, "--format", "json").stdout)
+    scored = json.loads(serbench("score", "tones_centroid", "--format", "json").stdout)
+    assert made == scored
 
 
 def test_score_runs_and_leaderboard_read_what_evaluate_left():

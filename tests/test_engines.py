@@ -66,6 +66,7 @@ def test_a_failure_is_text_and_the_others_go_on(engine):
     assert outcomes[0].error == "mend me"
     assert "Traceback" in outcomes[1].error
     assert "ZeroDivisionError: a bug" in outcomes[1].error
+    assert "_attempt" not in outcomes[1].error  # it begins where others' code does
     assert outcomes[2].error == ""
 
 

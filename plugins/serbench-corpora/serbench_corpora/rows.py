@@ -180,6 +180,12 @@ def _check_labels(utterances: list[Utterance], source: Path) -> None:
             f"{source} has one label, {min(counts)!r}, for all {len(utterances)} utterances: to "
             "tell emotions apart takes two or more; is it the right column?"
         )
+    speakers = {one.speaker for one in utterances}
+    if len(speakers) < 2:
+        raise CorpusError(
+            f"{source} has one speaker, {min(speakers)!r}, and three are needed: to learn from, to "
+            "choose by and to test; is it the right column?"
+        )
     if len({(one.label, one.speaker) for one in utterances}) == len(counts):
         raise CorpusError(
             f"{source}: every label is spoken by one speaker alone, so nobody who is new could be "
