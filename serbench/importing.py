@@ -37,16 +37,31 @@ def imported(module: str, who: str) -> ModuleType:
 def guarded(doing: str) -> Iterator[None]:
     """Run other people's code: what it raises is one line, what it prints no part of our output.
 
+    The current folder, which results may be relative to, is afterwards what it was.
+
     Raises:
         PluginError: it raised something, `SystemExit` too.
     """
     try:
-        with contextlib.redirect_stdout(sys.stderr):
+        with contextlib.redirect_stdout(sys.stderr), _staying():
             yield
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # nothing that others wrote may end this process
         raise PluginError(f"{doing}: {said(error)}") from error
+
+
+@contextlib.contextmanager
+def _staying() -> Iterator[None]:
+    try:
+        here = os.getcwd()
+    except OSError:  # somebody has removed it
+        here = ""
+    try:
+        yield
+    finally:
+        if here:
+            os.chdir(here)
 
 
 def attribute(module: ModuleType, name: str, who: str) -> Any:

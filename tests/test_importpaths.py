@@ -287,6 +287,13 @@ def test_an_edit_within_a_second_that_changes_no_length_is_run(here, monkeypatch
         assert scale in done.stdout
 
 
+def test_a_module_that_leaves_the_current_folder_moves_no_results(here):
+    (here / "elsewhere").mkdir()
+    (here / "own.py").write_text(f"{NEAREST}\nimport os\nos.chdir('elsewhere')\n")
+    assert evaluate("own:Nearest", results="rel").folder.parent.name == "rel"
+    assert list((here / "rel").glob("*/fold-01.safetensors"))
+
+
 @pytest.mark.parametrize(
     ("does", "words"),
     [

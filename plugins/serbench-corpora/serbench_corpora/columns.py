@@ -40,6 +40,12 @@ def choose(columns: Sequence[str], names: Mapping[str, str], source: Path) -> di
     chosen = {}
     for field, name in names.items():
         if name and name.casefold() in places:
+            alike = [one for one in columns if one.casefold() == name.casefold()]
+            if len(alike) > 1:
+                raise CorpusError(
+                    f"{source} has {len(alike)} columns called {' and '.join(alike)}: which is the "
+                    f"{field}? Rename the others"
+                )
             chosen[field] = places[name.casefold()]
         elif field in NEEDED or name not in ("", field):
             raise CorpusError(_lacking(columns, field, name or field, source))

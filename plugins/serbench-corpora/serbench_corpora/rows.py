@@ -17,6 +17,7 @@ SEXES = {
     **dict.fromkeys(("male", "m", "man"), "male"),
     **dict.fromkeys(("", "other", "unknown", "-", "n/a"), ""),
 }
+ABSENT = ("nan", "NaN", "<NA>", "None", "null")  # of pandas, Python and JSON, made a text
 INVISIBLE = "\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0"  # letters and marks without a shape
 VARIATION = re.compile("[\u180b-\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]")  # how a letter is drawn
 WHOLE = re.compile(r"^(\d+)\.0*$")  # a number that a table made of a whole one
@@ -118,6 +119,12 @@ def _require_filled(row: Row) -> None:
     for name in ("path", "label", "speaker"):
         if not getattr(row, name):
             raise CorpusError(f"{row.where}: the {name} is empty; fill it in or delete the line")
+    for name in ("label", "speaker"):
+        if getattr(row, name) in ABSENT:
+            raise CorpusError(
+                f"{row.where}: the {name} is {getattr(row, name)}, as programs write what is "
+                "missing; fill it in or delete the line"
+            )
     if row.sex.casefold() not in SEXES:
         raise CorpusError(
             f"{row.where}: the sex is '{shown(row.sex, 20)}', but must be female, male or empty"

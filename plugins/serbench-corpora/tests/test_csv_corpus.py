@@ -172,6 +172,8 @@ def test_letters_with_accents_are_found_however_the_disk_spells_them(tmp_path):
         ((*ROWS, "c/3.wav,sad,s0", "c/4.wav,sad,s0\ufe0f"), "are written almost alike"),
         ((*ROWS, "c/3.wav,sad,s0", "c/4.wav,sad,s0\u3164"), "are written almost alike"),
         ((*ROWS, "c/3.wav,sad,7", "c/4.wav,sad,7.0"), "'7' and '7.0' are written almost alike"),
+        ((*ROWS, "c/3.wav,nan,01"), "line 8: the label is nan, as programs write what is missing"),
+        ((*ROWS, "c/3.wav,sad,NaN"), "the speaker is NaN, as programs write what is missing"),
         (("a/1.wav,sad,01", "a/2.wav,happy,01"), "has one speaker, '01', and three are needed"),
         (("a/1.wav,sad,01", "a/2.wav,happy,02"), "every label is spoken by one speaker alone"),
     ],
@@ -321,3 +323,9 @@ def test_behind_a_link_paths_are_relative_to_where_it_leads(tmp_path):
     link.parent.mkdir()
     link.symlink_to(path)
     assert _read(link).digest == _read(path).digest
+
+
+def test_two_columns_that_may_be_meant_are_told(tmp_path):
+    path = _table(tmp_path, "a/1.wav,sad,01,02", head="path,label,speaker,Speaker")
+    with pytest.raises(CorpusError, match="has 2 columns called speaker and Speaker: which is the"):
+        Csv().at(path).read(path)
