@@ -90,7 +90,7 @@ def _attempt(function: Function, position: int, item: Words, hear: Hear) -> Outc
 
 def _text(error: BaseException) -> str:
     """A traceback that begins in the code of others, where any is in it: our calls lead there."""
-    ours, first = os.path.dirname(__file__), error.__traceback__
+    ours, first = os.path.join(os.path.dirname(__file__), ""), error.__traceback__
     while first is not None and first.tb_frame.f_code.co_filename.startswith(ours):
         first = first.tb_next
     shown = first or error.__traceback__
@@ -138,6 +138,10 @@ def _words(line: str) -> Words | None:
     return words if isinstance(words, dict) else None
 
 
+REPEATABLE = {"PYTHONHASHSEED": "0"}
+"""Environment of processes in which sets of text have one order."""
+
+
 class _Child:
     """One process, its output read by a thread into the common queue."""
 
@@ -166,7 +170,7 @@ class _Child:
             stdout=subprocess.PIPE,
             stderr=self._log,
             text=True,
-            env=os.environ | _quiet_threads(threads) | _repeatable() | {"PYTHONPATH": _path()},
+            env=os.environ | _quiet_threads(threads) | REPEATABLE | {"PYTHONPATH": _path()},
             start_new_session=True,  # so that what it starts can be ended with it
         )
         assert self.process.stdin is not None
@@ -222,11 +226,6 @@ def _quiet_threads(threads: int) -> dict[str, str]:
         "OMP_WAIT_POLICY": "PASSIVE",
         "KMP_BLOCKTIME": "0",
     }
-
-
-def _repeatable() -> dict[str, str]:
-    """Environment that gives the order of sets, and hashes of text, the same in every process."""
-    return {"PYTHONHASHSEED": "0"}
 
 
 def cores() -> int:

@@ -125,3 +125,12 @@ def test_stopping_ends_the_processes(importable):
 
 def test_cores_are_those_of_this_process():
     assert 1 <= engines.cores() <= (os.cpu_count() or 1)
+
+
+def test_a_traceback_begins_in_a_plugin_whose_name_begins_like_ours():
+    theirs = os.path.join(f"{os.path.dirname(engines.__file__)}_other", "models.py")
+    namespace = {}
+    exec(compile("def fail(words, tell):\n    {}['key']\n", theirs, "exec"), namespace)
+    (outcome,) = engines.local(namespace["fail"], [{}], lambda *_: None)
+    assert f'File "{theirs}", line 2, in fail' in outcome.error
+    assert outcome.error.count("File ") == 1

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import safetensors.numpy
 
-from serbench import plugins
+from serbench import audio, plugins
 from serbench.contracts import Array
 from serbench.errors import SerbenchError
 from serbench.files import digest, replacing
@@ -190,12 +190,7 @@ def _kept(folder: Path) -> list[list[object]] | None:
         return None
     found = (one for at in ("*", "*/*", "*/*/*") for one in folder.glob(at))
     kept = sorted(one for one in found if one.suffix.lower() not in AUDIO)
-    return [[str(one.relative_to(folder)), *_stamp(one)] for one in kept if one.exists()]
-
-
-def _stamp(file: Path) -> list[int]:
-    status = file.stat()
-    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns]
+    return [[str(one.relative_to(folder)), *audio.stamp(one)] for one in kept if one.exists()]
 
 
 def _code(package: str) -> list[list[object]]:
