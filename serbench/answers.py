@@ -3,7 +3,9 @@
 Measuring a model and using a kept one ask in the same way.
 """
 
+import json
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -47,4 +49,14 @@ def described(model: Model) -> dict[str, object]:
     words = model.describe()
     if wrong := foldfacts.misdescribed(words):
         raise PluginError(f"what the model's describe() returns cannot be kept: {wrong}")
-    return dict(words)
+    plain: dict[str, object] = json.loads(json.dumps(words, default=_plain))
+    return plain
+
+
+def _plain(value: Any) -> Any:
+    """A numpy number as Python's own, which JSON has."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise PluginError(
+        f"what the model's describe() returns cannot be kept: {value!r} is neither text nor number"
+    )

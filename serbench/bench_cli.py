@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from serbench.options import Device, Features
+from serbench.options import Device, Features, jobs_of
 
 
 def bench(  # noqa: PLR0913 - a command's options are its parameters
@@ -27,7 +27,9 @@ def bench(  # noqa: PLR0913 - a command's options are its parameters
         list[str] | None,
         typer.Option(help="name=value of the model or its features; may be repeated."),
     ] = None,
-    jobs: Annotated[int, typer.Option(help="Folds at a time, as of `serbench evaluate`.")] = 1,
+    jobs: Annotated[
+        str, typer.Option(help="Folds at a time, as of `serbench evaluate`; auto fills the cores.")
+    ] = "auto",
     seconds: Annotated[
         float, typer.Option(help="To spend on an item, roughly; large models need more.")
     ] = 5.0,
@@ -53,7 +55,7 @@ def bench(  # noqa: PLR0913 - a command's options are its parameters
         params=unique(parse(one) for one in param or []),
         only=[one.strip() for one in only.split(",") if one.strip()],
         seconds=seconds,
-        jobs=jobs,
+        jobs=jobs_of(jobs),
         device=device,
         features=features,
     )

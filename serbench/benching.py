@@ -46,7 +46,7 @@ class Wish:
         only: groups of items, of `GROUPS`, or names of features; none is all of them, or what an
             estimate needs.
         seconds: to spend on an item, roughly: one round of each is always measured.
-        jobs: folds at a time.
+        jobs: folds at a time; None fills the cores.
         device: "auto", "cpu" or "cuda"; None is as the settings say.
         features: that a model by import path learns from.
     """
@@ -57,7 +57,7 @@ class Wish:
     params: Mapping[str, object] = field(default_factory=dict)
     only: Sequence[str] = ()
     seconds: float = 5.0
-    jobs: int = 1
+    jobs: int | None = None
     device: str | None = None
     features: str | None = None
 
@@ -85,7 +85,7 @@ def bench(wish: Wish) -> Bench:
         raise BadParameter(f"features {wish.features!r} are of a model: name one by import path")
     if not wish.seconds > 0:
         raise BadParameter(f"seconds is {wish.seconds}, but must be greater than 0")
-    if wish.jobs < 1:
+    if wish.jobs is not None and wish.jobs < 1:
         raise BadParameter(f"jobs is {wish.jobs}, but must be 1 or more")
     return _Measuring(wish).all()
 
@@ -98,7 +98,7 @@ class _Measuring:
         self._wish, self._places = wish, places
         self._source = datasets.find(wish.dataset or LIKE, places)
         self._lengths = lengths.of(self._source)
-        self._at_once = min(wish.jobs, engines.cores())
+        self._at_once = min(wish.jobs or engines.cores(), engines.cores())
         self._seconds: dict[str, float] = {}  # of an utterance, by item
         self._start: dict[str, float] = {}  # of a process of the front end, by feature
         self._items: list[Measurement] = []
@@ -109,8 +109,7 @@ class _Measuring:
         load, wish = os.getloadavg()[0], self._wish
         folds = self._folds() if wish.estimates else []
         models = list(self._models()) if wish.has("models") else []
-        # asks torch, which the models have imported by now, if they need it
-        device = devices.chosen(wish.device or self._places.device)
+        device = devices.found(wish.device or self._places.device) if models else "cpu"
         if wish.has("arithmetic"):
             self._arithmetic()
         if wish.has("decode"):
@@ -190,7 +189,7 @@ class _Measuring:
         """Measure a model in as many processes as learn at a time; the slowest of them counts."""
         wanted = max((len(fold.train) for fold in folds), default=None)
         words = {**model.words(), "wanted": wanted, "device": device}
-        threads = max(1, engines.cores() // self._at_once)
+        threads = model.threads
         found, launched = self._ask(trial.learn, words, threads, self._at_once)
         slowest = max(found, key=lambda made: made["fits"][-1][2] / made["fits"][-1][0])
         speed = Speed.of(slowest, launched)

@@ -22,12 +22,14 @@ class Candidate:
         params: exact.
         feature: what it learns from.
         labels: of the corpus whose utterances are imitated.
+        threads: of a fold.
     """
 
     name: str
     params: Mapping[str, object]
     feature: Feature
     labels: tuple[str, ...]
+    threads: int
 
     @property
     def epochs(self) -> int:
@@ -78,7 +80,7 @@ def model(
     _, params, feature = jobs.made_of(entry, dataclasses.replace(request, params=wanted))
     sets = source.dataset.label_sets
     labels = tuple(dict.fromkeys(sets[datasets.label_set_name(source, None)].values()))
-    return Candidate(name, params, feature, labels)
+    return Candidate(name, params, feature, labels, entry.threads)
 
 
 def feature(name: str) -> Feature:

@@ -18,7 +18,7 @@ from serbench import (
     report_cli,
 )
 from serbench.errors import BadParameter, SerbenchError, nearest, shown
-from serbench.options import Data, Dataset, Device, Features, Labels, Results, RunName
+from serbench.options import Data, Dataset, Device, Features, Labels, Results, RunName, jobs_of
 
 app = typer.Typer(
     name="serbench",
@@ -76,8 +76,20 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
     data: Data = None,
     results: Results = None,
     jobs: Annotated[
-        int, typer.Option(help="Folds at a time, each in a fresh process; 0: in this one.")
-    ] = 1,
+        str,
+        typer.Option(
+            help="Folds at a time: auto fills the cores and respects memory; 0: in this process. "
+            "Scores do not depend on it."
+        ),
+    ] = "auto",
+    threads: Annotated[
+        int | None,
+        typer.Option(help="Of every fold; another number is another run. Default: the model's, 1."),
+    ] = None,
+    precision: Annotated[
+        str,
+        typer.Option(help="What training computes in: float32 or bfloat16. Scores: float32."),
+    ] = "float32",
     device: Device = None,
     keep_models: Annotated[
         bool, typer.Option("--keep-models", help="Keep every fold's model, for `serbench predict`.")
@@ -107,7 +119,7 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
             made = run(
                 model,
                 dataset,
-                jobs=jobs,
+                jobs=jobs_of(jobs),
                 device=device,
                 results=results,
                 listener=bars,
@@ -120,6 +132,8 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
                 trim_db=_trim_db(trim_db),
                 data=data,
                 features=features,
+                precision=precision,
+                threads=threads,
             )
         except KeyboardInterrupt:
             raise _Stopped(bars.stopped()) from None

@@ -217,7 +217,12 @@ class Workspace(typing.Protocol):
 
     @property
     def threads(self) -> int:
-        """How many threads it may use."""
+        """How many threads to compute with: no more, and no fewer, for sums depend on it."""
+        ...
+
+    @property
+    def precision(self) -> str:
+        """What training computes in: "float32", or "bfloat16" where the model has it."""
         ...
 
     @property
@@ -238,6 +243,9 @@ class Model(typing.Protocol):
 
     Parameters are the constructor's keyword arguments with defaults and annotations (bool, int,
     float, str, or one of these | None); `--param lr=1e-5` is checked against them.
+
+    A model that can train in bfloat16 says so in a further attribute of its class,
+    `precisions = ("float32", "bfloat16")`.
 
     Attributes:
         version: changes whenever the predictions change.
@@ -270,6 +278,21 @@ class Resolves(typing.Protocol):
         downloaded. What is exact already comes back as it is.
         """
         ...
+
+
+@typing.runtime_checkable
+class Adds(typing.Protocol):
+    """Optional for the class of a model or an extractor whose parameters became more.
+
+    Runs that were published before are the same runs still: a parameter is left out of a run's
+    identity while it has the value given here.
+
+    Attributes:
+        added: parameters that were added later, each with the value that stands for the behaviour
+            before it existed: `added: ClassVar = {"batching": "packed"}`.
+    """
+
+    added: Mapping[str, object]
 
 
 @typing.runtime_checkable
@@ -351,6 +374,7 @@ class Exports(typing.Protocol):
 
 __all__ = [
     "About",
+    "Adds",
     "Array",
     "Counts",
     "Dataset",

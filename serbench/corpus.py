@@ -9,6 +9,9 @@ from pathlib import Path
 from serbench.errors import SerbenchError
 from serbench.files import digest
 
+PARTS = ("train", "validation", "test")
+"""The sets of a fold, in the order in which they are listed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
@@ -175,9 +178,4 @@ def speaker_fold(
 
 def protocol_digest(folds: Sequence[Fold]) -> str:
     """The identity of a protocol on a corpus: the sha256 of its folds' sorted ids, in order."""
-    return digest(
-        [
-            {part: sorted(getattr(fold, part)) for part in ("train", "validation", "test")}
-            for fold in folds
-        ]
-    )
+    return digest([{part: sorted(getattr(fold, part)) for part in PARTS} for fold in folds])

@@ -1,25 +1,44 @@
-"""Which device models compute on, as the user wishes and the machine allows."""
+"""Which device a model computes on, as the user wishes and the machine at hand allows."""
 
-import sys
+import contextlib
+import importlib
+import platform
 from typing import Any
 
 from serbench.errors import BadParameter, SerbenchError
 
+KNOWN = ("auto", "cpu", "cuda")
 
-def chosen(wanted: str) -> str:
-    """The device, "cpu" or "cuda"; torch is asked only if something has already imported it.
+
+def require_known(wanted: str) -> str:
+    """The word, if it is one of a device; whether there is one is for the machine that computes.
+
+    Raises:
+        BadParameter: it is none.
+    """
+    if wanted not in KNOWN:
+        raise BadParameter(f"the device is {wanted!r}, but must be auto, cpu or cuda")
+    return wanted
+
+
+def found(wanted: str) -> str:
+    """The device on this machine, "cpu" or "cuda"; imports PyTorch unless "cpu" is wanted.
 
     Args:
         wanted: "auto", "cpu" or "cuda".
 
     Raises:
-        BadParameter: there is no such device.
-        SerbenchError: PyTorch cannot use it here.
+        SerbenchError: "cuda" is wanted, and PyTorch cannot use it here.
     """
-    torch: Any = sys.modules.get("torch")
-    cuda = torch is not None and torch.cuda.is_available()
-    if wanted not in ("auto", "cpu", "cuda"):
-        raise BadParameter(f"the device is {wanted!r}, but must be auto, cpu or cuda")
-    if wanted == "cuda" and torch is not None and not cuda:
-        raise SerbenchError("there is no CUDA device that PyTorch can use; try --device cpu")
-    return "cuda" if cuda and wanted != "cpu" else "cpu"
+    if require_known(wanted) == "cpu":
+        return "cpu"
+    torch: Any = None
+    with contextlib.suppress(ImportError):
+        torch = importlib.import_module("torch")
+    if torch is not None and torch.cuda.is_available():
+        return "cuda"
+    if wanted == "cuda":
+        raise SerbenchError(
+            f"there is no CUDA device that PyTorch can use on {platform.node()}; try --device cpu"
+        )
+    return "cpu"

@@ -9,6 +9,7 @@ import contextlib
 import functools
 import importlib
 import json
+import math
 import os
 import queue
 import signal
@@ -22,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from serbench.errors import BadParameter, SerbenchError
+from serbench.errors import SerbenchError
 
 Words = Mapping[str, Any]
 Tell = Callable[[Words], None]
@@ -51,25 +52,10 @@ Hear = Callable[[int, Words], None]
 Engine = Callable[[Function, Sequence[Words], Hear], Iterator[Outcome]]
 
 
-def chosen(jobs: int) -> tuple[Engine, int]:
-    """The engine for so many jobs at a time, and the threads that each may use.
-
-    Jobs times threads never exceeds the cores. 0 jobs is this process itself.
-
-    Raises:
-        BadParameter: fewer than 0.
-    """
-    if jobs < 0:
-        raise BadParameter(f"jobs is {jobs}, but must be 0 or more")
-    if jobs == 0:
-        return local, cores()
-    at_once = min(jobs, cores())
-    return processes_of(at_once), max(1, cores() // at_once)
-
-
-def processes_of(at_once: int) -> Engine:
-    """An engine of fresh processes, `at_once` at a time, the cores divided among them."""
-    threads = max(1, cores() // at_once)
+def of(at_once: int, threads: int) -> Engine:
+    """The engine for so many items at a time; 0 is this process itself."""
+    if at_once == 0:
+        return local
     return functools.partial(processes, at_once=at_once, threads=threads)
 
 
@@ -98,13 +84,30 @@ def _text(error: BaseException) -> str:
 
 
 def processes(
-    function: Function, items: Sequence[Words], hear: Hear, *, at_once: int, threads: int
+    function: Function,
+    items: Sequence[Words],
+    hear: Hear,
+    *,
+    at_once: int,
+    threads: int,
+    environment: Mapping[str, str] | None = None,
+    nested: bool = False,
 ) -> Iterator[Outcome]:
     """Call the function in a fresh process an item, `at_once` of them at a time.
 
-    Each process is limited to `threads` threads, waits passively, and ends when this one does,
+    Each process computes with `threads` threads, waits passively, and ends when this one does,
     however this one ends.
+
+    Args:
+        function: of plain words.
+        items: words, one process each.
+        hear: hears what it tells.
+        at_once: how many processes at a time.
+        threads: of each.
+        environment: of each; None is that of this process.
+        nested: this process is such a child itself: whoever ends it ends these with it.
     """
+    start = functools.partial(_Child, function, threads, environment, nested)
     events: queue.Queue[tuple[int, str | None]] = queue.Queue()
     waiting = list(enumerate(items))[::-1]
     running: dict[int, _Child] = {}
@@ -112,7 +115,7 @@ def processes(
         while waiting or running:
             while waiting and len(running) < at_once:
                 position, item = waiting.pop()
-                running[position] = _Child(function, position, item, threads, events)
+                running[position] = start(position, item, events)
             position, line = events.get()
             if line is None:
                 child = running.pop(position)
@@ -148,12 +151,15 @@ class _Child:
     def __init__(
         self,
         function: Function,
+        threads: int,
+        environment: Mapping[str, str] | None,
+        nested: bool,
         position: int,
         item: Words,
-        threads: int,
         events: "queue.Queue[tuple[int, str | None]]",
     ):
         self.last_word = ""
+        self._nested = nested
         self._position = position
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - lives as long as the process
         self.process = subprocess.Popen(
@@ -170,8 +176,13 @@ class _Child:
             stdout=subprocess.PIPE,
             stderr=self._log,
             text=True,
-            env=os.environ | _quiet_threads(threads) | REPEATABLE | {"PYTHONPATH": _path()},
-            start_new_session=True,  # so that what it starts can be ended with it
+            env={
+                **(os.environ if environment is None else environment),
+                **_quiet_threads(threads),
+                **REPEATABLE,
+                "PYTHONPATH": _path(),
+            },
+            start_new_session=not nested,  # so that what it starts can be ended with it
         )
         assert self.process.stdin is not None
         with contextlib.suppress(BrokenPipeError):  # it died at once: its outcome says why
@@ -196,8 +207,11 @@ class _Child:
 
     def kill(self) -> None:
         """End it, and what it started."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
+        if self._nested:
+            self.process.kill()
+        else:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
     def outcome(self) -> Outcome:
@@ -220,9 +234,14 @@ def _path() -> str:
 
 
 def _quiet_threads(threads: int) -> dict[str, str]:
-    """Environment that keeps numerical libraries to `threads`, without spinning while they wait."""
+    """Environment with which numerical libraries use so many threads: no more, and no fewer.
+
+    However few cores there are, and without spinning while they wait.
+    """
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
     return dict.fromkeys(names, str(threads)) | {
+        "OMP_DYNAMIC": "FALSE",
+        "MKL_DYNAMIC": "FALSE",
         "OMP_WAIT_POLICY": "PASSIVE",
         "KMP_BLOCKTIME": "0",
     }
@@ -237,6 +256,19 @@ def cores() -> int:
     except (OSError, ValueError):  # no control group, or no limit: "max"
         limit = allowed or 1
     return max(1, min(allowed or 1, limit))
+
+
+def free_memory() -> float:
+    """Gigabytes that this machine, or its control group, still has; infinite where none says."""
+    found = [math.inf]
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        rows = Path("/proc/meminfo").read_text().splitlines()
+        found += [int(row.split()[1]) / 2**20 for row in rows if row.startswith("MemAvailable:")]
+    with contextlib.suppress(OSError, ValueError):  # no control group, or no limit: "max"
+        group = Path("/sys/fs/cgroup")
+        limit, used = (int((group / f"memory.{one}").read_text()) for one in ("max", "current"))
+        found.append((limit - used) / 2**30)
+    return min(found)
 
 
 def _serve(module: str, name: str) -> None:

@@ -8,7 +8,7 @@ from serbench import tables
 from serbench.corpus import Fold
 from serbench.extraction import FEW
 from serbench.growth import Growth, busy
-from serbench.worker import ALONE
+from serbench.model_process import ALONE
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Speed:
 
     Attributes:
         load: of the imports that the model's class needs.
-        start: of a fold's process, with these and all that is imported late.
+        start: of a fold's processes, with these and all that is imported late.
         before: by training utterances, until the first epoch.
         epoch: by training utterances, of one epoch, validation apart.
         after: from the last epoch on, until the model is fitted.
@@ -40,7 +40,8 @@ class Speed:
         fits = words["fits"]
         return cls(
             load=words["load"],
-            start=words["began"] - launched + words["load"] + words["late"],
+            # a process that checks the fold, and one for the model
+            start=2 * (words["began"] - launched) + words["load"] + words["late"],
             before=Growth((tuple(words["half"]), *((n, before) for n, before, _, _ in fits))),
             epoch=Growth(tuple((n, max(0.0, epoch - held_out)) for n, _, epoch, _ in fits)),
             after=fits[-1][3],

@@ -6,7 +6,7 @@ from typing import TypedDict, Unpack
 
 from serbench import devices, engines, keeping, runs, worker
 from serbench.engines import Engine
-from serbench.errors import CorpusError, FoldError, SerbenchError, nearest
+from serbench.errors import BadParameter, CorpusError, FoldError, SerbenchError, nearest
 from serbench.extraction import extract
 from serbench.files import alone_in
 from serbench.jobs import Job, Plan, Request, Resources, jobs_of, plan
@@ -26,13 +26,15 @@ class What(TypedDict, total=False):
     trim_db: float | None
     data: str | Path | None
     features: str | None
+    precision: str
+    threads: int | None
 
 
 def evaluate(  # noqa: PLR0913 - whoever leaves one out gets what the command line gets
     model: str,
     dataset: str,
     *,
-    jobs: int = 1,
+    jobs: int | None = None,
     device: str | None = None,
     results: str | Path | None = None,
     listener: Listener | None = None,
@@ -46,9 +48,11 @@ def evaluate(  # noqa: PLR0913 - whoever leaves one out gets what the command li
         model: a model's name; `serbench models` lists them. Or its import path:
             "my_ser:Nearest", "sklearn.svm:SVC".
         dataset: a dataset's name with its parameters; `serbench datasets` lists them.
-        jobs: how many folds run at the same time, each in a fresh process of its own; 0 runs them
-            in this process, for debuggers.
-        device: "auto", "cpu" or "cuda"; None is SERBENCH_DEVICE, or "auto".
+        jobs: how many folds run at the same time, each in fresh processes of its own; None is as
+            many as fill the cores and fit into memory; 0 runs them in this process, for debuggers.
+            Predictions do not depend on it.
+        device: "auto", "cpu" or "cuda"; None is SERBENCH_DEVICE, or "auto". It is looked for where
+            a fold is trained.
         results: the parent folder of all runs; None is SERBENCH_RESULTS, or "results".
         listener: hears the progress.
         keep_models: keep every fold's model in the run's folder, for `serbench.predict`.
@@ -63,14 +67,15 @@ def evaluate(  # noqa: PLR0913 - whoever leaves one out gets what the command li
     """
     listener = listener or Quiet()
     places = settings()
-    engine, threads = engines.chosen(jobs)
+    if jobs is not None and jobs < 0:
+        raise BadParameter(f"jobs is {jobs}, but must be 0 or more")
+    wanted_device = devices.require_known(device or places.device)
     if keep_models:
         keeping.saving(model)  # it refuses what cannot be kept
     made = plan(Request(model, dataset, **what), places)  # shared speakers are refused here
     wanted = _wanted(made, folds)
     folder = Path(results or places.results).expanduser() / made.config.name
-    chosen = devices.chosen(device or places.device)
-    lent = Resources(folder, places.cache, chosen, threads, keep_models)
+    lent = Resources(folder, places.cache, wanted_device, keep_models, isolated=jobs != 0)
     with alone_in(folder):
         finished = [one for one in range(len(made.folds)) if lent.result(one).exists()]
         waiting = [one for one in wanted if one not in finished]
@@ -80,9 +85,22 @@ def evaluate(  # noqa: PLR0913 - whoever leaves one out gets what the command li
         audio = extract(made, waiting, places, listener)
         planned = jobs_of(made, lent, audio)
         _check_finished(planned[position] for position in finished)
+        at_once = at_a_time(made, len(waiting), wanted_device) if jobs is None else jobs
+        engine = engines.of(min(at_once, engines.cores()), made.config.threads)
         # each in `worker.run`: leakage certificate, fit, predict, the result's file
         _run(made, [planned[position] for position in waiting], engine, listener)
     return runs.read(folder)  # scores are worked out from the files alone
+
+
+def at_a_time(made: Plan, folds: int, device: str) -> int:
+    """How many folds fill the cores and fit into memory; at least 1.
+
+    Where the model wants a GPU and may use one, one after the other: they would share its memory.
+    """
+    if made.gpus and device != "cpu" and any(Path("/dev").glob("nvidia[0-9]*")):
+        return 1
+    by_memory = engines.free_memory() / made.memory
+    return max(1, int(min(folds, engines.cores() // made.config.threads, by_memory)))
 
 
 def _wanted(made: Plan, folds: Collection[str] | None) -> list[int]:
@@ -123,7 +141,7 @@ def _check_finished(finished: Iterable[Job]) -> None:
     """
     for job in finished:
         facts = read_facts(Path(job.result))
-        if (facts["config"], facts["fold"]["index"]) != (job.words()["config"], job.fold):
+        if (facts["config"], facts["fold"]["index"]) != (job.config.words(), job.fold):
             raise SerbenchError(
                 f"{job.result} is of another run or fold, so it was copied there: remove it, and "
                 "run the same command again"
@@ -164,7 +182,13 @@ def _run(made: Plan, waiting: Sequence[Job], engine: Engine, listener: Listener)
         if outcome.error:
             failed[names[outcome.item]] = outcome.error
     if failed:
-        reasons = "\n".join(f"fold {name}: {error}" for name, error in failed.items())
+        alike: dict[str, list[str]] = {}
+        for name, error in failed.items():
+            alike.setdefault(error, []).append(name)
+        reasons = "\n".join(
+            f"fold{'s' * (len(names) > 1)} {', '.join(names)}: {error}"
+            for error, names in alike.items()
+        )
         kept = len(list(Path(waiting[0].result).parent.glob("*.safetensors")))
         raise FoldError(
             f"{reasons}\n{_features(made)}{len(failed)} of {len(made.folds)} folds failed, {kept} "

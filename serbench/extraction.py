@@ -64,7 +64,7 @@ def _work(
     }
     at_once = engines.cores() if len(files) > FEW else 1
     items = [{**common, "files": files[start::at_once]} for start in range(at_once)]
-    engine = engines.processes_of(at_once) if at_once > 1 else engines.local
+    engine = engines.of(at_once if at_once > 1 else 0, threads=1)
     for outcome in engine(frontend.extract, items, hear):
         if outcome.result is None:
             raise FoldError(outcome.error)

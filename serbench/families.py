@@ -9,10 +9,9 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
-from serbench.corpus import Corpus, Fold, Protocol, Utterance, speaker_fold
+from serbench.corpus import PARTS, Corpus, Fold, Protocol, Utterance, speaker_fold
 from serbench.errors import BadParameter, SerbenchError
 
-PARTS = ("train", "validation", "test")
 FEWEST = len(PARTS)
 """Speakers, or folds of them: one must train, one validate, one test."""
 

@@ -1,21 +1,19 @@
 """The front end: decodes files and writes their features, wherever an engine puts it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import threadpoolctl
 
 from serbench import audio, plugins
-from serbench.contracts import Array
+from serbench.contracts import Array, Wave
 from serbench.corpus import Corpus
 from serbench.engines import Tell, Words
-from serbench.errors import PluginError
 from serbench.features import Feature, Store, check_arrays
 
 SHARD = 256  # utterances written to the feature store at a time
-BATCH = 16  # utterances given to an extractor at a time
+BATCH = 16  # utterances from one report to the next
 
 
 def extract(words: Words, tell: Tell) -> Words:
@@ -48,11 +46,7 @@ def extract(words: Words, tell: Tell) -> Words:
                 found.append((name, stamp, key))
                 if wanted and key not in store and key not in made:
                     waves[key] = audio.wave(samples, rate, reading)
-            arrays = check_arrays(feature.name, _extracted(extractor, waves), len(waves))
-            arrays = [each.copy() for each in arrays]  # it may use the same memory again
-            if waves and len(found) <= 2 * BATCH:  # the first batches stand for all
-                _check_alone(feature.name, extractor, list(waves.values())[-1], arrays[-1])
-            made.update(zip(waves, arrays, strict=True))
+            made |= {key: of_one(feature.name, extractor, wave) for key, wave in waves.items()}
             if len(made) >= SHARD:
                 store.write(made)
                 made = {}
@@ -61,22 +55,13 @@ def extract(words: Words, tell: Tell) -> Words:
     return {}
 
 
-def _extracted(extractor: Any, waves: Mapping[str, Any]) -> Any:
-    return extractor(list(waves.values())) if waves else []
+def of_one(name: str, extractor: Any, wave: Wave) -> Array:
+    """The features of one wave, extracted by itself.
 
-
-def _check_alone(name: str, extractor: Any, wave: Any, array: Array) -> None:
-    """Refuse an extractor whose arrays depend on the batch.
-
-    Raises:
-        PluginError: the wave gives another array alone.
+    In a batch the last bits would depend on what else is in it, and so on the number of cores.
     """
-    (alone,) = check_arrays(name, extractor([wave]), 1)
-    if alone.shape != array.shape or not np.allclose(alone, array, rtol=1e-3, atol=1e-3):
-        raise PluginError(
-            f"feature {name} makes another array of an utterance alone than in a batch; this is a "
-            "fault of the plugin that offers it"
-        )
+    (array,) = check_arrays(name, extractor([wave]), 1)
+    return array.copy()  # it may use the same memory again
 
 
 def _batches(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:

@@ -39,12 +39,16 @@ class ModelEntry(Entry):
             for every corpus, a corpus's own before them, so that a preset of another model is an
             entry and no code; what the user sets comes before both.
         gpus: how many one fold wants; for engines that reserve some, of which there is none yet.
+        threads: with which a fold computes where the user does not say; part of a run's identity.
+        memory: gigabytes that a fold takes; so many at a time that the machine's memory holds them.
     """
 
     features: str = "waveform"
     feature_params: tuple[str, ...] = ()
     defaults: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     gpus: float = 0
+    threads: int = 1
+    memory: float = 1.0
 
 
 @hookspec

@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, cast
 
 from serbench import datasets, leakage, plugins, protocols, results
 from serbench.audio import Reading
-from serbench.contracts import Resolves
+from serbench.contracts import Adds, Resolves
 from serbench.corpus import Corpus, Fold, protocol_digest
 from serbench.errors import BadParameter, PluginError, SerbenchError
 from serbench.features import Feature
@@ -17,6 +17,8 @@ from serbench.hookspecs import ModelEntry
 from serbench.importing import guarded
 from serbench.names import by_path, checked, parameters
 from serbench.settings import Settings
+
+MOST_THREADS = 1024
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,8 @@ class Request:
         data: the corpus's own folder, where it is not under SERBENCH_DATA.
         features: what a model by import path learns from, by name; None is what its attribute
             `features` names, or else "functionals" for an estimator, "waveform" for a model.
+        precision: what training computes in, "float32" or "bfloat16"; scores are always float32.
+        threads: of every fold; None is what the model's entry says.
     """
 
     model: str
@@ -45,6 +49,8 @@ class Request:
     trim_db: float | None = 60.0
     data: str | Path | None = None
     features: str | None = None
+    precision: str = "float32"
+    threads: int | None = None
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,10 @@ class Config:
     """The identity of a run: everything that its predictions depend on, but for the audio.
 
     Two runs with the same words are the same run. The data behind the words (corpus, protocol,
-    audio) is pinned by digests in every fold's result.
+    audio) is pinned by digests in every fold's result. A key that is added after runs were
+    published has a default here, which stands for the behaviour before it existed, and is left out
+    of the words while it has that value: the words of older runs stay as they are. Parameters of
+    models and extractors do the same; see `serbench.contracts.Adds`.
     """
 
     dataset: str
@@ -66,13 +75,21 @@ class Config:
     feature_params: Mapping[str, object]
     reading: Mapping[str, object]
     seed: int
+    precision: str = "float32"
+    threads: int = 1
 
     @property
     def name(self) -> str:
         """A readable folder name with a digest: "ravdess_alexnet-mel_paper_seed0_1a2b3c4d"."""
         words = [self.dataset, self.model, self.protocol, f"seed{self.seed}"]
         readable = re.sub(r"[^A-Za-z0-9._-]", "-", "_".join(words))
-        return f"{readable[:120]}_{digest(asdict(self))[:8]}"
+        return f"{readable[:120]}_{digest(self.words())[:8]}"
+
+    def words(self) -> dict[str, Any]:
+        """The identity as plain words; `Config(**words)` reads them."""
+        later = {each.name: each.default for each in fields(self) if each.default is not MISSING}
+        words = asdict(self)
+        return {name: words[name] for name in words if words[name] != later.get(name, MISSING)}
 
     @property
     def features(self) -> Feature:
@@ -86,30 +103,32 @@ class Job:
 
     Attributes:
         config: of the run.
+        params: all that the model is made with.
         fold: position in the protocol's folds.
         pins: digests of the corpus, the protocol and the fold's audio, as they were when the job
             was planned.
         root: the corpus's folder.
         cache: see `Settings`.
         result: the file to write.
-        device: "cpu" or "cuda".
-        threads: how many it may use.
+        device: "auto", "cpu" or "cuda": looked for where the fold is trained.
         keep_model: keep the fitted model beside the result; no part of the run's identity.
+        isolated: the model gets a process of its own; False for debuggers, never ranked.
     """
 
     config: Config
+    params: Mapping[str, object]
     fold: int
     pins: Mapping[str, str]
     root: str
     cache: str
     result: str
     device: str
-    threads: int
     keep_model: bool = False
+    isolated: bool = True
 
     def words(self) -> dict[str, Any]:
         """The job as plain words."""
-        return asdict(self)
+        return {**asdict(self), "config": self.config.words()}
 
     @classmethod
     def of(cls, words: Mapping[str, Any]) -> "Job":
@@ -123,6 +142,9 @@ class Plan:
 
     Attributes:
         config: its identity.
+        params: all that the model is made with.
+        memory: gigabytes that a fold takes, as the model's entry says.
+        gpus: how many a fold wants.
         corpus: under its label set.
         folds: in the protocol's order.
         source: where the corpus is.
@@ -130,6 +152,9 @@ class Plan:
     """
 
     config: Config
+    params: Mapping[str, object]
+    memory: float
+    gpus: float
     corpus: Corpus
     folds: tuple[Fold, ...]
     source: datasets.Source
@@ -149,7 +174,7 @@ def plan(request: Request, places: Settings) -> Plan:
             the protocol shares speakers between its sets without saying so.
     """
     entry = entry_of(request)
-    model, model_params, feature = made_of(entry, request)
+    model, params, feature = made_of(entry, request)
     data = Path(request.data) if request.data is not None else None
     source = datasets.find(request.dataset, places, data)
     protocol = protocols.find(request.protocol, source.dataset)
@@ -164,16 +189,40 @@ def plan(request: Request, places: Settings) -> Plan:
         protocol=protocol.name,
         model=request.model,
         model_version=plugins.version(entry, model),
-        params=model_params,
+        params=identifying(model, params),
         feature=feature.name,
         feature_version=feature.version,
         feature_params=feature.params,
         reading=feature.reading,
         seed=request.seed,
+        precision=_precision(request, model),
+        threads=_threads(request, entry),
     )
-    _try(model, request, corpus, model_params)
+    _try(model, request, corpus, params)
     pins = {"corpus": corpus.digest, "protocol": protocol_digest(folds)}
-    return Plan(config, corpus, tuple(folds), source, pins)
+    return Plan(config, params, entry.memory, entry.gpus, corpus, tuple(folds), source, pins)
+
+
+def _precision(request: Request, model: Any) -> str:
+    """The precision that is asked for, once the model has it.
+
+    Raises:
+        BadParameter: it has not.
+    """
+    known = tuple(getattr(model, "precisions", ("float32",)))
+    if request.precision not in known:
+        raise BadParameter(
+            f"the precision is {request.precision!r}, but {request.model} computes in "
+            f"{' or '.join(known)}"
+        )
+    return request.precision
+
+
+def _threads(request: Request, entry: ModelEntry) -> int:
+    threads = entry.threads if request.threads is None else request.threads
+    if not isinstance(threads, int) or not 1 <= threads <= MOST_THREADS:
+        raise BadParameter(f"threads is {threads!r}, but must be from 1 to {MOST_THREADS}")
+    return threads
 
 
 def _try(model: Any, request: Request, corpus: Corpus, params: Mapping[str, object]) -> None:
@@ -225,14 +274,28 @@ def made_of(entry: ModelEntry, request: Request) -> tuple[Any, dict[str, object]
     own = {**entry.defaults.get("*", {}), **entry.defaults.get(corpus_name, {})}
     given = {**own, **request.params}
     values = checked(entry.name, of_feature | of_model, given)
-    if not isinstance(request.seed, int) or request.seed < 0:
-        raise BadParameter(f"the seed is {request.seed!r}, but must be a whole number from 0 on")
+    if not isinstance(request.seed, int) or not 0 <= request.seed < 2**32:
+        raise BadParameter(  # scikit-learn and others take no more than 32 bits of it
+            f"the seed is {request.seed!r}, but must be a whole number from 0 to {2**32 - 1}"
+        )
     exact = _resolved(entry.features, extractor, {name: values[name] for name in of_feature})
     extractor(**exact)  # it may refuse a value
     reading = Reading(request.trim_db).identity()
-    feature = Feature(entry.features, plugins.version(extracted, extractor), exact, reading)
+    version = plugins.version(extracted, extractor)
+    feature = Feature(entry.features, version, identifying(extractor, exact), reading)
     values |= exact
     return model, _resolved(entry.name, model, {name: values[name] for name in of_model}), feature
+
+
+def identifying(target: Any, params: Mapping[str, object]) -> dict[str, object]:
+    """The parameters that tell a run from others; see `serbench.contracts.Adds`."""
+    later = target.added if isinstance(target, Adds) else {}
+    return {name: params[name] for name in params if params[name] != later.get(name, MISSING)}
+
+
+def complete(target: Any, params: Mapping[str, object]) -> dict[str, object]:
+    """The parameters with which a run makes its model or extractor."""
+    return {**(target.added if isinstance(target, Adds) else {}), **params}
 
 
 def _resolved(owner: str, target: Any, params: dict[str, object]) -> dict[str, object]:
@@ -256,8 +319,8 @@ class Resources:
     folder: Path
     cache: Path
     device: str
-    threads: int
     keep_models: bool = False
+    isolated: bool = True
 
     def result(self, position: int) -> Path:
         """The result file of a fold."""
@@ -275,14 +338,15 @@ def jobs_of(made: Plan, resources: Resources, audio: Mapping[str, str]) -> list[
     return [
         Job(
             config=made.config,
+            params=made.params,
             fold=position,
             pins={**made.pins, "audio": digest([audio[one] for one in made.ids(position)])},
             root=str(made.source.root),
             cache=str(resources.cache.resolve()),
             result=str(resources.result(position)),
             device=resources.device,
-            threads=resources.threads,
             keep_model=resources.keep_models,
+            isolated=resources.isolated,
         )
         for position in range(len(made.folds))
     ]

@@ -10,7 +10,7 @@ from typing import Any
 from serbench import plugins, results
 from serbench.contracts import Saves
 from serbench.errors import SerbenchError, nearest
-from serbench.files import replacing_folder, writing_error
+from serbench.files import writing_error
 from serbench.results import FoldResult
 
 
@@ -34,10 +34,19 @@ def folder(run: Path, position: int) -> Path:
     return run / "models" / results.stem(position)
 
 
-def keep(model: Saves, place: Path) -> None:
-    """Write a fold's model, whole or not at all."""
-    with replacing_folder(place) as made:
-        model.save(made)
+def keep(made: Path | None, run: Path, position: int) -> None:
+    """Move a fold's model, a folder, to where kept models are; without one, forget what is there.
+
+    A model that was kept with a result that is gone would stand beside another's.
+    """
+    place = folder(run, position)
+    forget(place)
+    if made is not None:
+        try:
+            place.parent.mkdir(exist_ok=True)
+            made.rename(place)
+        except OSError as error:
+            raise writing_error(place, error) from error
 
 
 def forget(place: Path) -> None:

@@ -4,9 +4,8 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from serbench.corpus import Corpus, Fold, Protocol
+from serbench.corpus import PARTS, Corpus, Fold, Protocol
 from serbench.errors import LeakageError, SerbenchError
-from serbench.families import PARTS
 
 PAIRS = tuple(itertools.combinations(PARTS, 2))
 FORBIDDEN = ("speakers", "audio")

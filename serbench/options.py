@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from serbench.errors import BadParameter
+
 Dataset = Annotated[str, typer.Option(help="A dataset, with its parameters: crema-d, toy:seed=3.")]
 Features = Annotated[
     str | None,
@@ -26,3 +28,17 @@ Device = Annotated[
     str | None, typer.Option(help="auto, cpu or cuda; else SERBENCH_DEVICE, or auto.")
 ]
 RunName = Annotated[str, typer.Argument(help="A run's folder, or the start of its name.")]
+
+
+def jobs_of(text: str) -> int | None:
+    """How many folds at a time; None is as many as fill the cores.
+
+    Raises:
+        BadParameter: it is neither a number nor "auto".
+    """
+    if text.lower() == "auto":
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        raise BadParameter(f"--jobs is {text!r}, but must be a number or auto") from None

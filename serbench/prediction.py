@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import threadpoolctl
 
-from serbench import answers, audio, calibration, devices, engines, keeping, plugins, runs, tables
+from serbench import answers, audio, calibration, devices, keeping, plugins, runs, tables
 from serbench.contracts import Array, Model, Moves, Wave
 from serbench.errors import SerbenchError, shown
-from serbench.features import check_arrays
-from serbench.frontend import BATCH
+from serbench.frontend import of_one
+from serbench.jobs import Config, complete
 from serbench.keeping import Kept
 from serbench.metrics import Floats, predicted
 from serbench.runs import Run
@@ -111,8 +111,8 @@ def predict(
     found = runs.find(str(run), Path(results or places.results).expanduser())
     kept = keeping.kept(found.folder, found.folds, fold)
     wanted = device or places.device
-    devices.chosen(wanted)  # a word that is no device is refused before anything is slow
-    with threadpoolctl.threadpool_limits(engines.cores()):
+    devices.require_known(wanted)
+    with threadpoolctl.threadpool_limits(Config(**found.config).threads):
         inputs = _inputs(found, [Path(file).expanduser() for file in files])
         each = [_probabilities(found, one, inputs, wanted) for one in kept]
     return Predicted(
@@ -134,12 +134,8 @@ def _inputs(run: Run, files: Sequence[Path]) -> list[Array]:
     keeping.require_version(config, "feature", target)
     keeping.require_version(config, "model", keeping.saving(config["model"]))
     waves = [_wave(path, _reading(run)) for path in files]
-    extractor = target(**config["feature_params"])
-    made: list[Array] = []
-    for start in range(0, len(waves), BATCH):
-        batch = waves[start : start + BATCH]
-        made += check_arrays(config["feature"], extractor(batch), len(batch))
-    return made
+    extractor = target(**complete(target, config["feature_params"]))
+    return [of_one(config["feature"], extractor, wave) for wave in waves]
 
 
 def _wave(path: Path, reading: audio.Reading) -> Wave:
@@ -182,10 +178,9 @@ def _probabilities(run: Run, kept: Kept, inputs: Sequence[Array], wanted: str) -
 
 def _move(run: Run, model: Model, wanted: str) -> None:
     """Put a model, loaded on the CPU, where it is wanted."""
-    device = devices.chosen(wanted)
     if isinstance(model, Moves):
-        model.to(device)
-    elif device == wanted == "cuda":
+        model.to(devices.found(wanted))
+    elif wanted == "cuda":
         raise SerbenchError(
             f"{run.config['model']} stays on the CPU, since it has no `to` "
             "(serbench.contracts.Moves): choose --device cpu or auto"

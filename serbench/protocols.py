@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from serbench.corpus import Corpus, Fold, Protocol
+from serbench.corpus import PARTS, Corpus, Fold, Protocol
 from serbench.errors import BadParameter, LeakageError, PluginError, SerbenchError, nearest
-from serbench.families import PARTS, kfold, loso, random
+from serbench.families import kfold, loso, random
 from serbench.names import checked, parameters, parse_name
 from serbench.splitfile import file
 

@@ -3,31 +3,44 @@
 import datetime
 import platform
 import re
-import resource
-import sys
 from collections.abc import Mapping
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 from serbench import importpaths, plugins
-from serbench.jobs import Config, Job
+from serbench.jobs import Config
 from serbench.names import by_path
 from serbench.sources import source_digest
 
+VECTORS = ("amx_bf16", "avx512_bf16", "avx512f", "avx2", "avx", "sse2")
+"""What x86 processors announce, the widest first: rounding differs between them."""
 
-def machine(job: Job) -> Mapping[str, Any]:
-    """Device, threads, memory, versions and source digests of this process's work on a job."""
-    unit = 1 if sys.platform == "darwin" else 1024  # bytes on macOS, kB on Linux
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
+
+def machine(config: Config) -> Mapping[str, Any]:
+    """When and where a fold of a run was computed, and with which versions and sources."""
     return {
-        "device": job.device,
-        "threads": job.threads,
-        "peak_memory_mb": round(peak, 1),
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "versions": versions(),
-        "sources": sources(job.config),
-        "machine": {"system": platform.platform(), "processor": platform.machine()},
+        "sources": sources(config),
+        "machine": {
+            "system": platform.platform(),
+            "processor": platform.machine(),
+            "model": processor(),
+        },
     }
+
+
+def processor() -> str:
+    """The processor's model and its widest vector instructions: "AMD EPYC, avx512_bf16"."""
+    try:
+        rows = Path("/proc/cpuinfo").read_text().partition("\n\n")[0].splitlines()
+    except OSError:
+        return platform.processor()
+    facts = {name.strip(): value.strip() for name, _, value in (row.partition(":") for row in rows)}
+    known = facts.get("flags", "").split()
+    widest = next((one for one in VECTORS if one in known), "")
+    return ", ".join(filter(None, [facts.get("model name", platform.processor()), widest]))
 
 
 def versions() -> dict[str, str]:

@@ -66,7 +66,7 @@ class FoldResult:
     Attributes:
         facts: everything that is not an array; its keys are listed in `docs/results.md`.
         test: the test set.
-        validation: the validation set, kept only where folds compete in a group.
+        validation: the validation set; older results lack it where no folds compete.
     """
 
     facts: Mapping[str, Any]
@@ -115,7 +115,7 @@ def write(path: Path, result: FoldResult) -> None:
     facts = {"schema": SCHEMA, **result.facts}
     if "curve" in facts:
         facts["curve"] = _columns(facts["curve"])
-    words = json.dumps(facts, ensure_ascii=False, default=_plain, separators=(",", ":"))
+    words = json.dumps(facts, ensure_ascii=False, separators=(",", ":"))
     with replacing(path) as temporary:
         # bytes first: a full disk is then an OSError, as everywhere
         temporary.write_bytes(safetensors.numpy.save(arrays, metadata={"serbench": words}))
@@ -148,13 +148,6 @@ def points(curve: Any) -> Any:
     if not isinstance(curve, Mapping):
         return curve
     return [dict(zip(curve, row, strict=True)) for row in zip(*curve.values(), strict=True)]
-
-
-def _plain(value: Any) -> Any:
-    """A numpy number as Python's own: models may report them."""
-    if isinstance(value, np.generic):
-        return value.item()
-    raise TypeError(f"{value!r} in a result is neither text nor number")
 
 
 def _arrays(part: str, scored: Scored) -> dict[str, Array]:

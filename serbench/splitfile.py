@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from serbench.corpus import Corpus, Fold, Protocol, protocol_digest
+from serbench.corpus import PARTS, Corpus, Fold, Protocol, protocol_digest
 from serbench.errors import BadParameter, SerbenchError
-from serbench.families import PARTS, held_out
+from serbench.families import held_out
 from serbench.files import replacing
 
 COLUMNS = ("fold", "split", "utterance")

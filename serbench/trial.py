@@ -50,6 +50,7 @@ class Watch:
 
     device: str
     threads: int
+    precision: str
     folder: Path
     times: list[float] = field(default_factory=list)
 
@@ -151,7 +152,7 @@ class Trial:
         self.model = target(labels=tuple(words["labels"]), seed=words["seed"], **params)
         train, validation = self._examples(count, 1), self._examples(HELD_OUT, 2)
         with tempfile.TemporaryDirectory() as folder:
-            watch: Any = Watch(words["device"], words["threads"], Path(folder))
+            watch: Any = Watch(words["device"], words["threads"], "float32", Path(folder))
             lent: Workspace = watch
             started = time.perf_counter()
             self.model.fit(train, validation, lent)

@@ -1,58 +1,42 @@
-"""Trains and scores one fold: it gets plain words, and looks the names up again."""
+"""Trains and scores one fold: it gets plain words, and looks the names up again.
+
+The model is fitted in a further process (`serbench.model_process`), which is told no test label;
+ids and truth are put to its answers here.
+"""
 
 import contextlib
-import itertools
+import os
 import shutil
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import threadpoolctl
+import safetensors.numpy
 
 from serbench import (
-    answers,
     audio,
     datasets,
+    engines,
     frontend,
+    handover,
     keeping,
     leakage,
     metrics,
-    plugins,
+    model_process,
     protocols,
     provenance,
     results,
 )
-from serbench.contracts import Array, Examples, Model, Predictions, Saves
-from serbench.corpus import Corpus, Fold, protocol_digest
+from serbench.contracts import Array
+from serbench.corpus import PARTS, Corpus, Fold, protocol_digest
 from serbench.engines import Tell, Words
-from serbench.errors import CorpusError, PluginError
+from serbench.errors import CorpusError, SerbenchError
 from serbench.features import Features, Store
 from serbench.files import digest
 from serbench.jobs import Job
 from serbench.settings import Settings
-
-ALONE = 8  # utterances predicted again, each alone
-_folds = itertools.count()  # that this process has trained: what a model remembers is there still
-
-
-@dataclass(frozen=True)
-class Bench:
-    """The workspace of one fold: what a model may use, and whom it tells."""
-
-    device: str
-    threads: int
-    folder: Path
-    curve: list[dict[str, float]]
-    tell: Tell
-
-    def report(self, epoch: int, epochs: int, **values: float) -> None:
-        """Tell progress and one point of the learning curve."""
-        point = {"epoch": int(epoch), **{name: float(value) for name, value in values.items()}}
-        self.curve.append(point)
-        self.tell({"epochs": int(epochs), **point})
 
 
 def run(words: Words, tell: Tell) -> Words:
@@ -68,82 +52,127 @@ def run(words: Words, tell: Tell) -> Words:
     Raises:
         CorpusError: the corpus is not what it was when the job was planned.
         LeakageError: the fold shares speakers or audio between its sets.
-        PluginError: the model breaks its contract.
+        SerbenchError: the model breaks its contract, or its process died.
     """
     job = Job.of(words)
-    before = next(_folds)
     sets = _sets(job)
-    corpus, fold = sets.corpus, sets.fold
-    bench = _bench(job, tell)
-    target = _target(job)
-    with threadpoolctl.threadpool_limits(job.threads):
-        model: Model = target(labels=corpus.labels, seed=job.config.seed, **job.config.params)
-        started = time.perf_counter()
-        model.fit(sets.examples(fold.train), sets.examples(fold.validation), bench)
-        fitted = time.perf_counter()
-        predictions = sets.ask(model, fold.test)
-        predicted = time.perf_counter()
-        validation = sets.ask(model, fold.validation)
-        alone = _alone(model, sets, fold.test, predictions.activations)
+    fold, order = sets.fold, Order.of(sets)
+    workspace = _workspace(job)
+    with _exchange(workspace) as exchange:
+        validation = sets.inputs(fold.validation)
+        test = sets.inputs([fold.test[one] for one in order.test])
+        inputs = {"train": sets.inputs(fold.train), "validation": validation, "test": test}
+        handover.write(exchange, inputs)
+        told = _answer(job, _question(job, sets, order, workspace, exchange), tell)
+        scores = safetensors.numpy.load_file(exchange / model_process.ANSWERS)
+        kept = exchange / model_process.MODEL
+        keeping.keep(kept if job.keep_model else None, Path(job.result).parent, job.fold)
+    parts = {
+        "test": sets.scored(fold.test, scores["test"], order.test),
+        "validation": sets.scored(fold.validation, scores["validation"], order.validation),
+    }
     facts = {
         **_identity(job, sets),
-        "labels": list(corpus.labels),
-        "link": predictions.link,
+        "labels": list(sets.corpus.labels),
         "certificate": leakage.to_json(sets.certificate),
-        "validation": _scores(sets, fold.validation, validation, len(corpus.labels)),
-        "alone": alone,
-        "model": answers.described(model),
-        "curve": bench.curve,
-        "seconds": {"fit": fitted - started, "predict": predicted - fitted},
-        **provenance.machine(job),
-        **({"folds_before": before} if before else {}),
+        "validation": _metrics(parts["validation"], len(sets.corpus.labels)),
+        **told,
+        "threads": job.config.threads,
+        **provenance.machine(job.config),
     }
-    scored = results.FoldResult(
-        facts,
-        sets.scored(fold.test, predictions),
-        sets.scored(fold.validation, validation) if fold.group else None,
-    )
-    _keep(job, model)
-    results.write(Path(job.result), scored)
-    shutil.rmtree(bench.folder, ignore_errors=True)
+    results.write(Path(job.result), results.FoldResult(facts, **parts))
+    shutil.rmtree(workspace, ignore_errors=True)
     with contextlib.suppress(OSError):  # other folds are still at work
-        bench.folder.parent.rmdir()
+        workspace.parent.rmdir()
     return {}
 
 
-def _target(job: Job) -> Any:
-    """The model's class, of the code that was there when the job was planned.
+@dataclass(frozen=True)
+class Order:
+    """In which order utterances are predicted, as positions in the fold's sets.
+
+    A corpus's order is often that of its labels. This one, by a digest of the audio and the id,
+    says nothing: to know it a model must know the audio of the whole corpus by heart.
+    """
+
+    validation: Sequence[int]
+    test: Sequence[int]
+
+    @classmethod
+    def of(cls, sets: "Sets") -> "Order":
+        """That of a fold."""
+
+        def shuffled(ids: Sequence[str]) -> list[int]:
+            return sorted(range(len(ids)), key=lambda at: digest([sets.audio[ids[at]], ids[at]]))
+
+        return cls(shuffled(sets.fold.validation), shuffled(sets.fold.test))
+
+
+def _question(
+    job: Job, sets: "Sets", order: Order, workspace: Path, exchange: Path
+) -> dict[str, Any]:
+    """All that the model's process is told; see `model_process.run`."""
+    config, learned = job.config, {part: getattr(sets.fold, part) for part in PARTS[:2]}
+    return {
+        "model": config.model,
+        "version": config.model_version,
+        "params": job.params,
+        "labels": sets.corpus.labels,
+        "seed": config.seed,
+        "threads": config.threads,
+        "precision": config.precision,
+        "device": job.device,
+        "truth": {part: sets.truth(ids).tolist() for part, ids in learned.items()},
+        "speakers": {part: sets.speakers(ids) for part, ids in learned.items()},
+        "order": order.validation,
+        "workspace": str(workspace.resolve()),
+        "exchange": str(exchange.resolve()),
+        "keep": job.keep_model,
+        "alone": job.isolated,
+    }
+
+
+def _answer(job: Job, question: Words, tell: Tell) -> Words:
+    """What the model's process says.
 
     Raises:
-        PluginError: it was edited meanwhile, so that folds of two models would be mixed.
+        SerbenchError: it says what is wrong, or died.
     """
-    entry = plugins.find("model", job.config.model)
-    target = plugins.load(entry)
-    version = plugins.version(entry, target)
-    if version != job.config.model_version:
-        raise PluginError(
-            f"{entry.name} was version {job.config.model_version!r} when the run was planned, and "
-            f"is {version!r} now: its code changed while the run was going on; run the same "
-            "command again"
-        )
-    return target
+    if not job.isolated:
+        return model_process.run(question, tell)
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("SERBENCH_")}
+    (outcome,) = engines.processes(
+        model_process.run,
+        [question],
+        lambda _, words: tell(words),
+        at_once=1,
+        threads=job.config.threads,
+        environment=environment,
+        nested=True,
+    )
+    if outcome.result is None:
+        raise SerbenchError(outcome.error)
+    return outcome.result
 
 
-def _bench(job: Job, tell: Tell) -> Bench:
+def _workspace(job: Job) -> Path:
     # named by its data: what was saved there while learning from other data is not found again
     name = f"{Path(job.result).stem}-{digest(dict(job.pins))[:8]}"
     folder = Path(job.result).parent / ".work" / name
     folder.mkdir(parents=True, exist_ok=True)
-    return Bench(job.device, job.threads, folder, [], tell)
+    return folder
 
 
-def _keep(job: Job, model: Model) -> None:
-    """Keep the model if asked to, before its result is there: a finished fold has its model."""
-    place = keeping.folder(Path(job.result).parent, job.fold)
-    keeping.forget(place)  # one that was kept with a result that is gone would be another's
-    if job.keep_model:
-        assert isinstance(model, Saves), "seen to at planning"
-        keeping.keep(model, place)
+@contextlib.contextmanager
+def _exchange(workspace: Path) -> Iterator[Path]:
+    """A folder for what goes to the model's process and back; gone afterwards."""
+    folder = workspace.with_name(f"{workspace.name}.exchange")
+    shutil.rmtree(folder, ignore_errors=True)  # of a process that was killed
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @dataclass(frozen=True)
@@ -161,10 +190,6 @@ class Sets:
         """The features of these utterances, read when asked for."""
         return self.store.read([self.audio[utterance] for utterance in ids])
 
-    def ask(self, model: Model, ids: Sequence[str]) -> Predictions:
-        """What the model says of these utterances."""
-        return answers.ask(model, self.inputs(ids), len(self.corpus.labels))
-
     def truth(self, ids: Sequence[str]) -> Any:
         """(utterances,) int64, positions in the labels."""
         position = {label: index for index, label in enumerate(self.corpus.labels)}
@@ -174,15 +199,12 @@ class Sets:
         """One an utterance."""
         return tuple(self.corpus.by_id[one].speaker for one in ids)
 
-    def examples(self, ids: Sequence[str]) -> Examples:
-        """What a model may learn from."""
-        return Examples(self.inputs(ids), self.truth(ids), self.speakers(ids))
-
-    def scored(self, ids: Sequence[str], predictions: Predictions) -> results.Scored:
-        """What is kept of predictions."""
-        return results.Scored(
-            tuple(ids), self.speakers(ids), self.truth(ids), predictions.activations
-        )
+    def scored(
+        self, ids: Sequence[str], activations: Array, order: Sequence[int]
+    ) -> results.Scored:
+        """What is kept of predictions that were made in this order."""
+        back = activations[np.argsort(order)]
+        return results.Scored(tuple(ids), self.speakers(ids), self.truth(ids), back)
 
 
 def _sets(job: Job) -> Sets:
@@ -221,27 +243,9 @@ def _decoded(corpus: Corpus, utterance: str) -> str:
     return audio.samples_digest(*audio.decode(path))
 
 
-def _alone(
-    model: Model, sets: Sets, ids: Sequence[str], activations: Array
-) -> dict[str, float | int]:
-    """Predict a few utterances again, each alone: no score may depend on the batch."""
-    chosen = np.unique(np.linspace(0, len(ids) - 1, ALONE).astype(int))
-    again = [sets.ask(model, [ids[index]]).activations[0] for index in chosen]
-    difference = float(np.abs(np.stack(again) - activations[chosen]).max())
-    moved = metrics.predicted(np.stack(again)) != metrics.predicted(activations[chosen])
-    return {
-        "utterances": len(chosen),
-        "largest_difference": difference,
-        "other_labels": int(moved.sum()),
-    }
-
-
-def _scores(
-    sets: Sets, ids: Sequence[str], predictions: Predictions, n_labels: int
-) -> dict[str, float]:
-    """The metrics of a validation set, by name."""
-    prediction = metrics.predicted(predictions.activations)
-    counted = metrics.confusion(sets.truth(ids), prediction, n_labels)
+def _metrics(scored: results.Scored, n_labels: int) -> dict[str, float]:
+    """The metrics of a set, by name."""
+    counted = metrics.confusion(scored.truth, metrics.predicted(scored.activations), n_labels)
     return {name: float(one.compute(counted)) for name, one in metrics.METRICS.items()}
 
 
@@ -255,9 +259,7 @@ def _identity(job: Job, sets: Sets) -> dict[str, Any]:
             "index": job.fold,
             "name": fold.name,
             "group": fold.group,
-            "utterances": {
-                part: len(getattr(fold, part)) for part in ("train", "validation", "test")
-            },
+            "utterances": {part: len(getattr(fold, part)) for part in PARTS},
         },
         "pins": dict(job.pins),
     }

@@ -94,7 +94,7 @@ def test_a_fit_is_taken_apart_by_what_the_model_reports(places):
     assert min(after, made["late"], made["load"], made["predict"]) >= 0
     assert speed.epoch.points[0] == (8, max(0.0, epoch - made["held_out"] * made["predict"]))
     assert [row[0] for row in speed.before.points[:2]] == [4, 8]
-    assert speed.start == pytest.approx(1 + made["load"] + made["late"])
+    assert speed.start == pytest.approx(2 + made["load"] + made["late"])
 
 
 def test_no_fit_is_larger_than_wanted(places):

@@ -302,7 +302,9 @@ def test_what_scikit_learn_refuses_is_a_line_a_fold(sklearn):
             "sklearn.svm:SVC", "tones", features="crossings", params={"C": -1}, jobs=0
         )
     first = str(error.value).splitlines()[0]
-    assert first.startswith("fold 1: sklearn.svm:SVC cannot be fitted: The 'C' parameter of SVC")
+    assert first.startswith(
+        "folds 1, 2, 3: sklearn.svm:SVC cannot be fitted: The 'C' parameter of SVC"
+    )
 
 
 def test_it_is_submitted_verified_and_on_the_board(sklearn, tmp_path):

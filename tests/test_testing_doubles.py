@@ -6,8 +6,8 @@ import pytest
 import serbench
 from serbench.contracts import Examples
 from serbench.errors import BadParameter, FoldError
+from serbench.model_process import FoldWorkspace
 from serbench.testing.doubles import Oracle
-from serbench.worker import Bench
 
 PATH = "serbench.testing.doubles:{}"
 
@@ -34,14 +34,14 @@ def test_the_oracle_is_right_under_another_label_set_and_untrimmed():
 
 def test_the_oracle_refuses_what_it_does_not_know():
     words = {"dataset": "tones:takes=2", "params": {"dataset": "tones:takes=1"}, "folds": ["1"]}
-    with pytest.raises(FoldError, match="oracle knows tones:takes=1 only, and 6 of 12 utterances"):
+    with pytest.raises(FoldError, match="oracle knows tones:takes=1 only, and 1 of 1 utterances"):
         evaluate("Oracle", **words)
 
 
 def test_the_oracle_needs_a_corpus_of_these_labels(tmp_path):
     oracle, none = Oracle(labels=("a", "b"), seed=0, dataset="tones"), Examples([], np.zeros(0), ())
     with pytest.raises(BadParameter, match="no label set of tones has the labels a, b: name the c"):
-        oracle.fit(none, none, Bench("cpu", 1, tmp_path, [], print))
+        oracle.fit(none, none, FoldWorkspace("cpu", 1, tmp_path, print))
 
 
 def test_constant_says_one_label_of_everything():

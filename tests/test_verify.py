@@ -298,8 +298,8 @@ def _text(lines):
     return np.frombuffer("\n".join(lines).encode(), np.uint8)
 
 
-def _ids(arrays):
-    return list(results.lines(arrays["test.ids"]))
+def _ids(arrays, part="test"):
+    return list(results.lines(arrays[f"{part}.ids"]))
 
 
 def speakers_swapped(said, arrays):
@@ -411,7 +411,9 @@ def truth_where_licensed(folder):
 
     def change(said, arrays):
         label = {"low": 0, "middle": 1, "high": 2}
-        arrays["test.truth"] = np.array([label[one.split("-")[1]] for one in _ids(arrays)], "u1")
+        for part in ("test", "validation"):
+            truth = [label[one.split("-")[1]] for one in _ids(arrays, part)]
+            arrays[f"{part}.truth"] = np.array(truth, "u1")
         assert len(place) == len(arrays["test.truth"])
 
     forged(change)(folder)
@@ -419,7 +421,9 @@ def truth_where_licensed(folder):
 
 
 def truth_left_out(folder):
-    forged(lambda said, arrays: arrays.pop("test.truth"))(folder)
+    forged(lambda said, arrays: [arrays.pop(f"{one}.truth") for one in ("test", "validation")])(
+        folder
+    )
     _claim(folder, put("truth", "withheld"))
 
 
@@ -772,7 +776,7 @@ BROKEN = [
     ("altered", lambda f: _edit(f / FIRST, truths_rolled), "is not the file that the card was"),
     ("truncated", truncated, "overlap, leave gaps, or end beyond the file"),
     ("10 GB", huge, "its files have 1073"),
-    ("9 MB", written(FIRST, b" " * 9_000_000), "has 9000000 bytes: at most 8388608 are read"),
+    ("17 MB", written(FIRST, b" " * 17_000_000), "has 17000000 bytes: at most 16777216 are read"),
     ("empty", written(FIRST, b""), f"{FIRST} is no safetensors file"),
     (
         "10 GB header",

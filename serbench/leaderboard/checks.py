@@ -11,7 +11,7 @@ import numpy as np
 
 from serbench import leakage
 from serbench.contracts import Array
-from serbench.corpus import Fold
+from serbench.corpus import PARTS, Fold
 from serbench.errors import SerbenchError
 from serbench.leaderboard.foldfiles import FoldFile
 from serbench.leaderboard.references import Reference
@@ -60,14 +60,14 @@ def _fold(file: FoldFile, reference: Reference) -> Reasons:
         yield f"{file.name}: the protocol has only {len(reference.folds)} folds"
         return
     fold = reference.folds[said["index"]]
-    sizes = {part: len(getattr(fold, part)) for part in ("train", "validation", "test")}
+    sizes = {part: len(getattr(fold, part)) for part in PARTS}
     for key, value in {"name": fold.name, "group": fold.group, "utterances": sizes}.items():
         if said[key] != value:
             yield f"{file.name}: the fold's {key} is {said[key]!r}, in the protocol {value!r}"
     if file.facts["protocol"]["folds"] != len(reference.folds):
         yield f"{file.name} says that the protocol has {file.facts['protocol']['folds']} folds"
-    if file.has_validation != bool(fold.group):
-        yield f"{file.name}: a validation set is kept only, and always, where folds compete"
+    if fold.group and not file.has_validation:
+        yield f"{file.name} lacks its validation set, by which folds compete"
     for part in ("test", "validation") if file.has_validation else ("test",):
         yield from _set(file, part, fold, reference)
     yield from _certificate(file, reference.shared[said["index"]], bool(reference.leaks))

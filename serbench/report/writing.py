@@ -103,7 +103,9 @@ def _written(
 ) -> Iterator[Made]:
     """Write every part of every section; yields what was made, in order."""
     items = [part for section in found for part in parts.parts(new, section, formats)]
-    engine, _ = engines.chosen(jobs)
+    if jobs < 0:
+        raise BadParameter(f"jobs is {jobs}, but must be 0 or more")
+    engine = engines.of(min(jobs, engines.cores()), threads=1)
     outcomes = engine(parts.write, items, lambda _, words: hear(str(words["picture"])))
     for outcome in sorted(outcomes, key=lambda one: one.item):
         if outcome.result is None:

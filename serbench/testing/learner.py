@@ -8,18 +8,18 @@ from typing import Any, cast
 
 import numpy as np
 
-from serbench import answers, devices, plugins
+from serbench import answers, plugins
 from serbench.audio import samples_digest
 from serbench.contracts import Array, Describes, Examples, Model, Wave
 from serbench.engines import Tell
 from serbench.features import Feature, Features, Store, check_arrays
 from serbench.hookspecs import ModelEntry
 from serbench.jobs import Request, made_of
+from serbench.model_process import FoldWorkspace
 from serbench.settings import settings
 from serbench.testing import globalstate, signals
 from serbench.testing.findings import Violation
 from serbench.testing.signals import LABELS, Spoken
-from serbench.worker import Bench
 
 CORPUS = "toy"
 """Whose defaults in a model's entry hold here: it is as small and as synthetic."""
@@ -116,13 +116,12 @@ class Learner:
         """What a model may learn from."""
         return Examples(self.inputs(spoken.waves), spoken.truth, spoken.speakers)
 
-    def bench(self, tell: Tell | None = None) -> Bench:
+    def bench(self, tell: Tell | None = None) -> FoldWorkspace:
         """A workspace with a new folder of its own."""
         self._benches += 1
         folder = self.folder / f"work{self._benches}"
         folder.mkdir(parents=True)
-        device = devices.chosen(settings().device)
-        return Bench(device, self.threads, folder, [], tell or self.tell)
+        return FoldWorkspace(settings().device, self.threads, folder, tell or self.tell)
 
     def fit(
         self,
@@ -130,7 +129,7 @@ class Learner:
         validation: Spoken,
         *,
         labels: Sequence[str] = LABELS,
-        bench: Bench | None = None,
+        bench: FoldWorkspace | None = None,
         draws: int = 1,
     ) -> Fitted:
         """Make a model, fit it, and let it predict, all under watch.

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from serbench.contracts import Wave
+from serbench.corpus import PARTS
 
 RATE = 16_000  # Hz
 LABELS = ("bass", "mid", "treble")
@@ -55,7 +56,7 @@ def spoken(each: int, part: str) -> Spoken:
         part: "train", "validation", "test": no two share an utterance or a speaker.
     """
     truth = np.arange(each * len(LABELS), dtype=np.int64) % len(LABELS)
-    first = ("train", "validation", "test").index(part) * 1000
+    first = PARTS.index(part) * 1000
     waves = []
     for place, label in enumerate(truth):
         random = np.random.default_rng(first + place)

@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Self
 
 import numpy as np
 import torch
@@ -48,8 +48,6 @@ class AlexNetMel:
             does so with one mean and deviation for all of them, "none" leaves decibels.
         initialisation: "kaiming", since a network this deep with ReLU learns from the first
             epoch with it; "torch" is what torch's layers do by themselves.
-        compute: "auto" is bfloat16 where the processor has it in hardware and float32 elsewhere;
-            "float32" is that everywhere.
         n_mels: the feature's bands.
         hop: the feature's samples from frame to frame.
         floor_db: what the feature makes of silence, and so of padding.
@@ -59,6 +57,7 @@ class AlexNetMel:
     """
 
     version: ClassVar[str] = "1"
+    precisions: ClassVar[Sequence[str]] = devices.PRECISIONS
 
     labels: tuple[str, ...]
     seed: int
@@ -72,7 +71,6 @@ class AlexNetMel:
     max_seconds: float = 8.0
     normalise: Normalisation = "bands"
     initialisation: Initialisation = "kaiming"
-    compute: Literal["auto", "float32"] = "auto"
     n_mels: int = 64
     hop: int = 128
     floor_db: float = -100.0
@@ -95,14 +93,14 @@ class AlexNetMel:
 
     def fit(self, train: Examples, validation: Examples, workspace: Workspace) -> None:
         """Learn from `train`, stop by `validation`."""
-        with devices.threads(workspace.threads):
+        with devices.arithmetic(workspace.threads):
             learned = Spectrograms.joined(train.inputs, self.floor_db)
             scorer = self._untrained(learned, workspace.device)
             todo = task(
                 scorer,
                 Labelled(learned.scaled(scorer.scale, scorer.device), train.truth),
                 Labelled(scorer.prepared(validation.inputs), validation.truth),
-                Steps(self.batch, self.lr, self.seed),
+                Steps(self.batch, self.lr, self.seed, workspace.precision),
             )
         trained = training.train(
             todo,
@@ -118,7 +116,8 @@ class AlexNetMel:
             "batch_parts": trained.parts,
             "best_epoch": trained.best_epoch,
             "epochs": trained.epochs,
-            "precision": scorer.precision,
+            "precision": workspace.precision,
+            **counting.gain(scorer.device, workspace.precision),
             "device": scorer.device,
             "threads": workspace.threads,
         }
@@ -126,7 +125,7 @@ class AlexNetMel:
     def predict(self, inputs: Sequence[Array]) -> Predictions:
         """The softmax outputs of utterances, each (bands, frames)."""
         assert self._scorer is not None, "fit or load comes before predict"
-        with devices.threads(self._threads):
+        with devices.arithmetic(self._threads):
             scores = self._scorer.probabilities(self._scorer.prepared(inputs))
         return Predictions(scores.astype(np.float32), link="identity")
 
@@ -149,8 +148,8 @@ class AlexNetMel:
         return counting.flops(compute, training)
 
     def peak(self, device: str, threads: int) -> float:
-        """Those a second of a large matrix product, in the precision that it computes in."""
-        return counting.peak(device, devices.precision(device, self.compute), threads)
+        """Those a second of a large matrix product in float32."""
+        return counting.peak(device, "float32", threads)
 
     def save(self, folder: Path) -> None:
         """Write the weights and the normalisation (safetensors), and everything else (JSON)."""
@@ -186,7 +185,7 @@ class AlexNetMel:
         network = model._network()
         network.load_state_dict(arrays)
         model._scorer = model._scorer_of(network, scale, words["frames"], "cpu")
-        model._threads, model._facts = torch.get_num_threads(), words["facts"]
+        model._threads, model._facts = words["facts"]["threads"], words["facts"]
         return model
 
     def _untrained(self, learned: Spectrograms, device: str) -> Scorer:
@@ -213,5 +212,4 @@ class AlexNetMel:
             return AlexNet(len(self.labels), width=self.width, dropout=self.dropout)
 
     def _scorer_of(self, network: AlexNet, scale: Scale, frames: int, device: str) -> Scorer:
-        precision = devices.precision(device, self.compute)
-        return Scorer(network, scale, frames, self.floor_db, device, precision)
+        return Scorer(network, scale, frames, self.floor_db, device)

@@ -48,11 +48,13 @@ class Steps:
         batch: utterances in one.
         lr: Adam's constant learning rate.
         seed: of the order and the windows of every epoch.
+        precision: of the forward pass that is learned from; what is scored is float32.
     """
 
     batch: int
     lr: float
     seed: int
+    precision: str = "float32"
 
 
 def task(scorer: Scorer, train: Labelled, validation: Labelled, steps: Steps) -> Task[Batch]:
@@ -64,7 +66,7 @@ def task(scorer: Scorer, train: Labelled, validation: Labelled, steps: Steps) ->
 
     def loss(batch: Batch) -> Tensor:
         windows, truth = batch
-        return nn.functional.cross_entropy(scorer.logits(windows), truth)
+        return nn.functional.cross_entropy(scorer.logits(windows, steps.precision), truth)
 
     def validate() -> Mapping[str, float]:
         return measured(scorer.probabilities(validation.spectrograms), validation.truth)

@@ -31,6 +31,8 @@ def serbench_models() -> Iterable[ModelEntry]:
             requires=("torch",),
             install=INSTALL,
             features="mel",
+            gpus=1,
+            memory=2.0,
             feature_params=("n_fft", "hop", "n_mels", "power", "floor_db"),
             # twelve synthetic speakers do not need 57 million parameters
             defaults={"toy": {"width": 0.125, "lr": 1e-3, "epochs": 12}},

@@ -12,7 +12,7 @@ from serbench import metrics
 from serbench.contracts import Array
 from serbench_alexnet.network import AlexNet
 from serbench_alexnet.spectrograms import Scale, Spectrograms
-from serbench_torch.devices import Precision, autocast
+from serbench_torch.devices import autocast
 
 # Windows scored at once, always as many: a matrix product's rounding depends on its shape, so
 # with one shape an utterance's scores do not depend, to the last bit, on who is scored with it.
@@ -31,7 +31,6 @@ class Scorer:
         frames: the width of a window.
         padding_db: what the feature makes of silence.
         device: "cpu" or "cuda".
-        precision: of the network's forward pass.
     """
 
     network: AlexNet
@@ -39,15 +38,14 @@ class Scorer:
     frames: int
     padding_db: float
     device: str
-    precision: Precision
 
     def prepared(self, inputs: Sequence[Array]) -> Spectrograms:
         """Utterances, each (bands, frames) in dB, as `logits` and `probabilities` take them."""
         return Spectrograms.joined(inputs, self.padding_db).scaled(self.scale, self.device)
 
-    def logits(self, windows: Tensor) -> Tensor:
+    def logits(self, windows: Tensor, precision: str = "float32") -> Tensor:
         """(n, labels) of (n, 1, bands, frames)."""
-        with autocast(self.device, self.precision):
+        with autocast(self.device, precision):
             logits: Tensor = self.network(windows)
         return logits.float()
 

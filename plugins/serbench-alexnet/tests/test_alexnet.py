@@ -21,6 +21,7 @@ TINY = {"width": 0.04, "epochs": 3, "lr": 1e-3, "dropout": 0.1}
 class Desk:
     threads: int = 1
     device: str = "cpu"
+    precision: str = "float32"
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp()))
     points: list = field(default_factory=list)
 

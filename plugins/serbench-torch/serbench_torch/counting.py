@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from serbench.growth import fastest
-from serbench_torch.devices import Precision, threads
+from serbench_torch.devices import Precision, arithmetic
 
 SIDE = 2048  # rows and columns of the matrices whose product is timed
 SECONDS = 1.0
@@ -50,13 +50,14 @@ def _of_convolution_backward(gradient: Any, inputs: Any, weight: Any, *rest: Any
     return 2 * math.prod(gradient) * math.prod(weight[1:]) * sum(map(bool, wanted[:2]))
 
 
-def peak(device: str, precision: Precision, count: int) -> float:
+def peak(device: str, precision: Precision, count: int, seconds: float = SECONDS) -> float:
     """Floating-point operations a second of the product of two large matrices.
 
     Args:
         device: "cpu" or "cuda".
         precision: of the product.
         count: threads.
+        seconds: to measure for, roughly.
     """
     dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
     left, right = (torch.randn(SIDE, SIDE, device=device).to(dtype) for _ in range(2))
@@ -67,6 +68,18 @@ def peak(device: str, precision: Precision, count: int) -> float:
         if device == "cuda":
             torch.cuda.synchronize()
 
-    with threads(count), torch.inference_mode():
+    with arithmetic(count), torch.inference_mode():
         product()
-        return 2 * SIDE**3 / fastest(product, SECONDS)
+        return 2 * SIDE**3 / fastest(product, seconds)
+
+
+def gain(device: str, precision: str) -> dict[str, float]:
+    """How many times as fast a GPU multiplies in bfloat16, for a fold that was float32.
+
+    Returns:
+        Nothing, or a fact for a model's `describe`.
+    """
+    if device != "cuda" or precision != "float32" or not torch.cuda.is_bf16_supported():
+        return {}
+    halved, full = (peak(device, one, 1, seconds=0.1) for one in ("bfloat16", "float32"))
+    return {"bfloat16_gain": round(halved / full, 1)}

@@ -1,45 +1,19 @@
-"""What the processor at hand does well: its threads, its precision, its random numbers."""
+"""How torch computes inside a block: its threads, its precision, its random numbers."""
 
 import contextlib
-from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from collections.abc import Iterator
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 Precision = Literal["float32", "bfloat16"]
 
-# the names under which x86 and ARM processors announce bfloat16 products in hardware
-_BFLOAT16 = ("avx512_bf16", "amx_bf16", "bf16")
+PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
+"""What a model says that can train in both; see `serbench.contracts.Model`."""
 
 
-def precision(device: str, wanted: Literal["auto", "float32"] = "auto") -> Precision:
-    """The precision to compute in: bfloat16 only where `device` multiplies it in hardware.
-
-    Emulated bfloat16 is slower than float32 by more than an order of magnitude, and nothing
-    but the clock tells, so the processor is asked before anything runs.
-
-    Args:
-        device: "cpu" or "cuda".
-        wanted: "float32" computes in float32 everywhere, whatever the processor could do.
-    """
-    if wanted == "auto" and _multiplies_bfloat16(device):
-        return "bfloat16"
-    return "float32"
-
-
-def _multiplies_bfloat16(device: str) -> bool:
-    if device == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return any(_capabilities().get(name, False) for name in _BFLOAT16)
-
-
-def _capabilities() -> Mapping[str, Any]:
-    ask = getattr(torch.cpu, "get_capabilities", None)  # not in every torch that will do
-    return ask() if ask is not None else {}
-
-
-def autocast(device: str, chosen: Precision) -> torch.autocast:
+def autocast(device: str, chosen: str) -> torch.autocast:
     """The context in which a forward pass computes in `chosen`."""
     return torch.autocast(device, torch.bfloat16, enabled=chosen == "bfloat16")
 
@@ -53,14 +27,17 @@ def moved(tensor: Tensor, device: str | torch.device) -> Tensor:
 
 
 @contextlib.contextmanager
-def threads(count: int) -> Iterator[None]:
-    """Give torch `count` threads inside the block, and what it had before after it."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
+def arithmetic(threads: int) -> Iterator[None]:
+    """Compute with so many threads, and products of float32 in float32, not TF32, in the block."""
+    products, convolutions = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = torch.get_num_threads(), products.allow_tf32, convolutions.allow_tf32
+    torch.set_num_threads(threads)
+    products.allow_tf32 = convolutions.allow_tf32 = False
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        torch.set_num_threads(before[0])
+        products.allow_tf32, convolutions.allow_tf32 = before[1:]
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from serbench.contracts import Workspace
 from serbench.errors import BadParameter, SerbenchError
 from serbench_torch.adam import Optimizer
-from serbench_torch.devices import private_randomness, seed_randomness, threads
+from serbench_torch.devices import arithmetic, private_randomness, seed_randomness
 from serbench_torch.resuming import Best, Stored
 
 Batch = TypeVar("Batch")
@@ -88,7 +88,7 @@ def train(
     """
     stored = Stored(workspace.folder, task.module, task.optimizer, task.scheduler)
     best, steps = Best(workspace.folder, task.module), Steps(task)
-    with threads(workspace.threads), private_randomness(workspace.device):
+    with arithmetic(workspace.threads), private_randomness(workspace.device):
         point = stored.find()
         for epoch, values in enumerate(point.curve, start=1):
             workspace.report(epoch, epochs, **values)

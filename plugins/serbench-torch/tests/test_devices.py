@@ -5,36 +5,6 @@ import torch
 from serbench_torch import devices
 
 
-@pytest.mark.parametrize(
-    ("capabilities", "expected"),
-    [
-        ({"avx512_f": True, "avx512_bf16": False, "amx_bf16": False}, "float32"),
-        ({"avx512_f": True, "avx512_bf16": True}, "bfloat16"),
-        ({"amx_bf16": True}, "bfloat16"),
-        ({}, "float32"),
-    ],
-)
-def test_bfloat16_only_where_the_processor_announces_it(monkeypatch, capabilities, expected):
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
-    assert devices.precision("cpu") == expected
-
-
-def test_float32_can_be_had_everywhere(monkeypatch):
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True}, raising=False)
-    assert devices.precision("cpu", "float32") == "float32"
-
-
-def test_a_torch_that_cannot_tell_computes_in_float32(monkeypatch):
-    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
-    assert devices.precision("cpu") == "float32"
-
-
-def test_this_processor_gets_what_it_announces():
-    announced = torch.cpu.get_capabilities()
-    native = any(announced.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
-    assert devices.precision("cpu") == ("bfloat16" if native else "float32")
-
-
 @pytest.mark.parametrize("chosen", ["float32", "bfloat16"])
 def test_autocast_computes_in_the_chosen_precision(chosen):
     weights = torch.ones(2, 2)
@@ -48,17 +18,24 @@ def test_a_moved_tensor_is_the_same(device):
     assert devices.moved(torch.arange(3), "meta").is_meta
 
 
-def test_threads_are_given_back_even_after_an_error():
-    before, inside = torch.get_num_threads(), 0
+def test_inside_the_block_threads_are_so_many_and_float32_is_exact():
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
+    before, inside = torch.get_num_threads(), []
 
     def fail():
-        nonlocal inside
-        inside = torch.get_num_threads()
+        inside.extend([torch.get_num_threads(), torch.backends.cuda.matmul.allow_tf32])
+        inside.append(torch.backends.cudnn.allow_tf32)
         raise ZeroDivisionError
 
-    with pytest.raises(ZeroDivisionError), devices.threads(before + 1):
-        fail()
-    assert (inside, torch.get_num_threads()) == (before + 1, before)
+    try:
+        with pytest.raises(ZeroDivisionError), devices.arithmetic(before + 1):
+            fail()
+        assert inside == [before + 1, False, False]
+        assert torch.get_num_threads() == before
+        assert torch.backends.cuda.matmul.allow_tf32
+        assert torch.backends.cudnn.allow_tf32
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = False
 
 
 def test_private_randomness_leaves_the_global_state():

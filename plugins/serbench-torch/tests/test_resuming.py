@@ -23,6 +23,7 @@ class Killed(Exception):
 class Desk:
     threads: int = 1
     device: str = "cpu"
+    precision: str = "float32"
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp()))
     points: list = field(default_factory=list)
 

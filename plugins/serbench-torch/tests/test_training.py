@@ -17,6 +17,7 @@ from serbench_torch.training import Task, epoch_seed, train
 class Desk:
     threads: int = 1
     device: str = "cpu"
+    precision: str = "float32"
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp()))
     points: list = field(default_factory=list)
 

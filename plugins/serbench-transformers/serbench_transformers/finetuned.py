@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Self
 
 import numpy as np
 import torch
@@ -69,14 +69,14 @@ class Transformer:
             so when "packed"; which of them can be padded `docs/transformers.md` says.
         checkpointing: compute activations again in the backward pass rather than keep them:
             less memory, a third more time.
-        compute: "auto" is bfloat16 where the processor has it in hardware and float32 elsewhere;
-            "float32" is that everywhere.
 
     Raises:
         BadParameter: a value that cannot be.
     """
 
     version: ClassVar[str] = "1"
+    precisions: ClassVar[Sequence[str]] = devices.PRECISIONS
+    added: ClassVar[Mapping[str, object]] = {"batching": "packed"}
 
     labels: tuple[str, ...]
     seed: int
@@ -99,7 +99,6 @@ class Transformer:
     freeze_convolutions: bool = True
     batching: Batching = "packed"
     checkpointing: bool = False
-    compute: Literal["auto", "float32"] = "auto"
     _scorer: Scorer | None = field(default=None, init=False, repr=False)
     _threads: int = field(default=1, init=False, repr=False)
     _facts: Mapping[str, object] = field(default_factory=dict, init=False, repr=False)
@@ -146,7 +145,7 @@ class Transformer:
         """Learn from `train`; keep the epoch that is best on `validation`."""
         recipe = self._recipe()
         found = checkpoints.find(self.checkpoint, str(self.revision))
-        with devices.threads(workspace.threads):
+        with devices.arithmetic(workspace.threads):
             model = loading.classifier(
                 found,
                 self.labels,
@@ -159,7 +158,7 @@ class Transformer:
                 model.activation_checkpointing_enable({"use_reentrant": False})
             todo = task(
                 scorer,
-                Labelled(Stems(scorer, train.inputs), train.truth),
+                Labelled(Stems(scorer, train.inputs, workspace.precision), train.truth),
                 Labelled(Stems(scorer, validation.inputs), validation.truth),
                 recipe,
                 self.seed,
@@ -180,7 +179,8 @@ class Transformer:
             "best_epoch": trained.best_epoch,
             "epochs": trained.epochs,
             **taken(recipe, len(train.truth), trained.epochs),
-            "precision": scorer.precision,
+            "precision": workspace.precision,
+            **counting.gain(workspace.device, workspace.precision),
             "device": workspace.device,
             "threads": workspace.threads,
         }
@@ -188,7 +188,7 @@ class Transformer:
     def predict(self, inputs: Sequence[Array]) -> Predictions:
         """The outputs of the linear layer for waves, each (samples,) at 16 kHz."""
         assert self._scorer is not None, "fit or load comes before predict"
-        with devices.threads(self._threads):
+        with devices.arithmetic(self._threads):
             scores = self._scorer.scores(Stems(self._scorer, inputs, keep=0))
         return Predictions(scores.cpu().numpy().astype(np.float32), self._scorer.link)
 
@@ -202,8 +202,8 @@ class Transformer:
         return arithmetic.flops(self._scorer.network, inputs, training=training)
 
     def peak(self, device: str, threads: int) -> float:
-        """Those a second of a large matrix product, in the precision that it computes in."""
-        return counting.peak(device, devices.precision(device, self.compute), threads)
+        """Those a second of a large matrix product in float32."""
+        return counting.peak(device, "float32", threads)
 
     def save(self, folder: Path) -> None:
         """Write a checkpoint of transformers, and beside it what else `load` needs."""
@@ -226,11 +226,8 @@ class Transformer:
     def to(self, device: str) -> None:
         """Compute on "cpu" or "cuda" from now on."""
         assert self._scorer is not None, "fit or load comes before to"
-        precision = devices.precision(device, self.compute)
         network = self._scorer.network.to(device)
-        self._scorer = dataclasses.replace(
-            self._scorer, network=network, device=device, precision=precision
-        )
+        self._scorer = dataclasses.replace(self._scorer, network=network, device=device)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -242,7 +239,7 @@ class Transformer:
         words = saved.read(folder / WORDS, cls.version)
         model = cls(tuple(words["labels"]), words["seed"], **words["params"])
         model._scorer = model._scorer_of(loading.saved(folder), folder, "cpu")
-        model._threads, model._facts = torch.get_num_threads(), words["facts"]
+        model._threads, model._facts = words["facts"]["threads"], words["facts"]
         return model
 
     def _recipe(self) -> Recipe:
@@ -263,5 +260,4 @@ class Transformer:
         frozen = layers if self.freeze_convolutions else -1
         mask = Mask(recipe.mask_time) if recipe.mask_time else None
         network = Network(model, encoder, frozen, mask, LAYOUTS[self.batching])
-        precision = devices.precision(device, self.compute)
-        return Scorer(network, recipe.loss, device, precision, self.batching)
+        return Scorer(network, recipe.loss, device, self.batching)

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from huggingface_hub import constants
+
 from serbench.errors import SerbenchError
 from serbench.files import digest, file_digest, replacing, writing_error
-from serbench.settings import settings
 
 PREFIX = "sha256:"
 DIGITS = 16  # of the digest, in a revision and in a link's name
@@ -174,4 +175,8 @@ def _link(name: str, revision: str) -> Path:
 
 
 def _home() -> Path:
-    return settings().cache / "checkpoints"
+    """A folder of ours beside the hub's cache.
+
+    Not in serbench's own cache: the process that trains a model is not told where that is.
+    """
+    return Path(constants.HF_HOME) / "serbench"

@@ -12,7 +12,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from serbench import metrics
 from serbench.contracts import Array, Link
-from serbench_torch.devices import Precision, autocast, moved
+from serbench_torch.devices import autocast, moved
 from serbench_torch.training import Task
 from serbench_transformers.batching import Batch, Batching, by_length, cut, shuffled
 from serbench_transformers.network import Network
@@ -32,10 +32,18 @@ class Stems:
     Args:
         scorer: computes them.
         inputs: waves.
+        precision: in which they are computed, and what is made of them.
         keep: how many bytes are kept.
     """
 
-    def __init__(self, scorer: "Scorer", inputs: Sequence[Array], keep: int = KEPT):
+    def __init__(
+        self,
+        scorer: "Scorer",
+        inputs: Sequence[Array],
+        precision: str = "float32",
+        keep: int = KEPT,
+    ):
+        self.precision = precision
         self._scorer, self._inputs, self._keep = scorer, inputs, keep
 
     def __len__(self) -> int:
@@ -67,12 +75,12 @@ class Stems:
         for position in positions:
             wave = self._inputs[position]
             if waves and samples + len(wave) > LAID:
-                yield from self._scorer.stems(waves)
+                yield from self._scorer.stems(waves, self.precision)
                 waves, samples = [], 0
             waves.append(wave)
             samples += len(wave)
         if waves:
-            yield from self._scorer.stems(waves)
+            yield from self._scorer.stems(waves, self.precision)
 
 
 @dataclass(frozen=True)
@@ -83,14 +91,12 @@ class Scorer:
         network: on `device`, in whatever state training has left it.
         loss: what it was trained by: it says how scores become probabilities.
         device: "cpu" or "cuda".
-        precision: of its forward pass.
         batching: which utterances are computed together.
     """
 
     network: Network
     loss: Loss
     device: str
-    precision: Precision
     batching: Batching = "packed"
 
     @property
@@ -105,16 +111,16 @@ class Scorer:
         """What turns logits into probabilities."""
         return "sigmoid" if self.loss == "bce" else "softmax"
 
-    def logits(self, stems: Sequence[Tensor]) -> Tensor:
+    def logits(self, stems: Sequence[Tensor], precision: str = "float32") -> Tensor:
         """(utterances, labels)."""
-        with autocast(self.device, self.precision):
+        with autocast(self.device, precision):
             logits: Tensor = self.network(stems)
         return logits
 
-    def stems(self, waves: Sequence[Array]) -> list[Tensor]:
+    def stems(self, waves: Sequence[Array], precision: str = "float32") -> list[Tensor]:
         """What of each wave no epoch changes, (frames, width)."""
         prepared = [moved(self.network.encoder.prepared(wave), self.device) for wave in waves]
-        with autocast(self.device, self.precision):
+        with autocast(self.device, precision):
             return self.network.stems(prepared)
 
     def scores(self, stems: Stems) -> Tensor:
@@ -155,7 +161,7 @@ def task(
         return shuffled(len(train.stems), recipe.batch, random)
 
     def loss(batch: Batch) -> Tensor:
-        logits = scorer.logits(train.stems.of(batch))
+        logits = scorer.logits(train.stems.of(batch), train.stems.precision)
         truth = moved(torch.from_numpy(train.truth[batch]), scorer.device)
         return criterion(logits, truth, recipe.loss, recipe.label_smoothing)
 

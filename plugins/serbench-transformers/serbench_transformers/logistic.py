@@ -62,9 +62,7 @@ def learn(
     """
     layers = range(problem.layers) if layer is None else (layer,)
     best_of = []
-    with threadpool_limits(
-        1
-    ):  # products are so small that a second thread waits more than it works
+    with threadpool_limits(1):  # a second thread would wait more than it works
         for step, one in enumerate(layers, start=1):
             best_of.append(max(_strengths(problem, one, c), key=lambda fitted: fitted.uar))
             workspace.report(step, len(layers), validation_uar=best_of[-1].uar)

@@ -9,6 +9,8 @@ INSTALL = "serbench-transformers"
 REQUIRES = ("torch", "transformers")
 FINE_TUNED = "serbench_transformers.finetuned:Transformer"
 # the paper's M2 is the paper's recipe; three epochs on IEMOCAP
+MEMORY = {"tiny": 2.0, "base": 2.5, "plus": 2.5}  # gigabytes of a fold, by the end of its name
+LARGE = 8.0
 PAPER = {"*": {"recipe": "paper"}, "iemocap": {"recipe": "paper-iemocap"}}
 
 
@@ -33,6 +35,8 @@ def serbench_models() -> Iterable[ModelEntry]:
         "any speech encoder of transformers, fine-tuned: --param checkpoint=...",
         requires=REQUIRES,
         install=INSTALL,
+        gpus=1,
+        memory=LARGE,
     )
     yield ModelEntry(
         "transformer-probe",
@@ -52,5 +56,7 @@ def serbench_models() -> Iterable[ModelEntry]:
             f"{preset.checkpoint}, fine-tuned{', the paper’s M2' if m2 else ''}",
             requires=REQUIRES,
             install=INSTALL,
+            gpus=1,
+            memory=MEMORY.get(preset.name.removesuffix("-en").rpartition("-")[2], LARGE),
             defaults={**defaults, "*": {**defaults["*"], "checkpoint": preset.checkpoint}},
         )

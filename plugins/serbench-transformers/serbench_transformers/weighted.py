@@ -76,7 +76,7 @@ def learn(
     Returns:
         The head, and facts about it: under "layer_weights" what the layers count, from 0 on.
     """
-    with devices.private_randomness(DEVICE), devices.threads(workspace.threads):
+    with devices.private_randomness(DEVICE), devices.arithmetic(workspace.threads):
         devices.seed_randomness(DEVICE, training.epoch_seed(seed, 0))
         width = problem.train.shape[2]
         module = Weighted(problem.layers, width, course.hidden, len(problem.seen))

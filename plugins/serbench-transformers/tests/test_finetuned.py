@@ -26,6 +26,7 @@ class Desk:
     folder: Path
     threads: int = 1
     device: str = "cpu"
+    precision: str = "float32"
     points: list = field(default_factory=list)
 
     def report(self, epoch, epochs, **values):
