@@ -1,5 +1,6 @@
 """The front end: decodes files and writes their features, wherever an engine puts it."""
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from serbench import audio, plugins
 from serbench.contracts import Array
 from serbench.corpus import Corpus
 from serbench.engines import Tell, Words
-from serbench.errors import PluginError
+from serbench.errors import PluginError, SerbenchError
 from serbench.features import Feature, Store, check_arrays
 
 SHARD = 256  # utterances written to the feature store at a time
@@ -24,8 +25,8 @@ def extract(words: Words, tell: Tell) -> Words:
     Args:
         words: `feature`, `cache`, `threads`, and `files`: [path, whether its features are wanted]
             of each.
-        tell: hears after every batch how many `utterances` it had, and their `digests`: [path,
-            stamp, digest] of each file.
+        tell: hears after every batch how many `utterances` it had, and their `digests`: an
+            `audio.Decoded` of each file.
 
     Raises:
         CorpusError: a file cannot be read.
@@ -35,23 +36,22 @@ def extract(words: Words, tell: Tell) -> Words:
     store = Store(feature.folder(Path(words["cache"])))
     extractor: Any = plugins.load(plugins.find("feature", feature.name))(**feature.params)
     reading = audio.Reading(feature.reading["trim_db"])  # type: ignore[arg-type]
-    found: list[tuple[str, list[int], str]] = []
+    found: list[audio.Decoded] = []
     made: dict[str, Array] = {}
     with threadpoolctl.threadpool_limits(words["threads"]):
         for files in _batches(words["files"], BATCH):
             waves = {}
             for name, wanted in files:
-                path = Path(name)
-                stamp = audio.stamp(path)
-                samples, rate = audio.decode(path)
-                key = audio.samples_digest(samples, rate)
-                found.append((name, stamp, key))
+                one, samples, rate = audio.decoded(Path(name))
+                found.append(one)
+                key = one.digest
                 if wanted and key not in store and key not in made:
                     waves[key] = audio.wave(samples, rate, reading)
-            arrays = check_arrays(feature.name, _extracted(extractor, waves), len(waves))
-            arrays = [each.copy() for each in arrays]  # it may use the same memory again
-            if waves and len(found) <= 2 * BATCH:  # the first batches stand for all
-                _check_alone(feature.name, extractor, list(waves.values())[-1], arrays[-1])
+            with _naming([name for name, _ in files]):
+                arrays = check_arrays(feature.name, _extracted(extractor, waves), len(waves))
+                arrays = [each.copy() for each in arrays]  # it may use the same memory again
+                if waves and len(found) <= 2 * BATCH:  # the first batches stand for all
+                    _check_alone(feature.name, extractor, list(waves.values())[-1], arrays[-1])
             made.update(zip(waves, arrays, strict=True))
             if len(made) >= SHARD:
                 store.write(made)
@@ -59,6 +59,19 @@ def extract(words: Words, tell: Tell) -> Words:
             tell({"utterances": len(files), "digests": found[-len(files) :]})
         store.write(made)
     return {}
+
+
+@contextlib.contextmanager
+def _naming(files: Sequence[str]) -> Iterator[None]:
+    """Say of every error which files were in hand."""
+    some = files[0] if len(files) == 1 else f"one of {len(files)} files, {files[0]} to {files[-1]}"
+    try:
+        yield
+    except SerbenchError as error:
+        raise type(error)(f"{error}; it was given {some}") from error
+    except Exception as error:
+        error.add_note(f"the extractor was given {some}")
+        raise
 
 
 def _extracted(extractor: Any, waves: Mapping[str, Any]) -> Any:
