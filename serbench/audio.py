@@ -103,10 +103,10 @@ def _forward() -> Any:
     import soundfile
 
     class Forward(soundfile.SoundFile):  # type: ignore[misc]
-        """Seeks nowhere in streams whose length nobody knew: libsndfile would fail."""
+        """Never seeks in FLAC: libsndfile fails where its length is unknown, or not there."""
 
         def seekable(self) -> bool:
-            return bool(super().seekable()) and self.frames < UNKNOWN
+            return self.format != "FLAC" and bool(super().seekable())
 
     return Forward
 

@@ -21,9 +21,12 @@ CODECS = [
 ]
 
 
+def _noise(seconds=2.0):
+    return np.random.default_rng(0).standard_normal(int(16_000 * seconds)) / 10
+
+
 def _written(path, form, subtype=None, seconds=2.0):
-    noise = np.random.default_rng(0).standard_normal(int(16_000 * seconds)) / 10
-    soundfile.write(path, noise, 16_000, format=form, subtype=subtype)
+    soundfile.write(path, _noise(seconds), 16_000, format=form, subtype=subtype)
     return path.read_bytes()
 
 
@@ -74,7 +77,8 @@ def test_a_flac_cut_between_two_frames_has_too_few_samples(tmp_path):
         with pytest.raises(CorpusError) as caught:
             audio.decode(tmp_path / "a")
         refusals.append(str(caught.value))
-    assert any("of 32000 samples; get this file again" in one for one in refusals)
+    whole_frames = [one for one in refusals if "of 32000 samples; get this file again" in one]
+    assert len(whole_frames) > 5
 
 
 @pytest.mark.parametrize(
@@ -110,8 +114,11 @@ def test_chunks_after_the_samples_may_be_missing(tmp_path):
 
 
 def _headless_mp3(path):
-    """An MP3 whose first frame, which tells its length, was taken away, and how long a frame is."""
-    content = _written(path, "MP3")
+    """An MP3 whose first frame, which tells its length, was taken away."""
+    soundfile.write(
+        path, _noise(), 16_000, format="MP3", bitrate_mode="CONSTANT", compression_level=0.5
+    )
+    content = path.read_bytes()
     second = content.index(content[:2], 4)
     path.write_bytes(content[second:])
     return content[second:]
@@ -129,14 +136,9 @@ def test_the_frames_of_an_mp3_without_a_header_are_counted(tmp_path):
 
 
 def test_an_mp3_that_libsndfile_stops_reading_too_early_is_refused(tmp_path):
-    """Without a header its length is guessed from the first frames, and quiet ones are short."""
-    wave = np.random.default_rng(0).standard_normal(48_000)
-    wave[24_000:] /= 3000
+    """Without a header libsndfile guesses its length, wrongly where the bit rate changes."""
     path = tmp_path / "a.mp3"
-    with soundfile.SoundFile(
-        path, "w", 16_000, 1, format="MP3", bitrate_mode="VARIABLE", compression_level=0.1
-    ) as file:
-        file.write(wave / 10)
+    soundfile.write(path, _noise(), 16_000, format="MP3", bitrate_mode="VARIABLE")
     content = path.read_bytes()
     path.write_bytes(content[content.index(content[:2], 4) :])
     with pytest.raises(CorpusError, match=r"does not tell its length, and of its \d+ samples only"):
