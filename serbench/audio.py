@@ -158,9 +158,12 @@ def _cancel(samples: Samples) -> bool:
     The energy of their sum is as much as that of all together where they are unrelated, more where
     they are alike, and nothing where they are in opposite phase.
     """
-    moving = samples - samples.mean(axis=0, dtype=np.float32)  # (frames, channels)
-    together = moving.sum(axis=1)
-    return bool(np.vdot(together, together) < CANCELLED * np.vdot(moving, moving))
+    for some in (samples[::16], samples):  # a part acquits nearly all files
+        moving = some - some.mean(axis=0, dtype=np.float32)  # (frames, channels)
+        together, energy = moving.sum(axis=1), np.vdot(moving, moving)
+        if np.vdot(together, together) > CANCELLED * energy:
+            return False
+    return bool(energy > 0)
 
 
 def _reason(path: Path, error: Exception) -> str:

@@ -42,9 +42,7 @@ def decode(words: Words, tell: Tell) -> Words:
 
     def read() -> None:
         for path in paths:
-            audio.stamp(path)
-            samples, rate = audio.decode(path)
-            audio.samples_digest(samples, rate)
+            _, samples, rate = audio.decoded(path)
             audio.wave(samples, rate, reading)
 
     with tempfile.TemporaryDirectory() as folder:

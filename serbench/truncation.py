@@ -4,6 +4,7 @@ libsndfile reads what is left of such a file without an error. Only headers and 
 read here, except of MP3s without a header of their length, whose frames are counted.
 """
 
+import functools
 import os
 import re
 from dataclasses import dataclass
@@ -84,7 +85,7 @@ def inspect(path: Path) -> Found:
             return _of_bytes(_sphere(head), size)
         if kind == b"OggS":
             return Found(_ogg(file, size))
-        if head[:3] == b"ID3" or _frame(head) is not None:
+        if head[:3] == b"ID3" or _frame(head[:4]) is not None:
             return _mpeg(file, head, size)
     return Found()
 
@@ -175,8 +176,9 @@ _KBITS = {  # by whether it is MPEG 1, and the layer; ISO/IEC 11172-3 and 13818-
 }
 
 
+@functools.lru_cache(maxsize=1024)  # a file has few kinds of frames
 def _frame(head: bytes) -> _Frame | None:
-    """The MPEG audio frame that begins here; None where none does, or of a free bit rate."""
+    """The MPEG audio frame of these four bytes; None where none begins, or its bit rate is free."""
     if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
         return None
     version, layer = head[1] >> 3 & 3, 4 - (head[1] >> 1 & 3)
@@ -199,7 +201,7 @@ def _mpeg(file: IO[bytes], head: bytes, size: int) -> Found:
         start = 10 + sum((byte & 127) << 7 * (3 - at) for at, byte in enumerate(head[6:10]))
         file.seek(start)
         head = file.read(1024)
-    first = _frame(head)
+    first = _frame(head[:4])
     if first is None:
         return Found()
     promised = _told(head, first.header)

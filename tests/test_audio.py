@@ -256,6 +256,14 @@ def test_unlike_channels_do_not_cancel(tmp_path):
         audio.decode(tmp_path / f"{at}.wav")
 
 
+@pytest.mark.parametrize("length", [2, 20])
+def test_few_opposite_samples_cancel_too(tmp_path, length):
+    wave = np.random.default_rng(4).standard_normal(length) / 10
+    soundfile.write(tmp_path / "a.wav", np.stack([wave, -wave], axis=1), 16_000)
+    with pytest.raises(CorpusError, match="cancel each other"):
+        audio.decode(tmp_path / "a.wav")
+
+
 def test_opposite_channels_cancel_whatever_their_offset(tmp_path):
     wave = _tone()
     soundfile.write(tmp_path / "a.wav", np.stack([wave, -wave], axis=1) + 0.1, 16_000)

@@ -208,10 +208,12 @@ def test_what_is_odd_about_a_corpus_is_told_every_time_it_is_used(table):
     table.write_text("\n".join(rows))
     remarks = [
         "1 label has one utterance, which no fold can both learn and test: rare",
-        "2 of 5 folds lack a label in train, so no model can learn it: fold 1 (rare), fold 5 (rare)",
+        "2 of 5 folds lack a label in train, so no model can learn it: fold 1 (rare), "
+        "fold 5 (rare)",
         "4 of 5 folds lack a label in test, so scores leave it out: fold 2 (rare), fold 3 (rare), "
         "fold 4 (rare) and 1 more",
-        "1 utterance is silent (no two samples differ by more than 3 of 32768 steps): clips/01/low0",
+        "1 utterance is silent (no two samples differ by more than 3 of 32768 steps): "
+        "clips/01/low0",
         "1 utterance is shorter than 0.1 s: clips/02/low0",
     ]
     for _ in range(2):
