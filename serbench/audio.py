@@ -133,8 +133,8 @@ def _check_samples(path: Path, samples: Samples, rate: int, remedy: str) -> None
         raise CorpusError(f"{path} has a sampling rate of {rate} Hz, too low for speech; {remedy}")
     if 2 * len(samples) * RATE <= rate:
         raise CorpusError(
-            f"{path} holds {len(samples)} of {rate} samples a second, less than one sample at "
-            f"{RATE} Hz; {remedy}"
+            f"{path} holds {len(samples)} sample{'s' * (len(samples) > 1)} at {rate} Hz, less than "
+            f"one at {RATE} Hz; {remedy}"
         )
     if samples.dtype != np.int16:
         peak = max(float(samples.max()), -float(samples.min()))  # nan where one of them is

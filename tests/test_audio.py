@@ -123,7 +123,10 @@ def _write_nan(path):
             r"contains samples as large as 2e\+19, but they must lie between -1 and 1, or between "
             r"-2\^31 and 2\^31 where integers were stored as floats; get this file again",
         ),
-        (_write_one_sample, "holds 1 of 48000 samples a second, less than one sample at 16000 Hz;"),
+        (
+            _write_one_sample,
+            "holds 1 sample at 48000 Hz, less than one at 16000 Hz; get this file again",
+        ),
         (_write_slow, "has a sampling rate of 999 Hz, too low for speech; get this file again"),
         (
             _write_upside_down,
