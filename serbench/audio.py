@@ -1,23 +1,38 @@
 """Reads an utterance: whatever the file is, 16 kHz mono float32, silence trimmed at both ends."""
 
+import functools
 import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from serbench import truncation
 from serbench.contracts import Wave
 from serbench.errors import BadParameter, CorpusError
 from serbench.files import digest, replacing
 
 RATE = 16_000  # Hz; paper, section IV
 AGAIN = "get this file again, nothing was trained"
-SLACK = 1024  # bytes that a sloppy header may promise too many
+CONVERT = "write it as wav or flac, for example with ffmpeg"
+SPARE = 1152  # samples that a decoder may leave out: a frame of MP3
+BLOCK = 2**22  # samples read at a time
+SLOWEST = 1000  # Hz; whoever writes less means something else
+UNKNOWN = 2**40  # samples and more: what libsndfile calls the length of some streams
+LARGEST = 2.0**31  # of a sample: integers of 32 bits that were stored as floats
+CANCELLED = 1e-3  # of the energy of two channels is left of both together; unrelated ones keep all
+NAMED = 3  # how many of many a remark names
+ODD = {
+    "silent": "silent (no two samples differ by more than 3 of 32768 steps)",
+    "short": "shorter than 0.1 s",
+    "loud": "more than 16 times as loud as full scale (as integers stored as floats are)",
+}
+"""What a file may be without being refused; every remark has these words."""
 
 Samples = npt.NDArray[Any]
 """Samples as decoded: (frames, channels), int16 where the file holds 16 bits, else float64."""
@@ -53,48 +68,151 @@ def decode(path: Path, *, remedy: str = AGAIN) -> tuple[Samples, int]:
         remedy: what the user is told to do about a file that cannot be read.
 
     Raises:
-        CorpusError: the file cannot be read, is empty, or holds values that are no numbers.
+        CorpusError: the file cannot be read, is cut off, or no wave can be made of its samples.
     """
     import soundfile
 
-    _check_whole(path, remedy)
     try:
-        with soundfile.SoundFile(path) as file:
-            kind = "int16" if file.subtype == "PCM_16" else "float64"
-            samples, rate = file.read(dtype=kind, always_2d=True), int(file.samplerate)
-    except (OSError, RuntimeError) as error:  # soundfile's own errors are RuntimeErrors
+        found = truncation.inspect(path)
+        if found.cut:
+            raise CorpusError(f"{path} is cut off: {found.cut}; {remedy}")
+        with _forward()(path) as file:
+            samples, rate = _samples(file), int(file.samplerate)
+            form, promised = file.format, file.frames
+    except (OSError, RuntimeError, TypeError, MemoryError) as error:  # soundfile raises all of them
         raise CorpusError(f"cannot read {path}: {_reason(path, error)}; {remedy}") from error
-    if not len(samples):
-        raise CorpusError(f"{path} holds no samples; {remedy}")
-    if kind == "float64" and not np.isfinite(samples).all():
-        raise CorpusError(f"{path} holds values that are no numbers; {remedy}")
+    if form == "RAW":  # libsndfile trusts an ending that stands for one codec: .au, .gsm, .vox
+        raise CorpusError(
+            f"cannot read {path}: {_reason(path, soundfile.SoundFileError())}; {remedy}"
+        )
+    if form == "FLAC" and len(samples) < promised < UNKNOWN:
+        raise CorpusError(
+            f"{path} is cut off: it has {len(samples)} of {promised} samples; {remedy}"
+        )
+    if len(samples) + SPARE < found.samples:
+        raise CorpusError(
+            f"{path} does not tell its length, and of its {found.samples} samples only "
+            f"{len(samples)} can be decoded: {CONVERT}"
+        )
+    _check_samples(path, samples, rate, remedy)
     return samples, rate
 
 
-def _check_whole(path: Path, remedy: str) -> None:
-    """Refuse a wav that was cut off: libsndfile would read what is left of it without a word."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(8)
-        size = path.stat().st_size
-    except OSError:
-        return  # soundfile says what is wrong
-    promised = int.from_bytes(head[4:], "little") + 8
-    streamed = promised >= 2**31 - 1  # written before its length was known
-    if head[:4] == b"RIFF" and not streamed and promised - size > SLACK:
-        raise CorpusError(f"{path} is cut off: it has {size} of {promised} bytes; {remedy}")
+@functools.cache
+def _forward() -> Any:
+    import soundfile
+
+    class Forward(soundfile.SoundFile):  # type: ignore[misc]
+        """Never seeks in FLAC: libsndfile fails where its length is unknown, or not there."""
+
+        def seekable(self) -> bool:
+            return self.format != "FLAC" and bool(super().seekable())
+
+    return Forward
+
+
+def _samples(file: Any) -> Samples:
+    """All samples of a file, from start to end: codecs such as GSM 6.10 allow nothing else."""
+    kind = "int16" if file.subtype == "PCM_16" else "float64"
+    most = min(file.frames + 1, max(1, BLOCK // file.channels))  # one more shows that it ends
+    blocks = [file.read(most, dtype=kind, always_2d=True)]
+    while len(blocks[-1]) == most:
+        blocks.append(file.read(most, dtype=kind, always_2d=True))
+    return blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+
+
+def _check_samples(path: Path, samples: Samples, rate: int, remedy: str) -> None:
+    """Refuse samples of which no wave can be made.
+
+    Raises:
+        CorpusError: which, and why.
+    """
+    if not len(samples):
+        raise CorpusError(f"{path} holds no samples; {remedy}")
+    if rate < SLOWEST:
+        raise CorpusError(f"{path} has a sampling rate of {rate} Hz, too low for speech; {remedy}")
+    if 2 * len(samples) * RATE <= rate:
+        raise CorpusError(
+            f"{path} holds {len(samples)} sample{'s' * (len(samples) > 1)} at {rate} Hz, less than "
+            f"one at {RATE} Hz; {remedy}"
+        )
+    if samples.dtype != np.int16:
+        peak = max(float(samples.max()), -float(samples.min()))  # nan where one of them is
+        if not np.isfinite(peak):
+            raise CorpusError(f"{path} contains NaN or infinite samples; {remedy}")
+        if peak > LARGEST:
+            raise CorpusError(
+                f"{path} contains samples as large as {peak:.3g}, but they must lie between -1 and "
+                f"1, or between -2^31 and 2^31 where integers were stored as floats; {remedy}"
+            )
+    if samples.shape[1] > 1 and _cancel(samples):
+        raise CorpusError(
+            f"the channels of {path} cancel each other: one is the other upside down, and their "
+            "mean is silent; keep one of them, for example with `sox IN OUT remix 1`"
+        )
+
+
+def _cancel(samples: Samples) -> bool:
+    """Whether channels have sound, and their mean has next to none.
+
+    The energy of their sum is as much as that of all together where they are unrelated, more where
+    they are alike, and nothing where they are in opposite phase.
+    """
+    for some in (samples[::16], samples):  # a part acquits nearly all files
+        moving = some - some.mean(axis=0, dtype=np.float32)  # (frames, channels)
+        together, energy = moving.sum(axis=1), np.vdot(moving, moving)
+        if np.vdot(together, together) > CANCELLED * energy:
+            return False
+    return bool(energy > 0)
 
 
 def _reason(path: Path, error: Exception) -> str:
     if not path.exists():
         return "it is gone"
-    with path.open("rb") as file:
-        start = file.read(40)
+    if path.is_dir():
+        return "it is a folder"
+    try:
+        with path.open("rb") as file:
+            start = file.read(40)
+    except OSError as unreadable:
+        return str(unreadable.strerror)
     if not start:
         return "it is empty"
     if start.startswith(b"version https://git-lfs"):
         return "it is a Git LFS pointer, not audio: run `git lfs pull` in the corpus"
-    return str(getattr(error, "error_string", "") or error)
+    if isinstance(error, MemoryError):
+        return "it is larger than the memory"
+    if isinstance(error, TypeError) or not str(error):  # soundfile asks for the rate of raw samples
+        return f"it has no header that tells codec and rate: {CONVERT}"
+    text = str(getattr(error, "error_string", "") or error).removeprefix("Error : ").rstrip(".")
+    return f"it is cut off or damaged ({text})" if "lost sync" in text else text
+
+
+def oddity(samples: Samples, rate: int) -> str:
+    """What is odd about decoded samples, as a key of `ODD`, or ""."""
+    low, high = float(samples.min()), float(samples.max())
+    full = 32768 if samples.dtype == np.int16 else 1
+    if high - low <= 3 / 32768 * full:
+        return "silent"
+    if max(-low, high) > 16 * full:
+        return "loud"
+    return "short" if len(samples) < 0.1 * rate else ""
+
+
+def remarks(oddities: Mapping[str, str]) -> list[str]:
+    """A line for each oddity that utterances have; from their names to a key of `ODD`, or "".
+
+    >>> remarks({"a": "short", "b": "", "c": "short"})
+    ['2 utterances are shorter than 0.1 s: a, c']
+    """
+    lines = []
+    for oddity, words in ODD.items():
+        names = [name for name, one in oddities.items() if one == oddity]
+        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        are = "utterances are" if len(names) > 1 else "utterance is"
+        if names:
+            lines.append(f"{len(names)} {are} {words}: {', '.join(names[:NAMED])}{more}")
+    return lines
 
 
 def samples_digest(samples: Samples, rate: int) -> str:
@@ -148,10 +266,39 @@ def read(path: Path, reading: Reading | None = None) -> Wave:
     return wave(*decode(path), reading or Reading())
 
 
+class Decoded(NamedTuple):
+    """What is remembered of a file that was decoded.
+
+    Attributes:
+        path: of the file.
+        stamp: of the file before it was decoded.
+        digest: of its samples.
+        oddity: see there.
+    """
+
+    path: str
+    stamp: list[int]
+    digest: str
+    oddity: str
+
+
+def decoded(path: Path) -> tuple[Decoded, Samples, int]:
+    """What to remember of a file, its samples as they are stored, and their rate in Hz.
+
+    Raises:
+        CorpusError: see `decode`.
+    """
+    before = stamp(path)
+    samples, rate = decode(path)
+    key = samples_digest(samples, rate)
+    return Decoded(str(path), before, key, oddity(samples, rate)), samples, rate
+
+
 class Digests:
     """Remembers the digest of every file's samples, so that each is decoded for it only once.
 
-    Kept in the cache, by path, size and times; a file that changed is forgotten.
+    Kept in the cache, by path, size and times, with what is odd about the samples; a file that
+    changed is forgotten.
     """
 
     def __init__(self, cache: Path, root: Path):
@@ -166,7 +313,7 @@ class Digests:
             return {}
         if not isinstance(known, dict):
             return {}
-        return {name: one for name, one in known.items() if isinstance(one, list) and len(one) == 2}
+        return {name: one for name, one in known.items() if isinstance(one, list) and len(one) == 3}
 
     def known(self, path: Path) -> str | None:
         """The digest of the file as it is now, or None where it has not been decoded yet.
@@ -177,9 +324,14 @@ class Digests:
         entry = self._known.get(self._name(path))
         return entry[1] if entry and entry[0] == stamp(path) else None
 
-    def remember(self, found: Iterable[tuple[Path, list[int], str]]) -> None:
+    def oddity(self, path: Path) -> str:
+        """What was odd about the file when it was decoded last; see `oddity`."""
+        entry = self._known.get(self._name(path))
+        return str(entry[2]) if entry else ""
+
+    def remember(self, found: Iterable["Decoded"]) -> None:
         """Keep digests; each with the stamp that its file had before it was decoded."""
-        rows = {self._name(path): [seen, value] for path, seen, value in found}
+        rows = {self._name(Path(one.path)): list(one[1:]) for one in found}
         if rows:
             self._known = {**self._read(), **rows}  # another command may have written meanwhile
             with replacing(self._file) as temporary:

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -45,6 +45,7 @@ class Corpus:
         labels: the emotions, in the order of every table and every column of scores.
         utterances: sorted by id.
         label_set: the name of the label set, part of every result's identity.
+        remarks: lines on what is odd about it; no part of its identity.
 
     Raises:
         SerbenchError: two utterances have one id, or a label is not among `labels`.
@@ -54,6 +55,7 @@ class Corpus:
     labels: tuple[str, ...]
     utterances: tuple[Utterance, ...]
     label_set: str
+    remarks: tuple[str, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
         ordered = tuple(sorted(self.utterances, key=lambda utterance: utterance.id))
@@ -116,7 +118,8 @@ def relabelled(corpus: Corpus, name: str, label_set: LabelSet) -> Corpus:
         for utterance in corpus.utterances
         if (label := label_set.get(utterance.label)) is not None
     )
-    return Corpus(corpus.name, tuple(dict.fromkeys(label_set.values())), kept, name)
+    labels = tuple(dict.fromkeys(label_set.values()))
+    return Corpus(corpus.name, labels, kept, name, corpus.remarks)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypedDict, Unpack
 
-from serbench import devices, engines, keeping, runs, worker
+from serbench import devices, engines, keeping, protocols, runs, worker
 from serbench.engines import Engine
 from serbench.errors import BadParameter, CorpusError, FoldError, SerbenchError, nearest
 from serbench.extraction import extract
@@ -82,6 +82,8 @@ def evaluate(  # noqa: PLR0913 - whoever leaves one out gets what the command li
         if keep_models:
             _check_kept(made, lent, finished)
         listener.planned(made, folder, len(wanted), len(waiting))
+        for line in protocols.remarks(made.corpus, made.folds):
+            listener.remarked(line)
         audio = extract(made, waiting, places, listener)
         planned = jobs_of(made, lent, audio)
         _check_finished(planned[position] for position in finished)

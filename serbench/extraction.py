@@ -2,10 +2,9 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from serbench import engines, frontend
-from serbench.audio import Digests
+from serbench.audio import Decoded, Digests, remarks
 from serbench.errors import FoldError
 from serbench.features import Store
 from serbench.jobs import Plan
@@ -19,6 +18,8 @@ def extract(
     plan: Plan, waiting: Sequence[int], places: Settings, listener: Listener
 ) -> Mapping[str, str]:
     """Decode what is not known, and extract what the waiting folds miss.
+
+    The listener hears what is odd about the audio, whether it was decoded now or before.
 
     Returns:
         The digest of every utterance's samples, by id.
@@ -35,20 +36,21 @@ def extract(
         for utterance in plan.corpus.utterances
         if (key := known[utterance.id]) is None or (utterance.id in wanted and key not in store)
     ]
-    found: dict[str, tuple[list[int], str]] = {}
+    found: dict[str, Decoded] = {}
 
     def hear(_: int, words: engines.Words) -> None:
-        found.update({path: (stamp, key) for path, stamp, key in words["digests"]})
+        found.update((one[0], Decoded(*one)) for one in words["digests"])
         listener.extracting(len(found), len(files))
 
     try:
         _work(files, plan, places, hear)
     finally:  # whatever stops it, what is decoded is decoded
         remembered = Digests(places.cache, plan.source.root)
-        remembered.remember((Path(path), stamp, key) for path, (stamp, key) in found.items())
-    decoded = {
-        one.id: found[str(one.path)][1] for one in plan.corpus.utterances if str(one.path) in found
-    }
+        remembered.remember(found.values())
+    paths = {one.id: one.path for one in plan.corpus.utterances if one.path is not None}
+    for line in remarks({one: remembered.oddity(path) for one, path in paths.items()}):
+        listener.remarked(line)
+    decoded = {one: found[str(path)].digest for one, path in paths.items() if str(path) in found}
     return {one: decoded.get(one, str(key)) for one, key in known.items()}
 
 

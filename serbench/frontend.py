@@ -1,5 +1,6 @@
 """The front end: decodes files and writes their features, wherever an engine puts it."""
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from serbench import audio, plugins
 from serbench.contracts import Array, Wave
 from serbench.corpus import Corpus
 from serbench.engines import Tell, Words
+from serbench.errors import SerbenchError
 from serbench.features import Feature, Store, check_arrays
 
 SHARD = 256  # utterances written to the feature store at a time
@@ -22,8 +24,8 @@ def extract(words: Words, tell: Tell) -> Words:
     Args:
         words: `feature`, `cache`, `threads`, and `files`: [path, whether its features are wanted]
             of each.
-        tell: hears after every batch how many `utterances` it had, and their `digests`: [path,
-            stamp, digest] of each file.
+        tell: hears after every batch how many `utterances` it had, and their `digests`: an
+            `audio.Decoded` of each file.
 
     Raises:
         CorpusError: a file cannot be read.
@@ -31,28 +33,38 @@ def extract(words: Words, tell: Tell) -> Words:
     """
     feature = Feature(**words["feature"])
     store = Store(feature.folder(Path(words["cache"])))
-    extractor: Any = plugins.load(plugins.find("feature", feature.name))(**feature.params)
+    target = plugins.load(plugins.find("feature", feature.name))
+    extractor: Any = target(**plugins.complete(target, feature.params))
     reading = audio.Reading(feature.reading["trim_db"])  # type: ignore[arg-type]
-    found: list[tuple[str, list[int], str]] = []
+    found: list[audio.Decoded] = []
     made: dict[str, Array] = {}
     with threadpoolctl.threadpool_limits(words["threads"]):
         for files in _batches(words["files"], BATCH):
-            waves = {}
             for name, wanted in files:
-                path = Path(name)
-                stamp = audio.stamp(path)
-                samples, rate = audio.decode(path)
-                key = audio.samples_digest(samples, rate)
-                found.append((name, stamp, key))
-                if wanted and key not in store and key not in made:
-                    waves[key] = audio.wave(samples, rate, reading)
-            made |= {key: of_one(feature.name, extractor, wave) for key, wave in waves.items()}
+                one, samples, rate = audio.decoded(Path(name))
+                found.append(one)
+                if wanted and one.digest not in store and one.digest not in made:
+                    with _naming(name):
+                        wave = audio.wave(samples, rate, reading)
+                        made[one.digest] = of_one(feature.name, extractor, wave)
             if len(made) >= SHARD:
                 store.write(made)
                 made = {}
             tell({"utterances": len(files), "digests": found[-len(files) :]})
         store.write(made)
     return {}
+
+
+@contextlib.contextmanager
+def _naming(file: str) -> Iterator[None]:
+    """Say of every error of an extractor which file was in hand."""
+    try:
+        yield
+    except SerbenchError as error:
+        raise type(error)(f"{error}; it was given {file}") from error
+    except Exception as error:
+        error.add_note(f"the extractor was given {file}")
+        raise
 
 
 def of_one(name: str, extractor: Any, wave: Wave) -> Array:

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from serbench import datasets, leakage, plugins, protocols, results
 from serbench.audio import Reading
-from serbench.contracts import Adds, Resolves
+from serbench.contracts import Resolves
 from serbench.corpus import Corpus, Fold, protocol_digest
 from serbench.errors import BadParameter, PluginError, SerbenchError
 from serbench.features import Feature
@@ -189,7 +189,7 @@ def plan(request: Request, places: Settings) -> Plan:
         protocol=protocol.name,
         model=request.model,
         model_version=plugins.version(entry, model),
-        params=identifying(model, params),
+        params=plugins.identifying(model, params),
         feature=feature.name,
         feature_version=feature.version,
         feature_params=feature.params,
@@ -282,20 +282,9 @@ def made_of(entry: ModelEntry, request: Request) -> tuple[Any, dict[str, object]
     extractor(**exact)  # it may refuse a value
     reading = Reading(request.trim_db).identity()
     version = plugins.version(extracted, extractor)
-    feature = Feature(entry.features, version, identifying(extractor, exact), reading)
+    feature = Feature(entry.features, version, plugins.identifying(extractor, exact), reading)
     values |= exact
     return model, _resolved(entry.name, model, {name: values[name] for name in of_model}), feature
-
-
-def identifying(target: Any, params: Mapping[str, object]) -> dict[str, object]:
-    """The parameters that tell a run from others; see `serbench.contracts.Adds`."""
-    later = target.added if isinstance(target, Adds) else {}
-    return {name: params[name] for name in params if params[name] != later.get(name, MISSING)}
-
-
-def complete(target: Any, params: Mapping[str, object]) -> dict[str, object]:
-    """The parameters with which a run makes its model or extractor."""
-    return {**(target.added if isinstance(target, Adds) else {}), **params}
 
 
 def _resolved(owner: str, target: Any, params: dict[str, object]) -> dict[str, object]:

@@ -16,6 +16,9 @@ class Listener(Protocol):
     def extracting(self, done: int, total: int) -> None:
         """`done` of `total` utterances have been decoded and their features stored."""
 
+    def remarked(self, line: str) -> None:
+        """Something about the corpus is odd, and stops nothing: a line for the user."""
+
     def training(self, fold: str, words: Mapping[str, Any]) -> None:
         """A model reports: "epoch", "epochs", and points of its learning curve."""
 
@@ -30,6 +33,9 @@ class Quiet:
         """Say nothing."""
 
     def extracting(self, done: int, total: int) -> None:
+        """Say nothing."""
+
+    def remarked(self, line: str) -> None:
         """Say nothing."""
 
     def training(self, fold: str, words: Mapping[str, Any]) -> None:

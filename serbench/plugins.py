@@ -12,6 +12,7 @@ from importlib.metadata import EntryPoint
 from typing import Any
 
 from serbench import waveform
+from serbench.contracts import Adds
 from serbench.errors import MissingRequirement, PluginError, nearest
 from serbench.hookspecs import Entry
 from serbench.importing import absent, attribute, guarded, imported, said
@@ -213,3 +214,17 @@ def version(entry: Entry, target: Any) -> str:
 
         return importpaths.version(entry.name, found)
     return found
+
+
+_OTHER = object()
+
+
+def identifying(target: Any, params: Mapping[str, object]) -> dict[str, object]:
+    """The parameters that tell a run from others; see `serbench.contracts.Adds`."""
+    later = target.added if isinstance(target, Adds) else {}
+    return {name: params[name] for name in params if params[name] != later.get(name, _OTHER)}
+
+
+def complete(target: Any, params: Mapping[str, object]) -> dict[str, object]:
+    """The parameters with which a run makes its model or extractor."""
+    return {**(target.added if isinstance(target, Adds) else {}), **params}

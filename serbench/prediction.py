@@ -12,7 +12,7 @@ from serbench import answers, audio, calibration, devices, keeping, plugins, run
 from serbench.contracts import Array, Model, Moves, Wave
 from serbench.errors import SerbenchError, shown
 from serbench.frontend import of_one
-from serbench.jobs import Config, complete
+from serbench.jobs import Config
 from serbench.keeping import Kept
 from serbench.metrics import Floats, predicted
 from serbench.runs import Run
@@ -134,7 +134,7 @@ def _inputs(run: Run, files: Sequence[Path]) -> list[Array]:
     keeping.require_version(config, "feature", target)
     keeping.require_version(config, "model", keeping.saving(config["model"]))
     waves = [_wave(path, _reading(run)) for path in files]
-    extractor = target(**complete(target, config["feature_params"]))
+    extractor = target(**plugins.complete(target, config["feature_params"]))
     return [of_one(config["feature"], extractor, wave) for wave in waves]
 
 

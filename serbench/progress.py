@@ -62,6 +62,13 @@ class Bars:
             self._extracting = self._progress.add_task("utterances", total=total, note="")
         self._progress.update(self._extracting, completed=done)
 
+    def remarked(self, line: str) -> None:
+        """Print a remark above the bars."""
+        if self._plain:
+            self._say(line)
+        else:
+            self._progress.console.print(shown(line), markup=False, highlight=False, soft_wrap=True)
+
     def training(self, fold: str, words: Mapping[str, Any]) -> None:
         """Show a fold's epochs and its latest point of the learning curve."""
         if fold not in self._folds:

@@ -21,6 +21,9 @@ FAMILIES: Mapping[str, Callable[..., Protocol]] = {
 """Protocols for any corpus; their parameters are those of the functions."""
 
 
+NAMED = 3  # how many of many folds a remark names
+
+
 class Offers(typing.Protocol):
     """A dataset, as far as its protocols go; `default_protocol`, a name, may be absent."""
 
@@ -128,6 +131,37 @@ def _check_groups(where: str, ordered: Sequence[Fold]) -> None:
                 f"{where}: folds {first[fold.group].name} and {fold.name} are in the group "
                 f"{fold.group!r} but test on different utterances; a group shares its test set"
             )
+
+
+def remarks(corpus: Corpus, found: Sequence[Fold]) -> list[str]:
+    """A line on each oddity of a corpus and its folds that stops nothing.
+
+    Labels that one utterance has, and sets for training or test that lack a label.
+    """
+    counts = Counter(one.label for one in corpus.utterances)
+    alone = [label for label in corpus.labels if counts[label] == 1]
+    lines = list(corpus.remarks)
+    if alone:
+        only = "label has" if len(alone) == 1 else "labels have"
+        lines.append(
+            f"{len(alone)} {only} one utterance, which no fold can both learn and test: "
+            f"{', '.join(alone)}"
+        )
+    for part, means in (("train", "no model can learn it"), ("test", "scores leave it out")):
+        lacks = {fold.name: _lacking(corpus, getattr(fold, part)) for fold in found}
+        named = [f"fold {name} ({', '.join(labels)})" for name, labels in lacks.items() if labels]
+        if named:
+            more = f" and {len(named) - NAMED} more" if len(named) > NAMED else ""
+            lines.append(
+                f"{len(named)} of {len(found)} folds lack a label in {part}, so {means}: "
+                f"{', '.join(named[:NAMED])}{more}"
+            )
+    return lines
+
+
+def _lacking(corpus: Corpus, ids: Sequence[str]) -> list[str]:
+    there = {corpus.by_id[one].label for one in ids}
+    return [label for label in corpus.labels if label not in there]
 
 
 def summary(corpus: Corpus, found: Sequence[Fold]) -> list[dict[str, object]]:

@@ -42,9 +42,7 @@ def decode(words: Words, tell: Tell) -> Words:
 
     def read() -> None:
         for path in paths:
-            audio.stamp(path)
-            samples, rate = audio.decode(path)
-            audio.samples_digest(samples, rate)
+            _, samples, rate = audio.decoded(path)
             audio.wave(samples, rate, reading)
 
     with tempfile.TemporaryDirectory() as folder:
@@ -75,7 +73,8 @@ def inputs(words: Words, count: int) -> list[Array]:
 
 def _extractor(words: Words, count: int) -> tuple[Any, list[Wave]]:
     feature = Feature(**words["feature"])
-    extractor: Any = plugins.load(plugins.find("feature", feature.name))(**feature.params)
+    target = plugins.load(plugins.find("feature", feature.name))
+    extractor: Any = target(**plugins.complete(target, feature.params))
     seconds = lengths.trimmed(Lengths(**words["lengths"]), count)
     # in no order of length, as a corpus is
     mixed = [seconds[place] for place in np.random.default_rng(0).permutation(count)]

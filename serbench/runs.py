@@ -252,6 +252,12 @@ def _notes(run: Run) -> list[str]:
         if not literature.comparable(row, *setting):
             words = f"protocol {row.protocol} and labels {row.labels}"
             notes.append(f"They are for {words}, not for these.")
+    lacking = int((run.confusions.sum(axis=2) == 0).any(axis=1).sum())
+    if lacking:
+        notes.append(
+            f"The test sets of {lacking} of {len(run.folds)} folds lack a label; scores of these "
+            "folds leave it out."
+        )
     if run.tested_twice:
         notes.append(f"{run.tested_twice} utterances are in more than one test set.")
     if run.batch_dependent:

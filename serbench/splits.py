@@ -47,6 +47,7 @@ def show(dataset: str, protocol: str | None, labels: str | None, data: Path | No
         *([f"LEAKS: {made.protocol.leaks}"] if made.protocol.leaks else []),
         "",
         tables.table(head, [[str(row[key]) for key in head] for row in rows]),
+        *[f"\n{line}" for line in protocols.remarks(made.corpus, made.folds)],
     ]
     return "\n".join(lines)
 
@@ -96,14 +97,15 @@ def _audio(made: Split, labels: str | None) -> tuple[dict[str, str], str]:
     corpus = datasets.read(made.source, labels)
     places = settings()
     remembered = audio.Digests(places.cache, made.source.root)
-    digests, new = {}, []
+    digests, new, oddities = {}, [], {}
     for utterance in corpus.utterances:
         assert utterance.path is not None, "a corpus that was read has paths"
-        key = remembered.known(utterance.path)
+        key, oddity = remembered.known(utterance.path), remembered.oddity(utterance.path)
         if key is None:
-            stamp = audio.stamp(utterance.path)
-            key = audio.samples_digest(*audio.decode(utterance.path))
-            new.append((utterance.path, stamp, key))
-        digests[utterance.id] = key
+            one, *_ = audio.decoded(utterance.path)
+            new.append(one)
+            key, oddity = one.digest, one.oddity
+        digests[utterance.id], oddities[utterance.id] = key, oddity
     remembered.remember(new)
-    return digests, f"audio of {len(digests)} utterances compared"
+    note = f"audio of {len(digests)} utterances compared"
+    return digests, "\n".join([note, *audio.remarks(oddities)])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from serbench import jobs, results
+from serbench import jobs, plugins, results
 from serbench.errors import BadParameter
 from serbench.jobs import Config
 
@@ -67,8 +67,8 @@ class Grown:
 )
 def test_a_parameter_that_was_added_is_left_out_at_the_value_of_before(given, words, places):
     made = {"batching": "sorted", "width": 3} | given
-    assert jobs.identifying(Grown, made) == words
-    assert jobs.complete(Grown, words) == made
+    assert plugins.identifying(Grown, made) == words
+    assert plugins.complete(Grown, words) == made
 
 
 @pytest.mark.parametrize("seed", [-1, 2**32, 2**40, 1.5])

@@ -15,6 +15,7 @@ import serbench
 from serbench import datasets
 from serbench.cli import app
 from serbench.errors import FoldError, LeakageError, SerbenchError
+from serbench.listening import Quiet
 from serbench.settings import settings
 
 SPEAKERS = ("01", "02", "03", "04", "05")
@@ -196,3 +197,51 @@ def test_the_listing_says_how_each_is_named():
     said = _invoke("datasets")
     assert "csv:my.csv with the columns path,label,speaker" in said
     assert "folder:DIR with metadata.csv" in said
+
+
+def test_what_is_odd_about_a_corpus_is_told_every_time_it_is_used(table):
+    clips = table.parent / "clips"
+    soundfile.write(clips / "01" / "low0.wav", np.zeros(2400), 16_000)
+    soundfile.write(clips / "02" / "low0.wav", np.sin(np.arange(1000)) / 2, 16_000)
+    rows = table.read_text().splitlines()
+    rows[1] = rows[1].replace(",low,", ",rare,")
+    table.write_text("\n".join(rows))
+    remarks = [
+        "1 label has one utterance, which no fold can both learn and test: rare",
+        "2 of 5 folds lack a label in train, so no model can learn it: fold 1 (rare), "
+        "fold 5 (rare)",
+        "4 of 5 folds lack a label in test, so scores leave it out: fold 2 (rare), fold 3 (rare), "
+        "fold 4 (rare) and 1 more",
+        "1 utterance is silent (no two samples differ by more than 3 of 32768 steps): "
+        "clips/01/low0",
+        "1 utterance is shorter than 0.1 s: clips/02/low0",
+    ]
+    for _ in range(2):
+        asked = ("--dataset", f"csv:{table}", "--fold", 2, "--fold", 3, "--jobs", 0)
+        said = _invoke("evaluate", "--model", "centroid", *asked)
+        assert [line for line in said.splitlines() if line in remarks] == remarks
+        assert "The test sets of 2 of 2 folds lack a label; scores of these folds leave" in said
+    asked = ("--dataset", f"csv:{table}", "--protocol", "kfold:n=5")
+    checked = _invoke("protocol", "check", *asked)
+    assert [line for line in checked.splitlines() if line in remarks] == remarks[3:]
+    shown = _invoke("protocol", "show", *asked)
+    assert [line for line in shown.splitlines() if line in remarks] == remarks[:3]
+
+
+def test_a_corpus_without_oddities_is_told_without_remarks(table):
+    class Hearing(Quiet):
+        lines: list[str] = []
+
+        def remarked(self, line: str) -> None:
+            self.lines.append(line)
+
+    serbench.evaluate("centroid", f"csv:{table}", jobs=0, listener=Hearing())
+    assert Hearing.lines == []
+
+
+@pytest.mark.parametrize("feature", ["infinite", "raising"])
+def test_a_feature_that_fails_says_of_which_files(table, monkeypatch, feature):
+    if feature == "raising":
+        monkeypatch.setattr("serbench_tiny.Infinite.__call__", lambda self, waves: 1 / 0)
+    with pytest.raises(FoldError, match=r"was given .*clips/01/high0\.wav"):
+        serbench.evaluate("unfit", f"csv:{table}", jobs=0)

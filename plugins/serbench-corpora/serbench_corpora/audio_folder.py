@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePath
@@ -12,9 +13,16 @@ from serbench_corpora.own import Own
 from serbench_corpora.rows import Listed, Row
 
 METADATA = ("metadata.csv", "metadata.jsonl")
-AUDIO = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".au")
-UNREAD = (".m4a", ".aac", ".wma", ".mp4", ".webm", ".amr")
-"""Audio that cannot be decoded here, and must not be left out in silence."""
+AUDIO = (
+    *(".wav", ".wave", ".bwf", ".rf64", ".w64", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".mp2"),
+    *(".mpga", ".aiff", ".aif", ".aifc", ".au", ".snd", ".caf", ".sph", ".nist", ".voc"),
+)
+UNREAD = (
+    *(".m4a", ".m4b", ".aac", ".wma", ".mp4", ".mov", ".mkv", ".mka", ".webm", ".amr", ".awb"),
+    *(".3gp", ".3gpp", ".ac3", ".ape", ".wv", ".tta", ".shn", ".spx", ".ra", ".rm", ".gsm", ".vox"),
+    *(".raw", ".pcm", ".ulaw", ".alaw"),
+)
+"""Audio that cannot be decoded here: an error, since nobody means to leave it out."""
 
 
 class AudioFolder(Own):
@@ -69,7 +77,8 @@ class AudioFolder(Own):
             described = _metadata(place)
             listed = (self._described(one, place) for one in described)
             found = itertools.chain.from_iterable(listed) if described else self._labelled(place)
-            return rows.collected(found, place, described[0] if described else place)
+            made = rows.collected(found, place, described[0] if described else place)
+            return replace(made, remarks=tuple(_left_out(made, place, described)))
         except OSError as error:
             raise tree.unreadable("folder", error) from error
 
@@ -166,8 +175,8 @@ def _check_paths(paths: Sequence[PurePath], place: Path) -> None:
     """Refuse a folder whose files have no label, or cannot be decoded."""
     if not paths:
         raise CorpusError(
-            f"there is no audio below {place} (wav, flac, ogg, mp3, aiff or au): name a folder of "
-            "audio, folder:DIR or --data DIR"
+            f"there is no audio below {place} ({' '.join(AUDIO)}): name a folder of audio, "
+            "folder:DIR or --data DIR"
         )
     unread = [str(one) for one in paths if one.suffix.lower() in UNREAD]
     if unread:
@@ -182,6 +191,28 @@ def _check_paths(paths: Sequence[PurePath], place: Path) -> None:
             "each into a folder with the name of its label, or add metadata.csv with "
             "file_name,label,speaker"
         )
+
+
+def _left_out(made: Listed, place: Path, described: Sequence[Path]) -> Iterator[str]:
+    """A line on the audio that metadata does not list, and one on files that are no audio."""
+    listed = {one.path for one in made.utterances}
+    paths = {folder / entry.name for folder, entry in tree.files(place, ("",))}
+    other = sorted(paths - listed - set(described))
+    audio = [str(one.relative_to(place)) for one in other if one.suffix.lower() in AUDIO + UNREAD]
+    if audio:
+        yield f"{_files(len(audio))} of audio left out, not in metadata: {tree.listed(audio)}"
+    endings = Counter(
+        one.suffix.lower() or "no ending"
+        for one in other
+        if one.suffix.lower() not in AUDIO + UNREAD
+    )
+    if endings:
+        kinds = ", ".join(f"{count} {ending}" for ending, count in endings.most_common())
+        yield f"{_files(endings.total())} left out, whose endings are of no audio: {kinds}"
+
+
+def _files(count: int) -> str:
+    return f"{count} file" + "s" * (count != 1)
 
 
 def _in_set(path: PurePath) -> bool:

@@ -92,7 +92,7 @@ class Own:
         """The corpus as it is described, whether its audio is there or not."""
         found = self._listed
         bare = tuple(replace(one, path=None) for one in found.utterances)
-        return Corpus(self._place.name, found.labels, bare, "raw")
+        return Corpus(self._place.name, found.labels, bare, "raw", found.remarks)
 
     def read(self, root: Path) -> Corpus:
         """The corpus that is described in `root`, whose files must all be there.
@@ -102,4 +102,5 @@ class Own:
         """
         root = root.resolve()
         found = self._listed if root == self._place else self._read(root)
-        return Corpus(root.name, found.labels, rows.present(found, root), "raw")
+        utterances = rows.present(found, root)
+        return Corpus(root.name, found.labels, utterances, "raw", found.remarks)

@@ -60,11 +60,13 @@ class Listed:
         utterances: in the order of the list, with the paths of files that need not be there.
         splits: of each utterance what its owner wrote for its set, by id; empty where nobody did.
         lines: where each utterance is listed, by id.
+        remarks: lines on what was left out.
     """
 
     utterances: tuple[Utterance, ...]
     splits: Mapping[str, str]
     lines: Mapping[str, str]
+    remarks: tuple[str, ...] = ()
 
     @property
     def labels(self) -> tuple[str, ...]:

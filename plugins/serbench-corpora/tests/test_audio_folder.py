@@ -8,7 +8,7 @@ import pytest
 
 from serbench import protocols
 from serbench.errors import SerbenchError
-from serbench_corpora.audio_folder import AudioFolder
+from serbench_corpora.audio_folder import AUDIO, UNREAD, AudioFolder
 
 LABELS = ("happy", "sad")
 SPEAKERS = ("s1", "s2", "s3")
@@ -188,3 +188,35 @@ def test_files_that_are_no_audio_and_hidden_ones_are_passed_by(tmp_path):
     root = _labelled(tmp_path)
     _touch(root / "sad" / "._s1_1.wav", root / "README.md", root / "sad" / "notes.txt")
     assert len(_read(root, speaker_pattern="s[0-9]").utterances) == 12
+
+
+@pytest.mark.parametrize("ending", AUDIO)
+def test_every_ending_that_can_be_decoded_is_read(tmp_path, ending):
+    root = _labelled(tmp_path)
+    _touch(root / "sad" / f"s1_3{ending}", root / "sad" / f"s1_4{ending.upper()}")
+    assert len(_read(root, speaker_pattern="s[0-9]").utterances) == 14
+
+
+@pytest.mark.parametrize("ending", UNREAD)
+def test_audio_that_cannot_be_decoded_is_never_left_out(tmp_path, ending):
+    root = _labelled(tmp_path)
+    _touch(root / "sad" / f"s1_3{ending}")
+    words = _refusal(root, speaker_pattern="s[0-9]")
+    assert f"1 files below {root} cannot be decoded (sad/s1_3{ending}): write them as wav" in words
+
+
+def test_files_left_out_are_counted_by_ending(tmp_path):
+    root = _labelled(tmp_path)
+    _touch(root / "README.md", root / "sad" / "b.lab", root / "sad" / "a.lab", root / "LICENSE")
+    assert _read(root, speaker_pattern="s[0-9]").remarks == (
+        "4 files left out, whose endings are of no audio: 2 .lab, 1 no ending, 1 .md",
+    )
+
+
+def test_audio_that_metadata_does_not_list_is_named(tmp_path):
+    _described(tmp_path, _rows(), "file_name,label,speaker", "metadata.csv")
+    assert _read(tmp_path).remarks == ()
+    _touch(*(tmp_path / f"x{n}.wav" for n in range(5)))
+    assert _read(tmp_path).remarks == (
+        "5 files of audio left out, not in metadata: x0.wav, x1.wav, x2.wav and 2 more",
+    )
