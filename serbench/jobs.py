@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
-from serbench import datasets, leakage, plugins, protocols, results
+from serbench import datasets, leakage, plugins, protocols, results, speakers
 from serbench.audio import Reading
 from serbench.contracts import Resolves
-from serbench.corpus import Corpus, Fold, protocol_digest
+from serbench.corpus import Corpus, Fold, Protocol, protocol_digest
 from serbench.errors import BadParameter, PluginError, SerbenchError
 from serbench.features import Feature
 from serbench.files import digest
@@ -127,6 +127,7 @@ class Plan:
         folds: in the protocol's order.
         source: where the corpus is.
         pins: digests of the corpus and of the protocol.
+        protocol: that made the folds.
     """
 
     config: Config
@@ -134,6 +135,12 @@ class Plan:
     folds: tuple[Fold, ...]
     source: datasets.Source
     pins: Mapping[str, str]
+    protocol: Protocol
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """What looks wrong about the corpus's speakers and labels, but may be right."""
+        return speakers.doubts(self.corpus)
 
     def ids(self, position: int) -> tuple[str, ...]:
         """All utterances of a fold: training, validation, test."""
@@ -156,8 +163,7 @@ def plan(request: Request, places: Settings) -> Plan:
     corpus = datasets.read(source, request.labels)
     results.require_size(corpus)
     folds = protocols.folds(protocol, corpus)
-    for fold in folds:
-        leakage.require_clean(protocol, fold, leakage.certify(corpus, fold, {}))
+    leakage.require_clean(protocol, leakage.check(corpus, folds, {}))
     config = Config(
         dataset=source.spec,
         labels=corpus.label_set,
@@ -173,7 +179,7 @@ def plan(request: Request, places: Settings) -> Plan:
     )
     _try(model, request, corpus, model_params)
     pins = {"corpus": corpus.digest, "protocol": protocol_digest(folds)}
-    return Plan(config, corpus, tuple(folds), source, pins)
+    return Plan(config, corpus, tuple(folds), source, pins, protocol)
 
 
 def _try(model: Any, request: Request, corpus: Corpus, params: Mapping[str, object]) -> None:

@@ -1,5 +1,6 @@
 """Who hears how an evaluation goes on: a progress bar, a notebook, nobody."""
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,7 +12,10 @@ class Listener(Protocol):
     """Hears how an evaluation goes on."""
 
     def planned(self, plan: Plan, folder: Path, wanted: int, todo: int) -> None:
-        """`wanted` folds of the plan are asked for, and `todo` of them still to be run."""
+        """`wanted` folds of the plan are asked for, and `todo` of them still to be run.
+
+        `plan.doubts` says in a line each what looks wrong about the corpus.
+        """
 
     def extracting(self, done: int, total: int) -> None:
         """`done` of `total` utterances have been decoded and their features stored."""
@@ -24,10 +28,12 @@ class Listener(Protocol):
 
 
 class Quiet:
-    """Hears, and says nothing."""
+    """Hears, and says nothing but warnings of Python."""
 
     def planned(self, plan: Plan, folder: Path, wanted: int, todo: int) -> None:
-        """Say nothing."""
+        """Warn of what looks wrong about the corpus."""
+        for line in plan.doubts:
+            warnings.warn(line, stacklevel=3)  # at whoever called `evaluate`
 
     def extracting(self, done: int, total: int) -> None:
         """Say nothing."""

@@ -49,7 +49,11 @@ class Bars:
         self._progress.stop()
 
     def planned(self, plan: Plan, folder: Path, wanted: int, todo: int) -> None:
-        """Show how many folds are asked for, those already finished counted."""
+        """Show what looks wrong, and how many folds are asked for, the finished ones counted."""
+        for line in plan.doubts:  # above the bars, where there are any
+            self._progress.console.print(
+                f"warning: {shown(line)}", markup=False, highlight=False, soft_wrap=True
+            )
         self.folder, self._total = folder, wanted
         self.finished_folds = self._total - todo
         self._all = self._progress.add_task("folds", total=self._total, note="")

@@ -119,9 +119,7 @@ def protocols_are_disjoint(known: Known) -> str:
     """
     audio = _recordings(known)
     for split in known.splits:
-        for fold in split.folds:
-            found = leakage.certify(split.corpus, fold, audio)
-            leakage.require_clean(split.protocol, fold, found)
+        leakage.require_clean(split.protocol, leakage.check(split.corpus, split.folds, audio))
     leaky = [one.name for one in known.protocols if one.leaks]
     compared = "speakers and files" if audio else "speakers"
     return f"{compared} compared" + (f"; declared leaky: {', '.join(leaky)}" if leaky else "")

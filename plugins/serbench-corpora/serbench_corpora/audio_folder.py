@@ -5,9 +5,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePath
+from typing import Literal
 
 from serbench.errors import BadParameter, CorpusError
-from serbench_corpora import columns, own_split, rows, tables, tree
+from serbench_corpora import columns, own_split, tables, tree
 from serbench_corpora.own import Own
 from serbench_corpora.rows import Listed, Row
 
@@ -15,6 +16,9 @@ METADATA = ("metadata.csv", "metadata.jsonl")
 AUDIO = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".au")
 UNREAD = (".m4a", ".aac", ".wma", ".mp4", ".webm", ".amr")
 """Audio that cannot be decoded here, and must not be left out in silence."""
+
+COLUMN = "name the column that says who speaks with ,speaker=COLUMN behind the path"
+PATTERN = "change speaker_pattern: its first group must hold the speaker alone, as in (s[0-9]+)_"
 
 
 class AudioFolder(Own):
@@ -34,6 +38,7 @@ class AudioFolder(Own):
         session: see there.
         dialogue: see there.
         split: else the folders train, validation and test tell.
+        speakers: single if each utterance really is by a speaker of its own.
     """
 
     def __init__(  # noqa: PLR0913 - they are its columns
@@ -46,7 +51,9 @@ class AudioFolder(Own):
         session: str = "session",
         dialogue: str = "dialogue",
         split: str = "split",
+        speakers: Literal["several", "single"] = "several",
     ) -> None:
+        self.speakers = speakers
         self._pattern = _compiled(speaker_pattern)
         self._columns = {
             "path": "file_name",
@@ -69,7 +76,8 @@ class AudioFolder(Own):
             described = _metadata(place)
             listed = (self._described(one, place) for one in described)
             found = itertools.chain.from_iterable(listed) if described else self._labelled(place)
-            return rows.collected(found, place, described[0] if described else place)
+            source, mend = (described[0], COLUMN) if described else (place, PATTERN)
+            return self._collected(found, place, source, mend)
         except OSError as error:
             raise tree.unreadable("folder", error) from error
 
