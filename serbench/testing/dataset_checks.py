@@ -4,7 +4,7 @@ import dataclasses
 from collections import Counter
 from pathlib import Path
 
-from serbench import leakage, protocols
+from serbench import leakage, protocols, speakers
 from serbench.contracts import About
 from serbench.corpus import Corpus
 from serbench.errors import CorpusError
@@ -69,6 +69,20 @@ def _corpus_if_here(known: Known) -> Corpus | None:
         return known.corpus
     except NotRun:
         return None
+
+
+def speakers_are_people(known: Known) -> str:
+    """No speaker is missing, a label or a file, and most speak more than one utterance.
+
+    A voice under two names is in training and in test, and no protocol can tell.
+    """
+    try:
+        speakers.require_people(
+            known.outline.utterances, known.name, single=speakers.is_single(known.dataset)
+        )
+    except CorpusError as error:
+        raise Violation(str(error)) from error
+    return "; ".join(speakers.doubts(known.outline))
 
 
 def label_sets(known: Known) -> str:
@@ -275,6 +289,7 @@ CHECKS = (
     Check(is_made),
     Check(parameters_are_annotated, (is_made,)),
     Check(is_a_corpus, (is_made,)),
+    Check(speakers_are_people, (is_a_corpus,)),
     Check(label_sets, (is_a_corpus,)),
     Check(protocols_are_named, (is_made,)),
     Check(protocols_hold, (label_sets, protocols_are_named)),
