@@ -79,7 +79,7 @@ def require_people(
         label, speaker = min(pairs)
         raise CorpusError(
             f"{where}: every label is spoken by one speaker alone ({label!r} by {speaker!r}), so "
-            f"no new speaker could be tested on it: {mend}"
+            f"no new speaker could be tested on it; if these labels are emotions, {mend}"
         )
     if single and len(counts) < len(utterances):
         speaker, times = counts.most_common(1)[0]

@@ -123,6 +123,17 @@ def test_a_plugins_corpus_is_held_to_the_same(tmp_path, ask):
     assert len(ask(datasets.Source("crowd", Single(), tmp_path)).speakers) == 12
 
 
+def test_labels_that_are_speakers_are_refused():
+    spoken = [Utterance(f"u{at}", f"s{at % 3}", f"Actor {at % 3}") for at in range(12)]
+    with pytest.raises(CorpusError) as caught:
+        speakers.require_people(spoken, "mine")
+    assert str(caught.value) == (
+        "mine: every label is spoken by one speaker alone ('Actor 0' by 's0'), so no new speaker "
+        "could be tested on it; if these labels are emotions, take the speaker from what names the "
+        "person"
+    )
+
+
 def test_a_median_of_one_or_two_utterances_is_told():
     corpus = _one_each(lambda at: f"take{at // 2}")
     (words,) = speakers.doubts(corpus)
