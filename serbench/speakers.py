@@ -103,8 +103,12 @@ def doubts(corpus: Corpus) -> tuple[str, ...]:
     found = [
         *(_same(corpus, field) for field in ("session", "dialogue")),
         *(_few(counts), _one_label(corpus, counts)),
-        _alike("speakers", counts, "if they are one person, training and test share a voice"),
-        _alike("labels", corpus.labels, "if they are one emotion, it counts as two"),
+        _alike(
+            "speakers",
+            counts,
+            "write them alike if they are one person: training and test may share a voice",
+        ),
+        _alike("labels", corpus.labels, "write them alike if they are one emotion"),
         *_missing_labels(corpus),
     ]
     return tuple(shown(f"{corpus.name}: {line}") for line in found if line)
