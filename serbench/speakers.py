@@ -16,6 +16,7 @@ from serbench.errors import CorpusError, shown
 MISSING = {"na", "n/a", "n.a.", "<na>", "#n/a", "nan", "null", "none", "unknown", "undefined"}
 MISSING |= {"missing"}
 FEW = 2  # utterances of the median speaker that look like takes rather than people
+COMBINED = 0.9  # of all combinations are there: more than chance gives names in two parts
 MEND = "take the speaker from what names the person"
 ALONE = 'set speakers = "single" in the dataset\'s class'
 
@@ -102,7 +103,7 @@ def doubts(corpus: Corpus) -> tuple[str, ...]:
     counts = Counter(one.speaker for one in corpus.utterances)
     found = [
         *(_same(corpus, field) for field in ("session", "dialogue")),
-        *(_few(counts), _one_label(corpus, counts)),
+        *(_few(counts), _one_label(corpus, counts), _combined(counts)),
         _alike(
             "speakers",
             counts,
@@ -144,6 +145,24 @@ def _one_label(corpus: Corpus, counts: Counter[str]) -> str:
         f"each of the {len(counts)} speakers has one label only ({speaker!r} {label!r}), so that "
         "knowing a voice is knowing the label; if these names hold the label, they are not speakers"
     )
+
+
+def _combined(counts: Counter[str]) -> str:
+    """Names such as 03a01, of which each beginning comes with each ending: speakers and texts."""
+    names = [tuple(confusables.PIECES.findall(name)) for name in counts]
+    if len({len(pieces) for pieces in names}) > 1 or len(counts) == counts.total():
+        return ""
+    for cut in range(1, len(names[0])):
+        heads, tails = {one[:cut] for one in names}, {one[cut:] for one in names}
+        combined = len(heads) * len(tails)
+        if min(len(heads), len(tails)) > FEW and len(counts) > COMBINED * combined:
+            return (
+                f"the {len(counts)} speakers combine {len(heads)} beginnings of names with "
+                f"{len(tails)} endings (such as {min(counts)!r}); if only one of the two is the "
+                "speaker, and the other a text or a take, one voice is in training and in test, "
+                "and scores are too high"
+            )
+    return ""
 
 
 def _alike(kind: str, names: Sequence[str] | Counter[str], risk: str) -> str:

@@ -154,6 +154,19 @@ def test_speakers_of_one_label_each_are_told():
     )
 
 
+def test_names_that_combine_speakers_with_texts_are_told():
+    names = [f"{speaker:02}{text}" for speaker in (3, 8, 9, 10) for text in ("a01", "a02", "b01")]
+    (words,) = speakers.doubts(_corpus(*names))
+    assert words == (
+        "mine: the 12 speakers combine 4 beginnings of names with 3 endings (such as '03a01'); if "
+        "only one of the two is the speaker, and the other a text or a take, one voice is in "
+        "training and in test, and scores are too high"
+    )
+    pairs = [f"Ses{session:02}{sex}" for session in range(1, 6) for sex in "FM"]
+    assert speakers.doubts(_corpus(*pairs)) == ()
+    assert speakers.doubts(_corpus("A01", "A02", "B03", "B04", "C05", "C06")) == ()
+
+
 @pytest.mark.parametrize("field", ["session", "dialogue"])
 def test_a_session_that_is_the_speaker_is_told(field):
     (words,) = speakers.doubts(_corpus("a", "b", "c", **{field: str}))
