@@ -53,6 +53,9 @@ class Dataset(typing.Protocol):
         protocols: the corpus's own, in the order of a listing; the first is the default.
             Families for any corpus (`loso`, `kfold:n=5`, ...) are the core's; a dataset with no
             protocol of its own names one of them in a further attribute, `default_protocol`.
+
+    A corpus with as many speakers as utterances is refused, unless a further attribute of its
+    dataset, `speakers`, is "single": each utterance really is by a speaker of its own.
     """
 
     about: About

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
-from serbench import located, plugins
+from serbench import located, plugins, speakers
 from serbench.contracts import Dataset, Located, Makes, StandsIn
 from serbench.corpus import Corpus, relabelled
 from serbench.errors import BadParameter, CorpusError, SerbenchError, nearest
@@ -116,7 +116,8 @@ def read(source: Source, labels: str | None = None) -> Corpus:
     """The corpus under a label set; one that is generated is made first.
 
     Raises:
-        CorpusError: it is missing, incomplete or mixed with something else.
+        CorpusError: it is missing, incomplete or mixed with something else, or its speakers are
+            not people.
         UnknownName: it has no such label set.
     """
     name = label_set_name(source, labels)
@@ -160,5 +161,8 @@ def label_set_name(source: Source, labels: str | None) -> str:
 def _named(source: Source, label_set: str, corpus: Corpus) -> Corpus:
     if not corpus.utterances:
         raise CorpusError(f"{source.spec}: no utterance found in {source.root}")
+    speakers.require_people(
+        corpus.utterances, source.spec, single=speakers.is_single(source.dataset)
+    )
     corpus = replace(corpus, name=source.spec)
     return relabelled(corpus, label_set, source.dataset.label_sets[label_set])

@@ -4,7 +4,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypedDict, Unpack
 
-from serbench import devices, engines, keeping, protocols, runs, worker
+from serbench import devices, engines, keeping, leakage, protocols, runs, worker
+from serbench.contracts import Located
 from serbench.engines import Engine
 from serbench.errors import BadParameter, CorpusError, FoldError, SerbenchError, nearest
 from serbench.extraction import extract
@@ -82,11 +83,13 @@ def evaluate(  # noqa: PLR0913 - whoever leaves one out gets what the command li
         if keep_models:
             _check_kept(made, lent, finished)
         listener.planned(made, folder, len(wanted), len(waiting))
-        for line in protocols.remarks(made.corpus, made.folds):
+        for line in (*made.doubts, *protocols.remarks(made.corpus, made.folds)):
             listener.remarked(line)
         audio = extract(made, waiting, places, listener)
         planned = jobs_of(made, lent, audio)
-        _check_finished(planned[position] for position in finished)
+        _check_finished(made, (planned[position] for position in finished))
+        leaking = leakage.check(made.corpus, [made.folds[one] for one in waiting], audio)
+        leakage.require_clean(made.protocol, leaking)  # shared recordings are refused here
         at_once = at_a_time(made, len(waiting), wanted_device) if jobs is None else jobs
         engine = engines.of(min(at_once, engines.cores()), made.config.threads)
         # each in `worker.run`: leakage certificate, fit, predict, the result's file
@@ -135,7 +138,7 @@ def _check_kept(made: Plan, lent: Resources, finished: Sequence[int]) -> None:
         )
 
 
-def _check_finished(finished: Iterable[Job]) -> None:
+def _check_finished(made: Plan, finished: Iterable[Job]) -> None:
     """Refuse to go on with folds that were made of other data.
 
     Raises:
@@ -150,11 +153,26 @@ def _check_finished(finished: Iterable[Job]) -> None:
             )
         changed = [name for name, pin in job.pins.items() if facts["pins"].get(name) != pin]
         if changed:
-            raise CorpusError(
-                f"the {' and the '.join(changed)} changed since {job.result} was made: restore "
-                f"it, or keep that run and start anew with another --results folder, or remove "
-                f"{Path(job.result).parent}"
-            )
+            raise CorpusError(_changed(made, changed, job))
+
+
+def _changed(made: Plan, pins: Sequence[str], job: Job) -> str:
+    """What to do where the data is not what it was when a fold was made."""
+    folder = Path(job.result).parent
+    if not isinstance(made.source.dataset, Located) or pins == ["protocol"]:
+        return (
+            f"the {' and the '.join(pins)} changed since {job.result} was made: restore it, or "
+            f"keep that run and start anew with another --results folder, or remove {folder}"
+        )
+    kind, _, rest = made.config.dataset.partition(":")
+    called, comma, params = rest.partition(",")
+    noun = "table" if made.source.dataset.endings else "folder"
+    return (
+        f"another {noun} called {kind}:{called} has run here, or this one changed since: "
+        f"{made.source.root} is not what {job.result} was made of. Use another --results folder, "
+        f"or give it another name, --dataset {kind}:OTHER{comma}{params} --data "
+        f"{made.source.root}; if the old run is no longer wanted, remove {folder}"
+    )
 
 
 def _features(made: Plan) -> str:

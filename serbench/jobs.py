@@ -6,10 +6,10 @@ from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, cast
 
-from serbench import datasets, leakage, plugins, protocols, results
+from serbench import datasets, leakage, plugins, protocols, results, speakers
 from serbench.audio import Reading
 from serbench.contracts import Resolves
-from serbench.corpus import Corpus, Fold, protocol_digest
+from serbench.corpus import Corpus, Fold, Protocol, protocol_digest
 from serbench.errors import BadParameter, PluginError, SerbenchError
 from serbench.features import Feature
 from serbench.files import digest
@@ -149,6 +149,7 @@ class Plan:
         folds: in the protocol's order.
         source: where the corpus is.
         pins: digests of the corpus and of the protocol.
+        protocol: that made the folds.
     """
 
     config: Config
@@ -159,6 +160,12 @@ class Plan:
     folds: tuple[Fold, ...]
     source: datasets.Source
     pins: Mapping[str, str]
+    protocol: Protocol
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """What looks wrong about the corpus's speakers and labels, but may be right."""
+        return speakers.doubts(self.corpus)
 
     def ids(self, position: int) -> tuple[str, ...]:
         """All utterances of a fold: training, validation, test."""
@@ -181,8 +188,7 @@ def plan(request: Request, places: Settings) -> Plan:
     corpus = datasets.read(source, request.labels)
     results.require_size(corpus)
     folds = protocols.folds(protocol, corpus)
-    for fold in folds:
-        leakage.require_clean(protocol, fold, leakage.certify(corpus, fold, {}))
+    leakage.require_clean(protocol, leakage.check(corpus, folds, {}))
     config = Config(
         dataset=source.spec,
         labels=corpus.label_set,
@@ -200,7 +206,9 @@ def plan(request: Request, places: Settings) -> Plan:
     )
     _try(model, request, corpus, params)
     pins = {"corpus": corpus.digest, "protocol": protocol_digest(folds)}
-    return Plan(config, params, entry.memory, entry.gpus, corpus, tuple(folds), source, pins)
+    return Plan(
+        config, params, entry.memory, entry.gpus, corpus, tuple(folds), source, pins, protocol
+    )
 
 
 def _precision(request: Request, model: Any) -> str:

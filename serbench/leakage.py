@@ -113,6 +113,9 @@ def _read(value: object) -> Overlaps:
     }
 
 
+Checked = Sequence[tuple[Fold, Certificate]]
+
+
 def certify(corpus: Corpus, fold: Fold, audio: Mapping[str, str]) -> Certificate:
     """Look for everything that must not, or may, be shared between the sets of a fold.
 
@@ -167,18 +170,29 @@ def _shared(
     return Shared(len(both), tuple(names[:EXAMPLES]))
 
 
-def require_clean(protocol: Protocol, fold: Fold, certificate: Certificate) -> None:
-    """Refuse a fold whose sets share speakers or audio, unless its protocol says that they do.
+def require_clean(protocol: Protocol, checked: Checked) -> None:
+    """Refuse folds whose sets share speakers or audio, unless their protocol says that they do.
 
     Raises:
-        LeakageError: it names the fold, the pairs of sets, and examples of what they share.
+        LeakageError: it counts the folds that leak, and names for the first of them the pairs of
+            sets and examples of what they share.
     """
-    if certificate.clean or protocol.leaks:
+    leaking = [(fold, certificate) for fold, certificate in checked if not certificate.clean]
+    if not leaking or protocol.leaks:
         return
+    fold, certificate = leaking[0]
+    where = f"fold {fold.name} of protocol {protocol.name} leaks"
+    if len(leaking) > 1:
+        where = (
+            f"{len(leaking)} of {len(checked)} folds of protocol {protocol.name} leak, such as "
+            f"fold {fold.name}"
+        )
+    twins = any(shared.count for shared in certificate.audio.values())
+    mend = "mend the split" + (", remove one of two identical recordings" if twins else "")
     raise LeakageError(
-        f"fold {fold.name} of protocol {protocol.name} leaks: {'; '.join(_found(certificate))}. "
-        "No speaker and no recording may be in two sets: mend the split, or declare that it leaks "
-        "(file:path=...,leaks=true, or Protocol.leaks in a plugin), and it is never ranked"
+        f"{where}: {'; '.join(_found(certificate))}. No speaker and no recording may be in two "
+        f"sets: {mend}, or declare that it leaks (file:path=...,leaks=true, or Protocol.leaks in a "
+        "plugin), and it is never ranked"
     )
 
 
@@ -191,9 +205,6 @@ def _found(certificate: Certificate) -> list[str]:
         for pair, shared in getattr(certificate, what).items()
         if shared.count
     ]
-
-
-Checked = Sequence[tuple[Fold, Certificate]]
 
 
 def check(corpus: Corpus, folds: Sequence[Fold], audio: Mapping[str, str]) -> Checked:

@@ -1,5 +1,6 @@
 """Who hears how an evaluation goes on: a progress bar, a notebook, nobody."""
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -27,7 +28,7 @@ class Listener(Protocol):
 
 
 class Quiet:
-    """Hears, and says nothing."""
+    """Hears, and says nothing but warnings of Python."""
 
     def planned(self, plan: Plan, folder: Path, wanted: int, todo: int) -> None:
         """Say nothing."""
@@ -36,7 +37,8 @@ class Quiet:
         """Say nothing."""
 
     def remarked(self, line: str) -> None:
-        """Say nothing."""
+        """Warn of what is odd about the corpus."""
+        warnings.warn(line, stacklevel=3)  # at whoever called `evaluate`
 
     def training(self, fold: str, words: Mapping[str, Any]) -> None:
         """Say nothing."""

@@ -49,7 +49,7 @@ class Bars:
         self._progress.stop()
 
     def planned(self, plan: Plan, folder: Path, wanted: int, todo: int) -> None:
-        """Show how many folds are asked for, those already finished counted."""
+        """Show how many folds are asked for, the finished ones counted."""
         self.folder, self._total = folder, wanted
         self.finished_folds = self._total - todo
         self._all = self._progress.add_task("folds", total=self._total, note="")
@@ -63,11 +63,10 @@ class Bars:
         self._progress.update(self._extracting, completed=done)
 
     def remarked(self, line: str) -> None:
-        """Print a remark above the bars."""
-        if self._plain:
-            self._say(line)
-        else:
-            self._progress.console.print(shown(line), markup=False, highlight=False, soft_wrap=True)
+        """Print what is odd about the corpus, above the bars where there are any."""
+        self._progress.console.print(
+            f"warning: {shown(line)}", markup=False, highlight=False, soft_wrap=True
+        )
 
     def training(self, fold: str, words: Mapping[str, Any]) -> None:
         """Show a fold's epochs and its latest point of the learning curve."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from serbench import audio, datasets, leakage, protocols, splitfile, tables
+from serbench import audio, datasets, leakage, protocols, speakers, splitfile, tables
 from serbench.corpus import Corpus, Fold, Protocol, protocol_digest
 from serbench.errors import BadParameter
 from serbench.settings import settings
@@ -45,6 +45,7 @@ def show(dataset: str, protocol: str | None, labels: str | None, data: Path | No
         f"{made.protocol.summary}",
         f"digest {protocol_digest(made.folds)}",
         *([f"LEAKS: {made.protocol.leaks}"] if made.protocol.leaks else []),
+        *(f"WARNING: {one}" for one in speakers.doubts(made.corpus)),
         "",
         tables.table(head, [[str(row[key]) for key in head] for row in rows]),
         *[f"\n{line}" for line in protocols.remarks(made.corpus, made.folds)],
@@ -87,7 +88,8 @@ def check(
     clean = all(certificate.clean for _, certificate in checked)
     verdict = "no speaker is shared" if clean else "LEAKY"
     text = tables.table(head, [[str(row[key]) for key in head] for row in rows])
-    return f"{text}\n\n{made.protocol.name}: {verdict}; {note}", clean
+    warned = "".join(f"\nWARNING: {one}" for one in speakers.doubts(made.corpus))
+    return f"{text}\n\n{made.protocol.name}: {verdict}; {note}{warned}", clean
 
 
 def _audio(made: Split, labels: str | None) -> tuple[dict[str, str], str]:

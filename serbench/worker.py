@@ -222,7 +222,7 @@ def _sets(job: Job) -> Sets:
     digests = {one: known[one] or _decoded(corpus, one) for one in used}
     _require("audio", job, digest([digests[one] for one in used]))
     certificate = leakage.certify(corpus, fold, digests)
-    leakage.require_clean(protocol, fold, certificate)
+    leakage.require_clean(protocol, [(fold, certificate)])
     store = Store(job.config.features.folder(Path(job.cache)))
     about = {"name": protocol.name, "leaks": protocol.leaks, "folds": len(folds)}
     return Sets(corpus, about, fold, digests, store, certificate)

@@ -214,8 +214,9 @@ def test_hiding_the_test_audio_leaves_training_unchanged(own_copy, tmp_path):
 
 def test_audio_shared_between_sets_is_refused(own_copy):
     shutil.copy(own_copy / "s1-low-0.wav", own_copy / "s2-low-0.wav")
-    with pytest.raises(FoldError, match="share 1 recording"):
+    with pytest.raises(LeakageError, match="share 1 recording") as caught:
         evaluate(data=own_copy)
+    assert str(caught.value).count("leak, such as fold 1") == 1  # once, whatever folds leak too
 
 
 def test_a_split_that_shares_speakers_runs_only_when_it_says_so(tmp_path):

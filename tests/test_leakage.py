@@ -43,7 +43,7 @@ def test_disjoint_speakers_and_audio_are_clean(fold):
     certificate = certify(CORPUS, fold, AUDIO)
     assert certificate.clean
     assert certificate.audio_checked
-    require_clean(PROTOCOL, fold, certificate)
+    require_clean(PROTOCOL, [(fold, certificate)])
 
 
 @settings(deadline=None, max_examples=60)
@@ -60,7 +60,7 @@ def test_an_utterance_that_is_moved_takes_its_speaker_along(chosen, data):
     }
     assert certificate.speakers["|".join(pair)].examples == (CORPUS.by_id[one].speaker,)
     with pytest.raises(LeakageError):
-        require_clean(PROTOCOL, broken, certificate)
+        require_clean(PROTOCOL, [(broken, certificate)])
 
 
 @settings(deadline=None, max_examples=60)
@@ -88,7 +88,7 @@ def test_a_recording_that_is_in_two_sets_is_found_whatever_its_name(chosen, data
     assert counts(certificate, "audio") == {"|".join(other): int(other == pair) for other in PAIRS}
     assert certificate.audio["|".join(pair)].examples == (f"{first} = {second}",)
     with pytest.raises(LeakageError, match=f"share 1 recording .{first} = {second}"):
-        require_clean(PROTOCOL, fold, certificate)
+        require_clean(PROTOCOL, [(fold, certificate)])
 
 
 @settings(deadline=None, max_examples=30)
@@ -143,12 +143,25 @@ def test_a_leak_is_told_with_fold_sets_and_examples_in_one_line():
     fold = Fold("7", ("s0-sad", "s1-sad"), ("s2-sad",), ("s0-happy", "s1-happy"))
     certificate = certify(CORPUS, fold, AUDIO | {"s2-sad": AUDIO["s0-happy"]})
     with pytest.raises(LeakageError) as error:
-        require_clean(PROTOCOL, fold, certificate)
+        require_clean(PROTOCOL, [(fold, certificate)])
     assert str(error.value) == (
         "fold 7 of protocol kfold:n=3 leaks: train and test share 2 speakers (s0, s1); "
         "validation and test share 1 recording (s2-sad = s0-happy). No speaker and no recording "
-        "may be in two sets: mend the split, or declare that it leaks (file:path=...,leaks=true, "
-        "or Protocol.leaks in a plugin), and it is never ranked"
+        "may be in two sets: mend the split, remove one of two identical recordings, or declare "
+        "that it leaks (file:path=...,leaks=true, or Protocol.leaks in a plugin), and it is never "
+        "ranked"
+    )
+
+
+def test_a_leak_of_several_folds_is_told_once():
+    leaking = [Fold(str(k), ("s0-sad", "s1-sad"), ("s2-sad",), ("s0-happy",)) for k in (1, 2, 3)]
+    checked = check(CORPUS, [FOLDS[0], *leaking], AUDIO)
+    with pytest.raises(LeakageError) as error:
+        require_clean(PROTOCOL, checked)
+    assert str(error.value) == (
+        "3 of 4 folds of protocol kfold:n=3 leak, such as fold 1: train and test share 1 speaker "
+        "(s0). No speaker and no recording may be in two sets: mend the split, or declare that it "
+        "leaks (file:path=...,leaks=true, or Protocol.leaks in a plugin), and it is never ranked"
     )
 
 
@@ -159,7 +172,7 @@ def test_of_many_examples_a_few_are_told():
     with pytest.raises(
         LeakageError, match=r"train and test share 8 speakers \(s0, s1, s2, \.\.\.\)"
     ):
-        require_clean(PROTOCOL, fold, certify(CORPUS, fold, AUDIO))
+        require_clean(PROTOCOL, [(fold, certify(CORPUS, fold, AUDIO))])
 
 
 def test_a_protocol_that_declares_its_leak_may_run():
@@ -167,14 +180,14 @@ def test_a_protocol_that_declares_its_leak_may_run():
     for fold in folds(protocol, CORPUS):
         certificate = certify(CORPUS, fold, AUDIO)
         assert not certificate.clean
-        require_clean(protocol, fold, certificate)
+        require_clean(protocol, [(fold, certificate)])
 
 
 def test_what_is_declared_for_one_protocol_does_not_excuse_another():
     leaky = random(n=3).folds(CORPUS)[0]
     undeclared = Protocol("mine", "", lambda corpus: [leaky])
     with pytest.raises(LeakageError, match="fold 1 of protocol mine leaks"):
-        require_clean(undeclared, leaky, certify(CORPUS, leaky, AUDIO))
+        require_clean(undeclared, [(leaky, certify(CORPUS, leaky, AUDIO))])
 
 
 @pytest.mark.parametrize("protocol", [kfold(n=3), random(n=3)], ids=lambda one: one.name)

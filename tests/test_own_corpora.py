@@ -1,6 +1,7 @@
 """A corpus of one's own, from a table to a leaderboard, which never tells where it lies."""
 
 import csv
+import json
 import shutil
 from pathlib import Path
 
@@ -14,7 +15,7 @@ pytest.importorskip("serbench_corpora.csv_corpus")
 import serbench
 from serbench import datasets
 from serbench.cli import app
-from serbench.errors import FoldError, LeakageError, SerbenchError
+from serbench.errors import CorpusError, FoldError, LeakageError, SerbenchError
 from serbench.listening import Quiet
 from serbench.settings import settings
 
@@ -158,8 +159,15 @@ def test_a_report_finds_the_audio_of_ids_with_folders(table):
 def test_the_same_audio_under_two_speakers_is_found(table):
     clips = table.parent / "clips"
     shutil.copy(clips / "01" / "low0.wav", clips / "04" / "low1.wav")
-    with pytest.raises(FoldError, match="share 1 recording .*clips/0[14]/low"):
+    with pytest.raises(LeakageError) as caught:
         serbench.evaluate("centroid", f"csv:{table}", jobs=0)
+    assert str(caught.value) == (
+        "4 of 5 folds of protocol kfold:n=5 leak, such as fold 1: train and test share 1 recording "
+        "(clips/04/low1 = clips/01/low0). No speaker and no recording may be in two sets: mend the "
+        "split, remove one of two identical recordings, or declare that it leaks "
+        "(file:path=...,leaks=true, or Protocol.leaks in a plugin), and it is never ranked"
+    )
+    assert serbench.evaluate("centroid", f"csv:{table}", jobs=0, folds=["2"]).missing
 
 
 def test_a_split_that_leaks_runs_under_its_own_name_and_is_not_ranked(table, tmp_path):
@@ -183,8 +191,76 @@ def test_a_run_is_resumed_and_refused_once_the_table_changed(table):
     run = serbench.evaluate("centroid", "csv:my", data=table, jobs=0)
     assert not run.missing
     table.write_text(table.read_text().replace("clips/01/low0.wav,low", "clips/01/low0.wav,high"))
-    with pytest.raises(SerbenchError, match="the corpus changed since"):
+    with pytest.raises(SerbenchError, match=r"called csv:my has run here, or this one changed"):
         serbench.evaluate("centroid", f"csv:{table}", jobs=0)
+
+
+def test_another_table_of_the_same_name_is_told_with_what_to_do(table, tmp_path):
+    run = serbench.evaluate("centroid", f"csv:{table},split=", jobs=0)
+    other = _write(tmp_path / "other")
+    other.write_text(other.read_text().replace("clips/01/low0.wav,low", "clips/01/low0.wav,high"))
+    with pytest.raises(CorpusError) as caught:
+        serbench.evaluate("centroid", f"csv:{other},split=", jobs=0)
+    first = run.folder.resolve() / "fold-01.safetensors"
+    assert str(caught.value) == (
+        f"another table called csv:my has run here, or this one changed since: {other} is not what "
+        f"{first} was made of. Use another --results folder, or give it another name, --dataset "
+        f"csv:OTHER,split= --data {other}; if the old run is no longer wanted, remove "
+        f"{first.parent}"
+    )
+    named = serbench.evaluate("centroid", "csv:other,split=", data=other, jobs=0)
+    assert named.config["dataset"] == "csv:other,split="
+
+
+def test_another_folder_of_the_same_name_is_told_too(table, tmp_path):
+    pattern = r"speaker_pattern=/(\d+)\D"
+    for at, place in enumerate((tmp_path / "a", tmp_path / "b")):
+        for path in sorted((table.parent / "clips").rglob("*.wav"))[at:]:
+            target = place / "my" / path.stem[:-1] / f"{path.parent.name}x{path.stem[-1]}.wav"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, target)
+    serbench.evaluate("centroid", f"folder:{tmp_path / 'a' / 'my'},{pattern}", jobs=0)
+    with pytest.raises(CorpusError, match="another folder called folder:my has run here"):
+        serbench.evaluate("centroid", f"folder:{tmp_path / 'b' / 'my'},{pattern}", jobs=0)
+
+
+def _renamed(table, speaker):
+    """The table with other speakers, made of the old one and the row's number."""
+    head, *rows = csv.reader(table.read_text().splitlines())
+    made = [[*row[:2], speaker(row[2], at), *row[3:]] for at, row in enumerate(rows)]
+    with table.open("w", newline="") as stream:
+        csv.writer(stream).writerows([head, *made])
+
+
+def test_speakers_in_doubt_are_told_once_on_standard_error(table):
+    _renamed(table, lambda speaker, at: f"{speaker}-{at // 2}")  # a speaker and a label each
+    words = ["evaluate", "--model", "centroid", "--dataset", f"csv:{table},split=", "--jobs", "0"]
+    done = CliRunner().invoke(app, [*words, "--format", "json"])
+    assert len(json.loads(done.stdout)["folds"]) == 5
+    assert [line for line in done.stderr.splitlines() if line.startswith("warning")] == [
+        "warning: csv:my,split=: half of the 15 speakers have 2 of the 30 utterances or fewer "
+        "('01-0' has 2); if these names tell more than who speaks, one voice is in training and in "
+        "test, and scores are too high",
+        "warning: csv:my,split=: each of the 15 speakers has one label only ('01-0' 'low'), so "
+        "that knowing a voice is knowing the label; if these names hold the label, they are not "
+        "speakers",
+    ]
+    show = ("--dataset", f"csv:{table},split=", "--protocol", "kfold:n=5")
+    assert _invoke("protocol", "show", *show).count("WARNING: csv:my,split=: ") == 2
+    assert _invoke("protocol", "check", *show).count("WARNING: csv:my,split=: ") == 2
+
+
+def test_in_a_notebook_speakers_in_doubt_are_warnings(table):
+    _renamed(table, lambda speaker, at: str(int(speaker)) if at % 2 else speaker)
+    with pytest.warns(UserWarning, match="the speakers '01' and '1', and 4 more such pairs"):
+        serbench.evaluate("centroid", f"csv:{table},split=", jobs=0)
+
+
+def test_one_speaker_an_utterance_is_refused_before_anything_runs_unless_it_is_said(table):
+    with pytest.raises(CorpusError, match=r"has 30 speakers for 30 utterances.*speakers=single"):
+        serbench.evaluate("centroid", f"csv:{table},speaker=path,sex=", jobs=0)
+    run = serbench.evaluate("centroid", f"csv:{table},speaker=path,speakers=single", jobs=0)
+    assert run.config["dataset"] == "csv:my,speaker=path,speakers=single"
 
 
 def test_folds_in_processes_of_their_own_find_it_too(table, monkeypatch):
@@ -219,7 +295,8 @@ def test_what_is_odd_about_a_corpus_is_told_every_time_it_is_used(table):
     for _ in range(2):
         asked = ("--dataset", f"csv:{table}", "--fold", 2, "--fold", 3, "--jobs", 0)
         said = _invoke("evaluate", "--model", "centroid", *asked)
-        assert [line for line in said.splitlines() if line in remarks] == remarks
+        lines = [line.removeprefix("warning: ") for line in said.splitlines()]
+        assert [line for line in lines if line in remarks] == remarks
         assert "The test sets of 2 of 2 folds lack a label; scores of these folds leave" in said
     asked = ("--dataset", f"csv:{table}", "--protocol", "kfold:n=5")
     checked = _invoke("protocol", "check", *asked)

@@ -12,6 +12,7 @@ CAUGHT = [
     ("silent", "is_made", "about.obtain is empty: say it in a few words"),
     ("unannotated", "parameters_are_annotated", "parameter takes .* has no annotation"),
     ("doubled", "is_a_corpus", "has two utterances with the id 's1-angry': .*; keep one"),
+    ("crowded", "speakers_are_people", "has 16 speakers for 16 utterances.*speakers = .single"),
     ("unlabelled", "is_a_corpus", "has the label 'ANGRY', which is none of angry, calm"),
     ("misspelt", "label_sets", "label set two names 'clam', .*: its labels are angry, calm"),
     ("repeating", "protocols_are_named", "2 protocols are named 'rotated': give each its own name"),
@@ -52,7 +53,7 @@ def test_every_check_of_a_dataset_is_shown_to_catch_something():
     assert {check for _, check, _ in CAUGHT} == {one.name for one in KINDS["dataset"].checks}
 
 
-@pytest.mark.parametrize("name", ["clean", "honest"])
+@pytest.mark.parametrize("name", ["clean", "honest", "lonely"])
 def test_a_clean_dataset_passes_all(examined, data, name):
     found = examined("dataset", f"{name}-dataset", data=data)
     assert {name: one for name, one in found.items() if one.state != "ok"} == {}

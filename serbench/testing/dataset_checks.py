@@ -4,7 +4,7 @@ import dataclasses
 from collections import Counter
 from pathlib import Path
 
-from serbench import leakage, protocols
+from serbench import leakage, protocols, speakers
 from serbench.contracts import About
 from serbench.corpus import Corpus
 from serbench.errors import CorpusError
@@ -71,6 +71,20 @@ def _corpus_if_here(known: Known) -> Corpus | None:
         return None
 
 
+def speakers_are_people(known: Known) -> str:
+    """No speaker is missing, a label or a file, and most speak more than one utterance.
+
+    A voice under two names is in training and in test, and no protocol can tell.
+    """
+    try:
+        speakers.require_people(
+            known.outline.utterances, known.name, single=speakers.is_single(known.dataset)
+        )
+    except CorpusError as error:
+        raise Violation(str(error)) from error
+    return "; ".join(speakers.doubts(known.outline))
+
+
 def label_sets(known: Known) -> str:
     """There is a label set, and each names only labels of the corpus, and none in vain.
 
@@ -119,9 +133,7 @@ def protocols_are_disjoint(known: Known) -> str:
     """
     audio = _recordings(known)
     for split in known.splits:
-        for fold in split.folds:
-            found = leakage.certify(split.corpus, fold, audio)
-            leakage.require_clean(split.protocol, fold, found)
+        leakage.require_clean(split.protocol, leakage.check(split.corpus, split.folds, audio))
     leaky = [one.name for one in known.protocols if one.leaks]
     compared = "speakers and files" if audio else "speakers"
     return f"{compared} compared" + (f"; declared leaky: {', '.join(leaky)}" if leaky else "")
@@ -277,6 +289,7 @@ CHECKS = (
     Check(is_made),
     Check(parameters_are_annotated, (is_made,)),
     Check(is_a_corpus, (is_made,)),
+    Check(speakers_are_people, (is_a_corpus,)),
     Check(label_sets, (is_a_corpus,)),
     Check(protocols_are_named, (is_made,)),
     Check(protocols_hold, (label_sets, protocols_are_named)),

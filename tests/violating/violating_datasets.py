@@ -9,6 +9,7 @@ from typing import Any
 from serbench.contracts import About
 from serbench.corpus import Corpus, Fold, Protocol, Utterance, speaker_fold
 from serbench.errors import CorpusError, SerbenchError
+from serbench.families import kfold
 
 LABELS = ("angry", "calm")
 SPEAKERS = ("s1", "s2", "s3", "s4")
@@ -85,6 +86,32 @@ class DoubledDataset(CleanDataset):
     def utterance(self, path: Path) -> Utterance:
         """Without the take."""
         return dataclasses.replace(super().utterance(path), id=path.stem[:-2])
+
+
+class CrowdedDataset(CleanDataset):
+    """Violates speakers_are_people: every utterance has a speaker of its own."""
+
+    protocols = (kfold(n=4),)
+
+    def manifest(self) -> Corpus | None:
+        """All of it."""
+        known = super().manifest()
+        return known and _crowded(known)
+
+    def read(self, root: Path) -> Corpus:
+        """Every file below root."""
+        return _crowded(super().read(root))
+
+
+class LonelyDataset(CrowdedDataset):
+    """Violates nothing: it says that every utterance has a speaker of its own."""
+
+    speakers = "single"
+
+
+def _crowded(corpus: Corpus) -> Corpus:
+    renamed = [dataclasses.replace(one, speaker=one.id) for one in corpus.utterances]
+    return dataclasses.replace(corpus, utterances=tuple(renamed))
 
 
 class UnlabelledDataset(CleanDataset):

@@ -6,15 +6,16 @@ import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from serbench.errors import CorpusError, SerbenchError
-from serbench_corpora import own_split, rows
+from serbench_corpora import own_split
 from serbench_corpora.own import Own
 from serbench_corpora.rows import Listed, Row
 
 HEADER = "db.yaml"
 TABLES = (".csv", ".parquet")
+SCHEME = "name the scheme that says who speaks with ,speaker=SCHEME behind the path"
 
 
 class Audformat(Own):
@@ -31,12 +32,13 @@ class Audformat(Own):
         dialogue: the conversation it is a turn of.
         split: the set; else the tables say, by their splits or as they are called: the files of
             emotion.train, emotion.dev and emotion.test.
+        speakers: single if each utterance really is by a speaker of its own.
         table: those with the emotion, with commas between; else all tables of files that have it.
     """
 
     _in_part = True
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - they are its schemes
         self,
         label: str = "emotion",
         speaker: str = "speaker",
@@ -45,7 +47,9 @@ class Audformat(Own):
         dialogue: str = "dialogue",
         split: str = "split",
         table: str = "",
+        speakers: Literal["several", "single"] = "several",
     ) -> None:
+        self.speakers = speakers
         self._label, self._speaker, self._table = label, speaker, table
         self._others = {"sex": sex, "session": session, "dialogue": dialogue, "split": split}
 
@@ -57,7 +61,7 @@ class Audformat(Own):
                 raise
             except Exception as error:  # whatever the library says of somebody's files
                 raise _unread(place, error) from error
-        return rows.collected(found, place, place)
+        return self._collected(found, place, place, SCHEME)
 
     def _rows(self, database: Any, place: Path) -> Iterator[Row]:
         names = {"speaker": self._speaker, **self._others}

@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePath
+from typing import Literal
 
 from serbench.errors import BadParameter, CorpusError
-from serbench_corpora import columns, own_split, rows, tables, tree
+from serbench_corpora import columns, own_split, tables, tree
 from serbench_corpora.own import Own
 from serbench_corpora.rows import Listed, Row
 
@@ -23,6 +24,9 @@ UNREAD = (
     *(".raw", ".pcm", ".ulaw", ".alaw"),
 )
 """Audio that cannot be decoded here: an error, since nobody means to leave it out."""
+
+COLUMN = "name the column that says who speaks with ,speaker=COLUMN behind the path"
+PATTERN = "change speaker_pattern: its first group must hold the speaker alone, as in (s[0-9]+)_"
 
 
 class AudioFolder(Own):
@@ -42,6 +46,7 @@ class AudioFolder(Own):
         session: see there.
         dialogue: see there.
         split: else the folders train, validation and test tell.
+        speakers: single if each utterance really is by a speaker of its own.
     """
 
     def __init__(  # noqa: PLR0913 - they are its columns
@@ -54,7 +59,9 @@ class AudioFolder(Own):
         session: str = "session",
         dialogue: str = "dialogue",
         split: str = "split",
+        speakers: Literal["several", "single"] = "several",
     ) -> None:
+        self.speakers = speakers
         self._pattern = _compiled(speaker_pattern)
         self._columns = {
             "path": "file_name",
@@ -77,7 +84,8 @@ class AudioFolder(Own):
             described = _metadata(place)
             listed = (self._described(one, place) for one in described)
             found = itertools.chain.from_iterable(listed) if described else self._labelled(place)
-            made = rows.collected(found, place, described[0] if described else place)
+            source, mend = (described[0], COLUMN) if described else (place, PATTERN)
+            made = self._collected(found, place, source, mend)
             return replace(made, remarks=tuple(_left_out(made, place, described)))
         except OSError as error:
             raise tree.unreadable("folder", error) from error

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
-from serbench_corpora import columns, rows, tables
+from serbench_corpora import columns, tables
 from serbench_corpora.own import Own
 from serbench_corpora.rows import Listed, Row
 
@@ -23,6 +24,7 @@ class Csv(Own):
         session: the recording session.
         dialogue: the conversation it is a turn of.
         split: train, validation or test.
+        speakers: single if each utterance really is by a speaker of its own.
     """
 
     endings = (".csv", ".tsv", ".txt")
@@ -37,7 +39,9 @@ class Csv(Own):
         session: str = "session",
         dialogue: str = "dialogue",
         split: str = "split",
+        speakers: Literal["several", "single"] = "several",
     ) -> None:
+        self.speakers = speakers
         self._columns = {
             "path": path,
             "label": label,
@@ -57,4 +61,8 @@ class Csv(Own):
             for line, cells in tables.rows(place, heading):
                 yield make(f"{place.name}, line {line}", cells)
 
-        return rows.collected(made(), place.parent, place)
+        mend = (
+            "name the column that says who speaks with ,speaker=COLUMN behind the path (columns: "
+            f"{tables.listed(heading.columns)})"
+        )
+        return self._collected(made(), place.parent, place, mend)

@@ -1,18 +1,19 @@
 """What corpora of one's own have in common: labels as found, and a split that shares no speaker."""
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
+from serbench import speakers
 from serbench.contracts import About
 from serbench.corpus import Corpus, LabelSet, Protocol
 from serbench.errors import LeakageError
 from serbench_corpora import own_split, rows
 from serbench_corpora.own_split import OwnSplit
-from serbench_corpora.rows import Listed
+from serbench_corpora.rows import Listed, Row
 
 LABEL_SET = "original"
 FOLDS = 5
@@ -36,6 +37,8 @@ class Own:
     about = ABOUT
     endings: Sequence[str] = ()
     _place = Path()
+    speakers: Literal["several", "single"] = "several"
+    """"single": each utterance is said to be by a speaker of its own."""
     _in_part = False
     """Its split may leave utterances out."""
 
@@ -48,6 +51,10 @@ class Own:
 
     def _read(self, place: Path) -> Listed:
         raise NotImplementedError
+
+    def _collected(self, found: Iterable[Row], place: Path, source: Path, mend: str) -> Listed:
+        single = speakers.is_single(self)
+        return rows.collected(found, place, source, mend=mend, single=single)
 
     @cached_property
     def _listed(self) -> Listed:

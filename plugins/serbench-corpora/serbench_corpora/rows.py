@@ -2,13 +2,13 @@
 
 import os
 import posixpath
-import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from serbench import confusables, speakers
 from serbench.corpus import Utterance
 from serbench.errors import CorpusError, shown
 
@@ -18,9 +18,7 @@ SEXES = {
     **dict.fromkeys(("", "other", "unknown", "-", "n/a"), ""),
 }
 ABSENT = ("nan", "NaN", "<NA>", "None", "null")  # of pandas, Python and JSON, made a text
-INVISIBLE = "\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0"  # letters and marks without a shape
-VARIATION = re.compile("[\u180b-\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]")  # how a letter is drawn
-WHOLE = re.compile(r"^(\d+)\.0*$")  # a number that a table made of a whole one
+ALONE = "write ,speakers=single behind the path"
 UNSEEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 """Characters that nobody sees: they break lines, or make two names look alike."""
 
@@ -79,16 +77,21 @@ class Listed:
         return tuple(sorted({one.speaker for one in self.utterances}))
 
 
-def collected(rows: Iterable[Row], folder: Path, source: Path) -> Listed:
+def collected(
+    rows: Iterable[Row], folder: Path, source: Path, *, mend: str, single: bool = False
+) -> Listed:
     """The corpus that rows describe.
 
     Args:
         rows: one an utterance.
         folder: what paths are relative to.
         source: of the rows, for the messages.
+        mend: what to do about wrong speakers.
+        single: each utterance is said to be by a speaker of its own.
 
     Raises:
-        CorpusError: a row is incomplete, two contradict each other, or all have one label.
+        CorpusError: a row is incomplete, two contradict each other, all have one label, or the
+            speakers are something else.
     """
     utterances: list[Utterance] = []
     splits: dict[str, str] = {}
@@ -109,6 +112,9 @@ def collected(rows: Iterable[Row], folder: Path, source: Path) -> Listed:
         splits[made.id] = row.split
         utterances.append(made)
     _check_labels(utterances, source)
+    if all(splits[one.id] == one.speaker for one in utterances):
+        raise CorpusError(f"{source}: the speakers are the sets of the split: {mend}")
+    speakers.require_people(utterances, str(source), single=single, mend=mend, alone=ALONE)
     sexes = _check_speakers(utterances, lines)
     told = tuple(
         one if one.sex == sexes[one.speaker] else replace(one, sex=sexes[one.speaker])
@@ -121,12 +127,16 @@ def _require_filled(row: Row) -> None:
     for name in ("path", "label", "speaker"):
         if not getattr(row, name):
             raise CorpusError(f"{row.where}: the {name} is empty; fill it in or delete the line")
-    for name in ("label", "speaker"):
-        if getattr(row, name) in ABSENT:
-            raise CorpusError(
-                f"{row.where}: the {name} is {getattr(row, name)}, as programs write what is "
-                "missing; fill it in or delete the line"
-            )
+    if row.label in ABSENT:
+        raise CorpusError(
+            f"{row.where}: the label is {row.label}, as programs write what is missing; fill it in "
+            "or delete the line"
+        )
+    if speakers.is_missing(row.speaker):
+        raise CorpusError(
+            f"{row.where}: the speaker is '{shown(row.speaker, 20)}', which stands for a missing "
+            "name: write who speaks, or leave the utterance out"
+        )
     if row.sex.casefold() not in SEXES:
         raise CorpusError(
             f"{row.where}: the sex is '{shown(row.sex, 20)}', but must be female, male or empty"
@@ -189,18 +199,7 @@ def _check_labels(utterances: list[Utterance], source: Path) -> None:
             f"{source} has one label, {min(counts)!r}, for all {len(utterances)} utterances: to "
             "tell emotions apart takes two or more; is it the right column?"
         )
-    speakers = {one.speaker for one in utterances}
-    if len(speakers) < 2:
-        raise CorpusError(
-            f"{source} has one speaker, {min(speakers)!r}, and three are needed: to learn from, to "
-            "choose by and to test; is it the right column?"
-        )
-    if len({(one.label, one.speaker) for one in utterances}) == len(counts):
-        raise CorpusError(
-            f"{source}: every label is spoken by one speaker alone, so nobody who is new could be "
-            "tested on it; is it the right column?"
-        )
-    for first, second in _alike(counts):
+    for first, second in confusables.alike(counts, confusables.folded):
         raise CorpusError(
             f"{source}: the labels {first!r} ({counts[first]}) and {second!r} ({counts[second]}) "
             "differ in upper and lower case alone: write one of them everywhere"
@@ -223,34 +222,13 @@ def _check_speakers(utterances: list[Utterance], lines: Mapping[str, str]) -> di
                 f"{lines[one.id]}: speaker {one.speaker} is {one.sex}, but {known.sex} at "
                 f"{lines[known.id]}: is it the right column?"
             )
-    for name, other in _alike(first):
+    for name, other in confusables.alike(first, confusables.folded):
         raise CorpusError(
             f"{lines[first[other].id]}: the speakers {name!r} and {other!r} are written almost "
             "alike (upper and lower case, spaces, width of letters, 1 and 1.0): if they are one, "
             "training and test would share a voice; write them alike, or tell them apart"
         )
     return {speaker: one.sex for speaker, one in first.items()}
-
-
-def _alike(names: Iterable[str]) -> list[tuple[str, str]]:
-    """Pairs of names that a reader would take for one."""
-    folded: dict[str, str] = {}
-    pairs = []
-    for name in sorted(names):
-        if (known := folded.setdefault(_folded(name), name)) != name:
-            pairs.append((known, name))
-    return pairs
-
-
-def _folded(name: str) -> str:
-    """A name without case, kinds of space, widths of letters, and marks that nobody sees.
-
-    >>> _folded("Ann\u00a0 B") == _folded("ann b"), _folded("1.0") == _folded("1")
-    (True, True)
-    """
-    seen = "".join(each for each in name if each not in INVISIBLE and not VARIATION.match(each))
-    plain = " ".join(unicodedata.normalize("NFKC", seen).casefold().split())
-    return WHOLE.sub(r"\1", plain)
 
 
 def present(found: Listed, source: Path) -> tuple[Utterance, ...]:

@@ -189,3 +189,21 @@ def test_what_is_no_database_is_told_in_a_line(tmp_path, header, words):
     if header is not None:
         (tmp_path / "db.yaml").write_text(header)
     assert re.search(words, _refusal(tmp_path))
+
+
+def test_a_speaker_for_each_file_is_refused_unless_it_is_said(tmp_path):
+    database = _database(take=audformat.Scheme("str"))
+    _table(database, "all", FILES, emotion=EMOTIONS, take=FILES)
+    root = _saved(database, tmp_path)
+    words = _refusal(root, speaker="take")
+    assert "has 6 speakers for 6 utterances, such as 'audio/011.wav' for audio/011: " in words
+    assert "name the scheme that says who speaks with ,speaker=SCHEME behind the path" in words
+    assert len(_read(root, speaker="take", speakers="single").speakers) == 6
+
+
+def test_a_word_for_what_is_missing_is_no_speaker(tmp_path):
+    database = _database(who=audformat.Scheme("str"))
+    who = ["unknown", *(file[6:8] for file in FILES[1:])]
+    _table(database, "all", FILES, emotion=EMOTIONS, who=who)
+    words = _refusal(_saved(database, tmp_path), speaker="who")
+    assert ", audio/011.wav: the speaker is 'unknown', which stands for a missing name: " in words

@@ -220,3 +220,35 @@ def test_audio_that_metadata_does_not_list_is_named(tmp_path):
     assert _read(tmp_path).remarks == (
         "5 files of audio left out, not in metadata: x0.wav, x1.wav, x2.wav and 2 more",
     )
+
+
+@pytest.mark.parametrize(
+    ("pattern", "words"),
+    [
+        ("(.*)", " has 12 speakers for 12 utterances, such as 'happy/s1_1.wav' for happy/s1_1: "),
+        ("([a-z]+)/", ": the speakers are the labels, 'happy', 'sad': "),
+        ("([a-z]+)$", " has one speaker, 'wav', for all 12 utterances, and three are needed: "),
+    ],
+)
+def test_a_rule_that_finds_something_else_is_refused(tmp_path, pattern, words):
+    said = _refusal(_labelled(tmp_path), speaker_pattern=pattern)
+    assert said.startswith(f"{tmp_path}{words}")
+    assert "change speaker_pattern: its first group must hold the speaker alone, as in (s" in said
+
+
+def test_a_rule_that_finds_the_sets_is_refused(tmp_path):
+    root = _labelled(tmp_path, {"s1": "train", "s2": "validation", "s3": "test"})
+    words = "the speakers are the sets of the split: change speaker_pattern"
+    assert words in _refusal(root, speaker_pattern="^([a-z]+)")
+
+
+def test_a_rule_may_find_a_speaker_for_each_file_where_it_is_said(tmp_path):
+    dataset = {"speaker_pattern": "(.*)", "speakers": "single"}
+    assert len(_read(_labelled(tmp_path), **dataset).speakers) == 12
+
+
+def test_metadata_with_a_speaker_for_each_file_is_refused(tmp_path):
+    _described(tmp_path, _rows(), "file_name,label,speaker", "metadata.csv")
+    words = _refusal(tmp_path, speaker="file_name")
+    assert "metadata.csv has 6 speakers for 6 utterances" in words
+    assert "name the column that says who speaks with ,speaker=COLUMN behind the path" in words

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from serbench import protocols
+from serbench import protocols, speakers
 from serbench.errors import BadParameter, CorpusError, LeakageError, SerbenchError
 from serbench_corpora.csv_corpus import Csv
 
@@ -173,8 +173,7 @@ def test_letters_with_accents_are_found_however_the_disk_spells_them(tmp_path):
         ((*ROWS, "c/3.wav,sad,s0", "c/4.wav,sad,s0\u3164"), "are written almost alike"),
         ((*ROWS, "c/3.wav,sad,7", "c/4.wav,sad,7.0"), "'7' and '7.0' are written almost alike"),
         ((*ROWS, "c/3.wav,nan,01"), "line 8: the label is nan, as programs write what is missing"),
-        ((*ROWS, "c/3.wav,sad,NaN"), "the speaker is NaN, as programs write what is missing"),
-        (("a/1.wav,sad,01", "a/2.wav,happy,01"), "has one speaker, '01', and three are needed"),
+        (("a/1.wav,sad,01", "a/2.wav,happy,01"), "has one speaker, '01', for all 2 .*three are"),
         (("a/1.wav,sad,01", "a/2.wav,happy,02"), "every label is spoken by one speaker alone"),
     ],
 )
@@ -182,6 +181,88 @@ def test_a_row_that_cannot_be_meant_is_told_in_a_line(tmp_path, lines, words):
     path = tmp_path / "my.csv"
     path.write_text("\n".join([HEAD, *lines]), "utf-8")
     assert re.search(words, _refusal(path))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "NA",
+        "NULL",
+        "N/A",
+        "NaN",
+        "nan",
+        "None",
+        "none",
+        "unknown",
+        "Unknown",
+        "?",
+        "??",
+        "-",
+        "n.a.",
+        "missing",
+        "<NA>",
+        "#N/A",
+        "ＮＡ",
+    ],
+)
+def test_a_word_for_what_is_missing_is_no_speaker(tmp_path, name):
+    assert _refusal(_table(tmp_path, *ROWS, f"c/3.wav,sad,{name}")) == (
+        f"my.csv, line 8: the speaker is '{name}', which stands for a missing name: write who "
+        "speaks, or leave the utterance out"
+    )
+
+
+@pytest.mark.parametrize("name", ["none", "NA", "unknown", "?", "N/A", "-"])
+def test_a_word_for_what_is_missing_may_be_a_label_in_doubt(tmp_path, name):
+    corpus = _read(_table(tmp_path, *ROWS, f"c/3.wav,{name},03"))
+    assert speakers.doubts(corpus)[-1] == (
+        f"my.csv: the label {name!r} of 1 utterances may stand for a missing one, and counts as an "
+        "emotion; leave them out if it does"
+    )
+
+
+MEND = (
+    "name the column that says who speaks with ,speaker=COLUMN behind the path (columns: path, "
+    "label, speaker, split)"
+)
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (
+            {"speaker": "path"},
+            " has 6 speakers for 6 utterances, such as 'a/1.wav' for a/1: one voice under many "
+            f"names would be in training and in test; {MEND}; if each utterance really is by a "
+            "speaker of its own, write ,speakers=single behind the path",
+        ),
+        ({"speaker": "label"}, f": the speakers are the labels, 'happy', 'sad': {MEND}"),
+        ({"speaker": "split"}, f": the speakers are the sets of the split: {MEND}"),
+        (
+            {"speakers": "single"},
+            ": speakers=single says that each utterance is by a speaker of its own, but '01' "
+            "speaks 2: leave speakers=single out",
+        ),
+    ],
+)
+def test_a_column_that_does_not_say_who_speaks_is_refused(tmp_path, names, words):
+    sets = {"a": "train", "b": "dev", "c": "test"}
+    path = _table(tmp_path, *(f"{row},{sets[row[0]]}" for row in ROWS), head=f"{HEAD},split")
+    assert _refusal(path, **names) == f"{path}{words}"
+
+
+def test_endings_of_files_are_no_speakers(tmp_path):
+    endings = ("wav", "flac", "mp3")
+    lines = [f"{n}.{endings[n % 3]},{'xy'[n % 2]},{endings[n % 3]}" for n in range(9)]
+    words = "the speakers are endings of files, 'flac', 'mp3', 'wav': name the column"
+    assert words in _refusal(_table(tmp_path, *lines))
+
+
+def test_a_speaker_for_each_utterance_is_read_where_it_is_said(tmp_path):
+    path = _table(tmp_path, *ROWS)
+    corpus = _read(path, speaker="path", speakers="single")
+    assert len(corpus.speakers) == len(corpus.utterances) == 6
+    assert speakers.doubts(corpus) == ()
 
 
 def test_sexes_are_words_and_a_speaker_has_one(tmp_path):

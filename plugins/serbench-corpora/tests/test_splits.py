@@ -165,7 +165,7 @@ def test_the_other_crema_d_splits_share_no_audio(name):
     for fold in folds(protocol, corpus):
         certificate = certify(corpus, fold, audio)
         assert certificate.audio_checked
-        require_clean(protocol, fold, certificate)
+        require_clean(protocol, [(fold, certificate)])
 
 
 def test_tfds_uses_neither_twin_nor_the_misnamed_recording():

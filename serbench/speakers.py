@@ -1,0 +1,192 @@
+"""Check that the speakers of a corpus are people, and not files, labels or gaps in a table.
+
+A wrong speaker column is the costliest slip: one voice is then in training and in test under two
+names, no set seems to share a speaker, and scores rise.
+"""
+
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from statistics import median
+
+from serbench import confusables
+from serbench.corpus import Corpus, Utterance
+from serbench.errors import CorpusError, shown
+
+MISSING = {"na", "n/a", "n.a.", "<na>", "#n/a", "nan", "null", "none", "unknown", "undefined"}
+MISSING |= {"missing"}
+FEW = 2  # utterances of the median speaker that look like takes rather than people
+COMBINED = 0.9  # of all combinations are there: more than chance gives names in two parts
+MEND = "take the speaker from what names the person"
+ALONE = 'set speakers = "single" in the dataset\'s class'
+
+
+def is_missing(name: str) -> bool:
+    """Whether a name stands for one that is missing: empty, NA, none, unknown, ?, -.
+
+    >>> is_missing("N/A"), is_missing("--"), is_missing("Nan Ho")
+    (True, True, False)
+    """
+    return confusables.folded(name) in MISSING or all(
+        unicodedata.category(one)[0] in "PZ" for one in name
+    )
+
+
+def is_single(dataset: object) -> bool:
+    """Whether a dataset says that each of its utterances is by a speaker of its own."""
+    return getattr(dataset, "speakers", "") == "single"
+
+
+def require_people(
+    utterances: Sequence[Utterance],
+    where: str,
+    *,
+    single: bool = False,
+    mend: str = MEND,
+    alone: str = ALONE,
+) -> None:
+    """Refuse a corpus whose speakers are missing, or are something else.
+
+    Args:
+        utterances: of the whole corpus, with its own labels.
+        where: they are listed, for the messages.
+        single: each is said to be by a speaker of its own.
+        mend: what to do about wrong speakers.
+        alone: how to say `single`.
+
+    Raises:
+        CorpusError: a speaker is missing; speakers are labels or endings of files; one speaks
+            everything; each speaks one utterance without `single`, or some more than one with it.
+    """
+    for one in utterances:
+        if is_missing(one.speaker):
+            raise CorpusError(
+                f"{where}: the speaker of {one.id} is '{shown(one.speaker, 20)}', which stands for "
+                "a missing name: write who speaks, or leave the utterance out"
+            )
+    counts = Counter(one.speaker for one in utterances)
+    pairs = {(one.label, one.speaker) for one in utterances}
+    labels = {label for label, _ in pairs}
+    if len(counts) == 1:
+        raise CorpusError(
+            f"{where} has one speaker, {min(counts)!r}, for all {len(utterances)} utterances, and "
+            f"three are needed: to learn from, to choose by and to test; {mend}"
+        )
+    if all(label == speaker for label, speaker in pairs):
+        raise CorpusError(f"{where}: the speakers are the labels, {_some(counts)}: {mend}")
+    if all(one.path and one.path.suffix == f".{one.speaker.lstrip('.')}" for one in utterances):
+        raise CorpusError(f"{where}: the speakers are endings of files, {_some(counts)}: {mend}")
+    if len(pairs) == len(labels):
+        label, speaker = min(pairs)
+        raise CorpusError(
+            f"{where}: every label is spoken by one speaker alone ({label!r} by {speaker!r}), so "
+            f"no new speaker could be tested on it; if these labels are emotions, {mend}"
+        )
+    if single and len(counts) < len(utterances):
+        speaker, times = counts.most_common(1)[0]
+        raise CorpusError(
+            f"{where}: speakers=single says that each utterance is by a speaker of its own, but "
+            f"{speaker!r} speaks {times}: leave speakers=single out"
+        )
+    if not single and len(counts) == len(utterances):
+        first = utterances[0]
+        raise CorpusError(
+            f"{where} has {len(counts)} speakers for {len(utterances)} utterances, such as "
+            f"'{shown(first.speaker, 60)}' for {first.id}: one voice under many names would be in "
+            f"training and in test; {mend}; if each utterance really is by a speaker of its own, "
+            f"{alone}"
+        )
+
+
+def doubts(corpus: Corpus) -> tuple[str, ...]:
+    """What looks wrong about the speakers and labels of a corpus, but may be right; a line each."""
+    counts = Counter(one.speaker for one in corpus.utterances)
+    found = [
+        *(_same(corpus, field) for field in ("session", "dialogue")),
+        *(_few(counts), _one_label(corpus, counts), _combined(counts)),
+        _alike(
+            "speakers",
+            counts,
+            "write them alike if they are one person: training and test may share a voice",
+        ),
+        _alike("labels", corpus.labels, "write them alike if they are one emotion"),
+        *_missing_labels(corpus),
+    ]
+    return tuple(shown(f"{corpus.name}: {line}") for line in found if line)
+
+
+def _same(corpus: Corpus, field: str) -> str:
+    if any(getattr(one, field) != one.speaker for one in corpus.utterances):
+        return ""
+    return (
+        f"speaker and {field} are the same for all {len(corpus.utterances)} utterances; if more "
+        f"than one person speaks in a {field}, a {field} is not a speaker"
+    )
+
+
+def _few(counts: Counter[str]) -> str:
+    total, middle = counts.total(), median(counts.values())
+    if middle > FEW or total == len(counts):
+        return ""
+    fewest = min(sorted(counts), key=counts.__getitem__)
+    return (
+        f"half of the {len(counts)} speakers have {int(middle)} of the {total} utterances or fewer "
+        f"({fewest!r} has {counts[fewest]}); if these names tell more than who speaks, one voice "
+        "is in training and in test, and scores are too high"
+    )
+
+
+def _one_label(corpus: Corpus, counts: Counter[str]) -> str:
+    pairs = {(one.speaker, one.label) for one in corpus.utterances}
+    if len(pairs) > len(counts) or len(counts) == len(corpus.utterances):
+        return ""
+    speaker, label = min(pairs)
+    return (
+        f"each of the {len(counts)} speakers has one label only ({speaker!r} {label!r}), so that "
+        "knowing a voice is knowing the label; if these names hold the label, they are not speakers"
+    )
+
+
+def _combined(counts: Counter[str]) -> str:
+    """Names such as 03a01, of which each beginning comes with each ending: speakers and texts."""
+    names = [tuple(confusables.PIECES.findall(name)) for name in counts]
+    if len({len(pieces) for pieces in names}) > 1 or len(counts) == counts.total():
+        return ""
+    for cut in range(1, len(names[0])):
+        heads, tails = {one[:cut] for one in names}, {one[cut:] for one in names}
+        combined = len(heads) * len(tails)
+        if min(len(heads), len(tails)) > FEW and len(counts) > COMBINED * combined:
+            return (
+                f"the {len(counts)} speakers combine {len(heads)} beginnings of names with "
+                f"{len(tails)} endings (such as {min(counts)!r}); if only one of the two is the "
+                "speaker, and the other a text or a take, one voice is in training and in test, "
+                "and scores are too high"
+            )
+    return ""
+
+
+def _alike(kind: str, names: Sequence[str] | Counter[str], risk: str) -> str:
+    pairs = confusables.alike(names, confusables.skeleton)
+    if not pairs:
+        return ""
+    pair = " and ".join(f"{name!a}" if not name.isascii() else f"{name!r}" for name in pairs[0])
+    more = f", and {len(pairs) - 1} more such pairs" if len(pairs) > 1 else ""
+    return (
+        f"the {kind} {pair}{more} differ only in punctuation, leading zeros, accents or letters "
+        f"that look alike; {risk}"
+    )
+
+
+def _missing_labels(corpus: Corpus) -> list[str]:
+    counts = Counter(one.label for one in corpus.utterances)
+    return [
+        f"the label {label!r} of {times} utterances may stand for a missing one, and counts as an "
+        "emotion; leave them out if it does"
+        for label, times in counts.items()
+        if is_missing(label)
+    ]
+
+
+def _some(names: Counter[str]) -> str:
+    few = sorted(names)[:3]
+    return ", ".join(map(repr, few)) + (", ..." if len(names) > len(few) else "")
