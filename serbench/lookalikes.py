@@ -1,5 +1,6 @@
 """Recognise names that a reader takes for one another, although their characters differ."""
 
+import functools
 import re
 import unicodedata
 
@@ -32,6 +33,7 @@ _PASSING = {  # letters that pass for a Latin one; Unicode Technical Standard 39
     "z": "ΖᏃᴢ",
 }
 _LATIN = str.maketrans({one: latin for latin, all_ in _PASSING.items() for one in all_})
+REMEMBERED = 4096  # names: a board has the same ones in many rows
 _SHAPES = str.maketrans("01i|", "olll")  # the same in many typefaces
 _SCRIPTS = ("CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE")
 _SELECTORS = "\ufe0e\ufe0f"  # they say how an emoji is drawn
@@ -41,6 +43,7 @@ _UNSEEN = re.compile(
 )
 
 
+@functools.lru_cache(maxsize=REMEMBERED)
 def skeleton(name: str) -> str:
     """Return what a reader sees of a name: the same text for two names that look alike.
 
@@ -56,6 +59,7 @@ def skeleton(name: str) -> str:
     return "".join(one for one in seen if one.isalnum() and not _UNSEEN.match(one))
 
 
+@functools.lru_cache(maxsize=REMEMBERED)
 def disguised(text: str) -> str:
     """Return the first letter of another script or form in a Latin word, or "".
 

@@ -1,12 +1,13 @@
 """Names on submissions that pass for those of others."""
 
+import functools
 import re
 from collections.abc import Iterator, Sequence
 
 from serbench.leaderboard.entries import Entry
 from serbench.leaderboard.ledger import OWN
 from serbench.leaderboard.submission import Sent
-from serbench.lookalikes import disguised, skeleton
+from serbench.lookalikes import REMEMBERED, disguised, skeleton
 
 TAKEN = (
     f"it calls its submitter {OWN}, or what looks like it: that name is reserved for the "
@@ -14,6 +15,7 @@ TAKEN = (
 )
 
 
+@functools.lru_cache(maxsize=REMEMBERED)
 def reserved(name: str) -> bool:
     """Whether a name has the repository's own in it, or something that looks like it."""
     parts = [name, *re.split(r"[\W_]+", name)]

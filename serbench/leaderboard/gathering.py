@@ -9,7 +9,7 @@ from serbench.leaderboard import entries, parameters, submission, traces, verify
 from serbench.leaderboard.board import Rejected
 from serbench.leaderboard.cache import Outcome, Store
 from serbench.leaderboard.entries import Entry, Record
-from serbench.leaderboard.ledger import LENGTH, Ledger
+from serbench.leaderboard.ledger import LENGTH, TIME, Ledger
 from serbench.leaderboard.origins import origins
 from serbench.leaderboard.reproductions import FOLDER, reproductions
 from serbench.leaderboard.strict import shown
@@ -40,7 +40,7 @@ def submitted(
         Rejected(_named(folder), verdict.reasons) if verdict else store.outcome(folder, judged)
         for folder, verdict in verifying.found(parent)
     ]
-    now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    now = datetime.datetime.now(datetime.UTC).strftime(TIME)
     known = origins([one for one in found if isinstance(one, Entry)], ledger, account, now)
     rejected = [
         one if isinstance(one, Rejected) else Rejected(one.folder, (known.refused[one.folder],))

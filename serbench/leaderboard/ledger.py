@@ -6,6 +6,7 @@ that one which was changed, moved or taken out is noticed; what keeps somebody f
 them anew is the history of the repository, and that no request may touch the file.
 """
 
+import datetime
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
@@ -20,6 +21,7 @@ from serbench.leaderboard import strict
 FILE = "ledger.csv"
 HEAD = "seen,account,what,digest,chain"
 MOST_BYTES = 2**25  # 200,000 lines
+TIME = "%Y-%m-%dT%H:%M:%SZ"
 LENGTH = 32  # hexadecimal digits of a digest
 OWN = "serbench"
 """The account of the repository's own runs, which no host hands out: theirs have a prefix."""
@@ -85,9 +87,13 @@ class Ledger:
         Args:
             new: things with their digests.
             account: who brought them, or "".
-            seen: when.
+            seen: when; where the last line is as new, a second after it, since what was seen at
+                once has no order.
         """
         lacking = dict.fromkeys(one for one in new if one not in self.places)
+        if self.lines and seen <= self.lines[-1].seen:
+            last = datetime.datetime.strptime(self.lines[-1].seen, TIME)
+            seen = (last + datetime.timedelta(seconds=1)).strftime(TIME)
         return Ledger((*self.lines, *(Line(seen, account, *one) for one in lacking)))
 
     @property

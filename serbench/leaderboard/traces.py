@@ -25,7 +25,8 @@ from serbench.metrics import Floats
 SAME_MISTAKES = 0.8  # of those of either; seeds of one model on RAVDESS share at most 0.57
 FEW = 20  # mistakes: of fewer nothing is said
 SHORT = 16  # hexadecimal digits of a digest
-WIDTH = 4096  # utterances compared at a time
+SAMPLE = 512  # utterances, at least, that a first look at all pairs takes
+LIKELY = 0.6  # of the sample: such pairs are looked at in full
 
 Mistakes = npt.NDArray[np.uint8]
 
@@ -50,8 +51,8 @@ class Traces:
         answers: a digest of all answers.
         folds: of those that count.
         mistakes: of all their test utterances, each fold's by id, (utterances,): 0 where the answer
-            is right, else the label that was given, by the order of labels' names, from 1. Empty
-            where the truth is withheld.
+            is right, or the fold has one answer for everything, else the label that was given, by
+            the order of labels' names, from 1. Empty where the truth is withheld.
     """
 
     answers: str
@@ -83,7 +84,8 @@ def of(sent: Sent) -> Traces:
         name = file.facts["fold"]["group"] or file.facts["fold"]["name"]
         folds.append(_fold(name, scores[:, columns], answers, given, wrong))
         if wrong is not None:
-            mistakes.append(np.where(wrong, np.minimum(given + 1, 255), 0).astype(np.uint8))
+            told = wrong & (given != given[0]).any()
+            mistakes.append(np.where(told, np.minimum(given + 1, 255), 0).astype(np.uint8))
     together = np.concatenate(mistakes) if mistakes else np.empty(0, np.uint8)
     return Traces(whole.hexdigest()[:LENGTH], tuple(folds), together)
 
@@ -116,26 +118,31 @@ def same_mistakes(traces: Sequence[Traces]) -> Iterator[tuple[int, int, float]]:
         alike.setdefault(len(one.mistakes), []).append(at)
     for length, group in alike.items():
         if length and len(group) > 1:
-            shares = _shares(np.stack([traces[at].mistakes for at in group]))
-            for first, other in np.argwhere(np.triu(shares >= SAME_MISTAKES, 1)).tolist():
-                yield group[first], group[other], float(shares[first, other])
+            mistakes = np.stack([traces[at].mistakes for at in group])
+            some = mistakes[:, :: max(1, length // SAMPLE)]
+            for first, other in np.argwhere(np.triu(_shares(some) >= LIKELY, 1)).tolist():
+                share = _share(mistakes[first], mistakes[other])
+                if share >= SAME_MISTAKES:
+                    yield group[first], group[other], share
+
+
+def _share(ours: Mistakes, theirs: Mistakes) -> float:
+    either = (ours > 0) | (theirs > 0)
+    same = (ours == theirs) & either
+    return float(same.sum() / either.sum()) if either.sum() >= FEW else 0.0
 
 
 def _shares(mistakes: Mistakes) -> Floats:
-    """(runs, runs) of mistakes (runs, utterances)."""
-    same = np.zeros((len(mistakes), len(mistakes)))
-    both = np.zeros_like(same)
-    for start in range(0, mistakes.shape[1], WIDTH):
-        some = mistakes[:, start : start + WIDTH]
-        both += _together(some > 0)
-        for label in range(1, int(some.max(initial=0)) + 1):
-            same += _together(some == label)
+    """(runs, runs): the same share of all pairs of mistakes, (runs, utterances), at once."""
+    both = _together(mistakes > 0)
+    same = sum(_together(mistakes == label) for label in range(1, int(mistakes.max()) + 1))
     wrong = np.diagonal(both)
-    either = wrong[:, None] + wrong - both
-    return np.where(either >= FEW, same / np.maximum(either, 1), 0.0)
+    shares: Floats = same / np.maximum(wrong[:, None] + wrong - both, 1)
+    return shares
 
 
 def _together(marked: npt.NDArray[np.bool_]) -> Floats:
+    """(runs, runs): how often both of two have a mark."""
     marks = marked.astype(np.float32)
     found: Floats = (marks @ marks.T).astype(np.float64)
     return found
