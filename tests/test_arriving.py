@@ -463,6 +463,32 @@ def test_audio_that_nobody_else_has_has_no_rank(ada):
     assert (rows[ada.name]["rank"], rows[eve.name]["rank"]) == (1, 1)
 
 
+def test_a_run_without_a_rank_keeps_nobody_from_one_by_its_audio(ada):
+    def of_other_audio(fold):
+        facts = {**fold.facts, "pins": {**fold.facts["pins"], "audio": "b" * 64}}
+        alone = {"utterances": 8, "largest_difference": 1.0, "other_labels": 8}
+        return dataclasses.replace(fold, facts={**facts, "alone": alone})
+
+    forged(ada, "Ada", of_other_audio)
+    assert build(ada, "github:ada")[ada.name]["objection"] == "labels depend on the batch"
+    eve = forged(ada, "Eve", lambda fold: honest(erring(fold, 5)), seed=7)
+    assert build(eve, "github:eve")[eve.name]["rank"] == 1
+
+
+def honest(fold):
+    facts = {**fold.facts, "pins": {**fold.facts["pins"], "audio": "c" * 64}}
+    alone = {"utterances": 8, "largest_difference": 0.0, "other_labels": 0}
+    return dataclasses.replace(fold, facts={**facts, "alone": alone})
+
+
+def test_a_folder_reached_through_a_link_is_found_beside_the_others(ada, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "tones").symlink_to(ada.parent)
+    build(ada, "github:ada")
+    verdict = Arrivals().verify(tmp_path / "elsewhere" / "tones" / ada.name)
+    assert verdict.submitter.startswith("submitter github:ada, in the ledger since ")
+
+
 def test_one_fold_of_other_audio_is_other_audio(ada):
     build(ada, "github:ada")
 

@@ -1,6 +1,5 @@
 """Checks a submission as the board would take it: by itself, and beside those that are there."""
 
-import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -39,7 +38,7 @@ class Arrivals:
         verdict = verifying.verify(folder)
         if verdict.status == "rejected":
             return verdict
-        place = Path(os.path.abspath(folder))
+        place = folder.resolve()
         path = ledger.beside(place.parents[1])
         book = ledger.read(path)
         outcomes = self._outcomes(place.parents[1] if path.is_file() else place.parent, book)

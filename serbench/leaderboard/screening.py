@@ -20,7 +20,8 @@ def groups(entries: Sequence[Entry]) -> list[Group]:
     What cannot be ranked has an objection, and what somebody should look at has a note.
     """
     found = of_one_audio(_compared(entries))
-    return [(audio, screened(_heard(together, at))) for at, (audio, together) in enumerate(found)]
+    usual = next((audio for audio, those in found if any(one.ranked for one in those)), "")
+    return [(audio, screened(those if audio == usual else _heard(those))) for audio, those in found]
 
 
 def by_setting(entries: Iterable[Entry]) -> list[list[Entry]]:
@@ -48,16 +49,16 @@ def of_one_audio(entries: Iterable[Entry]) -> list[Group]:
     return [(digest(known) if known else "", together) for known, together in found]
 
 
-def _heard(together: Sequence[Entry], at: int) -> Sequence[Entry]:
-    """Object to audio that only one sender has, unless it is what was there first.
+def _heard(entries: Sequence[Entry]) -> Sequence[Entry]:
+    """Object to audio that only one sender has, unless it is one's own runs that differ in it.
 
     Whoever makes other audio would open a table in which nobody else can stand.
     """
-    senders = {entry.account for entry in together if entry.account}
-    if at == 0 or len(senders) > 1 or not all(entry.folder for entry in together):
-        return together
+    senders = {entry.account for entry in entries if entry.account}
+    if len(senders) > 1 or not all(entry.folder for entry in entries):
+        return entries
     words = "nobody else has its audio, so there is nothing to rank it against"
-    return [_objected(entry, words) if entry.ranked else entry for entry in together]
+    return [_objected(entry, words) if entry.ranked else entry for entry in entries]
 
 
 def _compared(entries: Sequence[Entry]) -> list[Entry]:
