@@ -16,6 +16,14 @@ app = typer.Typer(
 )
 
 
+Account = Annotated[
+    str,
+    typer.Option(
+        help="Who sends what is not in the ledger: github:NAME. Default: nobody can tell."
+    ),
+]
+
+
 @app.command()
 def show(
     dataset: Annotated[str | None, typer.Option(help="Only this corpus.")] = None,
@@ -40,16 +48,18 @@ def build(
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; fail if a file is not up to date.")
     ] = False,
+    account: Account = "",
 ) -> None:
     """Verify all submissions, rank them, and write README.md, csv, json, tex and index.html.
 
-    What was verified before is remembered in the cache: only what is new takes time.
+    What appears for the first time gets a line in ledger.csv, beside the submissions, which says
+    who was first. What was verified before is remembered in the cache: only what is new takes time.
     """
     from serbench.leaderboard import building
     from serbench.settings import settings
 
     places = (submissions.expanduser(), out.expanduser())
-    stale = building.build(*places, settings(), check)
+    stale = building.build(*places, settings(), check, account)
     if check:
         building.require_fresh(stale, *places)
     typer.echo(f"{', '.join(stale) or 'nothing'} {'stale' if check else 'written'} in {out}")
@@ -84,10 +94,11 @@ def submit(  # noqa: PLR0913 - a command's options are its parameters
     A run that lies in its place there already is given its card. What an earlier card says stays,
     where nothing else is said now.
     """
+    from serbench.leaderboard.arriving import Arrivals
     from serbench.leaderboard.cards import SEEN
     from serbench.leaderboard.packing import Words, about
     from serbench.leaderboard.packing import submit as pack
-    from serbench.leaderboard.verifying import lines, verify
+    from serbench.leaderboard.verifying import lines
     from serbench.runs import find
     from serbench.settings import results_folder
 
@@ -97,7 +108,7 @@ def submit(  # noqa: PLR0913 - a command's options are its parameters
     said |= {"training_data": training_data, "address": code, "commit": commit, "install": install}
     found = find(run, results_folder(results))
     folder = pack(found, out.expanduser(), Words(submitter, **said), note)
-    verdict = verify(folder)
+    verdict = Arrivals().verify(folder)
     typer.echo("\n".join([*lines(folder, verdict), *about(folder, verdict.status)]))
     if verdict.status == "rejected":
         raise typer.Exit(1)
@@ -113,20 +124,26 @@ def verify(
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For other programs.")] = False,
+    account: Account = "",
 ) -> None:
     """Check submissions: their corpus, protocol, counts and scores are worked out anew.
+
+    Says too what they have in common with those that lie beside them, and who sent them.
 
     Exit code 0 only if none is rejected. Safe on files of strangers: nothing in them is run.
     """
     from serbench.leaderboard import verifying
+    from serbench.leaderboard.arriving import Arrivals
+    from serbench.leaderboard.ledger import require_account
 
+    arrivals = Arrivals(require_account(account))
     if not paths:
         usual = (Path("leaderboard/submissions"), Path("submissions"))
         paths = [next((path for path in usual if path.is_dir()), usual[0])]
     rows = []
     for path in paths:
         for folder, known in verifying.found(path.expanduser()):
-            verdict = known or verifying.verify(folder)
+            verdict = known or arrivals.verify(folder)
             rows.append((folder, verdict))
             if not as_json:
                 typer.echo("\n".join(verifying.lines(folder, verdict)))

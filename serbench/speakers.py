@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from statistics import median
 
-from serbench import confusables
+from serbench import lookalikes
 from serbench.corpus import Corpus, Utterance
 from serbench.errors import CorpusError, shown
 
@@ -27,7 +27,7 @@ def is_missing(name: str) -> bool:
     >>> is_missing("N/A"), is_missing("--"), is_missing("Nan Ho")
     (True, True, False)
     """
-    return confusables.folded(name) in MISSING or all(
+    return lookalikes.folded(name) in MISSING or all(
         unicodedata.category(one)[0] in "PZ" for one in name
     )
 
@@ -149,7 +149,7 @@ def _one_label(corpus: Corpus, counts: Counter[str]) -> str:
 
 def _combined(counts: Counter[str]) -> str:
     """Names such as 03a01, of which each beginning comes with each ending: speakers and texts."""
-    names = [tuple(confusables.PIECES.findall(name)) for name in counts]
+    names = [tuple(lookalikes.PIECES.findall(name)) for name in counts]
     if len({len(pieces) for pieces in names}) > 1 or len(counts) == counts.total():
         return ""
     for cut in range(1, len(names[0])):
@@ -166,7 +166,7 @@ def _combined(counts: Counter[str]) -> str:
 
 
 def _alike(kind: str, names: Sequence[str] | Counter[str], risk: str) -> str:
-    pairs = confusables.alike(names, confusables.skeleton)
+    pairs = lookalikes.alike(names, lookalikes.spelling)
     if not pairs:
         return ""
     pair = " and ".join(f"{name!a}" if not name.isascii() else f"{name!r}" for name in pairs[0])

@@ -149,12 +149,15 @@ def heard(pin, *folds):
 
 
 def test_runs_of_other_audio_stand_in_a_table_of_their_own(entry):
-    made = [entry(f"usual{at}", 0.5, draws=at, **heard("a")) for at in range(2)]
-    made += [entry("other", 0.95, **heard("b"), submitted="1999-01-01")]
+    made = [entry(f"usual{at}", 0.5, draws=at, **heard("a"), order=1) for at in range(3)]
+    made += [
+        entry(f"other{at}", 0.95, draws=at, **heard("b"), order=2, account=f"github:{at}")
+        for at in range(2)
+    ]
     section = next(one for one in board(made).sections if one.corpus == "toy")
     usual, other = section.tables
-    assert ranks(usual) == {"usual0": 1, "usual1": 1}
-    assert ranks(other) == {"other": 1}
+    assert ranks(usual) == {"usual0": 1, "usual1": 1, "usual2": 1}
+    assert ranks(other) == {"other0": 1, "other1": 1}
     text = markdown.readme(board(made), "submissions")
     for table in (usual, other):
         assert cells.title(table).endswith(f", audio {table.audio[:8]}")
@@ -189,8 +192,8 @@ def test_copies_have_no_rank_and_do_not_raise_what_a_rank_takes(entry):
 
 
 def test_who_sent_the_predictions_first_keeps_the_rank(entry):
-    first = entry("z", submitted="2026-01-01")
-    other = copied(first, "a", submitter="Eve", submitted="2026-01-03")
+    first = entry("z", submitted="2026-01-03", finished="2026-01-03", order=1)
+    other = copied(first, "a", submitter="Eve", submitted="", finished="", order=2)
     assert ranks(only(board([other, first]))) == {"z": 1, "a": None}
 
 
@@ -360,7 +363,8 @@ def test_no_name_is_a_formula_in_the_sheet(entry):
     text = sheets.sheet(board([entry("one", submitter='=HYPERLINK("x")', model="@SUM(A1)")]))
     rows = csv.DictReader(text.splitlines())
     (row,) = [row for row in rows if row["kind"] == "measured"]
-    assert (row["reference"], row["model"]) == ('\'=HYPERLINK("x")', "'@SUM(A1)")
+    assert row["reference"] == '\'=HYPERLINK("x") (not confirmed)'
+    assert row["model"] == "'@SUM(A1)"
 
 
 def test_a_folders_name_is_no_heading_and_mail_is_no_link():
@@ -476,12 +480,12 @@ def folders(parent):
 
 def test_build_writes_every_format_and_check_finds_nothing_to_do(submissions, tmp_path, places):
     out = tmp_path / "board"
-    assert building.build(submissions, out, places) == list(building.FILES)
+    assert building.build(submissions, out, places) == ["../ledger.csv", *building.FILES]
     assert sorted(path.name for path in out.iterdir()) == sorted(building.FILES)
     assert building.build(submissions, out, places) == []
     assert building.build(submissions, out, places, check=True) == []
     text = (out / "README.md").read_text()
-    assert "| 1      | Ada" in text
+    assert "| 1      | Ada (not confirmed)" in text
     assert "(../submissions/tones/tones_centroid" in text
     assert "recomputed" in text
 
@@ -600,7 +604,9 @@ def test_what_was_verified_before_is_not_verified_again(submissions, places):
         words, others = dataclasses.asdict(one), dataclasses.asdict(other)
         for array in cache.ARRAYS:
             np.testing.assert_array_equal(words.pop(array), others.pop(array))
-        assert words == others
+        traces, same = words.pop("traces"), others.pop("traces")
+        np.testing.assert_array_equal(traces.pop("mistakes"), same.pop("mistakes"))
+        assert (words, traces) == (others, same)
 
 
 @pytest.mark.parametrize("file", ["card.json", "fold-01.safetensors", "reproductions/new.json"])
@@ -678,7 +684,8 @@ def test_a_board_that_is_elsewhere_links_from_there(submissions, tmp_path, place
 def test_a_cache_that_cannot_be_written_is_none(submissions, tmp_path, places):
     (tmp_path / "cache").mkdir(exist_ok=True)
     (tmp_path / "cache" / "leaderboard").write_text("a file where the folder should be")
-    assert building.build(submissions, tmp_path / "board", places) == list(building.FILES)
+    stale = building.build(submissions, tmp_path / "board", places)
+    assert stale == ["../ledger.csv", *building.FILES]
 
 
 # ---- one's own runs ----

@@ -107,7 +107,8 @@ def test_the_way_of_a_submission_is_as_the_page_says(tmp_path, monkeypatch):
         done = CliRunner().invoke(app, [*words, *["--yes"] * ("reproduce" in words)])
         assert done.exit_code == 0, (line, done.output, done.exception)
         said.append(done.output)
-    assert len(said) == 4
+    assert len(said) == 5
     assert "ok recomputed" in said[1]
     assert "ok recomputed" in said[2]
     assert "\nREPRODUCED: " in said[3]
+    assert said[4].startswith("ledger.csv, README.md, ")

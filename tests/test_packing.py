@@ -253,6 +253,7 @@ def test_the_command_packs_checks_and_says_what_is_next(run, tmp_path):
     size = sum(path.stat().st_size for path in folder.iterdir())
     assert done.output.splitlines() == [
         f"ok recomputed {folder}",
+        "  submitter 'Ada' as the card says, not confirmed",
         "  look at: every utterance is right",
         f"4 files, {size / 1000:.0f} kB",
         "Next: open a pull request that adds the folder as "

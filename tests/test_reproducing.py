@@ -1,5 +1,6 @@
 """Folds of a submission made again: what is asked, what is compared, what is recorded."""
 
+import csv
 import dataclasses
 import json
 import math
@@ -19,8 +20,9 @@ from serbench import results, runs
 from serbench.cli import app
 from serbench.errors import BadParameter, CorpusError, SerbenchError, UnknownName
 from serbench.jobs import Config
-from serbench.leaderboard import cards, gathering
+from serbench.leaderboard import building, cards, gathering
 from serbench.leaderboard.agreement import Agreement, Score
+from serbench.leaderboard.arriving import Arrivals
 from serbench.leaderboard.packing import Words, submit
 from serbench.leaderboard.proposing import propose
 from serbench.leaderboard.reproducing import reproduce
@@ -32,6 +34,7 @@ from serbench.leaderboard.reproductions import (
     write,
 )
 from serbench.leaderboard.verifying import verify
+from serbench.settings import settings
 
 WORDS = Words(
     name="Ada",
@@ -403,16 +406,51 @@ def test_one_file_is_no_two_folds(submission, tmp_path):
     assert verify(submission).reasons[0].endswith("names one file for two folds")
 
 
-def test_who_submitted_cannot_say_that_it_was_reproduced(submission, tmp_path):
-    record = again(submission, tmp_path).record(" aDA ")
-    write(submission, record)
-    assert (
-        "it was reproduced by its own submitter, which does not count" in verify(submission).flags
-    )
-    found = gathering.judged(submission)
-    assert (found.status, found.reproductions) == ("recomputed", ())
-    write(submission, dataclasses.replace(record, by="Grace"))
-    assert gathering.judged(submission).status == "reproduced"
+def sent_by(submission, account):
+    """The row of a submission's model, once the board has whatever is new from an account."""
+    out = submission.parents[2] / "board"
+    building.build(submission.parents[1], out, settings(), account=account)
+    rows = csv.DictReader((out / "leaderboard.csv").read_text().splitlines())
+    (row,) = [row for row in rows if row["kind"] == "measured"]
+    return row["checked"], row["reproductions"], (out / "README.md").read_text()
+
+
+def test_a_record_that_comes_with_a_submission_is_its_submitters_word(submission, tmp_path):
+    write(submission, again(submission, tmp_path).record("Grace"))
+    flag = Arrivals().verify(submission).flags[-1]
+    assert flag.startswith("reproduced, says the submitter, which does not count: Grace, ")
+    checked, records, page = sent_by(submission, "github:ada")
+    assert checked == "recomputed"
+    assert records.endswith("100.0 % same labels, says the submitter")
+    assert "| recomputed; reproduced, says the submitter |" in page
+
+
+@pytest.mark.parametrize(
+    ("account", "name", "counts"),
+    [
+        ("github:grace", "Grace", True),
+        ("serbench", "Grace", True),
+        ("github:ada", "Grace", False),
+        ("GitHub:Ada", "Grace", False),
+        ("", "Grace", False),
+        ("github:grace", " aDA ", False),
+        ("github:grace", "\u0410da", False),
+    ],
+)
+def test_a_record_counts_where_another_account_sent_it(submission, tmp_path, account, name, counts):
+    assert sent_by(submission, "github:ada")[0] == "recomputed"
+    write(submission, again(submission, tmp_path).record(name))
+    checked, records, _ = sent_by(submission, account)
+    assert checked == ("reproduced" if counts else "recomputed")
+    assert records.endswith(", says the submitter") != counts
+
+
+def test_a_record_of_somebody_elses_counts_for_nothing_where_nobody_knows_who_submitted(
+    submission, tmp_path
+):
+    sent_by(submission, "")
+    write(submission, again(submission, tmp_path).record("Grace"))
+    assert sent_by(submission, "github:grace")[0] == "recomputed"
 
 
 def test_a_model_that_is_not_installed_leaves_its_parameters_unchecked(submission):

@@ -861,6 +861,9 @@ BROKEN = [
     ("less than no time", facts(put("seconds.fit", -1)), "seconds.fit must be a number from 0"),
     ("memory", facts(put("peak_memory_mb", -1)), "peak_memory_mb must be a number from 0"),
     ("unseen", claimed(put("submitter.name", "A\u200bda")), "control character U+200B"),
+    ("a filler", claimed(put("submitter.name", "A\u3164da")), "U+3164, which nobody sees"),
+    ("a joiner", claimed(put("model.licence", "M\u034fIT")), "U+034F, which nobody sees"),
+    ("a selector", claimed(put("submitter.name", "Ada\ufe0f")), "U+FE0F, which nobody sees"),
     ("a tag", claimed(put("submitter.name", "A\U000e0041")), "control character U+E0041"),
     ("a large note", written("note.md", b"a" * 99_999), "note.md has 99999 bytes: at most 16384"),
     ("a broken note", written("note.md", b"\xff\xfe"), "note.md is not text in UTF-8"),
@@ -1093,6 +1096,9 @@ def test_a_later_serbench_is_remarked(copied):
 # ---- the command ----
 
 
+NOT_CONFIRMED = "  submitter 'Ada' as the card says, not confirmed"
+
+
 def _run(*arguments):
     return CliRunner().invoke(app, ["leaderboard", "verify", *map(str, arguments)])
 
@@ -1106,8 +1112,9 @@ def test_verify_prints_a_line_each_and_fails_if_one_is_rejected(copied):
     lines = done.output.splitlines()
     assert lines[0] == f"REJECTED {good.parent}/notes.txt: 'notes.txt' is no submission: remove it"
     assert lines[1] == f"ok recomputed {good}"
-    assert lines[2].startswith(f"REJECTED {bad}: it says otherwise, but its protocol leaks")
-    assert lines[3].startswith("  fold-01.safetensors: its certificate is wrong: ")
+    assert lines[2] == NOT_CONFIRMED
+    assert lines[3].startswith(f"REJECTED {bad}: it says otherwise, but its protocol leaks")
+    assert lines[4].startswith("  fold-01.safetensors: its certificate is wrong: ")
     assert _run(good).exit_code == 0
     assert _run(good.parent).exit_code == 1
 
@@ -1122,6 +1129,7 @@ def test_verify_speaks_json(copied):
             "status": "recomputed",
             "reasons": [],
             "flags": ["it is from the future: 2999-01-01"],
+            "submitter": NOT_CONFIRMED.strip(),
         }
     ]
 
@@ -1129,10 +1137,11 @@ def test_verify_speaks_json(copied):
 def test_verify_looks_in_the_usual_places(copied, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     folder = copied("plain")
-    assert _run().output == f"ok recomputed submissions/tones/{folder.name}\n"
+    said = f"submissions/tones/{folder.name}\n{NOT_CONFIRMED}\n"
+    assert _run().output == f"ok recomputed {said}"
     (tmp_path / "leaderboard").mkdir()
     (tmp_path / "submissions").rename(tmp_path / "leaderboard" / "submissions")
-    assert _run().output == f"ok recomputed leaderboard/submissions/tones/{folder.name}\n"
+    assert _run().output == f"ok recomputed leaderboard/{said}"
 
 
 def test_where_nothing_was_submitted_it_says_so(tmp_path):

@@ -11,10 +11,15 @@ import pytest
 import yaml
 
 import serbench
+from serbench.leaderboard import building
 from serbench.leaderboard.packing import Words, submit
+from serbench.leaderboard.proposing import propose
+from serbench.leaderboard.reproducing import reproduce
+from serbench.leaderboard.reproductions import write
+from serbench.settings import settings
 
 FOLDER = Path(__file__).resolve().parent.parent / ".github" / "workflows"
-NAMES = ("ci", "leaderboard", "leaderboard-comment")
+NAMES = ("ci", "leaderboard", "leaderboard-comment", "leaderboard-record")
 
 pytestmark = pytest.mark.usefixtures("places")
 
@@ -72,6 +77,23 @@ def test_what_may_write_runs_no_code_of_the_request():
     assert workflow("leaderboard")["name"] == "leaderboard"
 
 
+def test_what_may_write_to_the_repository_runs_only_what_is_merged():
+    made = workflow("leaderboard-record")
+    assert made[True] == {"push": {"branches": ["main"], "paths": ["leaderboard/submissions/**"]}}
+    assert made["permissions"] == {"contents": "write", "pull-requests": "read"}
+    checkout = steps("leaderboard-record")[0]["with"]
+    assert (checkout["ref"], checkout["persist-credentials"]) == ("main", False)
+    with_token = [one["name"] for one in steps("leaderboard-record") if "GH_TOKEN" in str(one)]
+    assert with_token == ["Who", "Commit"]
+    for name in with_token:
+        assert "serbench" not in script("leaderboard-record", name)
+
+
+def test_the_account_is_the_servers_word():
+    (step,) = [one for one in steps("leaderboard") if one.get("name") == "Verify"]
+    assert step["env"] == {"LOGIN": "${{ github.event.pull_request.user.login }}"}
+
+
 def test_ci_runs_what_is_there():
     assert (FOLDER.parent.parent / script("ci", "Tests and checks")).is_file()
 
@@ -87,12 +109,21 @@ class Runner:
         program = folder / "bin" / "serbench"
         program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m serbench.cli "$@"\n')
         program.chmod(0o755)
+        server = folder / "bin" / "gh"  # the account that opened a commit's request, from a file
+        server.write_text(
+            "#!/bin/sh\n"
+            '[ "$1" = auth ] || sed -n "s|^$(basename "$(dirname "$2")") ||p" "$LOGINS"\n'
+        )
+        server.chmod(0o755)
         self.env = {
             **os.environ,
             "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
             "RUNNER_TEMP": str(self.temp),
             "GITHUB_STEP_SUMMARY": str(self.temp / "summary.md"),
             "NUMBER": "7",
+            "LOGIN": "Eve",
+            "GH_REPO": "serbench/serbench",
+            "LOGINS": str(folder / "logins"),
             **dict.fromkeys(("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"), "t"),
             **dict.fromkeys(("GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"), "t@example.org"),
             "GIT_CONFIG_GLOBAL": os.devnull,
@@ -146,6 +177,8 @@ def runner(sent, tmp_path):
     first = next(sent.glob("*seed0*"))
     shutil.copytree(first, made.origin / "leaderboard" / "submissions" / "tones" / first.name)
     (made.origin / "code.py").write_text("print('ours')\n")
+    board = made.origin / "leaderboard"
+    building.build(board / "submissions", board, settings(), account="github:ada")
     made.commit("base")
     return made
 
@@ -173,16 +206,18 @@ def test_what_is_new_is_verified_and_shown_in_the_table_and_what_is_gone_is_name
         shutil.copytree(second := next(sent.glob("*seed1*")), tones / second.name)
         shutil.rmtree(next(tones.glob("*seed0*")))
 
+    runner.env["LOGIN"] = "Ada"
     offer(runner, change)
     assert (runner.folder / "code.py").read_text() == "print('ours')\n"
     done = runner.step("leaderboard", "Verify")
     assert done.returncode == 0, runner.report
     assert (done.stdout, done.stderr) == ("", "")
-    gone, new, *rest = runner.report.splitlines()
+    gone, new, submitter, *rest = runner.report.splitlines()
     assert gone.startswith("removed leaderboard/submissions/tones/tones_centroid_kfold-n-3_seed0")
     assert new.startswith("ok recomputed leaderboard/submissions/tones/tones_centroid_")
+    assert submitter == "  submitter github:ada, who sends it"
     assert not [line for line in rest if line.startswith("ok ")]
-    assert "centroid" in runner.report.partition("The table with it:")[2]
+    assert "| github:ada" in runner.report.partition("The table with it:")[2]
 
 
 def test_what_is_bad_fails_and_makes_no_table(runner, sent):
@@ -191,11 +226,139 @@ def test_what_is_bad_fails_and_makes_no_table(runner, sent):
         (bad / "fold-01.safetensors").write_bytes(b"no result")
         next(tones.glob("*seed0*/fold-02.safetensors")).unlink()
 
+    runner.env["LOGIN"] = "ada"
     offer(runner, change)
     assert runner.step("leaderboard", "Verify").returncode == 1
     assert runner.report.count("REJECTED") == 2
     assert "fold-02.safetensors is not there" in runner.report
     assert "The table" not in runner.report
+
+
+def card_changed(tones):
+    card = next(tones.glob("*seed0*/card.json"))
+    card.write_text(card.read_text().replace('"Ada"', '"Eve"'))
+
+
+def removed(tones):
+    shutil.rmtree(next(tones.glob("*seed0*")))
+    (tones / "README.md").touch()
+
+
+def renamed(tones):
+    next(tones.glob("*seed0*")).rename(tones / "tones_other")
+
+
+@pytest.mark.parametrize("change", [card_changed, removed, renamed])
+def test_what_the_ledger_has_as_anothers_is_left_alone(runner, change):
+    offer(runner, change)
+    assert runner.step("leaderboard", "Verify").returncode == 1
+    assert runner.report.startswith(
+        "REFUSED leaderboard/submissions/tones/tones_centroid_kfold-n-3_seed0_21256ac3: the ledger "
+        "has it as of github:ada, not of github:eve\n"
+    )
+    assert "The table" not in runner.report
+
+
+def test_a_record_may_be_added_to_anothers_and_counts(runner):
+    def change(tones):
+        folder = next(tones.glob("*seed0*"))
+        proposal = propose(folder, results=runner.temp / "reproduced")
+        write(folder, reproduce(proposal, jobs=0).record("Eve"))
+
+    offer(runner, change)
+    assert runner.step("leaderboard", "Verify").returncode == 0, runner.report
+    assert "  submitter github:ada, in the ledger since " in runner.report
+    assert "says the submitter" not in runner.report
+    assert "| reproduced " in runner.report
+
+
+def edited(text):
+    return text.replace("github:ada", "github:eve")
+
+
+def added_to(text):
+    line = "2020-01-01T00:00:00Z,github:eve,tones/mine," + "a" * 32 + "," + "b" * 16
+    return text + line + "\n"
+
+
+def emptied(text):
+    return text.splitlines()[0] + "\n"
+
+
+@pytest.mark.parametrize("change", [edited, added_to, emptied])
+def test_a_request_that_touches_the_ledger_is_refused(runner, sent, change):
+    def changed(tones):
+        book = tones.parents[1] / "ledger.csv"
+        book.write_text(change(book.read_text()))
+        shutil.copytree(second := next(sent.glob("*seed1*")), tones / second.name)
+
+    offer(runner, changed)
+    assert "github:ada" in (runner.folder / "leaderboard" / "ledger.csv").read_text()
+    assert runner.step("leaderboard", "Verify").returncode == 1
+    assert runner.report.startswith(
+        "REFUSED leaderboard/ledger.csv: it is written when a request is merged, and never by one\n"
+    )
+    assert workflow("leaderboard")[True]["pull_request"]["paths"] == [
+        "leaderboard/submissions/**",
+        "leaderboard/ledger.csv",
+    ]
+
+
+def test_a_copy_is_named_and_what_is_not_in_the_ledger_yet_was_there_before_it(runner, sent):
+    (runner.origin / "leaderboard" / "ledger.csv").unlink()
+    runner.commit("as if the ledger were not written yet")
+
+    def change(tones):
+        shutil.copytree(second := next(sent.glob("*seed1*")), tones / second.name)
+
+    offer(runner, change)
+    assert runner.step("leaderboard", "Verify").returncode == 0, runner.report
+    first = "tones_centroid_kfold-n-3_seed0_21256ac3"
+    assert f"look at: it has no rank: same predictions as {first}\n" in runner.report
+    assert "  submitter github:eve, who sends it\n" in runner.report
+
+
+def test_who_opened_each_request_is_recorded_in_the_order_of_merging(runner, sent):
+    tones = runner.origin / "leaderboard" / "submissions" / "tones"
+    first, second = next(tones.glob("*seed0*")), next(sent.glob("*seed1*"))
+    proposal = propose(first, results=runner.temp / "reproduced")
+    commits = {}
+    for name, change in {
+        "Eve": lambda: shutil.copytree(second, tones / second.name),
+        "": lambda: (tones / "README.md").touch(),
+        "Mallory": lambda: write(first, reproduce(proposal, jobs=0).record("Mallory")),
+    }.items():
+        runner.git("checkout", "--quiet", "-b", f"of-{name}")
+        change()
+        runner.commit("theirs")
+        runner.git("checkout", "--quiet", "main")
+        runner.git("merge", "--quiet", "--no-ff", "--no-edit", f"of-{name}")
+        commits[runner.git("rev-parse", "HEAD")] = name
+    logins = [f"{commit} {name}\n" for commit, name in commits.items() if name]
+    Path(runner.env["LOGINS"]).write_text("".join(logins))
+    runner.git("config", "receive.denyCurrentBranch", "ignore")
+    clone = ["git", "clone", "--quiet", f"file://{runner.origin}", runner.folder]
+    subprocess.run(clone, check=True, env=runner.env)
+    before = (runner.folder / "leaderboard" / "ledger.csv").read_text()
+    for step in ("Who", "Record", "Commit"):
+        done = runner.step("leaderboard-record", step)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    merged = (runner.temp / "merged").read_text().splitlines()
+    assert merged == [f"{commit} {name}" for commit, name in commits.items()]
+    book = runner.git("show", "main:leaderboard/ledger.csv") + "\n"
+    assert book.startswith(before)
+    lines = [line.split(",") for line in book[len(before) :].splitlines()]
+    assert [line[1] for line in lines] == ["github:eve", "github:mallory"]
+    assert lines[0][2] == f"tones/{second.name}"
+    assert lines[1][2].startswith(f"tones/{first.name}/reproductions/")
+    assert lines[0][0] < lines[1][0]
+    page = runner.git("show", "main:leaderboard/README.md")
+    assert "| github:eve" in page
+    assert "| reproduced " in page
+    head = runner.git("rev-parse", "main")
+    for step in ("Who", "Record", "Commit"):  # nothing is left to do
+        assert runner.step("leaderboard-record", step).returncode == 0
+    assert runner.git("rev-parse", "main") == head
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,11 @@ from functools import cached_property
 import numpy as np
 
 from serbench import literature, metrics, stats
+from serbench.leaderboard import screening
 from serbench.leaderboard.entries import Entry
 from serbench.leaderboard.lines import SHOWN, Line, lines
 from serbench.leaderboard.naming import TITLES
 from serbench.leaderboard.numbers import Numbers
-from serbench.leaderboard.screening import of_one_audio, screened
 from serbench.leaderboard.standing import Standing, standing
 from serbench.literature import Row
 from serbench.metrics import METRICS
@@ -134,14 +134,11 @@ def section(corpus: str, entries: Sequence[Entry], numbers: Numbers) -> Section:
         entries: of its runs.
         numbers: what is known already of p-values and intervals.
     """
-    settings: dict[tuple[str, ...], list[Entry]] = {}
-    for entry in entries:
-        settings.setdefault(entry.setting, []).append(entry)
     published = literature.rows(corpus)
     tables = [
         replace(_table(together, published, numbers), audio=audio, apart=len(groups) > 1)
-        for alike in settings.values()
-        for groups in [of_one_audio(alike)]
+        for alike in screening.by_setting(entries)
+        for groups in [screening.groups(alike)]
         for audio, together in groups
     ]
     tables.sort(key=_in_order)
@@ -157,7 +154,7 @@ def _in_order(table: Table) -> tuple[object, ...]:
 
 def _table(entries: Sequence[Entry], published: Iterable[Row], numbers: Numbers) -> Table:
     first = entries[0]
-    found = lines(screened(entries), numbers)
+    found = lines(entries, numbers)
     ranked = [line for line in found if not line.objection]
     place = standing(
         [line.scores["f1"].mean for line in ranked],

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from serbench.errors import SerbenchError, nearest
 from serbench.files import replacing
-from serbench.leaderboard import cache, gathering, latex, markdown, page, sheets
+from serbench.leaderboard import cache, gathering, latex, ledger, markdown, page, sheets
 from serbench.leaderboard.board import Board, Rejected, Section, board, by_corpus, section
 from serbench.leaderboard.cache import Part
 from serbench.leaderboard.entries import Entry
@@ -50,23 +50,28 @@ FILES: Mapping[str, File] = {
 }
 
 
-def build(submissions: Path, out: Path, places: Settings, check: bool = False) -> list[str]:
-    """Verify all submissions, and write the leaderboard.
+def build(
+    submissions: Path, out: Path, places: Settings, check: bool = False, account: str = ""
+) -> list[str]:
+    """Verify all submissions, add those that are new to the ledger, and write the leaderboard.
 
     Args:
-        submissions: their folder.
+        submissions: their folder; the ledger lies beside it.
         out: the folder to write into.
         places: where the cache is, and corpora whose labels are not public.
         check: write nothing.
+        account: who sends what is new: "github:ada"; "" where nobody knows.
 
     Returns:
         The names of the files that are, or were, not what they should be.
 
     Raises:
-        SerbenchError: there is no submission, or none that is sound.
+        SerbenchError: there is no submission, or none that is sound; or the ledger is damaged.
     """
-    store = cache.opened(submissions, places)
-    entries, rejected = gathering.submitted(submissions, store)
+    store, path = cache.opened(submissions, places), ledger.beside(submissions)
+    known = ledger.read(path)
+    account = ledger.require_account(account)
+    entries, rejected, whole = gathering.submitted(submissions, store, known, account)
     seen = Path(os.path.relpath(submissions, out)).as_posix()
     parts = [
         store.part(corpus, seen, those, partial(_part, corpus, seen, those))
@@ -75,6 +80,10 @@ def build(submissions: Path, out: Path, places: Settings, check: bool = False) -
     store.save()
     _require_one(parts, rejected, submissions)
     stale = []
+    if whole != known:
+        stale.append(os.path.relpath(path, out))
+        if not check:
+            ledger.write(path, whole)
     for name, file in FILES.items():
         text, path = file.whole([one.texts[name] for one in parts], rejected), out / name
         if not path.is_file() or path.read_bytes() != text.encode():

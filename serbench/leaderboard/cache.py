@@ -24,12 +24,13 @@ from serbench.contracts import Array
 from serbench.errors import SerbenchError
 from serbench.files import digest, replacing
 from serbench.leaderboard.board import Rejected
-from serbench.leaderboard.entries import Entry
+from serbench.leaderboard.entries import Entry, Record
 from serbench.leaderboard.numbers import Numbers
+from serbench.leaderboard.traces import Fold, Traces
 from serbench.settings import Settings
 from serbench.stats import Interval
 
-SCHEMA = 3
+SCHEMA = 4
 SETTLED = 2.0  # seconds; a file changed more recently may change again within one tick of its time
 ARRAYS = ("confusions", "by_speaker")
 
@@ -102,7 +103,7 @@ class Store:
             make: of a stamp, and of the numbers that are known.
         """
         known = [(entry, self.kept.get(entry.folder)) for entry in entries]
-        stamps = [[one.folder, found[0]] for one, found in known if found and found[1] is one]
+        stamps = [[one.folder, found[0], _placed(one)] for one, found in known if found]
         stamp = digest([seen, stamps]) if len(stamps) == len(entries) else ""
         part = self.parts.get(corpus)
         if part is None or not stamp or part.stamp != stamp:
@@ -145,6 +146,12 @@ def opened(submissions: Path, places: Settings) -> Store:
     except OSError:
         pass  # there is none
     return store
+
+
+def _placed(entry: Entry) -> list[object]:
+    """What an entry has from the ledger and from the names of others, not from its own files."""
+    words = [entry.account, entry.seen, entry.order, entry.status, entry.objection]
+    return [*words, entry.reproductions, entry.notes]
 
 
 AUDIO = {".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aiff", ".au"}
@@ -204,16 +211,20 @@ def _code(package: str) -> list[list[object]]:
 
 def _packed(store: Store) -> bytes:
     cells: list[Array] = []
+    mistakes: list[Array] = []
     rows: list[dict[str, Any]] = []
     speakers: dict[tuple[str, ...], int] = {}
     for name, (stamp, found) in store.kept.items():
         row: dict[str, Any] = {"name": name, "stamp": stamp}
         if isinstance(found, Entry):
             words = dict(vars(found))
-            arrays = [words.pop(array) for array in ARRAYS]
-            cells += [one.ravel() for one in arrays]
-            row["shapes"] = [one.shape for one in arrays]
+            counted = [words.pop(array) for array in ARRAYS]
+            cells += [one.ravel() for one in counted]
+            row["shapes"] = [one.shape for one in counted]
             words["speakers"] = speakers.setdefault(found.speakers, len(speakers))
+            traces: Traces = words.pop("traces")
+            mistakes.append(traces.mistakes)
+            row["traces"] = [traces.answers, traces.folds, len(traces.mistakes)]
             row["entry"] = {**words, "params": dict(found.params), "audio": dict(found.audio)}
         else:
             row["rejected"] = asdict(found)
@@ -233,7 +244,9 @@ def _packed(store: Store) -> bytes:
         "intervals": {key: one for key, one in numbers.intervals.items() if key in numbers.asked},
     }
     counts = np.concatenate([np.empty(0, np.int32), *cells], dtype=np.int32, casting="same_kind")
-    return safetensors.numpy.save({"known": _bytes(json.dumps(known)), "counts": counts, **texts})
+    wrong = np.concatenate([np.empty(0, np.uint8), *mistakes])
+    arrays = {"known": _bytes(json.dumps(known)), "counts": counts, "mistakes": wrong}
+    return safetensors.numpy.save({**arrays, **texts})
 
 
 def _bytes(text: str) -> Array:
@@ -247,8 +260,8 @@ def _unpack(store: Store, data: bytes) -> None:
     if known["version"] != store.version:
         return
     speakers = [tuple(names) for names in known["speakers"]]
-    counts = arrays["counts"]
-    at = 0
+    counts, mistakes = arrays["counts"], arrays["mistakes"]
+    at = begin = 0
     for row in known["rows"]:
         if "rejected" in row:
             found: Outcome = Rejected(row["rejected"]["folder"], tuple(row["rejected"]["reasons"]))
@@ -259,7 +272,12 @@ def _unpack(store: Store, data: bytes) -> None:
                 words[array] = counts[at : at + size].reshape(shape)
                 at += size
             words["speakers"] = speakers[words["speakers"]]
-            words |= {key: tuple(words[key]) for key in ("reproductions", "flags")}
+            words |= {key: tuple(words[key]) for key in ("reproductions", "flags", "notes")}
+            words["records"] = tuple(Record(*one) for one in words["records"])
+            answers, folds, length = row["traces"]
+            traces = mistakes[begin : begin + length]
+            words["traces"] = Traces(answers, tuple(Fold(*one) for one in folds), traces)
+            begin += length
             found = Entry(**words)
         store.outcomes[row["name"]] = (row["stamp"], found)
     for corpus, words in known["parts"].items():

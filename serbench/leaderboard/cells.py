@@ -52,9 +52,11 @@ ABOUT = (
     "Published: as reported, and never ranked, since without its predictions nothing can be "
     "tested. What was tested under the same protocol and labels stands in the table, the rest "
     "below it.",
+    "Reference: the account that sent a run, as the ledger has it; where that has none, the name "
+    "that the submission gives itself, not confirmed.",
     "Checked: recomputed, all numbers follow from the stored predictions, the corpus and the "
-    "protocol; reproduced, somebody made folds again too, and they agree; not recomputed, the "
-    "corpus or its labels are not public, and the counts are the submitter's own.",
+    "protocol; reproduced, another account made folds again too, and they agree; not recomputed, "
+    "the corpus or its labels are not public, and the counts are the submitter's own.",
 )
 """How to read the tables."""
 
@@ -94,12 +96,12 @@ def _measured(line: Line) -> Cells:
         seeds = f" ({', '.join(entry.short for entry in line.entries)})"
     cells = (
         str(line.rank or "-"),
-        line.first.submitter or "own run",
+        line.first.who,
         line.name + seeds,
         "speech",
         *(tables.spread(line.scores[name]) for name in ("accuracy", "f1", "uar")),
         f"{tables.percent(line.pooled)} {tables.interval(line.interval)}",
-        line.status,
+        line.checked,
     )
     return Cells(cells, "unranked" if line.rank is None else "ranked", line)
 
@@ -134,7 +136,7 @@ def run(entry: Entry, line: Line) -> tuple[str, ...]:
         entry.serbench or "-",
         "leaky" if entry.leaks else "none",
         entry.status,
-        f"{entry.submitter}, {entry.submitted}" if entry.submitter else "-",
+        f"{entry.who}, {entry.day}" if entry.folder else "-",
     )
 
 
@@ -186,6 +188,11 @@ def notes(table: Table) -> list[str]:
         _ranking(table),
     ]
     found += objections(table)
+    found += [
+        f"Look at: {named(line.first, line)}: {note}."
+        for line in table.lines
+        for note in line.notes
+    ]
     found += [
         f"{reference(row)}, {row.system}: {'; '.join(row.caveats)}."
         for row in table.published

@@ -4,7 +4,6 @@ Each check yields a reason for everything that does not hold.
 """
 
 import datetime
-import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -161,18 +160,3 @@ def _recorded(record: Reproduction, sent: Sent) -> Reasons:
             yield f"says that {name} was {score.submitted:.12g}: it comes to {real:.12g}"
         if found.same_label == found.utterances and not abs(score.here - real) <= EXACT:
             yield f"has the same labels and another {name}"
-
-
-def own(record: Reproduction, sent: Sent) -> bool:
-    """Whoever submitted says that it could be reproduced: that counts for nothing."""
-    return record.reproduced and _folded(record.by) == _folded(sent.card.submitter.name)
-
-
-def _folded(name: str) -> str:
-    return "".join(unicodedata.normalize("NFKC", name).casefold().split())
-
-
-def by_themselves(sent: Sent) -> Reasons:
-    """A remark on records that do not count."""
-    if any(own(record, sent) for record in reproductions(sent.folder)):
-        yield "it was reproduced by its own submitter, which does not count"

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +10,7 @@ import numpy.typing as npt
 from serbench.files import digest
 from serbench.leaderboard.reproductions import Reproduction
 from serbench.leaderboard.submission import Submission
+from serbench.leaderboard.traces import NOTHING, Traces
 from serbench.results import FoldResult, Scored
 from serbench.runs import Run
 
@@ -17,8 +18,30 @@ Counts = npt.NDArray[np.int64]
 
 NOT_SUBMITTED = "not submitted"
 SUBMITTERS_OWN = "not recomputed"
-STATUSES = ("reproduced", "recomputed", SUBMITTERS_OWN, NOT_SUBMITTED)
+REPRODUCED = "reproduced"
+STATUSES = (REPRODUCED, "recomputed", SUBMITTERS_OWN, NOT_SUBMITTED)
 """How far a run is checked, the best first."""
+
+SAYS_SUBMITTER = "says the submitter"
+"""What follows a record that nobody else sent."""
+
+
+class Record(NamedTuple):
+    """A record of folds that were made again, as it lies in a submission.
+
+    Attributes:
+        file: its name.
+        digest: of its bytes.
+        words: "Ada, 2026-05-01, cpu, 6 of 6 folds, 100.0 % same labels".
+        agrees: they came out as submitted.
+        by_submitter: it bears the submitter's own name.
+    """
+
+    file: str
+    digest: str
+    words: str
+    agrees: bool
+    by_submitter: bool
 
 
 @dataclass(frozen=True)
@@ -49,10 +72,16 @@ class Entry:
         finished: when the last fold was, UTC.
         device: where it was computed.
         serbench: the version that computed it.
-        submitter: who sent it, or "".
-        submitted: the day, or "".
+        submitter: who sent it, as the card says, or "".
+        submitted: the day, as the card says, or "".
+        account: who sent it, as the ledger says, or "".
+        seen: when it was first seen, as the ledger says, or "".
+        order: its place among all that was ever sent; 0 where no ledger tells.
         status: one of `STATUSES`.
-        reproductions: each in words.
+        records: of those who made it again.
+        reproductions: the same, each in words.
+        notes: what a reader of the table should know.
+        traces: what its predictions can be recognised by.
         flags: what a reader of its numbers should know.
         speakers: the test speakers, sorted.
         confusions: of the folds that count, (folds, labels, labels).
@@ -84,8 +113,14 @@ class Entry:
     serbench: str
     submitter: str
     submitted: str
+    account: str
+    seen: str
+    order: int
     status: str
+    records: tuple[Record, ...]
     reproductions: tuple[str, ...]
+    notes: tuple[str, ...]
+    traces: Traces
     flags: tuple[str, ...]
     speakers: tuple[str, ...]
     confusions: Counts
@@ -107,6 +142,28 @@ class Entry:
         return self.folds == self.total and not self.leaks and not self.objection
 
     @property
+    def sender(self) -> tuple[str, bool]:
+        """Who sent it, and whether that is more than the card's word."""
+        return self.account or self.submitter, bool(self.account)
+
+    @property
+    def who(self) -> str:
+        """The sender as a table names it."""
+        if not self.folder:
+            return "own run"
+        return self.account or f"{self.submitter} (not confirmed)"
+
+    @property
+    def day(self) -> str:
+        """When it was sent."""
+        return (self.seen or self.submitted)[:10]
+
+    @property
+    def age(self) -> tuple[int, str, int, str]:
+        """What sorts entries by who was first."""
+        return self.order, self.finished, self.seed, self.run
+
+    @property
     def short(self) -> str:
         """The last part of its name, a digest."""
         return self.run.rpartition("_")[2]
@@ -124,7 +181,11 @@ def of_run(run: Run) -> Entry:
 
 
 def of_submission(
-    submission: Submission, status: str, flags: Sequence[str], records: Sequence[Reproduction]
+    submission: Submission,
+    status: str,
+    flags: Sequence[str],
+    records: Sequence[Record],
+    traces: Traces,
 ) -> Entry:
     """Of a submission that was verified.
 
@@ -133,11 +194,11 @@ def of_submission(
         status: what verifying came to.
         flags: what verifying pointed out.
         records: of those who made it again.
+        traces: what its predictions can be recognised by.
     """
     card = submission.card
     folds = tuple(FoldResult(facts, _UNREAD) for facts in submission.folds)
     total = submission.folds[0]["protocol"]["folds"]
-    good = [record for record in records if record.reproduced]
     run = Run(submission.folder, folds, total - len(card.folds))
     seen = "its model had seen the test corpus" if card.model.seen_test_corpus == "yes" else ""
     return _entry(
@@ -146,9 +207,10 @@ def of_submission(
         folder=f"{submission.folder.parent.name}/{submission.folder.name}",
         submitter=card.submitter.name,
         submitted=card.submitted,
-        status="reproduced" if good and status == "recomputed" else status,
-        reproductions=tuple(_record(record) for record in records),
+        status=status,
+        records=tuple(records),
         flags=tuple(flags),
+        traces=traces,
         speakers=submission.speakers,
         confusions=submission.confusions,
         by_speaker=submission.speaker_confusions,
@@ -186,8 +248,14 @@ def _entry(run: Run, **known: Any) -> Entry:
         "serbench": str(_mapping(facts["versions"]).get("serbench", "")),
         "submitter": "",
         "submitted": "",
+        "account": "",
+        "seen": "",
+        "order": 0,
         "status": NOT_SUBMITTED,
+        "records": (),
         "reproductions": (),
+        "notes": (),
+        "traces": NOTHING,
         "flags": (),
     }
     return Entry(**{**made, **known})
@@ -219,7 +287,7 @@ def _objection(run: Run) -> str:
     return "; ".join(filter(None, [batch, run.objection]))
 
 
-def _record(record: Reproduction) -> str:
+def recorded(record: Reproduction) -> str:
     """Who made it again, when, and how much of it: "Ada, 2026-05-01, cpu, 6 of 6 folds"."""
     folds = f"{len(record.folds)} of {record.total} folds"
     agreement = record.agreement

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from serbench.leaderboard.entries import STATUSES, Entry
+from serbench.leaderboard.entries import REPRODUCED, SAYS_SUBMITTER, STATUSES, Entry
 from serbench.leaderboard.naming import called, told_apart
 from serbench.leaderboard.numbers import Keyed, Numbers
 from serbench.metrics import METRICS, Floats
@@ -57,7 +57,7 @@ class Line:
         A run made again speaks for its code and recipe, which all seeds share.
         """
         found = {entry.status for entry in self.entries}
-        return "reproduced" if found == {"reproduced", "recomputed"} else max(found, key=_rank_of)
+        return REPRODUCED if found == {REPRODUCED, "recomputed"} else max(found, key=_rank_of)
 
     @property
     def reproductions(self) -> tuple[str, ...]:
@@ -68,6 +68,18 @@ class Line:
     def flags(self) -> tuple[str, ...]:
         """Of all its seeds, each once."""
         return tuple(dict.fromkeys(flag for entry in self.entries for flag in entry.flags))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Of all its seeds, each once."""
+        return tuple(dict.fromkeys(note for entry in self.entries for note in entry.notes))
+
+    @property
+    def checked(self) -> str:
+        """The status, and what only its submitter says."""
+        said = any(one.endswith(SAYS_SUBMITTER) for one in self.reproductions)
+        claim = f"; reproduced, {SAYS_SUBMITTER}" if said and self.status != REPRODUCED else ""
+        return self.status + claim
 
     @property
     def seconds(self) -> float:
@@ -160,7 +172,7 @@ def _alike(entry: Entry) -> tuple[object, ...]:
     """
     if not entry.ranked:
         return (entry.run,)
-    made = (entry.configuration, entry.checkpoint, entry.revision, entry.submitter)
+    made = (entry.configuration, entry.checkpoint, entry.revision, entry.sender)
     return *made, entry.confusions.shape, entry.speakers
 
 

@@ -7,26 +7,108 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from serbench.files import digest
+from serbench.leaderboard import traces
 from serbench.leaderboard.entries import SUBMITTERS_OWN, Entry
 
 Audio = Mapping[str, str]
+Group = tuple[str, list[Entry]]
 
 
-def of_one_audio(entries: Iterable[Entry]) -> list[tuple[str, list[Entry]]]:
+def groups(entries: Sequence[Entry]) -> list[Group]:
+    """Runs of one setting, ready to be ranked: a group for each audio, with its digest.
+
+    What cannot be ranked has an objection, and what somebody should look at has a note.
+    """
+    found = of_one_audio(_compared(entries))
+    usual = next((audio for audio, those in found if any(one.ranked for one in those)), "")
+    return [(audio, screened(those if audio == usual else _heard(those))) for audio, those in found]
+
+
+def by_setting(entries: Iterable[Entry]) -> list[list[Entry]]:
+    """Runs of the same utterances under the same protocol and labels, together."""
+    found: dict[tuple[str, ...], list[Entry]] = {}
+    for entry in entries:
+        found.setdefault(entry.setting, []).append(entry)
+    return list(found.values())
+
+
+def of_one_audio(entries: Iterable[Entry]) -> list[Group]:
     """Runs whose folds were made of the same audio, together, each group with its digest.
 
     Only folds that two runs both have can differ: of folds that compete in a group each run keeps
-    the one that is best.
+    the one that is best. The group of the run that was there first is the first.
     """
-    groups: list[tuple[dict[str, str], list[Entry]]] = []
-    for entry in sorted(entries, key=_age):
-        alike = (group for group in groups if _agree(group[0], entry.audio))
+    found: list[tuple[dict[str, str], list[Entry]]] = []
+    for entry in sorted(entries, key=lambda one: one.age):
+        alike = (group for group in found if _agree(group[0], entry.audio))
         known, together = next(alike, ({}, []))
         if not together:
-            groups.append((known, together))
+            found.append((known, together))
         known.update(entry.audio)
         together.append(entry)
-    return [(digest(known) if known else "", together) for known, together in groups]
+    return [(digest(known) if known else "", together) for known, together in found]
+
+
+def _heard(entries: Sequence[Entry]) -> Sequence[Entry]:
+    """Object to audio that only one sender has, unless it is one's own runs that differ in it.
+
+    Whoever makes other audio would open a table in which nobody else can stand.
+    """
+    senders = {entry.account for entry in entries if entry.account}
+    if len(senders) > 1 or not all(entry.folder for entry in entries):
+        return entries
+    words = "nobody else has its audio, so there is nothing to rank it against"
+    return [_objected(entry, words) if entry.ranked else entry for entry in entries]
+
+
+def _compared(entries: Sequence[Entry]) -> list[Entry]:
+    """The same runs; what one has from an earlier one is noted."""
+    ordered = sorted(entries, key=lambda one: one.age)
+    notes: dict[int, list[str]] = {}
+    owners: dict[tuple[str, str], int] = {}
+    for at, entry in enumerate(ordered):
+        earlier: dict[int, None] = {}
+        for fold in entry.traces.folds:
+            for digest_ in filter(None, (fold.scores, fold.answers)):
+                first = owners.setdefault((fold.name, digest_), at)
+                if first != at and not _same_run(entry, ordered[first]):
+                    earlier[first] = None
+        notes[at] = [_alike(entry, ordered[first]) for first in earlier]
+    best: dict[int, tuple[float, int]] = {}
+    for first, at, share in traces.same_mistakes([one.traces for one in ordered]):
+        if not notes[at] and not _same_run(ordered[at], ordered[first]):
+            best[at] = max(best.get(at, (0.0, 0)), (share, -first))
+    for at, (share, first) in best.items():
+        notes[at].append(
+            f"nearly the same mistakes as {ordered[-first].run}: {100 * share:.0f} % of those of "
+            "either are the same wrong answer"
+        )
+    return [
+        replace(one, notes=(*one.notes, *notes[at])) if notes[at] else one
+        for at, one in enumerate(ordered)
+    ]
+
+
+def _same_run(entry: Entry, other: Entry) -> bool:
+    """They are seeds of one configuration, from one sender."""
+    return entry.configuration == other.configuration and entry.sender == other.sender
+
+
+def _alike(entry: Entry, other: Entry) -> str:
+    """In words which folds two runs have alike."""
+    scores, answers = traces.shared(entry.traces, other.traces)
+    told = [
+        f"the same {what} as {other.run} in {_folds(names, len(entry.traces.folds))}"
+        for what, names in (("scores, number for number,", scores), ("answers", answers))
+        if names
+    ]
+    return " and ".join(told)
+
+
+def _folds(names: Sequence[str], of: int) -> str:
+    if len(names) == of:
+        return f"all {of} folds" if of > 1 else "its only fold"
+    return f"{len(names)} of {of} folds ({', '.join(names)})"
 
 
 def _agree(first: Audio, other: Audio) -> bool:
@@ -71,26 +153,33 @@ def _without_copies(entries: Sequence[Entry]) -> list[Entry]:
 
     Copies under other parameters would raise what the ranks are adjusted for, and as seeds would
     make a row look steady. A model without chance has the same predictions with every seed, so all
-    its seeds together are one.
+    its seeds together are one. Of two senders whose runs came at once nobody knows who was first.
     """
-    first: dict[object, Entry] = {}
-    found = []
-    for entry in sorted(entries, key=_age):
-        earlier = first.setdefault(_predictions(entry), entry) if entry.ranked else entry
-        words = f"same predictions as {earlier.run}"
-        if entry.configuration == earlier.configuration and entry.submitter == earlier.submitter:
-            words += ", so both count as one seed"
-        found.append(entry if earlier is entry else _objected(entry, words))
-    return found
+    alike: dict[object, list[Entry]] = {}
+    for entry in sorted(entries, key=lambda one: one.age):
+        alike.setdefault(_predictions(entry) if entry.ranked else entry.run, []).append(entry)
+    return [entry for group in alike.values() for entry in _but_the_first(group)]
+
+
+def _but_the_first(group: Sequence[Entry]) -> list[Entry]:
+    first = group[0]
+    rivals = [one for one in group if one.seen == first.seen and one.sender != first.sender]
+    if first.seen and rivals:
+        words = "same predictions as {}; both came at once, and nothing tells who was first"
+        found = [_objected(first, words.format(rivals[0].run))]
+        found += [_objected(one, words.format(first.run)) for one in rivals]
+        return found + [_objected(one, _copy(one, first)) for one in group[1:] if one not in rivals]
+    return [first, *(_objected(one, _copy(one, first)) for one in group[1:])]
+
+
+def _copy(entry: Entry, first: Entry) -> str:
+    seed = ", so both count as one seed" if _same_run(entry, first) else ""
+    return f"same predictions as {first.run}{seed}"
 
 
 def _predictions(entry: Entry) -> tuple[object, ...]:
     arrays = (entry.confusions, entry.by_speaker)
     return entry.speakers, *((one.shape, one.tobytes()) for one in arrays)
-
-
-def _age(entry: Entry) -> tuple[str, str, int, str]:
-    return entry.submitted, entry.finished, entry.seed, entry.run
 
 
 def _objected(entry: Entry, words: str) -> Entry:

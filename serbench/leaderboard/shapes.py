@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any, cast
 
 from serbench.errors import SerbenchError
+from serbench.lookalikes import unseen
 
 MOST_COUNT = 10**9  # more than all recordings of speech there are; int64 sums cannot overflow
 HEX64 = r"[0-9a-f]{64}"
@@ -158,8 +159,10 @@ def plain(text: str, where: str, lines: bool = False) -> None:
         SerbenchError: there are control characters, or ones that nobody sees: they turn the
             direction of writing, or make two names look alike.
     """
-    if text.isprintable():  # no character of any kind below is
+    if text.isprintable() and text.isascii():
         return
+    if one := unseen(text, emoji=lines):
+        raise SerbenchError(f"{where} holds U+{ord(one):04X}, which nobody sees")
     for one in text:
         if lines and one in "\n\t":
             continue

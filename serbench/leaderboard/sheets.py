@@ -126,7 +126,7 @@ def _measured(line: Line) -> dict[str, object]:
     return {
         "kind": "measured",
         "rank": line.rank,
-        "reference": first.submitter,
+        "reference": first.who if first.folder else "",
         "model": line.name,
         "modality": "speech",
         **_flat(dict(line.scores)),
@@ -145,8 +145,8 @@ def _measured(line: Line) -> dict[str, object]:
         "device": first.device,
         "finished": line.finished,
         "serbench": first.serbench,
-        "submitted": max(one.submitted for one in line.entries),
-        "flags": "; ".join(line.flags),
+        "submitted": max(one.day for one in line.entries),
+        "flags": "; ".join((*line.flags, *line.notes)),
         "submissions": " ".join(one.folder for one in line.entries),
     }
 
@@ -266,5 +266,7 @@ def _run(entry: Entry) -> dict[str, object]:
         "finished": entry.finished,
         "checked": entry.status,
         "submitter": entry.submitter,
+        "account": entry.account,
         "submitted": entry.submitted,
+        "seen": entry.seen,
     }

@@ -14,6 +14,7 @@ from serbench.leaderboard import (
     checks,
     claims,
     counting,
+    disguises,
     parameters,
     recounts,
     references,
@@ -46,11 +47,13 @@ class Verdict:
             "rejected": something is wrong.
         reasons: of a rejection, or why nothing could be recomputed; safe to print.
         flags: what somebody should look at all the same; safe to print.
+        submitter: who sent it, and how that is known; safe to print.
     """
 
     status: Status
     reasons: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
+    submitter: str = ""
 
     @property
     def words(self) -> str:
@@ -186,7 +189,7 @@ def _judged(
         reasons += recounts.scores(sent, counted)
     if reasons:
         return _rejected(reasons)
-    remarks = [*suspicions.remarks(sent, counted, reference), *claims.by_themselves(sent)]
+    remarks = [*suspicions.remarks(sent, counted, reference), *disguises.remarks(sent)]
     remarks += filter(None, (parameters.unchecked(sent), parameters.lacking(sent)))
     flags = tuple(map(shown, remarks))
     if reference is None:
@@ -205,7 +208,12 @@ def lines(folder: Path, verdict: Verdict) -> list[str]:
     """A verdict as it is printed: one line, and below it what else there is to say."""
     first, *more = verdict.reasons or ("",)
     head = f"{verdict.words} {shown(str(folder))}" + (f": {first}" if first else "")
-    return [head, *(f"  {one}" for one in more), *(f"  look at: {one}" for one in verdict.flags)]
+    told = [
+        *more,
+        *filter(None, [verdict.submitter]),
+        *(f"look at: {one}" for one in verdict.flags),
+    ]
+    return [head, *(f"  {one}" for one in told)]
 
 
 def as_json(rows: Sequence[tuple[Path, Verdict]]) -> str:

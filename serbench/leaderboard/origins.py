@@ -1,0 +1,114 @@
+"""Who sent which submission, and who was first: what the ledger says of each entry."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from serbench.leaderboard import disguises
+from serbench.leaderboard.entries import REPRODUCED, SAYS_SUBMITTER, Entry
+from serbench.leaderboard.ledger import OWN, Ledger, Line
+
+
+@dataclass(frozen=True)
+class Origins:
+    """The entries of a board with what the ledger says of them.
+
+    Attributes:
+        entries: with account, order, and which of their records count.
+        refused: folders that are not taken, each with the reason.
+        ledger: with a line for everything that was not in it.
+    """
+
+    entries: list[Entry]
+    refused: dict[str, str]
+    ledger: Ledger
+
+
+def origins(entries: Sequence[Entry], ledger: Ledger, account: str | None, now: str) -> Origins:
+    """Look up entries in the ledger, and add those that it lacks.
+
+    Args:
+        entries: of the whole board.
+        ledger: as it is.
+        account: who sends what is new; "" where nobody knows, None where nobody was asked.
+        now: the time that new lines get.
+    """
+    refused = {one.folder: _refusal(account) for one in entries if _taken(one, ledger, account)}
+    taken = [one for one in entries if one.folder not in refused]
+    new = [thing for one in taken for thing in _things(one)]
+    whole = ledger.extended(new, account or "", now)
+    present = {one.folder for one in entries}
+    placed = [_placed(one, whole, present) for one in taken]
+    notes = disguises.among(placed)
+    named = [replace(one, notes=(*one.notes, *notes.get(one.folder, ()))) for one in placed]
+    return Origins(named, refused, whole)
+
+
+def _taken(entry: Entry, ledger: Ledger, account: str | None) -> bool:
+    """It bears the repository's own name, and is not the repository's."""
+    if not disguises.reserved(entry.submitter):
+        return False
+    line = ledger.find(entry.folder, entry.traces.answers)
+    sender = line.account if line else account
+    return sender not in (OWN, None)
+
+
+def _refusal(account: str | None) -> str:
+    remedy = "" if account else f"; whoever adds those says `--account {OWN}`"
+    return disguises.TAKEN + remedy
+
+
+def _things(entry: Entry) -> list[tuple[str, str]]:
+    """What of an entry is in the ledger: itself and its records, each with its digest."""
+    records = [(_named(entry, one.file), one.digest) for one in entry.records]
+    return [(entry.folder, entry.traces.answers), *records]
+
+
+def _named(entry: Entry, file: str) -> str:
+    return f"{entry.folder}/reproductions/{file}"
+
+
+def _placed(entry: Entry, ledger: Ledger, present: set[str]) -> Entry:
+    """The entry with what the ledger says of it."""
+    answers = entry.traces.answers
+    own = ledger.places[entry.folder, answers]
+    line = ledger.lines[own]
+    alike = [(at, ledger.lines[at]) for at in ledger.alike[answers]]
+    # the same answers in a folder of another name: a run that was renamed keeps its place
+    mine = [at for at, one in alike if line.account and one.account == line.account]
+    order = min([own, *mine])
+    gone = [one for at, one in alike if at < order and one.what not in present]
+    words = _of_gone(line, gone)
+    counting = [_separate(entry, line, ledger, at) for at in range(len(entry.records))]
+    agreed = any(one.agrees for one, yes in zip(entry.records, counting, strict=True) if yes)
+    return replace(
+        entry,
+        account=line.account,
+        seen=ledger.lines[order].seen,
+        order=order + 1,
+        objection="; ".join(filter(None, [entry.objection, words])),
+        status=REPRODUCED if agreed and entry.status == "recomputed" else entry.status,
+        reproductions=tuple(
+            one.words + ("" if yes or not one.agrees else f", {SAYS_SUBMITTER}")
+            for one, yes in zip(entry.records, counting, strict=True)
+        ),
+    )
+
+
+def _of_gone(line: Line, gone: Sequence[Line]) -> str:
+    """Why answers that another account sent before have no rank though its run is gone."""
+    others = [one for one in gone if line.account and one.account not in ("", line.account)]
+    if not others:
+        return ""
+    return f"same answers as {others[0].what}, which {others[0].account} sent before"
+
+
+def _separate(entry: Entry, line: Line, ledger: Ledger, at: int) -> bool:
+    """Somebody else than the submitter sent a record, as far as the ledger tells."""
+    record = entry.records[at]
+    sent = ledger.find(_named(entry, record.file), record.digest)
+    return (
+        sent is not None
+        and not record.by_submitter
+        and "" not in (sent.account, line.account)
+        and sent.account != line.account
+    )

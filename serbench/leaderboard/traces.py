@@ -1,0 +1,148 @@
+"""What the predictions of a submission can be recognised by in another submission.
+
+Neither the order of utterances nor that of labels matters.
+
+What is found: folds with the same scores, number for number; folds with the same answers under
+other scores; and runs that make nearly the same mistakes. What is not: a copy of which more than
+about one answer in twenty was changed; a few changed answers where the labels are not public; folds
+of a protocol, label set or corpus under another name.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from serbench import metrics, runs
+from serbench.contracts import Array
+from serbench.leaderboard.ledger import LENGTH
+from serbench.leaderboard.submission import Sent
+from serbench.metrics import Floats
+
+SAME_MISTAKES = 0.8  # of those of either; the committed runs on RAVDESS share at most 0.60
+FEW = 20  # mistakes: of fewer nothing is said
+SHORT = 16  # hexadecimal digits of a digest
+SAMPLE = 512  # utterances, at least, that a first look at all pairs takes
+LIKELY = 0.6  # of the sample: such pairs are looked at in full
+
+Mistakes = npt.NDArray[np.uint8]
+
+
+class Fold(NamedTuple):
+    """A fold's name, or its group's where folds compete, and digests of its scores and answers.
+
+    Both are "" where a model that never listens has them too: one answer for everything. The second
+    is "" where every answer is right, as other good models have them.
+    """
+
+    name: str
+    scores: str
+    answers: str
+
+
+@dataclass(frozen=True, eq=False)
+class Traces:
+    """What a submission's predictions can be recognised by.
+
+    Attributes:
+        answers: a digest of all answers.
+        folds: of those that count.
+        mistakes: of all their test utterances, each fold's by id, (utterances,): 0 where the answer
+            is right, or the fold has one answer for everything, else the label that was given, by
+            the order of labels' names, from 1. Empty where the truth is withheld.
+    """
+
+    answers: str
+    folds: tuple[Fold, ...]
+    mistakes: Mistakes
+
+
+NOTHING = Traces("", (), np.empty(0, np.uint8))
+"""Of a run that was not submitted."""
+
+
+def of(sent: Sent) -> Traces:
+    """Return the traces of a submission."""
+    labels = sent.labels
+    columns = sorted(range(len(labels)), key=labels.__getitem__)  # by name
+    place = np.argsort(columns)  # of each label among the names
+    whole, folds, mistakes = hashlib.sha256(), [], []
+    for winner in runs.winners(sent.facts):
+        file = sent.files[winner]
+        ids = file.ids("test")
+        rows = sorted(range(len(ids)), key=ids.__getitem__)
+        scores = np.ascontiguousarray(file.arrays["test.activations"][rows])
+        given = place[metrics.predicted(scores)]
+        names = "\n".join([*sorted(labels), "", *(ids[row] for row in rows), ""]).encode()
+        answers = names + given.astype(np.uint8).tobytes()
+        whole.update(hashlib.sha256(answers).digest())
+        truth = file.arrays.get("test.truth")
+        wrong = None if truth is None else given != place[truth[rows]]
+        name = file.facts["fold"]["group"] or file.facts["fold"]["name"]
+        folds.append(_fold(name, scores[:, columns], answers, given, wrong))
+        if wrong is not None:
+            told = wrong & (given != given[0]).any()
+            mistakes.append(np.where(told, np.minimum(given + 1, 255), 0).astype(np.uint8))
+    together = np.concatenate(mistakes) if mistakes else np.empty(0, np.uint8)
+    return Traces(whole.hexdigest()[:LENGTH], tuple(folds), together)
+
+
+def _fold(name: str, scores: Array, answers: bytes, given: Array, wrong: Array | None) -> Fold:
+    if (given == given[0]).all():
+        return Fold(name, "", "")
+    digests = [hashlib.sha256(one).hexdigest()[:SHORT] for one in (answers, scores.tobytes())]
+    right = wrong is not None and not wrong.any()
+    return Fold(name, digests[1], "" if right else digests[0])
+
+
+def shared(ours: Traces, theirs: Traces) -> tuple[list[str], list[str]]:
+    """Return the names of folds with the same scores, and of those with only the same answers."""
+    known = {one.name: one for one in theirs.folds}
+    pairs = [(one, known[one.name]) for one in ours.folds if one.name in known]
+    scores = [one.name for one, other in pairs if one.scores and one.scores == other.scores]
+    answers = [one.name for one, other in pairs if one.answers and one.answers == other.answers]
+    return scores, [name for name in answers if name not in scores]
+
+
+def same_mistakes(traces: Sequence[Traces]) -> Iterator[tuple[int, int, float]]:
+    """Yield the pairs that make nearly the same mistakes, and which share of them.
+
+    Of the utterances that at least one of two gets wrong, the share that gets the same wrong label
+    from both.
+    """
+    alike: dict[int, list[int]] = {}
+    for at, one in enumerate(traces):
+        alike.setdefault(len(one.mistakes), []).append(at)
+    for length, group in alike.items():
+        if length and len(group) > 1:
+            mistakes = np.stack([traces[at].mistakes for at in group])
+            some = mistakes[:, :: max(1, length // SAMPLE)]
+            for first, other in np.argwhere(np.triu(_shares(some) >= LIKELY, 1)).tolist():
+                share = _share(mistakes[first], mistakes[other])
+                if share >= SAME_MISTAKES:
+                    yield group[first], group[other], share
+
+
+def _share(ours: Mistakes, theirs: Mistakes) -> float:
+    either = (ours > 0) | (theirs > 0)
+    same = (ours == theirs) & either
+    return float(same.sum() / either.sum()) if either.sum() >= FEW else 0.0
+
+
+def _shares(mistakes: Mistakes) -> Floats:
+    """(runs, runs): the same share of all pairs of mistakes, (runs, utterances), at once."""
+    both = _together(mistakes > 0)
+    same = sum(_together(mistakes == label) for label in range(1, int(mistakes.max()) + 1))
+    wrong = np.diagonal(both)
+    shares: Floats = same / np.maximum(wrong[:, None] + wrong - both, 1)
+    return shares
+
+
+def _together(marked: npt.NDArray[np.bool_]) -> Floats:
+    """(runs, runs): how often both of two have a mark."""
+    marks = marked.astype(np.float32)
+    found: Floats = (marks @ marks.T).astype(np.float64)
+    return found
