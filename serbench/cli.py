@@ -357,9 +357,10 @@ def main() -> None:
     except _Stopped as stopped:
         typer.echo(f"serbench: {stopped}", err=True)
         sys.exit(130)
-    except KeyboardInterrupt:
-        typer.echo("serbench: stopped", err=True)
-        sys.exit(130)
+    except SystemExit as ended:
+        if ended.code == 130:  # what typer makes of Ctrl-C, without a word
+            typer.echo("serbench: stopped", err=True)
+        raise
 
 
 if __name__ == "__main__":
