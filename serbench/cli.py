@@ -168,8 +168,9 @@ def datasets() -> None:
     """List the datasets that are installed, and where each is looked for."""
     from serbench.settings import settings
 
+    data = settings().data
     _listing("dataset")
-    typer.echo(f"\nA corpus is looked for in {settings().data}/NAME (SERBENCH_DATA), or --data.")
+    typer.echo(f"\nA corpus is looked for in {data}/NAME (SERBENCH_DATA), or --data.")
 
 
 @app.command()

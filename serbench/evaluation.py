@@ -14,7 +14,7 @@ from serbench.listening import Listener, Quiet
 from serbench.locks import claimed
 from serbench.names import by_path
 from serbench.results import read_facts
-from serbench.settings import settings
+from serbench.settings import results_folder, settings
 
 
 class What(TypedDict, total=False):
@@ -75,7 +75,7 @@ def evaluate(  # noqa: PLR0913 - whoever leaves one out gets what the command li
         keeping.saving(model)  # it refuses what cannot be kept
     made = plan(Request(model, dataset, **what), places)  # shared speakers are refused here
     wanted = _wanted(made, folds)
-    folder = Path(results or places.results).expanduser() / made.config.name
+    folder = results_folder(results) / made.config.name
     lent = Resources(folder, places.cache, wanted_device, keep_models, isolated=jobs != 0)
     missing = {lent.result(one).stem: one for one in wanted if not lent.result(one).exists()}
     with claimed(folder, list(missing)) as held:  # other commands may compute other folds

@@ -84,6 +84,21 @@ def writing_error(path: Path, error: Exception) -> SerbenchError:
     return SerbenchError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}")
 
 
+def expanded(path: str | Path) -> Path:
+    """A path that a user wrote, with the home directory in the place of ~.
+
+    Raises:
+        SerbenchError: it begins with ~, and there is no such home directory.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise SerbenchError(
+            f"cannot tell where {path} is, since there is no such home directory: write the path "
+            "without ~, or set HOME"
+        ) from error
+
+
 def digest(value: object) -> str:
     """The sha256 of `value` as canonical JSON: sorted keys, no spaces, UTF-8.
 
