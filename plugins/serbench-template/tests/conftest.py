@@ -10,7 +10,7 @@ from serbench_template import naming
 
 @pytest.fixture(scope="session")
 def free():
-    """A function that finds a name that nothing has here: authors run these tests beside plugins."""
+    """A function that finds a name that nothing has here: these tests may run beside plugins."""
 
     def found():
         for name in ("my-own", *(f"my-own-{number}" for number in range(2, 100))):
