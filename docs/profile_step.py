@@ -38,6 +38,7 @@ class Profiled:
     """A workspace that profiles the second epoch of a training."""
 
     threads = 1
+    precision = "float32"
 
     def __init__(self, folder: Path, device: str):
         self.folder, self.device = folder, device
@@ -58,7 +59,7 @@ def profiled(name: str, device: str = "cpu") -> dict[str, object]:
     """The seconds of an epoch of a few steps, and the share of each kind of operation."""
     source = datasets.find(LIKE, settings())
     model = candidates.model(name, {"epochs": 2}, source, settings())
-    batch = int(str(model.params["batch"] or rehearsal.TOGETHER))
+    batch = int(str(model.params["batch"] or rehearsal.ROUND))
     words = {**model.words(), "lengths": dataclasses.asdict(lengths.of(source))}
     inputs = rehearsal.inputs(words, batch) * STEPS
     truth = np.arange(len(inputs)) % len(model.labels)

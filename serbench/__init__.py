@@ -1,7 +1,6 @@
 """serbench: speech emotion recognition, measured so that the numbers can be compared."""
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # typing takes milliseconds to import, in which Ctrl-C is a traceback
 if TYPE_CHECKING:
     from serbench.comparison import compare
     from serbench.evaluation import evaluate
@@ -12,7 +11,7 @@ __version__ = "0.1.0"
 __all__ = ["Run", "__version__", "compare", "evaluate", "predict"]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Import the Python API when it is first asked for, so that the command line starts fast."""
     if name == "evaluate":
         from serbench.evaluation import evaluate

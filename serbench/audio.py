@@ -16,6 +16,7 @@ from serbench import truncation
 from serbench.contracts import Wave
 from serbench.errors import BadParameter, CorpusError
 from serbench.files import digest, replacing
+from serbench.locks import alone_with
 
 RATE = 16_000  # Hz; paper, section IV
 AGAIN = "get this file again, nothing was trained"
@@ -333,9 +334,10 @@ class Digests:
         """Keep digests; each with the stamp that its file had before it was decoded."""
         rows = {self._name(Path(one.path)): list(one[1:]) for one in found}
         if rows:
-            self._known = {**self._read(), **rows}  # another command may have written meanwhile
-            with replacing(self._file) as temporary:
-                temporary.write_text(json.dumps(self._known))
+            with alone_with(self._file):
+                self._known = {**self._read(), **rows}  # another command may have written meanwhile
+                with replacing(self._file) as temporary:
+                    temporary.write_text(json.dumps(self._known))
 
     def _name(self, path: Path) -> str:
         # not resolved: a link in the corpus is found by its own name, wherever it leads

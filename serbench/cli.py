@@ -168,8 +168,9 @@ def datasets() -> None:
     """List the datasets that are installed, and where each is looked for."""
     from serbench.settings import settings
 
+    data = settings().data
     _listing("dataset")
-    typer.echo(f"\nA corpus is looked for in {settings().data}/NAME (SERBENCH_DATA), or --data.")
+    typer.echo(f"\nA corpus is looked for in {data}/NAME (SERBENCH_DATA), or --data.")
 
 
 @app.command()
@@ -357,9 +358,10 @@ def main() -> None:
     except _Stopped as stopped:
         typer.echo(f"serbench: {stopped}", err=True)
         sys.exit(130)
-    except KeyboardInterrupt:
-        typer.echo("serbench: stopped", err=True)
-        sys.exit(130)
+    except SystemExit as ended:
+        if ended.code == 130:  # what typer makes of Ctrl-C, without a word
+            typer.echo("serbench: stopped", err=True)
+        raise
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from serbench.leaderboard.naming import names as short_names
 from serbench.metrics import METRICS
 from serbench.runs import Run
 from serbench.scores import numbers
-from serbench.settings import settings
+from serbench.settings import results_folder
 from serbench.significance import EXACT, EXCHANGES, smallest_pvalue
 
 DEFAULT = ("uar", "f1")
@@ -257,7 +257,7 @@ def compare(
     for name in chosen:
         if name not in METRICS:
             raise nearest("metric", name, list(METRICS))
-    parent = Path(results or settings().results).expanduser()
+    parent = results_folder(results)
     found = tuple(
         one if isinstance(one, Run) else runs.find(str(one), parent) for one in runs_or_names
     )

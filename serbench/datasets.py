@@ -10,7 +10,7 @@ from serbench import located, plugins, speakers
 from serbench.contracts import Dataset, Located, Makes, StandsIn
 from serbench.corpus import Corpus, relabelled
 from serbench.errors import BadParameter, CorpusError, SerbenchError, nearest
-from serbench.files import replacing_folder
+from serbench.files import expanded, replacing_folder
 from serbench.names import checked, parameters, parse_name
 from serbench.settings import Settings
 
@@ -50,7 +50,7 @@ def find(spec: str, places: Settings, data: Path | None = None) -> Source:
     name, given = parse_name(spec)
     dataset: Any = target(**checked(name, parameters(target), given))
     if data is not None:
-        return Source(spec, dataset, data.expanduser().resolve())
+        return Source(spec, dataset, expanded(data).resolve())
     if not isinstance(dataset, Makes):
         return Source(spec, dataset, (places.data / name).resolve())
     folder = f"{spec.replace(':', '-').replace(',', '-')}-{dataset.version}"
@@ -86,7 +86,7 @@ def _located(target: Any, spec: str, places: Settings, data: Path | None) -> Sou
         raise BadParameter(f"{name} needs a path: write {name}:PATH, or add --data PATH")
     path = Path(os.path.abspath(os.path.expanduser(typed or str(data))))
     chosen = checked(name, known, located.values(given, known))
-    place = data.expanduser() if data is not None else _found(name, path, typed, target, places)
+    place = expanded(data) if data is not None else _found(name, path, typed, target, places)
     if data is not None or not place.exists():
         located.require_known(name, typed, known)
     spec = located.spelled(name, located.called(path, target.endings), chosen, known)

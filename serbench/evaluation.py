@@ -9,12 +9,12 @@ from serbench.contracts import Located
 from serbench.engines import Engine
 from serbench.errors import BadParameter, CorpusError, FoldError, SerbenchError, nearest
 from serbench.extraction import extract
-from serbench.files import alone_in
 from serbench.jobs import Job, Plan, Request, Resources, jobs_of, plan
 from serbench.listening import Listener, Quiet
+from serbench.locks import claimed
 from serbench.names import by_path
 from serbench.results import read_facts
-from serbench.settings import settings
+from serbench.settings import results_folder, settings
 
 
 class What(TypedDict, total=False):
@@ -75,14 +75,18 @@ def evaluate(  # noqa: PLR0913 - whoever leaves one out gets what the command li
         keeping.saving(model)  # it refuses what cannot be kept
     made = plan(Request(model, dataset, **what), places)  # shared speakers are refused here
     wanted = _wanted(made, folds)
-    folder = Path(results or places.results).expanduser() / made.config.name
+    folder = results_folder(results) / made.config.name
     lent = Resources(folder, places.cache, wanted_device, keep_models, isolated=jobs != 0)
-    with alone_in(folder):
+    missing = {lent.result(one).stem: one for one in wanted if not lent.result(one).exists()}
+    with claimed(folder, list(missing)) as held:  # other commands may compute other folds
         finished = [one for one in range(len(made.folds)) if lent.result(one).exists()]
-        waiting = [one for one in wanted if one not in finished]
+        taken = {missing[stem]: holder for stem, holder in held.items()}
+        waiting = [one for one in missing.values() if one not in finished and one not in taken]
+        if not waiting:
+            _check_computed(made, lent, taken)
         if keep_models:
             _check_kept(made, lent, finished)
-        listener.planned(made, folder, len(wanted), len(waiting))
+        listener.planned(made, folder, len(wanted) - len(taken), len(waiting))
         for line in (*made.doubts, *protocols.remarks(made.corpus, made.folds)):
             listener.remarked(line)
         audio = extract(made, waiting, places, listener)
@@ -94,6 +98,7 @@ def evaluate(  # noqa: PLR0913 - whoever leaves one out gets what the command li
         engine = engines.of(min(at_once, engines.cores()), made.config.threads)
         # each in `worker.run`: leakage certificate, fit, predict, the result's file
         _run(made, [planned[position] for position in waiting], engine, listener)
+    _check_computed(made, lent, taken)
     return runs.read(folder)  # scores are worked out from the files alone
 
 
@@ -119,6 +124,28 @@ def _wanted(made: Plan, folds: Collection[str] | None) -> list[int]:
         if name not in names:
             raise nearest(f"fold of {made.config.protocol}", name, names)
     return [at for at, name in enumerate(names) if folds is None or name in folds]
+
+
+def _check_computed(made: Plan, lent: Resources, taken: Mapping[int, str]) -> None:
+    """Refuse to show a run while folds that were asked for are being computed elsewhere.
+
+    Raises:
+        SerbenchError: they are, and by whom.
+    """
+    names: dict[str, list[str]] = {}
+    for position, holder in taken.items():
+        if not lent.result(position).exists():
+            names.setdefault(holder, []).append(made.folds[position].name)
+    if names:
+        busy = "; ".join(
+            f"{'folds' if len(some) > 1 else 'fold'} {', '.join(some)} of {lent.folder.name} "
+            f"{'are' if len(some) > 1 else 'is'} being computed by {holder}"
+            for holder, some in names.items()
+        )
+        raise SerbenchError(
+            f"{busy}: wait for that command, or stop it, and run this one again; what is finished "
+            "is kept"
+        )
 
 
 def _check_kept(made: Plan, lent: Resources, finished: Sequence[int]) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 from serbench import keeping, runs, tables
 from serbench.contracts import Exports
 from serbench.errors import SerbenchError
-from serbench.files import replacing_folder
+from serbench.files import expanded, replacing_folder
 from serbench.keeping import Kept
-from serbench.settings import settings
+from serbench.settings import results_folder
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def export(
     Raises:
         SerbenchError: no model was kept, it cannot be exported, or there is something at `out`.
     """
-    found = runs.find(str(run), Path(results or settings().results).expanduser())
+    found = runs.find(str(run), results_folder(results))
     name = found.config["model"]
     if not issubclass(keeping.saving(name), Exports):
         raise SerbenchError(
@@ -83,7 +83,7 @@ def export(
 
 def _free(out: Path) -> Path:
     """The folder to write, which is not there or empty."""
-    folder = out.expanduser().resolve()
+    folder = expanded(out).resolve()
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise SerbenchError(f"there is something in {folder} already: name a new folder with --out")
     return folder

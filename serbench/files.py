@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import fcntl
 import hashlib
 import json
 import os
@@ -10,7 +9,6 @@ import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
 
 import safetensors
 
@@ -68,46 +66,6 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         raise writing_error(path, error) from error
 
 
-@contextlib.contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
-    """Hold a folder, made if need be, so that no other command works in it at the same time.
-
-    Raises:
-        SerbenchError: another one does, or the folder cannot be written.
-    """
-    lock = folder / ".lock"
-    try:
-        file = _locked(lock)
-    except BlockingIOError as error:
-        raise SerbenchError(
-            f"another command is at work in {folder}: wait for it, or stop it"
-        ) from error
-    except OSError as error:
-        raise writing_error(lock, error) from error
-    with file:
-        try:
-            yield
-        finally:
-            lock.unlink(missing_ok=True)
-            with contextlib.suppress(OSError):  # there is something in it
-                folder.rmdir()
-
-
-def _locked(lock: Path) -> IO[str]:
-    """The open lock file, locked; the lock is given back when it is closed, even by `kill -9`."""
-    while True:
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        file = lock.open("w")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if lock.exists() and os.path.samestat(os.fstat(file.fileno()), lock.stat()):
-                return file
-        except BaseException:
-            file.close()
-            raise
-        file.close()  # whoever had it before has just removed it: try again
-
-
 def writing_error(path: Path, error: Exception) -> SerbenchError:
     """The line that a user sees when `path` cannot be written.
 
@@ -124,6 +82,21 @@ def writing_error(path: Path, error: Exception) -> SerbenchError:
             "what was finished is kept"
         )
     return SerbenchError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}")
+
+
+def expanded(path: str | Path) -> Path:
+    """A path that a user wrote, with the home directory in the place of ~.
+
+    Raises:
+        SerbenchError: it begins with ~, and there is no such home directory.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise SerbenchError(
+            f"cannot tell where {path} is, since there is no such home directory: write the path "
+            "without ~, or set HOME"
+        ) from error
 
 
 def digest(value: object) -> str:

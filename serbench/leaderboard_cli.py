@@ -55,10 +55,11 @@ def build(
     What appears for the first time gets a line in ledger.csv, beside the submissions, which says
     who was first. What was verified before is remembered in the cache: only what is new takes time.
     """
+    from serbench.files import expanded
     from serbench.leaderboard import building
     from serbench.settings import settings
 
-    places = (submissions.expanduser(), out.expanduser())
+    places = (expanded(submissions), expanded(out))
     stale = building.build(*places, settings(), check, account)
     if check:
         building.require_fresh(stale, *places)
@@ -94,6 +95,7 @@ def submit(  # noqa: PLR0913 - a command's options are its parameters
     A run that lies in its place there already is given its card. What an earlier card says stays,
     where nothing else is said now.
     """
+    from serbench.files import expanded
     from serbench.leaderboard.arriving import Arrivals
     from serbench.leaderboard.cards import SEEN
     from serbench.leaderboard.packing import Words, about
@@ -107,7 +109,7 @@ def submit(  # noqa: PLR0913 - a command's options are its parameters
     said = {"contact": contact, "description": description, "licence": licence, "seen": seen}
     said |= {"training_data": training_data, "address": code, "commit": commit, "install": install}
     found = find(run, results_folder(results))
-    folder = pack(found, out.expanduser(), Words(submitter, **said), note)
+    folder = pack(found, expanded(out), Words(submitter, **said), note)
     verdict = Arrivals().verify(folder)
     typer.echo("\n".join([*lines(folder, verdict), *about(folder, verdict.status)]))
     if verdict.status == "rejected":
@@ -132,6 +134,7 @@ def verify(
 
     Exit code 0 only if none is rejected. Safe on files of strangers: nothing in them is run.
     """
+    from serbench.files import expanded
     from serbench.leaderboard import verifying
     from serbench.leaderboard.arriving import Arrivals
     from serbench.leaderboard.ledger import require_account
@@ -142,7 +145,7 @@ def verify(
         paths = [next((path for path in usual if path.is_dir()), usual[0])]
     rows = []
     for path in paths:
-        for folder, known in verifying.found(path.expanduser()):
+        for folder, known in verifying.found(expanded(path)):
             verdict = known or arrivals.verify(folder)
             rows.append((folder, verdict))
             if not as_json:

@@ -11,12 +11,13 @@ import threadpoolctl
 from serbench import answers, audio, calibration, devices, keeping, plugins, runs, tables
 from serbench.contracts import Array, Model, Moves, Wave
 from serbench.errors import SerbenchError, shown
+from serbench.files import expanded
 from serbench.frontend import of_one
 from serbench.jobs import Config
 from serbench.keeping import Kept
 from serbench.metrics import Floats, predicted
 from serbench.runs import Run
-from serbench.settings import settings
+from serbench.settings import results_folder, settings
 
 FORMATS = ("text", "csv", "json")
 LONGEST = 60  # seconds; the corpora's longest utterance has 34
@@ -108,12 +109,12 @@ def predict(
             the run was made with.
     """
     places = settings()
-    found = runs.find(str(run), Path(results or places.results).expanduser())
+    found = runs.find(str(run), results_folder(results))
     kept = keeping.kept(found.folder, found.folds, fold)
     wanted = device or places.device
     devices.require_known(wanted)
     with threadpoolctl.threadpool_limits(Config(**found.config).threads):
-        inputs = _inputs(found, [Path(file).expanduser() for file in files])
+        inputs = _inputs(found, [expanded(file) for file in files])
         each = [_probabilities(found, one, inputs, wanted) for one in kept]
     return Predicted(
         run=found.name,

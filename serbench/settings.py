@@ -1,10 +1,14 @@
 """Where things are: corpora, cache, results, device. Never what is computed."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
+
+from serbench.errors import SerbenchError
+from serbench.files import expanded
 
 
 @dataclass(frozen=True)
@@ -25,19 +29,32 @@ class Settings:
 
 
 def settings() -> Settings:
-    """The settings of this process: SERBENCH_DATA, _CACHE, _RESULTS and _DEVICE, or defaults."""
+    """The settings of this process: SERBENCH_DATA, _CACHE, _RESULTS and _DEVICE, or defaults.
+
+    Raises:
+        SerbenchError: a folder is not set, and without a home directory there is no default.
+    """
     return Settings(
-        data=_folder("SERBENCH_DATA", platformdirs.user_data_path("serbench")),
-        cache=_folder("SERBENCH_CACHE", platformdirs.user_cache_path("serbench")),
-        results=_folder("SERBENCH_RESULTS", Path("results")),
+        data=_folder("SERBENCH_DATA", platformdirs.user_data_path),
+        cache=_folder("SERBENCH_CACHE", platformdirs.user_cache_path),
+        results=results_folder(),
         device=os.environ.get("SERBENCH_DEVICE", "auto"),
     )
 
 
-def _folder(variable: str, default: Path) -> Path:
-    return Path(os.environ.get(variable) or default).expanduser()
+def _folder(variable: str, default: Callable[[str], Path]) -> Path:
+    given = os.environ.get(variable)
+    if given:
+        return expanded(given)
+    try:
+        return default("serbench").expanduser()
+    except RuntimeError as error:
+        raise SerbenchError(
+            f"{variable} is not set, and without a home directory it has no default: set "
+            "SERBENCH_DATA and SERBENCH_CACHE to folders, or set HOME"
+        ) from error
 
 
-def results_folder(given: Path | None) -> Path:
-    """The parent folder of all runs: the one given, or that of the settings."""
-    return (given or settings().results).expanduser()
+def results_folder(given: str | Path | None = None) -> Path:
+    """The parent folder of all runs: the one given, SERBENCH_RESULTS, or "results" here."""
+    return expanded(given or os.environ.get("SERBENCH_RESULTS") or "results")

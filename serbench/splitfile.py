@@ -9,7 +9,7 @@ from pathlib import Path
 from serbench.corpus import PARTS, Corpus, Fold, Protocol, protocol_digest
 from serbench.errors import BadParameter, SerbenchError
 from serbench.families import held_out
-from serbench.files import replacing
+from serbench.files import expanded, replacing
 
 COLUMNS = ("fold", "split", "utterance")
 SCHEMA = 1
@@ -71,7 +71,7 @@ def read(path: Path, corpus: Corpus) -> list[Fold]:
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     try:
         # utf-8-sig: spreadsheets begin their CSV with a byte-order mark
-        with path.expanduser().open(encoding="utf-8-sig", newline="") as stream:
+        with expanded(path).open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.DictReader(stream)
             missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
             if missing:

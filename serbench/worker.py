@@ -82,8 +82,6 @@ def run(words: Words, tell: Tell) -> Words:
     }
     results.write(Path(job.result), results.FoldResult(facts, **parts))
     shutil.rmtree(workspace, ignore_errors=True)
-    with contextlib.suppress(OSError):  # other folds are still at work
-        workspace.parent.rmdir()
     return {}
 
 
@@ -158,7 +156,7 @@ def _answer(job: Job, question: Words, tell: Tell) -> Words:
 def _workspace(job: Job) -> Path:
     # named by its data: what was saved there while learning from other data is not found again
     name = f"{Path(job.result).stem}-{digest(dict(job.pins))[:8]}"
-    folder = Path(job.result).parent / ".work" / name
+    folder = Path(job.result).parent / f".work-{name}"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 

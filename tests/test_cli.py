@@ -209,3 +209,34 @@ def test_ctrl_c_keeps_finished_folds_and_says_how_to_go_on(places, jobs):
     assert "of 3 folds are finished and kept in" in said
     assert "run the same command again to go on" in said
     assert "Traceback" not in said
+
+
+def test_ctrl_c_is_one_line_and_exit_code_130_from_the_first_moment_on():
+    # the interpreter's own start is not ours: the first signal comes when ours minds signals
+    code = (
+        "import signal; before = signal.signal\n"
+        "signal.signal = lambda *words: (before(*words), print(flush=True))\n"
+        "from serbench.__main__ import main; main()"
+    )
+    for number, delay in enumerate((0.001, 0.01, 0.02, 0.04, 0.08, 0.12, 0.2, 0.3, 0.5, 0.8)):
+        child = subprocess.Popen(
+            [sys.executable, "-c", code, *EVALUATE, "--param", "nap=3", "--jobs", str(number % 3)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        child.stdout.readline()
+        time.sleep(delay)
+        os.killpg(child.pid, signal.SIGINT)
+        _, said = child.communicate(timeout=30)
+        assert child.returncode == 130, (delay, said)
+        assert said.splitlines()[-1].startswith("serbench: stopped"), (delay, said)
+        assert "Traceback" not in said, (delay, said)
+        assert "Exception ignored" not in said, (delay, said)
+
+
+def test_a_command_that_may_not_be_interrupted_is_not():
+    code = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); from serbench import cli, "
+    code += "__main__; cli.main = lambda: signal.raise_signal(signal.SIGINT); __main__.main()"
+    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0

@@ -19,7 +19,6 @@ from serbench.errors import (
     SerbenchError,
     UnknownName,
 )
-from serbench.files import alone_in
 
 pytestmark = pytest.mark.usefixtures("places")
 
@@ -333,13 +332,6 @@ def test_a_fold_copied_from_another_run_is_refused():
     shutil.copy(other.folder / "fold-01.safetensors", run.folder)
     with pytest.raises(SerbenchError, match="is of another run or fold.*remove it"):
         evaluate()
-
-
-def test_two_commands_do_not_work_in_one_folder():
-    run = evaluate()
-    with alone_in(run.folder), pytest.raises(SerbenchError, match="another command is at work"):
-        evaluate()
-    assert evaluate().missing == 0
 
 
 def test_results_that_cannot_be_written_are_said_before_anything_runs(places):

@@ -9,7 +9,7 @@ from typing import Any
 from serbench import engines, evaluation, provenance, tables
 from serbench.errors import CorpusError, SerbenchError
 from serbench.extraction import extract
-from serbench.files import digest
+from serbench.files import digest, expanded
 from serbench.jobs import Config, Plan, plan
 from serbench.leaderboard import foldfiles
 from serbench.leaderboard.agreement import ENOUGH, SAME, Agreement, agreement, differing
@@ -167,7 +167,7 @@ def reproduce(
     made = plan(proposal.request, settings())
     _require_same(made.config, proposal.config)
     _require_pins(made, proposal, listener or Quiet())
-    folder = proposal.results.expanduser() / made.config.name
+    folder = expanded(proposal.results) / made.config.name
     _require_own(folder, proposal)
     evaluation.evaluate(
         jobs=_jobs(proposal) if jobs is None else jobs,

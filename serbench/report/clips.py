@@ -9,6 +9,7 @@ from pathlib import Path
 
 from serbench import audio, datasets
 from serbench.errors import BadParameter, SerbenchError
+from serbench.files import expanded
 from serbench.report import facts
 from serbench.runs import Run
 from serbench.settings import settings
@@ -68,7 +69,7 @@ def found(runs: Sequence[Run], folder: Path, page: Path) -> dict[str, Path]:
     Raises:
         SerbenchError: no utterance has a file in the folder.
     """
-    home = page.expanduser().resolve()
+    home = expanded(page).resolve()
     return {one: _relative(path, home) for one, path in files(runs, folder).items()}
 
 
@@ -100,7 +101,7 @@ def files(runs: Sequence[Run], folder: Path) -> dict[str, Path]:
         SerbenchError: no utterance has a file in the folder.
     """
     wanted = {one for run in runs for fold in run.folds for one in fold.test.ids}
-    home = folder.expanduser().resolve()
+    home = expanded(folder).resolve()
     below = sorted(home.rglob("*"), reverse=True)
     # backwards, so that of files called alike the first stays; a pipe would wait for its writer
     known = {

@@ -6,13 +6,13 @@ from pathlib import Path
 from serbench import engines
 from serbench import runs as stored
 from serbench.errors import BadParameter, SerbenchError, nearest
-from serbench.files import replacing_folder
+from serbench.files import expanded, replacing_folder
 from serbench.report import clips, parts, style
 from serbench.report.made import LISTING, PAGE, Made, Report, listing, refuse_others
 from serbench.report.page import page
 from serbench.report.sections import Section, sections
 from serbench.runs import Run
-from serbench.settings import settings
+from serbench.settings import results_folder
 
 Hear = Callable[[str], None]
 """Called with the title of a picture."""
@@ -57,12 +57,12 @@ def report(
             raise nearest("picture format", form, style.FORMATS)
     if formats:
         style.installed()
-    parent = Path(results or settings().results).expanduser()
+    parent = results_folder(results)
     found = [
         one if isinstance(one, Run) else stored.find(str(one), parent) for one in runs_or_names
     ]
     parted = sections(found)
-    folder = Path(out).expanduser().resolve()
+    folder = expanded(out).resolve()
     _refuse_runs(folder, [*(run.folder for run in found), *stored.folders(parent)])
     refuse_others(folder)
     files = _audio(found, folder, audio, embed)
@@ -79,7 +79,7 @@ def report(
 
 def _refuse_runs(out: Path, folders: Sequence[Path]) -> None:
     for folder in folders:
-        if out.is_relative_to(folder.expanduser().resolve()):
+        if out.is_relative_to(expanded(folder).resolve()):
             raise SerbenchError(
                 f"{out} is in the folder of a run, {folder.name}, which is for its results alone: "
                 "name another folder with --out"

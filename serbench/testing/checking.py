@@ -5,6 +5,7 @@ from pathlib import Path
 
 from serbench import engines, plugins
 from serbench.errors import BadParameter, UnknownName, nearest
+from serbench.files import expanded
 from serbench.testing.isolated import LIMIT, verdicts
 from serbench.testing.kinds import KINDS
 from serbench.testing.packages import entry_points, names_of
@@ -40,7 +41,7 @@ def check(
         "kind": chosen,
         "name": name,
         "params": dict(params or {}),
-        "data": str(data.expanduser().resolve()) if data else None,
+        "data": str(expanded(data).resolve()) if data else None,
         "threads": engines.cores(),
         "limit": limit,
     }

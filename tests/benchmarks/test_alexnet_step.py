@@ -8,7 +8,7 @@ from torch import nn
 from serbench_alexnet.mel import Mel
 from serbench_alexnet.network import AlexNet
 from serbench_torch.adam import Adam
-from serbench_torch.devices import threads
+from serbench_torch.devices import arithmetic
 
 
 def _plain() -> nn.Module:
@@ -57,7 +57,7 @@ def test_step(benchmark, ratios, way, count):
         optimizer.step()
         return float(loss.detach())
 
-    with threads(count):
+    with arithmetic(count):
         assert np.isfinite(benchmark.pedantic(step, rounds=5, warmup_rounds=1))
     ratios.took(f"M1 training step, threads={count}", way, benchmark)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from serbench.errors import SerbenchError, nearest
-from serbench.files import replacing_folder
+from serbench.files import expanded, replacing_folder
 from serbench_template.naming import Name, checked, taken
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -47,7 +47,7 @@ def new(name: str, kind: str = "model", into: Path = Path()) -> Made:
     """
     files = template(kind)
     own = checked(name)
-    folder = into.expanduser() / own.plugin
+    folder = expanded(into) / own.plugin
     if folder.exists() or folder.is_symlink():
         raise SerbenchError(
             f"{folder} is there already, and nothing in it was touched: choose another name, "

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from serbench.cli import app
 from serbench.errors import BadParameter, MissingRequirement, SerbenchError, UnknownName
-from serbench_template import making, naming
+from serbench_template import making
 from serbench_template.making import KINDS, new, renamed, template
 from serbench_template.naming import Name
 
@@ -33,31 +33,30 @@ TESTS = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_package_has_these_files_and_no_others(kind, tmp_path):
-    made = new("my-own", kind, tmp_path)
-    assert made.folder == tmp_path / "my-own"
+def test_a_package_has_these_files_and_no_others(kind, own, tmp_path):
+    made = new(own.plugin, kind, tmp_path)
+    assert made.folder == tmp_path / own.plugin
     found = {p.relative_to(made.folder).as_posix() for p in made.folder.rglob("*") if p.is_file()}
-    modules = {f"my_own/{name}" for name in OF_KIND[kind] | {"__init__.py", "plugin.py"}}
+    modules = {f"{own.module}/{name}" for name in OF_KIND[kind] | {"__init__.py", "plugin.py"}}
     assert found == EVERYWHERE | modules | {f"tests/{name}" for name in TESTS[kind]}
-    assert [path.name for path in tmp_path.iterdir()] == ["my-own"]
+    assert [path.name for path in tmp_path.iterdir()] == [own.plugin]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_nothing_of_the_templates_name_is_left(kind, tmp_path):
-    folder = new("my-own", kind, tmp_path).folder
+def test_nothing_of_the_templates_name_is_left(kind, own, tmp_path):
+    folder = new(own.plugin, kind, tmp_path).folder
     text = "".join(path.read_text() for path in folder.rglob("*") if path.is_file())
     assert not [form for form in KINDS[kind].forms if form in text]
-    assert all(form in text for form in ("my-own", "my_own", "MyOwn"))
+    assert all(form in text for form in own.forms)
 
 
-def test_a_template_keeps_its_own_name_where_the_author_wants_that(tmp_path):
-    folder = new("example-model", "model", tmp_path).folder
+def test_a_template_keeps_its_own_name_where_the_author_wants_that():
     files = template("model")
-    assert {path: (folder / path).read_text() for path in files} == files
+    assert renamed(files, KINDS["model"], Name("example-model")) == files
 
 
-def test_the_text_says_what_comes_next(tmp_path):
-    made = new("my-own", "features", tmp_path)
+def test_the_text_says_what_comes_next(own, tmp_path):
+    made = new(own.plugin, "features", tmp_path)
     first, *rest = made.text.splitlines()
     assert first == (
         f"{made.folder} is a features plugin that works as it is; what to change is in its "
@@ -67,14 +66,14 @@ def test_the_text_says_what_comes_next(tmp_path):
         f"cd {made.folder}",
         'pip install -e ".[test]"',
         "pytest",
-        "serbench plugin check my-own",
+        f"serbench plugin check {own.plugin}",
         "serbench evaluate --model sklearn.discriminant_analysis:LinearDiscriminantAnalysis \\",
-        "--features my-own --dataset toy",
+        f"--features {own.plugin} --dataset toy",
     ]
 
 
-def test_the_licence_and_the_author_are_placeholders(tmp_path):
-    folder = new("my-own", "model", tmp_path).folder
+def test_the_licence_and_the_author_are_placeholders(own, tmp_path):
+    folder = new(own.plugin, "model", tmp_path).folder
     assert (folder / "LICENSE").read_text().startswith("NO LICENCE YET: REPLACE THIS FILE.")
     project = (folder / "pyproject.toml").read_text()
     assert 'authors = [{ name = "YOUR NAME" }]' in project
@@ -118,8 +117,8 @@ def test_an_unknown_kind_lists_the_nearest(tmp_path):
 
 
 @pytest.mark.parametrize("there", ["folder", "file", "link"])
-def test_what_is_there_already_is_not_touched(there, tmp_path):
-    place = tmp_path / "my-own"
+def test_what_is_there_already_is_not_touched(there, own, tmp_path):
+    place = tmp_path / own.plugin
     if there == "folder":
         place.mkdir()
     elif there == "file":
@@ -127,17 +126,17 @@ def test_what_is_there_already_is_not_touched(there, tmp_path):
     else:
         place.symlink_to(tmp_path / "nowhere")
     with pytest.raises(SerbenchError, match="is there already, and nothing in it was touched"):
-        new("my-own", "model", tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["my-own"]
+        new(own.plugin, "model", tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [own.plugin]
     assert not (there == "folder" and list(place.iterdir()))
 
 
-def test_nothing_is_half_written(tmp_path, monkeypatch):
+def test_nothing_is_half_written(own, tmp_path, monkeypatch):
     files = dict(template("model"))
     files["README.md/below-a-file"] = "it cannot be written"
     monkeypatch.setattr(making, "template", lambda kind: files)
     with pytest.raises(SerbenchError, match="cannot write"):
-        new("my-own", "model", tmp_path)
+        new(own.plugin, "model", tmp_path)
     assert not list(tmp_path.iterdir())
 
 
@@ -168,16 +167,24 @@ def test_names_are_replaced_once_in_all_forms():
     }
 
 
-def test_a_free_name_is_free():
-    assert naming.checked("my-cnn2").forms == ("my-cnn2", "my_cnn2", "MyCnn2")
+def test_these_tests_pass_over_a_name_that_is_taken(free, tmp_path, monkeypatch):
+    (tmp_path / "my_own.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert free().plugin != "my-own"
 
 
-def test_the_command_makes_it_and_prints_what_comes_next(tmp_path):
-    words = ["plugin", "new", "my-own", "--kind", "dataset", "--into", str(tmp_path)]
+def test_a_name_has_three_forms():
+    assert Name("my-cnn2").forms == ("my-cnn2", "my_cnn2", "MyCnn2")
+
+
+def test_the_command_makes_it_and_prints_what_comes_next(own, tmp_path):
+    words = ["plugin", "new", own.plugin, "--kind", "dataset", "--into", str(tmp_path)]
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 0
-    assert done.output.startswith(f"{tmp_path / 'my-own'} is a dataset plugin that works as it is")
-    assert (tmp_path / "my-own" / "my_own" / "corpus.py").is_file()
+    assert done.output.startswith(
+        f"{tmp_path / own.plugin} is a dataset plugin that works as it is"
+    )
+    assert (tmp_path / own.plugin / own.module / "corpus.py").is_file()
 
 
 def test_without_the_template_the_command_says_what_to_install(tmp_path, monkeypatch):

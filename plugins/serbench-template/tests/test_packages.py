@@ -48,12 +48,12 @@ def unpacked(project, out):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_new_plugin_passes_its_own_tests(kind, tmp_path):
-    project = new("my-own", kind, tmp_path).folder
+def test_a_new_plugin_passes_its_own_tests(kind, own, tmp_path):
+    project = new(own.plugin, kind, tmp_path).folder
     site = unpacked(project, tmp_path)
     plural = kind if kind == "features" else f"{kind}s"
     listed = run(sys.executable, "-m", "serbench.cli", plural, cwd=tmp_path, path=site)
-    assert re.search(r"^my-own +\S.*\[my-own\]$", listed, re.MULTILINE)
+    assert re.search(rf"^{own.plugin} +\S.*\[{own.plugin}\]$", listed, re.MULTILINE)
     pytest_ = [sys.executable, "-m", "pytest", "-rs", "-p", "no:cacheprovider"]
     tested = run(*pytest_, cwd=project, path=site)
     assert re.search(r"\d+ passed", tested), tested
@@ -114,9 +114,10 @@ def options(words):
     return {name: one.required for one in found for name in one.opts}
 
 
-def test_the_guide_shows_the_commands_that_new_prints(tmp_path, monkeypatch):
+def test_the_guide_shows_the_commands_that_new_prints(own, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    said = [line.strip() for line in new("my-cnn", "model").text.splitlines()[1:]]
+    text = new(own.plugin, "model").text.replace(own.plugin, "my-cnn")
+    said = [line.strip() for line in text.splitlines()[1:]]
     page = (ROOT / "docs" / "plugins.md").read_text()
     blocks = re.findall(r"```bash\n(.*?)```", page, re.DOTALL)
     first, second, *rest = next(b for b in blocks if "plugin new" in b).splitlines()

@@ -1,0 +1,178 @@
+"""Commands side by side in one results folder, as processes of their own."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+from serbench import runs
+from serbench.audio import Digests
+from serbench.locks import claimed
+
+NO_LOCKS = """
+import errno, fcntl, os, sys
+def flock(*_):
+    raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+fcntl.flock = flock
+sys.argv[0] = "serbench"
+from serbench.cli import main
+main()
+"""
+KINDS = {"locks": ["-m", "serbench.cli"], "no locks": ["-c", NO_LOCKS]}
+PROGRAM = KINDS["locks"]
+
+
+@pytest.fixture(params=KINDS)
+def program(request):
+    """The command line, on a file system with locks and on one without."""
+    return KINDS[request.param]
+
+
+def start(program, *options, nap=1):
+    command = [sys.executable, *program, "evaluate", "--model", "centroid", "--dataset", "tones"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen([*command, "--param", f"nap={nap}", *options], **pipes)
+
+
+def locks(places):
+    return sorted(path.name for path in places.results.glob("*/.*.lock"))
+
+
+def until(true):
+    for _ in range(600):
+        if true():
+            return
+        time.sleep(0.02)
+    raise TimeoutError
+
+
+def left(places):
+    (folder,) = places.results.iterdir()
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_commands_with_different_folds_work_side_by_side(places, program):
+    # nothing is in the cache: both decode and extract at the same time
+    children = [start(program, "--fold", name) for name in ("1", "2", "3")]
+    for child in children:
+        _, said = child.communicate(timeout=60)
+        assert child.returncode == 0, said
+    assert left(places) == [f"fold-0{n}.safetensors" for n in (1, 2, 3)]
+    run = runs.read(runs.folders(places.results)[0])
+    assert run.missing == 0
+
+
+def test_a_command_with_the_same_folds_is_refused_with_their_holder(places, program):
+    first = start(program, nap=30)
+    until(lambda: len(locks(places)) == 3)
+    second = start(program, nap=30)
+    _, said = second.communicate(timeout=60)
+    assert second.returncode == 1
+    assert re.fullmatch(
+        rf"serbench: folds 1, 2, 3 of tones_centroid_\S+ are being computed by process {first.pid} "
+        rf"on host {socket.gethostname()} since \d\d\d\d-\d\d-\d\d \d\d:\d\d: wait for that "
+        r"command, or stop it, and run this one again; what is finished is kept\n",
+        said,
+    ), said
+    first.kill()
+    first.communicate()
+
+
+def test_a_command_computes_what_is_free_and_then_says_what_is_not(places):
+    assert start(PROGRAM, "--fold", "1").wait(timeout=60) == 0
+    (folder,) = places.results.iterdir()
+    with claimed(folder, ["fold-02"]):
+        second = start(PROGRAM)
+        _, said = second.communicate(timeout=60)
+    assert second.returncode == 1
+    *_, line, refusal = said.splitlines()
+    assert line == "fold 3: finished; 2 of 2 folds are there"
+    assert refusal.startswith(f"serbench: fold 2 of {folder.name} is being computed by process ")
+    assert f" by process {os.getpid()} on host " in refusal
+    assert left(places) == ["fold-01.safetensors", "fold-03.safetensors"]
+    assert start(PROGRAM).wait(timeout=60) == 0
+
+
+def test_a_command_that_was_killed_blocks_nothing(places, program):
+    killed(places, program)
+    takes_over(places, program)
+
+
+def killed(places, program):
+    child = start(program, nap=30)
+    until(lambda: len(locks(places)) == 3)
+    child.kill()
+    child.communicate()
+    assert len(locks(places)) == 3
+
+
+def takes_over(places, program):
+    child = start(program, nap=30)
+    until(lambda: holder(places) == str(child.pid))
+    child.kill()
+    child.communicate()
+
+
+def holder(places):
+    return "".join(p.read_text() for p in places.results.glob("*/.fold-01.lock")).partition("\n")[0]
+
+
+def test_a_lock_of_another_host_stays_where_only_files_lock(places):
+    program = KINDS["no locks"]
+    killed(places, program)
+    (folder,) = places.results.iterdir()
+    for path in folder.glob(".*.lock"):
+        path.write_text("4711\nanother-host\n")
+    child = start(program, nap=30)
+    _, said = child.communicate(timeout=60)
+    assert child.returncode == 1
+    assert " are being computed by process 4711 on host another-host since " in said
+    assert f" (if that process is gone, remove the .lock files from {folder}): wait for " in said
+    for path in folder.glob(".*.lock"):
+        path.unlink()
+    takes_over(places, program)
+
+
+def test_more_folds_are_claimed_than_files_may_be_open(places):
+    code = (
+        "import resource, sys; from pathlib import Path; from serbench.locks import claimed\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (256, 4096))\n"
+        "with claimed(Path(sys.argv[1]), [f'fold-{n}' for n in range(1000)]) as held:\n"
+        "    print(len(held), len(list(Path(sys.argv[1]).iterdir())))\n"
+        "print(Path(sys.argv[1]).exists())\n"
+    )
+    command = [sys.executable, "-c", code, places.results]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.stdout.split() == ["0", "1000", "False"], done.stderr
+
+
+def test_a_name_is_claimed_once_and_free_again(tmp_path):
+    with (
+        claimed(tmp_path / "run", ["a", "b"]) as first,
+        claimed(tmp_path / "run", ["b", "c"]) as two,
+    ):
+        assert first == {}
+        assert list(two) == ["b"]
+        assert two["b"].startswith(f"process {os.getpid()} on host {socket.gethostname()} since ")
+    assert not (tmp_path / "run").exists()
+
+
+REMEMBER = """
+import sys
+from pathlib import Path
+from serbench.audio import Decoded, Digests
+who, folder = sys.argv[1], Path(sys.argv[2])
+for n in range(50):
+    Digests(folder, folder).remember([Decoded(str(folder / f"{who}-{n}"), [0, 0, 0], "digest", "")])
+"""
+
+
+def test_digests_that_commands_remember_at_the_same_time_are_all_kept(tmp_path):
+    commands = [[sys.executable, "-c", REMEMBER, who, tmp_path] for who in "abc"]
+    assert [child.wait(60) for child in [subprocess.Popen(one) for one in commands]] == [0, 0, 0]
+    assert len(Digests(tmp_path, tmp_path)._known) == 150
+    assert [path.suffix for path in (tmp_path / "audio").iterdir()] == [".json"]
