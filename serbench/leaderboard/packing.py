@@ -2,20 +2,19 @@
 
 import datetime
 import hashlib
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
-from serbench import datasets, results
+from serbench import command, datasets, results
 from serbench.contracts import Dataset, Located
 from serbench.errors import SerbenchError
 from serbench.files import replacing, replacing_folder
+from serbench.jobs import Config
 from serbench.leaderboard import cards, counting, foldfiles, strict
 from serbench.leaderboard.cards import Card, Code, FoldCard, ModelCard, Submitter, stated
 from serbench.leaderboard.submission import MOST_NOTE, NOTE
-from serbench.names import by_path, typed
 from serbench.results import FoldResult
 from serbench.runs import Run
 from serbench.settings import settings
@@ -97,24 +96,11 @@ def submit(run: Run, out: Path, words: Words, note: Path | None = None) -> Path:
 def _require_whole(run: Run) -> None:
     if run.missing:
         total = run.facts["protocol"]["folds"]
+        asked = command.request(Config(**run.config))
+        completing = command.evaluate(asked, results=run.folder.parent)
         raise SerbenchError(
-            f"{run.name} lacks {run.missing} of {total} folds; this runs them: {completing(run)}"
+            f"{run.name} lacks {run.missing} of {total} folds; this runs them: {completing}"
         )
-
-
-def completing(run: Run) -> str:
-    """The command that runs the folds that a run lacks: its whole configuration, spelled out."""
-    config = run.config
-    words = ["serbench", "evaluate"]
-    for name in ("model", "dataset", "protocol", "labels", "seed"):
-        words += [f"--{name}", str(config[name])]
-    for name, value in {**config["feature_params"], **config["params"]}.items():
-        words += ["--param", typed(name, value)]
-    if by_path(str(config["model"])):
-        words += ["--features", str(config["feature"])]
-    trim = config["reading"].get("trim_db")
-    words += ["--trim-db", "none" if trim is None else f"{trim:g}"]
-    return shlex.join([*words, "--results", str(run.folder.parent)])
 
 
 def _withheld(run: Run, folder: Path) -> bool:

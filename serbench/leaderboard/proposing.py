@@ -1,13 +1,12 @@
 """What would be run to make folds of a submission again, before anything of it runs."""
 
-import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from serbench import importpaths, plugins, provenance, tables
+from serbench import command, importpaths, plugins, provenance, tables
 from serbench.errors import SerbenchError, nearest
 from serbench.jobs import Config, Request
 from serbench.leaderboard import submission
@@ -15,7 +14,7 @@ from serbench.leaderboard.cards import Card
 from serbench.leaderboard.foldfiles import FoldFile
 from serbench.leaderboard.strict import shown
 from serbench.leaderboard.verifying import verify
-from serbench.names import by_path, typed
+from serbench.names import by_path
 
 ALL = "all"
 FOLDER = Path("reproduced")
@@ -53,34 +52,14 @@ class Proposal:
     @property
     def request(self) -> Request:
         """The run, with every parameter spelled out."""
-        config = self.config
-        return Request(
-            model=config.model,
-            dataset=config.dataset,
-            protocol=config.protocol,
-            labels=config.labels,
-            seed=config.seed,
-            params={**config.feature_params, **config.params, **self.given},
-            trim_db=_trim_db(config),
-            data=self.data,
-            features=config.feature if by_path(config.model) else None,
-        )
+        asked = command.request(self.config)
+        return replace(asked, params={**asked.params, **self.given}, data=self.data)
 
     @property
     def command(self) -> str:
         """The same as a command, on one line."""
-        asked = self.request
-        words = ["serbench", "evaluate", "--model", asked.model, "--dataset", asked.dataset]
-        words += ["--protocol", str(asked.protocol), "--labels", str(asked.labels)]
-        words += ["--features", asked.features] if asked.features else []
-        words += ["--seed", str(asked.seed)]
-        words += ["--trim-db", "none" if asked.trim_db is None else f"{asked.trim_db:g}"]
-        for name, value in asked.params.items():
-            words += ["--param", typed(name, value)]
-        words += ["--data", str(asked.data)] if asked.data else []
-        if len(self.files) < self.total:
-            words += [word for name in self.names for word in ("--fold", name)]
-        return shown(shlex.join([*words, "--results", str(self.results)]), 4000)
+        folds = self.names if len(self.files) < self.total else ()
+        return command.evaluate(self.request, folds=folds, results=self.results)
 
     def __str__(self) -> str:
         rows = [
@@ -100,10 +79,10 @@ class Proposal:
                 for name, file in zip(self.names, self.files, strict=True)
             ),
             *(["flag", flag] for flag in self.flags),
-            ["command", self.command],
         ]
         width = max(len(name) for name, _ in rows)
         lines = [f"{shown(name):<{width}}  {shown(text, 4000) or '-'}" for name, text in rows]
+        lines.append(f"{'command':<{width}}  {self.command}")  # whole, however long
         return "\n".join([*lines, "", self.warning])
 
     @property
@@ -199,13 +178,6 @@ def _require_installed(config: Config, card: Card) -> None:
                 f"{kind} {name} is version {here!r} here, and the submission was made "
                 f"with {shown(version)!r}: {remedy}"
             )
-
-
-def _trim_db(config: Config) -> float | None:
-    value: Any = config.reading.get("trim_db")
-    if value is not None and type(value) not in (int, float):
-        raise SerbenchError(f"the run was trimmed at {shown(repr(value))!r}, which is no number")
-    return None if value is None else float(value)
 
 
 def _plugin(config: Config) -> str:
