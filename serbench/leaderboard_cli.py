@@ -75,8 +75,10 @@ def submit(  # noqa: PLR0913 - a command's options are its parameters
     contact: Annotated[str | None, typer.Option(help="An address, if you like.")] = None,
     description: Annotated[str | None, typer.Option(help="Of the model, in a sentence.")] = None,
     code: Annotated[str | None, typer.Option(help="The address of its code.")] = None,
-    commit: Annotated[str | None, typer.Option(help="Of the code.")] = None,
-    install: Annotated[str | None, typer.Option(help="The command that installs it.")] = None,
+    commit: Annotated[str | None, typer.Option(help="Of the code; else looked up.")] = None,
+    install: Annotated[
+        str | None, typer.Option(help="How it is installed; else looked up.")
+    ] = None,
     training_data: Annotated[
         str | None, typer.Option(help="What the checkpoint it starts from has learned from.")
     ] = None,

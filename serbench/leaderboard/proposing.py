@@ -12,6 +12,7 @@ from serbench.jobs import Config, Request
 from serbench.leaderboard import submission
 from serbench.leaderboard.cards import Card
 from serbench.leaderboard.foldfiles import FoldFile
+from serbench.leaderboard.installation import other_code
 from serbench.leaderboard.strict import shown
 from serbench.leaderboard.verifying import verify
 from serbench.names import by_path
@@ -189,13 +190,6 @@ def _plugin(config: Config) -> str:
         if point.dist is not None:
             return f"{point.dist.name} {point.dist.version}, installed here as {owner}"
     return owner
-
-
-def other_code(facts: Mapping[str, Any], config: Config) -> list[str]:
-    """The installed packages whose source is not what a fold's facts recorded."""
-    recorded = facts["sources"]
-    here = provenance.sources(config)
-    return [package for package, source in here.items() if recorded.get(package) != source]
 
 
 def _sources(facts: Mapping[str, Any], config: Config) -> str:

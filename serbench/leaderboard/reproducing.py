@@ -14,7 +14,8 @@ from serbench.jobs import Config, Plan, plan
 from serbench.leaderboard import foldfiles
 from serbench.leaderboard.agreement import ENOUGH, SAME, Agreement, agreement, differing
 from serbench.leaderboard.foldfiles import FoldFile
-from serbench.leaderboard.proposing import Proposal, other_code, where
+from serbench.leaderboard.installation import other_code
+from serbench.leaderboard.proposing import Proposal, where
 from serbench.leaderboard.reproductions import Reproduction
 from serbench.leaderboard.strict import shown
 from serbench.listening import Listener, Quiet
