@@ -1,10 +1,11 @@
 """The `serbench evaluate` command that makes a run, for cards, reports and error messages."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from serbench import plugins
 from serbench.errors import SerbenchError, shown
 from serbench.jobs import Config, Request
 from serbench.names import by_path, typed
@@ -26,10 +27,30 @@ def request(config: Config) -> Request:
         labels=config.labels,
         seed=config.seed,
         # a parameter that the model and its features share is one option
-        params={**config.feature_params, **config.params},
+        params={
+            **_later("feature", config.feature),
+            **config.feature_params,
+            **_later("model", config.model),
+            **config.params,
+        },
         trim_db=None if trim_db is None else float(trim_db),
         features=config.feature if by_path(config.model) else None,
+        precision=config.precision,
+        threads=config.threads,
     )
+
+
+def _later(kind: str, name: str) -> Mapping[str, object]:
+    """Return the parameters that a configuration may leave out; see `serbench.contracts.Adds`.
+
+    None of what is not installed here, nor of a module of the user's, which importing would run.
+    """
+    if by_path(name):
+        return {}
+    try:
+        return plugins.complete(plugins.load(plugins.find(kind, name)), {})
+    except SerbenchError:
+        return {}
 
 
 def evaluate(
@@ -53,6 +74,8 @@ def evaluate(
             ("labels", asked.labels),
             ("features", asked.features),
             ("seed", asked.seed),
+            ("precision", asked.precision),
+            ("threads", asked.threads),
         )
         if value is not None
     ]

@@ -84,11 +84,24 @@ VISIBLE = st.text(string.printable[:-5] + "é漢", min_size=1)
     trim_db=st.none() | st.floats(0.1, 200),
     seed=st.integers(0, 2**64),
     names=st.tuples(VISIBLE, VISIBLE, VISIBLE),
+    threads=st.none() | st.integers(1, 64),
+    precision=st.sampled_from(["float32", "bfloat16"]),
 )
-def test_every_request_is_read_back_as_it_was(asked, params, trim_db, seed, names):
+def test_every_request_is_read_back_as_it_was(
+    asked, params, trim_db, seed, names, threads, precision
+):
     dataset, protocol, labels = names
     request = Request(
-        "own:Model", dataset, protocol, labels, seed, params, trim_db, features="functionals"
+        "own:Model",
+        dataset,
+        protocol,
+        labels,
+        seed,
+        params,
+        trim_db,
+        features="functionals",
+        precision=precision,
+        threads=threads,
     )
     read, _, _ = asked(command.evaluate(request))
     assert read == request
@@ -119,7 +132,7 @@ def test_the_command_is_short_where_nothing_needs_quotes():
     request = Request("dummy", "toy", "kfold:n=3", "toy", params={"strategy": "majority", "c": 5})
     assert command.evaluate(request) == (
         "serbench evaluate --model dummy --dataset toy --protocol kfold:n=3 --labels toy --seed 0 "
-        "--trim-db 60 --param strategy=majority --param c=5"
+        "--precision float32 --trim-db 60 --param strategy=majority --param c=5"
     )
 
 
