@@ -165,6 +165,15 @@ def test_other_threads_are_said_where_the_labels_are_the_same_too(submission, tm
     assert "Different here: threads, python" in str(outcome)
 
 
+@pytest.mark.parametrize(("before", "differs"), [({}, False), ({"precision": "bfloat16"}, True)])
+def test_a_model_that_said_nothing_of_its_precision_had_todays_default(
+    submission, tmp_path, before, differs
+):
+    altered(submission, with_facts(model=before))
+    differing_here = again(submission, tmp_path).agreement.differing
+    assert differing_here == (("precision",) if differs else ())
+
+
 def test_a_proposal_says_what_would_run_and_whose_code_it_is(submission):
     text = str(propose(submission, ["2"]))
     for part in (
