@@ -168,6 +168,9 @@ class Extractor(typing.Protocol):
     It is made at planning too, so that values it refuses are refused before anything runs: what
     is slow (weights, large tables) waits until it is first called.
 
+    A class whose version has changed says why in a further attribute, by version: what begins with
+    "2" is explained by `notes = {"2": "layers are stored in half precision"}`.
+
     Attributes:
         version: changes whenever the numbers change.
     """

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from serbench.errors import SerbenchError, nearest
-from serbench.options import Data, Device, Results, RunName
+from serbench.options import Data, Device, Results, RunName, jobs_of
 
 app = typer.Typer(
     help="Measured runs beside the literature; submit a run, and check submissions.",
@@ -76,8 +76,10 @@ def submit(  # noqa: PLR0913 - a command's options are its parameters
     contact: Annotated[str | None, typer.Option(help="An address, if you like.")] = None,
     description: Annotated[str | None, typer.Option(help="Of the model, in a sentence.")] = None,
     code: Annotated[str | None, typer.Option(help="The address of its code.")] = None,
-    commit: Annotated[str | None, typer.Option(help="Of the code.")] = None,
-    install: Annotated[str | None, typer.Option(help="The command that installs it.")] = None,
+    commit: Annotated[str | None, typer.Option(help="Of the code; else looked up.")] = None,
+    install: Annotated[
+        str | None, typer.Option(help="How it is installed; else looked up.")
+    ] = None,
     training_data: Annotated[
         str | None, typer.Option(help="What the checkpoint it starts from has learned from.")
     ] = None,
@@ -169,9 +171,8 @@ def reproduce(  # noqa: PLR0913 - a command's options are its parameters
     ] = None,
     data: Data = None,
     jobs: Annotated[
-        int | None,
-        typer.Option(help="Folds at a time. Default: so that each has the submitted threads."),
-    ] = None,
+        str, typer.Option(help="Folds at a time: auto fills the cores; 0: in this process.")
+    ] = "auto",
     device: Device = None,
     results: Annotated[Path, typer.Option(help="The parent folder of what is made again.")] = Path(
         "reproduced"
@@ -186,7 +187,8 @@ def reproduce(  # noqa: PLR0913 - a command's options are its parameters
 
     Shows what would run, and asks. Exit code 0 if it is reproduced: 99 % of the utterances get the
     same label; or, where device, threads or libraries differ, F1 and UAR lie in the submitted 95 %
-    interval over the test speakers of these folds, who must be ten or those of all folds.
+    interval over the test speakers of these folds, who must be ten or those of all folds. Features
+    of another version are those of today, and the verdict says what it was remade with.
     """
     from serbench.leaderboard.proposing import propose
     from serbench.leaderboard.reproducing import reproduce as make
@@ -201,11 +203,11 @@ def reproduce(  # noqa: PLR0913 - a command's options are its parameters
     typer.echo(f"{proposal}\n")
     _require_consent(yes)
     with Bars() as bars:
-        made = make(proposal, jobs=jobs, device=device, listener=bars)
+        made = make(proposal, jobs=jobs_of(jobs), device=device, listener=bars)
     typer.echo(str(made))
     if record:
         typer.echo(f"recorded in {write(submission, made.record(name))}")
-    if not made.reproduced:
+    if not made.agreement.reproduced:
         raise typer.Exit(1)
 
 

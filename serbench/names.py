@@ -104,9 +104,10 @@ def typed(name: str, value: object) -> str:
     >>> typed("lr", 1e-5), typed("kind", "majority"), typed("c", None), typed("name", "5")
     ('lr=1e-05', 'kind=majority', 'c=null', 'name="5"')
     """
-    if isinstance(value, str) and parse(f"{name}={value}") == (name, value):
+    if isinstance(value, str) and value.isprintable() and parse(f"{name}={value}")[1] == value:
         return f"{name}={value}"
-    return f"{name}={json.dumps(value, ensure_ascii=False)}"
+    text = json.dumps(value, ensure_ascii=False)
+    return f"{name}={text if text.isprintable() else json.dumps(value)}"
 
 
 def unique(parsed: Iterable[tuple[str, object]]) -> dict[str, object]:

@@ -57,6 +57,11 @@ def _home(spec: ModuleSpec | None) -> Path | None:
     return place and place.parent
 
 
+def place(package: str) -> Path | None:
+    """The folder of a package, or the file of a module; None of what is built in or not here."""
+    return _place(located(package))
+
+
 def source_digest(package: str) -> str:
     """A digest of every Python file of a package, or of the one of a module; "" without any."""
     return _digest(_code(located(package)))
@@ -72,8 +77,13 @@ def is_own(package: str) -> bool:
     home = _home(located(package))
     if home is None or package == "serbench":
         return False
-    released = any(name in home.parts for name in INSTALLED)
-    return not released and not home.is_relative_to(sysconfig.get_path("stdlib"))
+    return not is_installed(package) and not home.is_relative_to(sysconfig.get_path("stdlib"))
+
+
+def is_installed(package: str) -> bool:
+    """Its files are where pip puts them, not where somebody edits them."""
+    found = place(package)
+    return found is not None and any(name in found.parent.parts for name in INSTALLED)
 
 
 def own_modules(package: str) -> tuple[str, ...]:

@@ -237,7 +237,8 @@ def test_a_card_tells_people_protocol_folds_seed_interval_version_and_command(ma
     assert "serbench score ravdess_made-up_1\n" in body
     assert (
         "serbench evaluate --model made-up --dataset ravdess --protocol paper --labels ravdess "
-        "--seed 3 --trim-db 60 --param lr=1e-05 --param 'kind=odd one' --param c=null" in body
+        "--seed 3 --precision float32 --threads 1 --trim-db 60 --param lr=1e-05 "
+        "--param 'kind=odd one' --param c=null" in body
     )
 
 

@@ -379,8 +379,8 @@ def test_runs_by_import_path_are_listed_scored_and_compared(here):
     assert found[0].name in said("score", str(found[0]))
     assert "own:Nearest, scale=3.0" in said("compare", *map(str, found))
     _, command = again.commands(runs.find(str(found[0]), here / "results"))
-    assert "--model=own:Nearest" in command
-    assert "--features=crossings" in command
+    assert "--model own:Nearest" in command
+    assert "--features crossings" in command
 
 
 def test_a_model_by_import_path_can_be_kept(here, places):

@@ -135,7 +135,7 @@ def test_submitting_again_adds_to_what_was_said(run, tmp_path):
     assert again.submitted == "2020-02-02"
     assert again.model == dataclasses.replace(card.model, seen_test_corpus="no")
     assert again.submitter == card.submitter
-    assert again.code == cards.Code("https://example.org")
+    assert again.code == dataclasses.replace(card.code, address="https://example.org")
 
 
 def test_a_run_in_its_place_is_given_its_card(run, tmp_path):
@@ -248,7 +248,8 @@ def test_words_that_no_card_may_have_are_refused(run, tmp_path, words, said):
 
 def test_the_command_packs_checks_and_says_what_is_next(run, tmp_path):
     found = run("tones")
-    done = _command(found.folder, "--submitter", "Ada", "--out", tmp_path / "out")
+    code = ("--commit", "1a2b3c4", "--install", "pip install my-ser==0.1")
+    done = _command(found.folder, "--submitter", "Ada", *code, "--out", tmp_path / "out")
     folder = tmp_path / "out" / "tones" / found.name
     size = sum(path.stat().st_size for path in folder.iterdir())
     assert done.output.splitlines() == [
@@ -256,6 +257,8 @@ def test_the_command_packs_checks_and_says_what_is_next(run, tmp_path):
         "  submitter 'Ada' as the card says, not confirmed",
         "  look at: every utterance is right",
         f"4 files, {size / 1000:.0f} kB",
+        "commit 1a2b3c4",
+        "installed by: pip install my-ser==0.1",
         "Next: open a pull request that adds the folder as "
         f"leaderboard/submissions/tones/{found.name}",
     ]

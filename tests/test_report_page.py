@@ -240,12 +240,15 @@ def test_the_command_for_a_run_can_be_typed(invented):
     )
     score, evaluate = (shlex.split(one) for one in again.commands(made))
     assert score == ["serbench", "score", "a b"]
-    assert evaluate[:3] == ["serbench", "evaluate", "--model=invented"]
-    assert evaluate[-4:] == [
-        "--trim-db=60.0",
-        "--param=word=x; rm -rf /",
-        "--param=none=null",
-        "--param=lr=1e-05",
+    assert evaluate[:4] == ["serbench", "evaluate", "--model", "invented"]
+    assert evaluate[-8:-6] == ["--trim-db", "60"]
+    assert evaluate[-6:] == [
+        "--param",
+        "word=x; rm -rf /",
+        "--param",
+        "none=null",
+        "--param",
+        "lr=1e-05",
     ]
 
 

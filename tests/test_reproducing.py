@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -156,19 +157,21 @@ def test_scores_of_few_speakers_decide_nothing(submission, tmp_path):
     )
 
 
-def test_each_job_has_the_submitted_threads_where_the_cores_can_be_divided_so(submission, tmp_path):
-    altered(submission, with_facts(threads=1))
-    outcome = again(submission, tmp_path, jobs=None)
-    assert outcome.files[0].facts["threads"] == 1
-    assert "threads" not in outcome.agreement.differing
-
-
 def test_other_threads_are_said_where_the_labels_are_the_same_too(submission, tmp_path):
     altered(submission, with_facts(threads=64, versions={"python": "2.7"}))
     outcome = again(submission, tmp_path)
     assert outcome.agreement.grounds == "labels"
     assert {"threads", "python", "numpy"} <= set(outcome.agreement.differing)
     assert "Different here: threads, python" in str(outcome)
+
+
+@pytest.mark.parametrize(("before", "differs"), [({}, False), ({"precision": "bfloat16"}, True)])
+def test_a_model_that_said_nothing_of_its_precision_had_todays_default(
+    submission, tmp_path, before, differs
+):
+    altered(submission, with_facts(model=before))
+    differing_here = again(submission, tmp_path).agreement.differing
+    assert differing_here == (("precision",) if differs else ())
 
 
 def test_a_proposal_says_what_would_run_and_whose_code_it_is(submission):
@@ -180,8 +183,8 @@ def test_a_proposal_says_what_would_run_and_whose_code_it_is(submission):
         "serbench_tiny same",
         "by Ada",
         "serbench evaluate --model centroid --dataset tones --protocol kfold:n=3 --labels tones "
-        "--seed 0 --trim-db 60 --param parts=2 --param scale=100.0 --param nap=0.0 --fold 2 "
-        "--results reproduced",
+        "--seed 0 --precision float32 --threads 1 --trim-db 60 --param parts=2 "
+        "--param scale=100.0 --param nap=0.0 --fold 2 --results reproduced",
         "will run on this machine, with your rights",
     ):
         assert part in text
@@ -243,6 +246,100 @@ def test_another_configuration_is_said_word_for_word(submission, tmp_path):
     with pytest.raises(SerbenchError, match=r"params.scale is 5.0 here and 100.0 there\. Give"):
         again(submission, tmp_path, given={"scale": 5.0})
     assert not (tmp_path / "reproduced").exists()
+
+
+@pytest.fixture
+def older(submission, monkeypatch):
+    """The submission, made with an older version of its features, and a note on the newer one."""
+    import serbench_tiny
+
+    notes = {"0": "they are counted", "1": "parts may be two"}
+    monkeypatch.setattr(serbench_tiny.Crossings, "notes", notes, raising=False)
+    return _configured(submission, feature_version="0")
+
+
+def test_features_of_another_version_are_those_of_today_and_the_verdict_says_so(older, tmp_path):
+    proposal = propose(older, ["all"], results=tmp_path / "reproduced")
+    change = "features version 1 instead of 0; since version 1 parts may be two"
+    assert proposal.changes == (change,)
+    assert f"today       {change}\n" in str(proposal)
+    outcome = reproduce(proposal, jobs=0)
+    assert outcome.verdict == (
+        f"REMADE with features version 1, the same labels: {older.name}, all 3 folds: 72 of 72 "
+        "utterances get the same label (100.00 %; 99 % are needed)"
+    )
+    assert "Different here: features version; " in str(outcome)
+    assert not outcome.reproduced
+
+
+def test_what_was_remade_with_other_features_may_differ(older, tmp_path):
+    other = altered(older, with_activations(lambda scores: scores[:, ::-1]))
+    verdict = again(other, tmp_path, "all").verdict
+    assert verdict.startswith(f"REMADE with features version 1, NOT the same: {older.name}, all 3")
+    assert "F1 and UAR not in the submitted 95 % interval" in verdict
+
+
+def test_a_record_of_what_was_remade_says_so_and_does_not_count(older, tmp_path):
+    path = write(older, again(older, tmp_path, "all").record("Grace H."))
+    assert '"remade": "features version 1"' in path.read_text()
+    (record,) = reproductions(older)
+    assert not record.reproduced
+    assert verify(older).status == "recomputed"
+    entry = gathering.judged(older)
+    assert entry.status == "recomputed"
+    (said,) = entry.reproductions
+    assert said.endswith("3 of 3 folds, 100.0 % same labels, remade with features version 1")
+
+
+def test_the_command_exits_with_0_where_what_was_remade_is_the_same(older, tmp_path):
+    words = ["leaderboard", "reproduce", str(older), "--yes", "--results", str(tmp_path / "again")]
+    done = CliRunner().invoke(app, [*words, "--jobs", "0"])
+    assert (done.exit_code, done.exception) == (0, None)
+    assert "REMADE with features version 1, the same labels: " in done.output
+
+
+def test_a_parameter_that_did_not_exist_then_is_the_behaviour_of_then(
+    submission, monkeypatch, tmp_path
+):
+    import serbench_tiny
+
+    class Newer(serbench_tiny.Centroid):
+        """Has a parameter that was added after the run was published, with another default."""
+
+        added: ClassVar = {"scale": 100.0}
+
+        def __init__(self, labels, seed, *, scale: float = 5.0, nap: float = 0.0):
+            super().__init__(labels, seed, scale=scale, nap=nap)
+
+    params = {"nap": 0.0}
+    older = _configured(submission, params=params)
+    monkeypatch.setattr(serbench_tiny, "Centroid", Newer)
+    outcome = again(older, tmp_path)
+    assert "--param scale=100.0" in outcome.proposal.command
+    assert outcome.proposal.here.params == params
+    assert outcome.verdict.startswith(f"REPRODUCED: {older.name}, fold 1 of 3: 24 of 24")
+    assert not [flag for flag in outcome.proposal.flags if "is not given" in flag]
+
+
+def _recorded(precision):
+    return lambda fold: dataclasses.replace(
+        fold, facts={**fold.facts, "model": {"precision": precision}}
+    )
+
+
+def test_the_recorded_precision_takes_the_place_of_the_parameter_that_chose_it(submission):
+    older = _configured(submission, params={"scale": 100.0, "nap": 0.0, "compute": "auto"})
+    altered(older, _recorded("bfloat16"))
+    proposal = propose(older)
+    assert proposal.request.precision == "bfloat16"
+    assert proposal.changes == ("precision bfloat16, as recorded, instead of compute=auto",)
+    assert "compute" not in proposal.command
+    path = older / "fold-01.safetensors"
+    results.write(path, _recorded("float32")(results.read(path)))
+    altered(older, lambda fold: fold)
+    assert propose(older, ["1"]).request.precision == "float32"
+    with pytest.raises(SerbenchError, match="computed in bfloat16 and float32, which are two"):
+        propose(older, ["all"])
 
 
 def test_what_a_parameter_only_names_is_made_exact_and_compared(made, tmp_path):

@@ -164,7 +164,12 @@ def differing(submitted: Mapping[str, Any], here: Mapping[str, Any]) -> list[str
         here: facts of this machine, whose words are those that are returned.
     """
     kinds = [kind for kind in ("device", "threads", "machine") if submitted[kind] != here[kind]]
-    precision = [_words(facts.get("model")).get("precision") for facts in (submitted, here)]
+    if submitted["config"]["feature_version"] != here["config"]["feature_version"]:
+        kinds.append("features version")
+    # models that say nothing of it compute in float32
+    precision = [
+        _words(facts.get("model")).get("precision", "float32") for facts in (submitted, here)
+    ]
     if precision[0] != precision[1]:
         kinds.append("precision")
     before = _words(submitted["versions"])

@@ -23,6 +23,7 @@ MOST_BYTES = 2**20  # CREMA-D's, with 91 speakers and six labels, has 20 kB
 MOST_LABELS = 256  # truth is stored in a byte
 FOLD_FILE = r"fold-\d{2,4}\.safetensors"
 DATE = r"\d{4}-\d\d-\d\d"
+MOST_INSTALL = 1000  # characters; five packages by commit have 700
 SEEN = ("no", "yes", "unknown")
 
 Counts = tuple[tuple[int, ...], ...]
@@ -66,7 +67,13 @@ class ModelCard:
 
 @dataclass(frozen=True)
 class Code:
-    """Where the model's code is, and how it is installed; each may be empty."""
+    """Where the model's code is, and how it is installed; each may be empty.
+
+    Attributes:
+        address: of the code.
+        commit: with "+changes" behind it where the source was not as the commit has it.
+        install: the command.
+    """
 
     address: str = ""
     commit: str = ""
@@ -160,7 +167,7 @@ SHAPE = _object(
         training_data=Text(2000, lines=True),
         seen_test_corpus=Text(10, "|".join(SEEN)),
     ),
-    code=_object(address=_WORDS, commit=_WORDS, install=_WORDS),
+    code=_object(address=_WORDS, commit=_WORDS, install=Text(MOST_INSTALL)),
     serbench=Text(50),
     submitted=Text(10, DATE),
     truth=Text(10, "included|withheld"),

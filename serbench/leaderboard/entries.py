@@ -292,5 +292,6 @@ def recorded(record: Reproduction) -> str:
     folds = f"{len(record.folds)} of {record.total} folds"
     agreement = record.agreement
     alike = f"{100 * agreement.share:.1f} % same labels"
-    found = "" if record.reproduced else ", NOT reproduced"
+    found = f", remade with {record.remade}" if record.remade else ""
+    found += "" if agreement.reproduced else ", NOT reproduced"
     return f"{record.by}, {record.date}, {record.device}, {folds}, {alike}{found}"

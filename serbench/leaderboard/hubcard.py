@@ -5,12 +5,12 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from serbench import tables
+from serbench import command, tables
 from serbench.errors import SerbenchError
+from serbench.jobs import Config
 from serbench.leaderboard.badges import against
 from serbench.leaderboard.naming import TITLES, names
 from serbench.leaderboard.strict import shown
-from serbench.names import typed
 from serbench.runs import Run
 
 TASK = {"type": "audio-classification", "name": "Speech Emotion Recognition"}
@@ -103,6 +103,7 @@ def _section(run: Run) -> str:
         for name, (_, title) in SHOWN.items()
     ]
     labels = ", ".join(facts["labels"])
+    again = command.evaluate(command.request(Config(**config)))
     return "\n\n".join(
         [
             "## Speech emotion recognition, measured with serbench",
@@ -118,7 +119,7 @@ def _section(run: Run) -> str:
             "as fractions.",
             _circumstances(run),
             f"Every number again from the stored predictions, and the run from its beginning:\n\n"
-            f"```bash\nserbench score {shown(shlex.quote(run.name))}\n{command(run)}\n```",
+            f"```bash\nserbench score {shown(shlex.quote(run.name))}\n{again}\n```",
         ]
     )
 
@@ -134,19 +135,6 @@ def _circumstances(run: Run) -> str:
         f"{_code(facts['device'])}, {_code(finished)}{differing}. Corpus digest "
         f"{_code(facts['pins']['corpus'])}, protocol digest {_code(facts['pins']['protocol'])}."
     )
-
-
-def command(run: Run) -> str:
-    """The command that makes the run again: its whole configuration, spelled out."""
-    config = run.config
-    words = ["serbench", "evaluate"]
-    for name in ("model", "dataset", "protocol", "labels", "seed"):
-        words += [f"--{name}", str(config[name])]
-    trim = config["reading"].get("trim_db")
-    words += ["--trim-db", "none" if trim is None else f"{trim:g}"]
-    for name, value in {**config["feature_params"], **config["params"]}.items():
-        words += ["--param", typed(name, value)]
-    return shown(shlex.join(words), 4000)
 
 
 def _code(text: object) -> str:

@@ -2,20 +2,20 @@
 
 import datetime
 import hashlib
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
-from serbench import datasets, results
+from serbench import command, datasets, results
 from serbench.contracts import Dataset, Located
 from serbench.errors import SerbenchError
 from serbench.files import replacing, replacing_folder
+from serbench.jobs import Config
 from serbench.leaderboard import cards, counting, foldfiles, strict
 from serbench.leaderboard.cards import Card, Code, FoldCard, ModelCard, Submitter, stated
+from serbench.leaderboard.installation import CHANGES, origin
 from serbench.leaderboard.submission import MOST_NOTE, NOTE
-from serbench.names import by_path, typed
 from serbench.results import FoldResult
 from serbench.runs import Run
 from serbench.settings import settings
@@ -97,24 +97,11 @@ def submit(run: Run, out: Path, words: Words, note: Path | None = None) -> Path:
 def _require_whole(run: Run) -> None:
     if run.missing:
         total = run.facts["protocol"]["folds"]
+        asked = command.request(Config(**run.config))
+        completing = command.evaluate(asked, results=run.folder.parent)
         raise SerbenchError(
-            f"{run.name} lacks {run.missing} of {total} folds; this runs them: {completing(run)}"
+            f"{run.name} lacks {run.missing} of {total} folds; this runs them: {completing}"
         )
-
-
-def completing(run: Run) -> str:
-    """The command that runs the folds that a run lacks: its whole configuration, spelled out."""
-    config = run.config
-    words = ["serbench", "evaluate"]
-    for name in ("model", "dataset", "protocol", "labels", "seed"):
-        words += [f"--{name}", str(config[name])]
-    for name, value in {**config["feature_params"], **config["params"]}.items():
-        words += ["--param", typed(name, value)]
-    if by_path(str(config["model"])):
-        words += ["--features", str(config["feature"])]
-    trim = config["reading"].get("trim_db")
-    words += ["--trim-db", "none" if trim is None else f"{trim:g}"]
-    return shlex.join([*words, "--results", str(run.folder.parent)])
 
 
 def _withheld(run: Run, folder: Path) -> bool:
@@ -180,17 +167,13 @@ def _put(folder: Path, card: Card, note: str | None) -> None:
 def _card(run: Run, folds: Sequence[Sending], words: Words, earlier: Card | None) -> Card:
     facts = [one.fold.facts for one in folds]
     counted = counting.count([one.fold.test for one in folds], facts)
-    contact, code = ("", Code()) if earlier is None else (earlier.submitter.contact, earlier.code)
+    contact = "" if earlier is None else earlier.submitter.contact
     return Card(
         run=run.name,
         dataset=str(run.config["dataset"]),
         submitter=Submitter(words.name, _said(words.contact, contact)),
         model=_model(facts[0], words, earlier.model if earlier else ModelCard("")),
-        code=Code(
-            _said(words.address, code.address),
-            _said(words.commit, code.commit),
-            _said(words.install, code.install),
-        ),
+        code=_code(facts[0], words, Code() if earlier is None else earlier.code),
         serbench=str(facts[0]["versions"].get("serbench", "")),
         submitted=earlier.submitted if earlier else datetime.date.today().isoformat(),
         truth="included",
@@ -222,6 +205,18 @@ def _model(facts: Mapping[str, Any], words: Words, before: ModelCard) -> ModelCa
     )
 
 
+def _code(facts: Mapping[str, Any], words: Words, before: Code) -> Code:
+    """What is said now, was said before, or else is known of the installed code."""
+    found = origin(facts, Config(**facts["config"]))
+    if before.commit.endswith(CHANGES) and found.commit:  # it may have been committed since
+        before = replace(before, commit="", install="")
+    return Code(
+        _said(words.address, before.address),
+        _said(words.commit, before.commit or found.commit),
+        _said(words.install, before.install or found.install),
+    )
+
+
 def _said(now: str | None, before: str) -> str:
     return before if now is None else now
 
@@ -230,8 +225,23 @@ def about(folder: Path, status: str) -> list[str]:
     """What a submitter should know of a submission that was just packed: its size, what is next."""
     files = [path for path in folder.rglob("*") if path.is_file()]
     size = sum(path.stat().st_size for path in files)
-    told = [f"{len(files)} files, {size / 1000:.0f} kB"]
+    told = [
+        f"{len(files)} files, {size / 1000:.0f} kB",
+        *_told(cards.read(folder / cards.FILE).code),
+    ]
     if status == "rejected":
         return [*told, "It would not be accepted: mend what is wrong, and submit again."]
     place = f"leaderboard/submissions/{folder.parent.name}/{folder.name}"
     return [*told, f"Next: open a pull request that adds the folder as {place}"]
+
+
+def _told(code: Code) -> list[str]:
+    """What the card says of the code, and what would be better."""
+    told = [f"commit {code.commit}"] if code.commit else []
+    told += [f"installed by: {code.install}"] if code.install else []
+    lacking = [f"--{name}" for name in ("commit", "install") if not getattr(code, name)]
+    if lacking:
+        told.append(f"The card does not say which code made this: add {' and '.join(lacking)}")
+    if code.commit.endswith(CHANGES):
+        told.append("The source is not as that commit has it: commit it, and submit again")
+    return told

@@ -15,6 +15,9 @@ from serbench.files import digest
 from serbench.hookspecs import ModelEntry
 from serbench.leaderboard.submission import Sent
 
+COMPUTE, VALUES = "compute", ("auto", "float32")
+"""The parameter that chose the precision before every run had one; see `proposing`."""
+
 UNCHECKED = "its parameters were not checked: "
 RESERVED = ("labels", "seed", "device")  # `serbench.jobs.made_of` gives these itself
 
@@ -41,9 +44,18 @@ def lacking(sent: Sent) -> str:
     if unchecked(sent):
         return ""
     config = sent.facts[0]["config"]
-    _, _, _, *known = _installed(str(config["model"]))
+    entry, _, _, *known = _installed(str(config["model"]))
     given = (config["params"], config["feature_params"])
-    names = [one for has, said in zip(known, given, strict=True) for one in has if one not in said]
+    later = {  # left out of a run's identity while they stand for what was before them
+        *plugins.complete(plugins.load(entry), {}),
+        *plugins.complete(plugins.load(plugins.find("feature", entry.features)), {}),
+    }
+    names = [
+        one
+        for has, said in zip(known, given, strict=True)
+        for one in has
+        if one not in said and one not in later
+    ]
     return f"{UNCHECKED}{', '.join(names)} is not given" if names else ""
 
 
@@ -72,6 +84,8 @@ def parameters(sent: Sent) -> Iterator[str]:
 
 
 def _given(owner: str, known: Known, given: Mapping[str, object]) -> Iterator[str]:
+    if given.get(COMPUTE) in VALUES and COMPUTE not in known:
+        given = {name: value for name, value in given.items() if name != COMPUTE}
     try:
         values = names.checked(owner, known, given)
     except BadParameter as error:

@@ -1,24 +1,33 @@
 """What would be run to make folds of a submission again, before anything of it runs."""
 
-import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from serbench import importpaths, plugins, provenance, tables
+from serbench import command, importpaths, plugins, provenance, tables
 from serbench.errors import SerbenchError, nearest
 from serbench.jobs import Config, Request
 from serbench.leaderboard import submission
 from serbench.leaderboard.cards import Card
 from serbench.leaderboard.foldfiles import FoldFile
+from serbench.leaderboard.installation import other_code
+from serbench.leaderboard.parameters import COMPUTE
 from serbench.leaderboard.strict import shown
 from serbench.leaderboard.verifying import verify
-from serbench.names import by_path, typed
+from serbench.names import by_path, parameters
 
 ALL = "all"
 FOLDER = Path("reproduced")
+
+
+@dataclass(frozen=True)
+class Installed:
+    """What is here under a name: a class, and its version; a dataset has none."""
+
+    target: Any
+    version: str
 
 
 @dataclass(frozen=True)
@@ -30,6 +39,8 @@ class Proposal:
         total: how many folds it has.
         files: the submitted folds that would be made again.
         config: the run's identity, as submitted.
+        here: the same as it is written today, which is what would run.
+        changes: in what the two differ, in words.
         given: parameters that are given otherwise here: where a checkpoint is on this machine.
         data: the corpus's own folder, where it is not under SERBENCH_DATA.
         results: the parent folder of the new run, best not that of your own runs.
@@ -40,6 +51,8 @@ class Proposal:
     total: int
     files: tuple[FoldFile, ...]
     config: Config
+    here: Config
+    changes: tuple[str, ...] = ()
     given: Mapping[str, object] = field(default_factory=dict)
     data: Path | None = None
     results: Path = FOLDER
@@ -51,36 +64,22 @@ class Proposal:
         return tuple(str(file.facts["fold"]["name"]) for file in self.files)
 
     @property
+    def remade(self) -> str:
+        """With what it would be made that it was not made with: "features version 2"; or ""."""
+        version = self.here.feature_version
+        return f"features version {version}" if version != self.config.feature_version else ""
+
+    @property
     def request(self) -> Request:
         """The run, with every parameter spelled out."""
-        config = self.config
-        return Request(
-            model=config.model,
-            dataset=config.dataset,
-            protocol=config.protocol,
-            labels=config.labels,
-            seed=config.seed,
-            params={**config.feature_params, **config.params, **self.given},
-            trim_db=_trim_db(config),
-            data=self.data,
-            features=config.feature if by_path(config.model) else None,
-        )
+        asked = command.request(self.here)
+        return replace(asked, params={**asked.params, **self.given}, data=self.data)
 
     @property
     def command(self) -> str:
         """The same as a command, on one line."""
-        asked = self.request
-        words = ["serbench", "evaluate", "--model", asked.model, "--dataset", asked.dataset]
-        words += ["--protocol", str(asked.protocol), "--labels", str(asked.labels)]
-        words += ["--features", asked.features] if asked.features else []
-        words += ["--seed", str(asked.seed)]
-        words += ["--trim-db", "none" if asked.trim_db is None else f"{asked.trim_db:g}"]
-        for name, value in asked.params.items():
-            words += ["--param", typed(name, value)]
-        words += ["--data", str(asked.data)] if asked.data else []
-        if len(self.files) < self.total:
-            words += [word for name in self.names for word in ("--fold", name)]
-        return shown(shlex.join([*words, "--results", str(self.results)]), 4000)
+        folds = self.names if len(self.files) < self.total else ()
+        return command.evaluate(self.request, folds=folds, results=self.results)
 
     def __str__(self) -> str:
         rows = [
@@ -100,10 +99,11 @@ class Proposal:
                 for name, file in zip(self.names, self.files, strict=True)
             ),
             *(["flag", flag] for flag in self.flags),
-            ["command", self.command],
+            *(["today", change] for change in self.changes),
         ]
         width = max(len(name) for name, _ in rows)
         lines = [f"{shown(name):<{width}}  {shown(text, 4000) or '-'}" for name, text in rows]
+        lines.append(f"{'command':<{width}}  {self.command}")  # whole, however long
         return "\n".join([*lines, "", self.warning])
 
     @property
@@ -147,10 +147,19 @@ def propose(
         raise SerbenchError(f"{folder} is rejected, so nothing of it is run: {reasons}")
     sent = submission.load(folder)
     config = Config(**sent.files[0].facts["config"])
-    _require_installed(config, sent.card)
     files = tuple(_chosen(sent.files, folds))
+    here, changes = _today(config, _installed(config, sent.card), files)
     return Proposal(
-        sent.card, len(sent.files), files, config, given or {}, data, results, verdict.flags
+        sent.card,
+        len(sent.files),
+        files,
+        config,
+        here,
+        changes,
+        given or {},
+        data,
+        results,
+        verdict.flags,
     )
 
 
@@ -166,11 +175,14 @@ def _chosen(files: Sequence[FoldFile], folds: Sequence[str]) -> list[FoldFile]:
     return [file for name, file in zip(names, files, strict=True) if name in wanted]
 
 
-def _require_installed(config: Config, card: Card) -> None:
-    """Refuse to go on without the model and the feature, in the versions that were submitted.
+def _installed(config: Config, card: Card) -> dict[str, Installed]:
+    """Look up the model, in the version that was submitted, and its features and dataset.
+
+    A model by import path is left out: importing it runs it, and nobody was asked yet.
 
     Raises:
-        SerbenchError: one is not here, or in another version, and how the card says to install it.
+        SerbenchError: one is not here, or the model in another version, and how the card says to
+            install it.
     """
     install = shown(card.code.install)
     remedy = (
@@ -179,33 +191,87 @@ def _require_installed(config: Config, card: Card) -> None:
         else "its card does not say how to install it"
     )
     wanted = {
-        "model": (config.model, config.model_version),
-        "feature": (config.feature, config.feature_version),
-        "dataset": (config.dataset.partition(":")[0], None),
+        "model": config.model,
+        "feature": config.feature,
+        "dataset": config.dataset.partition(":")[0],
     }
-    if by_path(config.model):  # importing it runs it, and nobody was asked yet
+    if by_path(config.model):
         del wanted["model"]
-    for kind, (name, version) in wanted.items():
+    found = {}
+    for kind, name in wanted.items():
         try:
             entry = plugins.find(kind, name)
             target: Any = plugins.load(entry)
-            here = None if version is None else plugins.version(entry, target)
+            version = "" if kind == "dataset" else plugins.version(entry, target)
         except SerbenchError as error:
             raise SerbenchError(
                 f"{shown(str(error), 1000)}; the submission needs a plugin that has it: {remedy}"
             ) from error
-        if version is not None and here != version:
-            raise SerbenchError(
-                f"{kind} {name} is version {here!r} here, and the submission was made "
-                f"with {shown(version)!r}: {remedy}"
-            )
+        found[kind] = Installed(target, version)
+    if "model" in found and found["model"].version != config.model_version:
+        raise SerbenchError(
+            f"model {config.model} is version {found['model'].version!r} here, and the submission "
+            f"was made with {shown(config.model_version)!r}: {remedy}"
+        )
+    return found
 
 
-def _trim_db(config: Config) -> float | None:
-    value: Any = config.reading.get("trim_db")
-    if value is not None and type(value) not in (int, float):
-        raise SerbenchError(f"the run was trimmed at {shown(repr(value))!r}, which is no number")
-    return None if value is None else float(value)
+def _today(
+    config: Config, found: Mapping[str, Installed], files: Sequence[FoldFile]
+) -> tuple[Config, tuple[str, ...]]:
+    """Return a submitted configuration as it is written today, and what had to change in it.
+
+    Features are those of the version that is here. The precision, which a fold recorded when it
+    was no part of a run's identity, takes the place of the parameter that chose it.
+    """
+    changes = []
+    feature = found["feature"]
+    if feature.version != config.feature_version:
+        changes.append(
+            f"features version {feature.version} instead of {shown(config.feature_version)}"
+            f"{_note(feature, config.feature_version)}"
+        )
+    params, precision = dict(config.params), config.precision
+    if "model" in found:
+        known = parameters(found["model"].target)
+        if COMPUTE in params and COMPUTE not in known:
+            precision = _recorded(files)
+            was = f"{COMPUTE}={shown(str(params.pop(COMPUTE)))}"
+            changes.append(f"precision {precision}, as recorded, instead of {was}")
+    return replace(
+        config,
+        feature_version=feature.version,
+        params=params,
+        precision=precision,
+    ), tuple(changes)
+
+
+def _note(feature: Installed, submitted: str) -> str:
+    """Return what changed in the features since the submitted version, in their own words."""
+    notes: Mapping[str, str] = getattr(feature.target, "notes", {})
+    versions = list(notes)
+    known = submitted.partition(" ")[0]
+    since = versions[versions.index(known) + 1 :] if known in versions else versions
+    return "".join(f"; since version {version} {notes[version]}" for version in since)
+
+
+def _recorded(files: Sequence[FoldFile]) -> str:
+    """Return the precision that folds recorded.
+
+    Raises:
+        SerbenchError: they differ in it.
+    """
+    models = [file.facts.get("model") for file in files]
+    found = {
+        shown(str(model.get("precision", "float32"))) if isinstance(model, Mapping) else "float32"
+        for model in models
+    }
+    if len(found) > 1:
+        raise SerbenchError(
+            f"the folds were computed in {' and '.join(sorted(found))}, which are two runs today: "
+            "make them again one by one, with --fold"
+        )
+    return found.pop()
 
 
 def _plugin(config: Config) -> str:
@@ -217,13 +283,6 @@ def _plugin(config: Config) -> str:
         if point.dist is not None:
             return f"{point.dist.name} {point.dist.version}, installed here as {owner}"
     return owner
-
-
-def other_code(facts: Mapping[str, Any], config: Config) -> list[str]:
-    """The installed packages whose source is not what a fold's facts recorded."""
-    recorded = facts["sources"]
-    here = provenance.sources(config)
-    return [package for package, source in here.items() if recorded.get(package) != source]
 
 
 def _sources(facts: Mapping[str, Any], config: Config) -> str:

@@ -6,21 +6,30 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from serbench import engines, evaluation, provenance, tables
+from serbench import evaluation, provenance, tables
 from serbench.errors import CorpusError, SerbenchError
 from serbench.extraction import extract
 from serbench.files import digest, expanded
 from serbench.jobs import Config, Plan, plan
 from serbench.leaderboard import foldfiles
-from serbench.leaderboard.agreement import ENOUGH, SAME, Agreement, agreement, differing
+from serbench.leaderboard.agreement import ENOUGH, SAME, Agreement, Grounds, agreement, differing
 from serbench.leaderboard.foldfiles import FoldFile
-from serbench.leaderboard.proposing import Proposal, other_code, where
+from serbench.leaderboard.installation import other_code
+from serbench.leaderboard.proposing import Proposal, where
 from serbench.leaderboard.reproductions import Reproduction
 from serbench.leaderboard.strict import shown
 from serbench.listening import Listener, Quiet
 from serbench.metrics import METRICS
 from serbench.settings import settings
 from serbench.stats import Interval
+
+HEADS: Mapping[Grounds, tuple[str, str]] = {
+    "labels": ("REPRODUCED", "the same labels"),
+    "scores": ("REPRODUCED IN ITS SCORES", "the same in its scores"),
+    "undecided": ("UNDECIDED", "undecided"),
+    "none": ("NOT REPRODUCED", "NOT the same"),
+}
+"""Of a verdict, by its grounds; the second where it was remade with what it was not made with."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +48,8 @@ class Outcome:
 
     @property
     def reproduced(self) -> bool:
-        """It counts as reproduced."""
-        return self.agreement.reproduced
+        """It counts as reproduced; what was remade with other features does not."""
+        return self.agreement.reproduced and not self.proposal.remade
 
     @property
     def verdict(self) -> str:
@@ -54,23 +63,31 @@ class Outcome:
         outside = " and ".join(
             METRICS[name].title for name, score in agreed.scores.items() if not score.inside
         )
-        what = f"{self.proposal.card.run}, {_folds(self.proposal)}"
+        what = f"{self._head}: {self.proposal.card.run}, {_folds(self.proposal)}"
         if agreed.grounds == "labels":
-            return f"REPRODUCED: {what}: {labels}"
+            return f"{what}: {labels}"
         if agreed.grounds == "scores":
             return (
-                f"REPRODUCED IN ITS SCORES: {what}: F1 and UAR lie in {within}; only {labels}, "
+                f"{what}: F1 and UAR lie in {within}; only {labels}, "
                 f"but {', '.join(agreed.differing)} differ here"
             )
         if agreed.grounds == "undecided":
             return (
-                f"UNDECIDED: {what}: only {labels}, but {', '.join(agreed.differing)} differ here, "
+                f"{what}: only {labels}, but {', '.join(agreed.differing)} differ here, "
                 f"and {agreed.speakers} speakers are too few for scores to decide (it takes "
                 f"{ENOUGH}): make more folds again, or all, or take away what differs"
             )
         if outside:
-            return f"NOT REPRODUCED: {what}: {labels}, and {outside} not in {within}"
-        return f"NOT REPRODUCED: {what}: {labels}, and nothing differs here that would explain it"
+            return f"{what}: {labels}, and {outside} not in {within}"
+        return f"{what}: {labels}, and nothing differs here that would explain it"
+
+    @property
+    def _head(self) -> str:
+        """The verdict's first words."""
+        reproduced, remade = HEADS[self.agreement.grounds]
+        return (
+            f"REMADE with {self.proposal.remade}, {remade}" if self.proposal.remade else reproduced
+        )
 
     def record(self, by: str) -> Reproduction:
         """What is kept of it in the submission.
@@ -96,6 +113,7 @@ class Outcome:
             versions=facts["versions"],
             other_code=tuple(other_code(self.proposal.files[0].facts, self.proposal.config)),
             agreement=self.agreement,
+            remade=self.proposal.remade,
         )
 
     def __str__(self) -> str:
@@ -155,8 +173,7 @@ def reproduce(
 
     Args:
         proposal: of `propose`.
-        jobs: see `serbench.evaluate`; None is so many that each has as many threads as the
-            submitted fold had, if this machine's cores can be divided so.
+        jobs: see `serbench.evaluate`.
         device: see `serbench.evaluate`.
         listener: hears the progress.
 
@@ -165,12 +182,12 @@ def reproduce(
             other audio, or a fold fails.
     """
     made = plan(proposal.request, settings())
-    _require_same(made.config, proposal.config)
+    _require_same(made.config, proposal.here)
     _require_pins(made, proposal, listener or Quiet())
     folder = expanded(proposal.results) / made.config.name
     _require_own(folder, proposal)
     evaluation.evaluate(
-        jobs=_jobs(proposal) if jobs is None else jobs,
+        jobs=jobs,
         device=device,
         results=proposal.results,
         listener=listener,
@@ -188,19 +205,13 @@ def reproduce(
     return Outcome(proposal, files, agreed)
 
 
-def _jobs(proposal: Proposal) -> int:
-    """As many jobs as leave each the submitted number of threads; else one with all of them."""
-    cores, threads = engines.cores(), proposal.files[0].facts["threads"]
-    return next((jobs for jobs in range(1, cores + 1) if cores // jobs == threads), 1)
-
-
 def _require_same(here: Config, submitted: Config) -> None:
     """Refuse to run another configuration than the submitted one.
 
     Raises:
         SerbenchError: which words differ, and how.
     """
-    ours, theirs = (json.loads(json.dumps(asdict(one))) for one in (here, submitted))
+    ours, theirs = (json.loads(json.dumps(one.words())) for one in (here, submitted))
     words = _differences(ours, theirs)
     if words:
         raise SerbenchError(

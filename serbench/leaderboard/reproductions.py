@@ -41,6 +41,7 @@ class Reproduction:
         versions: of Python and libraries.
         other_code: packages whose source is not what the submission recorded.
         agreement: how far both agree.
+        remade: with what that the submission was not made with, "features version 2"; or "".
     """
 
     run: str
@@ -54,11 +55,12 @@ class Reproduction:
     versions: Mapping[str, str]
     other_code: tuple[str, ...]
     agreement: Agreement
+    remade: str = ""
 
     @property
     def reproduced(self) -> bool:
-        """It counts as reproduced."""
-        return self.agreement.reproduced
+        """It counts as reproduced; what was remade with other features does not."""
+        return self.agreement.reproduced and not self.remade
 
     @property
     def file(self) -> str:
@@ -114,7 +116,7 @@ SHAPE = Object(
             known_only=True,
         ),
     },
-    {},
+    {"remade": Text(LONGEST)},
     known_only=True,
 )
 
@@ -127,6 +129,8 @@ def write(submission: Path, record: Reproduction) -> Path:
     """
     words = {"schema": SCHEMA, **asdict(record)}
     words["agreement"]["grounds"] = record.agreement.grounds
+    if not record.remade:
+        del words["remade"]
     for score in words["agreement"]["scores"].values():
         score.update({key: None for key, value in score.items() if math.isnan(value)})
     text = json.dumps(words, indent=1, ensure_ascii=False, allow_nan=False) + "\n"

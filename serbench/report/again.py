@@ -5,7 +5,8 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from serbench.names import by_path
+from serbench import command
+from serbench.jobs import Config
 from serbench.runs import Run
 
 Rows = list[list[str]]
@@ -38,20 +39,9 @@ def versions(run: Run) -> Rows:
 
 def commands(run: Run) -> tuple[str, str]:
     """What computes the scores again from the stored predictions, and the run from the corpus."""
-    config = run.config
-    options = [
-        f"--{one}={config[one]}" for one in ("model", "dataset", "protocol", "labels", "seed")
-    ]
-    if by_path(str(config["model"])):
-        options.append(f"--features={config['feature']}")
-    trim = config["reading"].get("trim_db")
-    options.append(f"--trim-db={'none' if trim is None else words(trim)}")
-    # a parameter that model and features share is one option; the model has the last word
-    params = {**config["feature_params"], **config["params"]}
-    options += [f"--param={name}={words(value)}" for name, value in params.items()]
     return (
         shlex.join(["serbench", "score", run.name]),
-        shlex.join(["serbench", "evaluate", *options]),
+        command.evaluate(command.request(Config(**run.config))),
     )
 
 

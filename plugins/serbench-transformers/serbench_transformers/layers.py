@@ -7,6 +7,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -50,6 +51,7 @@ class Layers:
     """
 
     version = _Version()
+    notes: ClassVar[Mapping[str, str]] = {"2": "layers are stored in half precision"}
 
     def __init__(
         self, checkpoint: str = "", revision: str | None = None, weights: Weights = "pretrained"

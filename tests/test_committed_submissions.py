@@ -1,0 +1,63 @@
+"""Every committed submission can be made again with what is in this repository."""
+
+import json
+import struct
+from pathlib import Path
+
+import pytest
+
+from serbench.jobs import plan
+from serbench.leaderboard.proposing import propose
+from serbench.settings import settings
+
+SUBMISSIONS = sorted((Path(__file__).parents[1] / "leaderboard" / "submissions").glob("*/*/"))
+ENCODER = {"model_type": "whisper"}
+WEIGHTS = json.dumps({}).encode()
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory):
+    """A look-alike of RAVDESS, and a checkpoint that planning takes for any that it looks for."""
+    lookalike = pytest.importorskip("serbench_corpora.lookalike")
+    folders = pytest.importorskip("serbench_transformers.folders")
+    home = tmp_path_factory.mktemp("here")
+    lookalike.write_ravdess(home / "data" / "ravdess")
+    encoder = home / "encoder"
+    encoder.mkdir()
+    (encoder / "config.json").write_text(json.dumps(ENCODER))
+    (encoder / "model.safetensors").write_bytes(struct.pack("<Q", len(WEIGHTS)) + WEIGHTS)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("data", "cache", "results"):
+            patch.setenv(f"SERBENCH_{name.upper()}", str(home / name))
+        patch.setattr(folders, "recall", lambda name, revision: encoder)
+        yield
+
+
+def test_there_are_submissions():
+    assert len(SUBMISSIONS) >= 22
+
+
+@pytest.mark.parametrize("folder", SUBMISSIONS, ids=lambda folder: folder.name)
+def test_a_committed_submission_is_planned_as_it_was_but_for_what_is_said(here, folder):
+    proposal = propose(folder, ["all"])
+    made = plan(proposal.request, settings())
+    assert made.config == proposal.here
+    pins = proposal.files[0].facts["pins"]
+    assert made.pins == {name: pins[name] for name in made.pins}
+    changed = {
+        name
+        for name, value in proposal.here.words().items()
+        if value != proposal.config.words().get(name)
+    }
+    if changed == {"feature_version"}:
+        assert proposal.remade.startswith("features version 2 (transformers ")
+        (change,) = proposal.changes
+        assert change.endswith(" instead of 1; since version 2 layers are stored in half precision")
+    elif changed == {"params"}:
+        assert proposal.remade == ""
+        assert proposal.config.params == {**proposal.here.params, "compute": "auto"}
+        assert proposal.changes == ("precision float32, as recorded, instead of compute=auto",)
+    else:
+        assert not changed
+        assert (proposal.remade, proposal.changes) == ("", ())
+    assert not [flag for flag in proposal.flags if "not given" in flag]
