@@ -181,7 +181,6 @@ def plan(request: Request, places: Settings) -> Plan:
             the protocol shares speakers between its sets without saying so.
     """
     entry = entry_of(request)
-    model, params, feature = made_of(entry, request)
     data = Path(request.data) if request.data is not None else None
     source = datasets.find(request.dataset, places, data)
     protocol = protocols.find(request.protocol, source.dataset)
@@ -189,6 +188,7 @@ def plan(request: Request, places: Settings) -> Plan:
     results.require_size(corpus)
     folds = protocols.folds(protocol, corpus)
     leakage.require_clean(protocol, leakage.check(corpus, folds, {}))
+    model, params, feature = made_of(entry, request)  # may download: what is free comes first
     config = Config(
         dataset=source.spec,
         labels=corpus.label_set,

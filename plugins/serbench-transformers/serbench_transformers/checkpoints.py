@@ -1,17 +1,31 @@
 """Finds the checkpoint that a user names, a hub name or a folder, and says what exactly it is.
 
-A hub name is made exact by its commit, a folder by a digest of its contents. Only safetensors are
-read, and no code that comes with a checkpoint ever runs.
+A hub name is made exact by its commit, a folder by a digest of its contents. Weights are read from
+safetensors, to which pickled ones are converted once; no code that comes with a checkpoint ever
+runs.
 """
 
 import json
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from serbench.errors import BadParameter, SerbenchError
-from serbench_transformers import folders, hub, presets
+from serbench_transformers import converting, folders, hub, presets
+
+MANY = 20  # classes that a result names, and letters of each
+PLAIN = re.compile(
+    r"""(wav2vec2|hubert|wavlm|data2vec_audio|unispeech|unispeech_sat|sew|sew_d
+    |wav2vec2_conformer|wav2vec2_bert|model|encoder|decoder|feature_extractor|feature_projection
+    |intermediate_ffn|adapter|layer_norm|layers|conv1|conv2|embed_positions|masked_spec_embed
+    |mask_emb|quantizer|project_q|project_hid|ctc_proj|speaker_proj|label_embeddings_concat
+    |label_embs_concat|layer_norm_for_extract|final_proj|lm_head|proj_out)(\.|$)""",
+    re.VERBOSE,
+)
+"""How the tensors of an encoder begin, and those that pretraining and transcribing leave beside it,
+in all families of transformers; whatever else there is was trained for something else."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +39,8 @@ class Checkpoint:
         licence: "apache-2.0", as its README says; "unknown" where it does not.
         has_weights: False for a configuration alone.
         fine_tuned_before: what it was trained to tell apart, "neu, hap, ang, sad", where its
-            configuration says so: whoever it learned that from, these may be test speakers.
+            configuration names classes or its weights hold a head: whoever it learned that from,
+            these may be test speakers.
     """
 
     name: str
@@ -58,12 +73,17 @@ def exact(params: Mapping[str, object]) -> dict[str, object]:
     """Parameters whose `checkpoint` and `revision` are exact, of what a user gave; see `resolve`.
 
     Raises:
-        SerbenchError: there is no such checkpoint, or not with the `weights` that are wanted.
+        SerbenchError: there is no such checkpoint, not with the `weights` that are wanted, or none
+            on which anything can be trained here.
     """
-    pretrained = params["weights"] == "pretrained"
+    from serbench_transformers import loading  # which needs what is here
+
+    name, pretrained = str(params["checkpoint"]), params["weights"] == "pretrained"
     revision = None if params["revision"] is None else str(params["revision"])
-    found = resolve(str(params["checkpoint"]), revision, weights=pretrained)
+    found = resolve(name, revision, weights=False)
+    loading.require_fit(found)  # before its weights are downloaded
     if pretrained:
+        found = resolve(name, revision, weights=True)
         require_weights(found)
     return {**params, "checkpoint": found.name, "revision": found.revision}
 
@@ -95,12 +115,13 @@ def resolve(checkpoint: str, revision: str | None = None, *, weights: bool = Tru
         )
     preset = presets.of_checkpoint(checkpoint)
     wanted = revision or (preset.revision if preset else None) or "main"
-    folder = hub.snapshot(checkpoint, wanted)
-    if folder is None or not _is_whole(folder, weights=weights):
-        folder = hub.fetch(checkpoint, wanted, weights=weights)
-        if not _is_whole(folder, weights=weights):
+    folder = _cached(checkpoint, wanted, weights=weights, plan=True)
+    if folder is None:
+        commit = hub.fetch(checkpoint, wanted, weights=weights).name
+        folder = _cached(checkpoint, commit, weights=weights, plan=True, fetched=True)
+        if folder is None:
             raise hub.missing(checkpoint, wanted, "only a part of it came")
-    return _read(checkpoint, folder.name, folder)
+    return _read(checkpoint, hub.commit(checkpoint, wanted), folder)
 
 
 def find(checkpoint: str, revision: str) -> Checkpoint:
@@ -114,11 +135,12 @@ def find(checkpoint: str, revision: str) -> Checkpoint:
         SerbenchError: it is not here any more, or has changed.
     """
     if revision.startswith(folders.PREFIX):
-        return _read(checkpoint, revision, folders.recall(checkpoint, revision))
-    folder = hub.snapshot(checkpoint, revision)
-    if folder is None or not _is_whole(folder, weights=False):
+        folder = folders.recall(checkpoint, revision)
+        return _read(checkpoint, revision, _ready(folder, _key(checkpoint, revision)) or folder)
+    cached = _cached(checkpoint, revision, weights=False)
+    if cached is None:
         raise hub.missing(checkpoint, revision, "nothing is downloaded while folds run")
-    return _read(checkpoint, folder.name, folder)
+    return _read(checkpoint, hub.commit(checkpoint, revision), cached)
 
 
 def require_weights(checkpoint: Checkpoint) -> None:
@@ -138,13 +160,21 @@ def _resolve_folder(given: Path, revision: str | None, *, weights: bool) -> Chec
         raise BadParameter(
             f"{folder} is a folder, which has no revision {revision!r}: leave revision out"
         )
-    names = [path.name for path in folder.iterdir()]
-    if weights and not folders.has_weights(folder) and folders.pickles(names):
-        raise hub.pickled(str(folder), str(folder))
+    _require_json(folder)
     if revision is not None:
         folders.require_same(folder, revision)
     exact = revision or folders.revision_of(folder)
-    checkpoint = _read(folder.name, exact, folder)
+    key = _key(folder.name, exact)
+    ready = _ready(folder, key)
+    for kind in (folders.SAFE, folders.PICKLED):
+        if weights and not ready and (lacking := folders.missing_parts(folder, kind)):
+            raise SerbenchError(
+                f"{folder} lacks {len(lacking)} of the files that its {kind}.index.json names "
+                f"({', '.join(lacking[:3])}): get them too"
+            )
+    if ready is None and weights and folders.has_weights(folder, folders.PICKLED):
+        ready = converting.convert(folder, key)
+    checkpoint = _read(folder.name, exact, ready or folder)
     folders.remember(folder.name, exact, folder)
     return checkpoint
 
@@ -164,33 +194,87 @@ def _require_folder(folder: Path) -> None:
         )
 
 
-def _is_whole(folder: Path, *, weights: bool) -> bool:
-    return (folder / "config.json").is_file() and (not weights or folders.has_weights(folder))
+def _cached(
+    name: str, revision: str, *, weights: bool, plan: bool = False, fetched: bool = False
+) -> Path | None:
+    """The folder to read a checkpoint of the hub's cache from, where that has all of it.
+
+    Args:
+        name: at the hub.
+        revision: a commit, a branch or a tag.
+        weights: whether its weights are wanted.
+        plan: this is planning: weights are compared with what the hub announced, and converted.
+        fetched: what is not there is not at the hub either.
+    """
+    commit, folder = hub.commit(name, revision), hub.snapshot(name, revision)
+    key = _key(name, commit)
+    if folder is None:
+        return converting.converted(key)
+    if not (folder / "config.json").is_file():
+        return None
+    if not fetched and not folders.has_preprocessor(folder):
+        return None
+    if plan and weights:
+        kind = folders.SAFE if folders.has_weights(folder) else folders.PICKLED
+        if folders.has_weights(folder, kind):
+            folders.require_announced(folder, folders.parts(folder, kind))
+    ready = _ready(folder, key)
+    if ready is None and plan and weights and folders.has_weights(folder, folders.PICKLED):
+        _require_json(folder)
+        return converting.convert(folder, key)
+    return ready or (None if weights else folder)
+
+
+def _ready(folder: Path, key: str) -> Path | None:
+    """Where its weights are as safetensors: in itself, or converted."""
+    if folders.has_weights(folder):
+        return folder
+    return converting.converted(key) if folders.parts(folder, folders.PICKLED) else None
+
+
+def _key(name: str, revision: str) -> str:
+    """The name under which its converted weights are kept."""
+    return f"{name.replace('/', '--')}-{revision.removeprefix(folders.PREFIX)}"
 
 
 def _read(name: str, revision: str, folder: Path) -> Checkpoint:
     """A checkpoint of a folder whose contents are known to be those of the revision."""
+    _require_json(folder)
     for config in folders.CONFIGS:
         _refuse_code(name, folder / config)
-    if lacking := folders.missing_shards(folder):
-        raise SerbenchError(
-            f"{folder} lacks {len(lacking)} of the files that its model.safetensors.index.json "
-            f"names ({', '.join(lacking[:3])}): get them too"
-        )
-    for path in folder.glob("model*.safetensors"):
-        folders.require_sound(path)
+    _refuse_quantised(name, _config(folder))
+    parts = folders.parts(folder, folders.SAFE) if folders.has_weights(folder) else []
+    tensors = [name for part in parts for name in folders.tensors(folder / part)]
     preset = presets.of_checkpoint(name)
     licence = folders.licence(folder) or (preset.licence if preset else "unknown")
     return Checkpoint(
-        name, revision, folder, licence, folders.has_weights(folder), _classes(folder)
+        name,
+        revision,
+        folder,
+        licence,
+        bool(parts),
+        _classes(_config(folder), [one for one in tensors if not PLAIN.match(one)]),
     )
 
 
-def _classes(folder: Path) -> str:
-    """The classes that a configuration names; LABEL_0 and so on is transformers' word for none."""
-    named = _config(folder).get("id2label")
+def _classes(config: Mapping[str, object], heads: Sequence[str]) -> str:
+    """The classes that it was trained to tell apart.
+
+    Transformers writes LABEL_0 and LABEL_1 where nobody named any: these alone say nothing, but
+    beside a head they do, and any other number of them does.
+
+    Args:
+        config: its config.json.
+        heads: the tensors in its weights that no pretraining leaves.
+    """
+    named = config.get("id2label")
     classes = [str(one) for one in named.values()] if isinstance(named, dict) else []
-    return ", ".join(one for one in classes if not one.startswith("LABEL_"))
+    if not heads and classes == ["LABEL_0", "LABEL_1"]:
+        return ""
+    if heads and not classes:
+        return f"unnamed classes ({heads[0]} in its weights)"
+    more = f" and {len(classes) - MANY} others" if len(classes) > MANY else ""
+    return ", ".join(one[:MANY] for one in classes[:MANY]) + more
 
 
 def _config(folder: Path) -> dict[str, object]:
@@ -198,16 +282,35 @@ def _config(folder: Path) -> dict[str, object]:
     return found
 
 
+def _require_json(folder: Path) -> None:
+    """Refuse configurations that are no JSON objects."""
+    for path in (folder / name for name in folders.CONFIGS if (folder / name).is_file()):
+        try:
+            config = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise SerbenchError(f"{path} is not JSON ({error}): get this file again") from error
+        if not isinstance(config, dict):
+            raise SerbenchError(
+                f"{path} is not a configuration, a JSON object: get this file again"
+            )
+
+
 def _refuse_code(name: str, path: Path) -> None:
-    """Refuse a checkpoint that says it needs code of its own, and a config that is no JSON."""
-    try:
-        config = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    except ValueError as error:
-        raise SerbenchError(f"{path} is not JSON ({error}): get this file again") from error
-    if not isinstance(config, dict):
-        raise SerbenchError(f"{path} is not a configuration, a JSON object: get this file again")
-    if "auto_map" in config:
+    """Refuse a checkpoint that says it needs code of its own."""
+    if path.is_file() and "auto_map" in json.loads(path.read_text(encoding="utf-8")):
         raise SerbenchError(
             f"{name} needs code that comes with it (auto_map in its {path.name}), which is never "
             "run: give a checkpoint whose model transformers has itself"
         )
+
+
+def _refuse_quantised(name: str, config: Mapping[str, object]) -> None:
+    """Refuse weights that are not stored as plain numbers."""
+    for key in ("quantization_config", "compression_config"):
+        if config.get(key):
+            found = config[key]
+            method = found.get("quant_method", "") if isinstance(found, dict) else ""
+            raise SerbenchError(
+                f"{name} is quantised ({key} in its config.json{method and ', '}{method}), and "
+                "serbench computes in float32: give the checkpoint that it was made from"
+            )

@@ -66,8 +66,13 @@ class Wav2Vec2(Encoder):
 class Data2VecAudio(Wav2Vec2):
     """data2vec-audio: wav2vec 2.0 but for several convolutions for positions, with norms between.
 
-    Zeros between utterances would not stay zeros from one to the next.
+    Zeros between utterances would not stay zeros from one to the next. The layers normalise what
+    they make, whatever `do_stable_layer_norm` says, which transformers does not read here.
     """
+
+    def __init__(self, model: Any, read: Reader):
+        super().__init__(model, read)
+        self._pre_norm = False
 
     def _positions(self, laid: Laid) -> Tensor:
         return laid.one_by_one(self.model.encoder.pos_conv_embed)

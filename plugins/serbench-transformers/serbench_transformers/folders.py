@@ -1,40 +1,60 @@
-"""Knows a folder of weights by its contents, so that results name it without its path."""
+"""Knows a folder of weights by its contents, so that results name it without its path.
+
+What is remembered of folders, and weights that were converted, is below HF_HOME rather than in
+serbench's own cache: processes that train and predict read checkpoints, but are not told where that
+cache is, which holds what a model must not see.
+"""
 
 import contextlib
 import fnmatch
 import json
 import os
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from huggingface_hub import constants
 
 from serbench.errors import SerbenchError
-from serbench.files import digest, file_digest, replacing, writing_error
+from serbench.files import digest, file_digest, replacing
 
 PREFIX = "sha256:"
 DIGITS = 16  # of the digest, in a revision and in a link's name
+SHA256 = re.compile(r"[0-9a-f]{64}")
 
 CONFIGS = ("config.json", "preprocessor_config.json", "processor_config.json")
 """What says how an encoder is built and what it wants to hear."""
 
-WEIGHTS = ("*.safetensors", "*.safetensors.index.json")
+PREPROCESSORS = CONFIGS[1:]
+"""Any of which has what it wants to hear."""
+
+SAFE, PICKLED = "model.safetensors", "pytorch_model.bin"
+"""The two kinds of weights, in one file of that name or in those that its index names."""
 
 
 def revision_of(folder: Path) -> str:
     """The identity of a folder: "sha256:" and 16 digits, over its configuration and weights.
 
-    The digest of every file is remembered by its size and times, since weights are large.
+    Pickled weights count where there are no others.
     """
-    found = sorted({path for pattern in (*CONFIGS, *WEIGHTS) for path in folder.glob(pattern)})
-    memory = _home() / "digests" / f"{digest(str(folder.resolve()))[:DIGITS]}.json"
+    patterns = (*CONFIGS, "*.safetensors", "*.safetensors.index.json")
+    names = {path.name for pattern in patterns for path in folder.glob(pattern)}
+    if not has_weights(folder):
+        names.update(set(parts(folder, PICKLED)) - set(missing_parts(folder, PICKLED)))
+    known = digests(folder, sorted(names))
+    return PREFIX + digest([[name, of] for name, of in known.items()])[:DIGITS]
+
+
+def digests(folder: Path, names: Sequence[str]) -> dict[str, str]:
+    """The sha256 of files, remembered by their sizes and times, since weights are large."""
+    memory = home() / "digests" / f"{digest(str(folder.resolve()))[:DIGITS]}.json"
     before = _remembered(memory)
-    now = {path.name: _known(path, before.get(path.name)) for path in found}
+    now = before | {name: _known(folder / name, before.get(name)) for name in names}
     if now != before:
-        with replacing(memory) as temporary:
-            temporary.write_text(json.dumps(now))
-    return PREFIX + digest([[name, entry[1]] for name, entry in now.items()])[:DIGITS]
+        with contextlib.suppress(SerbenchError), replacing(memory) as temporary:
+            temporary.write_text(json.dumps(now))  # where that cannot be, it is read again
+    return {name: now[name][1] for name in names}
 
 
 def _known(path: Path, entry: list[Any] | None) -> list[Any]:
@@ -53,7 +73,7 @@ def _remembered(memory: Path) -> dict[str, list[Any]]:
 
 
 def remember(name: str, revision: str, folder: Path) -> None:
-    """Leave a link to the folder in the cache, by which a worker finds it again."""
+    """Leave a link to the folder, by which a worker finds it again."""
     link, target = _link(name, revision), str(folder.absolute())
     if link.is_symlink() and os.readlink(link) == target:
         return
@@ -65,7 +85,7 @@ def remember(name: str, revision: str, folder: Path) -> None:
         temporary.symlink_to(target, target_is_directory=True)
         temporary.replace(link)
     except OSError as error:
-        raise writing_error(link, error) from error
+        raise unwritable(link, error) from error
 
 
 def recall(name: str, revision: str) -> Path:
@@ -103,53 +123,92 @@ def require_same(folder: Path, revision: str) -> None:
         )
 
 
-def missing_shards(folder: Path) -> list[str]:
-    """The files that the folder's index of weights names, but that are not there."""
+def parts(folder: Path, kind: str) -> list[str]:
+    """The names of the files that hold its weights of a kind, there or not; [] where none do.
+
+    Raises:
+        SerbenchError: their index is none.
+    """
+    if (folder / kind).is_file():
+        return [kind]
+    index = folder / f"{kind}.index.json"
     try:
-        index = json.loads((folder / "model.safetensors.index.json").read_text())
-        names = sorted(set(index["weight_map"].values()))
+        found = json.loads(index.read_text(encoding="utf-8"))
+        names = set(found["weight_map"].values())
+        # transformers does not read one without metadata
+        if any("/" in name or "\\" in name for name in names) or "metadata" not in found:
+            raise ValueError
     except FileNotFoundError:
         return []
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise SerbenchError(
-            f"{folder}/model.safetensors.index.json is not an index of weights: get it again"
-        ) from error
-    return [name for name in names if not (folder / name).is_file()]
+        raise SerbenchError(f"{index} is not an index of weights: get it again") from error
+    return sorted(names)
 
 
-def require_sound(path: Path) -> None:
-    """Refuse weights that are cut off, or were never fetched from Git LFS.
+def missing_parts(folder: Path, kind: str = SAFE) -> list[str]:
+    """Those of its weights' files that are not there."""
+    return [name for name in parts(folder, kind) if not (folder / name).is_file()]
+
+
+def has_weights(folder: Path, kind: str = SAFE) -> bool:
+    """Whether all its weights of a kind are there: one file, or an index and all that it names."""
+    return bool(parts(folder, kind)) and not missing_parts(folder, kind)
+
+
+def has_preprocessor(folder: Path) -> bool:
+    """Whether it says what it wants to hear."""
+    return any((folder / name).is_file() for name in PREPROCESSORS)
+
+
+def require_announced(folder: Path, names: Sequence[str]) -> None:
+    """Refuse files of the hub's cache whose bytes are not those that the hub announced.
+
+    The cache keeps a large file under its sha256.
 
     Raises:
-        SerbenchError: they are.
+        SerbenchError: they are not.
+    """
+    links = [name for name in names if (folder / name).is_symlink()]
+    stated = {name: Path(os.readlink(folder / name)).name for name in links}
+    large = [name for name in links if SHA256.fullmatch(stated[name])]
+    for name, found in digests(folder, large).items():
+        if found != stated[name]:
+            raise SerbenchError(
+                f"{folder / name} is not the file that the hub announced (its sha256 is {found}, "
+                f"not {stated[name]}): run `rm {(folder / name).resolve()}` and the same command "
+                "again, with a network"
+            )
+
+
+def tensors(path: Path) -> list[str]:
+    """The names of the tensors in a file of safetensors.
+
+    Raises:
+        SerbenchError: it is cut off, or was never fetched from Git LFS.
     """
     from safetensors import SafetensorError, safe_open
 
+    require_fetched(path)
     try:
-        with safe_open(path, framework="numpy"):
-            return
+        with safe_open(path, framework="numpy") as file:
+            return list(file.keys())
     except SafetensorError as error:
-        with path.open("rb") as file:
-            pointer = file.read(40).startswith(b"version https://git-lfs")
-        problem = (
-            "is a Git LFS pointer, not weights: run `git lfs pull` there"
-            if pointer
-            else f"is cut off or no safetensors ({error}): get this file again"
-        )
-        raise SerbenchError(f"{path} {problem}") from error
+        raise SerbenchError(
+            f"{path} is cut off or no safetensors ({error}): get this file again"
+        ) from error
 
 
-def has_weights(folder: Path) -> bool:
-    """Whether all its weights are there: one file of safetensors, or an index and all shards."""
-    if (folder / "model.safetensors").is_file():
-        return True
-    index = (folder / "model.safetensors.index.json").is_file()
-    return index and not missing_shards(folder)
+def require_fetched(path: Path) -> None:
+    """Refuse what was never fetched from Git LFS.
 
-
-def pickles(names: Iterable[str]) -> list[str]:
-    """Those of the names that are pickled weights."""
-    return sorted(one for one in names if matches(one, ("pytorch_model*.bin", "*.pt", "*.pth")))
+    Raises:
+        SerbenchError: it was not.
+    """
+    with path.open("rb") as file:
+        if file.read(40).startswith(b"version https://git-lfs"):
+            raise SerbenchError(
+                f"{path} is a Git LFS pointer, not weights: run `git lfs pull` there"
+            )
 
 
 def matches(name: str, patterns: Sequence[str]) -> bool:
@@ -171,12 +230,18 @@ def licence(folder: Path) -> str | None:
 
 
 def _link(name: str, revision: str) -> Path:
-    return _home() / f"{name}-{revision.removeprefix(PREFIX)}"
+    return home() / "folders" / f"{name}-{revision.removeprefix(PREFIX)}"
 
 
-def _home() -> Path:
-    """A folder of ours beside the hub's cache.
-
-    Not in serbench's own cache: the process that trains a model is not told where that is.
-    """
+def home() -> Path:
+    """The folder for what is known of checkpoints, beside the hub's own cache."""
     return Path(constants.HF_HOME) / "serbench"
+
+
+def unwritable(path: Path, error: Exception) -> SerbenchError:
+    """The line for what cannot be written there."""
+    why = getattr(error, "strerror", None) or error
+    return SerbenchError(
+        f"cannot write {path} ({why}): make room there, or choose another place with HF_HOME "
+        "(HF_HUB_CACHE may stay where it is)"
+    )

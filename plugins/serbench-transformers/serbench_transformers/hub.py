@@ -1,27 +1,34 @@
-"""Finds what a hub name stands for in the hub's cache on this machine, and fetches what is not."""
+"""Finds what a hub name stands for in the hub's cache here, and fetches what is not there."""
 
 import errno
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from huggingface_hub import constants
 
 from serbench.errors import BadParameter, SerbenchError
-from serbench_transformers import folders, presets
+from serbench_transformers import download, folders, presets
+from serbench_transformers.download import AGAIN, TIMEOUT, File
 
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+", re.ASCII)
 COMMIT = re.compile(r"[0-9a-f]{40}")
+CHECKSUM = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 REVISION = re.compile(r"(?!.*\.\.)\w[\w./-]*", re.ASCII)
 
 WORDS = (*folders.CONFIGS, "README.md", "LICENSE*")
-WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "model-?????-of-?????.safetensors")
-
-TIMEOUT = 20  # seconds, for the list of files
 
 
 def snapshot(name: str, revision: str) -> Path | None:
-    """The cache's folder for that commit, branch or tag, whole or not; never asks the network.
+    """The cache's folder for that commit, branch or tag, whole or not; never asks the network."""
+    folder = _home(name) / "snapshots" / commit(name, revision)
+    return folder if COMMIT.fullmatch(folder.name) and folder.is_dir() else None
+
+
+def commit(name: str, revision: str) -> str:
+    """The commit that a branch or tag is in the cache, or "".
 
     Raises:
         BadParameter: a revision cannot be called that.
@@ -31,14 +38,13 @@ def snapshot(name: str, revision: str) -> Path | None:
             f"revision {revision!r} of {name} is not a commit, a branch or a tag: give one with "
             "--param revision=..., or leave it out"
         )
-    commit = revision
-    if not COMMIT.fullmatch(revision):
-        try:
-            commit = (_home(name) / "refs" / revision).read_text().strip()
-        except OSError:
-            return None
-    folder = _home(name) / "snapshots" / commit
-    return folder if COMMIT.fullmatch(commit) and folder.is_dir() else None
+    if COMMIT.fullmatch(revision):
+        return revision
+    try:
+        found = (_home(name) / "refs" / revision).read_text().strip()
+    except OSError:
+        return ""
+    return found if COMMIT.fullmatch(found) else ""
 
 
 def fetch(name: str, revision: str, *, weights: bool) -> Path:
@@ -60,7 +66,9 @@ def fetch(name: str, revision: str, *, weights: bool) -> Path:
     import huggingface_hub.errors as hub_errors  # with all of the hub's client: half a second
 
     try:
-        return _download(name, revision, weights=weights)
+        return _fetch(name, revision, weights=weights)
+    except SerbenchError:
+        raise
     except hub_errors.GatedRepoError as error:
         raise SerbenchError(
             f"{name} is only for those who agree to its terms: do so at {_page(name)}, then run "
@@ -75,81 +83,141 @@ def fetch(name: str, revision: str, *, weights: bool) -> Path:
         raise SerbenchError(
             f"{name} has no revision {revision!r}: see {_page(name)}/commits/main for those it has"
         ) from error
-    except SerbenchError:
-        raise
-    except Exception as error:  # the disk's, httpx's, xet's: they share no other class
+    except Exception as error:  # the disk's, the connection's: they share no other class
         raise _failed(name, revision, error) from error
 
 
-def _download(name: str, revision: str, *, weights: bool) -> Path:
-    from huggingface_hub import HfApi, snapshot_download
+def _fetch(name: str, revision: str, *, weights: bool) -> Path:
+    from huggingface_hub import HfApi
 
-    info = HfApi().model_info(name, revision=revision, files_metadata=True, timeout=TIMEOUT)
-    sizes = {file.rfilename: file.size or 0 for file in info.siblings or ()}
-    if "config.json" not in sizes:
+    api = HfApi(endpoint=constants.ENDPOINT)
+    info = download.patiently(
+        lambda: api.model_info(name, revision=revision, files_metadata=True, timeout=TIMEOUT)
+    )
+    if not COMMIT.fullmatch(str(info.sha)):
+        raise SerbenchError(
+            f"{constants.ENDPOINT} names no commit of {name} at {revision}: is HF_ENDPOINT a hub?"
+        )
+    listed = {one.rfilename: one for one in info.siblings or ()}
+    if "config.json" not in listed:
         raise SerbenchError(
             f"{name} at {revision} has no config.json: it is no checkpoint of transformers"
         )
-    if weights and not any(folders.matches(one, WEIGHTS) for one in sizes):
-        where = f"{name} at {revision}"
-        raise pickled(where, name) if folders.pickles(sizes) else weightless(where)
-    patterns = (*WORDS, *(WEIGHTS if weights else ()))
-    wanted = [one for one in sizes if folders.matches(one, patterns)]
-    total = sum(sizes[one] for one in wanted) / 1e6
-    print(f"downloading {name} at {info.sha} ({total:.0f} MB) into {cache()}", file=sys.stderr)
-    return Path(snapshot_download(name, revision=revision, allow_patterns=wanted))
+    home = _home(name)
+    folder = home / "snapshots" / info.sha
+    words = [one for one in listed if folders.matches(one, WORDS)]
+    kind = _kind(listed) if weights else ""
+    if weights and not kind:
+        raise weightless(f"{name} at {revision}")
+    if kind and kind not in listed:
+        words.append(f"{kind}.index.json")
+    download.fetch(name, info.sha, [_file(name, listed, one) for one in words], home)
+    download.remember(home, revision, info.sha)
+    names = [kind] if kind in listed else folders.parts(folder, kind) if kind else []
+    parts = [_file(name, listed, one) for one in names]
+    todo = [one for one in parts if not (home / "blobs" / one.checksum).exists()]
+    if todo:
+        size = sum(one.size for one in todo) / 1e6
+        print(f"downloading {name} at {info.sha} ({size:.0f} MB) into {cache()}", file=sys.stderr)
+    download.fetch(name, info.sha, parts, home)
+    return folder
+
+
+def _kind(listed: Mapping[str, object]) -> str:
+    """The kind of weights to take: safetensors where there are any; "" where there are none."""
+    for kind in (folders.SAFE, folders.PICKLED):
+        if kind in listed or f"{kind}.index.json" in listed:
+            return kind
+    return ""
+
+
+def _file(name: str, listed: Mapping[str, Any], file: str) -> File:
+    """A file with its announced size and checksum.
+
+    Raises:
+        SerbenchError: there is no such file, or nothing was announced.
+    """
+    if file not in listed:
+        raise SerbenchError(
+            f"{name} lacks {file}, which the index of its weights names: give another revision "
+            "with --param revision=..."
+        )
+    found = listed[file]
+    announced = found.lfs.sha256 if found.lfs else found.blob_id
+    size = found.lfs.size if found.lfs else found.size
+    if not announced or not CHECKSUM.fullmatch(announced) or size is None:
+        raise SerbenchError(
+            f"{constants.ENDPOINT} announces no checksum of {file} of {name}, so that nobody can "
+            "tell whether what comes is right: unset HF_ENDPOINT, or set it to another mirror"
+        )
+    return File(file, size, announced)
 
 
 def weightless(where: str) -> SerbenchError:
     """The line for a configuration without weights, where pretrained ones are wanted."""
     return SerbenchError(
-        f"{where} has no model.safetensors: give a checkpoint that has one, or --param "
-        "weights=random to compute with random weights, which are never ranked"
-    )
-
-
-def pickled(where: str, name: str) -> SerbenchError:
-    """The line for weights that are there as a pickle only: what can be given instead.
-
-    Args:
-        where: what has them.
-        name: what transformers would be asked for: the hub name, or the folder.
-    """
-    return SerbenchError(
-        f"{where} has its weights only as a pickle (pytorch_model.bin), which could run any code "
-        "and is never read, and no model.safetensors: many repositories have a conversion, to be "
-        "given with --param revision=refs/pr/N (N is in their list of pull requests); or, if you "
-        'trust it, convert it: `python -c "from transformers import AutoFeatureExtractor, '
-        f"AutoModel; [one.from_pretrained('{name}').save_pretrained('FOLDER') for one in "
-        '(AutoFeatureExtractor, AutoModel)]"`, then give --param checkpoint=FOLDER'
+        f"{where} has no model.safetensors and no pytorch_model.bin: give a checkpoint that has "
+        "one, or --param weights=random to compute with random weights, which are never ranked"
     )
 
 
 def missing(name: str, revision: str, why: str) -> SerbenchError:
     """The line for a checkpoint that is not here and cannot be fetched: how to get it here."""
     preset = presets.of_checkpoint(name)
-    if preset and preset.pickled and preset.revision == revision:
-        return pickled(f"{name} at {revision}", name)
     size = f" (about {preset.megabytes} MB)" if preset else ""
-    include = " ".join(f"--include '{one}'" for one in ("*config.json", "model*.safetensors*"))
+    pickled = preset is not None and preset.pickled and preset.revision == revision
+    weights = "pytorch_model*.bin*" if pickled else "model*.safetensors*"
     return SerbenchError(
-        f"{name} at {revision} is not, or not wholly, in the hub's cache {cache()}, and cannot be "
-        f"downloaded here ({why}): on a machine with a network run `hf download {name} --revision "
-        f"{revision} {include} --include README.md`{size}, and copy {_home(name).name} from its "
+        f"{name} at {revision} is not, or not wholly, in the hub's cache {cache()}"
+        f"{_lacking(name, revision)}, and cannot be downloaded here ({why}): on a machine with a "
+        f"network run `hf download {name} --revision {revision} --include '*config.json' "
+        f"--include '{weights}' --include README.md`{size}, and copy {_home(name).name} from its "
         f"cache (~/.cache/huggingface/hub) into {cache()}; or give a local folder with --param "
         "checkpoint=FOLDER"
     )
 
 
+def _lacking(name: str, revision: str) -> str:
+    """What a snapshot that is there lacks, in words."""
+    folder = snapshot(name, revision)
+    if folder is None:
+        return ""
+    lacking = [one for one in folders.CONFIGS[:1] if not (folder / one).is_file()]
+    lacking += folders.PREPROCESSORS[: 0 if folders.has_preprocessor(folder) else 1]
+    parts = [folders.parts(folder, kind) for kind in (folders.SAFE, folders.PICKLED)]
+    if not any(parts):
+        lacking.append("weights")
+    elif not any(folders.has_weights(folder, kind) for kind in (folders.SAFE, folders.PICKLED)):
+        lacking += folders.missing_parts(folder) or folders.missing_parts(folder, folders.PICKLED)
+    return f", which lacks {', '.join(lacking)}" if lacking else ""
+
+
 def _failed(name: str, revision: str, error: Exception) -> SerbenchError:
+    from huggingface_hub import get_token
+    from huggingface_hub.errors import HfHubHTTPError
+
     full = (errno.ENOSPC, errno.EDQUOT)
     if isinstance(error, OSError) and (error.filename or error.errno in full):
         return SerbenchError(
             f"cannot write {name} into the hub's cache {cache()} ({error.strerror}): make room "
             "there, or choose another place with HF_HOME"
         )
-    reason = f"{type(error).__name__} {error}".strip().partition("\n")[0]
-    return missing(name, revision, f"the download from {constants.ENDPOINT} failed: {reason}")
+    refused = isinstance(error, HfHubHTTPError) and error.response.status_code == 401
+    if refused and get_token():
+        return SerbenchError(
+            f"{constants.ENDPOINT} does not accept the token that is set here (HF_TOKEN, or that "
+            f"of `hf auth login`; 401): set a valid one, or, since what is public needs none, run "
+            "the same command with HF_HUB_DISABLE_IMPLICIT_TOKEN=1"
+        )
+    reason = download.reason(error)
+    wait = download.waits(error)
+    if wait is None or download.is_unreachable(error):
+        return missing(name, revision, f"the download from {constants.ENDPOINT} failed: {reason}")
+    asked = f" and asks to wait {wait:.0f} s" if wait > download.LONGEST else ""
+    return SerbenchError(
+        f"the download of {name} at {revision} from {constants.ENDPOINT} broke off: {reason}"
+        f"{asked}; {AGAIN}"
+    )
 
 
 def cache() -> Path:

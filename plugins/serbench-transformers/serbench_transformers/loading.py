@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import torch
 
 from serbench.errors import SerbenchError, nearest
@@ -14,7 +15,8 @@ from serbench_transformers.attending import ATTENTION, attention
 from serbench_transformers.checkpoints import Checkpoint, require_weights
 from serbench_transformers.encoders import Encoder
 from serbench_transformers.families import PACKED, OneByOne
-from serbench_transformers.readers import Reader
+from serbench_transformers.folders import has_preprocessor
+from serbench_transformers.readers import RATE, Reader
 
 HEAD = ("projector.", "classifier.")
 
@@ -42,7 +44,7 @@ def classifier(
     labels: Sequence[str],
     *,
     head: Head = "projector",
-    weights: Weights = "pretrained",
+    weights: Weights | Literal["shape"] = "pretrained",
     seed: int = 0,
 ) -> Any:
     """The sequence classifier of transformers, with the checkpoint's encoder and a new head.
@@ -63,9 +65,43 @@ def classifier(
         config.apply_spec_augment = False  # it would draw from numpy's global state
         config.use_weighted_layer_sum = False  # the head is on the last layer
         with _one_line(checkpoint.name):
-            model = _random(config) if weights == "random" else _pretrained(checkpoint, config)
-        _new_head(model, head)
+            if weights == "pretrained":
+                model = _pretrained(checkpoint, config)
+            else:
+                with torch.device("meta" if weights == "shape" else "cpu"):
+                    model = _random(config)
+        if weights != "shape":
+            _new_head(model, head)
     return model
+
+
+def require_fit(checkpoint: Checkpoint) -> None:
+    """Refuse an encoder that cannot be made, or not of what its preprocessor makes.
+
+    A second of silence goes through shapes alone, in no time and no memory.
+
+    Raises:
+        SerbenchError: it is one.
+    """
+    model = classifier(checkpoint, (), weights="shape")
+    if not has_preprocessor(checkpoint.folder):
+        raise SerbenchError(
+            f"{checkpoint.name} ({checkpoint.revision}) has no preprocessor_config.json: put that "
+            "of the checkpoint which it was made from beside its config.json, in a folder to be "
+            "given with --param checkpoint=FOLDER"
+        )
+    encoder = encoder_of(model.eval(), checkpoint.folder)
+    try:
+        prepared = encoder.prepared(np.zeros(RATE, np.float32)).to("meta")
+        with torch.inference_mode(), torch.device("meta"):
+            encoder.layers([prepared])
+    except (RuntimeError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise SerbenchError(
+            f"the preprocessor of {checkpoint.name} does not fit its encoder "
+            f"({model.config.model_type}; {_one(error)}): put the preprocessor_config.json of the "
+            "checkpoint that it was made from beside its config.json, in a folder to be given with "
+            "--param checkpoint=FOLDER"
+        ) from error
 
 
 def encoder_of(model: Any, folder: Path) -> Encoder:
@@ -186,8 +222,14 @@ def _one_line(name: str) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, StrictDataclassError) as error:
-        reason = " ".join(str(error).split())
-        raise SerbenchError(f"transformers cannot make an encoder of {name}: {reason}") from error
+        raise SerbenchError(
+            f"transformers cannot make an encoder of {name}: {_one(error)}"
+        ) from error
+
+
+def _one(error: Exception) -> str:
+    """Its words in one line."""
+    return " ".join(str(error).split())
 
 
 @contextlib.contextmanager

@@ -53,7 +53,8 @@ def serbench_models() -> Iterable[ModelEntry]:
         yield ModelEntry(
             preset.name,
             FINE_TUNED,
-            f"{preset.checkpoint}, fine-tuned{', the paper’s M2' if m2 else ''}",
+            f"{preset.checkpoint}, fine-tuned{', the paper’s M2' if m2 else ''} "
+            f"({preset.megabytes} MB to download)",
             requires=REQUIRES,
             install=INSTALL,
             gpus=1,

@@ -18,8 +18,8 @@ class Preset:
         parameters: of its encoder, in millions.
         licence: as its model card states it; "unknown" where the card's metadata does not.
         megabytes: to download (10^6 bytes); whisper's come with their decoder.
-        pickled: that commit is known to hold its weights as pytorch_model.bin only, which is never
-            read: it needs a conversion to safetensors, given as a folder or another revision.
+        pickled: that commit is known to hold its weights as pytorch_model.bin only, which is
+            converted here.
     """
 
     name: str

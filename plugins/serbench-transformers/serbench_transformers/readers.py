@@ -26,7 +26,7 @@ class Reader:
 
         try:
             self._extract: Any = AutoFeatureExtractor.from_pretrained(folder, local_files_only=True)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, ImportError, TypeError, AttributeError) as error:
             raise SerbenchError(
                 f"{folder.name} has no preprocessor_config.json that transformers can read: add "
                 "that of the checkpoint which it was made from"

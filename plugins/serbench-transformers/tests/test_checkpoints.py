@@ -1,10 +1,8 @@
-"""Finding checkpoints: local folders, the hub's cache, and a hub of our own on this machine."""
+"""Finding checkpoints: local folders, the hub's cache, and a hub on this machine."""
 
 import json
 import os
-import threading
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
@@ -22,7 +20,6 @@ COMMIT, OTHER = "0123456789abcdef" * 2 + "01234567", "f" * 40
 def _places(tmp_path, monkeypatch):
     """A cache of our own, an empty hub's cache, no network."""
     monkeypatch.setenv("SERBENCH_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hf" / "hub"))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     monkeypatch.chdir(tmp_path)
@@ -32,8 +29,11 @@ def write(folder, *, config=None, weights=("model",), readme=None):
     """A checkpoint in a folder: its configuration, and a file of safetensors for every name."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps(config or {"model_type": "wav2vec2"}))
+    (folder / "preprocessor_config.json").write_text("{}")
     for name in weights:
-        save_file({"weight": np.arange(4, dtype=np.float32)}, folder / f"{name}.safetensors")
+        save_file(
+            {"encoder.weight": np.arange(4, dtype=np.float32)}, folder / f"{name}.safetensors"
+        )
     if readme:
         (folder / "README.md").write_text(readme)
     return folder
@@ -42,7 +42,9 @@ def write(folder, *, config=None, weights=("model",), readme=None):
 def write_index(folder, *shards):
     """An index of weights in these files."""
     names = {f"layer{place}": name for place, name in enumerate(shards)}
-    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": names}))
+    (folder / "model.safetensors.index.json").write_text(
+        json.dumps({"metadata": {}, "weight_map": names})
+    )
 
 
 def write_cached(tmp_path, name="org/model", commit=COMMIT, branch="main", **files):
@@ -91,7 +93,7 @@ def test_the_digest_is_of_configuration_and_weights_only(tmp_path, name):
     folder = write(tmp_path / "mine", readme="about")
     before = checkpoints.resolve(str(folder)).revision
     if name == "model.safetensors":
-        save_file({"weight": np.arange(4, dtype=np.float32) + 1}, folder / name)
+        save_file({"encoder.weight": np.arange(4, dtype=np.float32) + 1}, folder / name)
     else:
         (folder / name).write_text('{"changed": 1}')
     changed = checkpoints.resolve(str(folder)).revision != before
@@ -175,14 +177,6 @@ def test_weights_that_are_cut_off_or_a_pointer_are_refused(tmp_path):
     fails("model.safetensors is cut off", "get this file again", checkpoint=str(tmp_path / "mine"))
     weights.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n")
     fails("is a Git LFS pointer", "`git lfs pull`", checkpoint=str(tmp_path / "mine"))
-
-
-def test_a_pickle_is_refused_unless_its_weights_are_not_wanted(tmp_path):
-    folder = write(tmp_path / "old", weights=())
-    (folder / "pytorch_model.bin").write_bytes(b"pickle")
-    words = ("only as a pickle (pytorch_model.bin)", "never read", "--param revision=refs/pr/N")
-    fails(*words, "save_pretrained('FOLDER')", "checkpoint=FOLDER", checkpoint=str(folder))
-    assert not checkpoints.resolve(str(folder), weights=False).has_weights
 
 
 @pytest.mark.parametrize("name", ["config.json", "preprocessor_config.json"])
@@ -308,11 +302,9 @@ def test_a_snapshot_whose_blob_or_shard_is_gone_is_not_whole(tmp_path):
     fails("not wholly", checkpoint="org/model")
 
 
-def test_a_preset_known_to_be_a_pickle_says_so_without_a_network():
+def test_a_preset_that_is_a_pickle_says_which_files_to_fetch():
     preset = next(preset for preset in PRESETS if preset.pickled)
-    fails(
-        "only as a pickle", f"from_pretrained('{preset.checkpoint}')", checkpoint=preset.checkpoint
-    )
+    fails("--include 'pytorch_model*.bin*'", "(about 380 MB)", checkpoint=preset.checkpoint)
 
 
 def test_presets_are_commits_of_names_at_the_hub():
@@ -325,74 +317,20 @@ def test_presets_are_commits_of_names_at_the_hub():
 # a hub on this machine
 
 
-class Hub(BaseHTTPRequestHandler):
-    """Serves one repository as the hub does, from `files`; keeps what was asked for."""
-
-    files: dict[str, bytes]
-    asked: list[str]
-
-    def do_HEAD(self):  # http.server's name
-        self.do_GET()
-
-    def do_GET(self):  # http.server's name
-        self.asked.append(self.path)
-        path = self.path.partition("?")[0]
-        if "/gone" in path:
-            self.answer(404, b"{}", {"X-Error-Code": "RevisionNotFound"})
-        elif not path.startswith(("/api/models/org/model/", "/org/model/")):
-            self.answer(404, b"{}", {"X-Error-Code": "RepoNotFound"})
-        elif "/tree/" in path:
-            rows = [
-                {"type": "file", "path": name, "size": len(self.files[name]), "oid": "0" * 40}
-                for name in self.files
-            ]
-            self.answer(200, json.dumps(rows).encode(), {})
-        elif path.startswith("/api/"):
-            names = [{"rfilename": name, "size": len(self.files[name])} for name in self.files]
-            words = {"id": "org/model", "sha": COMMIT, "siblings": names}
-            self.answer(200, json.dumps(words).encode(), {})
-        else:
-            name = path.rpartition("/")[2]
-            self.answer(200, self.files[name], {"ETag": f'"{name}"', "X-Repo-Commit": COMMIT})
-
-    def answer(self, status, body, headers):
-        self.send_response(status)
-        for name, value in (headers | {"Content-Length": str(len(body))}).items():
-            self.send_header(name, value)
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(body)
-
-    def log_message(self, *arguments):
-        pass
-
-
 @pytest.fixture
-def served(tmp_path, monkeypatch):
+def served(hub, tmp_path):
     """A hub with one repository; its files may be changed."""
     folder = write(tmp_path / "served", readme="---\nlicense: mit\n---\n")
-    files = {path.name: path.read_bytes() for path in folder.iterdir()}
-    files |= {"pytorch_model.bin": b"pickle", "modeling.py": b"code", "onnx/config.json": b"{}"}
-    handler = type("Served", (Hub,), {"files": files, "asked": []})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=partial(server.serve_forever, 0.02), daemon=True).start()
-    monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{server.server_port}")
-    monkeypatch.setattr(
-        constants,
-        "HUGGINGFACE_CO_URL_TEMPLATE",
-        constants.ENDPOINT + "/{repo_id}/resolve/{revision}/{filename}",
-    )
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    yield handler
-    server.shutdown()
-    server.server_close()
+    hub.files |= {path.name: path.read_bytes() for path in folder.iterdir()}
+    hub.files |= {"pytorch_model.bin": b"pickle", "modeling.py": b"", "onnx/config.json": b"{}"}
+    return hub
 
 
 def test_what_is_not_in_the_cache_is_downloaded_without_pickles_and_code(served, capsys):
     found = checkpoints.resolve("org/model")
     assert (found.revision, found.licence, found.has_weights) == (COMMIT, "mit", True)
     names = {path.name for path in found.folder.rglob("*")}
-    assert names == {"config.json", "model.safetensors", "README.md"}
+    assert names == {*folders.CONFIGS[:2], "model.safetensors", "README.md"}
     assert f"downloading org/model at {COMMIT}" in capsys.readouterr().err
 
 
@@ -411,11 +349,10 @@ def test_weights_that_are_not_wanted_are_not_downloaded(served):
     assert checkpoints.resolve("org/model").has_weights
 
 
-def test_a_pickle_at_the_hub_is_refused_before_anything_is_downloaded(served):
-    del served.files["model.safetensors"]
-    fails("org/model at main has its weights only as a pickle", checkpoint="org/model")
-    del served.files["pytorch_model.bin"]
-    fails("org/model at main has no model.safetensors", checkpoint="org/model")
+def test_what_has_no_weights_or_no_configuration_is_said_before_anything_is_downloaded(served):
+    del served.files["model.safetensors"], served.files["pytorch_model.bin"]
+    words = ("org/model at main has no model.safetensors and no pytorch_model.bin",)
+    fails(*words, "--param weights=random", checkpoint="org/model")
     del served.files["config.json"]
     fails("org/model at main has no config.json", checkpoint="org/model")
     assert not any("/resolve/" in path for path in served.asked)

@@ -96,6 +96,42 @@ def test_random_weights_are_said_and_never_ranked(folders, serbench, tmp_path):
     assert "random weights, not pretrained" in shown.stdout, shown.stderr
 
 
+def test_a_pickle_at_the_hub_is_trained_by_name(folders, serbench, tmp_path, hub):
+    import io
+
+    import torch
+    from safetensors.torch import load_file
+
+    hub.files = {path.name: path.read_bytes() for path in folders("whisper").iterdir()}
+    del hub.files["model.safetensors"]
+    pickle = io.BytesIO()
+    torch.save(load_file(folders("whisper") / "model.safetensors"), pickle)
+    hub.files["pytorch_model.bin"] = pickle.getvalue()
+    (tmp_path / "one.csv").write_text(_first_fold_of_tones(serbench, tmp_path))
+    done = serbench(
+        *("evaluate", "--model", "transformer", "--dataset", "tones", "--jobs", "0"),
+        *("--protocol", "one.csv", "--param", "checkpoint=org/model", "--param", "epochs=1"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"downloading org/model at {hub.commit} (0 MB) into {tmp_path}/hf/hub" in done.stderr
+    (run,) = (tmp_path / "results").iterdir()
+    facts = _facts(run)
+    assert facts["config"]["params"]["revision"] == hub.commit
+    assert facts["model"]["fine_tuned_before"] == ""
+
+
+def test_nothing_is_downloaded_for_a_corpus_that_is_not_there(serbench, hub):
+    done = serbench("evaluate", "--model", "wav2vec2-xlsr", "--dataset", "ravdess")
+    assert done.returncode == 1
+    assert "ravdess" in done.stderr
+    assert hub.asked == []
+
+
+def test_listings_say_what_a_preset_downloads(serbench):
+    listed = " ".join(serbench("models").stdout.split())
+    assert "facebook/wav2vec2-base, fine-tuned (380 MB to download)" in listed
+
+
 @pytest.mark.parametrize(
     ("params", "words"),
     [

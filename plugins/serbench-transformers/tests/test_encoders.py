@@ -206,7 +206,7 @@ def test_a_checkpoint_that_lacks_weights_of_the_encoder_is_refused(tmp_path, sav
 
 
 def test_a_head_for_other_labels_is_left_behind(tmp_path, save_checkpoint):
-    folder = save_checkpoint(tmp_path / "five", "hubert-layer-norm", num_labels=5)
+    folder = save_checkpoint(tmp_path / "five", "hubert-layer-norm", head=True, num_labels=5)
     assert _network(folder).model.classifier.weight.shape == (3, 12)
 
 

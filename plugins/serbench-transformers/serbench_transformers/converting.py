@@ -1,0 +1,128 @@
+"""Converts pickled weights (pytorch_model.bin) to safetensors, once, and runs nothing in them.
+
+A pickle can run any code. `torch.load(weights_only=True)` of torch 2.6 or newer builds nothing but
+tensors, and refuses whatever else a pickle asks for.
+"""
+
+import json
+import pickle
+import re
+import shutil
+import sys
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from safetensors import SafetensorError
+
+from serbench.errors import SerbenchError
+from serbench.files import replacing_folder
+from serbench_transformers import folders
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SCHEMA = 1  # of what is written; part of its place
+
+
+def converted(key: str) -> Path | None:
+    """The folder that `convert` made, if it has.
+
+    Args:
+        key: of the checkpoint, "models--org--name-<commit>".
+    """
+    folder = _place(key)
+    return folder if folder.is_dir() else None
+
+
+def convert(folder: Path, key: str) -> Path:
+    """Write safetensors of a folder's pickled weights, with its configuration, into another.
+
+    Args:
+        folder: which has all of them.
+        key: see `converted`.
+
+    Raises:
+        SerbenchError: they hold something other than tensors, are cut off, or cannot be written.
+    """
+    import safetensors.torch
+
+    print(f"converting the weights in {folder} to safetensors, once", file=sys.stderr)
+    try:
+        with replacing_folder(_place(key)) as made:
+            places = {}
+            for number, part in enumerate(folders.parts(folder, folders.PICKLED), start=1):
+                tensors = _tensors(folder / part)
+                alone = part == folders.PICKLED
+                name = folders.SAFE if alone else f"model-{number:05d}.safetensors"
+                safetensors.torch.save_file(dict(tensors), made / name, {"format": "pt"})
+                places |= dict.fromkeys(tensors, name)
+            if not (made / folders.SAFE).exists():
+                index = made / f"{folders.SAFE}.index.json"
+                index.write_text(json.dumps({"metadata": {}, "weight_map": places}))
+            for name in (*folders.CONFIGS, "README.md"):
+                if (folder / name).is_file():
+                    shutil.copyfile(folder / name, made / name)
+    except SerbenchError as error:
+        if isinstance(error.__cause__, OSError | SafetensorError):
+            raise folders.unwritable(_place(key), error.__cause__) from error
+        raise
+    return _place(key)
+
+
+def _tensors(path: Path) -> Mapping[str, "Tensor"]:
+    """The tensors in a pickle, none of which shares its memory with another.
+
+    Raises:
+        SerbenchError: there is something else in it, or it is cut off.
+    """
+    import torch
+
+    folders.require_fetched(path)
+    try:
+        # of the format before torch 1.6 nothing can be mapped
+        loaded = torch.load(
+            path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
+        )
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError) as error:
+        asked = re.search(r"GLOBAL (\S+)", str(error))
+        if asked:
+            raise _other(path, f"asks for {asked[1]} to be called") from error
+        raise SerbenchError(
+            f"{path} is cut off or no file of weights that torch wrote: get this file again, or a "
+            "model.safetensors instead"
+        ) from error
+    if not isinstance(loaded, dict):
+        raise _other(path, f"holds {type(loaded).__name__}")
+    strange = [name for name, one in loaded.items() if not _is_plain(one)]
+    if strange or not all(isinstance(name, str) for name in loaded):
+        raise _other(path, f"holds {strange[0] if strange else 'tensors without names'}")
+    seen: set[int] = set()
+    made = {}
+    for name, tensor in loaded.items():
+        memory = tensor.untyped_storage().data_ptr()
+        plain = tensor.detach().contiguous()
+        made[name] = plain.clone() if memory in seen else plain
+        seen.add(memory)
+    return made
+
+
+def _is_plain(value: object) -> bool:
+    """Whether it is a tensor that safetensors can hold."""
+    import torch
+
+    plain = isinstance(value, torch.Tensor) and value.layout == torch.strided
+    return plain and not value.is_quantized
+
+
+def _other(path: Path, problem: str) -> SerbenchError:
+    return SerbenchError(
+        f"{path} is a pickle that {problem} besides tensors by name: it could run any code, and "
+        "nothing of it was run; give a checkpoint that has a model.safetensors, or whose "
+        "pytorch_model.bin holds weights alone"
+    )
+
+
+def _place(key: str) -> Path:
+    return folders.home() / f"converted.{SCHEMA}" / key
