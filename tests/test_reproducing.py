@@ -280,15 +280,14 @@ def test_what_was_remade_with_other_features_may_differ(older, tmp_path):
 
 
 def test_a_record_of_what_was_remade_says_so_and_does_not_count(older, tmp_path):
+    sent_by(older, "github:ada")
     path = write(older, again(older, tmp_path, "all").record("Grace H."))
     assert '"remade": "features version 1"' in path.read_text()
     (record,) = reproductions(older)
     assert not record.reproduced
-    assert verify(older).status == "recomputed"
-    entry = gathering.judged(older)
-    assert entry.status == "recomputed"
-    (said,) = entry.reproductions
-    assert said.endswith("3 of 3 folds, 100.0 % same labels, remade with features version 1")
+    checked, records, _ = sent_by(older, "github:grace")
+    assert checked == "recomputed"
+    assert records.endswith("3 of 3 folds, 100.0 % same labels, remade with features version 1")
 
 
 def test_the_command_exits_with_0_where_what_was_remade_is_the_same(older, tmp_path):
