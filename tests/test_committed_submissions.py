@@ -11,7 +11,14 @@ from serbench.leaderboard.proposing import propose
 from serbench.settings import settings
 
 SUBMISSIONS = sorted((Path(__file__).parents[1] / "leaderboard" / "submissions").glob("*/*/"))
-ENCODER = {"model_type": "whisper"}
+ENCODER = {
+    "config.json": {"model_type": "whisper", "num_mel_bins": 80},
+    "preprocessor_config.json": {
+        "feature_extractor_type": "WhisperFeatureExtractor",
+        "feature_size": 80,
+        "sampling_rate": 16000,
+    },
+}
 WEIGHTS = json.dumps({}).encode()
 
 
@@ -24,7 +31,8 @@ def here(tmp_path_factory):
     lookalike.write_ravdess(home / "data" / "ravdess")
     encoder = home / "encoder"
     encoder.mkdir()
-    (encoder / "config.json").write_text(json.dumps(ENCODER))
+    for name, words in ENCODER.items():
+        (encoder / name).write_text(json.dumps(words))
     (encoder / "model.safetensors").write_bytes(struct.pack("<Q", len(WEIGHTS)) + WEIGHTS)
     with pytest.MonkeyPatch.context() as patch:
         for name in ("data", "cache", "results"):
