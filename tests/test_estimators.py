@@ -323,7 +323,8 @@ def test_it_is_submitted_verified_and_on_the_board(sklearn, tmp_path):
     )
     said("leaderboard", "build", "--submissions", "sent", "--out", "board")
     assert re.search(
-        r"\| 1 +\| me \(not confirmed\) +\| sklearn\.svm:SVC +\|", (tmp_path / "board" / "README.md").read_text()
+        r"\| 1 +\| me \(not confirmed\) +\| sklearn\.svm:SVC +\|",
+        (tmp_path / "board" / "README.md").read_text(),
     )
 
 
