@@ -224,7 +224,8 @@ def _warnings(compared: Compared) -> list[str]:
             notes.append(f"UNSOUND: {name}: predicted alone, some utterances get other labels.")
         if run.objection:
             notes.append(f"NEVER RANKED: {name}: {run.objection}.")
-    return notes
+    found = [(compared.names[run.name], runs.computed(run.facts)) for run in compared.runs]
+    return notes + runs.circumstances(found)
 
 
 def compare(

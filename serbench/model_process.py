@@ -27,7 +27,7 @@ import threadpoolctl
 from serbench import answers, devices, engines, handover, plugins
 from serbench.contracts import Array, Examples, Model, Moves, Predictions, Saves
 from serbench.engines import Tell, Words
-from serbench.errors import PluginError
+from serbench.errors import PluginError, shown
 from serbench.files import replacing, writing_error
 from serbench.handover import Inputs
 
@@ -318,4 +318,4 @@ def peak_memory() -> float:
 def _said(caught: Sequence[warnings.WarningMessage]) -> list[str]:
     """Different warnings, each once: "ConvergenceWarning: lbfgs failed to converge"."""
     lines = (" ".join(f"{each.category.__name__}: {each.message}".split()) for each in caught)
-    return [line[:300] for line in dict.fromkeys(lines)][:MOST_WARNINGS]
+    return [shown(line, 300) for line in dict.fromkeys(lines)][:MOST_WARNINGS]

@@ -125,13 +125,19 @@ class Run:
     def objection(self) -> str:
         """Why what the model knew before a fold keeps the run from being compared, or nothing.
 
-        Other folds, a checkpoint that has seen labels, or no checkpoint at all.
+        Other folds, a checkpoint that has seen labels, or no checkpoint at all. Or that nobody
+        could tell whether its scores depend on the batch.
         """
         if any(fold.facts.get("folds_before") for fold in self.folds):
             return (
                 "folds were trained in one process, one after the other (--jobs 0): one may "
                 "know what another has learned"
             )
+        for fold in self.folds:
+            alone = fold.facts["alone"]
+            if alone.get("utterances", 1) == 0:
+                reason = alone.get("unchecked") or "no utterance was predicted alone"
+                return f"batch effects unchecked: {reason}"
         models = [fold.facts.get("model", {}) for fold in self.folds]
         if any(model.get("pretrained") is False for model in models):
             return "random weights, not pretrained"
@@ -226,6 +232,33 @@ def reported(row: literature.Row, metric: str) -> str:
     return tables.spread(stats.MeanStd(row.scores[name], row.stds.get(name, math.nan)))
 
 
+def computed(facts: Mapping[str, Any]) -> str:
+    """How a fold was computed, in words: "float32, 1 thread, cpu, AMD EPYC, avx512_bf16"."""
+    precision = facts.get("model", {}).get("precision") or facts["config"].get("precision")
+    threads, machine = facts["threads"], facts["machine"]
+    words = [precision or "float32", f"{threads} thread{'s' * (threads != 1)}", facts["device"]]
+    return ", ".join([*words, str(machine.get("model") or machine.get("processor", "unknown"))])
+
+
+def circumstances(named: Sequence[tuple[str, str]]) -> list[str]:
+    """Lines that say how runs were computed, those that agree together.
+
+    Args:
+        named: of each run its name, and what `computed` says of it.
+
+    >>> circumstances([("a", "float32, 1 thread"), ("b", "float32, 1 thread")])
+    ['Computed in float32, 1 thread.']
+    """
+    groups: dict[str, list[str]] = {}
+    for name, words in named:
+        groups.setdefault(words, []).append(name)
+    alone = len(groups) == 1
+    return [
+        f"Computed in {words}{'' if alone else ': ' + ', '.join(names)}."
+        for words, names in groups.items()
+    ]
+
+
 def _title(run: Run) -> str:
     config, facts = run.config, run.facts
     utterances = int(run.confusions.sum())
@@ -267,6 +300,18 @@ def _notes(run: Run) -> list[str]:
     if len(run.speaker_confusions) < FEW:
         notes.append(f"An interval over {len(run.speaker_confusions)} speakers is too narrow.")
     notes.append(f"Predicted one at a time, scores differ by at most {run.alone:.1g}.")
+    notes += circumstances(
+        [(f"fold {fold.facts['fold']['name']}", computed(fold.facts)) for fold in run.folds]
+    )
+    if gain := run.facts.get("model", {}).get("bfloat16_gain"):
+        notes.append(
+            f"This GPU multiplies {gain:g} times as fast in bfloat16: --precision bfloat16, which "
+            "is another run."
+        )
+    warned = [len(fold.facts.get("warnings", ())) for fold in run.folds]
+    if any(warned):
+        first = next(one for fold in run.folds for one in fold.facts.get("warnings", ()))
+        notes.append(f"Libraries warned in {sum(map(bool, warned))} folds, such as: {first}")
     spent = tables.duration(run.seconds())
     notes.append(f"Fitted and predicted in {spent}, all folds together; results: {run.folder}")
     return notes

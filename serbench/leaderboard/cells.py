@@ -188,6 +188,7 @@ def notes(table: Table) -> list[str]:
         _ranking(table),
     ]
     found += objections(table)
+    found += runs.circumstances([(line.first.short, line.first.computed) for line in table.lines])
     found += [
         f"Look at: {named(line.first, line)}: {note}."
         for line in table.lines

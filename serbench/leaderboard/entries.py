@@ -12,7 +12,7 @@ from serbench.leaderboard.reproductions import Reproduction
 from serbench.leaderboard.submission import Submission
 from serbench.leaderboard.traces import NOTHING, Traces
 from serbench.results import FoldResult, Scored
-from serbench.runs import Run
+from serbench.runs import Run, computed
 
 Counts = npt.NDArray[np.int64]
 
@@ -71,6 +71,7 @@ class Entry:
         seconds: of fitting and predicting, over all folds.
         finished: when the last fold was, UTC.
         device: where it was computed.
+        computed: in what precision, with how many threads and on what processor, in words.
         serbench: the version that computed it.
         submitter: who sent it, as the card says, or "".
         submitted: the day, as the card says, or "".
@@ -110,6 +111,7 @@ class Entry:
     seconds: float
     finished: str
     device: str
+    computed: str
     serbench: str
     submitter: str
     submitted: str
@@ -245,6 +247,7 @@ def _entry(run: Run, **known: Any) -> Entry:
         "seconds": run.seconds(),
         "finished": max(str(fold.facts.get("finished", "")) for fold in run.folds),
         "device": str(facts["device"]),
+        "computed": computed(facts),
         "serbench": str(_mapping(facts["versions"]).get("serbench", "")),
         "submitter": "",
         "submitted": "",

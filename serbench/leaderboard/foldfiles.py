@@ -18,6 +18,7 @@ from serbench.calibration import LINKS
 from serbench.contracts import Array
 from serbench.corpus import PARTS
 from serbench.errors import SerbenchError
+from serbench.jobs import MOST_THREADS
 from serbench.leaderboard import strict
 from serbench.leaderboard.shapes import (
     ANY_NUMBER,
@@ -65,7 +66,7 @@ FACTS = Object(
                 **dict.fromkeys(("params", "feature_params", "reading"), Named(ANYTHING, 100)),
                 "seed": Whole(2**63),
             },
-            {},
+            {"precision": Text(20), "threads": Whole(MOST_THREADS)},
             known_only=True,
         ),
         "pins": Object(dict.fromkeys(("corpus", "protocol", "audio"), Text(64, HEX64)), {}),
@@ -84,7 +85,8 @@ FACTS = Object(
         ),
         "validation": Object({"f1": NUMBER}, dict.fromkeys(METRICS, NUMBER)),
         "alone": Object(
-            {"largest_difference": NUMBER}, {"utterances": Whole(), "other_labels": Whole()}
+            {"largest_difference": NUMBER},
+            {"utterances": Whole(), "other_labels": Whole(), "unchecked": Text(300)},
         ),
         "seconds": Named(_AMOUNT),
         "device": _NAME,
@@ -105,9 +107,11 @@ FACTS = Object(
                 "pretrained": (bool, None),
                 "fine_tuned_before": (Text(500), None),
                 "precision": (_NAME, None),
+                "bfloat16_gain": NUMBER,
             },
         ),
         "curve": [Named((ANY_NUMBER, None), 100)],
+        "warnings": [Text(300)],
         "peak_memory_mb": _AMOUNT,
         "finished": _NAME,
     },

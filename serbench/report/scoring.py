@@ -9,7 +9,7 @@ from serbench import literature, metrics, stats
 from serbench.metrics import METRICS
 from serbench.report import by_speaker, facts
 from serbench.report.sheets import FRACTIONS, Cell, Column, Sheet
-from serbench.runs import Run
+from serbench.runs import Run, circumstances, computed
 from serbench.stats import MeanStd
 
 SCORES = ("precision", "uar", "f1", "accuracy")
@@ -28,7 +28,9 @@ def table_two(runs: Sequence[Run], names: Sequence[str]) -> Sheet:
     published = literature.rows(runs[0].corpus, "II")
     rows += [_published(row) for row in published]
     spread = [Column(title, "spread") for title in HEADS]
-    caveats = [
+    found = [(name, computed(run.facts)) for name, run in zip(names, runs, strict=True)]
+    caveats = [f" {words}" for words in circumstances(found)]
+    caveats += [
         f" On its {row.model}: {'; '.join(row.caveats)}." for row in published if row.caveats
     ]
     return Sheet(

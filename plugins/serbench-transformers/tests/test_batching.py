@@ -235,7 +235,7 @@ RECIPE = Recipe("cross-entropy", "linear", 1, batch=5)
 
 
 def _task(network, waves):
-    scorer = Scorer(network, RECIPE.loss, "cpu", "float32")
+    scorer = Scorer(network, RECIPE.loss, "cpu")
     train = Labelled(Stems(scorer, waves), TRUTH)
     return task(scorer, train, Labelled(Stems(scorer, []), TRUTH[:0]), RECIPE, 0)
 
@@ -311,7 +311,7 @@ class Reads(list):
 
 def _stems(certain, waves, frozen=1, **words):
     network = _network(certain("whisper"), frozen)
-    scorer = Scorer(network, "cross-entropy", "cpu", "float32")
+    scorer = Scorer(network, "cross-entropy", "cpu")
     return Stems(scorer, Reads(waves), **words)
 
 

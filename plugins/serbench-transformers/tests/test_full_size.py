@@ -43,7 +43,7 @@ model = loading.classifier(found, labels, head="linear", weights="random")
 network = Network(model, loading.encoder_of(model, found.folder), 0)
 if checkpointing:
     model.activation_checkpointing_enable({"use_reentrant": False})
-scorer = Scorer(network, "bce", "cpu", "float32")
+scorer = Scorer(network, "bce", "cpu")
 waves = [np.random.default_rng(i).normal(0, 0.1, 64000).astype(np.float32) for i in range(4)]
 truth = np.arange(4)
 recipe = dataclasses.replace(RECIPES["paper"], batch=4)

@@ -1,0 +1,55 @@
+"""Nothing is won by looking for labels where none should be."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+import serbench
+from serbench.worker import Order
+
+
+def evaluate(model, jobs=2, **params):
+    features = {"features": "crossings"} if model == "Neighbours" else {"features": "waveform"}
+    return serbench.evaluate(f"cheats:{model}", "tones", jobs=jobs, params=params, **features)
+
+
+@pytest.mark.parametrize("model", ["Positions", "Frames", "Disk"])
+def test_what_looks_for_labels_guesses_and_is_never_ranked(places, model):
+    run = evaluate(model, stretched=False)
+    assert run.pooled("uar") < 0.6  # in the corpus's order it would be 1
+    assert run.batch_dependent
+    assert not run.ranked
+    assert "UNSOUND, never ranked: predicted alone, some utterances get other labels." in str(run)
+
+
+def test_what_averages_over_neighbours_and_remembers_is_never_ranked(places):
+    run = evaluate("Neighbours", reach=4)
+    assert run.batch_dependent
+    assert not run.ranked
+
+
+def test_the_process_that_predicts_is_not_told_where_anything_is(places):
+    run = evaluate("Environment", stretched=False)
+    assert [fold.facts["model"]["variables"] for fold in run.folds] == [[], [], []]
+
+
+def test_utterances_come_in_an_order_that_says_nothing_and_is_always_the_same(places):
+    from serbench import jobs, worker
+    from serbench.evaluation import extract
+    from serbench.listening import Quiet
+
+    made = jobs.plan(jobs.Request("centroid", "tones"), places)
+    audio = extract(made, [0, 1, 2], places, Quiet())
+    lent = jobs.Resources(places.results / made.config.name, places.cache, "cpu")
+    orders = []
+    for job in jobs.jobs_of(made, lent, audio):
+        sets = worker._sets(job)
+        order = Order.of(sets)
+        assert sorted(order.test) == list(range(len(sets.fold.test)))
+        assert list(order.test) != sorted(order.test)
+        labels = [made.corpus.by_id[sets.fold.test[one]].label for one in order.test]
+        repeats = np.mean([one == other for one, other in itertools.pairwise(labels)])
+        assert repeats < 0.6  # in the corpus's order most neighbours have one label
+        orders.append(order)
+    assert orders == [Order.of(worker._sets(job)) for job in jobs.jobs_of(made, lent, audio)]
