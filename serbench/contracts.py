@@ -251,7 +251,8 @@ class Model(typing.Protocol):
     float, str, or one of these | None); `--param lr=1e-5` is checked against them.
 
     A model that can train in bfloat16 says so in a further attribute of its class,
-    `precisions = ("float32", "bfloat16")`.
+    `precisions = ("float32", "bfloat16")`; one whose version has changed says why in `notes`, as
+    extractors do, and its older runs can be remade.
 
     Attributes:
         version: changes whenever the predictions change.

@@ -57,10 +57,20 @@ def test_a_committed_submission_is_planned_as_it_was_but_for_what_is_said(here, 
         for name, value in proposal.here.words().items()
         if value != proposal.config.words().get(name)
     }
-    if changed == {"feature_version"}:
-        assert proposal.remade.startswith("features version 2 (transformers ")
+    if changed == {"feature_version", "model_version"}:
+        assert proposal.remade.startswith("features version 3 (transformers ")
+        assert proposal.remade.endswith(") and model version 2")
+        features, model = proposal.changes
+        words = "; since version 2 layers are stored in half precision; since version 3 layers are"
+        assert f" instead of 1{words} stored in single precision again" in features
+        assert model == (
+            "model version 2 instead of 1; since version 2 heads are trained in double precision"
+        )
+    elif changed == {"feature_version"}:
+        assert proposal.remade == "features version 2"
         (change,) = proposal.changes
-        assert change.endswith(" instead of 1; since version 2 layers are stored in half precision")
+        words = " instead of 1; since version 2 they are computed in double precision"
+        assert change.endswith(words)
     elif changed == {"params"}:
         assert proposal.remade == ""
         assert proposal.config.params == {**proposal.here.params, "compute": "auto"}

@@ -242,6 +242,22 @@ def test_another_version_of_the_model_is_a_line_with_the_cards_command(submissio
         propose(other)
 
 
+def test_a_model_of_another_version_that_says_why_is_remade(submission, monkeypatch, tmp_path):
+    import serbench_tiny
+
+    notes = {"1": "means are counted twice"}
+    monkeypatch.setattr(serbench_tiny.Centroid, "notes", notes, raising=False)
+    older = _configured(submission, model_version="0")
+    proposal = propose(older, ["all"], results=tmp_path / "reproduced")
+    change = "model version 1 instead of 0; since version 1 means are counted twice"
+    assert proposal.changes == (change,)
+    assert proposal.remade == "model version 1"
+    outcome = reproduce(proposal, jobs=0)
+    assert outcome.verdict.startswith("REMADE with model version 1, the same labels: ")
+    assert "Different here: model version; " in str(outcome)
+    assert not outcome.reproduced
+
+
 def test_another_configuration_is_said_word_for_word(submission, tmp_path):
     with pytest.raises(SerbenchError, match=r"params.scale is 5.0 here and 100.0 there\. Give"):
         again(submission, tmp_path, given={"scale": 5.0})

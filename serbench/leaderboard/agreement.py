@@ -164,8 +164,9 @@ def differing(submitted: Mapping[str, Any], here: Mapping[str, Any]) -> list[str
         here: facts of this machine, whose words are those that are returned.
     """
     kinds = [kind for kind in ("device", "threads", "machine") if submitted[kind] != here[kind]]
-    if submitted["config"]["feature_version"] != here["config"]["feature_version"]:
-        kinds.append("features version")
+    for kind, what in (("feature", "features"), ("model", "model")):
+        if submitted["config"][f"{kind}_version"] != here["config"][f"{kind}_version"]:
+            kinds.append(f"{what} version")
     # models that say nothing of it compute in float32
     precision = [
         _words(facts.get("model")).get("precision", "float32") for facts in (submitted, here)

@@ -66,8 +66,11 @@ class Proposal:
     @property
     def remade(self) -> str:
         """With what it would be made that it was not made with: "features version 2"; or ""."""
-        version = self.here.feature_version
-        return f"features version {version}" if version != self.config.feature_version else ""
+        pairs = (
+            ("features", self.here.feature_version, self.config.feature_version),
+            ("model", self.here.model_version, self.config.model_version),
+        )
+        return " and ".join(f"{what} version {here}" for what, here, then in pairs if here != then)
 
     @property
     def request(self) -> Request:
@@ -208,9 +211,10 @@ def _installed(config: Config, card: Card) -> dict[str, Installed]:
                 f"{shown(str(error), 1000)}; the submission needs a plugin that has it: {remedy}"
             ) from error
         found[kind] = Installed(target, version)
-    if "model" in found and found["model"].version != config.model_version:
+    model = found.get("model")
+    if model and model.version != config.model_version and not _notes(model):
         raise SerbenchError(
-            f"model {config.model} is version {found['model'].version!r} here, and the submission "
+            f"model {config.model} is version {model.version!r} here, and the submission "
             f"was made with {shown(config.model_version)!r}: {remedy}"
         )
     return found
@@ -225,12 +229,14 @@ def _today(
     was no part of a run's identity, takes the place of the parameter that chose it.
     """
     changes = []
-    feature = found["feature"]
-    if feature.version != config.feature_version:
-        changes.append(
-            f"features version {feature.version} instead of {shown(config.feature_version)}"
-            f"{_note(feature, config.feature_version)}"
-        )
+    versions = {"feature_version": config.feature_version, "model_version": config.model_version}
+    for kind, what in (("feature", "features"), ("model", "model")):
+        was = versions[f"{kind}_version"]
+        if kind in found and found[kind].version != was:
+            here = versions[f"{kind}_version"] = found[kind].version
+            changes.append(
+                f"{what} version {here} instead of {shown(was)}{_note(found[kind], was)}"
+            )
     params, precision = dict(config.params), config.precision
     if "model" in found:
         known = parameters(found["model"].target)
@@ -240,15 +246,22 @@ def _today(
             changes.append(f"precision {precision}, as recorded, instead of {was}")
     return replace(
         config,
-        feature_version=feature.version,
+        feature_version=versions["feature_version"],
+        model_version=versions["model_version"],
         params=params,
         precision=precision,
     ), tuple(changes)
 
 
-def _note(feature: Installed, submitted: str) -> str:
-    """Return what changed in the features since the submitted version, in their own words."""
-    notes: Mapping[str, str] = getattr(feature.target, "notes", {})
+def _notes(installed: Installed) -> Mapping[str, str]:
+    """Return what a model or features say of their versions: "2" -> what changed with it."""
+    notes: Mapping[str, str] = getattr(installed.target, "notes", {})
+    return notes
+
+
+def _note(installed: Installed, submitted: str) -> str:
+    """Return what changed since the submitted version, in its author's words."""
+    notes = _notes(installed)
     versions = list(notes)
     known = submitted.partition(" ")[0]
     since = versions[versions.index(known) + 1 :] if known in versions else versions

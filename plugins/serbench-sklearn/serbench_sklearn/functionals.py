@@ -1,13 +1,14 @@
 """The feature `functionals`: what a voice does over an utterance, as one vector of named values."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from serbench_sklearn import prosody
 from serbench_sklearn.pitch import pitch
-from serbench_sklearn.spectra import CONTOURS, RATE, Floats, spectra
+from serbench_sklearn.spectra import CONTOURS, RATE, spectra
 from serbench_sklearn.summaries import CHANGES, STATISTICS, VOICED, changes, levels, statistics
 
 Waves = Sequence[npt.NDArray[np.float32]]
@@ -29,25 +30,27 @@ class Functionals:
     quality, rhythm and modulation spectrum. `names` lists all of them in order.
 
     An utterance without a voiced frame has zeros for its melody, and the sounding frames stand
-    in for the voiced ones. Nothing is learnt: standardising is the model's part.
+    in for the voiced ones. Nothing is learnt: standardising is the model's part. They are computed
+    in double precision, so that rounding to float32 gives the same numbers on any processor.
     """
 
-    version = "1"
+    version = "2"
+    notes: ClassVar[Mapping[str, str]] = {"2": "they are computed in double precision"}
 
-    def __call__(self, waves: Waves) -> list[Floats]:
+    def __call__(self, waves: Waves) -> list[npt.NDArray[np.float32]]:
         """One vector, shape (len(names),), for each wave."""
         return [np.fromiter(named(wave).values(), np.float32) for wave in waves]
 
     @property
     def names(self) -> tuple[str, ...]:
         """What each value is, in order: "mfcc03.p90", "pitch.range"."""
-        return tuple(named(np.zeros(RATE, dtype=np.float32)))
+        return tuple(named(np.zeros(RATE)))
 
 
-def named(wave: Floats) -> dict[str, float]:
+def named(wave: npt.ArrayLike) -> dict[str, float]:
     """The functionals of one wave under their names."""
-    wave = np.asarray(wave, dtype=np.float32)
-    wave = wave - wave.mean() if len(wave) else np.zeros(1, dtype=np.float32)
+    wave = np.asarray(wave, dtype=np.float64)
+    wave = wave - wave.mean() if len(wave) else np.zeros(1)
     heard, tones = spectra(wave), pitch(wave)
     voiced = tones.voiced if tones.voiced.any() else heard.sounding
     table = [

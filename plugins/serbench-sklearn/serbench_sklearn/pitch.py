@@ -49,7 +49,7 @@ def pitch(wave: Floats) -> Pitch:
     frames = framed(_halved(wave), FRAME, HOP // 2, count)
     peaks = np.maximum(frames.max(axis=1), -frames.min(axis=1))
     audible = np.flatnonzero(peaks > SILENCE * max(float(peaks.max()), 1e-6))
-    silent = np.zeros(count, np.float32)
+    silent = np.zeros(count, np.float64)
     contour = Pitch(silent, silent.copy(), np.zeros(count, np.bool_))
     if len(audible):
         found = _found(_autocorrelation(frames[audible]))
@@ -84,14 +84,14 @@ def _autocorrelation(frames: Floats) -> Floats:
     power = np.square(spectrum.real)
     power += np.square(spectrum.imag)
     correlation = power @ cosines
-    correlation /= np.maximum(correlation[:, :1], np.float32(1e-9))
+    correlation /= np.maximum(correlation[:, :1], 1e-9)
     correlation *= _compensation()
     return correlation
 
 
 @functools.cache
 def _window() -> Floats:
-    return np.hanning(FRAME + 1)[:-1].astype(np.float32)
+    return np.hanning(FRAME + 1)[:-1].astype(np.float64)
 
 
 @functools.cache
@@ -105,7 +105,7 @@ def _cosines() -> Floats:
     lowpass[0] /= 2
     bins = np.flatnonzero(lowpass)
     angles = 2 * np.pi * bins[:, None] * np.arange(LAGS) / FFT
-    return (np.cos(angles) * lowpass[bins, None] / FFT).astype(np.float32)
+    return (np.cos(angles) * lowpass[bins, None] / FFT).astype(np.float64)
 
 
 @functools.cache
@@ -121,7 +121,7 @@ def _scores(correlation: Floats) -> Floats:
     peak = (middle > before) & (middle >= after)
     height = middle - (before - after) ** 2 / np.minimum(8 * (before - 2 * middle + after), -1e-9)
     lags = np.arange(1, correlation.shape[1] - 1)
-    cost = (OCTAVE_COST * np.log2(LOWEST * lags / HALF_RATE)).astype(np.float32)
+    cost = (OCTAVE_COST * np.log2(LOWEST * lags / HALF_RATE)).astype(np.float64)
     scores = np.full_like(correlation, -1)
     scores[:, 1:-1] = np.where(peak, height - cost, -1)
     scores[:, : int(HALF_RATE / HIGHEST)] = -1
@@ -133,7 +133,7 @@ def _second_look(scores: Floats, lags: Lags) -> Lags:
     short, long = np.quantile(lags, (0.25, 0.75))
     allowed = np.arange(scores.shape[1])
     inside = (allowed >= short / 1.9) & (allowed <= long / 0.7)
-    return np.where(inside, scores, np.float32(-1)).argmax(axis=1)
+    return np.where(inside, scores, -1).argmax(axis=1)
 
 
 def _contour(correlation: Floats, lags: Lags, voiced: Mask) -> Pitch:
@@ -145,8 +145,8 @@ def _contour(correlation: Floats, lags: Lags, voiced: Mask) -> Pitch:
     semitones = 12 * np.log2(HALF_RATE / (lags + shift) / REFERENCE)
     strength = np.clip(at - (before - after) * shift / 4, 0, 1)
     return Pitch(
-        np.where(voiced, semitones, 0).astype(np.float32),
-        np.where(voiced, strength, 0).astype(np.float32),
+        np.where(voiced, semitones, 0).astype(np.float64),
+        np.where(voiced, strength, 0).astype(np.float64),
         voiced,
     )
 

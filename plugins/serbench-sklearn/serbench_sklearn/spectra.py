@@ -92,7 +92,7 @@ def _power(frames: Floats) -> Floats:
     spectrum = scipy.fft.rfft(frames * _window(), FFT, axis=1, overwrite_x=True)
     power = np.square(spectrum.real)
     power += np.square(spectrum.imag)
-    return np.maximum(power, np.float32(TINY), out=power)
+    return np.maximum(power, TINY, out=power)
 
 
 def _shape(power: Floats, decibels: Floats) -> list[Floats]:
@@ -102,13 +102,13 @@ def _shape(power: Floats, decibels: Floats) -> list[Floats]:
     spread = np.sqrt(np.maximum(power @ hertz**2 / total - centroid**2, 0))
     below = np.cumsum(power, axis=1)
     rolloffs = [
-        hertz[1] * (below < share * total[:, None]).sum(axis=1, dtype=np.float32)
-        for share in (np.float32(0.5), np.float32(0.85))
+        hertz[1] * (below < share * total[:, None]).sum(axis=1, dtype=np.float64)
+        for share in (0.5, 0.85)
     ]
     flatness = decibels.mean(axis=1) - _decibels(total / power.shape[1])
     # -sum p log2 p, from the logarithms that are there already
     surprise = _decibels(total) - np.einsum("ij,ij->i", power, decibels) / total
-    return [centroid, spread, *rolloffs, flatness, surprise / np.float32(10 * np.log10(2))]
+    return [centroid, spread, *rolloffs, flatness, surprise / np.float64(10 * np.log10(2))]
 
 
 def _balance(power: Floats, decibels: Floats) -> list[Floats]:
@@ -131,13 +131,13 @@ def _octave_flatness(power: Floats, decibels: Floats) -> Floats:
 def _zero_crossings(wave: Floats, count: int) -> Floats:
     """The share of samples at which the sign changes, (frames,)."""
     positive = wave >= 0
-    crossings = np.zeros(len(wave), dtype=np.float32)
+    crossings = np.zeros(len(wave), dtype=np.float64)
     crossings[1:] = positive[1:] != positive[:-1]
     return framed(crossings, FRAME, HOP, count).mean(axis=1)
 
 
 def _decibels(power: Floats) -> Floats:
-    decibels = np.maximum(power, np.float32(TINY))
+    decibels = np.maximum(power, TINY)
     np.log10(decibels, out=decibels)
     decibels *= 10
     return decibels
@@ -152,12 +152,12 @@ def _band(low: float, high: float) -> slice:
 def _window() -> Floats:
     """A Hann window under which a full-scale sine has 0 dB in its bin."""
     window = np.hanning(FRAME + 1)[:-1]
-    return (window * 2 / window.sum()).astype(np.float32)
+    return (window * 2 / window.sum()).astype(np.float64)
 
 
 @functools.cache
 def _hertz() -> Floats:
-    return np.fft.rfftfreq(FFT, 1 / RATE).astype(np.float32)
+    return np.fft.rfftfreq(FFT, 1 / RATE).astype(np.float64)
 
 
 @functools.cache
@@ -170,13 +170,13 @@ def _mel_matrix() -> Floats:
     corners = 700 * (10 ** (np.linspace(low, high, BANDS + 2) / 2595) - 1)
     left, peak, right = (corners[start : start + BANDS, None] for start in range(3))
     rising, falling = (_hertz() - left) / (peak - left), (right - _hertz()) / (right - peak)
-    return np.maximum(np.minimum(rising, falling), 0).astype(np.float32)
+    return np.maximum(np.minimum(rising, falling), 0).astype(np.float64)
 
 
 @functools.cache
 def _octave_matrix() -> Floats:
     """(bins, octaves), each column an average over its octave."""
-    matrix = np.zeros((FFT // 2 + 1, len(OCTAVES) - 1), dtype=np.float32)
+    matrix = np.zeros((FFT // 2 + 1, len(OCTAVES) - 1), dtype=np.float64)
     for column, edges in enumerate(itertools.pairwise(OCTAVES)):
         matrix[_band(*edges), column] = 1
     return matrix / matrix.sum(axis=0)

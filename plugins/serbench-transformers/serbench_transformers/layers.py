@@ -23,7 +23,7 @@ COMPUTED = {
     "batching": "one by one",
     "padded_fraction": 0.0,
     "precision": "float32",
-    "stored": "float16",
+    "stored": "float32",
 }
 """How, for the results of what learns from it."""
 
@@ -32,7 +32,7 @@ class _Version:
     """Ours and that of transformers, which computes the numbers: asked for when it is needed."""
 
     def __get__(self, instance: object, owner: type) -> str:
-        return f"2 (transformers {metadata.version('transformers')})"
+        return f"3 (transformers {metadata.version('transformers')})"
 
 
 class Layers:
@@ -40,9 +40,8 @@ class Layers:
 
     An array has the shape (layers + 1, hidden size): first what enters the first layer, last the
     encoder's output. Utterances are computed one by one, in float32, on the CPU: the numbers do
-    not depend on what else is in a batch, bit for bit. They are kept in half precision, whose
-    rounding is far below what sets two utterances apart; an utterance with a number that this
-    cannot hold is kept in float32.
+    not depend on what else is in a batch, bit for bit. They are kept in float32: half precision
+    would make the last bits, which differ between processors, a thousand times as large.
 
     Args:
         checkpoint: a name on the hub, "facebook/wav2vec2-base", or a local folder.
@@ -51,7 +50,10 @@ class Layers:
     """
 
     version = _Version()
-    notes: ClassVar[Mapping[str, str]] = {"2": "layers are stored in half precision"}
+    notes: ClassVar[Mapping[str, str]] = {
+        "2": "layers are stored in half precision",
+        "3": "layers are stored in single precision again",
+    }
 
     def __init__(
         self, checkpoint: str = "", revision: str | None = None, weights: Weights = "pretrained"
@@ -90,7 +92,4 @@ class Layers:
 
 
 def _layers(encoder: Encoder, wave: Wave) -> Array:
-    made: Array = encoder.layers([encoder.prepared(wave)])[0].numpy()
-    with np.errstate(over="ignore"):
-        half = made.astype(np.float16)
-    return half if np.isfinite(half).all() else np.asarray(made, np.float32)
+    return np.asarray(encoder.layers([encoder.prepared(wave)])[0].numpy(), np.float32)

@@ -11,6 +11,7 @@ from serbench_transformers.heads import Doubles, Head, Problem
 
 GRID = (0.0001, 0.001, 0.01, 0.1)  # C, the most regularised first
 STEPS = 2000  # at most
+TOLERANCE = 1e-7  # of the gradient
 
 
 @dataclass(frozen=True)
@@ -78,8 +79,13 @@ def _strengths(problem: Problem, layer: int, c: float | None) -> Iterator[Fitted
     """
     from sklearn.linear_model import LogisticRegression  # late: using a kept probe needs it not
 
-    rows, held_out = problem.train[:, layer], problem.held_out[:, layer]
-    classifier = LogisticRegression(class_weight="balanced", max_iter=STEPS, warm_start=True)
+    # in double precision: rounding in single would move the optimum between processors
+    rows, held_out = (
+        part[:, layer].astype(np.float64) for part in (problem.train, problem.held_out)
+    )
+    classifier = LogisticRegression(
+        class_weight="balanced", max_iter=STEPS, tol=TOLERANCE, warm_start=True
+    )
     for strength in GRID if c is None else (*(one for one in GRID if one < c), c):
         classifier.set_params(C=strength).fit(rows, problem.truth)
         if c is None or strength == c:

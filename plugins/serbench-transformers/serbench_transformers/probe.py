@@ -49,7 +49,8 @@ class Probe:
         BadParameter: a value that cannot be, or that belongs to the other head.
     """
 
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
+    notes: ClassVar[Mapping[str, str]] = {"2": "heads are trained in double precision"}
 
     labels: tuple[str, ...]
     seed: int

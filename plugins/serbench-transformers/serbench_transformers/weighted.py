@@ -79,7 +79,7 @@ def learn(
     with devices.private_randomness(DEVICE), devices.arithmetic(workspace.threads):
         devices.seed_randomness(DEVICE, training.epoch_seed(seed, 0))
         width = problem.train.shape[2]
-        module = Weighted(problem.layers, width, course.hidden, len(problem.seen))
+        module = Weighted(problem.layers, width, course.hidden, len(problem.seen)).double()
         trained = training.train(
             _task(module, problem, course, seed),
             epochs=course.epochs,
@@ -98,8 +98,9 @@ def learn(
 
 def _task(module: Weighted, problem: Problem, course: Course, seed: int) -> training.Task[Labels]:
     """Cross-entropy on shuffled batches, Adam."""
-    inputs, truth = torch.from_numpy(problem.train), torch.from_numpy(problem.truth)
-    held_out = torch.from_numpy(problem.held_out)
+    # in double precision: rounding in single would lead training elsewhere on other processors
+    inputs, truth = torch.from_numpy(problem.train).double(), torch.from_numpy(problem.truth)
+    held_out = torch.from_numpy(problem.held_out).double()
     held_out_truth = torch.from_numpy(problem.held_out_truth)
 
     def batches(epoch: int) -> Iterator[Labels]:

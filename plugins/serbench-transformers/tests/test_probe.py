@@ -16,7 +16,7 @@ from serbench.contracts import Describes, Examples, Saves
 from serbench.errors import BadParameter, SerbenchError
 from serbench.listening import Quiet
 from serbench.settings import settings
-from serbench_transformers import checkpoints, loading
+from serbench_transformers import checkpoints
 from serbench_transformers.heads import Problem
 from serbench_transformers.layers import Layers
 from serbench_transformers.probe import Probe
@@ -84,24 +84,18 @@ def _accuracy(model, examples):
     return float((_scores(model, examples).argmax(axis=1) == examples.truth).mean())
 
 
-@HEADS
-def test_half_precision_changes_hardly_a_score_and_halves_the_store(
-    folders, fitted, tmp_path, head
-):
+def test_last_bits_of_layers_stay_last_bits_of_scores(folders, fitted):
     found = checkpoints.resolve(str(folders("whisper")))
-    encoder, extractor = loading.load(found), Layers(found.name, found.revision)
     waves, truth = _tones_in_noise(108)
-    with torch.inference_mode():
-        exact = [encoder.layers([encoder.prepared(wave)])[0].numpy() for wave in waves]
-    scores, sizes = [], []
-    for arrays in (exact, extractor(waves)):
+    exact, random = Layers(found.name, found.revision)(waves), np.random.default_rng(0)
+    other = [each * (1 + 2e-7 * random.standard_normal(each.shape)) for each in exact]
+    scores = []
+    for arrays in (exact, [each.astype(np.float32) for each in other]):
         parts = [Examples(arrays[s::3], truth[s::3], ("speaker",) * 36) for s in range(3)]
-        scores.append(_scores(fitted(parts[0], parts[1], head=head, lr=0.01), parts[2]))
-        sizes.append(sum(array.nbytes for array in arrays))
+        scores.append(_scores(fitted(parts[0], parts[1]), parts[2]))
     assert (scores[0].argmax(axis=1) == truth[2::3]).mean() > 0.8
-    assert (scores[0].argmax(axis=1) == scores[1].argmax(axis=1)).all()
-    assert np.abs(scores[1] - scores[0]).max() < 0.02 * np.abs(scores[0]).max()
-    assert sizes[1] * 2 == sizes[0]
+    assert not np.array_equal(*scores)
+    assert np.abs(scores[1] - scores[0]).max() < 1e-4  # as other processors round otherwise
 
 
 def _tones_in_noise(count):
@@ -265,7 +259,7 @@ def test_what_is_no_kept_probe_is_refused(fitted, tmp_path):
     words = json.loads((tmp_path / "probe.json").read_text())
     (tmp_path / "probe.json").write_text(json.dumps(words | {"version": "0"}))
     with pytest.raises(
-        SerbenchError, match="schema 1 and version 0, but schema 1 and version 1 are installed"
+        SerbenchError, match="schema 1 and version 0, but schema 1 and version 2 are installed"
     ):
         Probe.load(tmp_path)
 
