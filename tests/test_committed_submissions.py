@@ -58,9 +58,11 @@ def test_a_committed_submission_is_planned_as_it_was_but_for_what_is_said(here, 
         if value != proposal.config.words().get(name)
     }
     if changed == {"feature_version", "model_version"}:
-        assert proposal.remade.startswith("features version 3 (transformers ")
-        assert proposal.remade.endswith(") and model version 2")
+        assert proposal.remade.endswith(" and model version 2")
         features, model = proposal.changes
+        if proposal.config.model == "functionals-linear":
+            assert model.endswith("; since version 2 the optimum is found to more digits")
+            return
         words = "; since version 2 layers are stored in half precision; since version 3 layers are"
         assert f" instead of 1{words} stored in single precision again" in features
         assert model == (
