@@ -30,8 +30,10 @@ $(VENV)/.dev: $(VENV)/.installed requirements-dev.txt
 
 setup: $(VENV)/.installed ## a virtual environment with serbench and its plugins
 
-demo: setup ## the main job on the built-in corpus: a table and a leaderboard
-	$(BIN)/serbench evaluate --model alexnet-mel --dataset toy --jobs 2
+demo: setup ## the main job on the built-in corpus: two tables and a leaderboard
+	$(BIN)/serbench evaluate --model functionals-svm --dataset toy
+	@echo
+	$(BIN)/serbench evaluate --model alexnet-mel --dataset toy
 	@echo
 	$(BIN)/serbench leaderboard show --dataset toy --format text
 

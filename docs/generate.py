@@ -277,14 +277,15 @@ SHOWN = ("paper", "kfold:n=6")
 
 
 def _is_made_anew(run: Run, found: list[Run]) -> bool:
-    """There is a run of the same words without `compute`, a parameter that is no more."""
+    """There is a later run of the same words, but for versions and what is no parameter any more."""
 
     def words(one: Run) -> str:
-        params = {n: value for n, value in one.config["params"].items() if n != "compute"}
-        return digest({**one.config, "params": params})
+        params = {name: value for name, value in one.config["params"].items() if name != "compute"}
+        versions = {"model_version": "", "feature_version": ""}
+        return digest({**one.config, "params": params, **versions})
 
-    others = (one for one in found if "compute" not in one.config["params"])
-    return "compute" in run.config["params"] and words(run) in map(words, others)
+    later = (one for one in found if _finished(one) > _finished(run))
+    return words(run) in map(words, later)
 
 
 def _first_recipes(found: list[Run]) -> list[tuple[str, list[Run]]]:
