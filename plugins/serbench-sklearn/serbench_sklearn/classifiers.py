@@ -12,7 +12,6 @@ import numpy as np
 from serbench_sklearn.scorer import Doubles
 from serbench_sklearn.tuned import Problem, Strength, Tuned
 
-
 STEPS = 5000  # at most
 TOLERANCE = 1e-8  # of the gradient: where it stops must not depend on how a processor rounds
 
