@@ -9,6 +9,7 @@ import itertools
 import os
 import resource
 import select
+import signal
 import sys
 import time
 import warnings
@@ -184,8 +185,13 @@ class Asked:
 
     @property
     def forks(self) -> bool:
-        """A forked process can compute: CUDA cannot, nor can OpenMP's threads once it has some."""
-        return hasattr(os, "fork") and self.lent.used == "cpu" and self.lent.threads == 1
+        """A forked process is asked: CUDA cannot be forked, and OpenMP's threads may not answer.
+
+        With several threads it is tried where there is no other way.
+        """
+        if not hasattr(os, "fork") or self.lent.used != "cpu":
+            return False
+        return self.lent.threads == 1 or not isinstance(self.model, Saves)
 
     def keep_copy(self) -> None:
         """Save the model where it is to be kept, or where a copy of it is asked."""
@@ -287,14 +293,14 @@ def forked(compute: Callable[[], Array], patience: float) -> npt.NDArray[np.floa
         except BaseException:
             os._exit(1)
     os.close(writing)
-    data, end = b"", time.monotonic() + patience
+    data, ended, end = b"", False, time.monotonic() + patience
     with os.fdopen(reading, "rb", buffering=0) as stream:
-        while (left := end - time.monotonic()) > 0 and select.select([stream], [], [], left)[0]:
-            if not (part := stream.read(2**16)):
-                break
-            data += part
-    if left <= 0:
-        os.kill(child, 9)
+        while not ended and (left := end - time.monotonic()) > 0:
+            if select.select([stream], [], [], left)[0]:
+                part = stream.read(2**16)
+                data, ended = data + part, not part
+    if not ended:
+        os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     return np.frombuffer(data, np.float32) if status == 0 else None
 

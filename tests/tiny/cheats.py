@@ -4,6 +4,7 @@ import gc
 import json
 import os
 import sys
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -117,3 +118,13 @@ class Environment(Positions):
     def describe(self):
         """The names of variables that lead to serbench's folders."""
         return {"variables": [one for one in os.environ if one.startswith("SERBENCH_")]}
+
+
+class Warning_(Positions):  # noqa: N801 - it is one of Python's
+    """Warns twice while it learns."""
+
+    def fit(self, train, validation, workspace):
+        """Warn of the same twice."""
+        super().fit(train, validation, workspace)
+        for _ in range(2):
+            warnings.warn("it did not\nconverge", stacklevel=1)
