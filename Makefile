@@ -58,7 +58,7 @@ test-trackers: $(VENV)/.dev ## the examples that log runs to a tracker; installs
 test-template: $(VENV)/.dev ## new plugins, installed in clean environments; needs the package index
 	$(STRICT) $(BIN)/python -m pytest plugins/serbench-template -m template
 
-test-bounds: $(VENV)/.dev ## the oldest versions that are allowed, in a clean environment; needs the package index
+test-bounds: $(VENV)/.dev ## tests with the oldest allowed versions, in a clean environment; needs the package index
 	$(STRICT) $(BIN)/python -m pytest tests/bounds -m bounds
 
 faults: $(VENV)/.dev ## kill evaluations at random moments, and go on

@@ -277,7 +277,7 @@ SHOWN = ("paper", "kfold:n=6")
 
 
 def _is_made_anew(run: Run, found: list[Run]) -> bool:
-    """There is a later run of the same words, but for versions and parameters that are gone."""
+    """Return whether a later run differs only in versions and in parameters that were removed."""
 
     def words(one: Run) -> str:
         params = {name: value for name, value in one.config["params"].items() if name != "compute"}

@@ -100,12 +100,13 @@ def _threads(words: Words) -> list[str]:
         return []
     (_, one), (most, all_cores) = times[0], times[-1]
     return [
-        "## Threads: cores divided by jobs, never more",
+        "## Threads: never more than cores",
         f"{most} small trainings at a time took {one:.1f} s in all with one thread each, and "
         f"{all_cores:.1f} s with {most} threads each: {all_cores / one:.1f} times as long, since "
-        "threads that outnumber the cores wait for each other, spinning. `serbench evaluate "
-        "--jobs N` gives each fold its share of the cores and makes waiting threads sleep. What "
-        "starts several trainings by itself should set `OMP_NUM_THREADS`.",
+        "threads that outnumber the cores wait for each other, spinning. `serbench evaluate` gives "
+        "each fold its own `--threads`, 1 by default, runs by default only as many folds at a time "
+        "as there are cores for them, and makes waiting threads sleep. A program that starts "
+        "several trainings itself should set `OMP_NUM_THREADS`.",
     ]
 
 

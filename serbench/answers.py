@@ -54,7 +54,7 @@ def described(model: Model) -> dict[str, object]:
 
 
 def _plain(value: Any) -> Any:
-    """A numpy number as Python's own, which JSON has."""
+    """Return a numpy number as a plain Python number, which JSON can hold."""
     if isinstance(value, np.generic):
         return value.item()
     raise PluginError(

@@ -23,17 +23,17 @@ AGAIN = "get this file again, nothing was trained"
 CONVERT = "write it as wav or flac, for example with ffmpeg"
 SPARE = 1152  # samples that a decoder may leave out: a frame of MP3
 BLOCK = 2**22  # samples read at a time
-SLOWEST = 1000  # Hz; whoever writes less means something else
+SLOWEST = 1000  # Hz; a lower sampling rate is a mistake
 UNKNOWN = 2**40  # samples and more: what libsndfile calls the length of some streams
 LARGEST = 2.0**31  # of a sample: integers of 32 bits that were stored as floats
-CANCELLED = 1e-3  # of the energy of two channels is left of both together; unrelated ones keep all
-NAMED = 3  # how many of many a remark names
+CANCELLED = 1e-3  # share of the channels' energy that their sum keeps; unrelated channels keep all
+NAMED = 3  # utterances that a remark names at most
 ODD = {
     "silent": "silent (no two samples differ by more than 3 of 32768 steps)",
     "short": "shorter than 0.1 s",
     "loud": "more than 16 times as loud as full scale (as integers stored as floats are)",
 }
-"""What a file may be without being refused; every remark has these words."""
+"""Oddities for which a file is not refused, each with the words of its remark."""
 
 Samples = npt.NDArray[Any]
 """Samples as decoded: (frames, channels), int16 where the file holds 16 bits, else float64."""
@@ -69,7 +69,7 @@ def decode(path: Path, *, remedy: str = AGAIN) -> tuple[Samples, int]:
         remedy: what the user is told to do about a file that cannot be read.
 
     Raises:
-        CorpusError: the file cannot be read, is cut off, or no wave can be made of its samples.
+        CorpusError: the file cannot be read, is cut off, or its samples make no valid wave.
     """
     import soundfile
 
@@ -82,7 +82,7 @@ def decode(path: Path, *, remedy: str = AGAIN) -> tuple[Samples, int]:
             form, promised = file.format, file.frames
     except (OSError, RuntimeError, TypeError, MemoryError) as error:  # soundfile raises all of them
         raise CorpusError(f"cannot read {path}: {_reason(path, error)}; {remedy}") from error
-    if form == "RAW":  # libsndfile trusts an ending that stands for one codec: .au, .gsm, .vox
+    if form == "RAW":  # libsndfile believes an ending that implies a codec: .au, .gsm, .vox
         raise CorpusError(
             f"cannot read {path}: {_reason(path, soundfile.SoundFileError())}; {remedy}"
         )
@@ -92,8 +92,8 @@ def decode(path: Path, *, remedy: str = AGAIN) -> tuple[Samples, int]:
         )
     if len(samples) + SPARE < found.samples:
         raise CorpusError(
-            f"{path} does not tell its length, and of its {found.samples} samples only "
-            f"{len(samples)} can be decoded: {CONVERT}"
+            f"{path} has no header with its length, and only {len(samples)} of its "
+            f"{found.samples} samples can be decoded: {CONVERT}"
         )
     _check_samples(path, samples, rate, remedy)
     return samples, rate
@@ -104,7 +104,7 @@ def _forward() -> Any:
     import soundfile
 
     class Forward(soundfile.SoundFile):  # type: ignore[misc]
-        """Never seeks in FLAC: libsndfile fails where its length is unknown, or not there."""
+        """A sound file that never seeks in FLAC, where libsndfile fails without a valid length."""
 
         def seekable(self) -> bool:
             return self.format != "FLAC" and bool(super().seekable())
@@ -113,7 +113,7 @@ def _forward() -> Any:
 
 
 def _samples(file: Any) -> Samples:
-    """All samples of a file, from start to end: codecs such as GSM 6.10 allow nothing else."""
+    """Read a file from start to end: codecs such as GSM 6.10 do not allow seeking."""
     kind = "int16" if file.subtype == "PCM_16" else "float64"
     most = min(file.frames + 1, max(1, BLOCK // file.channels))  # one more shows that it ends
     blocks = [file.read(most, dtype=kind, always_2d=True)]
@@ -123,10 +123,10 @@ def _samples(file: Any) -> Samples:
 
 
 def _check_samples(path: Path, samples: Samples, rate: int, remedy: str) -> None:
-    """Refuse samples of which no wave can be made.
+    """Refuse samples that make no valid wave.
 
     Raises:
-        CorpusError: which, and why.
+        CorpusError: there are none, their rate is too low, or their values are invalid.
     """
     if not len(samples):
         raise CorpusError(f"{path} holds no samples; {remedy}")
@@ -148,18 +148,18 @@ def _check_samples(path: Path, samples: Samples, rate: int, remedy: str) -> None
             )
     if samples.shape[1] > 1 and _cancel(samples):
         raise CorpusError(
-            f"the channels of {path} cancel each other: one is the other upside down, and their "
+            f"the channels of {path} cancel each other: one is the other inverted, and their "
             "mean is silent; keep one of them, for example with `sox IN OUT remix 1`"
         )
 
 
 def _cancel(samples: Samples) -> bool:
-    """Whether channels have sound, and their mean has next to none.
+    """Return whether the channels contain sound although their mean is nearly silent.
 
-    The energy of their sum is as much as that of all together where they are unrelated, more where
-    they are alike, and nothing where they are in opposite phase.
+    The energy of the channels' sum equals their total energy where they are unrelated, is larger
+    where they are alike, and is zero where they are in opposite phase.
     """
-    for some in (samples[::16], samples):  # a part acquits nearly all files
+    for some in (samples[::16], samples):  # a part is enough to pass nearly all files
         moving = some - some.mean(axis=0, dtype=np.float32)  # (frames, channels)
         together, energy = moving.sum(axis=1), np.vdot(moving, moving)
         if np.vdot(together, together) > CANCELLED * energy:
@@ -190,7 +190,7 @@ def _reason(path: Path, error: Exception) -> str:
 
 
 def oddity(samples: Samples, rate: int) -> str:
-    """What is odd about decoded samples, as a key of `ODD`, or ""."""
+    """Return what is odd about decoded samples, as a key of `ODD`, or ""."""
     low, high = float(samples.min()), float(samples.max())
     full = 32768 if samples.dtype == np.int16 else 1
     if high - low <= 3 / 32768 * full:
@@ -201,7 +201,10 @@ def oddity(samples: Samples, rate: int) -> str:
 
 
 def remarks(oddities: Mapping[str, str]) -> list[str]:
-    """A line for each oddity that utterances have; from their names to a key of `ODD`, or "".
+    """Return a line for each kind of oddity.
+
+    Args:
+        oddities: of each utterance, by name, a key of `ODD` or "".
 
     >>> remarks({"a": "short", "b": "", "c": "short"})
     ['2 utterances are shorter than 0.1 s: a, c']
@@ -274,7 +277,7 @@ class Decoded(NamedTuple):
         path: of the file.
         stamp: of the file before it was decoded.
         digest: of its samples.
-        oddity: see there.
+        oddity: see the function `oddity`.
     """
 
     path: str
@@ -284,7 +287,7 @@ class Decoded(NamedTuple):
 
 
 def decoded(path: Path) -> tuple[Decoded, Samples, int]:
-    """What to remember of a file, its samples as they are stored, and their rate in Hz.
+    """Return what to remember of a file, its samples as they are stored, and their rate in Hz.
 
     Raises:
         CorpusError: see `decode`.
@@ -326,7 +329,7 @@ class Digests:
         return entry[1] if entry and entry[0] == stamp(path) else None
 
     def oddity(self, path: Path) -> str:
-        """What was odd about the file when it was decoded last; see `oddity`."""
+        """Return what was odd about the file when it was last decoded; see `oddity`."""
         entry = self._known.get(self._name(path))
         return str(entry[2]) if entry else ""
 

@@ -78,7 +78,7 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
     jobs: Annotated[
         str,
         typer.Option(
-            help="Folds at a time: auto fills the cores and respects memory; 0: in this process. "
+            help="Folds at a time: auto fills the cores if memory allows; 0: in this process. "
             "Scores do not depend on it."
         ),
     ] = "auto",

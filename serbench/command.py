@@ -15,7 +15,7 @@ def request(config: Config) -> Request:
     """Return the request whose plan has this configuration.
 
     Raises:
-        SerbenchError: it was trimmed at what is no number; results may be a stranger's.
+        SerbenchError: its trim threshold is not a number; results may be a stranger's.
     """
     trim_db: Any = config.reading.get("trim_db")
     if trim_db is not None and type(trim_db) not in (int, float):
@@ -43,7 +43,8 @@ def request(config: Config) -> Request:
 def _later(kind: str, name: str) -> Mapping[str, object]:
     """Return the parameters that a configuration may leave out; see `serbench.contracts.Adds`.
 
-    None of what is not installed here, nor of a module of the user's, which importing would run.
+    Nothing is returned for a plugin that is not installed here, nor for a model by import path,
+    since importing it would run it.
     """
     if by_path(name):
         return {}
@@ -89,6 +90,6 @@ def evaluate(
 
 
 def _number(value: float) -> str:
-    """Return a number as short as reads back exactly: "60" for 60.0."""
+    """Return the shortest text that reads back as exactly this number: "60" for 60.0."""
     short = f"{value:g}"
     return short if float(short) == value else repr(value)

@@ -168,8 +168,8 @@ class Extractor(typing.Protocol):
     It is made at planning too, so that values it refuses are refused before anything runs: what
     is slow (weights, large tables) waits until it is first called.
 
-    A class whose version has changed says why in a further attribute, by version: what begins with
-    "2" is explained by `notes = {"2": "layers are stored in half precision"}`.
+    A class whose version has changed says what each version changed in a further attribute:
+    `notes = {"2": "layers are stored in half precision"}`.
 
     Attributes:
         version: changes whenever the numbers change.
@@ -223,12 +223,12 @@ class Workspace(typing.Protocol):
 
     @property
     def threads(self) -> int:
-        """How many threads to compute with: no more, and no fewer, for sums depend on it."""
+        """How many threads to compute with, exactly: sums depend on the number."""
         ...
 
     @property
     def precision(self) -> str:
-        """What training computes in: "float32", or "bfloat16" where the model has it."""
+        """What training computes in: "float32", or "bfloat16" if the model offers it."""
         ...
 
     @property
@@ -251,8 +251,8 @@ class Model(typing.Protocol):
     float, str, or one of these | None); `--param lr=1e-5` is checked against them.
 
     A model that can train in bfloat16 says so in a further attribute of its class,
-    `precisions = ("float32", "bfloat16")`; one whose version has changed says why in `notes`, as
-    extractors do, and its older runs can be remade.
+    `precisions = ("float32", "bfloat16")`. A model whose version has changed says what changed in
+    `notes`, as extractors do; then its older runs can be remade.
 
     Attributes:
         version: changes whenever the predictions change.
@@ -289,10 +289,10 @@ class Resolves(typing.Protocol):
 
 @typing.runtime_checkable
 class Adds(typing.Protocol):
-    """Optional for the class of a model or an extractor whose parameters became more.
+    """Optional for the class of a model or an extractor that got more parameters.
 
-    Runs that were published before are the same runs still: a parameter is left out of a run's
-    identity while it has the value given here.
+    Runs that were published earlier keep their identity: a parameter is left out of it while it
+    has the value given here.
 
     Attributes:
         added: parameters that were added later, each with the value that stands for the behaviour

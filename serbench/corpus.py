@@ -45,7 +45,7 @@ class Corpus:
         labels: the emotions, in the order of every table and every column of scores.
         utterances: sorted by id.
         label_set: the name of the label set, part of every result's identity.
-        remarks: lines on what is odd about it; no part of its identity.
+        remarks: lines on what is odd about the corpus; not part of its identity.
 
     Raises:
         SerbenchError: two utterances have one id, or a label is not among `labels`.

@@ -11,10 +11,10 @@ KNOWN = ("auto", "cpu", "cuda")
 
 
 def require_known(wanted: str) -> str:
-    """The word, if it is one of a device; whether there is one is for the machine that computes.
+    """Return the device as asked for; whether it exists is decided where the fold is computed.
 
     Raises:
-        BadParameter: it is none.
+        BadParameter: it is not "auto", "cpu" or "cuda".
     """
     if wanted not in KNOWN:
         raise BadParameter(f"the device is {wanted!r}, but must be auto, cpu or cuda")
@@ -22,13 +22,13 @@ def require_known(wanted: str) -> str:
 
 
 def found(wanted: str) -> str:
-    """The device on this machine, "cpu" or "cuda"; imports PyTorch unless "cpu" is wanted.
+    """Return the device on this machine, "cpu" or "cuda"; import PyTorch unless "cpu" is wanted.
 
     Args:
         wanted: "auto", "cpu" or "cuda".
 
     Raises:
-        SerbenchError: "cuda" is wanted, and PyTorch cannot use it here.
+        SerbenchError: "cuda" is wanted, but PyTorch cannot use it here.
     """
     if require_known(wanted) == "cpu":
         return "cpu"

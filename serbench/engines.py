@@ -53,7 +53,7 @@ Engine = Callable[[Function, Sequence[Words], Hear], Iterator[Outcome]]
 
 
 def of(at_once: int, threads: int) -> Engine:
-    """The engine for so many items at a time; 0 is this process itself."""
+    """Return the engine that runs so many items at a time; 0 is this process itself."""
     if at_once == 0:
         return local
     return functools.partial(processes, at_once=at_once, threads=threads)
@@ -99,13 +99,13 @@ def processes(
     however this one ends.
 
     Args:
-        function: of plain words.
-        items: words, one process each.
-        hear: hears what it tells.
+        function: takes plain words.
+        items: plain words, one process each.
+        hear: is called with what the function tells.
         at_once: how many processes at a time.
         threads: of each.
         environment: of each; None is that of this process.
-        nested: this process is such a child itself: whoever ends it ends these with it.
+        nested: this process is such a child itself; what ends it must end these too.
     """
     start = functools.partial(_Child, function, threads, environment, nested)
     events: queue.Queue[tuple[int, str | None]] = queue.Queue()
@@ -234,9 +234,9 @@ def _path() -> str:
 
 
 def _quiet_threads(threads: int) -> dict[str, str]:
-    """Environment with which numerical libraries use so many threads: no more, and no fewer.
+    """Return an environment in which numerical libraries use exactly so many threads.
 
-    However few cores there are, and without spinning while they wait.
+    The number holds however few cores there are, and threads do not spin while they wait.
     """
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
     return dict.fromkeys(names, str(threads)) | {
@@ -259,7 +259,7 @@ def cores() -> int:
 
 
 def free_memory() -> float:
-    """Gigabytes that this machine, or its control group, still has; infinite where none says."""
+    """Return the free gigabytes of this machine or its control group; infinite if unknown."""
     found = [math.inf]
     with contextlib.suppress(OSError, ValueError, IndexError):
         rows = Path("/proc/meminfo").read_text().splitlines()

@@ -49,11 +49,11 @@ def evaluate(  # noqa: PLR0913 - whoever leaves one out gets what the command li
         model: a model's name; `serbench models` lists them. Or its import path:
             "my_ser:Nearest", "sklearn.svm:SVC".
         dataset: a dataset's name with its parameters; `serbench datasets` lists them.
-        jobs: how many folds run at the same time, each in fresh processes of its own; None is as
+        jobs: how many folds run at the same time, each in fresh processes of its own; None runs as
             many as fill the cores and fit into memory; 0 runs them in this process, for debuggers.
             Predictions do not depend on it.
-        device: "auto", "cpu" or "cuda"; None is SERBENCH_DEVICE, or "auto". It is looked for where
-            a fold is trained.
+        device: "auto", "cpu" or "cuda"; None is SERBENCH_DEVICE, or "auto". The device is looked
+            for where a fold is trained.
         results: the parent folder of all runs; None is SERBENCH_RESULTS, or "results".
         listener: hears the progress.
         keep_models: keep every fold's model in the run's folder, for `serbench.predict`.
@@ -103,9 +103,10 @@ def evaluate(  # noqa: PLR0913 - whoever leaves one out gets what the command li
 
 
 def at_a_time(made: Plan, folds: int, device: str) -> int:
-    """How many folds fill the cores and fit into memory; at least 1.
+    """Return how many folds fill the cores and fit into memory; at least 1.
 
-    Where the model wants a GPU and may use one, one after the other: they would share its memory.
+    A model that wants a GPU, and may use one, runs one fold at a time: folds would share its
+    memory.
     """
     if made.gpus and device != "cpu" and any(Path("/dev").glob("nvidia[0-9]*")):
         return 1
@@ -130,7 +131,7 @@ def _check_computed(made: Plan, lent: Resources, taken: Mapping[int, str]) -> No
     """Refuse to show a run while folds that were asked for are being computed elsewhere.
 
     Raises:
-        SerbenchError: they are, and by whom.
+        SerbenchError: another process is computing a fold; the message says which.
     """
     names: dict[str, list[str]] = {}
     for position, holder in taken.items():
@@ -184,7 +185,7 @@ def _check_finished(made: Plan, finished: Iterable[Job]) -> None:
 
 
 def _changed(made: Plan, pins: Sequence[str], job: Job) -> str:
-    """What to do where the data is not what it was when a fold was made."""
+    """Return the message for data that changed since a fold was made."""
     folder = Path(job.result).parent
     if not isinstance(made.source.dataset, Located) or pins == ["protocol"]:
         return (

@@ -19,7 +19,7 @@ def extract(
 ) -> Mapping[str, str]:
     """Decode what is not known, and extract what the waiting folds miss.
 
-    The listener hears what is odd about the audio, whether it was decoded now or before.
+    The listener gets remarks on odd audio, whether it was decoded now or earlier.
 
     Returns:
         The digest of every utterance's samples, by id.

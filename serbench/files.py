@@ -85,7 +85,7 @@ def writing_error(path: Path, error: Exception) -> SerbenchError:
 
 
 def expanded(path: str | Path) -> Path:
-    """A path that a user wrote, with the home directory in the place of ~.
+    """Return a path that a user wrote, with the home directory in place of ~.
 
     Raises:
         SerbenchError: it begins with ~, and there is no such home directory.

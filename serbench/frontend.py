@@ -57,7 +57,7 @@ def extract(words: Words, tell: Tell) -> Words:
 
 @contextlib.contextmanager
 def _naming(file: str) -> Iterator[None]:
-    """Say of every error of an extractor which file was in hand."""
+    """Add to every error of an extractor the file that it was given."""
     try:
         yield
     except SerbenchError as error:
@@ -68,9 +68,9 @@ def _naming(file: str) -> Iterator[None]:
 
 
 def of_one(name: str, extractor: Any, wave: Wave) -> Array:
-    """The features of one wave, extracted by itself.
+    """Extract the features of one wave by itself.
 
-    In a batch the last bits would depend on what else is in it, and so on the number of cores.
+    In a batch the last bits would depend on the other waves, and so on the number of cores.
     """
     (array,) = check_arrays(name, extractor([wave]), 1)
     return array.copy()  # it may use the same memory again

@@ -1,4 +1,4 @@
-"""Hands feature arrays to another process, without a name that leads to what they were made of."""
+"""Hand feature arrays to another process, without names that lead to the original audio."""
 
 import contextlib
 import json
@@ -16,7 +16,7 @@ ARRAYS, PLACES = "inputs.bin", "inputs.json"
 ALIGNED = 64  # bytes
 
 Place = tuple[int, Sequence[int], str]
-"""Where an array begins, its shape, and its type."""
+"""The offset of an array in bytes, its shape, and its type."""
 
 
 class Inputs(Sequence[Array]):
@@ -43,7 +43,7 @@ class Inputs(Sequence[Array]):
 
 
 def write(folder: Path, sets: Mapping[str, Iterable[Array]]) -> None:
-    """Write the arrays of sets into a folder, for `opened`.
+    """Write the arrays of each set into a folder, for `opened`.
 
     Raises:
         SerbenchError: the disk is full or the folder cannot be written.
@@ -64,7 +64,7 @@ def write(folder: Path, sets: Mapping[str, Iterable[Array]]) -> None:
 
 @contextlib.contextmanager
 def opened(folder: Path) -> Iterator[dict[str, Inputs]]:
-    """The sets that `write` left in a folder; the files have no name any more."""
+    """Yield the sets that `write` left in a folder; the files are unlinked first."""
     places = json.loads((folder / PLACES).read_text())
     with (folder / ARRAYS).open("rb") as file:
         memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)

@@ -38,9 +38,10 @@ class ModelEntry(Entry):
         defaults: parameters that differ per corpus: {"iemocap": {"epochs": 3}}. Those of "*" hold
             for every corpus, a corpus's own before them, so that a preset of another model is an
             entry and no code; what the user sets comes before both.
-        gpus: how many one fold wants; for engines that reserve some, of which there is none yet.
-        threads: with which a fold computes where the user does not say; part of a run's identity.
-        memory: gigabytes that a fold takes; so many at a time that the machine's memory holds them.
+        gpus: how many GPUs a fold wants; if it wants one and may use it, folds run one at a time
+            unless the user says how many.
+        threads: how many a fold computes with unless the user says; part of a run's identity.
+        memory: gigabytes that a fold takes; only as many folds run at a time as fit into memory.
     """
 
     features: str = "waveform"

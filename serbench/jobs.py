@@ -58,10 +58,10 @@ class Config:
     """The identity of a run: everything that its predictions depend on, but for the audio.
 
     Two runs with the same words are the same run. The data behind the words (corpus, protocol,
-    audio) is pinned by digests in every fold's result. A key that is added after runs were
-    published has a default here, which stands for the behaviour before it existed, and is left out
-    of the words while it has that value: the words of older runs stay as they are. Parameters of
-    models and extractors do the same; see `serbench.contracts.Adds`.
+    audio) is pinned by digests in every fold's result. A key that was added after runs were
+    published has a default here, which stands for the behaviour before the key existed; while it
+    has that value it is left out of the words, so that older runs keep theirs. Parameters that
+    models and extractors add later are left out in the same way; see `serbench.contracts.Adds`.
     """
 
     dataset: str
@@ -86,7 +86,7 @@ class Config:
         return f"{readable[:120]}_{digest(self.words())[:8]}"
 
     def words(self) -> dict[str, Any]:
-        """The identity as plain words; `Config(**words)` reads them."""
+        """Return the identity as plain words; `Config(**words)` reads them."""
         later = {each.name: each.default for each in fields(self) if each.default is not MISSING}
         words = asdict(self)
         return {name: words[name] for name in words if words[name] != later.get(name, MISSING)}
@@ -103,16 +103,16 @@ class Job:
 
     Attributes:
         config: of the run.
-        params: all that the model is made with.
+        params: all parameters of the model.
         fold: position in the protocol's folds.
         pins: digests of the corpus, the protocol and the fold's audio, as they were when the job
             was planned.
         root: the corpus's folder.
         cache: see `Settings`.
         result: the file to write.
-        device: "auto", "cpu" or "cuda": looked for where the fold is trained.
+        device: "auto", "cpu" or "cuda"; looked for where the fold is trained.
         keep_model: keep the fitted model beside the result; no part of the run's identity.
-        isolated: the model gets a process of its own; False for debuggers, never ranked.
+        isolated: the model runs in a process of its own; False is for debuggers, never ranked.
     """
 
     config: Config
@@ -142,14 +142,14 @@ class Plan:
 
     Attributes:
         config: its identity.
-        params: all that the model is made with.
+        params: all parameters of the model.
         memory: gigabytes that a fold takes, as the model's entry says.
-        gpus: how many a fold wants.
+        gpus: how many a fold wants, as the model's entry says.
         corpus: under its label set.
         folds: in the protocol's order.
         source: where the corpus is.
         pins: digests of the corpus and of the protocol.
-        protocol: that made the folds.
+        protocol: the one that made the folds.
     """
 
     config: Config
@@ -164,7 +164,7 @@ class Plan:
 
     @property
     def doubts(self) -> tuple[str, ...]:
-        """What looks wrong about the corpus's speakers and labels, but may be right."""
+        """What looks wrong about speakers and labels, but may be right; a line each."""
         return speakers.doubts(self.corpus)
 
     def ids(self, position: int) -> tuple[str, ...]:
@@ -188,7 +188,7 @@ def plan(request: Request, places: Settings) -> Plan:
     results.require_size(corpus)
     folds = protocols.folds(protocol, corpus)
     leakage.require_clean(protocol, leakage.check(corpus, folds, {}))
-    model, params, feature = made_of(entry, request)  # may download: what is free comes first
+    model, params, feature = made_of(entry, request)  # may download, so the cheap checks come first
     config = Config(
         dataset=source.spec,
         labels=corpus.label_set,
@@ -212,10 +212,10 @@ def plan(request: Request, places: Settings) -> Plan:
 
 
 def _precision(request: Request, model: Any) -> str:
-    """The precision that is asked for, once the model has it.
+    """Return the precision of training that was asked for.
 
     Raises:
-        BadParameter: it has not.
+        BadParameter: the model does not offer it.
     """
     known = tuple(getattr(model, "precisions", ("float32",)))
     if request.precision not in known:

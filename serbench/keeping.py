@@ -35,9 +35,9 @@ def folder(run: Path, position: int) -> Path:
 
 
 def keep(made: Path | None, run: Path, position: int) -> None:
-    """Move a fold's model, a folder, to where kept models are; without one, forget what is there.
+    """Move a fold's saved model to where kept models are; without one, remove an older model.
 
-    A model that was kept with a result that is gone would stand beside another's.
+    An older model belongs to a result that is gone, and would stand beside the new one.
     """
     place = folder(run, position)
     forget(place)

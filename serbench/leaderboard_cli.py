@@ -18,9 +18,7 @@ app = typer.Typer(
 
 Account = Annotated[
     str,
-    typer.Option(
-        help="Who sends what is not in the ledger: github:NAME. Default: nobody can tell."
-    ),
+    typer.Option(help="Who sends what is not in the ledger: github:NAME. Default: unknown."),
 ]
 
 
@@ -52,8 +50,8 @@ def build(
 ) -> None:
     """Verify all submissions, rank them, and write README.md, csv, json, tex and index.html.
 
-    What appears for the first time gets a line in ledger.csv, beside the submissions, which says
-    who was first. What was verified before is remembered in the cache: only what is new takes time.
+    Whatever is new gets a line in ledger.csv, beside the submissions, which records who was first.
+    What was verified before is remembered in the cache: only what is new takes time.
     """
     from serbench.files import expanded
     from serbench.leaderboard import building
@@ -76,9 +74,9 @@ def submit(  # noqa: PLR0913 - a command's options are its parameters
     contact: Annotated[str | None, typer.Option(help="An address, if you like.")] = None,
     description: Annotated[str | None, typer.Option(help="Of the model, in a sentence.")] = None,
     code: Annotated[str | None, typer.Option(help="The address of its code.")] = None,
-    commit: Annotated[str | None, typer.Option(help="Of the code; else looked up.")] = None,
+    commit: Annotated[str | None, typer.Option(help="Of the code. Default: looked up.")] = None,
     install: Annotated[
-        str | None, typer.Option(help="How it is installed; else looked up.")
+        str | None, typer.Option(help="The command that installs it. Default: looked up.")
     ] = None,
     training_data: Annotated[
         str | None, typer.Option(help="What the checkpoint it starts from has learned from.")
@@ -132,7 +130,7 @@ def verify(
 ) -> None:
     """Check submissions: their corpus, protocol, counts and scores are worked out anew.
 
-    Says too what they have in common with those that lie beside them, and who sent them.
+    Also says what they have in common with the submissions beside them, and who sent them.
 
     Exit code 0 only if none is rejected. Safe on files of strangers: nothing in them is run.
     """
@@ -188,7 +186,7 @@ def reproduce(  # noqa: PLR0913 - a command's options are its parameters
     Shows what would run, and asks. Exit code 0 if it is reproduced: 99 % of the utterances get the
     same label; or, where device, threads or libraries differ, F1 and UAR lie in the submitted 95 %
     interval over the test speakers of these folds, who must be ten or those of all folds. Features
-    of another version are those of today, and the verdict says what it was remade with.
+    of another version are replaced by the installed ones, and the verdict says so.
     """
     from serbench.leaderboard.proposing import propose
     from serbench.leaderboard.reproducing import reproduce as make

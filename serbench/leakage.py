@@ -174,7 +174,7 @@ def require_clean(protocol: Protocol, checked: Checked) -> None:
     """Refuse folds whose sets share speakers or audio, unless their protocol says that they do.
 
     Raises:
-        LeakageError: it counts the folds that leak, and names for the first of them the pairs of
+        LeakageError: folds leak; the message counts them, and names the first one with its pairs of
             sets and examples of what they share.
     """
     leaking = [(fold, certificate) for fold, certificate in checked if not certificate.clean]

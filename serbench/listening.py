@@ -18,7 +18,7 @@ class Listener(Protocol):
         """`done` of `total` utterances have been decoded and their features stored."""
 
     def remarked(self, line: str) -> None:
-        """Something about the corpus is odd, and stops nothing: a line for the user."""
+        """Something about the corpus is odd but stops nothing: `line` says what."""
 
     def training(self, fold: str, words: Mapping[str, Any]) -> None:
         """A model reports: "epoch", "epochs", and points of its learning curve."""
@@ -28,7 +28,7 @@ class Listener(Protocol):
 
 
 class Quiet:
-    """Hears, and says nothing but warnings of Python."""
+    """A listener that prints nothing; remarks become Python warnings."""
 
     def planned(self, plan: Plan, folder: Path, wanted: int, todo: int) -> None:
         """Say nothing."""

@@ -23,9 +23,9 @@ def claimed(folder: Path, names: Sequence[str]) -> Iterator[Mapping[str, str]]:
     """Claim names in a folder, made if need be, and yield who holds those that are taken.
 
     The lock of a name is a file in the folder, with the process id and the host of its holder. The
-    system gives the lock back when its holder ends, even by `kill -9`. Where the file system has
-    no locks the file itself is the lock: one of a process that has ended on this host is taken
-    over, one of another host stays.
+    system releases the lock when its holder ends, even by `kill -9`. Where the file system has no
+    locks, the file itself is the lock: a file of a process that has ended on this host is taken
+    over, a file of another host stays.
 
     Raises:
         SerbenchError: the folder cannot be written.
@@ -51,7 +51,7 @@ def claimed(folder: Path, names: Sequence[str]) -> Iterator[Mapping[str, str]]:
 
 @contextlib.contextmanager
 def alone_with(path: Path) -> Iterator[None]:
-    """Keep others from changing a file that is read, changed and written; after a while, go on."""
+    """Keep other processes from changing a file while it is updated; after `PATIENCE`, go on."""
     try:
         with _probe(path.parent) as probe:
             kind = _kind(Path(probe.name))
@@ -64,7 +64,7 @@ def alone_with(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _lock(lock: BaseFileLock, path: Path, patience: float = 0) -> Iterator[bool]:
-    """Hold a lock, and say who has it, or yield False. The file goes while it is still held."""
+    """Hold a lock and write its holder, or yield False; remove the file before releasing it."""
     try:
         lock.acquire(timeout=patience, poll_interval=0.01)
     except Timeout:
@@ -81,7 +81,7 @@ def _lock(lock: BaseFileLock, path: Path, patience: float = 0) -> Iterator[bool]
 
 
 def _probe(folder: Path) -> "tempfile._TemporaryFileWrapper[bytes]":
-    """A file in the folder, which therefore stays as long as the file does."""
+    """Make a temporary file in the folder; while it exists, the folder is not removed as empty."""
     while True:
         folder.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileNotFoundError):  # another command has just removed the folder
@@ -94,7 +94,7 @@ def _remove_empty(folder: Path) -> None:
 
 
 def _kind(probe: Path) -> type[BaseFileLock]:
-    """The kind of lock that the probe's file system has."""
+    """Return the kind of lock that the probe's file system supports."""
     try:
         with FileLock(probe, timeout=0, fallback_to_soft=False):
             return FileLock

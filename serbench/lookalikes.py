@@ -1,4 +1,4 @@
-"""Recognise names that a reader takes for one another, although their characters differ."""
+"""Recognise names that look alike although their characters differ."""
 
 import functools
 import re
@@ -48,7 +48,7 @@ PIECES = re.compile(r"\d+|[^\W\d_]+")  # runs of digits, and of letters
 
 
 def folded(name: str) -> str:
-    """Return a name without case, kinds of space, widths of letters, and marks that nobody sees.
+    """Return a name without case, kinds of space, widths of letters and invisible marks.
 
     >>> folded("Ann\u00a0 B") == folded("ann b"), folded("1.0") == folded("1")
     (True, True)
@@ -116,7 +116,7 @@ def disguised(text: str) -> str:
 
 
 def unseen(text: str, emoji: bool = False) -> str:
-    """Return the first character that takes no ink though it counts as printable, or "".
+    """Return the first invisible character that counts as printable, or "".
 
     Args:
         text: a name, or words.

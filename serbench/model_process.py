@@ -1,8 +1,8 @@
-"""Fits a model and asks it, in a process that is told nothing of the test set but its inputs.
+"""Fit a model and predict, in a process that gets nothing of the test set but its inputs.
 
-The process that checks the fold (`serbench.worker`) writes inputs, without a name, into a file
-that is unlinked once it is open here, and puts ids and truth to the answers. So neither the frames
-of this process nor anything that an input leads to holds a test label.
+The process that checks the fold (`serbench.worker`) writes inputs, without names, into a file that
+is unlinked once it is open here, and joins ids and truth to the predictions. So neither the frames
+of this process nor anything that can be reached from an input holds a test label.
 """
 
 import itertools
@@ -32,22 +32,22 @@ from serbench.errors import PluginError, shown
 from serbench.files import replacing, writing_error
 from serbench.handover import Inputs
 
-ALONE = 8  # utterances that are predicted each alone
-PATIENCE = 300.0  # seconds until a forked process that does not answer is given up
-MOST_WARNINGS = 20  # different ones that are kept of a fold
+ALONE = 8  # utterances that are predicted one by one
+PATIENCE = 300.0  # seconds that a forked process has to answer
+MOST_WARNINGS = 20  # different warnings that a fold keeps
 MODEL, ANSWERS = "model", "answers.safetensors"
-_folds = itertools.count()  # that this process has trained: what a model remembers is there still
+_folds = itertools.count()  # folds trained in this process, whose models may have left a trace
 
 
 @dataclass
 class FoldWorkspace:
-    """The workspace of one fold: what a model computes with, and whom it tells.
+    """The workspace of one fold: what a model computes with, and where it reports.
 
     Attributes:
         wanted: the device that the user wants: "auto", "cpu" or "cuda".
         threads: how many to compute with.
         folder: private to the fold.
-        tell: hears every point of the learning curve.
+        tell: is called with every point of the learning curve.
         precision: what training computes in.
         curve: the points so far.
     """
@@ -61,12 +61,12 @@ class FoldWorkspace:
 
     @cached_property
     def device(self) -> str:
-        """The device of this machine; looked for when a model asks, for that imports PyTorch."""
+        """The device of this machine; looked for when a model asks, since that imports PyTorch."""
         return devices.found(self.wanted)
 
     @property
     def used(self) -> str:
-        """The device, "cpu" where no model has asked for one."""
+        """The device, or "cpu" if no model has asked for one."""
         return str(self.__dict__.get("device", "cpu"))
 
     def report(self, epoch: int, epochs: int, **values: float) -> None:
@@ -82,13 +82,13 @@ def run(words: Words, tell: Tell) -> Words:
     Args:
         words: `model`, its `version`, `params`, `labels` and `seed`; `threads`, `precision` and
             `device`; `truth` and `speakers` of training and validation; `order` in which the
-            validation utterances are predicted; `workspace` and `exchange`, folders; `keep`:
-            leave the model in the exchange; `alone`: in a process of its own, unless it is a
-            debugger's.
-        tell: hears the learning curve.
+            validation utterances are predicted; `workspace` and `exchange`, folders; `keep`,
+            whether to leave the model in the exchange; `alone`, whether this process is the
+            model's own and not a debugger's.
+        tell: is called with every point of the learning curve.
 
     Returns:
-        What is kept of the fold beside its scores, which are in the exchange.
+        The facts of the fold; its scores are in the exchange.
 
     Raises:
         PluginError: the model breaks its contract, or is not the one that was planned.
@@ -137,10 +137,10 @@ def run(words: Words, tell: Tell) -> Words:
 
 
 def _target(words: Words) -> Any:
-    """The model's class, of the code that was there when the job was planned.
+    """Load the model's class, in the version for which the job was planned.
 
     Raises:
-        PluginError: it was edited meanwhile, so that folds of two models would be mixed.
+        PluginError: its code was edited since, so that folds of two models would be mixed.
     """
     entry = plugins.find("model", words["model"])
     target = plugins.load(entry)
@@ -164,11 +164,11 @@ class Asked:
     """A fitted model that has predicted nothing yet, and the utterances that it will predict.
 
     Attributes:
-        model: it.
+        model: the fitted model.
         inputs: of the test set.
-        n_labels: columns of its scores.
-        words: of the job.
-        lent: its workspace.
+        n_labels: columns of the model's scores.
+        words: see `run`.
+        lent: the model's workspace.
     """
 
     model: Model
@@ -179,39 +179,39 @@ class Asked:
 
     @property
     def chosen(self) -> list[int]:
-        """Positions of the utterances that are predicted each alone."""
+        """Positions of the utterances that are predicted one by one."""
         places = np.linspace(0, len(self.inputs) - 1, ALONE)
         return sorted({int(place) for place in places})
 
     @property
     def forks(self) -> bool:
-        """A forked process is asked: CUDA cannot be forked, and OpenMP's threads may not answer.
+        """Whether a forked process is asked: CUDA cannot be forked, OpenMP's threads may not answer.
 
-        With several threads it is tried where there is no other way.
+        With several threads a fork is tried where there is no other way.
         """
         if not hasattr(os, "fork") or self.lent.used != "cpu":
             return False
         return self.lent.threads == 1 or not isinstance(self.model, Saves)
 
     def keep_copy(self) -> None:
-        """Save the model where it is to be kept, or where a copy of it is asked."""
+        """Save the model if it is to be kept, or if only a saved copy can predict one by one."""
         assert isinstance(self.model, Saves) or not self.words["keep"], "seen to at planning"
         wanted = self.words["keep"] or (self.words["alone"] and not self.forks)
         if wanted and isinstance(self.model, Saves):
             self._save()
 
     def alone(self) -> "Array | dict[str, object]":
-        """The scores of a few utterances, each predicted alone: (utterances, labels).
+        """Predict a few utterances one by one: (utterances, labels).
 
-        No score may depend on the batch. The model that predicts them has predicted nothing else:
-        it is a forked copy of this process, or a saved one in a fresh process.
+        No score may depend on the batch. The model that predicts here has predicted nothing before:
+        it is in a forked copy of this process, or a saved copy in a fresh process.
 
         Returns:
-            The scores, or what is said of a run where there is no way to tell.
+            The scores, or the facts of a fold where no copy can be made.
         """
         if not self.words["alone"]:  # a debugger's: never ranked
             return self.scores(self.model)
-        reason = "the model cannot be saved, and no process that computes can be forked"
+        reason = "the model cannot be saved, and its process cannot be forked"
         if self.forks:
             made = forked(lambda: self.scores(self.model), PATIENCE)
             if made is not None:
@@ -222,7 +222,7 @@ class Asked:
         return {"utterances": 0, "largest_difference": 0.0, "other_labels": 0, "unchecked": reason}
 
     def scores(self, model: Model) -> Array:
-        """(utterances, labels), each predicted alone."""
+        """Predict the chosen utterances one by one: (utterances, labels)."""
         each = [answers.ask(model, self.inputs[[one]], self.n_labels) for one in self.chosen]
         return np.concatenate([made.activations for made in each])
 
@@ -262,7 +262,7 @@ class Asked:
 
 
 def ask_copy(words: Words, tell: Tell) -> Words:
-    """Load a saved model, and predict utterances each alone: `scores`."""
+    """Load a saved model, and predict utterances one by one: `scores`."""
     target = _target(words)
     with (
         handover.opened(Path(words["exchange"])) as sets,
@@ -279,7 +279,7 @@ def ask_copy(words: Words, tell: Tell) -> Words:
 
 
 def forked(compute: Callable[[], Array], patience: float) -> npt.NDArray[np.float32] | None:
-    """What a function makes in a forked copy of this process, flat; None where none answers."""
+    """Call a function in a forked copy of this process; return its array, flat, or None."""
     reading, writing = os.pipe()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Python warns of the thread that waits for the parent
@@ -306,7 +306,7 @@ def forked(compute: Callable[[], Array], patience: float) -> npt.NDArray[np.floa
 
 
 def compared(alone: Array, among: Predictions, chosen: Sequence[int]) -> dict[str, float | int]:
-    """How far scores of utterances alone are from those among others."""
+    """Compare scores of utterances predicted one by one with those among others."""
     others = among.activations[list(chosen)]
     return {
         "utterances": len(chosen),
@@ -316,12 +316,12 @@ def compared(alone: Array, among: Predictions, chosen: Sequence[int]) -> dict[st
 
 
 def peak_memory() -> float:
-    """Megabytes that this process has had at most."""
+    """Return the most megabytes that this process has used."""
     unit = 1 if sys.platform == "darwin" else 1024  # bytes on macOS, kB on Linux
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20, 1)
 
 
 def _said(caught: Sequence[warnings.WarningMessage]) -> list[str]:
-    """Different warnings, each once: "ConvergenceWarning: lbfgs failed to converge"."""
+    """Return the different warnings: "ConvergenceWarning: lbfgs failed to converge"."""
     lines = (" ".join(f"{each.category.__name__}: {each.message}".split()) for each in caught)
     return [shown(line, 300) for line in dict.fromkeys(lines)][:MOST_WARNINGS]

@@ -31,7 +31,7 @@ RunName = Annotated[str, typer.Argument(help="A run's folder, or the start of it
 
 
 def jobs_of(text: str) -> int | None:
-    """How many folds at a time; None is as many as fill the cores.
+    """Return how many folds to run at a time; None is as many as fill the cores.
 
     Raises:
         BadParameter: it is neither a number nor "auto".

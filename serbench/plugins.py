@@ -220,11 +220,11 @@ _OTHER = object()
 
 
 def identifying(target: Any, params: Mapping[str, object]) -> dict[str, object]:
-    """The parameters that tell a run from others; see `serbench.contracts.Adds`."""
+    """Return the parameters that identify a run; see `serbench.contracts.Adds`."""
     later = target.added if isinstance(target, Adds) else {}
     return {name: params[name] for name in params if params[name] != later.get(name, _OTHER)}
 
 
 def complete(target: Any, params: Mapping[str, object]) -> dict[str, object]:
-    """The parameters with which a run makes its model or extractor."""
+    """Return all parameters with which a run makes its model or extractor."""
     return {**(target.added if isinstance(target, Adds) else {}), **params}

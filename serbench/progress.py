@@ -63,7 +63,7 @@ class Bars:
         self._progress.update(self._extracting, completed=done)
 
     def remarked(self, line: str) -> None:
-        """Print what is odd about the corpus, above the bars where there are any."""
+        """Print what is odd about the corpus, above the bars if there are any."""
         self._progress.console.print(
             f"warning: {shown(line)}", markup=False, highlight=False, soft_wrap=True
         )

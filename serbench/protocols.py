@@ -21,7 +21,7 @@ FAMILIES: Mapping[str, Callable[..., Protocol]] = {
 """Protocols for any corpus; their parameters are those of the functions."""
 
 
-NAMED = 3  # how many of many folds a remark names
+NAMED = 3  # folds that a remark names at most
 
 
 class Offers(typing.Protocol):
@@ -134,9 +134,9 @@ def _check_groups(where: str, ordered: Sequence[Fold]) -> None:
 
 
 def remarks(corpus: Corpus, found: Sequence[Fold]) -> list[str]:
-    """A line on each oddity of a corpus and its folds that stops nothing.
+    """Return a line for each oddity of a corpus and its folds that does not stop a run.
 
-    Labels that one utterance has, and sets for training or test that lack a label.
+    Oddities are labels with a single utterance, and training or test sets that lack a label.
     """
     counts = Counter(one.label for one in corpus.utterances)
     alone = [label for label in corpus.labels if counts[label] == 1]

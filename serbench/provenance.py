@@ -14,11 +14,11 @@ from serbench.names import by_path
 from serbench.sources import source_digest
 
 VECTORS = ("amx_bf16", "avx512_bf16", "avx512f", "avx2", "avx", "sse2")
-"""What x86 processors announce, the widest first: rounding differs between them."""
+"""Vector instructions of x86 processors, the widest first: rounding differs between them."""
 
 
 def machine(config: Config) -> Mapping[str, Any]:
-    """When and where a fold of a run was computed, and with which versions and sources."""
+    """Return when and where a fold was computed, and with which versions and sources."""
     return {
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "versions": versions(),
@@ -32,7 +32,7 @@ def machine(config: Config) -> Mapping[str, Any]:
 
 
 def processor() -> str:
-    """The processor's model and its widest vector instructions: "AMD EPYC, avx512_bf16"."""
+    """Return the processor's model and widest vector instructions: "AMD EPYC, avx512_bf16"."""
     try:
         rows = Path("/proc/cpuinfo").read_text().partition("\n\n")[0].splitlines()
     except OSError:

@@ -125,8 +125,8 @@ class Run:
     def objection(self) -> str:
         """Why what the model knew before a fold keeps the run from being compared, or nothing.
 
-        Other folds, a checkpoint that has seen labels, or no checkpoint at all. Or that nobody
-        could tell whether its scores depend on the batch.
+        Other folds, a checkpoint that has seen labels, or no checkpoint at all; or it could not be
+        checked whether scores depend on the batch.
         """
         if any(fold.facts.get("folds_before") for fold in self.folds):
             return (
@@ -233,7 +233,7 @@ def reported(row: literature.Row, metric: str) -> str:
 
 
 def computed(facts: Mapping[str, Any]) -> str:
-    """How a fold was computed, in words: "float32, 1 thread, cpu, AMD EPYC, avx512_bf16"."""
+    """Say how a fold was computed: "float32, 1 thread, cpu, AMD EPYC, avx512_bf16"."""
     precision = facts.get("model", {}).get("precision") or facts["config"].get("precision")
     threads, machine = facts["threads"], facts["machine"]
     words = [precision or "float32", f"{threads} thread{'s' * (threads != 1)}", facts["device"]]
@@ -241,10 +241,10 @@ def computed(facts: Mapping[str, Any]) -> str:
 
 
 def circumstances(named: Sequence[tuple[str, str]]) -> list[str]:
-    """Lines that say how runs were computed, those that agree together.
+    """Return lines that say how runs were computed, one for all runs that agree.
 
     Args:
-        named: of each run its name, and what `computed` says of it.
+        named: the name of each run, and what `computed` says of it.
 
     >>> circumstances([("a", "float32, 1 thread"), ("b", "float32, 1 thread")])
     ['Computed in float32, 1 thread.']
@@ -311,7 +311,9 @@ def _notes(run: Run) -> list[str]:
     warned = [len(fold.facts.get("warnings", ())) for fold in run.folds]
     if any(warned):
         first = next(one for fold in run.folds for one in fold.facts.get("warnings", ()))
-        notes.append(f"Libraries warned in {sum(map(bool, warned))} folds, such as: {first}")
+        notes.append(
+            f"Libraries issued warnings in {sum(map(bool, warned))} folds, such as: {first}"
+        )
     spent = tables.duration(run.seconds())
     notes.append(f"Fitted and predicted in {spent}, all folds together; results: {run.folder}")
     return notes

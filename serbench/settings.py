@@ -32,7 +32,7 @@ def settings() -> Settings:
     """The settings of this process: SERBENCH_DATA, _CACHE, _RESULTS and _DEVICE, or defaults.
 
     Raises:
-        SerbenchError: a folder is not set, and without a home directory there is no default.
+        SerbenchError: a folder is not set, and has no default without a home directory.
     """
     return Settings(
         data=_folder("SERBENCH_DATA", platformdirs.user_data_path),
@@ -56,5 +56,5 @@ def _folder(variable: str, default: Callable[[str], Path]) -> Path:
 
 
 def results_folder(given: str | Path | None = None) -> Path:
-    """The parent folder of all runs: the one given, SERBENCH_RESULTS, or "results" here."""
+    """Return the parent folder of all runs: the one given, SERBENCH_RESULTS, or "results"."""
     return expanded(given or os.environ.get("SERBENCH_RESULTS") or "results")

@@ -58,7 +58,7 @@ def _home(spec: ModuleSpec | None) -> Path | None:
 
 
 def place(package: str) -> Path | None:
-    """The folder of a package, or the file of a module; None of what is built in or not here."""
+    """Return a package's folder or a module's file; None if it is built in or not installed."""
     return _place(located(package))
 
 
@@ -81,7 +81,7 @@ def is_own(package: str) -> bool:
 
 
 def is_installed(package: str) -> bool:
-    """Its files are where pip puts them, not where somebody edits them."""
+    """Return whether a package's files are where pip puts them, not where they are edited."""
     found = place(package)
     return found is not None and any(name in found.parent.parts for name in INSTALLED)
 

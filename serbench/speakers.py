@@ -1,7 +1,7 @@
 """Check that the speakers of a corpus are people, and not files, labels or gaps in a table.
 
-A wrong speaker column is the costliest slip: one voice is then in training and in test under two
-names, no set seems to share a speaker, and scores rise.
+A wrong speaker column is the costliest mistake: one voice is then in training and in test under two
+names, no sets seem to share a speaker, and scores rise.
 """
 
 import unicodedata
@@ -15,14 +15,14 @@ from serbench.errors import CorpusError, shown
 
 MISSING = {"na", "n/a", "n.a.", "<na>", "#n/a", "nan", "null", "none", "unknown", "undefined"}
 MISSING |= {"missing"}
-FEW = 2  # utterances of the median speaker that look like takes rather than people
-COMBINED = 0.9  # of all combinations are there: more than chance gives names in two parts
+FEW = 2  # with so few utterances of the median speaker, names may be those of takes
+COMBINED = 0.9  # share of all combinations of two parts of a name: more than chance gives
 MEND = "take the speaker from what names the person"
 ALONE = 'set speakers = "single" in the dataset\'s class'
 
 
 def is_missing(name: str) -> bool:
-    """Whether a name stands for one that is missing: empty, NA, none, unknown, ?, -.
+    """Return whether a name stands for a missing one: empty, NA, none, unknown, ?, -.
 
     >>> is_missing("N/A"), is_missing("--"), is_missing("Nan Ho")
     (True, True, False)
@@ -33,7 +33,7 @@ def is_missing(name: str) -> bool:
 
 
 def is_single(dataset: object) -> bool:
-    """Whether a dataset says that each of its utterances is by a speaker of its own."""
+    """Return whether a dataset says that each of its utterances has a different speaker."""
     return getattr(dataset, "speakers", "") == "single"
 
 
@@ -49,14 +49,15 @@ def require_people(
 
     Args:
         utterances: of the whole corpus, with its own labels.
-        where: they are listed, for the messages.
-        single: each is said to be by a speaker of its own.
-        mend: what to do about wrong speakers.
-        alone: how to say `single`.
+        where: the utterances are listed, for the messages.
+        single: the dataset says that each utterance has a different speaker.
+        mend: what the user is told to do about wrong speakers.
+        alone: how the user can say `single`.
 
     Raises:
-        CorpusError: a speaker is missing; speakers are labels or endings of files; one speaks
-            everything; each speaks one utterance without `single`, or some more than one with it.
+        CorpusError: a speaker is missing; speakers are labels or endings of files; one speaker
+            speaks everything; each label has a single speaker; without `single` each speaker has
+            one utterance, or with it some have more.
     """
     for one in utterances:
         if is_missing(one.speaker):
@@ -99,7 +100,7 @@ def require_people(
 
 
 def doubts(corpus: Corpus) -> tuple[str, ...]:
-    """What looks wrong about the speakers and labels of a corpus, but may be right; a line each."""
+    """Return what looks wrong about speakers and labels, but may be right; a line each."""
     counts = Counter(one.speaker for one in corpus.utterances)
     found = [
         *(_same(corpus, field) for field in ("session", "dialogue")),
@@ -148,7 +149,7 @@ def _one_label(corpus: Corpus, counts: Counter[str]) -> str:
 
 
 def _combined(counts: Counter[str]) -> str:
-    """Names such as 03a01, of which each beginning comes with each ending: speakers and texts."""
+    """Warn of names such as 03a01, all combinations of beginnings (speakers) and ends (texts)."""
     names = [tuple(lookalikes.PIECES.findall(name)) for name in counts]
     if len({len(pieces) for pieces in names}) > 1 or len(counts) == counts.total():
         return ""

@@ -1,7 +1,7 @@
-"""Find audio files that were cut off, by comparing what their headers promise with what is there.
+"""Find audio files that were cut off: compare what their headers promise with what is there.
 
-libsndfile reads what is left of such a file without an error. Only headers and the last bytes are
-read here, except of MP3s without a header of their length, whose frames are counted.
+libsndfile reads the rest of such a file without an error. Only headers and the last bytes are read
+here, except for MP3s without a header that gives their length, whose frames are counted.
 """
 
 import functools
@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal, NamedTuple
 
-SLACK = 1024  # bytes that a careless header may promise too many, in a file that is not tiny
-STREAMED = 0x7F000000  # and more: a size in 32 bits of a file written before its length was known
-CHUNKS = 1000  # looked at, at most, for the one that holds the samples
+SLACK = 1024  # most bytes that a file may lack, since headers are careless; tiny files less
+STREAMED = 0x7F000000  # from here on a 32-bit size means that the length was not known
+CHUNKS = 1000  # chunks that are searched at most for the one with the samples
 PAGE = 27 + 255 + 255 * 255  # bytes of an Ogg page at most; RFC 3533
 
 
@@ -21,8 +21,8 @@ class Found(NamedTuple):
     """What a file holds by its own account.
 
     Attributes:
-        cut: how much is there of how much, where the file is cut off, else "".
-        samples: of each channel that are there at least, or 0 where nobody counted.
+        cut: how much of the promised size is there if the file is cut off, else "".
+        samples: that each channel has at least, or 0 if they were not counted.
     """
 
     cut: str = ""
@@ -31,7 +31,7 @@ class Found(NamedTuple):
 
 @dataclass(frozen=True)
 class _Chunked:
-    """A format of chunks, each a name, a size and so many bytes.
+    """A format of chunks, each with a name, a size and that many bytes.
 
     Attributes:
         start: where the first chunk begins.
@@ -68,7 +68,7 @@ _CHUNKED = {
 
 
 def inspect(path: Path) -> Found:
-    """What a file's own header, and its end, say of how much of it is there.
+    """Compare the size that a file's header promises with what is there.
 
     Raises:
         OSError: it cannot be read.
@@ -96,12 +96,12 @@ def _of_bytes(promised: int, size: int) -> Found:
 
 
 def _known(size: int, width: int = 4) -> int:
-    """A size; 0 where it stands for one that was not known when it was written."""
+    """Return a size, or 0 if it means that the size was not known when it was written."""
     return size if size < (STREAMED if width == 4 else 2**62) else 0
 
 
 def _chunked(file: IO[bytes], form: _Chunked, size: int) -> int:
-    """Where the chunk of samples must end; 0 where nothing says it."""
+    """Return where the chunk of samples must end, or 0 if the header does not say."""
     place, long = form.start, 0
     for _ in range(CHUNKS):
         file.seek(place)
@@ -128,7 +128,7 @@ def _au(head: bytes) -> int:
 
 
 def _sphere(head: bytes) -> int:
-    """Of NIST SPHERE, whose header is text; 0 where samples are compressed."""
+    """Return the promised size of a NIST SPHERE file, or 0 if its samples are compressed."""
     text = head.decode("latin-1")
     fields = dict(re.findall(r"^(\w+) -\w+ (\S+)", text, re.MULTILINE))
     if "," in fields.get("sample_coding", ""):
@@ -143,9 +143,9 @@ def _sphere(head: bytes) -> int:
 
 
 def _ogg(file: IO[bytes], size: int) -> str:
-    """Whether the last page is whole.
+    """Return what the last page lacks, or "" if it is complete.
 
-    A file that ends between two pages may be the recording of a stream, and is taken for whole.
+    A file that ends between two pages may be a recorded stream, and counts as complete.
     """
     file.seek(max(0, size - PAGE))
     end = file.read()
@@ -178,7 +178,7 @@ _KBITS = {  # by whether it is MPEG 1, and the layer; ISO/IEC 11172-3 and 13818-
 
 @functools.lru_cache(maxsize=1024)  # a file has few kinds of frames
 def _frame(head: bytes) -> _Frame | None:
-    """The MPEG audio frame of these four bytes; None where none begins, or its bit rate is free."""
+    """Parse the four bytes of an MPEG frame header; None if invalid, or if its bit rate is free."""
     if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
         return None
     version, layer = head[1] >> 3 & 3, 4 - (head[1] >> 1 & 3)
@@ -195,7 +195,7 @@ def _frame(head: bytes) -> _Frame | None:
 
 
 def _mpeg(file: IO[bytes], head: bytes, size: int) -> Found:
-    """Of MP3 and its elders: by the header of its length, else by counting frames."""
+    """Check MPEG audio (MP3 and older layers) by its length header, else by counting frames."""
     start = 0
     if head[:3] == b"ID3":
         start = 10 + sum((byte & 127) << 7 * (3 - at) for at, byte in enumerate(head[6:10]))
@@ -219,7 +219,7 @@ def _mpeg(file: IO[bytes], head: bytes, size: int) -> Found:
 
 
 def _told(head: bytes, place: int) -> int:
-    """The bytes that the header of an MP3's length tells, or 0."""
+    """Return the size in an MP3's Xing, Info or VBRI header, or 0."""
     if head[place : place + 4] in (b"Xing", b"Info"):
         flags = int.from_bytes(head[place + 4 : place + 8], "big")
         at = place + 8 + 4 * (flags & 1)

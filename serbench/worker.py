@@ -1,7 +1,7 @@
-"""Trains and scores one fold: it gets plain words, and looks the names up again.
+"""Train and score one fold: take plain words, and look the names up again.
 
-The model is fitted in a further process (`serbench.model_process`), which is told no test label;
-ids and truth are put to its answers here.
+The model is fitted in a further process (`serbench.model_process`), which gets no test label; ids
+and truth are joined to its predictions here.
 """
 
 import contextlib
@@ -87,10 +87,10 @@ def run(words: Words, tell: Tell) -> Words:
 
 @dataclass(frozen=True)
 class Order:
-    """In which order utterances are predicted, as positions in the fold's sets.
+    """The order in which utterances are predicted, as positions in the fold's sets.
 
-    A corpus's order is often that of its labels. This one, by a digest of the audio and the id,
-    says nothing: to know it a model must know the audio of the whole corpus by heart.
+    A corpus is often ordered by its labels. This order, by a digest of the audio and the id, says
+    nothing about labels, unless a model has memorised the audio of the whole corpus.
     """
 
     validation: Sequence[int]
@@ -98,7 +98,7 @@ class Order:
 
     @classmethod
     def of(cls, sets: "Sets") -> "Order":
-        """That of a fold."""
+        """Return the order for a fold."""
 
         def shuffled(ids: Sequence[str]) -> list[int]:
             return sorted(range(len(ids)), key=lambda at: digest([sets.audio[ids[at]], ids[at]]))
@@ -109,7 +109,7 @@ class Order:
 def _question(
     job: Job, sets: "Sets", order: Order, workspace: Path, exchange: Path
 ) -> dict[str, Any]:
-    """All that the model's process is told; see `model_process.run`."""
+    """Return everything that the model's process is told; see `model_process.run`."""
     config, learned = job.config, {part: getattr(sets.fold, part) for part in PARTS[:2]}
     return {
         "model": config.model,
@@ -131,10 +131,10 @@ def _question(
 
 
 def _answer(job: Job, question: Words, tell: Tell) -> Words:
-    """What the model's process says.
+    """Run the model's process, and return its facts.
 
     Raises:
-        SerbenchError: it says what is wrong, or died.
+        SerbenchError: the process reported an error, or died.
     """
     if not job.isolated:
         return model_process.run(question, tell)
@@ -163,7 +163,7 @@ def _workspace(job: Job) -> Path:
 
 @contextlib.contextmanager
 def _exchange(workspace: Path) -> Iterator[Path]:
-    """A folder for what goes to the model's process and back; gone afterwards."""
+    """Make a folder for what goes to the model's process and back; remove it afterwards."""
     folder = workspace.with_name(f"{workspace.name}.exchange")
     shutil.rmtree(folder, ignore_errors=True)  # of a process that was killed
     folder.mkdir()
@@ -200,7 +200,7 @@ class Sets:
     def scored(
         self, ids: Sequence[str], activations: Array, order: Sequence[int]
     ) -> results.Scored:
-        """What is kept of predictions that were made in this order."""
+        """Return predictions that were made in this order as they are stored, in the ids' order."""
         back = activations[np.argsort(order)]
         return results.Scored(tuple(ids), self.speakers(ids), self.truth(ids), back)
 
@@ -242,7 +242,7 @@ def _decoded(corpus: Corpus, utterance: str) -> str:
 
 
 def _metrics(scored: results.Scored, n_labels: int) -> dict[str, float]:
-    """The metrics of a set, by name."""
+    """Return the metrics of a set, by name."""
     counted = metrics.confusion(scored.truth, metrics.predicted(scored.activations), n_labels)
     return {name: float(one.compute(counted)) for name, one in metrics.METRICS.items()}
 

@@ -130,7 +130,7 @@ def _write_nan(path):
         (_write_slow, "has a sampling rate of 999 Hz, too low for speech; get this file again"),
         (
             _write_upside_down,
-            "cancel each other: one is the other upside down, and their mean is silent; keep one "
+            "cancel each other: one is the other inverted, and their mean is silent; keep one "
             "of them, for example with `sox IN OUT remix 1`",
         ),
         (lambda path: path.mkdir(), "it is a folder"),

@@ -76,7 +76,7 @@ def test_the_commit_of_a_checkout_is_on_the_card_and_a_change_is_marked(clone):
     told, code = submitted(clone)
     assert code == cards.Code("", f"{first}+changes", f"git checkout {first} && {install}")
     assert f"commit {first}+changes\ninstalled by: git checkout {first} && {install}\n" in told
-    assert "The source is not as that commit has it: commit it, and submit again\n" in told
+    assert "The source differs from that commit: commit your changes, and submit again\n" in told
     git(clone, "commit", "--quiet", "-am", "Change")
     second = git(clone, "rev-parse", "HEAD")
     told, code = submitted(clone)

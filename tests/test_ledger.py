@@ -78,7 +78,7 @@ def another_head(rows):
         (another_account, "has a line 2 that does not follow from the lines before it"),
         (older, "has a line 4 that does not follow from the lines before it"),
         (added_above, "has a line 2 that does not follow from the lines before it"),
-        (written_otherwise, "has a line 3 that is not written as it must be"),
+        (written_otherwise, "has a malformed line 3"),
         (another_head, "does not begin with seen,account,what,digest,chain"),
     ],
 )
@@ -117,5 +117,7 @@ def test_accounts_are_written_in_small_letters(account):
     "account", ["ada", "serbench2", "github:", "github:a,b", "github:\u0430da"]
 )
 def test_what_is_no_account_is_refused(account):
-    with pytest.raises(BadParameter, match="is no account: write it as HOST:NAME, as in github:"):
+    with pytest.raises(
+        BadParameter, match="is not an account: write it as HOST:NAME, as in github:"
+    ):
         require_account(account)

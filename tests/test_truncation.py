@@ -141,5 +141,7 @@ def test_an_mp3_that_libsndfile_stops_reading_too_early_is_refused(tmp_path):
     soundfile.write(path, _noise(), 16_000, format="MP3", bitrate_mode="VARIABLE")
     content = path.read_bytes()
     path.write_bytes(content[content.index(content[:2], 4) :])
-    with pytest.raises(CorpusError, match=r"does not tell its length, and of its \d+ samples only"):
+    with pytest.raises(
+        CorpusError, match=r"has no header with its length, and only \d+ of its \d+ samples"
+    ):
         audio.decode(path)

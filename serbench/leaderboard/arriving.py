@@ -1,4 +1,4 @@
-"""Checks a submission as the board would take it: by itself, and beside those that are there."""
+"""Check a submission as the board would: by itself, and beside the others."""
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,11 +17,11 @@ Outcomes = dict[str, Entry | Rejected]
 
 @dataclass
 class Arrivals:
-    """Verifies submissions one after another; those that they lie beside are read once.
+    """Verify submissions one after another; read those beside them only once.
 
     Attributes:
-        account: who sends what the ledger does not have: "github:ada"; "" where nobody can tell.
-        known: what the board makes of the submissions of a folder.
+        account: who sends what is not in the ledger: "github:ada"; "" if unknown.
+        known: what the board makes of the submissions in a folder.
     """
 
     account: str = ""
@@ -30,7 +30,8 @@ class Arrivals:
     def verify(self, folder: Path) -> Verdict:
         """Check a submission by itself, and beside the others.
 
-        Where there is a ledger those are all of its board, else those on the same corpus.
+        The others are all submissions of the board if there is a ledger, else those on the same
+        corpus.
 
         Raises:
             SerbenchError: the ledger is damaged.
@@ -53,7 +54,7 @@ class Arrivals:
 
     def _outcomes(self, root: Path, book: Ledger) -> Outcomes:
         if root not in self.known:
-            store = cache.opened(root, settings())  # only read: `build` knows what is to be kept
+            store = cache.opened(root, settings())  # not written: only `build` knows what to keep
             entries, rejected, _ = gathering.submitted(root, store, book, self.account or None)
             groups = map(screening.groups, screening.by_setting(entries))
             screened = [one for found in groups for _, together in found for one in together]

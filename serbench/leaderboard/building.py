@@ -53,20 +53,20 @@ FILES: Mapping[str, File] = {
 def build(
     submissions: Path, out: Path, places: Settings, check: bool = False, account: str = ""
 ) -> list[str]:
-    """Verify all submissions, add those that are new to the ledger, and write the leaderboard.
+    """Verify all submissions, add new ones to the ledger, and write the leaderboard.
 
     Args:
         submissions: their folder; the ledger lies beside it.
         out: the folder to write into.
         places: where the cache is, and corpora whose labels are not public.
         check: write nothing.
-        account: who sends what is new: "github:ada"; "" where nobody knows.
+        account: who sends what is new: "github:ada"; "" if unknown.
 
     Returns:
         The names of the files that are, or were, not what they should be.
 
     Raises:
-        SerbenchError: there is no submission, or none that is sound; or the ledger is damaged.
+        SerbenchError: there is no submission, none is sound, or the ledger is damaged.
     """
     store, path = cache.opened(submissions, places), ledger.beside(submissions)
     known = ledger.read(path)

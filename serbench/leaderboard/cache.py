@@ -149,7 +149,7 @@ def opened(submissions: Path, places: Settings) -> Store:
 
 
 def _placed(entry: Entry) -> list[object]:
-    """What an entry has from the ledger and from the names of others, not from its own files."""
+    """Return what an entry takes from the ledger and from other entries, not from its own files."""
     words = [entry.account, entry.seen, entry.order, entry.status, entry.objection]
     return [*words, entry.reproductions, entry.notes]
 

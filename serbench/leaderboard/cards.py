@@ -67,12 +67,12 @@ class ModelCard:
 
 @dataclass(frozen=True)
 class Code:
-    """Where the model's code is, and how it is installed; each may be empty.
+    """Where the model's code is, and how to install it; each may be empty.
 
     Attributes:
         address: of the code.
-        commit: with "+changes" behind it where the source was not as the commit has it.
-        install: the command.
+        commit: followed by "+changes" if the source differed from it.
+        install: the command that installs the code.
     """
 
     address: str = ""

@@ -1,4 +1,4 @@
-"""Names on submissions that pass for those of others."""
+"""Find names on submissions that look like the names of others."""
 
 import functools
 import re
@@ -10,20 +10,20 @@ from serbench.leaderboard.submission import Sent
 from serbench.lookalikes import REMEMBERED, disguised, skeleton
 
 TAKEN = (
-    f"it calls its submitter {OWN}, or what looks like it: that name is reserved for the "
+    f"its submitter is called {OWN}, or looks like it: that name is reserved for the "
     "repository's own runs"
 )
 
 
 @functools.lru_cache(maxsize=REMEMBERED)
 def reserved(name: str) -> bool:
-    """Whether a name has the repository's own in it, or something that looks like it."""
+    """Return whether a name contains the repository's own, or something that looks like it."""
     parts = [name, *re.split(r"[\W_]+", name)]
     return any(skeleton(part) == skeleton(OWN) for part in parts)
 
 
 def remarks(sent: Sent) -> Iterator[str]:
-    """What somebody should look at in the texts of a card that no table shows."""
+    """Yield remarks on the texts of a card that no table shows."""
     card = sent.card
     said = {
         "description": card.model.description,
@@ -38,10 +38,10 @@ def remarks(sent: Sent) -> Iterator[str]:
 
 
 def among(entries: Sequence[Entry]) -> dict[str, list[str]]:
-    """Return what somebody should look at in the names of each folder's submission.
+    """Return remarks on the names in each folder's submission.
 
     Args:
-        entries: of the whole board. Of two names that look alike the older one is fine.
+        entries: of the whole board. Of two names that look alike, only the newer gets a remark.
     """
     first: dict[tuple[str, str], Entry] = {}
     found: dict[str, list[str]] = {}

@@ -23,7 +23,7 @@ STATUSES = (REPRODUCED, "recomputed", SUBMITTERS_OWN, NOT_SUBMITTED)
 """How far a run is checked, the best first."""
 
 SAYS_SUBMITTER = "says the submitter"
-"""What follows a record that nobody else sent."""
+"""The words after a record that no other account sent."""
 
 
 class Record(NamedTuple):
@@ -33,8 +33,8 @@ class Record(NamedTuple):
         file: its name.
         digest: of its bytes.
         words: "Ada, 2026-05-01, cpu, 6 of 6 folds, 100.0 % same labels".
-        agrees: they came out as submitted.
-        by_submitter: it bears the submitter's own name.
+        agrees: the folds came out as submitted.
+        by_submitter: the record bears the submitter's own name.
     """
 
     file: str
@@ -77,10 +77,10 @@ class Entry:
         submitted: the day, as the card says, or "".
         account: who sent it, as the ledger says, or "".
         seen: when it was first seen, as the ledger says, or "".
-        order: its place among all that was ever sent; 0 where no ledger tells.
+        order: its place among everything ever sent; 0 if no ledger says.
         status: one of `STATUSES`.
-        records: of those who made it again.
-        reproductions: the same, each in words.
+        records: of folds that were made again.
+        reproductions: the same records, each in words.
         notes: what a reader of the table should know.
         traces: what its predictions can be recognised by.
         flags: what a reader of its numbers should know.
@@ -145,7 +145,7 @@ class Entry:
 
     @property
     def sender(self) -> tuple[str, bool]:
-        """Who sent it, and whether that is more than the card's word."""
+        """Who sent it, and whether the ledger confirms that."""
         return self.account or self.submitter, bool(self.account)
 
     @property
@@ -162,7 +162,7 @@ class Entry:
 
     @property
     def age(self) -> tuple[int, str, int, str]:
-        """What sorts entries by who was first."""
+        """The key that sorts entries by who was first."""
         return self.order, self.finished, self.seed, self.run
 
     @property

@@ -27,11 +27,11 @@ def submitted(
     Args:
         parent: the folder.
         store: what is known already.
-        ledger: who was there before.
-        account: who sends what is new; "" where nobody knows, None where nobody was asked.
+        ledger: what was sent before, and by whom.
+        account: who sends what is new; "" if unknown, None if nobody was asked.
 
     Returns:
-        The entries, what is rejected, and the ledger with what is new.
+        The entries, what is rejected, and the ledger with a line for everything new.
 
     Raises:
         SerbenchError: there is no submission.

@@ -1,4 +1,4 @@
-"""Where the code of a run comes from: its commit, and the command that installs it."""
+"""Find the commit of a run's code, and the command that installs it."""
 
 import contextlib
 import json
@@ -17,7 +17,7 @@ from serbench.leaderboard.cards import MOST_INSTALL, Code
 from serbench.names import by_path
 
 CHANGES = "+changes"
-"""Stands behind the commit of a checkout whose source is no longer that of the commit."""
+"""Follows the commit of a checkout whose source differs from it."""
 
 
 def other_code(facts: Mapping[str, Any], config: Config) -> list[str]:
@@ -30,13 +30,13 @@ def other_code(facts: Mapping[str, Any], config: Config) -> list[str]:
 def origin(facts: Mapping[str, Any], config: Config) -> Code:
     """Return the commit and the install command of the code that made a fold, as far as known.
 
-    The commit is that of the git checkout that holds the model's package, or the one that pip
-    installed it from. Both are empty where other code is installed by now, or none.
+    The commit is that of the git checkout with the model's package, or the one that pip installed
+    the package from. Both are empty if that code is no longer installed.
     """
     try:
         if other_code(facts, config):
             return Code()
-    except SerbenchError:  # such as a model that nobody offers any more
+    except SerbenchError:  # such as a model that is no longer installed
         return Code()
     path = config.model if by_path(config.model) else plugins.find("model", config.model).target
     model, packages = importpaths.top(path), list(facts["sources"])
@@ -56,13 +56,13 @@ def origin(facts: Mapping[str, Any], config: Config) -> Code:
 
 
 def _pip(requirements: Sequence[str]) -> str:
-    """Return the command, or nothing where one of them can be had nowhere or it is too long."""
+    """Return the command; "" if a package has no known source or the command is too long."""
     command = f"pip install {shlex.join(dict.fromkeys(requirements))}"
     return command if all(requirements) and len(command) <= MOST_INSTALL - 100 else ""
 
 
 def _checkout(package: str) -> Path | None:
-    """Return the top of the git checkout that a package is in; None of what pip put in place."""
+    """Return the top of the git checkout with a package; None for packages that pip installed."""
     place = sources.place(package)
     if place is None or sources.is_installed(package):
         return None
@@ -71,7 +71,7 @@ def _checkout(package: str) -> Path | None:
 
 
 def _commit(checkout: Path, packages: Sequence[str]) -> str:
-    """Return the commit, marked where the packages are not as it has them; or nothing."""
+    """Return the commit, with `CHANGES` if the packages differ from it; "" without a commit."""
     commit = _git(checkout, "rev-parse", "--verify", "HEAD")
     if not commit:
         return ""
@@ -87,7 +87,7 @@ def _commit(checkout: Path, packages: Sequence[str]) -> str:
 
 
 def _git(folder: Path, *words: str) -> str | None:
-    """Return what git prints; None where it fails or is not here."""
+    """Return what git prints; None if it fails or is not installed."""
     try:
         done = subprocess.run(
             ["git", "-C", str(folder), *words], capture_output=True, text=True, timeout=60
@@ -100,7 +100,7 @@ def _git(folder: Path, *words: str) -> str | None:
 def _project(package: str, checkout: Path) -> str:
     """Return the folder that pip installs a package from, as typed at the checkout's top.
 
-    Nothing for a module that belongs to no project: it is run from where it is.
+    Return "" for a module that belongs to no project: it runs from where it is.
     """
     place = sources.place(package)
     assert place is not None
@@ -114,7 +114,7 @@ def _project(package: str, checkout: Path) -> str:
 
 
 def _requirement(package: str) -> str:
-    """Return what pip installs a package by, name==version or a commit; nothing where unknown."""
+    """Return pip's requirement for a package, name==version or a commit; "" if unknown."""
     owner, known = _owner(package), _direct(package)
     if owner is None:
         return ""

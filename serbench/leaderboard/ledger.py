@@ -1,9 +1,9 @@
-"""The ledger: which submissions and records the board has ever seen, in which order, from whom.
+"""The ledger: every submission and record that the board has ever seen, in order, with its sender.
 
-A file of one line each that only ever grows, beside the folder of submissions. Whoever stands
-higher was first, whatever dates are on cards. Every line holds a digest of all lines before it, so
-that one which was changed, moved or taken out is noticed; what keeps somebody from writing all of
-them anew is the history of the repository, and that no request may touch the file.
+The ledger is a file beside the folder of submissions, with a line for each, and only ever grows.
+The higher line was first, whatever the dates on cards. Every line holds a digest of all lines
+before it, so that a line that was changed, moved or taken out is noticed. The history of the
+repository, and the rule that no request may touch the file, keep anyone from rewriting all lines.
 """
 
 import datetime
@@ -24,7 +24,7 @@ MOST_BYTES = 2**25  # 200,000 lines
 TIME = "%Y-%m-%dT%H:%M:%SZ"
 LENGTH = 32  # hexadecimal digits of a digest
 OWN = "serbench"
-"""The account of the repository's own runs, which no host hands out: theirs have a prefix."""
+"""The account of the repository's own runs; no host's account, since those have a prefix."""
 
 ACCOUNT = r"[a-z][a-z0-9-]{0,30}:[a-z0-9][a-z0-9_.-]{0,60}(\[bot\])?"
 LINE = re.compile(
@@ -36,11 +36,11 @@ LINE = re.compile(
 
 @dataclass(frozen=True)
 class Line:
-    """What was seen for the first time.
+    """A line: something that was seen for the first time.
 
     Attributes:
-        seen: when, UTC: "2026-05-01T12:00:00Z"; lines of one build have the same.
-        account: who opened the request that brought it, as "github:ada"; "" where nobody knows.
+        seen: when, UTC: "2026-05-01T12:00:00Z"; lines of one build have the same time.
+        account: who opened the request that brought it, as "github:ada"; "" if unknown.
         what: a submission, "toy/RUN", or a record in one, "toy/RUN/reproductions/FILE".
         digest: of a submission's answers, or of a record's bytes.
     """
@@ -59,13 +59,13 @@ class Ledger:
 
     @cached_property
     def places(self) -> Mapping[tuple[str, str], int]:
-        """Of each thing and digest the position of its line."""
+        """The position of the line of each thing and digest."""
         places = enumerate(self.lines)
         return {(one.what, one.digest): at for at, one in reversed([*places])}
 
     @cached_property
     def alike(self) -> Mapping[str, list[int]]:
-        """Of each digest the positions of its lines."""
+        """The positions of the lines with each digest."""
         found: dict[str, list[int]] = {}
         for at, one in enumerate(self.lines):
             found.setdefault(one.digest, []).append(at)
@@ -73,11 +73,11 @@ class Ledger:
 
     @cached_property
     def owners(self) -> Mapping[str, str]:
-        """Of each thing the account of the last line that has one."""
+        """The account of each thing: that of its last line with an account."""
         return {one.what: one.account for one in self.lines if one.account}
 
     def find(self, what: str, digest: str) -> Line | None:
-        """Return the line of a thing as it is now."""
+        """Return the line of a thing with this digest, or None."""
         at = self.places.get((what, digest))
         return None if at is None else self.lines[at]
 
@@ -87,8 +87,8 @@ class Ledger:
         Args:
             new: things with their digests.
             account: who brought them, or "".
-            seen: when; where the last line is as new, a second after it, since what was seen at
-                once has no order.
+            seen: when. If the last line is not older, the new lines get a second after it, since
+                lines with the same time have no order.
         """
         lacking = dict.fromkeys(one for one in new if one not in self.places)
         if self.lines and seen <= self.lines[-1].seen:
@@ -98,7 +98,7 @@ class Ledger:
 
     @property
     def text(self) -> str:
-        """As it is written."""
+        """The contents of the file."""
         chain, rows = "", [HEAD]
         for one in self.lines:
             words = f"{one.seen},{one.account},{one.what},{one.digest}"
@@ -112,29 +112,29 @@ def _link(before: str, words: str) -> str:
 
 
 def beside(submissions: Path) -> Path:
-    """Return where the ledger of a folder of submissions is."""
+    """Return the path of the ledger for a folder of submissions."""
     return submissions.absolute().parent / FILE
 
 
 def require_account(account: str) -> str:
-    """Return an account as the ledger writes it: in small letters, since hosts tell no case apart.
+    """Return an account as the ledger writes it: in lower case, since hosts ignore case.
 
     Raises:
-        BadParameter: it is not written as an account.
+        BadParameter: it is not a valid account.
     """
     if account and not re.fullmatch(rf"{OWN}|{ACCOUNT}", account.lower(), re.ASCII):
         raise BadParameter(
-            f"{account[:80]!r} is no account: write it as HOST:NAME, as in github:ada, or {OWN} "
-            "for runs of the repository's own"
+            f"{account[:80]!r} is not an account: write it as HOST:NAME, as in github:ada, or "
+            f"{OWN} for the repository's own runs"
         )
     return account.lower()
 
 
 def read(path: Path) -> Ledger:
-    """Read a ledger; one that is not there is empty.
+    """Read a ledger; a file that does not exist is an empty ledger.
 
     Raises:
-        SerbenchError: a line is damaged, or not what was written after the line before it.
+        SerbenchError: a line is malformed, or does not follow from the lines before it.
     """
     if not path.exists():
         return Ledger()
@@ -148,7 +148,7 @@ def read(path: Path) -> Ledger:
     for number, row in enumerate(rows, 2):
         found = LINE.fullmatch(row)
         if not found:
-            raise _damaged(path, f"has a line {number} that is not written as it must be")
+            raise _damaged(path, f"has a malformed line {number}")
         seen, account, what, digest, said = (found[1], found[2], *found.groups()[-3:])
         chain = _link(chain, f"{seen},{account},{what},{digest}")
         if said != chain:

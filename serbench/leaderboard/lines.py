@@ -71,12 +71,12 @@ class Line:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Of all its seeds, each once."""
+        """The notes of all its seeds, each once."""
         return tuple(dict.fromkeys(note for entry in self.entries for note in entry.notes))
 
     @property
     def checked(self) -> str:
-        """The status, and what only its submitter says."""
+        """The status, and a reproduction that only the submitter claims."""
         said = any(one.endswith(SAYS_SUBMITTER) for one in self.reproductions)
         claim = f"; reproduced, {SAYS_SUBMITTER}" if said and self.status != REPRODUCED else ""
         return self.status + claim

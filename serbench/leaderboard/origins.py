@@ -1,4 +1,4 @@
-"""Who sent which submission, and who was first: what the ledger says of each entry."""
+"""Look up in the ledger who sent each submission, and who was first."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,9 +13,9 @@ class Origins:
     """The entries of a board with what the ledger says of them.
 
     Attributes:
-        entries: with account, order, and which of their records count.
-        refused: folders that are not taken, each with the reason.
-        ledger: with a line for everything that was not in it.
+        entries: with their account, their order, and a status by the records that count.
+        refused: folders that are not accepted, each with the reason.
+        ledger: with a line for everything that was not in it before.
     """
 
     entries: list[Entry]
@@ -24,12 +24,12 @@ class Origins:
 
 
 def origins(entries: Sequence[Entry], ledger: Ledger, account: str | None, now: str) -> Origins:
-    """Look up entries in the ledger, and add those that it lacks.
+    """Look up entries in the ledger, and add those that are missing.
 
     Args:
         entries: of the whole board.
         ledger: as it is.
-        account: who sends what is new; "" where nobody knows, None where nobody was asked.
+        account: who sends what is new; "" if unknown, None if nobody was asked.
         now: the time that new lines get.
     """
     refused = {one.folder: _refusal(account) for one in entries if _taken(one, ledger, account)}
@@ -44,7 +44,7 @@ def origins(entries: Sequence[Entry], ledger: Ledger, account: str | None, now: 
 
 
 def _taken(entry: Entry, ledger: Ledger, account: str | None) -> bool:
-    """It bears the repository's own name, and is not the repository's."""
+    """Return whether an entry uses the repository's name without being its own."""
     if not disguises.reserved(entry.submitter):
         return False
     line = ledger.find(entry.folder, entry.traces.answers)
@@ -53,12 +53,12 @@ def _taken(entry: Entry, ledger: Ledger, account: str | None) -> bool:
 
 
 def _refusal(account: str | None) -> str:
-    remedy = "" if account else f"; whoever adds those says `--account {OWN}`"
+    remedy = "" if account else f"; to add those, give `--account {OWN}`"
     return disguises.TAKEN + remedy
 
 
 def _things(entry: Entry) -> list[tuple[str, str]]:
-    """What of an entry is in the ledger: itself and its records, each with its digest."""
+    """Return what the ledger has of an entry: itself and its records, each with its digest."""
     records = [(_named(entry, one.file), one.digest) for one in entry.records]
     return [(entry.folder, entry.traces.answers), *records]
 
@@ -68,7 +68,7 @@ def _named(entry: Entry, file: str) -> str:
 
 
 def _placed(entry: Entry, ledger: Ledger, present: set[str]) -> Entry:
-    """The entry with what the ledger says of it."""
+    """Return an entry with what the ledger says of it."""
     answers = entry.traces.answers
     own = ledger.places[entry.folder, answers]
     line = ledger.lines[own]
@@ -95,7 +95,7 @@ def _placed(entry: Entry, ledger: Ledger, present: set[str]) -> Entry:
 
 
 def _of_gone(line: Line, gone: Sequence[Line]) -> str:
-    """Why answers that another account sent before have no rank though its run is gone."""
+    """Return why an entry with the answers of another account's removed run has no rank, or ""."""
     others = [one for one in gone if line.account and one.account not in ("", line.account)]
     if not others:
         return ""
@@ -103,7 +103,7 @@ def _of_gone(line: Line, gone: Sequence[Line]) -> str:
 
 
 def _separate(entry: Entry, line: Line, ledger: Ledger, at: int) -> bool:
-    """Somebody else than the submitter sent a record, as far as the ledger tells."""
+    """Return whether, by the ledger, another account than the submitter's sent a record."""
     record = entry.records[at]
     sent = ledger.find(_named(entry, record.file), record.digest)
     return (

@@ -206,7 +206,7 @@ def _model(facts: Mapping[str, Any], words: Words, before: ModelCard) -> ModelCa
 
 
 def _code(facts: Mapping[str, Any], words: Words, before: Code) -> Code:
-    """What is said now, was said before, or else is known of the installed code."""
+    """Return what is said now, was said before, or else is known of the installed code."""
     found = origin(facts, Config(**facts["config"]))
     if before.commit.endswith(CHANGES) and found.commit:  # it may have been committed since
         before = replace(before, commit="", install="")
@@ -236,12 +236,12 @@ def about(folder: Path, status: str) -> list[str]:
 
 
 def _told(code: Code) -> list[str]:
-    """What the card says of the code, and what would be better."""
+    """Return lines on what the card says of the code, and on what is missing."""
     told = [f"commit {code.commit}"] if code.commit else []
     told += [f"installed by: {code.install}"] if code.install else []
     lacking = [f"--{name}" for name in ("commit", "install") if not getattr(code, name)]
     if lacking:
         told.append(f"The card does not say which code made this: add {' and '.join(lacking)}")
     if code.commit.endswith(CHANGES):
-        told.append("The source is not as that commit has it: commit it, and submit again")
+        told.append("The source differs from that commit: commit your changes, and submit again")
     return told

@@ -16,7 +16,7 @@ from serbench.hookspecs import ModelEntry
 from serbench.leaderboard.submission import Sent
 
 COMPUTE, VALUES = "compute", ("auto", "float32")
-"""The parameter that chose the precision before every run had one; see `proposing`."""
+"""The parameter that chose the precision in older releases; see `proposing`."""
 
 UNCHECKED = "its parameters were not checked: "
 RESERVED = ("labels", "seed", "device")  # `serbench.jobs.made_of` gives these itself
@@ -46,7 +46,7 @@ def lacking(sent: Sent) -> str:
     config = sent.facts[0]["config"]
     entry, _, _, *known = _installed(str(config["model"]))
     given = (config["params"], config["feature_params"])
-    later = {  # left out of a run's identity while they stand for what was before them
+    later = {  # may be left out of a run's identity; see `serbench.contracts.Adds`
         *plugins.complete(plugins.load(entry), {}),
         *plugins.complete(plugins.load(plugins.find("feature", entry.features)), {}),
     }

@@ -24,7 +24,7 @@ FOLDER = Path("reproduced")
 
 @dataclass(frozen=True)
 class Installed:
-    """What is here under a name: a class, and its version; a dataset has none."""
+    """An installed class and its version, which is "" for a dataset."""
 
     target: Any
     version: str
@@ -39,8 +39,8 @@ class Proposal:
         total: how many folds it has.
         files: the submitted folds that would be made again.
         config: the run's identity, as submitted.
-        here: the same as it is written today, which is what would run.
-        changes: in what the two differ, in words.
+        here: the same in today's terms, which is what would run.
+        changes: how `here` differs from `config`, in words.
         given: parameters that are given otherwise here: where a checkpoint is on this machine.
         data: the corpus's own folder, where it is not under SERBENCH_DATA.
         results: the parent folder of the new run, best not that of your own runs.
@@ -65,7 +65,7 @@ class Proposal:
 
     @property
     def remade(self) -> str:
-        """With what it would be made that it was not made with: "features version 2"; or ""."""
+        """The versions that differ from the submitted ones: "features version 2"; or ""."""
         pairs = (
             ("features", self.here.feature_version, self.config.feature_version),
             ("model", self.here.model_version, self.config.model_version),
@@ -181,11 +181,11 @@ def _chosen(files: Sequence[FoldFile], folds: Sequence[str]) -> list[FoldFile]:
 def _installed(config: Config, card: Card) -> dict[str, Installed]:
     """Look up the model, in the version that was submitted, and its features and dataset.
 
-    A model by import path is left out: importing it runs it, and nobody was asked yet.
+    A model by import path is left out: importing it runs it, and the user was not asked yet.
 
     Raises:
-        SerbenchError: one is not here, or the model in another version, and how the card says to
-            install it.
+        SerbenchError: one is not installed, or the model has another version; the message gives
+            the card's install command.
     """
     install = shown(card.code.install)
     remedy = (
@@ -223,10 +223,10 @@ def _installed(config: Config, card: Card) -> dict[str, Installed]:
 def _today(
     config: Config, found: Mapping[str, Installed], files: Sequence[FoldFile]
 ) -> tuple[Config, tuple[str, ...]]:
-    """Return a submitted configuration as it is written today, and what had to change in it.
+    """Return a submitted configuration in today's terms, and how it differs.
 
-    Features are those of the version that is here. The precision, which a fold recorded when it
-    was no part of a run's identity, takes the place of the parameter that chose it.
+    Features and model take the installed version. The precision that older folds recorded replaces
+    the parameter that chose it.
     """
     changes = []
     versions = {"feature_version": config.feature_version, "model_version": config.model_version}
@@ -254,7 +254,7 @@ def _today(
 
 
 def _notes(installed: Installed) -> Mapping[str, str]:
-    """Return what a model or features say of their versions: "2" -> what changed with it."""
+    """Return what a model or features say about each version: "2" -> what changed with it."""
     notes: Mapping[str, str] = getattr(installed.target, "notes", {})
     return notes
 
@@ -272,7 +272,7 @@ def _recorded(files: Sequence[FoldFile]) -> str:
     """Return the precision that folds recorded.
 
     Raises:
-        SerbenchError: they differ in it.
+        SerbenchError: the folds differ in it.
     """
     models = [file.facts.get("model") for file in files]
     found = {
@@ -281,8 +281,8 @@ def _recorded(files: Sequence[FoldFile]) -> str:
     }
     if len(found) > 1:
         raise SerbenchError(
-            f"the folds were computed in {' and '.join(sorted(found))}, which are two runs today: "
-            "make them again one by one, with --fold"
+            f"the folds were computed in {' and '.join(sorted(found))}, which would be two runs "
+            "today: make them again one by one, with --fold"
         )
     return found.pop()
 

@@ -29,7 +29,7 @@ HEADS: Mapping[Grounds, tuple[str, str]] = {
     "undecided": ("UNDECIDED", "undecided"),
     "none": ("NOT REPRODUCED", "NOT the same"),
 }
-"""Of a verdict, by its grounds; the second where it was remade with what it was not made with."""
+"""First words of a verdict, by its grounds; the second are for folds of another version."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Outcome:
 
     @property
     def reproduced(self) -> bool:
-        """It counts as reproduced; what was remade with other features does not."""
+        """Whether it counts as reproduced; folds remade with another version do not."""
         return self.agreement.reproduced and not self.proposal.remade
 
     @property

@@ -41,7 +41,7 @@ class Reproduction:
         versions: of Python and libraries.
         other_code: packages whose source is not what the submission recorded.
         agreement: how far both agree.
-        remade: with what that the submission was not made with, "features version 2"; or "".
+        remade: versions that differ from the submitted ones, "features version 2"; or "".
     """
 
     run: str
@@ -59,7 +59,7 @@ class Reproduction:
 
     @property
     def reproduced(self) -> bool:
-        """It counts as reproduced; what was remade with other features does not."""
+        """Whether it counts as reproduced; folds remade with another version do not."""
         return self.agreement.reproduced and not self.remade
 
     @property

@@ -15,9 +15,9 @@ Group = tuple[str, list[Entry]]
 
 
 def groups(entries: Sequence[Entry]) -> list[Group]:
-    """Runs of one setting, ready to be ranked: a group for each audio, with its digest.
+    """Prepare runs of one setting for ranking: a group for each audio, with its digest.
 
-    What cannot be ranked has an objection, and what somebody should look at has a note.
+    Runs that cannot be ranked get an objection, and runs that need a look get a note.
     """
     found = of_one_audio(_compared(entries))
     usual = next((audio for audio, those in found if any(one.ranked for one in those)), "")
@@ -25,7 +25,7 @@ def groups(entries: Sequence[Entry]) -> list[Group]:
 
 
 def by_setting(entries: Iterable[Entry]) -> list[list[Entry]]:
-    """Runs of the same utterances under the same protocol and labels, together."""
+    """Group runs of the same utterances under the same protocol and labels."""
     found: dict[tuple[str, ...], list[Entry]] = {}
     for entry in entries:
         found.setdefault(entry.setting, []).append(entry)
@@ -50,19 +50,19 @@ def of_one_audio(entries: Iterable[Entry]) -> list[Group]:
 
 
 def _heard(entries: Sequence[Entry]) -> Sequence[Entry]:
-    """Object to audio that only one sender has, unless it is one's own runs that differ in it.
+    """Object to audio that only one sender has, unless the runs are the user's own.
 
-    Whoever makes other audio would open a table in which nobody else can stand.
+    Otherwise a sender could make other audio, and lead a table without competitors.
     """
     senders = {entry.account for entry in entries if entry.account}
     if len(senders) > 1 or not all(entry.folder for entry in entries):
         return entries
-    words = "nobody else has its audio, so there is nothing to rank it against"
+    words = "no other account has its audio, so there is nothing to rank it against"
     return [_objected(entry, words) if entry.ranked else entry for entry in entries]
 
 
 def _compared(entries: Sequence[Entry]) -> list[Entry]:
-    """The same runs; what one has from an earlier one is noted."""
+    """Return the runs, with notes on what they have in common with earlier ones."""
     ordered = sorted(entries, key=lambda one: one.age)
     notes: dict[int, list[str]] = {}
     owners: dict[tuple[str, str], int] = {}
@@ -80,8 +80,8 @@ def _compared(entries: Sequence[Entry]) -> list[Entry]:
             best[at] = max(best.get(at, (0.0, 0)), (share, -first))
     for at, (share, first) in best.items():
         notes[at].append(
-            f"nearly the same mistakes as {ordered[-first].run}: {100 * share:.0f} % of those of "
-            "either are the same wrong answer"
+            f"nearly the same mistakes as {ordered[-first].run}: {100 * share:.0f} % of the "
+            "mistakes of either are the same wrong answer"
         )
     return [
         replace(one, notes=(*one.notes, *notes[at])) if notes[at] else one
@@ -90,12 +90,12 @@ def _compared(entries: Sequence[Entry]) -> list[Entry]:
 
 
 def _same_run(entry: Entry, other: Entry) -> bool:
-    """They are seeds of one configuration, from one sender."""
+    """Return whether two runs are seeds of one configuration, from one sender."""
     return entry.configuration == other.configuration and entry.sender == other.sender
 
 
 def _alike(entry: Entry, other: Entry) -> str:
-    """In words which folds two runs have alike."""
+    """Say which folds are the same in two runs."""
     scores, answers = traces.shared(entry.traces, other.traces)
     told = [
         f"the same {what} as {other.run} in {_folds(names, len(entry.traces.folds))}"
@@ -153,7 +153,7 @@ def _without_copies(entries: Sequence[Entry]) -> list[Entry]:
 
     Copies under other parameters would raise what the ranks are adjusted for, and as seeds would
     make a row look steady. A model without chance has the same predictions with every seed, so all
-    its seeds together are one. Of two senders whose runs came at once nobody knows who was first.
+    its seeds together are one. If runs of two senders were added together, neither was first.
     """
     alike: dict[object, list[Entry]] = {}
     for entry in sorted(entries, key=lambda one: one.age):
@@ -165,7 +165,7 @@ def _but_the_first(group: Sequence[Entry]) -> list[Entry]:
     first = group[0]
     rivals = [one for one in group if one.seen == first.seen and one.sender != first.sender]
     if first.seen and rivals:
-        words = "same predictions as {}; both came at once, and nothing tells who was first"
+        words = "same predictions as {}; both were added together, so neither was first"
         found = [_objected(first, words.format(rivals[0].run))]
         found += [_objected(one, words.format(first.run)) for one in rivals]
         return found + [_objected(one, _copy(one, first)) for one in group[1:] if one not in rivals]

@@ -162,7 +162,7 @@ def plain(text: str, where: str, lines: bool = False) -> None:
     if text.isprintable() and text.isascii():
         return
     if one := unseen(text, emoji=lines):
-        raise SerbenchError(f"{where} holds U+{ord(one):04X}, which nobody sees")
+        raise SerbenchError(f"{where} contains the invisible character U+{ord(one):04X}")
     for one in text:
         if lines and one in "\n\t":
             continue

@@ -1,10 +1,10 @@
-"""What the predictions of a submission can be recognised by in another submission.
+"""Recognise the predictions of one submission in another.
 
-Neither the order of utterances nor that of labels matters.
+The order of utterances and that of labels do not matter.
 
-What is found: folds with the same scores, number for number; folds with the same answers under
-other scores; and runs that make nearly the same mistakes. What is not: a copy of which more than
-about one answer in twenty was changed; a few changed answers where the labels are not public; folds
+Three things are found: folds with exactly the same scores; folds with the same answers but other
+scores; and runs that make nearly the same mistakes. Not found are a copy in which more than about
+one answer in twenty was changed, a few changed answers where the labels are not public, and folds
 of a protocol, label set or corpus under another name.
 """
 
@@ -22,11 +22,11 @@ from serbench.leaderboard.ledger import LENGTH
 from serbench.leaderboard.submission import Sent
 from serbench.metrics import Floats
 
-SAME_MISTAKES = 0.8  # of those of either; the committed runs on RAVDESS share at most 0.60
-FEW = 20  # mistakes: of fewer nothing is said
+SAME_MISTAKES = 0.8  # share of the mistakes of either; committed runs on RAVDESS have at most 0.60
+FEW = 20  # runs with fewer mistakes are not compared
 SHORT = 16  # hexadecimal digits of a digest
-SAMPLE = 512  # utterances, at least, that a first look at all pairs takes
-LIKELY = 0.6  # of the sample: such pairs are looked at in full
+SAMPLE = 512  # utterances, at least, on which all pairs are compared first
+LIKELY = 0.6  # share of mistakes in the sample from which on a pair is compared in full
 
 Mistakes = npt.NDArray[np.uint8]
 
@@ -34,8 +34,8 @@ Mistakes = npt.NDArray[np.uint8]
 class Fold(NamedTuple):
     """A fold's name, or its group's where folds compete, and digests of its scores and answers.
 
-    Both are "" where a model that never listens has them too: one answer for everything. The second
-    is "" where every answer is right, as other good models have them.
+    Both are "" if every answer is the same, since any constant model has these. The second is "" if
+    every answer is right, since any perfect model has these.
     """
 
     name: str
@@ -49,10 +49,10 @@ class Traces:
 
     Attributes:
         answers: a digest of all answers.
-        folds: of those that count.
-        mistakes: of all their test utterances, each fold's by id, (utterances,): 0 where the answer
-            is right, or the fold has one answer for everything, else the label that was given, by
-            the order of labels' names, from 1. Empty where the truth is withheld.
+        folds: those that count.
+        mistakes: of all their test utterances, in each fold sorted by id, (utterances,): 0 if the
+            answer is right or all answers of the fold are the same, else the position of the given
+            label among the sorted labels, from 1. Empty if the truth is withheld.
     """
 
     answers: str
@@ -61,7 +61,7 @@ class Traces:
 
 
 NOTHING = Traces("", (), np.empty(0, np.uint8))
-"""Of a run that was not submitted."""
+"""The traces of a run that was not submitted."""
 
 
 def of(sent: Sent) -> Traces:
@@ -108,10 +108,10 @@ def shared(ours: Traces, theirs: Traces) -> tuple[list[str], list[str]]:
 
 
 def same_mistakes(traces: Sequence[Traces]) -> Iterator[tuple[int, int, float]]:
-    """Yield the pairs that make nearly the same mistakes, and which share of them.
+    """Yield the pairs that make nearly the same mistakes, with their share.
 
-    Of the utterances that at least one of two gets wrong, the share that gets the same wrong label
-    from both.
+    The share is that of the utterances with the same wrong label from both, among those that at
+    least one of the two gets wrong.
     """
     alike: dict[int, list[int]] = {}
     for at, one in enumerate(traces):
@@ -133,7 +133,7 @@ def _share(ours: Mistakes, theirs: Mistakes) -> float:
 
 
 def _shares(mistakes: Mistakes) -> Floats:
-    """(runs, runs): the same share of all pairs of mistakes, (runs, utterances), at once."""
+    """Return the shares of all pairs at once, (runs, runs), from mistakes, (runs, utterances)."""
     both = _together(mistakes > 0)
     same = sum(_together(mistakes == label) for label in range(1, int(mistakes.max()) + 1))
     wrong = np.diagonal(both)
@@ -142,7 +142,7 @@ def _shares(mistakes: Mistakes) -> Floats:
 
 
 def _together(marked: npt.NDArray[np.bool_]) -> Floats:
-    """(runs, runs): how often both of two have a mark."""
+    """Return how often both of two runs have a mark: (runs, runs)."""
     marks = marked.astype(np.float32)
     found: Floats = (marks @ marks.T).astype(np.float64)
     return found

@@ -32,7 +32,7 @@ class Audformat(Own):
         dialogue: the conversation it is a turn of.
         split: the set; else the tables say, by their splits or as they are called: the files of
             emotion.train, emotion.dev and emotion.test.
-        speakers: single if each utterance really is by a speaker of its own.
+        speakers: single if every utterance really has a different speaker.
         table: those with the emotion, with commas between; else all tables of files that have it.
     """
 

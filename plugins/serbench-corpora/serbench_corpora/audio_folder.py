@@ -23,7 +23,7 @@ UNREAD = (
     *(".3gp", ".3gpp", ".ac3", ".ape", ".wv", ".tta", ".shn", ".spx", ".ra", ".rm", ".gsm", ".vox"),
     *(".raw", ".pcm", ".ulaw", ".alaw"),
 )
-"""Audio that cannot be decoded here: an error, since nobody means to leave it out."""
+"""Audio that cannot be decoded here: an error, since leaving it out is never intended."""
 
 COLUMN = "name the column that says who speaks with ,speaker=COLUMN behind the path"
 PATTERN = "change speaker_pattern: its first group must hold the speaker alone, as in (s[0-9]+)_"
@@ -46,7 +46,7 @@ class AudioFolder(Own):
         session: see there.
         dialogue: see there.
         split: else the folders train, validation and test tell.
-        speakers: single if each utterance really is by a speaker of its own.
+        speakers: single if every utterance really has a different speaker.
     """
 
     def __init__(  # noqa: PLR0913 - they are its columns
@@ -202,7 +202,7 @@ def _check_paths(paths: Sequence[PurePath], place: Path) -> None:
 
 
 def _left_out(made: Listed, place: Path, described: Sequence[Path]) -> Iterator[str]:
-    """A line on the audio that metadata does not list, and one on files that are no audio."""
+    """Yield a line on audio that metadata does not list, and one on files that are not audio."""
     listed = {one.path for one in made.utterances}
     paths = {folder / entry.name for folder, entry in tree.files(place, ("",))}
     other = sorted(paths - listed - set(described))
@@ -216,7 +216,7 @@ def _left_out(made: Listed, place: Path, described: Sequence[Path]) -> Iterator[
     )
     if endings:
         kinds = ", ".join(f"{count} {ending}" for ending, count in endings.most_common())
-        yield f"{_files(endings.total())} left out, whose endings are of no audio: {kinds}"
+        yield f"{_files(endings.total())} left out, not audio by their endings: {kinds}"
 
 
 def _files(count: int) -> str:

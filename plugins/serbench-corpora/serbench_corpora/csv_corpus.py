@@ -24,7 +24,7 @@ class Csv(Own):
         session: the recording session.
         dialogue: the conversation it is a turn of.
         split: train, validation or test.
-        speakers: single if each utterance really is by a speaker of its own.
+        speakers: single if every utterance really has a different speaker.
     """
 
     endings = (".csv", ".tsv", ".txt")

@@ -38,7 +38,7 @@ class Own:
     endings: Sequence[str] = ()
     _place = Path()
     speakers: Literal["several", "single"] = "several"
-    """"single": each utterance is said to be by a speaker of its own."""
+    """"single": the user says that every utterance has a different speaker."""
     _in_part = False
     """Its split may leave utterances out."""
 

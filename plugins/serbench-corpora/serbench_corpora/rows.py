@@ -86,12 +86,12 @@ def collected(
         rows: one an utterance.
         folder: what paths are relative to.
         source: of the rows, for the messages.
-        mend: what to do about wrong speakers.
-        single: each utterance is said to be by a speaker of its own.
+        mend: what the user is told to do about wrong speakers.
+        single: the user says that every utterance has a different speaker.
 
     Raises:
         CorpusError: a row is incomplete, two contradict each other, all have one label, or the
-            speakers are something else.
+            speakers are not people.
     """
     utterances: list[Utterance] = []
     splits: dict[str, str] = {}

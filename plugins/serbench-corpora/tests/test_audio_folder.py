@@ -209,7 +209,7 @@ def test_files_left_out_are_counted_by_ending(tmp_path):
     root = _labelled(tmp_path)
     _touch(root / "README.md", root / "sad" / "b.lab", root / "sad" / "a.lab", root / "LICENSE")
     assert _read(root, speaker_pattern="s[0-9]").remarks == (
-        "4 files left out, whose endings are of no audio: 2 .lab, 1 no ending, 1 .md",
+        "4 files left out, not audio by their endings: 2 .lab, 1 no ending, 1 .md",
     )
 
 

@@ -13,7 +13,7 @@ from serbench_sklearn.scorer import Doubles
 from serbench_sklearn.tuned import Problem, Strength, Tuned
 
 STEPS = 5000  # at most
-TOLERANCE = 1e-8  # of the gradient: where it stops must not depend on how a processor rounds
+TOLERANCE = 1e-8  # of the gradient: small, so that the result does not depend on rounding
 
 
 class Linear(Tuned):

@@ -74,10 +74,10 @@ def peak(device: str, precision: Precision, count: int, seconds: float = SECONDS
 
 
 def gain(device: str, precision: str) -> dict[str, float]:
-    """How many times as fast a GPU multiplies in bfloat16, for a fold that was float32.
+    """Measure how many times as fast a GPU multiplies in bfloat16, for a fold in float32.
 
     Returns:
-        Nothing, or a fact for a model's `describe`.
+        A fact for a model's `describe`; empty if the question does not arise.
     """
     if device != "cuda" or precision != "float32" or not torch.cuda.is_bf16_supported():
         return {}

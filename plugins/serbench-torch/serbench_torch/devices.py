@@ -10,7 +10,7 @@ from torch import Tensor
 Precision = Literal["float32", "bfloat16"]
 
 PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
-"""What a model says that can train in both; see `serbench.contracts.Model`."""
+"""The `precisions` of a model that can train in both; see `serbench.contracts.Model`."""
 
 
 def autocast(device: str, chosen: str) -> torch.autocast:
@@ -28,7 +28,7 @@ def moved(tensor: Tensor, device: str | torch.device) -> Tensor:
 
 @contextlib.contextmanager
 def arithmetic(threads: int) -> Iterator[None]:
-    """Compute with so many threads, and products of float32 in float32, not TF32, in the block."""
+    """In the block, compute with so many threads, and float32 products in float32, not TF32."""
     products, convolutions = torch.backends.cuda.matmul, torch.backends.cudnn
     before = torch.get_num_threads(), products.allow_tf32, convolutions.allow_tf32
     torch.set_num_threads(threads)

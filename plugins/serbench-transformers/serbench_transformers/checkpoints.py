@@ -1,8 +1,7 @@
 """Finds the checkpoint that a user names, a hub name or a folder, and says what exactly it is.
 
 A hub name is made exact by its commit, a folder by a digest of its contents. Weights are read from
-safetensors, to which pickled ones are converted once; no code that comes with a checkpoint ever
-runs.
+safetensors; pickled weights are converted once. No code that comes with a checkpoint ever runs.
 """
 
 import json
@@ -15,7 +14,7 @@ from pathlib import Path
 from serbench.errors import BadParameter, SerbenchError
 from serbench_transformers import converting, folders, hub, presets
 
-MANY = 20  # classes that a result names, and letters of each
+MANY = 20  # most classes that a result names, and most letters of each
 PLAIN = re.compile(
     r"""(wav2vec2|hubert|wavlm|data2vec_audio|unispeech|unispeech_sat|sew|sew_d
     |wav2vec2_conformer|wav2vec2_bert|model|encoder|decoder|feature_extractor|feature_projection
@@ -24,8 +23,8 @@ PLAIN = re.compile(
     |label_embs_concat|layer_norm_for_extract|final_proj|lm_head|proj_out)(\.|$)""",
     re.VERBOSE,
 )
-"""How the tensors of an encoder begin, and those that pretraining and transcribing leave beside it,
-in all families of transformers; whatever else there is was trained for something else."""
+"""Beginnings of the names of tensors that belong to an encoder, or that pretraining or transcribing
+leaves beside it, in all families of transformers. Other tensors were trained for another task."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +38,8 @@ class Checkpoint:
         licence: "apache-2.0", as its README says; "unknown" where it does not.
         has_weights: False for a configuration alone.
         fine_tuned_before: what it was trained to tell apart, "neu, hap, ang, sad", where its
-            configuration names classes or its weights hold a head: whoever it learned that from,
-            these may be test speakers.
+            configuration names classes or its weights hold a head: it may have learned them from
+            test speakers.
     """
 
     name: str
@@ -73,10 +72,10 @@ def exact(params: Mapping[str, object]) -> dict[str, object]:
     """Parameters whose `checkpoint` and `revision` are exact, of what a user gave; see `resolve`.
 
     Raises:
-        SerbenchError: there is no such checkpoint, not with the `weights` that are wanted, or none
-            on which anything can be trained here.
+        SerbenchError: there is no such checkpoint, it lacks the `weights` that are wanted, or
+            nothing can be trained on it here.
     """
-    from serbench_transformers import loading  # which needs what is here
+    from serbench_transformers import loading  # it imports this module
 
     name, pretrained = str(params["checkpoint"]), params["weights"] == "pretrained"
     revision = None if params["revision"] is None else str(params["revision"])
@@ -197,14 +196,14 @@ def _require_folder(folder: Path) -> None:
 def _cached(
     name: str, revision: str, *, weights: bool, plan: bool = False, fetched: bool = False
 ) -> Path | None:
-    """The folder to read a checkpoint of the hub's cache from, where that has all of it.
+    """Return the folder to read a checkpoint from, if the hub's cache has all of it.
 
     Args:
         name: at the hub.
         revision: a commit, a branch or a tag.
         weights: whether its weights are wanted.
-        plan: this is planning: weights are compared with what the hub announced, and converted.
-        fetched: what is not there is not at the hub either.
+        plan: while planning, compare weights with what the hub announced, and convert them.
+        fetched: the checkpoint was just downloaded, so a missing file is not at the hub either.
     """
     commit, folder = hub.commit(name, revision), hub.snapshot(name, revision)
     key = _key(name, commit)
@@ -226,14 +225,14 @@ def _cached(
 
 
 def _ready(folder: Path, key: str) -> Path | None:
-    """Where its weights are as safetensors: in itself, or converted."""
+    """Return the folder with its weights as safetensors: itself, a converted one, or None."""
     if folders.has_weights(folder):
         return folder
     return converting.converted(key) if folders.parts(folder, folders.PICKLED) else None
 
 
 def _key(name: str, revision: str) -> str:
-    """The name under which its converted weights are kept."""
+    """Return the name under which its converted weights are kept."""
     return f"{name.replace('/', '--')}-{revision.removeprefix(folders.PREFIX)}"
 
 
@@ -258,14 +257,14 @@ def _read(name: str, revision: str, folder: Path) -> Checkpoint:
 
 
 def _classes(config: Mapping[str, object], heads: Sequence[str]) -> str:
-    """The classes that it was trained to tell apart.
+    """Return the classes that a checkpoint was trained to tell apart, or "".
 
-    Transformers writes LABEL_0 and LABEL_1 where nobody named any: these alone say nothing, but
-    beside a head they do, and any other number of them does.
+    Transformers writes LABEL_0 and LABEL_1 when no classes are named. These two alone mean nothing,
+    unless the weights hold a head; any other number of classes does mean training.
 
     Args:
         config: its config.json.
-        heads: the tensors in its weights that no pretraining leaves.
+        heads: the tensors in its weights that pretraining does not leave.
     """
     named = config.get("id2label")
     classes = [str(one) for one in named.values()] if isinstance(named, dict) else []
@@ -283,7 +282,7 @@ def _config(folder: Path) -> dict[str, object]:
 
 
 def _require_json(folder: Path) -> None:
-    """Refuse configurations that are no JSON objects."""
+    """Refuse configurations that are not JSON objects."""
     for path in (folder / name for name in folders.CONFIGS if (folder / name).is_file()):
         try:
             config = json.loads(path.read_text(encoding="utf-8"))

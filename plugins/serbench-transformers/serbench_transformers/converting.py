@@ -1,4 +1,4 @@
-"""Converts pickled weights (pytorch_model.bin) to safetensors, once, and runs nothing in them.
+"""Convert pickled weights (pytorch_model.bin) to safetensors, once, and run nothing in them.
 
 A pickle can run any code. `torch.load(weights_only=True)` of torch 2.6 or newer builds nothing but
 tensors, and refuses whatever else a pickle asks for.
@@ -27,7 +27,7 @@ SCHEMA = 1  # of what is written; part of its place
 
 
 def converted(key: str) -> Path | None:
-    """The folder that `convert` made, if it has.
+    """Return the folder that `convert` made, or None.
 
     Args:
         key: of the checkpoint, "models--org--name-<commit>".
@@ -37,14 +37,15 @@ def converted(key: str) -> Path | None:
 
 
 def convert(folder: Path, key: str) -> Path:
-    """Write safetensors of a folder's pickled weights, with its configuration, into another.
+    """Convert a folder's pickled weights to safetensors in another folder, with its configuration.
 
     Args:
-        folder: which has all of them.
+        folder: one that has all pickled weights.
         key: see `converted`.
 
     Raises:
-        SerbenchError: they hold something other than tensors, are cut off, or cannot be written.
+        SerbenchError: the weights hold something other than tensors, are cut off, or cannot be
+            written.
     """
     import safetensors.torch
 
@@ -72,10 +73,10 @@ def convert(folder: Path, key: str) -> Path:
 
 
 def _tensors(path: Path) -> Mapping[str, "Tensor"]:
-    """The tensors in a pickle, none of which shares its memory with another.
+    """Read the tensors in a pickle, copied so that no two share memory.
 
     Raises:
-        SerbenchError: there is something else in it, or it is cut off.
+        SerbenchError: the pickle holds something else, or is cut off.
     """
     import torch
 
@@ -90,8 +91,8 @@ def _tensors(path: Path) -> Mapping[str, "Tensor"]:
         if asked:
             raise _other(path, f"asks for {asked[1]} to be called") from error
         raise SerbenchError(
-            f"{path} is cut off or no file of weights that torch wrote: get this file again, or a "
-            "model.safetensors instead"
+            f"{path} is cut off, or is not a file of weights that torch wrote: get this file "
+            "again, or a model.safetensors instead"
         ) from error
     if not isinstance(loaded, dict):
         raise _other(path, f"holds {type(loaded).__name__}")
@@ -109,7 +110,7 @@ def _tensors(path: Path) -> Mapping[str, "Tensor"]:
 
 
 def _is_plain(value: object) -> bool:
-    """Whether it is a tensor that safetensors can hold."""
+    """Return whether a value is a tensor that safetensors can hold."""
     import torch
 
     plain = isinstance(value, torch.Tensor) and value.layout == torch.strided
@@ -118,8 +119,8 @@ def _is_plain(value: object) -> bool:
 
 def _other(path: Path, problem: str) -> SerbenchError:
     return SerbenchError(
-        f"{path} is a pickle that {problem} besides tensors by name: it could run any code, and "
-        "nothing of it was run; give a checkpoint that has a model.safetensors, or whose "
+        f"{path} is a pickle that {problem}, not only named tensors: it could run any code, and "
+        "nothing in it was run; give a checkpoint that has a model.safetensors, or whose "
         "pytorch_model.bin holds weights alone"
     )
 

@@ -1,8 +1,8 @@
-"""Downloads files of a repository at the hub: goes on where it broke off, and checks every byte.
+"""Download files of a repository at the hub: resume broken downloads, and verify every file.
 
-The hub's own client begins a file again after a failure, waits as long as a busy hub tells it to,
-and hangs for minutes where the storage that it prefers (Xet) is blocked. So a file comes here by
-its plain address, into the place in the hub's cache where every tool looks for it.
+The hub's own client restarts a file after a failure, waits as long as a busy hub tells it to, and
+hangs for minutes if the storage that it prefers (Xet) is blocked. So files are downloaded here from
+their plain addresses, to the place in the hub's cache where every tool looks for them.
 """
 
 import contextlib
@@ -25,13 +25,13 @@ from serbench.errors import SerbenchError
 Made = TypeVar("Made")
 
 TIMEOUT = 20  # seconds between two chunks
-CONNECTING = 10  # seconds: where a storage is blocked nothing ever answers
+CONNECTING = 10  # seconds: blocked storage never answers
 CHUNK = 1 << 20  # bytes that are read at once
 BUSY = (408, 429, 500, 502, 503, 504)
-ATTEMPTS = 5  # without a byte more; two where nothing answers at all
+ATTEMPTS = 5  # without progress; fewer if nothing answers at all
 PAUSE = 1.0  # seconds before the second attempt, doubled each time
-LONGEST = 60.0  # seconds that a busy hub may ask to wait
-AGAIN = "what came is kept: run the same command again to go on"
+LONGEST = 60.0  # seconds; if a busy hub asks for a longer pause, give up
+AGAIN = "what has arrived is kept: run the same command again to resume"
 
 
 @dataclass(frozen=True)
@@ -54,18 +54,18 @@ class BrokenOffError(Exception):
 
 
 def fetch(repository: str, commit: str, files: Iterable[File], home: Path) -> None:
-    """Put files into a repository's folder in the hub's cache, those that are not there yet.
+    """Download the files that a repository's folder in the hub's cache lacks.
 
     Args:
         repository: its name at the hub.
-        commit: that the files are of.
-        files: which.
+        commit: of the files.
+        files: the files that are wanted.
         home: the folder, "models--org--name".
 
     Raises:
-        SerbenchError: what came is not what the hub announced.
+        SerbenchError: a file is not what the hub announced.
         OSError: a file cannot be written.
-        Exception: of the hub's client or of its connection; see `waits`.
+        Exception: an error of the hub's client or of the connection; see `waits`.
     """
     for file in files:
         blob = home / "blobs" / file.checksum
@@ -78,7 +78,7 @@ def fetch(repository: str, commit: str, files: Iterable[File], home: Path) -> No
 
 
 def remember(home: Path, revision: str, commit: str) -> None:
-    """Note in the hub's cache which commit a branch or a tag is."""
+    """Record in the hub's cache which commit a branch or a tag is."""
     if revision != commit:
         path = home / "refs" / revision
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -86,13 +86,13 @@ def remember(home: Path, revision: str, commit: str) -> None:
 
 
 def patiently(call: Callable[[], Made], of: Path | None = None) -> Made:
-    """What a call makes, called again after a while where the hub is busy or a connection broke.
+    """Make a call, and repeat it after a pause if the hub is busy or the connection broke.
 
-    A first call that reaches no hub is final: there may be no network.
+    A call without a file that reaches no hub is not repeated: there may be no network.
 
     Args:
-        call: what asks the hub.
-        of: the file that grows; attempts are counted since it was last longer than ever.
+        call: asks the hub.
+        of: the file that grows; attempts are counted since it last grew.
 
     Raises:
         Exception: what the last attempt raised.
@@ -113,9 +113,9 @@ def patiently(call: Callable[[], Made], of: Path | None = None) -> Made:
 
 
 def waits(error: Exception, attempt: int = 0) -> float | None:
-    """How many seconds to wait before another attempt; None where none can help.
+    """Return how many seconds to wait before another attempt; None if no attempt can help.
 
-    A busy hub may say how long, as seconds or as a date; the pause doubles otherwise.
+    The pause doubles each time; a busy hub may ask for a longer one, in seconds or as a date.
     """
     from huggingface_hub.errors import HfHubHTTPError
 
@@ -128,17 +128,17 @@ def waits(error: Exception, attempt: int = 0) -> float | None:
 
 
 def is_unreachable(error: Exception) -> bool:
-    """Whether no connection was made at all."""
+    """Return whether no connection was made at all."""
     return any(one in type(error).__name__ for one in ("Connect", "Proxy"))
 
 
 def _of_connection(error: Exception) -> bool:
-    """Whether it is of the client's transport, of whichever name that has in its version."""
+    """Return whether an error comes from the client's transport, in any of its versions."""
     return any(kind.__name__ == "TransportError" for kind in type(error).__mro__)
 
 
 def _asked(headers: Any) -> float:
-    """The seconds that an answer says to wait, or 0."""
+    """Return the seconds that an answer says to wait, or 0."""
     from huggingface_hub.utils import parse_ratelimit_headers
 
     limit = parse_ratelimit_headers(headers)
@@ -151,7 +151,7 @@ def _asked(headers: Any) -> float:
 
 
 def reason(error: Exception) -> str:
-    """An error of the hub's client or its connection in a few words, with the host where known."""
+    """Describe an error of the hub's client or its connection, with the host if known."""
     from huggingface_hub.errors import HfHubHTTPError
 
     if isinstance(error, HfHubHTTPError):
@@ -164,16 +164,16 @@ def reason(error: Exception) -> str:
 
 
 def _receive(repository: str, commit: str, file: File, blob: Path, part: Path) -> None:
-    """Receive the rest of a file into `part`, and move it to `blob` where it is what it should be.
+    """Receive the rest of a file into `part`, verify it, and move it to `blob`.
 
     Raises:
-        SerbenchError: it is another one; nothing of it is kept.
-        BrokenOffError: there is more to come.
+        SerbenchError: the file is not the announced one; nothing of it is kept.
+        BrokenOffError: the file is not complete yet.
     """
     from huggingface_hub import get_session, hf_hub_url
     from huggingface_hub.utils import build_hf_headers, hf_raise_for_status
 
-    if blob.exists():  # somebody else was faster
+    if blob.exists():  # another process was faster
         return
     have = _size(part) if _size(part) <= file.size else 0
     url = hf_hub_url(repository, file.name, revision=commit, endpoint=constants.ENDPOINT)
@@ -189,11 +189,11 @@ def _receive(repository: str, commit: str, file: File, blob: Path, part: Path) -
             timeout=(CONNECTING, TIMEOUT, TIMEOUT, TIMEOUT),
             follow_redirects=True,
         ) as answer:
-            if have and answer.status_code == 416:  # range not satisfiable: it is of another file
+            if have and answer.status_code == 416:  # range not satisfiable: not a part of this file
                 part.unlink()
-                raise BrokenOffError(f"{file.name} cannot be gone on with")
+                raise BrokenOffError(f"{file.name} cannot be resumed")
             hf_raise_for_status(answer)
-            have = have if answer.status_code == 206 else 0  # or it sends everything again
+            have = have if answer.status_code == 206 else 0  # else the server sends the whole file
             with part.open("ab" if have else "wb") as opened:
                 _write(answer, opened, file, have)
     if _size(part) < file.size:
@@ -204,7 +204,7 @@ def _receive(repository: str, commit: str, file: File, blob: Path, part: Path) -
         raise SerbenchError(
             f"{file.name} of {repository} is not what the hub announces: {size} bytes with the "
             f"checksum {came} came, instead of {file.size} with {file.checksum}; nothing of it "
-            f"was kept: run the same command again, and if that does not help see what stands "
+            f"was kept: run the same command again, and if that does not help check what is "
             f"between this machine and {constants.ENDPOINT} (a proxy, a mirror)"
         )
     part.replace(blob)
@@ -229,7 +229,7 @@ def _write(answer: Any, opened: BinaryIO, file: File, have: int) -> None:
 
 
 def checksum(path: Path, file: File) -> str:
-    """The checksum of the bytes at `path`, of the kind that the hub announces for the file."""
+    """Return the checksum of the bytes at `path`, of the kind that the hub announces."""
     sha256 = len(file.checksum) == 64
     start = b"" if sha256 else b"blob %d\0" % path.stat().st_size
     known = hashlib.new("sha256" if sha256 else "sha1", start)
@@ -252,11 +252,11 @@ def _alone(blob: Path) -> Any:
 
 
 def _link(blob: Path, place: Path) -> None:
-    """Let a snapshot's file lead to its bytes, as the hub's client does."""
+    """Link a snapshot's file to its bytes, as the hub's client does."""
     if place.exists():
         return
     place.parent.mkdir(parents=True, exist_ok=True)
-    place.unlink(missing_ok=True)  # it led to bytes that are gone
+    place.unlink(missing_ok=True)  # a link to bytes that are gone
     try:
         place.symlink_to(os.path.relpath(blob, place.parent))
     except OSError:  # a file system without links

@@ -66,8 +66,8 @@ class Wav2Vec2(Encoder):
 class Data2VecAudio(Wav2Vec2):
     """data2vec-audio: wav2vec 2.0 but for several convolutions for positions, with norms between.
 
-    Zeros between utterances would not stay zeros from one to the next. The layers normalise what
-    they make, whatever `do_stable_layer_norm` says, which transformers does not read here.
+    Zeros between utterances would not stay zeros from one layer to the next. Each layer normalises
+    its output, whatever `do_stable_layer_norm` says, which transformers does not read here.
     """
 
     def __init__(self, model: Any, read: Reader):

@@ -1,8 +1,8 @@
-"""Knows a folder of weights by its contents, so that results name it without its path.
+"""Identify a folder of weights by its contents, so that results name it without its path.
 
-What is remembered of folders, and weights that were converted, is below HF_HOME rather than in
-serbench's own cache: processes that train and predict read checkpoints, but are not told where that
-cache is, which holds what a model must not see.
+Digests of folders and converted weights are stored below HF_HOME rather than in serbench's own
+cache. That cache holds what a model must not see, so processes that train and predict are not told
+where it is, but they do read checkpoints.
 """
 
 import contextlib
@@ -27,16 +27,16 @@ CONFIGS = ("config.json", "preprocessor_config.json", "processor_config.json")
 """What says how an encoder is built and what it wants to hear."""
 
 PREPROCESSORS = CONFIGS[1:]
-"""Any of which has what it wants to hear."""
+"""Files of which any one describes the expected audio."""
 
 SAFE, PICKLED = "model.safetensors", "pytorch_model.bin"
-"""The two kinds of weights, in one file of that name or in those that its index names."""
+"""The two kinds of weights: one file of that name, or the files that its index names."""
 
 
 def revision_of(folder: Path) -> str:
     """The identity of a folder: "sha256:" and 16 digits, over its configuration and weights.
 
-    Pickled weights count where there are no others.
+    Pickled weights count only if there are no others.
     """
     patterns = (*CONFIGS, "*.safetensors", "*.safetensors.index.json")
     names = {path.name for pattern in patterns for path in folder.glob(pattern)}
@@ -47,13 +47,13 @@ def revision_of(folder: Path) -> str:
 
 
 def digests(folder: Path, names: Sequence[str]) -> dict[str, str]:
-    """The sha256 of files, remembered by their sizes and times, since weights are large."""
+    """Return the sha256 of files, remembered by size and time, since weights are large."""
     memory = home() / "digests" / f"{digest(str(folder.resolve()))[:DIGITS]}.json"
     before = _remembered(memory)
     now = before | {name: _known(folder / name, before.get(name)) for name in names}
     if now != before:
         with contextlib.suppress(SerbenchError), replacing(memory) as temporary:
-            temporary.write_text(json.dumps(now))  # where that cannot be, it is read again
+            temporary.write_text(json.dumps(now))  # if it cannot be written, files are read again
     return {name: now[name][1] for name in names}
 
 
@@ -124,10 +124,10 @@ def require_same(folder: Path, revision: str) -> None:
 
 
 def parts(folder: Path, kind: str) -> list[str]:
-    """The names of the files that hold its weights of a kind, there or not; [] where none do.
+    """Return the names of the files with its weights of a kind, present or not, or [].
 
     Raises:
-        SerbenchError: their index is none.
+        SerbenchError: their index is invalid.
     """
     if (folder / kind).is_file():
         return [kind]
@@ -135,7 +135,7 @@ def parts(folder: Path, kind: str) -> list[str]:
     try:
         found = json.loads(index.read_text(encoding="utf-8"))
         names = set(found["weight_map"].values())
-        # transformers does not read one without metadata
+        # transformers refuses an index without metadata
         if any("/" in name or "\\" in name for name in names) or "metadata" not in found:
             raise ValueError
     except FileNotFoundError:
@@ -146,27 +146,27 @@ def parts(folder: Path, kind: str) -> list[str]:
 
 
 def missing_parts(folder: Path, kind: str = SAFE) -> list[str]:
-    """Those of its weights' files that are not there."""
+    """Return the names of the files of weights that are missing."""
     return [name for name in parts(folder, kind) if not (folder / name).is_file()]
 
 
 def has_weights(folder: Path, kind: str = SAFE) -> bool:
-    """Whether all its weights of a kind are there: one file, or an index and all that it names."""
+    """Return whether all weights of a kind are there: one file, or an index and all its files."""
     return bool(parts(folder, kind)) and not missing_parts(folder, kind)
 
 
 def has_preprocessor(folder: Path) -> bool:
-    """Whether it says what it wants to hear."""
+    """Return whether the folder describes the audio that its encoder expects."""
     return any((folder / name).is_file() for name in PREPROCESSORS)
 
 
 def require_announced(folder: Path, names: Sequence[str]) -> None:
-    """Refuse files of the hub's cache whose bytes are not those that the hub announced.
+    """Refuse files in the hub's cache whose bytes are not those that the hub announced.
 
-    The cache keeps a large file under its sha256.
+    The cache keeps a large file under its announced sha256.
 
     Raises:
-        SerbenchError: they are not.
+        SerbenchError: a file has another sha256.
     """
     links = [name for name in names if (folder / name).is_symlink()]
     stated = {name: Path(os.readlink(folder / name)).name for name in links}
@@ -181,7 +181,7 @@ def require_announced(folder: Path, names: Sequence[str]) -> None:
 
 
 def tensors(path: Path) -> list[str]:
-    """The names of the tensors in a file of safetensors.
+    """Return the names of the tensors in a file of safetensors.
 
     Raises:
         SerbenchError: it is cut off, or was never fetched from Git LFS.
@@ -194,15 +194,15 @@ def tensors(path: Path) -> list[str]:
             return list(file.keys())
     except SafetensorError as error:
         raise SerbenchError(
-            f"{path} is cut off or no safetensors ({error}): get this file again"
+            f"{path} is cut off or not safetensors ({error}): get this file again"
         ) from error
 
 
 def require_fetched(path: Path) -> None:
-    """Refuse what was never fetched from Git LFS.
+    """Refuse a file that was never fetched from Git LFS.
 
     Raises:
-        SerbenchError: it was not.
+        SerbenchError: it is a Git LFS pointer.
     """
     with path.open("rb") as file:
         if file.read(40).startswith(b"version https://git-lfs"):
@@ -234,12 +234,12 @@ def _link(name: str, revision: str) -> Path:
 
 
 def home() -> Path:
-    """The folder for what is known of checkpoints, beside the hub's own cache."""
+    """Return the folder for what is known of checkpoints, beside the hub's own cache."""
     return Path(constants.HF_HOME) / "serbench"
 
 
 def unwritable(path: Path, error: Exception) -> SerbenchError:
-    """The line for what cannot be written there."""
+    """Return the error for a path that cannot be written."""
     why = getattr(error, "strerror", None) or error
     return SerbenchError(
         f"cannot write {path} ({why}): make room there, or choose another place with HF_HOME "

@@ -1,4 +1,4 @@
-"""Finds what a hub name stands for in the hub's cache here, and fetches what is not there."""
+"""Find a hub name in the local hub cache, and fetch what is missing."""
 
 import errno
 import re
@@ -22,13 +22,13 @@ WORDS = (*folders.CONFIGS, "README.md", "LICENSE*")
 
 
 def snapshot(name: str, revision: str) -> Path | None:
-    """The cache's folder for that commit, branch or tag, whole or not; never asks the network."""
+    """Return the cache's folder for a commit, branch or tag, complete or not; use no network."""
     folder = _home(name) / "snapshots" / commit(name, revision)
     return folder if COMMIT.fullmatch(folder.name) and folder.is_dir() else None
 
 
 def commit(name: str, revision: str) -> str:
-    """The commit that a branch or tag is in the cache, or "".
+    """Return the commit of a branch or tag in the cache, or "".
 
     Raises:
         BadParameter: a revision cannot be called that.
@@ -83,7 +83,7 @@ def fetch(name: str, revision: str, *, weights: bool) -> Path:
         raise SerbenchError(
             f"{name} has no revision {revision!r}: see {_page(name)}/commits/main for those it has"
         ) from error
-    except Exception as error:  # the disk's, the connection's: they share no other class
+    except Exception as error:  # of the disk or the connection: they share no other class
         raise _failed(name, revision, error) from error
 
 
@@ -124,7 +124,7 @@ def _fetch(name: str, revision: str, *, weights: bool) -> Path:
 
 
 def _kind(listed: Mapping[str, object]) -> str:
-    """The kind of weights to take: safetensors where there are any; "" where there are none."""
+    """Return the kind of weights to take: safetensors if there are any; "" without weights."""
     for kind in (folders.SAFE, folders.PICKLED):
         if kind in listed or f"{kind}.index.json" in listed:
             return kind
@@ -132,10 +132,10 @@ def _kind(listed: Mapping[str, object]) -> str:
 
 
 def _file(name: str, listed: Mapping[str, Any], file: str) -> File:
-    """A file with its announced size and checksum.
+    """Return a file with its announced size and checksum.
 
     Raises:
-        SerbenchError: there is no such file, or nothing was announced.
+        SerbenchError: there is no such file, or no checksum was announced.
     """
     if file not in listed:
         raise SerbenchError(
@@ -147,8 +147,8 @@ def _file(name: str, listed: Mapping[str, Any], file: str) -> File:
     size = found.lfs.size if found.lfs else found.size
     if not announced or not CHECKSUM.fullmatch(announced) or size is None:
         raise SerbenchError(
-            f"{constants.ENDPOINT} announces no checksum of {file} of {name}, so that nobody can "
-            "tell whether what comes is right: unset HF_ENDPOINT, or set it to another mirror"
+            f"{constants.ENDPOINT} announces no checksum of {file} of {name}, so the download "
+            "cannot be verified: unset HF_ENDPOINT, or set it to another mirror"
         )
     return File(file, size, announced)
 
@@ -168,7 +168,7 @@ def missing(name: str, revision: str, why: str) -> SerbenchError:
     pickled = preset is not None and preset.pickled and preset.revision == revision
     weights = "pytorch_model*.bin*" if pickled else "model*.safetensors*"
     return SerbenchError(
-        f"{name} at {revision} is not, or not wholly, in the hub's cache {cache()}"
+        f"{name} at {revision} is missing or incomplete in the hub's cache {cache()}"
         f"{_lacking(name, revision)}, and cannot be downloaded here ({why}): on a machine with a "
         f"network run `hf download {name} --revision {revision} --include '*config.json' "
         f"--include '{weights}' --include README.md`{size}, and copy {_home(name).name} from its "
@@ -178,7 +178,7 @@ def missing(name: str, revision: str, why: str) -> SerbenchError:
 
 
 def _lacking(name: str, revision: str) -> str:
-    """What a snapshot that is there lacks, in words."""
+    """Say what an existing snapshot lacks."""
     folder = snapshot(name, revision)
     if folder is None:
         return ""

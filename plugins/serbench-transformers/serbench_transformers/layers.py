@@ -40,8 +40,8 @@ class Layers:
 
     An array has the shape (layers + 1, hidden size): first what enters the first layer, last the
     encoder's output. Utterances are computed one by one, in float32, on the CPU: the numbers do
-    not depend on what else is in a batch, bit for bit. They are kept in float32: half precision
-    would make the last bits, which differ between processors, a thousand times as large.
+    not depend on what else is in a batch, bit for bit. They are stored in float32: half precision
+    would magnify the differences in rounding between processors a thousand times.
 
     Args:
         checkpoint: a name on the hub, "facebook/wav2vec2-base", or a local folder.

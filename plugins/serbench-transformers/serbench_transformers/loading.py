@@ -76,18 +76,18 @@ def classifier(
 
 
 def require_fit(checkpoint: Checkpoint) -> None:
-    """Refuse an encoder that cannot be made, or not of what its preprocessor makes.
+    """Refuse an encoder that cannot be built, or that does not fit its preprocessor.
 
-    A second of silence goes through shapes alone, in no time and no memory.
+    A second of silence is computed on shapes alone, which takes almost no time and no memory.
 
     Raises:
-        SerbenchError: it is one.
+        SerbenchError: it cannot be built, has no preprocessor, or does not fit it.
     """
     model = classifier(checkpoint, (), weights="shape")
     if not has_preprocessor(checkpoint.folder):
         raise SerbenchError(
             f"{checkpoint.name} ({checkpoint.revision}) has no preprocessor_config.json: put that "
-            "of the checkpoint which it was made from beside its config.json, in a folder to be "
+            "of the checkpoint that it was made from beside its config.json, in a folder to be "
             "given with --param checkpoint=FOLDER"
         )
     encoder = encoder_of(model.eval(), checkpoint.folder)
@@ -223,12 +223,12 @@ def _one_line(name: str) -> Iterator[None]:
         yield
     except (OSError, ValueError, StrictDataclassError) as error:
         raise SerbenchError(
-            f"transformers cannot make an encoder of {name}: {_one(error)}"
+            f"transformers cannot build an encoder from {name}: {_one(error)}"
         ) from error
 
 
 def _one(error: Exception) -> str:
-    """Its words in one line."""
+    """Return the words of an error on one line."""
     return " ".join(str(error).split())
 
 

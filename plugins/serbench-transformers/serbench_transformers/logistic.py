@@ -79,7 +79,7 @@ def _strengths(problem: Problem, layer: int, c: float | None) -> Iterator[Fitted
     """
     from sklearn.linear_model import LogisticRegression  # late: using a kept probe needs it not
 
-    # in double precision: rounding in single would move the optimum between processors
+    # in double precision: rounding in single precision would move the optimum between processors
     rows, held_out = (
         part[:, layer].astype(np.float64) for part in (problem.train, problem.held_out)
     )

@@ -18,7 +18,7 @@ class Preset:
         parameters: of its encoder, in millions.
         licence: as its model card states it; "unknown" where the card's metadata does not.
         megabytes: to download (10^6 bytes); whisper's come with their decoder.
-        pickled: that commit is known to hold its weights as pytorch_model.bin only, which is
+        pickled: at that commit the weights are known to exist only as pytorch_model.bin, which is
             converted here.
     """
 

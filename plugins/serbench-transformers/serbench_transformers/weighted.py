@@ -98,7 +98,7 @@ def learn(
 
 def _task(module: Weighted, problem: Problem, course: Course, seed: int) -> training.Task[Labels]:
     """Cross-entropy on shuffled batches, Adam."""
-    # in double precision: rounding in single would lead training elsewhere on other processors
+    # in double precision: training in single precision would differ between processors
     inputs, truth = torch.from_numpy(problem.train).double(), torch.from_numpy(problem.truth)
     held_out = torch.from_numpy(problem.held_out).double()
     held_out_truth = torch.from_numpy(problem.held_out_truth)

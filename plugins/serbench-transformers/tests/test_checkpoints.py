@@ -275,7 +275,7 @@ def test_a_revision_that_is_none_is_refused(revision):
 
 def test_what_is_not_in_the_cache_says_how_to_get_it_there(tmp_path):
     words = (
-        f"openai/whisper-base at {OTHER} is not, or not wholly, in the hub's cache {tmp_path}",
+        f"openai/whisper-base at {OTHER} is missing or incomplete in the hub's cache {tmp_path}",
         "HF_HUB_OFFLINE is set",
         f"`hf download openai/whisper-base --revision {OTHER} --include '*config.json' --include "
         "'model*.safetensors*' --include README.md` (about 290 MB)",
@@ -290,16 +290,16 @@ def test_what_is_not_in_the_cache_says_how_to_get_it_there(tmp_path):
 def test_a_configuration_in_the_cache_is_enough_where_weights_are_random(tmp_path):
     write_cached(tmp_path, weights=())
     assert not checkpoints.resolve("org/model", weights=False).has_weights
-    fails("org/model at main is not, or not wholly, in the hub's cache", checkpoint="org/model")
+    fails("org/model at main is missing or incomplete in the hub's cache", checkpoint="org/model")
 
 
 def test_a_snapshot_whose_blob_or_shard_is_gone_is_not_whole(tmp_path):
     folder = write_cached(tmp_path)
     (folder / "model.safetensors").resolve().unlink()
-    fails("not wholly", checkpoint="org/model")
+    fails("missing or incomplete", checkpoint="org/model")
     (folder / "model.safetensors").unlink()
     write_index(folder, "model-00001-of-00001.safetensors")
-    fails("not wholly", checkpoint="org/model")
+    fails("missing or incomplete", checkpoint="org/model")
 
 
 def test_a_preset_that_is_a_pickle_says_which_files_to_fetch():

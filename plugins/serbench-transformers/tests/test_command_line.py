@@ -137,7 +137,7 @@ def test_listings_say_what_a_preset_downloads(serbench):
     [
         ([], "checkpoint '' is neither a name at the hub (org/name) nor a folder here"),
         (["checkpoint=./nothing"], "does not exist: give a folder with a config.json"),
-        (["checkpoint=org/model"], "org/model at main is not, or not wholly, in the hub's cache"),
+        (["checkpoint=org/model"], "org/model at main is missing or incomplete in the hub's cache"),
         (["recipe=papers"], "parameter recipe of transformer is 'papers', but must be one of"),
     ],
 )

@@ -125,7 +125,7 @@ def test_a_malicious_pickle_is_refused_in_a_line_and_nothing_of_it_runs(
     hub.files["pytorch_model.bin"] = pickled({"encoder.weight": Malicious()}, zipped)
     line = failure(checkpoints.resolve, "org/model")
     assert "pytorch_model.bin is a pickle that asks for " in line
-    assert "exec to be called besides tensors by name: it could run any code, and nothing" in line
+    assert "exec to be called, not only named tensors: it could run any code, and nothing" in line
     assert not (tmp_path / "ran").exists()
     assert not list((tmp_path / "hf" / "serbench").glob("converted*/*"))
 
@@ -133,14 +133,17 @@ def test_a_malicious_pickle_is_refused_in_a_line_and_nothing_of_it_runs(
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (pickled([torch.ones(2)]), "is a pickle that holds list besides tensors by name"),
-        (pickled({"state_dict": {}}), "is a pickle that holds state_dict besides tensors"),
-        (pickled({"one": torch.ones(9)})[:-30], "is cut off or no file of weights"),
-        (pickled({"one": torch.ones(9)}, zipped=False)[:-3], "is cut off or no file of weights"),
-        (pickle.dumps({"one": 1}), "is cut off or no file of weights"),
-        (b"", "is cut off or no file of weights"),
+        (pickled([torch.ones(2)]), "is a pickle that holds list, not only named tensors"),
+        (pickled({"state_dict": {}}), "is a pickle that holds state_dict, not only named tensors"),
+        (pickled({"one": torch.ones(9)})[:-30], "is cut off, or is not a file of weights"),
+        (
+            pickled({"one": torch.ones(9)}, zipped=False)[:-3],
+            "is cut off, or is not a file of weights",
+        ),
+        (pickle.dumps({"one": 1}), "is cut off, or is not a file of weights"),
+        (b"", "is cut off, or is not a file of weights"),
         (b"version https://git-lfs.github.com/spec/v1\n", "is a Git LFS pointer"),
-        (pickled({"one": torch.eye(3).to_sparse()}), "is a pickle that holds one besides"),
+        (pickled({"one": torch.eye(3).to_sparse()}), "is a pickle that holds one, not only"),
     ],
 )
 def test_a_pickle_that_holds_no_weights_is_refused(folders, tmp_path, content, words):
@@ -229,9 +232,9 @@ def test_the_preprocessor_of_another_family_is_refused(folders, tmp_path, encode
     [
         ({"model_type": "bert"}, "type of encoder 'bert'"),
         ({"model_type": "encodec"}, "type of encoder 'encodec'"),
-        ({"model_type": "none"}, "transformers cannot make an encoder of mine"),
-        ({"num_attention_heads": 3}, "transformers cannot make an encoder of mine"),
-        ({"add_adapter": True}, "transformers cannot make an encoder of mine"),
+        ({"model_type": "none"}, "transformers cannot build an encoder from mine"),
+        ({"num_attention_heads": 3}, "transformers cannot build an encoder from mine"),
+        ({"add_adapter": True}, "transformers cannot build an encoder from mine"),
         ({"quantization_config": {"quant_method": "bitsandbytes"}}, "json, bitsandbytes), and"),
         ({"quantization_config": {"quant_method": "gptq", "bits": 4}}, "mine is quantised (quant"),
         ({"compression_config": {"format": "dense"}}, "mine is quantised (compression_config in"),

@@ -68,7 +68,9 @@ def test_a_hub_that_stays_busy_is_given_up_and_what_came_is_kept(served):
     served.mishaps["/storage/"] = [(503, {})] * 5
     line = failure()
     assert f"the download of org/model at main from {constants.ENDPOINT} broke off" in line
-    assert "127.0.0.1 answers 503 Service Unavailable; what came is kept: run the same" in line
+    assert (
+        "127.0.0.1 answers 503 Service Unavailable; what has arrived is kept: run the same" in line
+    )
     served.asked.clear()
     assert weights() == WEIGHTS
     assert not any("config.json" in path for path in served.asked)
@@ -93,7 +95,7 @@ def test_a_busy_hub_is_given_the_time_that_it_asks_for_up_to_a_minute(
     if seconds is None:
         line = failure()
         assert "answers 429 Too Many Requests and asks to wait" in line
-        assert "run the same command again to go on" in line
+        assert "run the same command again to resume" in line
         assert waited == []
     else:
         assert weights() == WEIGHTS

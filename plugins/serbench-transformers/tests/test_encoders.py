@@ -129,7 +129,9 @@ def test_what_transformers_cannot_make_is_one_line(save_checkpoint, tmp_path):
     folder = save_checkpoint(tmp_path / "odd", "wav2vec2-layer-norm")
     path = folder / "config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"num_attention_heads": 3}))
-    with pytest.raises(SerbenchError, match="transformers cannot make an encoder of odd: [^\n]*$"):
+    with pytest.raises(
+        SerbenchError, match="transformers cannot build an encoder from odd: [^\n]*$"
+    ):
         loading.load(checkpoints.resolve(str(folder)))
 
 
