@@ -185,7 +185,7 @@ class Asked:
 
     @property
     def forks(self) -> bool:
-        """Whether a forked process is asked: CUDA cannot be forked, OpenMP's threads may not answer.
+        """Whether a fork is asked: CUDA cannot be forked, and OpenMP's threads may not answer.
 
         With several threads a fork is tried where there is no other way.
         """
