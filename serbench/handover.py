@@ -3,6 +3,7 @@
 import contextlib
 import json
 import mmap
+import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import overload
@@ -50,6 +51,7 @@ def write(folder: Path, sets: Mapping[str, Iterable[Array]]) -> None:
     """
     places: dict[str, list[Place]] = {}
     try:
+        folder.mkdir(exist_ok=True)
         with (folder / ARRAYS).open("wb") as file:
             for name, arrays in sets.items():
                 rows = places.setdefault(name, [])
@@ -65,10 +67,36 @@ def write(folder: Path, sets: Mapping[str, Iterable[Array]]) -> None:
 @contextlib.contextmanager
 def opened(folder: Path) -> Iterator[dict[str, Inputs]]:
     """Yield the sets that `write` left in a folder; the files are unlinked first."""
-    places = json.loads((folder / PLACES).read_text())
-    with (folder / ARRAYS).open("rb") as file:
-        memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    sets = _read(folder)
     for name in (ARRAYS, PLACES):
         with contextlib.suppress(OSError):  # Windows keeps the name of a file that is open
             (folder / name).unlink()
-    yield {name: Inputs(memory, rows) for name, rows in places.items()}
+    yield sets
+
+
+def drawn(folder: Path, name: str, count: int) -> tuple[list[int], Inputs]:
+    """Read a few arrays of a set that `write` left in a folder, and let go of the others.
+
+    Returns:
+        Their positions, drawn by the system so that nothing foretells them, and the arrays.
+    """
+    inputs = _read(folder)[name]
+    chosen = positions(len(inputs), count)
+    places: list[Place] = []
+    memory = b""
+    for array in inputs[chosen]:
+        places.append((len(memory), array.shape, array.dtype.str))
+        memory += array.tobytes()
+    return chosen, Inputs(memory, places)
+
+
+def positions(length: int, count: int) -> list[int]:
+    """Draw a few positions of a set, by the system's randomness; sorted."""
+    return sorted(random.SystemRandom().sample(range(length), min(count, length)))
+
+
+def _read(folder: Path) -> dict[str, Inputs]:
+    places = json.loads((folder / PLACES).read_text())
+    with (folder / ARRAYS).open("rb") as file:
+        memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    return {name: Inputs(memory, rows) for name, rows in places.items()}

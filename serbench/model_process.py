@@ -5,6 +5,8 @@ is unlinked once it is open here, and joins ids and truth to the predictions. So
 of this process nor anything that can be reached from an input holds a test label.
 """
 
+import contextlib
+import ctypes
 import itertools
 import os
 import resource
@@ -17,7 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -34,8 +36,11 @@ from serbench.handover import Inputs
 
 ALONE = 8  # utterances that are predicted one by one
 PATIENCE = 300.0  # seconds that a forked process has to answer
+PR_SET_PDEATHSIG = 1  # of Linux's prctl
 MOST_WARNINGS = 20  # different warnings that a fold keeps
+LEARNED, TESTED = "learned", "tested"  # folders in the exchange, of inputs
 MODEL, ANSWERS = "model", "answers.safetensors"
+PREDICTING = "predicting"  # a file that is there once the model may have predicted
 _folds = itertools.count()  # folds trained in this process, whose models may have left a trace
 
 
@@ -102,22 +107,25 @@ def run(words: Words, tell: Tell) -> Words:
     if lent.wanted == "cuda":
         assert lent.device == "cuda", "or it would have been refused"
     with (
-        handover.opened(exchange) as sets,
+        handover.opened(exchange / LEARNED) as sets,
         threadpoolctl.threadpool_limits(lent.threads),
         warnings.catch_warnings(record=True) as caught,
     ):
         warnings.simplefilter("default")
+        warnings.simplefilter("ignore", ResourceWarning)  # of files that are still open
         labels, order = tuple(words["labels"]), list[int](words["order"])
         model: Model = target(labels=labels, seed=words["seed"], **words["params"])
         started = time.perf_counter()
         model.fit(_examples(words, sets, "train"), _examples(words, sets, "validation"), lent)
         fitted = time.perf_counter()
-        asked = Asked(model, sets["test"], len(labels), words, lent)
-        asked.keep_copy()
-        alone = asked.alone()
+        copy = Copy(model, len(labels), words, lent)
+        copy.make()
+        (exchange / PREDICTING).touch()
         asking = time.perf_counter()
-        test = answers.ask(model, sets["test"], len(labels))
-        predicted = time.perf_counter()
+        with handover.opened(exchange / TESTED) as tested:
+            test = answers.ask(model, tested["test"], len(labels))
+            predicted = time.perf_counter()
+            alone = copy.compared(test, tested["test"])
         validation = answers.ask(model, sets["validation"][order], len(labels))
         described = answers.described(model)
     scores = {"test": test.activations, "validation": validation.activations}
@@ -125,7 +133,7 @@ def run(words: Words, tell: Tell) -> Words:
         temporary.write_bytes(safetensors.numpy.save(scores))
     return {
         "link": test.link,
-        "alone": compared(alone, test, asked.chosen) if isinstance(alone, np.ndarray) else alone,
+        "alone": alone,
         "model": described,
         "curve": lent.curve,
         "seconds": {"fit": fitted - started, "predict": predicted - asking},
@@ -159,29 +167,25 @@ def _examples(words: Words, sets: Mapping[str, Inputs], part: str) -> Examples:
     return Examples(sets[part], truth, tuple(words["speakers"][part]))
 
 
-@dataclass(frozen=True)
-class Asked:
-    """A fitted model that has predicted nothing yet, and the utterances that it will predict.
+@dataclass
+class Copy:
+    """A copy of a fitted model that has predicted nothing: it predicts a few utterances one by one.
+
+    No score may depend on the batch. Which utterances they are is drawn where the model cannot
+    know it when it predicts the batch: in a forked process, or afterwards, for a saved copy.
 
     Attributes:
         model: the fitted model.
-        inputs: of the test set.
         n_labels: columns of the model's scores.
         words: see `run`.
         lent: the model's workspace.
     """
 
     model: Model
-    inputs: Inputs
     n_labels: int
     words: Words
     lent: FoldWorkspace
-
-    @property
-    def chosen(self) -> list[int]:
-        """Positions of the utterances that are predicted one by one."""
-        places = np.linspace(0, len(self.inputs) - 1, ALONE)
-        return sorted({int(place) for place in places})
+    fork: "Fork | None" = None
 
     @property
     def forks(self) -> bool:
@@ -189,80 +193,90 @@ class Asked:
 
         With several threads a fork is tried where there is no other way.
         """
-        if not hasattr(os, "fork") or self.lent.used != "cpu":
+        if not hasattr(os, "fork") or self.lent.used != "cpu" or not self.words["alone"]:
             return False
         return self.lent.threads == 1 or not isinstance(self.model, Saves)
 
-    def keep_copy(self) -> None:
-        """Save the model if it is to be kept, or if only a saved copy can predict one by one."""
-        assert isinstance(self.model, Saves) or not self.words["keep"], "seen to at planning"
-        wanted = self.words["keep"] or (self.words["alone"] and not self.forks)
-        if wanted and isinstance(self.model, Saves):
-            self._save()
+    @property
+    def place(self) -> Path:
+        """Where the model is saved."""
+        return Path(self.words["exchange"]) / MODEL
 
-    def alone(self) -> "Array | dict[str, object]":
-        """Predict a few utterances one by one: (utterances, labels).
-
-        No score may depend on the batch. The model that predicts here has predicted nothing before:
-        it is in a forked copy of this process, or a saved copy in a fresh process.
-
-        Returns:
-            The scores, or the facts of a fold where no copy can be made.
-        """
-        if not self.words["alone"]:  # a debugger's: never ranked
-            return self.scores(self.model)
-        reason = "the model cannot be saved, and its process cannot be forked"
-        if self.forks:
-            made = forked(lambda: self.scores(self.model), PATIENCE)
-            if made is not None:
-                return made.reshape(len(self.chosen), self.n_labels)
-            reason = "a forked copy of the model did not answer"
-        if isinstance(self.model, Saves):
-            return self._of_copy()
-        return {"utterances": 0, "largest_difference": 0.0, "other_labels": 0, "unchecked": reason}
-
-    def scores(self, model: Model) -> Array:
-        """Predict the chosen utterances one by one: (utterances, labels)."""
-        each = [answers.ask(model, self.inputs[[one]], self.n_labels) for one in self.chosen]
-        return np.concatenate([made.activations for made in each])
-
-    def _save(self) -> None:
-        """Save the model in the exchange.
+    def make(self) -> None:
+        """Fork, or save the model; save it too if it is to be kept.
 
         Raises:
             SerbenchError: there is no space.
         """
-        place = Path(self.words["exchange"]) / MODEL
-        assert isinstance(self.model, Saves)
-        try:
-            place.mkdir()
-            self.model.save(place)
-        except (OSError, safetensors.SafetensorError) as error:
-            raise writing_error(place, error) from error
+        assert isinstance(self.model, Saves) or not self.words["keep"], "seen to at planning"
+        if self.forks:
+            fork = Fork(self._few, PATIENCE)
+            self.fork = fork if fork.is_done() else None
+        wanted = self.words["keep"] or (self.words["alone"] and self.fork is None)
+        if wanted and isinstance(self.model, Saves):
+            try:
+                self.place.mkdir()
+                self.model.save(self.place)
+            except (OSError, safetensors.SafetensorError) as error:
+                raise writing_error(self.place, error) from error
 
-    def _of_copy(self) -> Array:
-        exchange = Path(self.words["exchange"])
-        if not (exchange / MODEL).is_dir():  # a fork was tried before
-            self._save()
-        place = exchange / "copy"
-        place.mkdir(exist_ok=True)
-        handover.write(place, {"test": (self.inputs[one] for one in self.chosen)})
+    def compared(self, among: Predictions, inputs: Inputs) -> dict[str, object]:
+        """Compare what the copy predicts one by one with what the model predicted of all.
+
+        Returns:
+            How far scores and labels differ, or why no copy could be asked.
+        """
+        rows = None if self.fork is None else self.fork.answer()
+        if rows is not None and rows.size:
+            rows = rows.reshape(-1, 1 + self.n_labels)
+        elif not self.words["alone"]:  # a debugger's: never ranked
+            chosen = handover.positions(len(inputs), ALONE)
+            rows = one_by_one(self.model, chosen, inputs[chosen], self.n_labels)
+        elif self.place.is_dir():
+            rows = self._of_saved(inputs)
+        else:
+            reason = "the model cannot be saved, and a fork of its process did not answer"
+            none = {"utterances": 0, "largest_difference": 0.0, "other_labels": 0}
+            return {**none, "unchecked": reason}
+        alone, others = rows[:, 1:], among.activations[rows[:, 0].astype(int)]
+        return {
+            "utterances": len(rows),
+            "largest_difference": float(np.abs(alone - others).max()),
+            "other_labels": int((alone.argmax(axis=-1) != others.argmax(axis=-1)).sum()),
+        }
+
+    def _few(self) -> Array:
+        """What a forked copy does: it sees no more of the test set than what it predicts."""
+        chosen, inputs = handover.drawn(Path(self.words["exchange"]) / TESTED, "test", ALONE)
+        return one_by_one(self.model, chosen, inputs, self.n_labels)
+
+    def _of_saved(self, inputs: Inputs) -> Array:
+        chosen = handover.positions(len(inputs), ALONE)
+        place = Path(self.words["exchange"]) / "copy"
+        handover.write(place, {"test": (inputs[one] for one in chosen)})
         item = {
             **{name: self.words[name] for name in ("model", "version", "labels", "threads")},
             "device": self.lent.used,
-            "folder": str(exchange / MODEL),
+            "folder": str(self.place),
             "exchange": str(place),
+            "chosen": chosen,
         }
         (outcome,) = engines.processes(
             ask_copy, [item], lambda *_: None, at_once=1, threads=self.lent.threads, nested=True
         )
         if outcome.result is None:
             raise PluginError(f"the model was saved, and its copy cannot predict: {outcome.error}")
-        return np.array(outcome.result["scores"], np.float32)
+        return np.array(outcome.result["rows"], np.float32)
+
+
+def one_by_one(model: Model, chosen: Sequence[int], inputs: Inputs, labels: int) -> Array:
+    """Predict utterances one by one: a row each, its position before its scores."""
+    each = [answers.ask(model, inputs[[at]], labels).activations[0] for at in range(len(inputs))]
+    return np.column_stack([np.array(chosen, np.float32), np.stack(each)])
 
 
 def ask_copy(words: Words, tell: Tell) -> Words:
-    """Load a saved model, and predict utterances one by one: `scores`."""
+    """Load a saved model, and predict utterances one by one: `rows`."""
     target = _target(words)
     with (
         handover.opened(Path(words["exchange"])) as sets,
@@ -271,48 +285,61 @@ def ask_copy(words: Words, tell: Tell) -> Words:
         model = target.load(Path(words["folder"]))
         if words["device"] != "cpu" and isinstance(model, Moves):
             model.to(words["device"])
-        each = [
-            answers.ask(model, sets["test"][[at]], len(words["labels"]))
-            for at in range(len(sets["test"]))
-        ]
-    return {"scores": [made.activations[0].tolist() for made in each]}
+        rows = one_by_one(model, words["chosen"], sets["test"], len(words["labels"]))
+    return {"rows": rows.tolist()}
 
 
-def forked(compute: Callable[[], Array], patience: float) -> npt.NDArray[np.float32] | None:
-    """Call a function in a forked copy of this process; return its array, flat, or None."""
-    reading, writing = os.pipe()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Python warns of the thread that waits for the parent
-        child = os.fork()
-    if child == 0:
-        try:
-            data = np.ascontiguousarray(compute(), np.float32).tobytes()
-            with os.fdopen(writing, "wb") as out:
-                out.write(data)
-            os._exit(0)
-        except BaseException:
+class Fork:
+    """A forked copy of this process that computes an array.
+
+    Args:
+        compute: makes the array, of at most some kilobytes.
+        patience: seconds until the copy is given up.
+    """
+
+    def __init__(self, compute: Callable[[], Array], patience: float):
+        self._patience = patience
+        reading, writing = os.pipe()
+        parent = os.getpid()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Python warns of the thread that waits for the parent
+            self._child = os.fork()
+        if self._child == 0:
+            _answer(compute, writing, patience, parent)
+        os.close(writing)
+        self._stream = os.fdopen(reading, "rb", buffering=0)
+
+    def is_done(self) -> bool:
+        """Wait until the copy has written its answer, or ended; one that does neither is ended."""
+        if select.select([self._stream], [], [], self._patience)[0]:
+            return True
+        os.kill(self._child, signal.SIGKILL)
+        os.waitpid(self._child, 0)
+        self._stream.close()
+        return False
+
+    def answer(self) -> npt.NDArray[np.float32] | None:
+        """The array, flat, or None where computing it failed; after `is_done`, and once."""
+        with self._stream as stream:
+            data = b"".join(iter(lambda: stream.read(2**16), b""))
+        _, status = os.waitpid(self._child, 0)
+        return np.frombuffer(data, np.float32) if status == 0 else None
+
+
+def _answer(compute: Callable[[], Array], writing: int, patience: float, parent: int) -> NoReturn:
+    """Be the copy: compute, write, and end, whatever happens, not long after the parent."""
+    try:
+        signal.alarm(int(patience) + 1)
+        with contextlib.suppress(OSError, AttributeError):  # Linux: end with the parent
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # it has ended before
             os._exit(1)
-    os.close(writing)
-    data, ended, end = b"", False, time.monotonic() + patience
-    with os.fdopen(reading, "rb", buffering=0) as stream:
-        while not ended and (left := end - time.monotonic()) > 0:
-            if select.select([stream], [], [], left)[0]:
-                part = stream.read(2**16)
-                data, ended = data + part, not part
-    if not ended:
-        os.kill(child, signal.SIGKILL)
-    _, status = os.waitpid(child, 0)
-    return np.frombuffer(data, np.float32) if status == 0 else None
-
-
-def compared(alone: Array, among: Predictions, chosen: Sequence[int]) -> dict[str, float | int]:
-    """Compare scores of utterances predicted one by one with those among others."""
-    others = among.activations[list(chosen)]
-    return {
-        "utterances": len(chosen),
-        "largest_difference": float(np.abs(alone - others).max()),
-        "other_labels": int((alone.argmax(axis=-1) != others.argmax(axis=-1)).sum()),
-    }
+        data = np.ascontiguousarray(compute(), np.float32).tobytes()
+        with os.fdopen(writing, "wb") as out:
+            out.write(data)
+        os._exit(0)
+    except BaseException:
+        os._exit(1)
 
 
 def peak_memory() -> float:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import safetensors
 import safetensors.numpy
 
 from serbench import (
@@ -38,6 +39,12 @@ from serbench.files import digest
 from serbench.jobs import Job
 from serbench.settings import Settings
 
+TOLD = (
+    *("link", "alone", "model", "curve", "seconds", "device", "peak_memory_mb"),
+    *("warnings", "folds_before"),
+)
+"""The facts of a fold that the model's process says; all others are found here."""
+
 
 def run(words: Words, tell: Tell) -> Words:
     """Train and score one fold, and write its result.
@@ -61,10 +68,11 @@ def run(words: Words, tell: Tell) -> Words:
     with _exchange(workspace) as exchange:
         validation = sets.inputs(fold.validation)
         test = sets.inputs([fold.test[one] for one in order.test])
-        inputs = {"train": sets.inputs(fold.train), "validation": validation, "test": test}
-        handover.write(exchange, inputs)
+        learned = {"train": sets.inputs(fold.train), "validation": validation}
+        handover.write(exchange / model_process.LEARNED, learned)
+        handover.write(exchange / model_process.TESTED, {"test": test})
         told = _answer(job, _question(job, sets, order, workspace, exchange), tell)
-        scores = safetensors.numpy.load_file(exchange / model_process.ANSWERS)
+        scores = _scores(exchange / model_process.ANSWERS, sets)
         kept = exchange / model_process.MODEL
         keeping.keep(kept if job.keep_model else None, Path(job.result).parent, job.fold)
     parts = {
@@ -72,11 +80,11 @@ def run(words: Words, tell: Tell) -> Words:
         "validation": sets.scored(fold.validation, scores["validation"], order.validation),
     }
     facts = {
+        **{name: told[name] for name in TOLD if name in told},
         **_identity(job, sets),
         "labels": list(sets.corpus.labels),
         "certificate": leakage.to_json(sets.certificate),
         "validation": _metrics(parts["validation"], len(sets.corpus.labels)),
-        **told,
         "threads": job.config.threads,
         **provenance.machine(job.config),
     }
@@ -89,8 +97,8 @@ def run(words: Words, tell: Tell) -> Words:
 class Order:
     """The order in which utterances are predicted, as positions in the fold's sets.
 
-    A corpus is often ordered by its labels. This order, by a digest of the audio and the id, says
-    nothing about labels, unless a model has memorised the audio of the whole corpus.
+    A corpus is often ordered by its labels. This order, by the digest of the audio, says nothing
+    about labels: an id, which often holds one, only tells identical recordings apart.
     """
 
     validation: Sequence[int]
@@ -101,7 +109,7 @@ class Order:
         """Return the order for a fold."""
 
         def shuffled(ids: Sequence[str]) -> list[int]:
-            return sorted(range(len(ids)), key=lambda at: digest([sets.audio[ids[at]], ids[at]]))
+            return sorted(range(len(ids)), key=lambda at: (sets.audio[ids[at]], ids[at]))
 
         return cls(shuffled(sets.fold.validation), shuffled(sets.fold.test))
 
@@ -153,6 +161,27 @@ def _answer(job: Job, question: Words, tell: Tell) -> Words:
     return outcome.result
 
 
+def _scores(path: Path, sets: "Sets") -> dict[str, Array]:
+    """The scores that the model's process left.
+
+    Raises:
+        SerbenchError: they are not one finite row an utterance.
+    """
+    labels = len(sets.corpus.labels)
+    try:
+        scores = {**safetensors.numpy.load_file(path)}
+    except (OSError, safetensors.SafetensorError) as error:
+        raise SerbenchError(f"the model's process left no scores ({error})") from error
+    for part in PARTS[1:]:
+        wanted, found = (len(getattr(sets.fold, part)), labels), scores.get(part, np.empty(0))
+        if found.shape != wanted or found.dtype != np.float32 or not np.isfinite(found).all():
+            raise SerbenchError(
+                f"the model's process left scores of shape {found.shape} and type {found.dtype} of "
+                f"the {part} set, but they must be finite float32 of shape {wanted}"
+            )
+    return scores
+
+
 def _workspace(job: Job) -> Path:
     # named by its data: what was saved there while learning from other data is not found again
     name = f"{Path(job.result).stem}-{digest(dict(job.pins))[:8]}"
@@ -163,14 +192,25 @@ def _workspace(job: Job) -> Path:
 
 @contextlib.contextmanager
 def _exchange(workspace: Path) -> Iterator[Path]:
-    """Make a folder for what goes to the model's process and back; remove it afterwards."""
+    """Yield a folder for what goes to the model's process and back; remove it afterwards.
+
+    A workspace in which a model has predicted is emptied: one that goes on after a crash must not
+    find answers there.
+    """
     folder = workspace.with_name(f"{workspace.name}.exchange")
-    shutil.rmtree(folder, ignore_errors=True)  # of a process that was killed
+
+    def remove() -> None:
+        if (folder / model_process.PREDICTING).exists():
+            shutil.rmtree(workspace, ignore_errors=True)
+            workspace.mkdir(exist_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
+
+    remove()  # that of a process that was killed
     folder.mkdir()
     try:
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove()
 
 
 @dataclass(frozen=True)

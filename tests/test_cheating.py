@@ -10,7 +10,7 @@ from serbench.worker import Order
 
 
 def evaluate(model, jobs=2, **params):
-    features = {"features": "crossings"} if model == "Neighbours" else {"features": "waveform"}
+    features = {"features": "crossings"} if params.get("reach") else {"features": "waveform"}
     return serbench.evaluate(f"cheats:{model}", "tones", jobs=jobs, params=params, **features)
 
 
@@ -25,6 +25,13 @@ def test_what_looks_for_labels_guesses_and_is_never_ranked(places, model):
 
 def test_what_averages_over_neighbours_and_remembers_is_never_ranked(places):
     run = evaluate("Neighbours", reach=4)
+    assert run.batch_dependent
+    assert not run.ranked
+
+
+def test_which_utterances_are_asked_alone_cannot_be_foretold(places):
+    run = evaluate("Foretelling", reach=8)
+    assert run.alone > 1e-3  # where 8 of 24 are foretold, the others tell
     assert run.batch_dependent
     assert not run.ranked
 

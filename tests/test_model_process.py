@@ -1,30 +1,52 @@
 """A model is asked in a copy that has predicted nothing, wherever one can be had."""
 
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 import serbench
-from serbench import model_process
+from serbench import model_process, worker
 from serbench.errors import FoldError
 
 
+def _forked(compute, patience=30.0):
+    fork = model_process.Fork(compute, patience)
+    return fork.answer() if fork.is_done() else "given up"
+
+
 def test_what_a_forked_copy_makes_comes_back():
-    made = model_process.forked(lambda: np.array([[1.5, 2.5]]), 30)
-    assert made.tolist() == [1.5, 2.5]
+    assert _forked(lambda: np.array([[1.5, 2.5]])).tolist() == [1.5, 2.5]
 
 
-@pytest.mark.parametrize("compute", [lambda: 1 / 0, lambda: __import__("os")._exit(0)])
-def test_a_forked_copy_that_fails_says_nothing(compute):
-    made = model_process.forked(compute, 30)
-    assert made is None or not len(made)
+def test_a_forked_copy_that_fails_has_no_answer():
+    assert _forked(lambda: 1 / 0) is None
 
 
 def test_a_forked_copy_that_hangs_is_given_up():
-    import time
-
     began = time.monotonic()
-    assert model_process.forked(lambda: time.sleep(60), 0.3) is None
+    assert _forked(lambda: time.sleep(60), 0.3) == "given up"
     assert time.monotonic() - began < 20
+
+
+def test_a_forked_copy_does_not_outlive_what_forked_it(tmp_path):
+    code = (
+        "import os, sys, time; from serbench.model_process import Fork\n"
+        "fork = Fork(lambda: time.sleep(60), 60); print(fork._child, flush=True); time.sleep(60)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    child = int(parent.stdout.readline())
+    parent.kill()
+    parent.wait()
+    for _ in range(100):
+        state = Path(f"/proc/{child}/stat")
+        if not state.exists() or state.read_text().split()[2] == "Z":
+            return
+        time.sleep(0.1)
+    pytest.fail("it goes on")
 
 
 @pytest.mark.parametrize("model", ["keeper", "centroid"])
@@ -34,25 +56,44 @@ def test_with_several_threads_a_saved_copy_or_a_fork_is_asked(places, model):
     assert not run.batch_dependent
 
 
-def test_where_nothing_can_be_asked_the_run_says_so_and_is_never_ranked(places, monkeypatch):
-    monkeypatch.setattr(model_process, "forked", lambda compute, patience: None)
-    words = {"alone": True}
-    asked = model_process.Asked(
-        object(), [0], 3, words, model_process.FoldWorkspace("cpu", 1, "", print)
-    )
-    assert asked.alone() == {
+def test_where_no_copy_can_be_asked_the_run_says_so(places, monkeypatch):
+    monkeypatch.setattr(model_process.Fork, "answer", lambda self: None)
+    lent = model_process.FoldWorkspace("cpu", 1, places.cache, print)
+    words = {"alone": True, "keep": False, "exchange": str(places.cache)}
+    copy = model_process.Copy(object(), 3, words, lent)
+    copy.make()
+    assert copy.compared(None, []) == {
         "utterances": 0,
         "largest_difference": 0.0,
         "other_labels": 0,
-        "unchecked": "a forked copy of the model did not answer",
+        "unchecked": "the model cannot be saved, and a fork of its process did not answer",
     }
+
+
+@pytest.mark.parametrize("told", [{"certificate": {}}, {"labels": []}, {"protocol": {"leaks": ""}}])
+def test_what_the_models_process_may_not_say_is_not_taken_from_it(places, monkeypatch, told):
+    honest = worker._answer
+    monkeypatch.setattr(worker, "_answer", lambda *words: {**honest(*words), **told})
+    run = serbench.evaluate("centroid", "tones", jobs=0)
+    assert run.clean
+    assert run.folds[0].labels == ("low", "middle", "high")
+    assert run.facts["protocol"]["name"] == "kfold:n=3"
+
+
+def test_answers_that_a_crashed_process_wrote_down_are_not_found_again(places):
+    with pytest.raises(FoldError, match="ended with 3"):
+        serbench.evaluate("cheats:Crashing", "tones", features="crossings", jobs=1, folds=["1"])
+    again = serbench.evaluate("cheats:Crashing", "tones", features="crossings", jobs=1, folds=["1"])
+    assert again.facts["model"]["found"] == []
 
 
 def test_warnings_of_libraries_are_kept_and_one_is_shown(places):
     run = serbench.evaluate("cheats:Warning_", "tones", features="crossings", jobs=2)
     for fold in run.folds:
         assert fold.facts["warnings"] == ["UserWarning: it did not converge"]
-    assert "Libraries warned in 3 folds, such as: UserWarning: it did not converge" in str(run)
+    assert "Libraries issued warnings in 3 folds, such as: UserWarning: it did not converge" in str(
+        run
+    )
 
 
 def test_a_run_that_nobody_could_check_is_never_ranked(invented):

@@ -128,3 +128,43 @@ class Warning_(Positions):  # noqa: N801 - it is one of Python's
         super().fit(train, validation, workspace)
         for _ in range(2):
             warnings.warn("it did not\nconverge", stacklevel=1)
+
+
+class Crashing(Positions):
+    """Writes down what it predicts, and ends its process; another time it looks for that."""
+
+    def fit(self, train, validation, workspace):
+        """Look for answers."""
+        super().fit(train, validation, workspace)
+        self.folder = workspace.folder
+        self.found = sorted(path.name for path in self.folder.iterdir())
+        self.crashes = not (self.folder.parents[1] / "crashed").exists()
+
+    def predict(self, inputs):
+        """Write answers down, and crash the first time that the batch is asked for."""
+        if self.crashes and len(inputs) > 1:
+            (self.folder / "answers").write_text("known")
+            (self.folder.parents[1] / "crashed").touch()
+            os._exit(3)
+        return super().predict(inputs)
+
+    def describe(self):
+        """What it found."""
+        return {"found": self.found}
+
+
+class Foretelling(Neighbours):
+    """Averages over neighbours but for utterances evenly spaced, which may be asked alone."""
+
+    def predict(self, inputs):
+        """Be honest about these."""
+        rows = list(inputs)
+        honest = np.concatenate(
+            [super(Foretelling, self).predict([one]).activations for one in rows]
+        )
+        self.answers = {}
+        scores = super().predict(rows).activations.copy()
+        places = np.linspace(0, len(rows) - 1, 8).astype(int)
+        scores[places] = honest[places]
+        self.answers = {}
+        return Predictions(scores, "identity")

@@ -27,31 +27,18 @@ def test_it_is_what_every_layer_of_the_encoder_makes(folders, waves, kind):
     encoder = loading.load(checkpoints.resolve(str(folders(kind))))
     with torch.inference_mode():
         expected = encoder.layers([encoder.prepared(wave) for wave in waves]).numpy()
-    assert [array.dtype for array in made] == [np.float16] * 5
+    assert [array.dtype for array in made] == [np.float32] * 5
     assert np.stack(made).shape == (5, 3, 16)
-    np.testing.assert_allclose(np.stack(made), expected, rtol=2**-10, atol=1e-5)
-
-
-def test_what_half_precision_cannot_hold_is_kept_in_float32(save_checkpoint, waves, tmp_path):
-    from safetensors.torch import load_file, save_file
-
-    file = save_checkpoint(tmp_path / "loud", "whisper") / "model.safetensors"
-    weights = load_file(file)
-    weights["encoder.layer_norm.weight"] *= 1e6
-    save_file(weights, file, {"format": "pt"})
-    (made,) = _extractor(file.parent)(waves[:1])
-    assert made.dtype == np.float32
-    assert np.isfinite(made).all()
-    assert np.abs(made).max() > np.finfo(np.float16).max
+    np.testing.assert_allclose(np.stack(made), expected, rtol=1e-5, atol=1e-5)
 
 
 def test_what_is_stored_is_found_by_the_version_of_transformers(monkeypatch):
     from importlib import metadata
 
-    assert Layers.version == f"2 (transformers {metadata.version('transformers')})"
+    assert Layers.version == f"3 (transformers {metadata.version('transformers')})"
     before = Layers.version
     monkeypatch.setattr(metadata, "version", lambda name: "5.99.0")
-    assert Layers.version == "2 (transformers 5.99.0)" != before
+    assert Layers.version == "3 (transformers 5.99.0)" != before
 
 
 @pytest.mark.parametrize("kind", KINDS)
