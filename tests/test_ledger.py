@@ -121,3 +121,13 @@ def test_what_is_no_account_is_refused(account):
         BadParameter, match="is not an account: write it as HOST:NAME, as in github:"
     ):
         require_account(account)
+
+
+@pytest.mark.parametrize("time", ["2026-99-99T99:99:99Z", "9999-12-31T23:59:59Z"])
+def test_a_time_that_cannot_be_is_refused(tmp_path, time):
+    path = tmp_path / "ledger.csv"
+    path.write_text(ledger.Ledger((ledger.Line(time, "serbench", "toy/one", "a" * 32),)).text)
+    with pytest.raises(
+        SerbenchError, match="has a time in line 2 that is none, or is still to come"
+    ):
+        ledger.read(path)

@@ -150,6 +150,8 @@ def read(path: Path) -> Ledger:
         if not found:
             raise _damaged(path, f"has a malformed line {number}")
         seen, account, what, digest, said = (found[1], found[2], *found.groups()[-3:])
+        if not _is_past(seen):
+            raise _damaged(path, f"has a time in line {number} that is none, or is still to come")
         chain = _link(chain, f"{seen},{account},{what},{digest}")
         if said != chain:
             raise _damaged(
@@ -157,6 +159,15 @@ def read(path: Path) -> Ledger:
             )
         lines.append(Line(seen, account, what, digest))
     return Ledger(tuple(lines))
+
+
+def _is_past(seen: str) -> bool:
+    """Whether a time is one, and no later than clocks that differ by a day explain."""
+    try:
+        time = datetime.datetime.strptime(seen, TIME).replace(tzinfo=datetime.UTC)
+    except ValueError:
+        return False
+    return time < datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=1)
 
 
 def _damaged(path: Path, fault: str) -> SerbenchError:

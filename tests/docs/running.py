@@ -138,7 +138,8 @@ class Reader:
                 raise Untrue(f"{block}: nobody knows how to give {wish.strip()!r}")
 
     def _runs(self, corpus: str) -> None:
-        shutil.copytree(SUBMISSIONS / corpus, self.results, dirs_exist_ok=True)
+        ignored = shutil.ignore_patterns(*MADE_ANEW)
+        shutil.copytree(SUBMISSIONS / corpus, self.results, dirs_exist_ok=True, ignore=ignored)
 
     def _fold(self, run: str) -> None:
         (path,) = SUBMISSIONS.glob(f"*/{run}*/fold-01.safetensors")
@@ -265,6 +266,10 @@ def _compare(block: Block, done: Done) -> None:
     flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
     if not doctest.OutputChecker().check_output(wanted, printed, flags):
         raise Untrue(f"{block} prints\n{printed}\nand not\n{wanted}")
+
+
+# runs that were made anew with features of another version: a reader has one of each name
+MADE_ANEW = ("*_7a4ddeac", "*_99497dc5")
 
 
 def _plain(text: str) -> str:
