@@ -121,6 +121,7 @@ def processes(
                 child = running.pop(position)
                 child.kill()
                 yield child.outcome()
+                child.close()
             elif position not in running:  # written by what a dead child had started
                 continue
             elif line.startswith('{"done"'):
@@ -204,6 +205,10 @@ class _Child:
         self.process.wait()
         reader.join(timeout=1)
         events.put((self._position, None))
+
+    def close(self) -> None:
+        """Give back what it wrote to standard error; after `outcome`."""
+        self._log.close()
 
     def kill(self) -> None:
         """End it, and what it started."""

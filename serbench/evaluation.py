@@ -231,8 +231,8 @@ def _run(made: Plan, waiting: Sequence[Job], engine: Engine, listener: Listener)
             failed[names[outcome.item]] = outcome.error
     if failed:
         alike: dict[str, list[str]] = {}
-        for name, error in failed.items():
-            alike.setdefault(error, []).append(name)
+        for name in (one for one in names if one in failed):  # in the protocol's order
+            alike.setdefault(failed[name], []).append(name)
         reasons = "\n".join(
             f"fold{'s' * (len(names) > 1)} {', '.join(names)}: {error}"
             for error, names in alike.items()
