@@ -57,6 +57,8 @@ ABOUT = (
     "Checked: recomputed, all numbers follow from the stored predictions, the corpus and the "
     "protocol; reproduced, another account made folds again too, and they agree; not recomputed, "
     "the corpus or its labels are not public, and the counts are the submitter's own.",
+    "Computed in: training a network amplifies differences in rounding, so the same command gives "
+    "other scores on another processor; light models on frozen features agree.",
 )
 """How to read the tables."""
 
