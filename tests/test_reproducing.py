@@ -353,7 +353,7 @@ def test_the_recorded_precision_takes_the_place_of_the_parameter_that_chose_it(s
     results.write(path, _recorded("float32")(results.read(path)))
     altered(older, lambda fold: fold)
     assert propose(older, ["1"]).request.precision == "float32"
-    with pytest.raises(SerbenchError, match="computed in bfloat16 and float32, which are two"):
+    with pytest.raises(SerbenchError, match="computed in bfloat16 and float32, which would be two"):
         propose(older, ["all"])
 
 
