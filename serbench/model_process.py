@@ -235,7 +235,7 @@ class Copy:
         elif self.place.is_dir():
             rows = self._of_saved(inputs)
         else:
-            reason = "the model cannot be saved, and a fork of its process did not answer"
+            reason = "no copy of the model could be made, or it did not answer"
             none = {"utterances": 0, "largest_difference": 0.0, "other_labels": 0}
             return {**none, "unchecked": reason}
         alone, others = rows[:, 1:], among.activations[rows[:, 0].astype(int)]

@@ -66,7 +66,7 @@ def test_where_no_copy_can_be_asked_the_run_says_so(places, monkeypatch):
         "utterances": 0,
         "largest_difference": 0.0,
         "other_labels": 0,
-        "unchecked": "the model cannot be saved, and a fork of its process did not answer",
+        "unchecked": "no copy of the model could be made, or it did not answer",
     }
 
 

@@ -49,7 +49,7 @@ def pitch(wave: Floats) -> Pitch:
     frames = framed(_halved(wave), FRAME, HOP // 2, count)
     peaks = np.maximum(frames.max(axis=1), -frames.min(axis=1))
     audible = np.flatnonzero(peaks > SILENCE * max(float(peaks.max()), 1e-6))
-    silent = np.zeros(count, np.float64)
+    silent = np.zeros(count)
     contour = Pitch(silent, silent.copy(), np.zeros(count, np.bool_))
     if len(audible):
         found = _found(_autocorrelation(frames[audible]))
@@ -91,7 +91,7 @@ def _autocorrelation(frames: Floats) -> Floats:
 
 @functools.cache
 def _window() -> Floats:
-    return np.hanning(FRAME + 1)[:-1].astype(np.float64)
+    return np.hanning(FRAME + 1)[:-1]
 
 
 @functools.cache
@@ -105,7 +105,7 @@ def _cosines() -> Floats:
     lowpass[0] /= 2
     bins = np.flatnonzero(lowpass)
     angles = 2 * np.pi * bins[:, None] * np.arange(LAGS) / FFT
-    return (np.cos(angles) * lowpass[bins, None] / FFT).astype(np.float64)
+    return np.cos(angles) * lowpass[bins, None] / FFT
 
 
 @functools.cache
@@ -121,7 +121,7 @@ def _scores(correlation: Floats) -> Floats:
     peak = (middle > before) & (middle >= after)
     height = middle - (before - after) ** 2 / np.minimum(8 * (before - 2 * middle + after), -1e-9)
     lags = np.arange(1, correlation.shape[1] - 1)
-    cost = (OCTAVE_COST * np.log2(LOWEST * lags / HALF_RATE)).astype(np.float64)
+    cost = OCTAVE_COST * np.log2(LOWEST * lags / HALF_RATE)
     scores = np.full_like(correlation, -1)
     scores[:, 1:-1] = np.where(peak, height - cost, -1)
     scores[:, : int(HALF_RATE / HIGHEST)] = -1
@@ -145,8 +145,8 @@ def _contour(correlation: Floats, lags: Lags, voiced: Mask) -> Pitch:
     semitones = 12 * np.log2(HALF_RATE / (lags + shift) / REFERENCE)
     strength = np.clip(at - (before - after) * shift / 4, 0, 1)
     return Pitch(
-        np.where(voiced, semitones, 0).astype(np.float64),
-        np.where(voiced, strength, 0).astype(np.float64),
+        np.where(voiced, semitones, 0),
+        np.where(voiced, strength, 0),
         voiced,
     )
 

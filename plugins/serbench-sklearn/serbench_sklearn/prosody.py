@@ -17,7 +17,7 @@ GROUPS = {"low": slice(0, 10), "middle": slice(10, 20), "high": slice(20, 30), "
 def melody(pitch: Pitch) -> Values:
     """The pitch contour over its voiced frames, in semitones; zeros where none is voiced."""
     at = np.flatnonzero(pitch.voiced)
-    tones = pitch.semitones[at] if len(at) else np.zeros(1, dtype=np.float64)
+    tones = pitch.semitones[at] if len(at) else np.zeros(1)
     seconds = at / FRAMES_A_SECOND if len(at) else np.zeros(1)
     marks = dict(zip(PERCENTILES, percentiles(tones[None], PERCENTILES)[0], strict=True))
     third = max(len(tones) // 3, 1)
@@ -37,7 +37,7 @@ def _movement(pitch: Pitch) -> Values:
     """How the pitch moves from frame to frame within voiced stretches, semitones a frame."""
     inside = pitch.voiced[1:] & pitch.voiced[:-1]
     steps = np.diff(pitch.semitones)[inside]
-    steps = steps if len(steps) else np.zeros(1, dtype=np.float64)
+    steps = steps if len(steps) else np.zeros(1)
     return {
         "pitch.step_abs": np.abs(steps).mean(),
         "pitch.step_std": steps.std(),
@@ -50,7 +50,7 @@ def _movement(pitch: Pitch) -> Values:
 def voice(pitch: Pitch, level: Floats) -> Values:
     """How periodic and how even the voiced frames are: harmonics-to-noise, jitter, shimmer."""
     strength = np.clip(pitch.strength[pitch.voiced], 0.01, 0.999)
-    strength = strength if len(strength) else np.full(1, 0.01, dtype=np.float64)
+    strength = strength if len(strength) else np.full(1, 0.01)
     harmonicity = 10 * np.log10(strength / (1 - strength))  # Boersma 1993
     low, high = percentiles(harmonicity[None], (10, 90))[0]
     bends = np.diff(pitch.semitones, 2)[_inner(pitch.voiced)]
@@ -94,7 +94,7 @@ def rhythm(spectra: Spectra, voiced: Mask, seconds: float) -> Values:
 
 def _peaks(contour: Floats, where: Mask) -> int:
     """How many local maxima the contour has there, once smoothed over 70 ms."""
-    smooth = np.convolve(contour, np.full(7, 1 / 7, dtype=np.float64), mode="same")
+    smooth = np.convolve(contour, np.full(7, 1 / 7), mode="same")
     smooth = smooth[: len(contour)]
     higher = (smooth[1:-1] > smooth[:-2]) & (smooth[1:-1] >= smooth[2:])
     return int((higher & where[1:-1]).sum())

@@ -101,14 +101,11 @@ def _shape(power: Floats, decibels: Floats) -> list[Floats]:
     centroid = power @ hertz / total
     spread = np.sqrt(np.maximum(power @ hertz**2 / total - centroid**2, 0))
     below = np.cumsum(power, axis=1)
-    rolloffs = [
-        hertz[1] * (below < share * total[:, None]).sum(axis=1, dtype=np.float64)
-        for share in (0.5, 0.85)
-    ]
+    rolloffs = [hertz[1] * (below < share * total[:, None]).sum(axis=1) for share in (0.5, 0.85)]
     flatness = decibels.mean(axis=1) - _decibels(total / power.shape[1])
     # -sum p log2 p, from the logarithms that are there already
     surprise = _decibels(total) - np.einsum("ij,ij->i", power, decibels) / total
-    return [centroid, spread, *rolloffs, flatness, surprise / np.float64(10 * np.log10(2))]
+    return [centroid, spread, *rolloffs, flatness, surprise / (10 * np.log10(2))]
 
 
 def _balance(power: Floats, decibels: Floats) -> list[Floats]:
@@ -131,7 +128,7 @@ def _octave_flatness(power: Floats, decibels: Floats) -> Floats:
 def _zero_crossings(wave: Floats, count: int) -> Floats:
     """The share of samples at which the sign changes, (frames,)."""
     positive = wave >= 0
-    crossings = np.zeros(len(wave), dtype=np.float64)
+    crossings = np.zeros(len(wave))
     crossings[1:] = positive[1:] != positive[:-1]
     return framed(crossings, FRAME, HOP, count).mean(axis=1)
 
@@ -152,12 +149,12 @@ def _band(low: float, high: float) -> slice:
 def _window() -> Floats:
     """A Hann window under which a full-scale sine has 0 dB in its bin."""
     window = np.hanning(FRAME + 1)[:-1]
-    return (window * 2 / window.sum()).astype(np.float64)
+    return window * 2 / window.sum()
 
 
 @functools.cache
 def _hertz() -> Floats:
-    return np.fft.rfftfreq(FFT, 1 / RATE).astype(np.float64)
+    return np.fft.rfftfreq(FFT, 1 / RATE)
 
 
 @functools.cache
@@ -170,13 +167,13 @@ def _mel_matrix() -> Floats:
     corners = 700 * (10 ** (np.linspace(low, high, BANDS + 2) / 2595) - 1)
     left, peak, right = (corners[start : start + BANDS, None] for start in range(3))
     rising, falling = (_hertz() - left) / (peak - left), (right - _hertz()) / (right - peak)
-    return np.maximum(np.minimum(rising, falling), 0).astype(np.float64)
+    return np.maximum(np.minimum(rising, falling), 0)
 
 
 @functools.cache
 def _octave_matrix() -> Floats:
     """(bins, octaves), each column an average over its octave."""
-    matrix = np.zeros((FFT // 2 + 1, len(OCTAVES) - 1), dtype=np.float64)
+    matrix = np.zeros((FFT // 2 + 1, len(OCTAVES) - 1))
     for column, edges in enumerate(itertools.pairwise(OCTAVES)):
         matrix[_band(*edges), column] = 1
     return matrix / matrix.sum(axis=0)

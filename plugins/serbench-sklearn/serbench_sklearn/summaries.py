@@ -56,14 +56,14 @@ def delta(values: Floats) -> Floats:
 
 def slope(centred: Floats, seconds: Floats) -> Floats:
     """The regression slope of rows without their mean, per second; 0 for a single moment."""
-    time = (seconds - seconds.mean()).astype(np.float64)
+    time = seconds - seconds.mean()
     return centred @ time / max(float(time @ time), SMALL)
 
 
 def run_lengths(mask: Mask) -> Floats:
     """The lengths of the stretches in which a mask is true, in seconds."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8)))
-    return ((edges[1::2] - edges[::2]) / FRAMES_A_SECOND).astype(np.float64)
+    return (edges[1::2] - edges[::2]) / FRAMES_A_SECOND
 
 
 def percentiles(values: Floats, marks: tuple[int, ...]) -> Floats:
@@ -72,5 +72,5 @@ def percentiles(values: Floats, marks: tuple[int, ...]) -> Floats:
     last = ordered.shape[1] - 1
     position = np.array(marks) * (last / 100)
     low = position.astype(int)
-    part = (position - low).astype(np.float64)
+    part = position - low
     return ordered[:, low] * (1 - part) + ordered[:, np.minimum(low + 1, last)] * part

@@ -9,7 +9,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import ClassVar
 
-import numpy as np
 import torch
 
 from serbench.contracts import Array, Wave
@@ -80,7 +79,7 @@ class Layers:
         """One array a wave, (layers + 1, hidden size)."""
         encoder = self._loaded()
         with torch.inference_mode():
-            return [_layers(encoder, wave) for wave in waves]
+            return [encoder.layers([encoder.prepared(wave)])[0].numpy() for wave in waves]
 
     def _loaded(self) -> Encoder:
         """The encoder, read when it is first needed."""
@@ -89,7 +88,3 @@ class Layers:
                 found = checkpoints.find(self._checkpoint, str(self._revision))
                 self._encoder = loading.load(found, weights=self._weights, seed=RANDOM)
             return self._encoder
-
-
-def _layers(encoder: Encoder, wave: Wave) -> Array:
-    return np.asarray(encoder.layers([encoder.prepared(wave)])[0].numpy(), np.float32)
