@@ -15,10 +15,11 @@ import leakage_page
 import numpy as np
 import performance_page
 
-from serbench import literature, runs, stats, tables
+from serbench import literature, runs, tables
 from serbench.files import digest
 from serbench.leaderboard.naming import TITLES, names
-from serbench.metrics import METRICS
+from serbench.metrics.classification import METRICS
+from serbench.metrics.intervals import MeanStd, mean_std
 from serbench.runs import Run
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -144,9 +145,9 @@ def _seed(run: Run) -> int:
     return int(run.config["seed"])
 
 
-def _together(group: list[Run], metric: str) -> stats.MeanStd:
+def _together(group: list[Run], metric: str) -> MeanStd:
     """A metric's mean over seeds in each fold, as mean and deviation over folds."""
-    return stats.mean_std(np.mean([run.scores(metric) for run in group], axis=0))
+    return mean_std(np.mean([run.scores(metric) for run in group], axis=0))
 
 
 def _measured(run: Run, name: str) -> list[str]:
@@ -175,7 +176,7 @@ def _details(run: Run) -> str:
         f"{tables.interval(run.interval(metric))}"
         for metric in COLUMNS
     )
-    chance = tables.percent(stats.mean_std(_majority(run)).mean)
+    chance = tables.percent(mean_std(_majority(run)).mean)
     return "\n\n".join(
         [
             f"### {config['model']}, {run.name.rpartition('_')[2]}",

@@ -23,7 +23,7 @@ from sklearn.svm import SVC
 
 from serbench import audio, families
 from serbench.corpus import Corpus, Fold
-from serbench.metrics import confusion, uar
+from serbench.metrics.classification import confusion, uar
 from serbench_corpora.ravdess import Ravdess, paper
 from serbench_corpora.toy import Toy
 from serbench_sklearn.functionals import Functionals

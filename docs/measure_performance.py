@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from serbench import datasets, engines, evaluate
+from serbench import datasets, evaluate, parallel
 from serbench.benching import Wish, bench
 from serbench.measurements import Bench
 from serbench.settings import settings
@@ -33,12 +33,12 @@ EVALUATED: Mapping[str, dict[str, object]] = {
 
 def main(seconds: float) -> None:
     """Measure everything, and write it."""
-    at_once = Wish(seconds=seconds, jobs=engines.cores(), only=("models",))
+    at_once = Wish(seconds=seconds, jobs=parallel.cores(), only=("models",))
     words = {
         "schema": 1,
         "benches": [_words(bench(Wish(seconds=seconds))), _words(bench(at_once))],
         "lengths": [_words(bench(_of_encoder(name, seconds))) for name in CORPORA],
-        "spinning": {str(threads): _small_trainings(threads) for threads in (1, engines.cores())},
+        "spinning": {str(threads): _small_trainings(threads) for threads in (1, parallel.cores())},
         "profiles": {name: _profiled(name) for name in PROFILED},
         "evaluations": [_evaluated(name, seconds) for name in EVALUATED],
     }
@@ -76,7 +76,7 @@ def _small_trainings(threads: int) -> float:
     env = {**os.environ, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
     started = time.perf_counter()
     running = [
-        subprocess.Popen([sys.executable, "-c", SMALL], env=env) for _ in range(engines.cores())
+        subprocess.Popen([sys.executable, "-c", SMALL], env=env) for _ in range(parallel.cores())
     ]
     for each in running:
         if each.wait():
@@ -105,7 +105,7 @@ def _profiled(name: str) -> Any:
 
 def _evaluated(name: str, seconds: float) -> dict[str, object]:
     """What an evaluation on the built-in corpus takes, and what it was estimated to take."""
-    jobs = engines.cores()
+    jobs = parallel.cores()
     wish = Wish(name, "toy", params=EVALUATED[name], jobs=jobs, seconds=seconds)
     estimate = bench(wish).estimate
     assert estimate is not None

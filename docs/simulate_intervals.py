@@ -26,8 +26,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from serbench import significance, stats, tables
-from serbench.metrics import METRICS, Floats, Matrix, per_class
+from serbench import tables
+from serbench.metrics import intervals, significance
+from serbench.metrics.classification import METRICS, Floats, Matrix, per_class
 
 HERE = Path(__file__).resolve().parent
 SPEAKERS = (10, 24, 91)  # as in IEMOCAP, RAVDESS, CREMA-D
@@ -175,7 +176,7 @@ def _hits(drawn: Matrix, truth: Floats, seed: int) -> dict[str, npt.NDArray[np.b
     """Of each corpus and metric: intervals cover, and the test finds a difference."""
     both = drawn.swapaxes(1, 2)  # (speakers, 2, corpora, labels, labels)
     gain = truth[0] - truth[1]
-    low, high = stats.bootstrap(both, _score_and_gain, resamples=RESAMPLES, seed=seed)
+    low, high = intervals.bootstrap(both, _score_and_gain, resamples=RESAMPLES, seed=seed)
     lowest, highest = naive(both[:, 0].sum(axis=0), seed)
     below, above = jackknife(both)
     pvalues = significance.pvalues(both[:, 0], both[:, 1], scores, resamples=EXCHANGES, seed=seed)
@@ -202,7 +203,7 @@ def jackknife(both: Matrix) -> Floats:
     difference = scores(whole[0]) - scores(whole[1])
     rest = scores(whole - both)
     error = np.sqrt((speakers - 1) * (rest[:, 0] - rest[:, 1]).var(axis=0))
-    reach = stats.student_quantile(0.975, speakers - 1) * error
+    reach = intervals.student_quantile(0.975, speakers - 1) * error
     return np.stack([difference - reach, difference + reach])
 
 

@@ -21,9 +21,9 @@ import serbench
 from serbench import datasets, lengths, tables
 from serbench.evaluation import What
 from serbench.jobs import Request, plan
-from serbench.names import parse, unique
 from serbench.runs import Run
 from serbench.settings import settings
+from serbench.specs import parse, unique
 from serbench_corpora import lookalike
 
 WRITERS = {

@@ -20,10 +20,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from serbench import stats, tables
+from serbench import tables
 from serbench.corpus import Corpus
 from serbench.files import replacing
-from serbench.metrics import METRICS, Floats
+from serbench.metrics import intervals
+from serbench.metrics.classification import METRICS, Floats
 from serbench_corpora import crema_d
 
 VOTES = Path(__file__).resolve().parent / "human" / "crema-d-voice-votes.csv.gz"
@@ -47,17 +48,17 @@ class Reference:
     folds: Floats
     speakers: Floats
 
-    def mean_std(self, score: str) -> stats.MeanStd:
+    def mean_std(self, score: str) -> intervals.MeanStd:
         """Mean and sample standard deviation over the folds, of one of `SCORES`."""
-        return stats.mean_std(METRICS[SCORES[score]].compute(self.folds))
+        return intervals.mean_std(METRICS[SCORES[score]].compute(self.folds))
 
     def pooled(self, score: str) -> float:
         """One of `SCORES` of all utterances together."""
         return float(METRICS[SCORES[score]].compute(self.speakers.sum(axis=0)))
 
-    def interval(self, score: str) -> stats.Interval:
+    def interval(self, score: str) -> intervals.Interval:
         """The 95 % interval of the pooled score over speakers."""
-        return stats.speaker_interval(self.speakers, METRICS[SCORES[score]].compute)
+        return intervals.speaker_interval(self.speakers, METRICS[SCORES[score]].compute)
 
 
 def make(table: Path) -> None:

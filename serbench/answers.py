@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from serbench import calibration, foldfacts
+from serbench import foldfacts
 from serbench.contracts import Array, Describes, Model, Predictions
 from serbench.errors import PluginError
+from serbench.metrics import calibration
 
 
 def ask(model: Model, inputs: Sequence[Array], n_labels: int) -> Predictions:

@@ -15,8 +15,7 @@ import numpy.typing as npt
 from serbench import truncation
 from serbench.contracts import Wave
 from serbench.errors import BadParameter, CorpusError
-from serbench.files import digest, replacing
-from serbench.locks import alone_with
+from serbench.files import alone_with, digest, replacing
 
 RATE = 16_000  # Hz; paper, section IV
 AGAIN = "get this file again, nothing was trained"

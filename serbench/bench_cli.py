@@ -46,7 +46,7 @@ def bench(  # noqa: PLR0913 - a command's options are its parameters
     """
     from serbench.benching import Wish
     from serbench.benching import bench as measure
-    from serbench.names import parse, unique
+    from serbench.specs import parse, unique
 
     wish = Wish(
         model=model,

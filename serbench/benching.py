@@ -8,24 +8,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from serbench import (
-    candidates,
-    datasets,
-    devices,
-    engines,
-    lengths,
-    plugins,
-    protocols,
-    rehearsal,
-    trial,
-)
+from serbench import candidates, datasets, lengths, parallel, plugins, protocols, rehearsal, trial
+from serbench import settings as devices
 from serbench.candidates import Candidate
 from serbench.corpus import Fold
-from serbench.engines import Function, Words
 from serbench.errors import BadParameter, SerbenchError, nearest
 from serbench.estimating import Estimate, FrontEnd, Speed, estimate
 from serbench.features import Feature
 from serbench.measurements import Bench, Measurement, machine
+from serbench.parallel import Function, Words
 from serbench.settings import settings
 
 GROUPS = ("arithmetic", "decode", "features", "models")
@@ -98,7 +89,7 @@ class _Measuring:
         self._wish, self._places = wish, places
         self._source = datasets.find(wish.dataset or LIKE, places)
         self._lengths = lengths.of(self._source)
-        self._at_once = min(wish.jobs or engines.cores(), engines.cores())
+        self._at_once = min(wish.jobs or parallel.cores(), parallel.cores())
         self._seconds: dict[str, float] = {}  # of an utterance, by item
         self._start: dict[str, float] = {}  # of a process of the front end, by feature
         self._items: list[Measurement] = []
@@ -149,7 +140,7 @@ class _Measuring:
                 self._left_out[name] = str(error)
 
     def _arithmetic(self) -> None:
-        for threads in sorted({1, engines.cores()}):
+        for threads in sorted({1, parallel.cores()}):
             (made,), _ = self._ask(rehearsal.product, {}, threads)
             self._items.append(
                 Measurement("matrix product", threads, "cpu", "float32", gflops=made["gflops"])
@@ -201,7 +192,7 @@ class _Measuring:
     ) -> Estimate:
         feature = model.feature.name
         decode, extract = self._seconds["decode"], self._seconds[feature]
-        front = FrontEnd(self._start[feature], decode, extract, engines.cores())
+        front = FrontEnd(self._start[feature], decode, extract, parallel.cores())
         protocol = protocols.find(self._wish.protocol, self._source.dataset).name
         name = f"{model.name} on {self._source.spec}, {protocol}"
         return estimate(name, folds, model.epochs, self._at_once, front, speeds[model.name])
@@ -218,7 +209,7 @@ class _Measuring:
         }
         launched = time.time()
         found = []
-        for outcome in engines.processes(
+        for outcome in parallel.processes(
             function, [item] * at_once, lambda *_: None, at_once=at_once, threads=threads
         ):
             if outcome.result is None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from serbench import datasets, jobs, names, plugins
+from serbench import datasets, jobs, plugins, specs
 from serbench.audio import Reading
 from serbench.contracts import Rehearses, Resolves
 from serbench.datasets import Source
@@ -91,7 +91,7 @@ def feature(name: str) -> Feature:
     """
     entry = plugins.find("feature", name)
     extractor: Any = plugins.load(entry)
-    params = names.checked(name, names.parameters(extractor), {})
+    params = specs.checked(name, specs.parameters(extractor), {})
     if isinstance(extractor, Resolves):
         params = dict(extractor.resolved(params))
     extractor(**params)  # it may refuse them

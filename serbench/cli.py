@@ -17,8 +17,9 @@ from serbench import (
     protocol_cli,
     report_cli,
 )
-from serbench.errors import BadParameter, SerbenchError, nearest, shown
+from serbench.errors import BadParameter, SerbenchError, nearest
 from serbench.options import Data, Dataset, Device, Features, Labels, Results, RunName, jobs_of
+from serbench.text import shown
 
 app = typer.Typer(
     name="serbench",
@@ -110,8 +111,8 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
     Finished folds are kept: the same command again runs only those that are missing.
     """
     from serbench.evaluation import evaluate as run
-    from serbench.names import parse, unique
     from serbench.progress import Bars
+    from serbench.specs import parse, unique
 
     _check_form(form, "text", "markdown", "csv", "latex", "json")
     with Bars() as bars:

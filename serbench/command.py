@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from serbench import plugins
-from serbench.errors import SerbenchError, shown
+from serbench.errors import SerbenchError
 from serbench.jobs import Config, Request
-from serbench.names import by_path, typed
+from serbench.specs import by_path, typed
+from serbench.text import shown
 
 
 def request(config: Config) -> Request:

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from serbench import contrasts, pairing, runs, tables
 from serbench.contrasts import Difference, Pair, Score
-from serbench.errors import BadParameter, nearest, shown
+from serbench.errors import BadParameter, nearest
 from serbench.leaderboard.naming import names as short_names
-from serbench.metrics import METRICS
+from serbench.metrics.classification import METRICS
+from serbench.metrics.significance import EXACT, EXCHANGES, smallest_pvalue
 from serbench.runs import Run
 from serbench.scores import numbers
 from serbench.settings import results_folder
-from serbench.significance import EXACT, EXCHANGES, smallest_pvalue
+from serbench.text import as_json, shown
 
 DEFAULT = ("uar", "f1")
 FORMATS = (*tables.FORMATS, "json")
@@ -75,7 +76,7 @@ class Compared:
     def apart(self, form: str = "text") -> str:
         """The utterances that one of a pair gets and the other does not, in one of `FORMATS`."""
         if form == "json":
-            return tables.as_json(self._apart())
+            return as_json(self._apart())
         rows = [[self.names[pair.other], *row] for pair in self.pairs for row in pair.apart]
         return tables.table(APART, rows, form)
 
@@ -125,7 +126,7 @@ class Compared:
         """
         if form == "json":
             whole = {**self.as_json(), **({"utterances_apart": self._apart()} if listing else {})}
-            return tables.as_json(numbers(whole))
+            return as_json(numbers(whole))
         if form in ("csv", "latex"):
             return self.apart(form) if listing else self.table(form)
         title, notes = shown(self.title), list(map(shown, self.notes))

@@ -6,10 +6,10 @@ from functools import cached_property
 
 import numpy as np
 
-from serbench import significance, stats
-from serbench.metrics import METRICS, per_class
+from serbench.metrics import intervals, significance
+from serbench.metrics.classification import METRICS, per_class
+from serbench.metrics.intervals import Interval
 from serbench.pairing import Tested
-from serbench.stats import Interval
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def _score(first: Tested, other: Tested, metric: str) -> Score:
     return Score(
         first=float(compute(both[0].sum(axis=0))),
         other=float(compute(both[1].sum(axis=0))),
-        interval=stats.paired_interval(*both, compute),
+        interval=intervals.paired_interval(*both, compute),
         metric=metric,
         pvalue=pvalue,
         adjusted=pvalue,
@@ -144,7 +144,9 @@ def adjusted(pairs: Sequence[Pair]) -> tuple[Pair, ...]:
 
 def _recalls(first: Tested, other: Tested) -> tuple[Recall, ...]:
     both = np.stack([first.confusions, other.confusions], axis=1)
-    lows, highs = stats.bootstrap(both, stats.differences(lambda one: per_class(one).recall))
+    lows, highs = intervals.bootstrap(
+        both, intervals.differences(lambda one: per_class(one).recall)
+    )
     ours, theirs = per_class(both.sum(axis=0)).recall
     return tuple(
         Recall(

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
-from serbench import located, plugins, speakers
+from serbench import plugins, speakers, specs
 from serbench.contracts import Dataset, Located, Makes, StandsIn
 from serbench.corpus import Corpus, relabelled
 from serbench.errors import BadParameter, CorpusError, SerbenchError, nearest
 from serbench.files import expanded, replacing_folder
-from serbench.names import checked, parameters, parse_name
 from serbench.settings import Settings
+from serbench.specs import checked, parameters, parse_name
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,8 @@ def named(spec: str, places: Settings) -> Source:
     target: Any = plugins.load(plugins.find("dataset", name))
     if not isinstance(target, Located):
         return find(spec, places)
-    path, _ = located.divided(text, parameters(target))  # type: ignore[arg-type]
-    corpus = located.called(Path(path), target.endings)
+    path, _ = specs.divided(text, parameters(target))  # type: ignore[arg-type]
+    corpus = specs.called(Path(path), target.endings)
     source = _located(target, spec, places, _kept(name, corpus, target.endings, places))
     if source.spec != spec:
         raise SerbenchError(f"its dataset is called {source.spec} here, not {spec}")
@@ -81,15 +81,15 @@ def _located(target: Any, spec: str, places: Settings, data: Path | None) -> Sou
     """A dataset that is named by its place."""
     name, _, text = spec.partition(":")
     known = parameters(target)
-    typed, given = located.divided(text, known)
+    typed, given = specs.divided(text, known)
     if data is None and not typed:
         raise BadParameter(f"{name} needs a path: write {name}:PATH, or add --data PATH")
     path = Path(os.path.abspath(os.path.expanduser(typed or str(data))))
-    chosen = checked(name, known, located.values(given, known))
+    chosen = checked(name, known, specs.values(given, known))
     place = expanded(data) if data is not None else _found(name, path, typed, target, places)
     if data is not None or not place.exists():
-        located.require_known(name, typed, known)
-    spec = located.spelled(name, located.called(path, target.endings), chosen, known)
+        specs.require_known(name, typed, known)
+    spec = specs.spelled(name, specs.called(path, target.endings), chosen, known)
     dataset: Located = target(**chosen)
     root = place.resolve()
     return Source(spec, dataset.at(root), root)
@@ -97,7 +97,7 @@ def _located(target: Any, spec: str, places: Settings, data: Path | None) -> Sou
 
 def _found(name: str, path: Path, typed: str, target: Any, places: Settings) -> Path:
     """Where a corpus is whose path, or whose name alone, was typed; it need not be there."""
-    for place in located.candidates(path, target.endings):
+    for place in specs.candidates(path, target.endings):
         if place.is_file() if target.endings else place.is_dir():
             return place
     if path.exists() or Path(typed).name != typed:
@@ -108,7 +108,7 @@ def _found(name: str, path: Path, typed: str, target: Any, places: Settings) -> 
 
 def _kept(name: str, corpus: str, endings: Sequence[str], places: Settings) -> Path:
     """Where a corpus is that is kept with the others: `places.data / "csv" / "my.csv"`."""
-    bare, *tried = located.candidates(places.data / name / corpus, endings)
+    bare, *tried = specs.candidates(places.data / name / corpus, endings)
     return next((place for place in (*tried, bare) if place.exists()), tried[0] if tried else bare)
 
 

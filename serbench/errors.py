@@ -4,29 +4,6 @@ import difflib
 from collections.abc import Sequence
 
 
-def shown(text: str, most: int | None = None, lines: bool = False) -> str:
-    r"""A stranger's text for a terminal: what would move, colour or turn it is made visible.
-
-    Args:
-        text: from a file, a name or a plugin.
-        most: characters of it to show.
-        lines: it may have more than one line.
-
-    >>> shown("a\x1b[31m\nb"), shown("abcdef", 4)
-    ('a\\x1b[31m\\nb', 'abcd…')
-    """
-    clean = text if most is None else text[:most]
-    if not clean.isprintable():
-        clean = "".join(
-            one if one.isprintable() or (lines and one == "\n") else _visible(one) for one in clean
-        )
-    return clean + "…" * (most is not None and len(text) > most)
-
-
-def _visible(character: str) -> str:
-    return character.encode("unicode_escape").decode()
-
-
 class SerbenchError(Exception):
     """What is wrong, what would be right, and what to do about it, in one message.
 

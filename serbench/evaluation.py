@@ -4,17 +4,17 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypedDict, Unpack
 
-from serbench import devices, engines, keeping, leakage, protocols, runs, worker
+from serbench import keeping, leakage, parallel, protocols, runs, worker
 from serbench.contracts import Located
-from serbench.engines import Engine
 from serbench.errors import BadParameter, CorpusError, FoldError, SerbenchError, nearest
 from serbench.extraction import extract
+from serbench.files import claimed
 from serbench.jobs import Job, Plan, Request, Resources, jobs_of, plan
 from serbench.listening import Listener, Quiet
-from serbench.locks import claimed
-from serbench.names import by_path
+from serbench.parallel import Engine
 from serbench.results import read_facts
-from serbench.settings import results_folder, settings
+from serbench.settings import require_known, results_folder, settings
+from serbench.specs import by_path
 
 
 class What(TypedDict, total=False):
@@ -70,7 +70,7 @@ def evaluate(  # noqa: PLR0913 - whoever leaves one out gets what the command li
     places = settings()
     if jobs is not None and jobs < 0:
         raise BadParameter(f"jobs is {jobs}, but must be 0 or more")
-    wanted_device = devices.require_known(device or places.device)
+    wanted_device = require_known(device or places.device)
     if keep_models:
         keeping.saving(model)  # it refuses what cannot be kept
     made = plan(Request(model, dataset, **what), places)  # shared speakers are refused here
@@ -95,7 +95,7 @@ def evaluate(  # noqa: PLR0913 - whoever leaves one out gets what the command li
         leaking = leakage.check(made.corpus, [made.folds[one] for one in waiting], audio)
         leakage.require_clean(made.protocol, leaking)  # shared recordings are refused here
         at_once = at_a_time(made, len(waiting), wanted_device) if jobs is None else jobs
-        engine = engines.of(min(at_once, engines.cores()), made.config.threads)
+        engine = parallel.of(min(at_once, parallel.cores()), made.config.threads)
         # each in `worker.run`: leakage certificate, fit, predict, the result's file
         _run(made, [planned[position] for position in waiting], engine, listener)
     _check_computed(made, lent, taken)
@@ -110,8 +110,8 @@ def at_a_time(made: Plan, folds: int, device: str) -> int:
     """
     if made.gpus and device != "cpu" and any(Path("/dev").glob("nvidia[0-9]*")):
         return 1
-    by_memory = engines.free_memory() / made.memory
-    return max(1, int(min(folds, engines.cores() // made.config.threads, by_memory)))
+    by_memory = parallel.free_memory() / made.memory
+    return max(1, int(min(folds, parallel.cores() // made.config.threads, by_memory)))
 
 
 def _wanted(made: Plan, folds: Collection[str] | None) -> list[int]:

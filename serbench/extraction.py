@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-from serbench import engines, frontend
+from serbench import frontend, parallel
 from serbench.audio import Decoded, Digests, remarks
 from serbench.errors import FoldError
 from serbench.features import Store
@@ -38,7 +38,7 @@ def extract(
     ]
     found: dict[str, Decoded] = {}
 
-    def hear(_: int, words: engines.Words) -> None:
+    def hear(_: int, words: parallel.Words) -> None:
         found.update((one[0], Decoded(*one)) for one in words["digests"])
         listener.extracting(len(found), len(files))
 
@@ -55,7 +55,7 @@ def extract(
 
 
 def _work(
-    files: Sequence[tuple[str, bool]], plan: Plan, places: Settings, hear: engines.Hear
+    files: Sequence[tuple[str, bool]], plan: Plan, places: Settings, hear: parallel.Hear
 ) -> None:
     if not files:
         return
@@ -64,9 +64,9 @@ def _work(
         "cache": str(places.cache.resolve()),
         "threads": 1,
     }
-    at_once = engines.cores() if len(files) > FEW else 1
+    at_once = parallel.cores() if len(files) > FEW else 1
     items = [{**common, "files": files[start::at_once]} for start in range(at_once)]
-    engine = engines.of(at_once if at_once > 1 else 0, threads=1)
+    engine = parallel.of(at_once if at_once > 1 else 0, threads=1)
     for outcome in engine(frontend.extract, items, hear):
         if outcome.result is None:
             raise FoldError(outcome.error)

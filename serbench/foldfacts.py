@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from serbench.errors import shown
+from serbench.text import shown
 
 NUMBER = (float, int)
 NOTHING = type(None)

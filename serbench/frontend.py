@@ -10,9 +10,9 @@ import threadpoolctl
 from serbench import audio, plugins
 from serbench.contracts import Array, Wave
 from serbench.corpus import Corpus
-from serbench.engines import Tell, Words
 from serbench.errors import SerbenchError
 from serbench.features import Feature, Store, check_arrays
+from serbench.parallel import Tell, Words
 
 SHARD = 256  # utterances written to the feature store at a time
 BATCH = 16  # utterances from one report to the next

@@ -15,8 +15,8 @@ from serbench.features import Feature
 from serbench.files import digest
 from serbench.hookspecs import ModelEntry
 from serbench.importing import guarded
-from serbench.names import by_path, checked, parameters
 from serbench.settings import Settings
+from serbench.specs import by_path, checked, parameters
 
 MOST_THREADS = 1024
 

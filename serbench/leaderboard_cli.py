@@ -191,8 +191,8 @@ def reproduce(  # noqa: PLR0913 - a command's options are its parameters
     from serbench.leaderboard.proposing import propose
     from serbench.leaderboard.reproducing import reproduce as make
     from serbench.leaderboard.reproductions import require_name, write
-    from serbench.names import parse, unique
     from serbench.progress import Bars
+    from serbench.specs import parse, unique
 
     if record:
         require_name(name)

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from serbench import plugins
-from serbench.errors import shown
 from serbench.hookspecs import Entry
 from serbench.plugins import Installed
+from serbench.text import shown
 
 
 @dataclass(frozen=True)

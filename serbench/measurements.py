@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from serbench import tables
-from serbench.engines import cores
 from serbench.estimating import Estimate
+from serbench.parallel import cores
 from serbench.provenance import versions
 
 SCHEMA = 1

@@ -27,12 +27,13 @@ import safetensors
 import safetensors.numpy
 import threadpoolctl
 
-from serbench import answers, devices, engines, handover, plugins
+from serbench import answers, handover, parallel, plugins, settings
 from serbench.contracts import Array, Examples, Model, Moves, Predictions, Saves
-from serbench.engines import Tell, Words
-from serbench.errors import PluginError, shown
+from serbench.errors import PluginError
 from serbench.files import replacing, writing_error
 from serbench.handover import Inputs
+from serbench.parallel import Tell, Words
+from serbench.text import shown
 
 ALONE = 8  # utterances that are predicted one by one
 PATIENCE = 300.0  # seconds that a forked process has to answer
@@ -67,7 +68,7 @@ class FoldWorkspace:
     @cached_property
     def device(self) -> str:
         """The device of this machine; looked for when a model asks, since that imports PyTorch."""
-        return devices.found(self.wanted)
+        return settings.found(self.wanted)
 
     @property
     def used(self) -> str:
@@ -261,7 +262,7 @@ class Copy:
             "exchange": str(place),
             "chosen": chosen,
         }
-        (outcome,) = engines.processes(
+        (outcome,) = parallel.processes(
             ask_copy, [item], lambda *_: None, at_once=1, threads=self.lent.threads, nested=True
         )
         if outcome.result is None:

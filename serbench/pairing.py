@@ -8,8 +8,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from serbench import metrics, stats
 from serbench.errors import SerbenchError
+from serbench.metrics import classification, intervals
 from serbench.runs import Run
 
 Key = tuple[str, int]
@@ -42,7 +42,7 @@ class Tested:
     @cached_property
     def confusions(self) -> npt.NDArray[np.int64]:
         """One confusion matrix a speaker: (speakers, labels, labels), speakers sorted."""
-        return stats.speaker_confusions(
+        return intervals.speaker_confusions(
             self.truth, self.prediction, self.speakers, len(self.labels)
         )
 
@@ -65,7 +65,7 @@ def tested(run: Run) -> Tested:
         folds=tuple(folds[place] for place in order),
         speakers=tuple(speakers[place] for place in order),
         truth=truth[order],
-        prediction=metrics.predicted(activations)[order],
+        prediction=classification.predicted(activations)[order],
         labels=run.folds[0].labels,
     )
 

@@ -41,7 +41,7 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Run the contract's checks on a plugin; exit code 1 where one fails."""
-    from serbench.names import parse, unique
+    from serbench.specs import parse, unique
     from serbench.testing.checking import check as run
 
     report = run(name, kind, params=unique(parse(one) for one in param or []), data=data)

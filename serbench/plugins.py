@@ -16,8 +16,8 @@ from serbench.contracts import Adds
 from serbench.errors import MissingRequirement, PluginError, nearest
 from serbench.hookspecs import Entry
 from serbench.importing import absent, attribute, guarded, imported, said
-from serbench.names import by_path
 from serbench.offers import KINDS, Offer, offers
+from serbench.specs import by_path
 
 CORE = "serbench"
 SLOW = 2.0  # seconds that a plugin may take to say what it offers before a listing says so

@@ -8,16 +8,19 @@ from typing import Any
 import numpy as np
 import threadpoolctl
 
-from serbench import answers, audio, calibration, devices, keeping, plugins, runs, tables
+from serbench import answers, audio, keeping, plugins, runs, tables
+from serbench import settings as devices
 from serbench.contracts import Array, Model, Moves, Wave
-from serbench.errors import SerbenchError, shown
+from serbench.errors import SerbenchError
 from serbench.files import expanded
 from serbench.frontend import of_one
 from serbench.jobs import Config
 from serbench.keeping import Kept
-from serbench.metrics import Floats, predicted
+from serbench.metrics import calibration
+from serbench.metrics.classification import Floats, predicted
 from serbench.runs import Run
 from serbench.settings import results_folder, settings
+from serbench.text import as_json, shown
 
 FORMATS = ("text", "csv", "json")
 LONGEST = 60  # seconds; the corpora's longest utterance has 34
@@ -63,7 +66,7 @@ class Predicted:
         Text has three digits, csv and json have all.
         """
         if form == "json":
-            return tables.as_json(self._words())
+            return as_json(self._words())
         show = "{:.3f}".format if form == "text" else str
         rows = [[file, label, *map(show, row)] for file, label, row in self._rows()]
         return tables.table(["file", "label", *self.labels], rows, form)

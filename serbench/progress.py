@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.progress import TaskID as Bar
 
-from serbench.errors import shown
 from serbench.jobs import Plan
+from serbench.text import shown
 
 
 class Bars:

@@ -10,8 +10,8 @@ from typing import Any
 
 from serbench import importpaths, plugins
 from serbench.jobs import Config
-from serbench.names import by_path
 from serbench.sources import source_digest
+from serbench.specs import by_path
 
 VECTORS = ("amx_bf16", "avx512_bf16", "avx512f", "avx2", "avx", "sse2")
 """Vector instructions of x86 processors, the widest first: rounding differs between them."""

@@ -13,9 +13,9 @@ import threadpoolctl
 
 from serbench import audio, lengths, plugins
 from serbench.contracts import Array, Lengths, Wave
-from serbench.engines import Tell, Words
 from serbench.features import Feature, check_arrays
 from serbench.growth import fastest
+from serbench.parallel import Tell, Words
 
 ROUND = 16  # utterances whose features are timed together; the front end extracts each alone
 FILES = 24

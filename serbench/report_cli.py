@@ -41,7 +41,7 @@ def report(
     Pictures are PNG, SVG and PDF, tables Markdown, CSV and LaTeX; index.html needs a browser and
     nothing else. Runs on several corpora or under several protocols come in sections.
     """
-    from serbench.engines import cores
+    from serbench.parallel import cores
     from serbench.report import report as write
     from serbench.report.style import FORMATS
     from serbench.settings import results_folder

@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from serbench import literature, metrics, results, stats, tables
-from serbench.errors import SerbenchError, nearest, shown
-from serbench.metrics import METRICS, Floats
+from serbench import literature, results, tables
+from serbench.errors import SerbenchError, nearest
+from serbench.metrics import classification, intervals
+from serbench.metrics.classification import METRICS, Floats
 from serbench.results import FoldResult
+from serbench.text import shown
 
 FEW = 8  # speakers: with 4 an interval of 95 % covers 88 % of what it should, with 10 93-94 %
 SHOWN = ("accuracy", "precision", "uar", "f1")
@@ -62,8 +64,10 @@ class Run:
         """One confusion matrix a fold: (folds, labels, labels)."""
         return np.stack(
             [
-                metrics.confusion(
-                    fold.test.truth, metrics.predicted(fold.test.activations), len(fold.labels)
+                classification.confusion(
+                    fold.test.truth,
+                    classification.predicted(fold.test.activations),
+                    len(fold.labels),
                 )
                 for fold in self.folds
             ]
@@ -72,9 +76,11 @@ class Run:
     @cached_property
     def speaker_confusions(self) -> npt.NDArray[np.int64]:
         """One confusion matrix a test speaker, over all folds: (speakers, labels, labels)."""
-        return stats.speaker_confusions(
+        return intervals.speaker_confusions(
             np.concatenate([fold.test.truth for fold in self.folds]),
-            metrics.predicted(np.concatenate([fold.test.activations for fold in self.folds])),
+            classification.predicted(
+                np.concatenate([fold.test.activations for fold in self.folds])
+            ),
             [speaker for fold in self.folds for speaker in fold.test.speakers],
             len(self.folds[0].labels),
         )
@@ -84,17 +90,17 @@ class Run:
         scores: Floats = _metric(metric)(self.confusions)
         return scores
 
-    def mean_std(self, metric: str) -> stats.MeanStd:
+    def mean_std(self, metric: str) -> intervals.MeanStd:
         """Mean and sample standard deviation over the folds: the paper's columns."""
-        return stats.mean_std(self.scores(metric))
+        return intervals.mean_std(self.scores(metric))
 
     def pooled(self, metric: str) -> float:
         """A metric of all test utterances together."""
         return float(_metric(metric)(self.confusions.sum(axis=0)))
 
-    def interval(self, metric: str) -> stats.Interval:
+    def interval(self, metric: str) -> intervals.Interval:
         """The 95 % interval of the pooled metric, by bootstrap over speakers."""
-        return stats.speaker_interval(self.speaker_confusions, _metric(metric))
+        return intervals.speaker_interval(self.speaker_confusions, _metric(metric))
 
     @property
     def alone(self) -> float:
@@ -209,9 +215,12 @@ def _metric(name: str) -> Any:
 
 def chance_rows(run: Run) -> list[list[str]]:
     """What guessing reaches on the same test sets, mean ± std over folds."""
-    guesses = metrics.chance(run.confusions.sum(axis=-1))
+    guesses = classification.chance(run.confusions.sum(axis=-1))
     return [
-        [f"chance ({name})", *(tables.spread(stats.mean_std(_metric(m)(matrix))) for m in SHOWN)]
+        [
+            f"chance ({name})",
+            *(tables.spread(intervals.mean_std(_metric(m)(matrix))) for m in SHOWN),
+        ]
         for name, matrix in zip(("majority", "stratified"), guesses, strict=True)
     ]
 
@@ -229,7 +238,7 @@ def reported(row: literature.Row, metric: str) -> str:
     name = "recall" if metric == "uar" else metric
     if name not in row.scores:
         return "-"
-    return tables.spread(stats.MeanStd(row.scores[name], row.stds.get(name, math.nan)))
+    return tables.spread(intervals.MeanStd(row.scores[name], row.stds.get(name, math.nan)))
 
 
 def computed(facts: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ import math
 from collections.abc import Sequence
 
 from serbench import tables
-from serbench.metrics import METRICS
+from serbench.metrics.classification import METRICS
 from serbench.runs import Run
 
 FORMATS = (*tables.FORMATS, "json")

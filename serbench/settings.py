@@ -1,13 +1,17 @@
 """Where things are: corpora, cache, results, device. Never what is computed."""
 
+import contextlib
+import importlib
 import os
+import platform
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 
-from serbench.errors import SerbenchError
+from serbench.errors import BadParameter, SerbenchError
 from serbench.files import expanded
 
 
@@ -58,3 +62,40 @@ def _folder(variable: str, default: Callable[[str], Path]) -> Path:
 def results_folder(given: str | Path | None = None) -> Path:
     """Return the parent folder of all runs: the one given, SERBENCH_RESULTS, or "results"."""
     return expanded(given or os.environ.get("SERBENCH_RESULTS") or "results")
+
+
+KNOWN = ("auto", "cpu", "cuda")
+
+
+def require_known(wanted: str) -> str:
+    """Return the device as asked for; whether it exists is decided where the fold is computed.
+
+    Raises:
+        BadParameter: it is not "auto", "cpu" or "cuda".
+    """
+    if wanted not in KNOWN:
+        raise BadParameter(f"the device is {wanted!r}, but must be auto, cpu or cuda")
+    return wanted
+
+
+def found(wanted: str) -> str:
+    """Return the device on this machine, "cpu" or "cuda"; import PyTorch unless "cpu" is wanted.
+
+    Args:
+        wanted: "auto", "cpu" or "cuda".
+
+    Raises:
+        SerbenchError: "cuda" is wanted, but PyTorch cannot use it here.
+    """
+    if require_known(wanted) == "cpu":
+        return "cpu"
+    torch: Any = None
+    with contextlib.suppress(ImportError):
+        torch = importlib.import_module("torch")
+    if torch is not None and torch.cuda.is_available():
+        return "cuda"
+    if wanted == "cuda":
+        raise SerbenchError(
+            f"there is no CUDA device that PyTorch can use on {platform.node()}; try --device cpu"
+        )
+    return "cpu"

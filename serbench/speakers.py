@@ -9,9 +9,10 @@ from collections import Counter
 from collections.abc import Sequence
 from statistics import median
 
-from serbench import lookalikes
+from serbench import text
 from serbench.corpus import Corpus, Utterance
-from serbench.errors import CorpusError, shown
+from serbench.errors import CorpusError
+from serbench.text import shown
 
 MISSING = {"na", "n/a", "n.a.", "<na>", "#n/a", "nan", "null", "none", "unknown", "undefined"}
 MISSING |= {"missing"}
@@ -27,9 +28,7 @@ def is_missing(name: str) -> bool:
     >>> is_missing("N/A"), is_missing("--"), is_missing("Nan Ho")
     (True, True, False)
     """
-    return lookalikes.folded(name) in MISSING or all(
-        unicodedata.category(one)[0] in "PZ" for one in name
-    )
+    return text.folded(name) in MISSING or all(unicodedata.category(one)[0] in "PZ" for one in name)
 
 
 def is_single(dataset: object) -> bool:
@@ -150,7 +149,7 @@ def _one_label(corpus: Corpus, counts: Counter[str]) -> str:
 
 def _combined(counts: Counter[str]) -> str:
     """Warn of names such as 03a01, all combinations of beginnings (speakers) and ends (texts)."""
-    names = [tuple(lookalikes.PIECES.findall(name)) for name in counts]
+    names = [tuple(text.PIECES.findall(name)) for name in counts]
     if len({len(pieces) for pieces in names}) > 1 or len(counts) == counts.total():
         return ""
     for cut in range(1, len(names[0])):
@@ -167,7 +166,7 @@ def _combined(counts: Counter[str]) -> str:
 
 
 def _alike(kind: str, names: Sequence[str] | Counter[str], risk: str) -> str:
-    pairs = lookalikes.alike(names, lookalikes.spelling)
+    pairs = text.alike(names, text.spelling)
     if not pairs:
         return ""
     pair = " and ".join(f"{name!a}" if not name.isascii() else f"{name!r}" for name in pairs[0])

@@ -1,14 +1,13 @@
 """How numbers look to a user: one way to round them, one way to lay them out."""
 
-import json
 import math
 from collections.abc import Sequence
 
 import tabulate as tabulating
 
 from serbench import latex
-from serbench.errors import shown
-from serbench.stats import Interval, MeanStd
+from serbench.metrics.intervals import Interval, MeanStd
+from serbench.text import inert, shown
 
 FORMATS = ("text", "markdown", "csv", "latex")
 _TABULATE = {"text": "simple", "markdown": "github"}
@@ -94,30 +93,3 @@ def _csv(lines: Sequence[Sequence[str]]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(map(inert, line) for line in lines)
     return text.getvalue().rstrip("\n")
-
-
-def inert(cell: str) -> str:
-    """A cell of a sheet; what a spreadsheet would take for a formula gets a quote before it.
-
-    >>> inert("=1+1"), inert("-0.5"), inert("-")
-    ("'=1+1", '-0.5', '-')
-    """
-    if not cell.startswith(("=", "+", "-", "@")) or cell == "-":
-        return cell
-    try:
-        float(cell)
-    except ValueError:
-        return f"'{cell}"
-    return cell
-
-
-def as_json(value: object) -> str:
-    r"""JSON that can be read and shown: letters as they are, control characters as their numbers.
-
-    >>> as_json("ä\u202e")
-    '"ä\\u202e"'
-    """
-    text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
-    return "".join(
-        one if one.isprintable() or one == "\n" else json.dumps(one)[1:-1] for one in text
-    )

@@ -16,8 +16,8 @@ import threadpoolctl
 
 from serbench import plugins, rehearsal
 from serbench.contracts import Array, Counts, Describes, Examples, Model, Workspace
-from serbench.engines import Tell, Words
 from serbench.growth import Growth, fastest
+from serbench.parallel import Tell, Words
 
 BATCH = 16  # utterances in a step, where a model has no parameter of that name
 EPOCHS = 3

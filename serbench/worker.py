@@ -19,24 +19,24 @@ import safetensors.numpy
 from serbench import (
     audio,
     datasets,
-    engines,
     frontend,
     handover,
     keeping,
     leakage,
-    metrics,
     model_process,
+    parallel,
     protocols,
     provenance,
     results,
 )
 from serbench.contracts import Array
 from serbench.corpus import PARTS, Corpus, Fold, protocol_digest
-from serbench.engines import Tell, Words
 from serbench.errors import CorpusError, SerbenchError
 from serbench.features import Features, Store
 from serbench.files import digest
 from serbench.jobs import Job
+from serbench.metrics import classification
+from serbench.parallel import Tell, Words
 from serbench.settings import Settings
 
 TOLD = (
@@ -147,7 +147,7 @@ def _answer(job: Job, question: Words, tell: Tell) -> Words:
     if not job.isolated:
         return model_process.run(question, tell)
     environment = {k: v for k, v in os.environ.items() if not k.startswith("SERBENCH_")}
-    (outcome,) = engines.processes(
+    (outcome,) = parallel.processes(
         model_process.run,
         [question],
         lambda _, words: tell(words),
@@ -283,8 +283,10 @@ def _decoded(corpus: Corpus, utterance: str) -> str:
 
 def _metrics(scored: results.Scored, n_labels: int) -> dict[str, float]:
     """Return the metrics of a set, by name."""
-    counted = metrics.confusion(scored.truth, metrics.predicted(scored.activations), n_labels)
-    return {name: float(one.compute(counted)) for name, one in metrics.METRICS.items()}
+    counted = classification.confusion(
+        scored.truth, classification.predicted(scored.activations), n_labels
+    )
+    return {name: float(one.compute(counted)) for name, one in classification.METRICS.items()}
 
 
 def _identity(job: Job, sets: Sets) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import serbench
-from serbench import benching, candidates, datasets, engines, lengths, rehearsal, trial
+from serbench import benching, candidates, datasets, lengths, parallel, rehearsal, trial
 from serbench.benching import Wish
 from serbench.contracts import Lengths
 from serbench.corpus import Fold
@@ -236,7 +236,7 @@ def test_a_bench_as_json_has_everything():
 def test_this_machine_is_described():
     found = machine()
     assert found["processor"]
-    assert found["cores"] == engines.cores()
+    assert found["cores"] == parallel.cores()
     assert "numpy" in found["versions"]
 
 

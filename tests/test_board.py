@@ -13,15 +13,17 @@ import pytest
 from typer.testing import CliRunner
 
 import serbench
-from serbench import metrics, runs, significance, stats
+from serbench import runs
 from serbench.cli import app
 from serbench.errors import SerbenchError
 from serbench.leaderboard import building, cache, cells, gathering, latex, markdown, page, sheets
 from serbench.leaderboard.board import Rejected, board
 from serbench.leaderboard.entries import of_run
-from serbench.leaderboard.intervals import intervals
 from serbench.leaderboard.numbers import Numbers
 from serbench.leaderboard.packing import Words, submit
+from serbench.metrics import classification, significance
+from serbench.metrics.intervals import intervals, mean_std, speaker_interval
+from serbench.text import escaped
 
 OWN = "not recomputed"
 EVIL = '<script>alert(1)</script>|[x](javascript:y)`*_$&amp;\x1b[31m\u202e"'
@@ -229,10 +231,10 @@ def test_seeds_are_one_row_whose_score_is_their_mean_in_each_fold(entry):
     table = only(board(seeds))
     (line,) = table.lines
     assert [one.seed for one in line.entries] == [0, 1, 2]
-    folds = np.mean([metrics.macro_f1(one.confusions) for one in seeds], axis=0)
-    assert line.scores["f1"] == pytest.approx(stats.mean_std(folds))
+    folds = np.mean([classification.macro_f1(one.confusions) for one in seeds], axis=0)
+    assert line.scores["f1"] == pytest.approx(mean_std(folds))
     together = np.mean([one.by_speaker for one in seeds], axis=0)
-    assert line.interval == pytest.approx(stats.speaker_interval(together, metrics.macro_f1))
+    assert line.interval == pytest.approx(speaker_interval(together, classification.macro_f1))
     assert cells.main(table)[0].cells[2] == "invented (3 seeds)"
 
 
@@ -302,9 +304,9 @@ def test_intervals_are_those_of_each_metric_alone(speakers):
     counts[:, 2] = 0  # a label that is never true
     counts[1:, 1] = 0  # and one that only one speaker has
     found = intervals(counts)
-    assert list(found) == list(metrics.METRICS)
-    for name, one in metrics.METRICS.items():
-        assert found[name] == pytest.approx(stats.speaker_interval(counts, one.compute), abs=1e-12)
+    assert list(found) == list(classification.METRICS)
+    for name, one in classification.METRICS.items():
+        assert found[name] == pytest.approx(speaker_interval(counts, one.compute), abs=1e-12)
 
 
 def test_numbers_are_computed_once(entry):
@@ -316,7 +318,7 @@ def test_numbers_are_computed_once(entry):
     assert numbers.computed == 3
     (pvalue,) = numbers.pvalues.values()
     counts = [one.by_speaker for one in known]
-    exact = significance.paired_permutation(*counts, metrics.macro_f1).pvalue
+    exact = significance.paired_permutation(*counts, classification.macro_f1).pvalue
     assert pvalue == pytest.approx(exact, rel=0.3, abs=1e-3)
 
 
@@ -356,7 +358,7 @@ def test_no_name_is_a_command_in_latex(evil):
     row = next(line for line in text.splitlines() if "alert" in line and line.endswith(r"\\"))
     assert len(re.findall(r"(?<!\\)&", row)) == len(cells.MAIN) - 1
     assert r"\textless{}script\textgreater{}" in row
-    assert latex.escaped("é 日 \\input{x}") == r"é \texttt{U+65E5} \textbackslash{}input\{x\}"
+    assert escaped("é 日 \\input{x}") == r"é \texttt{U+65E5} \textbackslash{}input\{x\}"
 
 
 def test_no_name_is_a_formula_in_the_sheet(entry):

@@ -5,8 +5,9 @@ import doctest
 import numpy as np
 import pytest
 
-from serbench import calibration
-from serbench.calibration import (
+from serbench.errors import BadParameter, PluginError, SerbenchError, UnknownName
+from serbench.metrics import calibration
+from serbench.metrics.calibration import (
     brier,
     expected_calibration_error,
     nll,
@@ -14,7 +15,6 @@ from serbench.calibration import (
     reliability_curve,
     selective_accuracy,
 )
-from serbench.errors import BadParameter, PluginError, SerbenchError, UnknownName
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from serbench.cli import app
 from serbench.errors import SerbenchError
 from serbench.jobs import Config, Request
 from serbench.leaderboard import hubcard
-from serbench.names import checked, parameters
 from serbench.report import again
+from serbench.specs import checked, parameters
 
 TRICKY = ["", " ", "5", "1e-5", "true", "null", "NaN", '"a"', "[1]", "a b", "it's", "a=b", "-x"]
 TRICKY += ["tag=5", "$HOME", "`id`", "~", "0x10", "1_000", "größe", "\\n", "a\nb", "\x1b[31m"]

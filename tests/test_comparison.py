@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import serbench
-from serbench import pairing, results, runs, significance
+from serbench import pairing, results, runs
 from serbench.comparison import ESTIMAND, FORMATS, compare
 from serbench.errors import SerbenchError
+from serbench.metrics import significance
 from serbench.results import FoldResult, Scored
 
 LABELS = ("calm", "happy", "sad")

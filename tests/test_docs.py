@@ -82,12 +82,6 @@ def test_the_model_in_ten_lines_runs_without_a_package(name, tmp_path):
     assert "my_ser:Nearest on tones" in _evaluated(tmp_path, *words, "--fold", "1")
 
 
-def test_every_module_of_the_core_is_in_the_architecture_page():
-    text = (ROOT / "docs" / "architecture.md").read_text()
-    modules = {path.stem for path in (ROOT / "serbench").glob("*.py")} - {"__init__"}
-    assert {name for name in modules if f"`{name}`" not in text} == set()
-
-
 @pytest.mark.usefixtures("places")
 def test_the_way_of_a_submission_is_as_the_page_says(tmp_path, monkeypatch):
     from typer.testing import CliRunner

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from serbench import engines
+from serbench import parallel
 from serbench.errors import SerbenchError
 
 
@@ -48,8 +48,8 @@ def importable(monkeypatch):
 @pytest.fixture(params=["local", "processes"])
 def engine(request, importable):
     if request.param == "local":
-        return engines.local
-    return lambda *args: engines.processes(*args, at_once=2, threads=1)
+        return parallel.local
+    return lambda *args: parallel.processes(*args, at_once=2, threads=1)
 
 
 def test_every_item_comes_back_and_tells(engine):
@@ -76,20 +76,20 @@ def test_a_failure_is_text_and_the_others_go_on(engine):
 )
 def test_a_process_that_dies_takes_no_other_with_it(importable, fault, words):
     items = [{"n": 0, "fault": fault}, {"n": 1}]
-    made = engines.processes(work, items, lambda *_: None, at_once=1, threads=1)
+    made = parallel.processes(work, items, lambda *_: None, at_once=1, threads=1)
     outcomes = {one.item: one for one in made}
     assert words in outcomes[0].error
     assert outcomes[1].result["twice"] == 2
 
 
 def test_processes_get_their_threads(importable):
-    made = engines.processes(work, [{"n": 0}], lambda *_: None, at_once=1, threads=3)
+    made = parallel.processes(work, [{"n": 0}], lambda *_: None, at_once=1, threads=3)
     assert next(iter(made)).result["threads"] == "3"
 
 
 def test_sets_of_text_have_one_order_in_all_processes(importable):
     made = list(
-        engines.processes(work, [{"n": 0}, {"n": 1}], lambda *_: None, at_once=1, threads=1)
+        parallel.processes(work, [{"n": 0}, {"n": 1}], lambda *_: None, at_once=1, threads=1)
     )
     assert made[0].result["order"] == made[1].result["order"]
 
@@ -119,18 +119,18 @@ def test_stopping_ends_the_processes(importable):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        list(engines.processes(sleep, [{}], hear, at_once=1, threads=1))
+        list(parallel.processes(sleep, [{}], hear, at_once=1, threads=1))
     assert _gone(pids[0])
 
 
 def test_cores_are_those_of_this_process():
-    assert 1 <= engines.cores() <= (os.cpu_count() or 1)
+    assert 1 <= parallel.cores() <= (os.cpu_count() or 1)
 
 
 def test_a_traceback_begins_in_a_plugin_whose_name_begins_like_ours():
-    theirs = os.path.join(f"{os.path.dirname(engines.__file__)}_other", "models.py")
+    theirs = os.path.join(f"{os.path.dirname(parallel.__file__)}_other", "models.py")
     namespace = {}
     exec(compile("def fail(words, tell):\n    {}['key']\n", theirs, "exec"), namespace)
-    (outcome,) = engines.local(namespace["fail"], [{}], lambda *_: None)
+    (outcome,) = parallel.local(namespace["fail"], [{}], lambda *_: None)
     assert f'File "{theirs}", line 2, in fail' in outcome.error
     assert outcome.error.count("File ") == 1

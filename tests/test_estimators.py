@@ -10,13 +10,14 @@ import pytest
 from typer.testing import CliRunner
 
 import serbench
-from serbench import calibration, names
+from serbench import specs
 from serbench.adapting import adapted
 from serbench.cli import app
 from serbench.contracts import Examples
 from serbench.errors import BadParameter, FoldError, PluginError
 from serbench.jobs import Config
 from serbench.leaderboard import strict
+from serbench.metrics import calibration
 
 LABELS = ("angry", "happy", "sad")
 
@@ -95,7 +96,7 @@ def answered(model, *rows):
 
 
 def test_parameters_are_the_plain_ones_of_get_params():
-    known = names.parameters(adapted("some:Path", Table))
+    known = specs.parameters(adapted("some:Path", Table))
     assert {name: default for name, (_, default) in known.items()} == {
         "depth": 3,
         "sizes": [100],
@@ -127,16 +128,16 @@ def test_a_function_has_its_own_arguments_as_parameters():
     def made(depth: int = 2, *, random_state=None, inner=LABELS.index):
         return Table(depth=depth, kind="made", random_state=random_state)
 
-    known = names.parameters(adapted("some:made", made))
+    known = specs.parameters(adapted("some:made", made))
     assert known == {"depth": (int, 2), "random_state": (Any, None)}
     params = fitted(made, depth=9).estimator.params
     assert (params["depth"], params["kind"], params["random_state"]) == (9, "made", 5)
     with pytest.raises(BadParameter, match="depth of some:made is 2.5, but must be int"):
-        names.checked("some:made", known, {"depth": 2.5})
+        specs.checked("some:made", known, {"depth": 2.5})
 
 
 def test_a_function_without_arguments_has_the_parameters_of_what_it_returns():
-    known = names.parameters(adapted("some:made", lambda: Table(depth=8)))
+    known = specs.parameters(adapted("some:made", lambda: Table(depth=8)))
     assert known["depth"][1] == 8
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from serbench.metrics import METRICS
+from serbench.metrics.classification import METRICS
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 

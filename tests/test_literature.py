@@ -8,7 +8,7 @@ import pytest
 
 from serbench import literature
 from serbench.literature import PAPER, TABLES, Row, comparable, paper_row, rows
-from serbench.metrics import METRICS
+from serbench.metrics.classification import METRICS
 
 BOUND = "F1 above what macro F1 can be"
 CORPORA = ("ravdess", "crema-d", "iemocap")

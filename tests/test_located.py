@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from serbench import located
+from serbench import specs
 from serbench.errors import BadParameter, SerbenchError
 
 KNOWN = {"label": (str, "label"), "speaker": (str, "speaker"), "n": (int, 1)}
@@ -24,14 +24,14 @@ KNOWN = {"label": (str, "label"), "speaker": (str, "speaker"), "n": (int, 1)}
     ],
 )
 def test_a_path_ends_where_a_parameter_begins(text, path, given):
-    assert located.divided(text, KNOWN) == (path, given)
+    assert specs.divided(text, KNOWN) == (path, given)
 
 
 def test_what_cannot_be_seen_or_is_said_twice_is_refused():
     with pytest.raises(BadParameter, match="may hold no control characters"):
-        located.divided("my\n.csv", KNOWN)
+        specs.divided("my\n.csv", KNOWN)
     with pytest.raises(BadParameter, match="label is given twice"):
-        located.divided("my.csv,label=a,label=b", KNOWN)
+        specs.divided("my.csv,label=a,label=b", KNOWN)
 
 
 @pytest.mark.parametrize(
@@ -45,25 +45,25 @@ def test_what_cannot_be_seen_or_is_said_twice_is_refused():
     ],
 )
 def test_results_call_a_corpus_by_its_files_name(path, name):
-    assert located.called(Path(path), [".csv", ".tsv"]) == name
-    assert located.called(Path(name), [".csv", ".tsv"]) == name
+    assert specs.called(Path(path), [".csv", ".tsv"]) == name
+    assert specs.called(Path(name), [".csv", ".tsv"]) == name
 
 
 def test_a_name_of_which_nothing_is_left_is_refused():
     with pytest.raises(BadParameter, match="write one before --data, as in csv:NAME --data PATH"):
-        located.called(Path("/x/(...).csv"), [".csv"])
+        specs.called(Path("/x/(...).csv"), [".csv"])
 
 
 def test_a_spelling_reads_as_what_it_was_made_of():
     given = {"label": "emotion", "speaker": "^(.),", "n": 2}
-    spelled = located.spelled("csv", "my", given, KNOWN)
+    spelled = specs.spelled("csv", "my", given, KNOWN)
     assert spelled == "csv:my,label=emotion,n=2,speaker=^(.),"
-    path, again = located.divided(spelled.partition(":")[2], KNOWN)
-    assert (path, located.values(again, KNOWN)) == ("my", given)
-    assert located.spelled("csv", "my", {"label": "label", "n": 1}, KNOWN) == "csv:my"
+    path, again = specs.divided(spelled.partition(":")[2], KNOWN)
+    assert (path, specs.values(again, KNOWN)) == ("my", given)
+    assert specs.spelled("csv", "my", {"label": "label", "n": 1}, KNOWN) == "csv:my"
 
 
 def test_a_parameter_that_nobody_knows_is_no_part_of_a_path():
     with pytest.raises(SerbenchError, match="no parameter of csv 'lable'; did you mean label"):
-        located.require_known("csv", "my.csv,lable=x", KNOWN)
-    located.require_known("csv", "my, own.csv", KNOWN)
+        specs.require_known("csv", "my.csv,lable=x", KNOWN)
+    specs.require_known("csv", "my, own.csv", KNOWN)

@@ -11,7 +11,7 @@ import pytest
 
 from serbench import runs
 from serbench.audio import Digests
-from serbench.locks import claimed
+from serbench.files import claimed
 
 NO_LOCKS = """
 import errno, fcntl, os, sys
@@ -139,7 +139,7 @@ def test_a_lock_of_another_host_stays_where_only_files_lock(places):
 
 def test_more_folds_are_claimed_than_files_may_be_open(places):
     code = (
-        "import resource, sys; from pathlib import Path; from serbench.locks import claimed\n"
+        "import resource, sys; from pathlib import Path; from serbench.files import claimed\n"
         "resource.setrlimit(resource.RLIMIT_NOFILE, (256, 4096))\n"
         "with claimed(Path(sys.argv[1]), [f'fold-{n}' for n in range(1000)]) as held:\n"
         "    print(len(held), len(list(Path(sys.argv[1]).iterdir())))\n"

@@ -1,6 +1,6 @@
 import pytest
 
-from serbench.lookalikes import disguised, skeleton, unseen
+from serbench.text import disguised, skeleton, unseen
 
 
 @pytest.mark.parametrize(

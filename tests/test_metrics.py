@@ -5,9 +5,16 @@ import doctest
 import numpy as np
 import pytest
 
-from serbench import metrics
 from serbench.errors import SerbenchError
-from serbench.metrics import METRICS, by_group, chance, confusion, per_class, predicted
+from serbench.metrics import classification
+from serbench.metrics.classification import (
+    METRICS,
+    by_group,
+    chance,
+    confusion,
+    per_class,
+    predicted,
+)
 
 LABELS = 5
 SCIKIT_LEARN = {
@@ -28,7 +35,7 @@ def utterances(seed: int, true_labels: int = LABELS, n: int = 60) -> tuple[np.nd
 
 
 def test_the_examples_in_the_docstrings_hold():
-    results = doctest.testmod(metrics)
+    results = doctest.testmod(classification)
     assert results.failed == 0
     assert results.attempted >= 10
 
@@ -104,8 +111,8 @@ def test_a_label_never_predicted_has_precision_zero():
 
 def test_macro_f1_never_exceeds_the_mean_of_precision_and_recall():
     matrices = np.random.default_rng(0).multinomial(90, np.full(36, 1 / 36), 500).reshape(-1, 6, 6)
-    mean = (metrics.macro_precision(matrices) + metrics.uar(matrices)) / 2
-    assert (metrics.macro_f1(matrices) <= mean + 1e-12).all()
+    mean = (classification.macro_precision(matrices) + classification.uar(matrices)) / 2
+    assert (classification.macro_f1(matrices) <= mean + 1e-12).all()
 
 
 def test_groups_add_up_to_the_whole():
@@ -142,9 +149,9 @@ def test_chance_is_what_guessing_gives_in_the_long_run():
     rng = np.random.default_rng(0)
     simulated = np.stack([confusion(truth, rng.permutation(truth), 3) for _ in range(2000)])
     np.testing.assert_allclose(stratified, simulated.mean(axis=0), atol=0.3)
-    assert metrics.accuracy(stratified) == pytest.approx(0.5**2 + 0.3**2 + 0.2**2)
-    assert metrics.uar(stratified) == pytest.approx(1 / 3)
-    assert metrics.uar(majority) == pytest.approx(1 / 3)
+    assert classification.accuracy(stratified) == pytest.approx(0.5**2 + 0.3**2 + 0.2**2)
+    assert classification.uar(stratified) == pytest.approx(1 / 3)
+    assert classification.uar(majority) == pytest.approx(1 / 3)
 
 
 def test_chance_takes_many_corpora_at_once_and_the_first_of_equally_common_labels():

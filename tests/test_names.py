@@ -3,7 +3,7 @@ from typing import Literal
 import pytest
 
 from serbench.errors import BadParameter
-from serbench.names import checked, parameters, parse, parse_name
+from serbench.specs import checked, parameters, parse, parse_name
 
 
 def model(n: int = 5, rate: float = 0.1, kind: Literal["a", "b"] = "a", seed: int | None = None):

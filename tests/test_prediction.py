@@ -11,8 +11,8 @@ import soundfile
 
 import serbench
 from serbench import audio, results, runs, splits
-from serbench.calibration import probabilities
 from serbench.errors import BadParameter, SerbenchError, UnknownName
+from serbench.metrics.calibration import probabilities
 
 pytestmark = pytest.mark.usefixtures("places")
 

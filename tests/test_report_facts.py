@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from serbench import calibration, metrics
 from serbench.errors import SerbenchError
+from serbench.metrics import calibration, classification
 from serbench.report import by_speaker, facts
 
 
@@ -96,10 +96,10 @@ def test_a_speakers_score_is_over_their_own_utterances(run):
     for one in by_speaker.speaker_scores(run, "uar"):
         (fold,) = (fold for fold in run.folds if one.speaker in fold.test.speakers)
         own = np.array(fold.test.speakers) == one.speaker
-        matrix = metrics.confusion(
+        matrix = classification.confusion(
             fold.test.truth[own], fold.test.activations[own].argmax(axis=1), len(fold.labels)
         )
-        assert one.score == metrics.uar(matrix)
+        assert one.score == classification.uar(matrix)
         assert one.utterances == own.sum() == 30
 
 
@@ -132,7 +132,7 @@ def test_sexes_come_from_the_manifest(invented):
     assert [(one.group, one.speakers) for one in found.groups] == [("female", 3), ("male", 4)]
     assert found.note == "the sex of 1 speakers is not known"
     women = run.speaker_confusions[[2, 4, 6]].sum(axis=0)
-    assert found.groups[0].score == metrics.uar(women)
+    assert found.groups[0].score == classification.uar(women)
     assert by_speaker.sexes(run)["02"] == "female"
 
 

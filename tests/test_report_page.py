@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from serbench import metrics
 from serbench.errors import BadParameter, SerbenchError
+from serbench.metrics import classification
 from serbench.report import again, clips, contents, facts, packing
 from serbench.report import page as pages
 from serbench.report.page import json_in_html, page
@@ -169,7 +169,7 @@ def test_every_utterance_comes_back_as_it_was(run, shown):
         assert tuple(register["ids"][one] for one in at) == fold.test.ids
         assert tuple(register["speakers"][one] for one in speakers) == fold.test.speakers
         assert numbers(packed["truth"], "u1").tolist() == fold.test.truth.tolist()
-        predicted = metrics.predicted(fold.test.activations)
+        predicted = classification.predicted(fold.test.activations)
         assert numbers(packed["prediction"], "u1").tolist() == predicted.tolist()
         scores = numbers(packed["scores"], "<u2").reshape(-1, len(fold.labels)) / shown["score"]
         exact = given.probabilities[given.fold == position]

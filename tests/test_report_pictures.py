@@ -7,8 +7,8 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
-from serbench import calibration, metrics
 from serbench.errors import MissingRequirement
+from serbench.metrics import calibration, classification
 from serbench.report import (
     boxes,
     by_speaker,
@@ -63,7 +63,7 @@ def test_a_cloud_has_every_utterance_in_the_colour_of_its_label(run):
     figure = clouds.cloud(run, "invented", 1)
     test = run.folds[1].test
     for panel, labels in zip(
-        figure.axes, (test.truth, metrics.predicted(test.activations)), strict=True
+        figure.axes, (test.truth, classification.predicted(test.activations)), strict=True
     ):
         drawn = {}
         for one in panel.collections:

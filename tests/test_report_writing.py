@@ -12,9 +12,9 @@ import pytest
 
 from serbench import results, runs
 from serbench.errors import BadParameter, SerbenchError
+from serbench.metrics.intervals import Interval, MeanStd
 from serbench.report import evidence, report, scoring, sections
 from serbench.report.sheets import Column, Sheet
-from serbench.stats import Interval, MeanStd
 
 HOSTILE = "<script>alert(1)</script>|`[x](y)` & \\input{/etc/passwd} $1_000 %\x1b[31m\n#"
 SETTING = {"config": {"protocol": "loso"}}

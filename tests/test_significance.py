@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from serbench import significance
 from serbench.errors import SerbenchError
-from serbench.metrics import accuracy, confusion, macro_f1, uar
-from serbench.significance import detectable_difference, holm, paired_permutation, pvalues
+from serbench.metrics import significance
+from serbench.metrics.classification import accuracy, confusion, macro_f1, uar
+from serbench.metrics.significance import detectable_difference, holm, paired_permutation, pvalues
 
 LABELS = 4
 

@@ -3,11 +3,11 @@ import itertools
 import numpy as np
 import pytest
 
-from serbench import significance
 from serbench.errors import SerbenchError
-from serbench.leaderboard import exchanging, standing
+from serbench.leaderboard import standing
 from serbench.leaderboard.standing import LEVEL
-from serbench.metrics import macro_f1
+from serbench.metrics import rare_pvalues, significance
+from serbench.metrics.classification import macro_f1
 
 GOOD, BAD = np.array([[4, 0], [0, 4]]), np.array([[2, 2], [2, 2]])
 
@@ -43,18 +43,18 @@ def of(pvalues, n):
 def test_with_few_speakers_the_pvalue_is_that_of_all_exchanges(speakers):
     first, second = corpus(np.random.default_rng(speakers), [0.7, 0.6], speakers, labels=4)
     exact = significance.paired_permutation(first, second, macro_f1).pvalue
-    assert exchanging.pvalue(first, second) == pytest.approx(exact, abs=1e-12)
+    assert rare_pvalues.pvalue(first, second) == pytest.approx(exact, abs=1e-12)
 
 
 @pytest.mark.parametrize("gap", [0.0, 0.05, 0.1, 0.25])
 def test_with_more_speakers_it_is_near_that_of_all_exchanges(gap):
     first, second = corpus(np.random.default_rng(4), [0.6, 0.6 - gap], speakers=16)
-    halves, middle, truth = exchanging._halves(first, second)
-    everything = exchanging._all_signs(16) @ halves
-    observed = exchanging._differences(halves.sum(axis=0)[None], middle, truth)
-    differences = np.abs(exchanging._differences(everything, middle, truth))
+    halves, middle, truth = rare_pvalues._halves(first, second)
+    everything = rare_pvalues._all_signs(16) @ halves
+    observed = rare_pvalues._differences(halves.sum(axis=0)[None], middle, truth)
+    differences = np.abs(rare_pvalues._differences(everything, middle, truth))
     exact = (differences >= np.abs(observed) - 1e-12).mean()
-    assert exchanging.pvalue(first, second) == pytest.approx(exact, rel=0.2)
+    assert rare_pvalues.pvalue(first, second) == pytest.approx(exact, rel=0.2)
 
 
 def test_it_agrees_with_plain_exchanges_also_where_a_label_is_never_true_or_seeds_are_averaged():
@@ -63,42 +63,42 @@ def test_it_agrees_with_plain_exchanges_also_where_a_label_is_never_true_or_seed
     wider[0][:, 0, 4] += 1  # the fifth label is answered, but never right
     wider[1][:, 0, 0] += 1
     plain = significance.paired_permutation(*wider, macro_f1).pvalue
-    assert exchanging.pvalue(*wider) == pytest.approx(plain, rel=0.15)
-    assert exchanging.pvalue(wider[0] / 3, wider[1] / 3) == pytest.approx(plain, rel=0.15)
+    assert rare_pvalues.pvalue(*wider) == pytest.approx(plain, rel=0.15)
+    assert rare_pvalues.pvalue(wider[0] / 3, wider[1] / 3) == pytest.approx(plain, rel=0.15)
 
 
 def test_small_pvalues_are_as_small_as_they_are():
     first, second = np.stack([GOOD] * 40), np.stack([BAD] * 40)
-    assert exchanging.pvalue(first, second) == pytest.approx(2.0**-39, rel=0.5)
-    assert exchanging.pvalue(first, first) == 1.0
+    assert rare_pvalues.pvalue(first, second) == pytest.approx(2.0**-39, rel=0.5)
+    assert rare_pvalues.pvalue(first, first) == 1.0
 
 
 def test_a_pvalue_is_the_same_either_way_and_every_time():
     first, second = corpus(np.random.default_rng(6), [0.6, 0.5])
-    once = exchanging.pvalue(first, second)
-    assert once == exchanging.pvalue(first, second) == exchanging.pvalue(second, first)
+    once = rare_pvalues.pvalue(first, second)
+    assert once == rare_pvalues.pvalue(first, second) == rare_pvalues.pvalue(second, first)
 
 
 def test_other_utterances_are_refused():
     first, second = corpus(np.random.default_rng(7), [0.6, 0.5])
     second[0, 0, 0] += 1
     with pytest.raises(SerbenchError, match="same utterances.*use the same corpus, label set"):
-        exchanging.pvalue(first, second)
+        rare_pvalues.pvalue(first, second)
 
 
 @pytest.mark.parametrize("speakers", [0, 5, 30])
 def test_models_that_were_tested_on_nothing_are_alike(speakers):
     nothing = np.zeros((speakers, 4, 4), dtype=np.int64)
-    assert exchanging.pvalue(nothing, nothing) == 1.0
+    assert rare_pvalues.pvalue(nothing, nothing) == 1.0
 
 
 def test_no_pvalue_is_above_1():
     for seed in range(40):
         first, second = corpus(np.random.default_rng(seed), [0.6, 0.6], 13, 12, labels=4)
         swapped = np.concatenate([second[:6], first[6:]]), np.concatenate([first[:6], second[6:]])
-        assert exchanging.pvalue(*swapped) <= 1.0
+        assert rare_pvalues.pvalue(*swapped) <= 1.0
         even = np.where((np.arange(13) % 2 == 0)[:, None, None], first, second)
-        assert exchanging.pvalue(first, even) <= 1.0
+        assert rare_pvalues.pvalue(first, even) <= 1.0
 
 
 def test_identical_models_tie():

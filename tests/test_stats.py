@@ -7,10 +7,15 @@ import math
 import numpy as np
 import pytest
 
-from serbench import stats
 from serbench.errors import BadParameter
-from serbench.metrics import confusion, macro_f1, per_class, uar
-from serbench.stats import mean_std, paired_interval, speaker_confusions, speaker_interval
+from serbench.metrics import intervals as stats
+from serbench.metrics.classification import confusion, macro_f1, per_class, uar
+from serbench.metrics.intervals import (
+    mean_std,
+    paired_interval,
+    speaker_confusions,
+    speaker_interval,
+)
 
 LABELS = 4
 

@@ -19,7 +19,7 @@ from serbench.leaderboard import references, submission, verifying
 from serbench.leaderboard.counting import confusion
 from serbench.leaderboard.packing import Words, submit
 from serbench.leaderboard.verifying import verify
-from serbench.metrics import METRICS
+from serbench.metrics.classification import METRICS
 
 WORDS = Words("Ada", contact="ada@example.org", description="nearest mean", seen="no")
 FIRST, SECOND, THIRD = (f"fold-0{number}.safetensors" for number in (1, 2, 3))

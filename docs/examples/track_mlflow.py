@@ -16,7 +16,7 @@ import mlflow
 
 from serbench import runs
 from serbench.listening import Quiet
-from serbench.metrics import METRICS
+from serbench.metrics.classification import METRICS
 from serbench.runs import Run
 from serbench.settings import results_folder
 

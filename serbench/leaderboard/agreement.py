@@ -6,11 +6,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from serbench import metrics, stats
 from serbench.contracts import Array
 from serbench.errors import SerbenchError
 from serbench.leaderboard.foldfiles import FoldFile
-from serbench.metrics import METRICS
+from serbench.metrics import classification, intervals
+from serbench.metrics.classification import METRICS
 from serbench.results import Scored
 
 SAME = 0.99  # the share of utterances that must get the same label
@@ -120,8 +120,8 @@ def agreement(
     new = np.concatenate([one.activations for one in here])
     truth = np.concatenate([one.truth for one in here])
     speakers = [speaker for one in here for speaker in one.speakers]
-    labels = [metrics.predicted(one) for one in (old, new)]
-    parts = [stats.speaker_confusions(truth, one, speakers, old.shape[1]) for one in labels]
+    labels = [classification.predicted(one) for one in (old, new)]
+    parts = [intervals.speaker_confusions(truth, one, speakers, old.shape[1]) for one in labels]
     return Agreement(
         utterances=len(truth),
         same_label=int((labels[0] == labels[1]).sum()),
@@ -148,10 +148,10 @@ def _aligned(submitted: FoldFile, here: Scored) -> Array:
     return ordered
 
 
-def _score(name: str, submitted: metrics.Matrix, here: metrics.Matrix) -> Score:
+def _score(name: str, submitted: classification.Matrix, here: classification.Matrix) -> Score:
     """A metric of both, of one confusion matrix a speaker each."""
     compute = METRICS[name].compute
-    low, high = stats.speaker_interval(submitted, compute)
+    low, high = intervals.speaker_interval(submitted, compute)
     values = [float(compute(parts.sum(axis=0))) for parts in (submitted, here)]
     return Score(values[0], values[1], low, high)
 

@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from serbench import literature, metrics, stats
+from serbench import literature
 from serbench.leaderboard import screening
 from serbench.leaderboard.entries import Entry
 from serbench.leaderboard.lines import SHOWN, Line, lines
@@ -17,8 +17,9 @@ from serbench.leaderboard.naming import TITLES
 from serbench.leaderboard.numbers import Numbers
 from serbench.leaderboard.standing import Standing, standing
 from serbench.literature import Row
-from serbench.metrics import METRICS
-from serbench.stats import MeanStd
+from serbench.metrics import classification, intervals
+from serbench.metrics.classification import METRICS
+from serbench.metrics.intervals import MeanStd
 
 
 @dataclass(frozen=True)
@@ -180,10 +181,11 @@ def _table(entries: Sequence[Entry], published: Iterable[Row], numbers: Numbers)
 
 
 def _guesses(entry: Entry) -> tuple[Guess, ...]:
-    chance = metrics.chance(entry.confusions.sum(axis=-1))
+    chance = classification.chance(entry.confusions.sum(axis=-1))
     return tuple(
         Guess(
-            f"chance ({name})", {one: stats.mean_std(METRICS[one].compute(each)) for one in SHOWN}
+            f"chance ({name})",
+            {one: intervals.mean_std(METRICS[one].compute(each)) for one in SHOWN},
         )
         for name, each in zip(("majority", "stratified"), chance, strict=True)
     )

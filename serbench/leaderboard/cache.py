@@ -27,8 +27,8 @@ from serbench.leaderboard.board import Rejected
 from serbench.leaderboard.entries import Entry, Record
 from serbench.leaderboard.numbers import Numbers
 from serbench.leaderboard.traces import Fold, Traces
+from serbench.metrics.intervals import Interval
 from serbench.settings import Settings
-from serbench.stats import Interval
 
 SCHEMA = 4
 SETTLED = 2.0  # seconds; a file changed more recently may change again within one tick of its time

@@ -12,8 +12,8 @@ from serbench.leaderboard.board import Guess, Table
 from serbench.leaderboard.entries import Entry
 from serbench.leaderboard.lines import Line
 from serbench.literature import Row
-from serbench.metrics import METRICS
-from serbench.stats import Interval
+from serbench.metrics.classification import METRICS
+from serbench.metrics.intervals import Interval
 
 MAIN = (
     "rank",

@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from serbench import calibration, leakage, results
+from serbench import leakage, results
 from serbench.errors import SerbenchError
 from serbench.jobs import Config
 from serbench.leaderboard import cards
 from serbench.leaderboard.reproductions import Reproduction, reproductions
 from serbench.leaderboard.submission import Sent
-from serbench.metrics import METRICS
+from serbench.metrics import calibration
+from serbench.metrics.classification import METRICS
 
 Reasons = Iterator[str]
 

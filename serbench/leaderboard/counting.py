@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from serbench import metrics, runs, stats
+from serbench import runs
 from serbench.leaderboard.cards import Score
-from serbench.leaderboard.intervals import intervals
-from serbench.metrics import METRICS, Floats, Matrix
+from serbench.metrics import classification
+from serbench.metrics.classification import METRICS, Floats, Matrix
+from serbench.metrics.intervals import intervals, mean_std
 from serbench.results import Scored
 
 Counts64 = npt.NDArray[np.int64]
@@ -49,9 +50,9 @@ def count(tests: Sequence[Scored], facts: Sequence[Mapping[str, Any]]) -> Counte
     files = np.stack([confusion(test, labels) for test in tests])
     winners = tuple(runs.winners(facts))
     counting = [tests[one] for one in winners]
-    by_speaker = metrics.by_group(
+    by_speaker = classification.by_group(
         np.concatenate([test.truth for test in counting]),
-        metrics.predicted(np.concatenate([test.activations for test in counting])),
+        classification.predicted(np.concatenate([test.activations for test in counting])),
         [speaker for test in counting for speaker in test.speakers],
         labels,
     )
@@ -60,7 +61,9 @@ def count(tests: Sequence[Scored], facts: Sequence[Mapping[str, Any]]) -> Counte
 
 def confusion(scored: Scored, labels: int) -> Counts64:
     """The confusion matrix of one set."""
-    return metrics.confusion(scored.truth, metrics.predicted(scored.activations), labels)
+    return classification.confusion(
+        scored.truth, classification.predicted(scored.activations), labels
+    )
 
 
 def scores(folds: Matrix, by_speaker: Matrix) -> dict[str, Score]:
@@ -76,7 +79,7 @@ def scores(folds: Matrix, by_speaker: Matrix) -> dict[str, Score]:
     return {
         name: Score(
             tuple(each[:, index].tolist()),
-            *stats.mean_std(each[:, index]),
+            *mean_std(each[:, index]),
             float(pooled[index]),
             *found[name],
         )

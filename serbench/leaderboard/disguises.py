@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from serbench.leaderboard.entries import Entry
 from serbench.leaderboard.ledger import OWN
 from serbench.leaderboard.submission import Sent
-from serbench.lookalikes import REMEMBERED, disguised, skeleton
+from serbench.text import REMEMBERED, disguised, skeleton
 
 TAKEN = (
     f"its submitter is called {OWN}, or looks like it: that name is reserved for the "

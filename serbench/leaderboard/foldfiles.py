@@ -14,7 +14,6 @@ import safetensors
 import safetensors.numpy
 
 from serbench import results
-from serbench.calibration import LINKS
 from serbench.contracts import Array
 from serbench.corpus import PARTS
 from serbench.errors import SerbenchError
@@ -33,7 +32,8 @@ from serbench.leaderboard.shapes import (
     fit,
     plain,
 )
-from serbench.metrics import METRICS
+from serbench.metrics.calibration import LINKS
+from serbench.metrics.classification import METRICS
 from serbench.results import Scored
 
 MOST_BYTES = (

@@ -14,7 +14,7 @@ from serbench.leaderboard.origins import origins
 from serbench.leaderboard.reproductions import FOLDER, reproductions
 from serbench.leaderboard.strict import shown
 from serbench.leaderboard.submission import Sent
-from serbench.lookalikes import skeleton
+from serbench.text import skeleton
 
 Gathered = tuple[list[Entry], list[Rejected]]
 

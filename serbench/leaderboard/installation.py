@@ -14,7 +14,7 @@ from serbench import importpaths, plugins, provenance, sources
 from serbench.errors import SerbenchError
 from serbench.jobs import Config
 from serbench.leaderboard.cards import MOST_INSTALL, Code
-from serbench.names import by_path
+from serbench.specs import by_path
 
 CHANGES = "+changes"
 """Follows the commit of a checkout whose source differs from it."""

@@ -5,9 +5,10 @@ They compile with pdflatex, whatever strangers call their models.
 
 from collections.abc import Iterable
 
-from serbench.latex import escaped, row
+from serbench.latex import row
 from serbench.leaderboard import cells
 from serbench.leaderboard.board import Board, Section, Table
+from serbench.text import escaped
 
 COLUMNS = "rllllllll"
 

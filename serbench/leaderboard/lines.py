@@ -14,8 +14,8 @@ import numpy as np
 from serbench.leaderboard.entries import REPRODUCED, SAYS_SUBMITTER, STATUSES, Entry
 from serbench.leaderboard.naming import called, told_apart
 from serbench.leaderboard.numbers import Keyed, Numbers
-from serbench.metrics import METRICS, Floats
-from serbench.stats import Interval, MeanStd
+from serbench.metrics.classification import METRICS, Floats
+from serbench.metrics.intervals import Interval, MeanStd
 
 SHOWN = ("accuracy", "precision", "uar", "f1")
 

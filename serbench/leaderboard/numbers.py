@@ -9,9 +9,9 @@ from functools import cached_property
 
 import numpy as np
 
-from serbench.leaderboard import exchanging, intervals
-from serbench.metrics import Floats
-from serbench.stats import Interval
+from serbench.metrics import intervals, rare_pvalues
+from serbench.metrics.classification import Floats
+from serbench.metrics.intervals import Interval
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +51,7 @@ class Numbers:
         """The p-value of two models' difference."""
         key = " ".join(sorted((first.key, other.key)))
         if key not in self.pvalues:
-            self.pvalues[key] = exchanging.pvalue(first.counts, other.counts)
+            self.pvalues[key] = rare_pvalues.pvalue(first.counts, other.counts)
             self.computed += 1
         self.asked.add(key)
         return self.pvalues[key]

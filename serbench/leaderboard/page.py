@@ -15,7 +15,7 @@ from serbench.leaderboard.board import Board, Rejected, Section, Table
 from serbench.leaderboard.cells import Cells
 from serbench.leaderboard.lines import Line
 from serbench.leaderboard.strict import shown
-from serbench.stats import Interval
+from serbench.metrics.intervals import Interval
 
 HEAD = (*cells.MAIN, "leakage", "parameters", "time", "finished", "serbench")
 NUMBERS = ("accuracy", "F1", "recall", "pooled F1 [95 %]", "parameters", "time")

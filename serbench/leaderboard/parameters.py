@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, cast
 
-from serbench import names, plugins
+from serbench import plugins, specs
 from serbench.audio import Reading
 from serbench.errors import BadParameter, SerbenchError
 from serbench.files import digest
@@ -87,7 +87,7 @@ def _given(owner: str, known: Known, given: Mapping[str, object]) -> Iterator[st
     if given.get(COMPUTE) in VALUES and COMPUTE not in known:
         given = {name: value for name, value in given.items() if name != COMPUTE}
     try:
-        values = names.checked(owner, known, given)
+        values = specs.checked(owner, known, given)
     except BadParameter as error:
         yield str(error)
         return
@@ -106,7 +106,7 @@ def _installed(model: str) -> tuple[ModelEntry, str, str, Known, Known]:
         SerbenchError: it is not here; or it is named by import path, so that asking it would run
             whatever a stranger names.
     """
-    if names.by_path(model):
+    if specs.by_path(model):
         raise SerbenchError(
             f"{model} is named by import path, and nothing that a submission names so is imported"
         )
@@ -115,10 +115,10 @@ def _installed(model: str) -> tuple[ModelEntry, str, str, Known, Known]:
     extractor: Any = plugins.load(plugins.find("feature", entry.features))
     of_feature = {
         name: known
-        for name, known in names.parameters(extractor).items()
+        for name, known in specs.parameters(extractor).items()
         if name in entry.feature_params
     }
     of_model = {
-        name: known for name, known in names.parameters(made).items() if name not in RESERVED
+        name: known for name, known in specs.parameters(made).items() if name not in RESERVED
     }
     return entry, made.version, extractor.version, of_model, of_feature

@@ -16,7 +16,7 @@ from serbench.leaderboard.installation import other_code
 from serbench.leaderboard.parameters import COMPUTE
 from serbench.leaderboard.strict import shown
 from serbench.leaderboard.verifying import verify
-from serbench.names import by_path, parameters
+from serbench.specs import by_path, parameters
 
 ALL = "all"
 FOLDER = Path("reproduced")

@@ -14,7 +14,7 @@ from serbench.leaderboard.cards import Score
 from serbench.leaderboard.counting import Counted
 from serbench.leaderboard.foldfiles import FoldFile
 from serbench.leaderboard.submission import Sent
-from serbench.metrics import METRICS
+from serbench.metrics.classification import METRICS
 
 EXACT = 1e-9  # metrics are a few float64 operations on counts
 DRAWN = 0.02  # numpy does not promise the same draws in every version: intervals may move a little

@@ -18,8 +18,8 @@ from serbench.errors import (
     UnknownName,
 )
 from serbench.leakage import Overlaps
-from serbench.names import checked, parameters, parse_name, typed
 from serbench.settings import Settings
+from serbench.specs import checked, parameters, parse_name, typed
 
 KEPT = 16  # of the commonest settings: a leaderboard of hundreds has few
 

@@ -19,9 +19,9 @@ from serbench.leaderboard.proposing import Proposal, where
 from serbench.leaderboard.reproductions import Reproduction
 from serbench.leaderboard.strict import shown
 from serbench.listening import Listener, Quiet
-from serbench.metrics import METRICS
+from serbench.metrics.classification import METRICS
+from serbench.metrics.intervals import Interval
 from serbench.settings import settings
-from serbench.stats import Interval
 
 HEADS: Mapping[Grounds, tuple[str, str]] = {
     "labels": ("REPRODUCED", "the same labels"),

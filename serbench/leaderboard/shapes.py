@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, cast
 
 from serbench.errors import SerbenchError
-from serbench.lookalikes import unseen
+from serbench.text import unseen
 
 MOST_COUNT = 10**9  # more than all recordings of speech there are; int64 sums cannot overflow
 HEX64 = r"[0-9a-f]{64}"

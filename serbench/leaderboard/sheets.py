@@ -17,7 +17,7 @@ from serbench.leaderboard.entries import Entry
 from serbench.leaderboard.lines import SHOWN, Line
 from serbench.leaderboard.strict import shown
 from serbench.literature import Row
-from serbench.stats import MeanStd
+from serbench.metrics.intervals import MeanStd
 
 SCHEMA = 1
 REMEMBERED = 4096  # texts: names, dates and digests stand in many rows

@@ -26,9 +26,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from serbench.leaderboard import exchanging
-from serbench.metrics import Matrix, macro_f1
-from serbench.significance import smallest_pvalue
+from serbench.metrics import rare_pvalues
+from serbench.metrics.classification import Matrix, macro_f1
+from serbench.metrics.significance import smallest_pvalue
 
 LEVEL = 0.05
 
@@ -92,7 +92,7 @@ def standing(
     >>> standing([0.5, 1.0], [bad[:5], good[:5]]).ranks  # five speakers show nothing
     (1, 1)
     """
-    compare = pairwise or (lambda one, other: exchanging.pvalue(matrices[one], matrices[other]))
+    compare = pairwise or (lambda one, other: rare_pvalues.pvalue(matrices[one], matrices[other]))
     pairs = len(scores) * (len(scores) - 1) // 2
     order = sorted(range(len(scores)), key=lambda at: (-scores[at], at))
     smallest = smallest_pvalue(len(matrices[0])) if matrices else 1.0

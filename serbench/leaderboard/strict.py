@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from serbench import errors
 from serbench.errors import SerbenchError
+from serbench.text import shown as visible
 
 DEEPEST = 12  # brackets in brackets; a certificate in a fold's facts needs five
 LONGEST_NUMBER = 25  # digits and signs; a float64 is written with at most 24
@@ -185,4 +185,4 @@ def shown(text: str, most: int = 400) -> str:
     >>> shown("a\x1b[31m")
     'a\\x1b[31m'
     """
-    return errors.shown(text, most)
+    return visible(text, most)

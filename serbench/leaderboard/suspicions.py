@@ -10,11 +10,12 @@ from importlib import metadata
 
 import numpy as np
 
-from serbench import calibration, leakage, metrics
+from serbench import leakage
 from serbench.contracts import Array
 from serbench.leaderboard.counting import Counted
 from serbench.leaderboard.references import Reference
 from serbench.leaderboard.submission import Sent
+from serbench.metrics import calibration, classification
 
 PLAUSIBLE = 0.95  # UAR on new speakers; listeners themselves reach less on acted emotions
 SURE = 3.0  # standard errors above chance
@@ -66,7 +67,7 @@ def _better_than_chance(matrix: Array) -> bool:
     labels, utterances = len(matrix), int(matrix.sum())
     chance = 1 / labels
     error = float(np.sqrt(chance * (1 - chance) / utterances))
-    return bool(metrics.uar(matrix) > chance + SURE * error)
+    return bool(classification.uar(matrix) > chance + SURE * error)
 
 
 def remarks(sent: Sent, counted: Counted, reference: Reference | None) -> Iterator[str]:
@@ -85,7 +86,7 @@ def remarks(sent: Sent, counted: Counted, reference: Reference | None) -> Iterat
 
 
 def _of_scores(sent: Sent, counted: Counted) -> Iterator[str]:
-    pooled = float(metrics.uar(counted.folds.sum(axis=0)))
+    pooled = float(classification.uar(counted.folds.sum(axis=0)))
     if _all_right(counted):
         yield "every utterance is right"
     elif pooled > PLAUSIBLE:

@@ -16,11 +16,12 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from serbench import metrics, runs
+from serbench import runs
 from serbench.contracts import Array
 from serbench.leaderboard.ledger import LENGTH
 from serbench.leaderboard.submission import Sent
-from serbench.metrics import Floats
+from serbench.metrics import classification
+from serbench.metrics.classification import Floats
 
 SAME_MISTAKES = 0.8  # share of the mistakes of either; committed runs on RAVDESS have at most 0.60
 FEW = 20  # runs with fewer mistakes are not compared
@@ -75,7 +76,7 @@ def of(sent: Sent) -> Traces:
         ids = file.ids("test")
         rows = sorted(range(len(ids)), key=ids.__getitem__)
         scores = np.ascontiguousarray(file.arrays["test.activations"][rows])
-        given = place[metrics.predicted(scores)]
+        given = place[classification.predicted(scores)]
         names = "\n".join([*sorted(labels), "", *(ids[row] for row in rows), ""]).encode()
         answers = names + given.astype(np.uint8).tobytes()
         whole.update(hashlib.sha256(answers).digest())

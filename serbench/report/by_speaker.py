@@ -6,12 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from serbench import datasets, stats
+from serbench import datasets
 from serbench.errors import CorpusError, SerbenchError
-from serbench.metrics import METRICS
+from serbench.metrics import intervals
+from serbench.metrics.classification import METRICS
+from serbench.metrics.intervals import Interval
 from serbench.runs import Run
 from serbench.settings import settings
-from serbench.stats import Interval
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def _group(run: Run, name: str, chosen: npt.NDArray[np.bool_], metric: str) -> G
     return GroupScore(
         group=name,
         score=float(compute(matrices.sum(axis=0))),
-        interval=stats.speaker_interval(matrices, compute),
+        interval=intervals.speaker_interval(matrices, compute),
         speakers=len(matrices),
         utterances=int(matrices.sum()),
     )

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from serbench import metrics
-from serbench.metrics import Labels
+from serbench.metrics import classification
+from serbench.metrics.classification import Labels
 from serbench.report import colours, facts, style
 from serbench.report.facts import Projection
 from serbench.runs import Run
@@ -73,7 +73,7 @@ def _small(panel: "Axes", projection: Projection, side: str) -> None:
 
 def _sides(run: Run, position: int) -> tuple[Labels, Labels]:
     test = run.folds[position].test
-    return test.truth, metrics.predicted(test.activations)
+    return test.truth, classification.predicted(test.activations)
 
 
 def _points(panel: "Axes", run: Run, projection: Projection, chosen: Labels, size: float) -> None:

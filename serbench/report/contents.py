@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from serbench import __version__, literature
-from serbench.metrics import Floats
+from serbench.metrics.classification import Floats
 from serbench.report import again, by_speaker, colours, evidence, facts, packing, scoring
 from serbench.report.packing import Register
 from serbench.report.sections import Section, sections

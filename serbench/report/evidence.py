@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from serbench import leakage, stats
+from serbench import leakage
 from serbench.corpus import Fold
+from serbench.metrics import intervals
 from serbench.report import facts
 from serbench.report.sheets import FRACTIONS, Cell, Column, Sheet
 from serbench.runs import Run
@@ -48,7 +49,7 @@ def calibration(runs: Sequence[Run], names: Sequence[str]) -> Sheet:
     rows = []
     for run, name in zip(runs, names, strict=True):
         found = facts.reliability(run)
-        ece, brier, nll = (stats.mean_std(column) for column in found.folds.T)
+        ece, brier, nll = (intervals.mean_std(column) for column in found.folds.T)
         rows.append((name, found.ece, ece, found.brier, brier, found.nll, nll))
     return Sheet(
         "calibration",

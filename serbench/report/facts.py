@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from serbench import calibration, metrics
 from serbench.errors import SerbenchError
-from serbench.metrics import Floats
+from serbench.metrics import calibration, classification
+from serbench.metrics.classification import Floats
 from serbench.runs import Run
 
 BINS = 15  # as in `calibration.expected_calibration_error`
@@ -96,7 +96,7 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Calibrated:
-    """How much a run's probabilities can be believed; see `serbench.calibration`.
+    """How much a run's probabilities can be believed; see `serbench.metrics.calibration`.
 
     Attributes:
         curve: of `BINS` bins, all test utterances together.
@@ -170,17 +170,17 @@ def answers(run: Run) -> Answers:
         speakers=tuple(one for test in tests for one in test.speakers),
         truth=np.concatenate([test.truth for test in tests]),
         # of the activations: where sigmoids saturate, only they tell the labels apart
-        prediction=np.concatenate([metrics.predicted(test.activations) for test in tests]),
+        prediction=np.concatenate([classification.predicted(test.activations) for test in tests]),
         probabilities=np.concatenate(given),
     )
 
 
 def label_f1(run: Run) -> Floats:
     """F1 of each label in each fold: (folds, labels); nan where a test set lacks the label."""
-    return metrics.per_class(run.confusions).f1
+    return classification.per_class(run.confusions).f1
 
 
-def row_shares(confusion: metrics.Matrix) -> Floats:
+def row_shares(confusion: classification.Matrix) -> Floats:
     """A confusion matrix as shares of each true label; nan in the row of one that is never true.
 
     >>> row_shares(np.array([[3, 1], [0, 0]])).tolist()
@@ -274,7 +274,7 @@ def reliability(run: Run) -> Calibrated:
     )
 
 
-def _calibration(truth: metrics.Labels, shares: Floats) -> tuple[float, float, float]:
+def _calibration(truth: classification.Labels, shares: Floats) -> tuple[float, float, float]:
     return (
         calibration.expected_calibration_error(truth, shares, BINS),
         calibration.brier(truth, shares),

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from serbench.metrics import Floats
+from serbench.metrics.classification import Floats
 from serbench.report import facts, style
 from serbench.report.facts import Curve
 from serbench.runs import Run

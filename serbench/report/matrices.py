@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from serbench.metrics import Matrix
+from serbench.metrics.classification import Matrix
 from serbench.report import facts, style
 
 if TYPE_CHECKING:

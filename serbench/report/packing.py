@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from serbench.contracts import Array
-from serbench.metrics import Floats
+from serbench.metrics.classification import Floats
 from serbench.report import facts
 from serbench.report.facts import Answers
 from serbench.runs import Run

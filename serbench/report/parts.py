@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from serbench import runs as stored
-from serbench.engines import Tell, Words
+from serbench.parallel import Tell, Words
 from serbench.report import evidence, pictures, scoring, style
 from serbench.report.made import Made
 from serbench.report.pictures import Picture

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from serbench.metrics import METRICS
+from serbench.metrics.classification import METRICS
 from serbench.report import by_speaker, style
 from serbench.report.by_speaker import SpeakerScore
 from serbench.runs import Run

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from serbench import literature, metrics, stats
-from serbench.metrics import METRICS
+from serbench import literature
+from serbench.metrics import classification, intervals
+from serbench.metrics.classification import METRICS
+from serbench.metrics.intervals import MeanStd
 from serbench.report import by_speaker, facts
 from serbench.report.sheets import FRACTIONS, Cell, Column, Sheet
 from serbench.runs import Run, circumstances, computed
-from serbench.stats import MeanStd
 
 SCORES = ("precision", "uar", "f1", "accuracy")
 HEADS = ("precision", "recall (UAR)", "F1", "accuracy (WA)")
@@ -44,11 +45,11 @@ def table_two(runs: Sequence[Run], names: Sequence[str]) -> Sheet:
 
 
 def _chance(run: Run) -> list[tuple[Cell, ...]]:
-    guesses = metrics.chance(run.confusions.sum(axis=-1))
+    guesses = classification.chance(run.confusions.sum(axis=-1))
     return [
         (
             f"chance ({name})",
-            *(stats.mean_std(METRICS[one].compute(matrix)) for one in SCORES),
+            *(intervals.mean_std(METRICS[one].compute(matrix)) for one in SCORES),
             None,
         )
         for name, matrix in zip(("majority", "stratified"), guesses, strict=True)
@@ -105,7 +106,7 @@ def folds(run: Run, name: str) -> Sheet:
 
 def emotions(run: Run, name: str) -> Sheet:
     """Precision, recall and F1 of every emotion, as mean ± std over test sets."""
-    scores = metrics.per_class(run.confusions)
+    scores = classification.per_class(run.confusions)
     rows = [
         (label, int(total), *(_spread(score[:, at]) for score in scores))
         for at, (label, total) in enumerate(
@@ -122,9 +123,9 @@ def emotions(run: Run, name: str) -> Sheet:
     )
 
 
-def _spread(values: metrics.Floats) -> MeanStd | None:
+def _spread(values: classification.Floats) -> MeanStd | None:
     known = values[~np.isnan(values)]
-    return stats.mean_std(known) if len(known) else None
+    return intervals.mean_std(known) if len(known) else None
 
 
 def sexes(runs: Sequence[Run], names: Sequence[str], metric: str = "uar") -> Sheet:

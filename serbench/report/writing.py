@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from serbench import engines
+from serbench import parallel
 from serbench import runs as stored
 from serbench.errors import BadParameter, SerbenchError, nearest
 from serbench.files import expanded, replacing_folder
@@ -105,7 +105,7 @@ def _written(
     items = [part for section in found for part in parts.parts(new, section, formats)]
     if jobs < 0:
         raise BadParameter(f"jobs is {jobs}, but must be 0 or more")
-    engine = engines.of(min(jobs, engines.cores()), threads=1)
+    engine = parallel.of(min(jobs, parallel.cores()), threads=1)
     outcomes = engine(parts.write, items, lambda _, words: hear(str(words["picture"])))
     for outcome in sorted(outcomes, key=lambda one: one.item):
         if outcome.result is None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from serbench import engines, plugins
+from serbench import parallel, plugins
 from serbench.errors import BadParameter, UnknownName, nearest
 from serbench.files import expanded
 from serbench.testing.isolated import LIMIT, verdicts
@@ -42,7 +42,7 @@ def check(
         "name": name,
         "params": dict(params or {}),
         "data": str(expanded(data).resolve()) if data else None,
-        "threads": engines.cores(),
+        "threads": parallel.cores(),
         "limit": limit,
     }
     return Report(chosen, name, KINDS[chosen].checks, verdicts(words))

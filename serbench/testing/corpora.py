@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from serbench import datasets, names, plugins, protocols
+from serbench import datasets, plugins, protocols, specs
 from serbench.contracts import About
 from serbench.corpus import Corpus, Fold, Protocol, relabelled
 from serbench.datasets import Source
@@ -52,7 +52,7 @@ class Known:
     @cached_property
     def source(self) -> Source:
         """The dataset and its corpus's folder."""
-        typed = [names.typed(*one) for one in self.params.items()]
+        typed = [specs.typed(*one) for one in self.params.items()]
         joint = "," if ":" in self.name else ":"
         spec = self.name + (joint + ",".join(typed) if typed else "")
         return datasets.find(spec, settings(), self.data)

@@ -9,7 +9,7 @@ from serbench import plugins
 from serbench.contracts import Array, Resolves, Wave
 from serbench.features import check_arrays
 from serbench.hookspecs import Entry
-from serbench.names import checked, parameters
+from serbench.specs import checked, parameters
 from serbench.testing import signals
 from serbench.testing.findings import Violation
 

@@ -7,8 +7,8 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from serbench import engines
-from serbench.engines import Tell, Words
+from serbench import parallel
+from serbench.parallel import Tell, Words
 from serbench.testing.findings import Examination, Verdict, placed
 from serbench.testing.kinds import KINDS, Asked
 
@@ -78,7 +78,7 @@ def _one_process(words: Words, known: Mapping[str, Verdict], first: str) -> Iter
         trace = Path(folder) / "trace"
         rows = [dataclasses.asdict(each) for each in known.values()]
         item = {**words, "known": rows, "trace": str(trace)}
-        (outcome,) = engines.processes(examine, [item], hear, at_once=1, threads=words["threads"])
+        (outcome,) = parallel.processes(examine, [item], hear, at_once=1, threads=words["threads"])
         yield from heard
         if outcome.result is None:
             hung = trace.read_text() if trace.exists() else ""

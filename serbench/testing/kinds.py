@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from serbench import plugins
-from serbench.engines import Tell
+from serbench.parallel import Tell
 from serbench.testing import (
     dataset_checks,
     feature_checks,

@@ -6,7 +6,7 @@ import typing
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from serbench import names
+from serbench import specs
 from serbench.testing.findings import Violation
 
 PLAIN = (bool, int, float, str, types.NoneType)
@@ -33,7 +33,7 @@ def require_parameters(owner: str, target: Callable[..., Any], given: Sequence[s
             raise Violation(f"{owner} takes {one}: name each parameter, with a default")
         if one.default is one.empty:
             raise Violation(f"parameter {one.name} of {owner} has no default: give it one")
-    known = names.parameters(target)
+    known = specs.parameters(target)
     for one in ours:
         _require_plain(owner, one.name, *known[one.name], annotated=one.annotation is not one.empty)
     return ", ".join(one.name for one in ours) or "none"
@@ -48,7 +48,7 @@ def _require_plain(
             f"parameter {name} of {owner} {said}, so --param cannot check it: annotate it with "
             "bool, int, float, str, a Literal, or one of these | None"
         )
-    names.checked(owner, {name: (annotation, default)}, {name: default})
+    specs.checked(owner, {name: (annotation, default)}, {name: default})
 
 
 def _options(annotation: Any) -> tuple[Any, ...]:

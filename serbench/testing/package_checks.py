@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from serbench import names, plugins
+from serbench import plugins, specs
 from serbench.errors import nearest
 from serbench.hookspecs import ModelEntry
 from serbench.offers import HOOKS, Offer
@@ -106,7 +106,7 @@ def _require_parameters(entry: ModelEntry) -> None:
     feature = plugins.find("feature", entry.features)
     if plugins.lacking(feature):
         return
-    of_model, of_feature = (names.parameters(plugins.load(each)) for each in (entry, feature))
+    of_model, of_feature = (specs.parameters(plugins.load(each)) for each in (entry, feature))
     said = f"model {entry.name}"
     for name in entry.feature_params:
         if name not in of_feature:
@@ -119,7 +119,7 @@ def _require_parameters(entry: ModelEntry) -> None:
     given = {name: of_feature[name] for name in entry.feature_params}
     for corpus, values in entry.defaults.items():
         with blaming(f"in the defaults of {said} for {corpus!r}"):
-            names.checked(said, given | of_model, values)
+            specs.checked(said, given | of_model, values)
 
 
 CHECKS = (

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from serbench.metrics import METRICS, confusion
-from serbench.stats import speaker_confusions, speaker_interval
+from serbench.metrics.classification import METRICS, confusion
+from serbench.metrics.intervals import speaker_confusions, speaker_interval
 
 SPEAKERS, UTTERANCES, LABELS, RESAMPLES = 91, 7442, 6, 1000  # CREMA-D
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from serbench import audio, engines, frontend
+from serbench import audio, frontend, parallel
 from serbench.features import Feature, Store
 
 pytest.importorskip("serbench_alexnet")
@@ -51,14 +51,14 @@ def straightforward(files):
 
 def extracted(files, cache):
     """What an evaluation does, from starting the processes to the files of the store."""
-    at_once = engines.cores()
+    at_once = parallel.cores()
     common = {"feature": MEL.__dict__, "cache": str(cache), "threads": 1}
     items = [
         {**common, "files": [(str(path), True) for path in files[start::at_once]]}
         for start in range(at_once)
     ]
     rows = []
-    engine = engines.of(at_once, threads=1)
+    engine = parallel.of(at_once, threads=1)
     for outcome in engine(frontend.extract, items, lambda _, words: rows.extend(words["digests"])):
         assert not outcome.error, outcome.error
     return rows

@@ -8,8 +8,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from serbench import metrics
 from serbench.contracts import Array
+from serbench.metrics import classification
 from serbench_alexnet.network import AlexNet
 from serbench_alexnet.spectrograms import Scale, Spectrograms
 from serbench_torch.devices import autocast
@@ -78,8 +78,8 @@ def measured(scores: Scores, truth: npt.NDArray[np.int64]) -> Mapping[str, float
     """The categorical cross-entropy of probabilities, and their unweighted average recall."""
     right = scores[np.arange(len(truth)), truth]
     smallest = np.finfo(np.float64).tiny  # so that one impossible truth does not hide the others
-    decisions = metrics.confusion(truth, metrics.predicted(scores), scores.shape[1])
+    decisions = classification.confusion(truth, classification.predicted(scores), scores.shape[1])
     return {
         "loss": float(-np.log(np.maximum(right, smallest)).mean()),
-        "uar": float(metrics.uar(decisions)),
+        "uar": float(classification.uar(decisions)),
     }

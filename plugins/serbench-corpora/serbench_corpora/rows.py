@@ -8,9 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from serbench import lookalikes, speakers
+from serbench import speakers
 from serbench.corpus import Utterance
-from serbench.errors import CorpusError, shown
+from serbench.errors import CorpusError
+from serbench.text import alike, folded, shown
 
 SEXES = {
     **dict.fromkeys(("female", "f", "w", "woman"), "female"),
@@ -199,7 +200,7 @@ def _check_labels(utterances: list[Utterance], source: Path) -> None:
             f"{source} has one label, {min(counts)!r}, for all {len(utterances)} utterances: to "
             "tell emotions apart takes two or more; is it the right column?"
         )
-    for first, second in lookalikes.alike(counts, lookalikes.folded):
+    for first, second in alike(counts, folded):
         raise CorpusError(
             f"{source}: the labels {first!r} ({counts[first]}) and {second!r} ({counts[second]}) "
             "differ in upper and lower case alone: write one of them everywhere"
@@ -222,7 +223,7 @@ def _check_speakers(utterances: list[Utterance], lines: Mapping[str, str]) -> di
                 f"{lines[one.id]}: speaker {one.speaker} is {one.sex}, but {known.sex} at "
                 f"{lines[known.id]}: is it the right column?"
             )
-    for name, other in lookalikes.alike(first, lookalikes.folded):
+    for name, other in alike(first, folded):
         raise CorpusError(
             f"{lines[first[other].id]}: the speakers {name!r} and {other!r} are written almost "
             "alike (upper and lower case, spaces, width of letters, 1 and 1.0): if they are one, "

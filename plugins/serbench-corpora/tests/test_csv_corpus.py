@@ -392,7 +392,7 @@ def test_two_speakers_are_too_few(tmp_path):
 
 
 def test_a_parameter_that_does_not_exist_is_refused():
-    from serbench.names import checked, parameters
+    from serbench.specs import checked, parameters
 
     with pytest.raises(BadParameter, match="did you mean label"):
         checked("csv", parameters(Csv), {"labels": "x"})

@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 import safetensors.numpy
 
-from serbench import metrics
-from serbench.calibration import nll, probabilities
 from serbench.contracts import Array, Examples
 from serbench.errors import SerbenchError
 from serbench.files import replacing
+from serbench.metrics import classification
+from serbench.metrics.calibration import nll, probabilities
 
 Singles = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
@@ -111,8 +111,12 @@ class Problem:
 
     def uar(self, scores: Array) -> float:
         """The unweighted average recall of scores of `held_out`, (utterances, len(seen))."""
-        decisions = metrics.predicted(scores)
-        return float(metrics.uar(metrics.confusion(self.held_out_truth, decisions, len(self.seen))))
+        decisions = classification.predicted(scores)
+        return float(
+            classification.uar(
+                classification.confusion(self.held_out_truth, decisions, len(self.seen))
+            )
+        )
 
 
 def _check(seen: int, known: int) -> None:

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
-from serbench import metrics
 from serbench.contracts import Array, Link
+from serbench.metrics import classification
 from serbench_torch.devices import autocast, moved
 from serbench_torch.training import Task
 from serbench_transformers.batching import Batch, Batching, by_length, cut, shuffled
@@ -208,5 +208,5 @@ def _adam(network: Network, recipe: Recipe) -> torch.optim.Optimizer:
 
 
 def _uar(truth: npt.NDArray[np.int64], logits: Array) -> float:
-    decisions = metrics.confusion(truth, metrics.predicted(logits), logits.shape[1])
-    return float(metrics.uar(decisions))
+    decisions = classification.confusion(truth, classification.predicted(logits), logits.shape[1])
+    return float(classification.uar(decisions))

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from serbench.calibration import probabilities
 from serbench.contracts import Describes, Examples, Exports, Moves, Resolves, Saves
 from serbench.errors import BadParameter, SerbenchError
+from serbench.metrics.calibration import probabilities
 from serbench_transformers.finetuned import Transformer
 from serbench_transformers.learning import criterion, split
 from serbench_transformers.recipes import RECIPES, factor

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from serbench import evaluate, metrics, names, plugins, predict
-from serbench.calibration import nll, probabilities
+from serbench import evaluate, plugins, predict, specs
 from serbench.contracts import Describes, Examples, Saves
 from serbench.errors import BadParameter, SerbenchError
 from serbench.listening import Quiet
+from serbench.metrics import classification
+from serbench.metrics.calibration import nll, probabilities
 from serbench.settings import settings
 from serbench_transformers import checkpoints
 from serbench_transformers.heads import Problem
@@ -202,8 +203,8 @@ def test_the_validation_uar_is_that_of_its_predictions(fitted):
     for head in ("logistic", "weighted"):
         validation = _examples(2, 60, noise=2.0)
         model = fitted(None, validation, head=head, epochs=5)
-        decisions = metrics.predicted(_scores(model, validation))
-        reached = metrics.uar(metrics.confusion(validation.truth, decisions, 3))
+        decisions = classification.predicted(_scores(model, validation))
+        reached = classification.uar(classification.confusion(validation.truth, decisions, 3))
         assert model.describe()["validation_uar"] == pytest.approx(float(reached))
 
 
@@ -372,8 +373,8 @@ def test_a_layer_that_is_not_there_is_refused(fitted, layer):
 
 def test_model_and_feature_agree_on_what_both_know():
     entry = plugins.find("model", "transformer-probe")
-    feature = names.parameters(plugins.load(plugins.find("feature", entry.features)))
-    model = names.parameters(plugins.load(entry))
+    feature = specs.parameters(plugins.load(plugins.find("feature", entry.features)))
+    model = specs.parameters(plugins.load(entry))
     assert entry.feature_params == tuple(feature)
     assert {name: model[name] for name in feature} == feature
 

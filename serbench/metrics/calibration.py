@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from serbench.errors import BadParameter, PluginError, SerbenchError, nearest
-from serbench.metrics import Floats, Labels, Matrix, predicted
+from serbench.metrics.classification import Floats, Labels, Matrix, predicted
 
 LINKS = ("identity", "softmax", "sigmoid")
 TOLERANCE = 0.01  # eight probabilities in bfloat16 sum to 1 within 0.004

@@ -1,7 +1,7 @@
 """Whether two models differ on the same speakers, and how large a difference could be seen.
 
 Utterances of one speaker are not independent, so speakers are what is exchanged or left out; the
-trained models are taken as given. Intervals are in `serbench.stats`.
+trained models are taken as given. Intervals are in `serbench.metrics.intervals`.
 """
 
 import math
@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from serbench.errors import SerbenchError
-from serbench.metrics import Floats, Matrix
-from serbench.stats import chunks, student_quantile, weighted
+from serbench.metrics.classification import Floats, Matrix
+from serbench.metrics.intervals import chunks, student_quantile, weighted
 
 EXACT = 12  # speakers up to which all 2^12 exchanges are tried
 EXCHANGES = 10_000  # that are drawn with more speakers
@@ -48,7 +48,7 @@ def paired_permutation(
         resamples: how many exchanges are drawn with more than 12 speakers.
         seed: of the draws.
 
-    >>> from serbench.metrics import accuracy
+    >>> from serbench.metrics.classification import accuracy
     >>> good, bad = np.array([[[4, 0], [0, 4]]] * 5), np.array([[[2, 2], [2, 2]]] * 5)
     >>> paired_permutation(good, bad, accuracy)
     Comparison(difference=0.5, pvalue=0.0625)
@@ -164,7 +164,7 @@ def detectable_difference(
         A difference, never negative; nan with so few speakers (at 5 %, up to 5) that no p-value of
         `paired_permutation` can be below the level.
 
-    >>> from serbench.metrics import accuracy
+    >>> from serbench.metrics.classification import accuracy
     >>> good, bad = np.array([[[4, 0], [0, 4]]] * 6), np.array([[[2, 2], [2, 2]]] * 6)
     >>> detectable_difference(good, bad, accuracy)
     0.0

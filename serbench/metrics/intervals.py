@@ -2,12 +2,12 @@
 
 Utterances of one speaker are not independent, so speakers are what is resampled; the trained models
 are taken as given. Everything works on one confusion matrix a speaker, so that thousands of
-resamples cost one matrix product. Tests between models are in `serbench.significance`.
+resamples cost one matrix product. Tests between models are in `serbench.metrics.significance`.
 """
 
 import functools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from statistics import NormalDist
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from serbench.errors import BadParameter
-from serbench.metrics import Floats, Labels, Matrix, by_group
+from serbench.metrics.classification import METRICS, Floats, Labels, Matrix, by_group
 
 CHUNK = 2**22  # cells computed at once: 32 MB of float64
 
@@ -87,7 +87,7 @@ def speaker_interval(
         resamples: how many corpora are drawn.
         seed: of the draws.
 
-    >>> from serbench.metrics import accuracy
+    >>> from serbench.metrics.classification import accuracy
     >>> speaker_interval(np.array([[[5, 0], [0, 5]], [[5, 0], [0, 5]]]), accuracy)
     Interval(low=1.0, high=1.0)
 
@@ -123,7 +123,7 @@ def paired_interval(
         resamples: how many corpora are drawn.
         seed: of the draws.
 
-    >>> from serbench.metrics import accuracy
+    >>> from serbench.metrics.classification import accuracy
     >>> good, bad = np.array([[[4, 0], [0, 4]]] * 5), np.array([[[2, 2], [2, 2]]] * 5)
     >>> paired_interval(good, bad, accuracy)
     Interval(low=0.5, high=0.5)
@@ -255,3 +255,49 @@ def student_quantile(probability: float, freedom: int) -> float:
         (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
     )
     return z + math.fsum(term / freedom**order for order, term in enumerate(terms, start=1))
+
+
+REMEMBERED = 4096  # runs; each is needed to verify its card, and again for its row
+
+
+def intervals(by_speaker: Matrix) -> Mapping[str, Interval]:
+    """The interval of each of `METRICS`, pooled over all test utterances.
+
+    Args:
+        by_speaker: (speakers, labels, labels), one confusion matrix a speaker.
+
+    >>> part = np.array([[5, 0], [0, 5]])
+    >>> intervals(np.stack([part, part]))["f1"]
+    Interval(low=1.0, high=1.0)
+    """
+    parts = np.stack(
+        [
+            np.diagonal(by_speaker, axis1=-2, axis2=-1),
+            by_speaker.sum(axis=-2),
+            by_speaker.sum(axis=-1),
+        ],
+        axis=1,
+        dtype=np.float64,
+    )
+    return _remembered(parts.tobytes(), parts.shape)
+
+
+@functools.lru_cache(maxsize=REMEMBERED)
+def _remembered(cells: bytes, shape: tuple[int, ...]) -> Mapping[str, Interval]:
+    low, high = bootstrap(np.frombuffer(cells).reshape(shape), _every_metric)
+    return {name: Interval(float(low[at]), float(high[at])) for at, name in enumerate(METRICS)}
+
+
+def _every_metric(counts: Floats) -> Floats:
+    """(rows, metrics) of counts (rows, 3, labels): right, answered, true; as `METRICS` has them."""
+    right, answered, true = counts[:, 0], counts[:, 1], counts[:, 2]
+    there = true > 0
+    with np.errstate(invalid="ignore", divide="ignore"):
+        recall = np.where(there, right / true, 0.0)
+        precision = np.where(there & (answered > 0), right / answered, 0.0)
+        f1 = np.where(there, 2 * right / (true + answered), 0.0)
+        every, labels = true.sum(axis=1), there.sum(axis=1)
+        accuracy = right.sum(axis=1) / every
+        weighted = (true * f1).sum(axis=1) / every
+        macro = [each.sum(axis=1) / labels for each in (recall, precision, f1)]
+    return np.stack([accuracy, macro[0], macro[1], macro[0], macro[2], weighted], axis=1)

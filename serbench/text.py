@@ -1,6 +1,7 @@
-"""Recognise names that look alike although their characters differ."""
+"""Text from files and plugins made safe to show, and names that look alike recognised."""
 
 import functools
+import json
 import re
 import unicodedata
 from collections.abc import Callable, Iterable
@@ -126,3 +127,100 @@ def unseen(text: str, emoji: bool = False) -> str:
         return ""
     found = _UNSEEN.findall(text)
     return next((one for one in found if not (emoji and one in _SELECTORS)), "")
+
+
+def shown(text: str, most: int | None = None, lines: bool = False) -> str:
+    r"""A stranger's text for a terminal: what would move, colour or turn it is made visible.
+
+    Args:
+        text: from a file, a name or a plugin.
+        most: characters of it to show.
+        lines: it may have more than one line.
+
+    >>> shown("a\x1b[31m\nb"), shown("abcdef", 4)
+    ('a\\x1b[31m\\nb', 'abcd…')
+    """
+    clean = text if most is None else text[:most]
+    if not clean.isprintable():
+        clean = "".join(
+            one if one.isprintable() or (lines and one == "\n") else _visible(one) for one in clean
+        )
+    return clean + "…" * (most is not None and len(text) > most)
+
+
+def _visible(character: str) -> str:
+    return character.encode("unicode_escape").decode()
+
+
+def inert(cell: str) -> str:
+    """A cell of a sheet; what a spreadsheet would take for a formula gets a quote before it.
+
+    >>> inert("=1+1"), inert("-0.5"), inert("-")
+    ("'=1+1", '-0.5', '-')
+    """
+    if not cell.startswith(("=", "+", "-", "@")) or cell == "-":
+        return cell
+    try:
+        float(cell)
+    except ValueError:
+        return f"'{cell}"
+    return cell
+
+
+def as_json(value: object) -> str:
+    r"""JSON that can be read and shown: letters as they are, control characters as their numbers.
+
+    >>> as_json("ä\u202e")
+    '"ä\\u202e"'
+    """
+    text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
+    return "".join(
+        one if one.isprintable() or one == "\n" else json.dumps(one)[1:-1] for one in text
+    )
+
+
+SPECIAL = {
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "$": r"\$",
+    "&": r"\&",
+    "#": r"\#",
+    "%": r"\%",
+    "_": r"\_",
+    "^": r"\textasciicircum{}",
+    "~": r"\textasciitilde{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"\textquotedbl{}",
+    "±": r"$\pm$",
+    "–": "--",
+    "—": "---",
+    "…": r"\ldots{}",
+    "×": r"$\times$",
+}
+
+
+LAST_LETTER = "\u017f"  # of Latin Extended-A, which fonts have in T1
+
+
+def escaped(text: str) -> str:
+    r"""Words as LaTeX shows them; characters that fonts lack, by their number.
+
+    >>> escaped("50 % of a_b ± 1")
+    '50 \\% of a\\_b $\\pm$ 1'
+    """
+    plain = unicodedata.normalize("NFC", shown(text))
+    if max(plain, default="") <= LAST_LETTER:
+        return plain.translate(_SPECIAL)
+    return "".join(_character(one) for one in plain)
+
+
+def _character(one: str) -> str:
+    if one in SPECIAL or one <= LAST_LETTER:
+        return one.translate(_SPECIAL)
+    return rf"\texttt{{U+{ord(one):04X}}}"
+
+
+_SPECIAL = str.maketrans(SPECIAL)

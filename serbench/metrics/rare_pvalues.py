@@ -1,9 +1,9 @@
 """How likely chance alone makes two models differ as much: p-values as small as they come.
 
-`serbench.significance` draws exchanges at random, so with 10,000 of them no p-value is below 1e-4.
-A table of a thousand models makes half a million pairs and needs p-values of 1e-7. Here the same
-test, of macro F1, is computed from exchanges that are mostly drawn where the difference is large,
-and weighted for that.
+`serbench.metrics.significance` draws exchanges at random, so with 10,000 of them no p-value is
+below 1e-4. A table of a thousand models makes half a million pairs and needs p-values of 1e-7.
+Here the same test, of macro F1, is computed from exchanges that are mostly drawn where the
+difference is large, and weighted for that.
 """
 
 import functools
@@ -12,8 +12,8 @@ import math
 import numpy as np
 
 from serbench.errors import SerbenchError
-from serbench.metrics import Floats, Matrix
-from serbench.significance import EXACT
+from serbench.metrics.classification import Floats, Matrix
+from serbench.metrics.significance import EXACT
 
 DRAWS = 2_000  # p-values come out within 5 %, and 20 % where they are tiny
 TILTS = (0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.5, 8.0)

@@ -169,7 +169,7 @@ class _Child:
                 sys.executable,
                 "-P",
                 "-m",
-                "serbench.engines",
+                "serbench.parallel",
                 function.__module__,
                 function.__name__,
             ],
