@@ -13,10 +13,9 @@ from typing import Any
 
 from serbench import adapting, sources
 from serbench.adapting import HINT
+from serbench.contracts import TARGET, ModelEntry
 from serbench.errors import PluginError, UnknownName
-from serbench.hookspecs import ModelEntry
 from serbench.importing import attribute, beside, imported, located
-from serbench.offers import TARGET
 
 FEATURES = "functionals"  # of estimators: vectors
 MARK = "__serbench_source__"

@@ -8,12 +8,11 @@ from typing import Any, cast
 
 from serbench import datasets, leakage, plugins, protocols, results, speakers
 from serbench.audio import Reading
-from serbench.contracts import Resolves
+from serbench.contracts import ModelEntry, Resolves
 from serbench.corpus import Corpus, Fold, Protocol, protocol_digest
 from serbench.errors import BadParameter, PluginError, SerbenchError
 from serbench.features import Feature
 from serbench.files import digest
-from serbench.hookspecs import ModelEntry
 from serbench.importing import guarded
 from serbench.settings import Settings
 from serbench.specs import by_path, checked, parameters

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from serbench import plugins
-from serbench.hookspecs import Entry
+from serbench.contracts import Entry
 from serbench.plugins import Installed
 from serbench.text import shown
 

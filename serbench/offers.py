@@ -2,19 +2,16 @@
 
 import difflib
 import inspect
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import cast
 
+from serbench.contracts import NAME, TARGET, Entry, ModelEntry
 from serbench.errors import PluginError
-from serbench.hookspecs import Entry, ModelEntry
 from serbench.importing import guarded
 
 KINDS = {"dataset": "datasets", "feature": "features", "model": "models"}
 HOOKS = {f"serbench_{plural}": kind for kind, plural in KINDS.items()}
-NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,79}")
-TARGET = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,8 @@ from importlib.metadata import EntryPoint
 from typing import Any
 
 from serbench import waveform
-from serbench.contracts import Adds
+from serbench.contracts import Adds, Entry
 from serbench.errors import MissingRequirement, PluginError, nearest
-from serbench.hookspecs import Entry
 from serbench.importing import absent, attribute, guarded, imported, said
 from serbench.offers import KINDS, Offer, offers
 from serbench.specs import by_path

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 
 import tabulate as tabulating
 
-from serbench import latex
 from serbench.metrics.intervals import Interval, MeanStd
-from serbench.text import inert, shown
+from serbench.text import escaped, inert, shown
 
 FORMATS = ("text", "markdown", "csv", "latex")
 _TABULATE = {"text": "simple", "markdown": "github"}
@@ -73,7 +72,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], form: str = "text"
     if form == "csv":
         return _csv(lines)
     if form == "latex":
-        return latex.table(lines[0], lines[1:])
+        return _latex(lines[0], lines[1:])
     cells = [[_plain(cell) for cell in row] for row in lines] if form == "markdown" else lines
     text_of: str = tabulating.tabulate(
         cells[1:], cells[0], tablefmt=_TABULATE[form], disable_numparse=True, stralign="left"
@@ -93,3 +92,28 @@ def _csv(lines: Sequence[Sequence[str]]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(map(inert, line) for line in lines)
     return text.getvalue().rstrip("\n")
+
+
+def latex_row(cells: Sequence[str]) -> str:
+    r"""A row; one that begins with [ or * would be read as an option of the row before it.
+
+    >>> latex_row(["[1pt]", "a"])
+    '{}[1pt] & a \\\\'
+    """
+    text = " & ".join(escaped(cell) for cell in cells)
+    return "{}" * text.startswith(("[", "*")) + text + r" \\"
+
+
+def _latex(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Rows under a head; it needs booktabs, and fontenc with T1."""
+    return "\n".join(
+        [
+            rf"\begin{{tabular}}{{{'l' * len(head)}}}",
+            r"\toprule",
+            latex_row(head),
+            r"\midrule",
+            *map(latex_row, rows),
+            r"\bottomrule",
+            r"\end{tabular}",
+        ]
+    )

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from serbench.hookspecs import Entry, hookimpl
+from serbench.contracts import Entry, hookimpl
 
 if TYPE_CHECKING:  # listings must not pay for numpy
     from serbench.contracts import Array, Wave

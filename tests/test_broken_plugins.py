@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from serbench import listing, plugins
-from serbench.hookspecs import Entry, ModelEntry
+from serbench.contracts import Entry, ModelEntry
 from serbench.offers import offers
 
-HEAD = "from serbench.hookspecs import Entry, ModelEntry, hookimpl\n"
+HEAD = "from serbench.contracts import Entry, ModelEntry, hookimpl\n"
 
 
 def models(*entries, mark="@hookimpl\n"):

@@ -9,7 +9,7 @@ from serbench import plugins
 from serbench.errors import UnknownName
 from serbench.testing.kinds import KINDS
 
-HEAD = "from serbench.hookspecs import Entry, ModelEntry, hookimpl\n"
+HEAD = "from serbench.contracts import Entry, ModelEntry, hookimpl\n"
 CLEAN = """
 @hookimpl
 def serbench_models():

@@ -5,9 +5,9 @@ They compile with pdflatex, whatever strangers call their models.
 
 from collections.abc import Iterable
 
-from serbench.latex import row
 from serbench.leaderboard import cells
 from serbench.leaderboard.board import Board, Section, Table
+from serbench.tables import latex_row
 from serbench.text import escaped
 
 COLUMNS = "rllllllll"
@@ -34,7 +34,7 @@ def _table(table: Table) -> str:
     for each in cells.main(table):
         if before and each.kind == "chance" != before:
             rows.append(r"\midrule")
-        rows.append(row(each.cells))
+        rows.append(latex_row(each.cells))
         before = each.kind
     return "\n".join(
         [
@@ -42,7 +42,7 @@ def _table(table: Table) -> str:
             rf"\caption{{{escaped(cells.title(table))}}}",
             rf"\begin{{tabular}}{{{COLUMNS}}}",
             r"\toprule",
-            row(cells.MAIN),
+            latex_row(cells.MAIN),
             r"\midrule",
             *rows,
             r"\bottomrule",

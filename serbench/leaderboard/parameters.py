@@ -10,9 +10,9 @@ from typing import Any, cast
 
 from serbench import plugins, specs
 from serbench.audio import Reading
+from serbench.contracts import ModelEntry
 from serbench.errors import BadParameter, SerbenchError
 from serbench.files import digest
-from serbench.hookspecs import ModelEntry
 from serbench.leaderboard.submission import Sent
 
 COMPUTE, VALUES = "compute", ("auto", "float32")

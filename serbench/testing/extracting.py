@@ -6,9 +6,8 @@ from functools import cached_property
 from typing import Any
 
 from serbench import plugins
-from serbench.contracts import Array, Resolves, Wave
+from serbench.contracts import Array, Entry, Resolves, Wave
 from serbench.features import check_arrays
-from serbench.hookspecs import Entry
 from serbench.specs import checked, parameters
 from serbench.testing import signals
 from serbench.testing.findings import Violation

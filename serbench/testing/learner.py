@@ -10,9 +10,8 @@ import numpy as np
 
 from serbench import answers, plugins
 from serbench.audio import samples_digest
-from serbench.contracts import Array, Describes, Examples, Model, Wave
+from serbench.contracts import Array, Describes, Examples, Model, ModelEntry, Wave
 from serbench.features import Feature, Features, Store, check_arrays
-from serbench.hookspecs import ModelEntry
 from serbench.jobs import Request, made_of
 from serbench.model_process import FoldWorkspace
 from serbench.parallel import Tell

@@ -188,7 +188,7 @@ def saves_no_pickle(learner: Learner) -> None:
         if path.is_file() and _pickled(path):
             raise Violation(
                 f"{path.name} is a pickle: write arrays with safetensors and words as JSON "
-                "(serbench.saved), or scikit-learn's objects with skops"
+                "(serbench.model_files), or scikit-learn's objects with skops"
             )
 
 

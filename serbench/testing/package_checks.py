@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from serbench import plugins, specs
+from serbench.contracts import ModelEntry
 from serbench.errors import nearest
-from serbench.hookspecs import ModelEntry
 from serbench.offers import HOOKS, Offer
 from serbench.testing.findings import Check, Violation, blaming
 from serbench.testing.packages import Package, brought

@@ -12,8 +12,8 @@ from functools import cached_property
 from importlib.metadata import EntryPoint
 from typing import Any
 
+from serbench.contracts import Entry
 from serbench.errors import nearest
-from serbench.hookspecs import Entry
 from serbench.offers import HOOKS, Offer, offers
 from serbench.testing.findings import Violation
 

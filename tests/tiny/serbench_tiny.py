@@ -15,10 +15,9 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import soundfile
 
-from serbench.contracts import About, Examples, Predictions, Workspace
+from serbench.contracts import About, Entry, Examples, ModelEntry, Predictions, Workspace, hookimpl
 from serbench.corpus import Corpus, Fold, Protocol, Utterance, speaker_fold
 from serbench.errors import BadParameter, CorpusError
-from serbench.hookspecs import Entry, ModelEntry, hookimpl
 
 LABELS = ("low", "middle", "high")
 SPEAKERS = tuple(f"s{number}" for number in range(1, 7))

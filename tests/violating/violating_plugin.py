@@ -4,7 +4,7 @@ import inspect
 import re
 from collections.abc import Iterable
 
-from serbench.hookspecs import Entry, ModelEntry, hookimpl
+from serbench.contracts import Entry, ModelEntry, hookimpl
 
 
 def name(made: type) -> str:

@@ -10,7 +10,7 @@ from typing import ClassVar, Self
 import numpy as np
 import torch
 
-from serbench import saved
+from serbench import model_files
 from serbench.contracts import Array, Examples, Predictions, Workspace
 from serbench.errors import BadParameter
 from serbench_alexnet import saving
@@ -157,7 +157,7 @@ class AlexNetMel:
         words = {
             "labels": list(self.labels),
             "seed": self.seed,
-            "params": saved.params(self),
+            "params": model_files.params(self),
             "frames": self._scorer.frames,
             "facts": self.describe(),
         }

@@ -7,7 +7,7 @@ from typing import Any
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from serbench import saved
+from serbench import model_files
 from serbench.files import replacing
 
 ARRAYS, WORDS = "model.safetensors", "model.json"
@@ -19,7 +19,7 @@ def write(
     """Write both files; the words last, so that a folder with words is whole."""
     with replacing(folder / ARRAYS) as temporary:
         save_file({name: array.cpu().contiguous() for name, array in arrays.items()}, temporary)
-    saved.write(folder / WORDS, version, words)
+    model_files.write(folder / WORDS, version, words)
 
 
 def read(folder: Path, version: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -28,4 +28,4 @@ def read(folder: Path, version: str) -> tuple[dict[str, Any], dict[str, Tensor]]
     Raises:
         SerbenchError: there is no model, or one that this version cannot use.
     """
-    return saved.read(folder / WORDS, version), load_file(folder / ARRAYS)
+    return model_files.read(folder / WORDS, version), load_file(folder / ARRAYS)

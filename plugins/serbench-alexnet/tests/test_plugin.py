@@ -1,7 +1,7 @@
 import pytest
 
 from serbench import plugins, specs
-from serbench.hookspecs import ModelEntry
+from serbench.contracts import ModelEntry
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from serbench.corpus import Corpus, Fold, Protocol
+from serbench.corpus import PARTS, Corpus, Fold, Protocol
 from serbench.errors import CorpusError
-from serbench.families import PARTS, held_out
+from serbench.families import held_out
 from serbench_corpora.rows import Listed
 from serbench_corpora.tree import listed
 

@@ -1,8 +1,7 @@
 import pytest
 
 from serbench import plugins
-from serbench.contracts import About, Located
-from serbench.hookspecs import Entry
+from serbench.contracts import About, Entry, Located
 from serbench_corpora.plugin import serbench_datasets
 
 OWN = ("csv", "folder", "audformat")

@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 import numpy as np
 
-from serbench import saved
+from serbench import model_files
 from serbench.contracts import Array, Examples, Predictions, Workspace
 
 FILE = "dummy.json"
@@ -62,12 +62,12 @@ class Dummy:
             "strategy": self._strategy,
             "counts": self._counts.tolist(),
         }
-        saved.write(folder / FILE, self.version, kept)
+        model_files.write(folder / FILE, self.version, kept)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """The model that `save` wrote."""
-        kept = saved.read(folder / FILE, cls.version)
+        kept = model_files.read(folder / FILE, cls.version)
         model = cls(labels=kept["labels"], seed=kept["seed"], strategy=kept["strategy"])
         model._counts = np.array(kept["counts"], dtype=np.int64)
         return model

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
-from serbench import saved
+from serbench import model_files
 from serbench.contracts import Array, Examples, Predictions, Workspace
 from serbench.errors import BadParameter, SerbenchError
 from serbench_sklearn.scorer import (
@@ -146,7 +146,7 @@ class Tuned(ABC):
             "temperature": scorer.temperature,
             "grid": self._tried,
         }
-        saved.write(folder / FILE, self.version, kept)
+        model_files.write(folder / FILE, self.version, kept)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -155,7 +155,7 @@ class Tuned(ABC):
         Raises:
             SerbenchError: the file holds more than data.
         """
-        kept = saved.read(folder / FILE, cls.version)
+        kept = model_files.read(folder / FILE, cls.version)
         model = cls(labels=kept["labels"], seed=kept["seed"], **kept["fixed"])
         model._tried, model._chosen = kept["grid"], kept["chosen"]
         model._scorer = Scorer.load(folder, len(kept["labels"]), kept["temperature"])

@@ -9,7 +9,7 @@ from typing import ClassVar, Self
 import numpy as np
 import torch
 
-from serbench import saved
+from serbench import model_files
 from serbench.contracts import Array, Examples, Predictions, Workspace
 from serbench.errors import BadParameter
 from serbench_torch import counting, devices, training
@@ -211,11 +211,11 @@ class Transformer:
         words = {
             "labels": list(self.labels),
             "seed": self.seed,
-            "params": saved.params(self),
+            "params": model_files.params(self),
             "facts": self.describe(),
         }
         saving.checkpoint(folder, self._scorer.network)
-        saved.write(folder / WORDS, self.version, words)
+        model_files.write(folder / WORDS, self.version, words)
 
     def export(self, folder: Path) -> None:
         """Write a checkpoint that transformers loads, with a page that says how."""
@@ -236,7 +236,7 @@ class Transformer:
         Raises:
             SerbenchError: the folder holds no model, or one of another version.
         """
-        words = saved.read(folder / WORDS, cls.version)
+        words = model_files.read(folder / WORDS, cls.version)
         model = cls(tuple(words["labels"]), words["seed"], **words["params"])
         model._scorer = model._scorer_of(loading.saved(folder), folder, "cpu")
         model._threads, model._facts = words["facts"]["threads"], words["facts"]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from serbench.hookspecs import Entry, ModelEntry, hookimpl
+from serbench.contracts import Entry, ModelEntry, hookimpl
 from serbench_transformers.presets import PRESETS
 
 INSTALL = "serbench-transformers"

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal, Self
 
 from threadpoolctl import threadpool_limits
 
-from serbench import saved
+from serbench import model_files
 from serbench.contracts import Array, Examples, Predictions, Workspace
 from serbench.errors import BadParameter
 from serbench_transformers import checkpoints, logistic, weighted
@@ -128,10 +128,10 @@ class Probe:
         words = {
             "labels": list(self.labels),
             "seed": self.seed,
-            "params": saved.params(self),
+            "params": model_files.params(self),
             "facts": self.describe(),
         }
-        saved.write(folder / WORDS, self.version, words)
+        model_files.write(folder / WORDS, self.version, words)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -140,7 +140,7 @@ class Probe:
         Raises:
             SerbenchError: the folder holds no probe, or one of another version.
         """
-        words = saved.read(folder / WORDS, cls.version)
+        words = model_files.read(folder / WORDS, cls.version)
         model = cls(tuple(words["labels"]), words["seed"], **words["params"])
         model._head, model._facts = Head.read(folder / ARRAYS), words["facts"]
         return model

@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from serbench.contracts import About
+from serbench.contracts import About, Entry, hookimpl
 from serbench.corpus import Corpus, LabelSet, Protocol, Utterance
 from serbench.families import kfold
-from serbench.hookspecs import Entry, hookimpl
 
 SPEAKERS = 6
 TAKES = 1  # of a speaker and a label

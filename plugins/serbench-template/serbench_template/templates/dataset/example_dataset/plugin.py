@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from serbench.hookspecs import Entry, hookimpl
+from serbench.contracts import Entry, hookimpl
 
 
 @hookimpl

@@ -6,7 +6,7 @@ from typing import Self
 
 import numpy as np
 import safetensors.numpy
-from serbench import saved
+from serbench import model_files
 from serbench.contracts import Array, Examples, Predictions, Workspace
 from serbench.errors import BadParameter
 
@@ -76,12 +76,12 @@ class ExampleModel:
         """Write what `load` needs: arrays, then words."""
         safetensors.numpy.save_file(self.arrays, folder / "arrays.safetensors")
         words = {name: getattr(self, name) for name in ("labels", "seed", "bands", "best_epoch")}
-        saved.write(folder / "model.json", self.version, words)
+        model_files.write(folder / "model.json", self.version, words)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """The model that `save` wrote."""
-        words = saved.read(folder / "model.json", cls.version)
+        words = model_files.read(folder / "model.json", cls.version)
         model = cls(labels=words["labels"], seed=words["seed"], bands=words["bands"])
         model.best_epoch = words["best_epoch"]
         model.arrays = safetensors.numpy.load_file(folder / "arrays.safetensors")

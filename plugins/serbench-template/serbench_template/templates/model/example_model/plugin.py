@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from serbench.hookspecs import ModelEntry, hookimpl
+from serbench.contracts import ModelEntry, hookimpl
 
 
 @hookimpl
