@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from serbench import runs
 from serbench.report import boxes, clouds, facts, learning, matrices, people, style, trust
-from serbench.runs import Run
+from serbench.results import run
+from serbench.results.run import Run
 
 FOLDER = Path(__file__).resolve().parent / "pictures"
 SUBMISSIONS = FOLDER.parent.parent / "leaderboard" / "submissions"
@@ -23,7 +23,7 @@ SHARE = 0.002  # of a picture's pixels
 
 def pictures() -> Iterator[tuple[Path, bytes]]:
     """Every picture's file, and what it should hold."""
-    pair = [runs.find(name, SUBMISSIONS) for name in (M1, WHISPER)]
+    pair = [run.find(name, SUBMISSIONS) for name in (M1, WHISPER)]
     with style.drawing(), tempfile.TemporaryDirectory() as folder:
         for name, draw in _draws(pair[0], pair[1]).items():
             (path,) = style.save(draw(), Path(folder) / name, name, ("png",), DPI)

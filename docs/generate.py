@@ -15,12 +15,14 @@ import leakage_page
 import numpy as np
 import performance_page
 
-from serbench import literature, runs, tables
+from serbench import tables
 from serbench.files import digest
-from serbench.leaderboard.naming import TITLES, names
 from serbench.metrics.classification import METRICS
 from serbench.metrics.intervals import MeanStd, mean_std
-from serbench.runs import Run
+from serbench.results import literature
+from serbench.results import run as runs
+from serbench.results.display_names import TITLES, names
+from serbench.results.run import Run
 
 ROOT = Path(__file__).resolve().parent.parent
 SUBMISSIONS = ROOT / "leaderboard" / "submissions"

@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from serbench import leakage, protocols, tables
+from serbench import tables
 from serbench.corpus import Corpus, Fold, relabelled
+from serbench.protocols import leakage, lookup
 from serbench_corpora.crema_d import CremaD
 from serbench_corpora.iemocap import Iemocap
 from serbench_corpora.ravdess import Ravdess
@@ -30,7 +31,7 @@ def splits() -> str:
     for title, dataset, names in SPLITS:
         corpus = _corpus(dataset)
         for name in names:
-            folds = protocols.folds(protocols.find(name, dataset), corpus)
+            folds = lookup.folds(lookup.find(name, dataset), corpus)
             tested = sum(len(fold.test) for fold in folds)
             met = [_met(corpus, folds, pair) for pair in SHARED]
             rows.append([title, f"`{name}`", str(tested), *(_share(one, tested) for one in met)])

@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 from torch.profiler import profile
 
-from serbench import candidates, datasets, lengths, plugins, rehearsal
+from serbench import candidates, datasets, lengths, rehearsal
 from serbench.benching import LIKE
 from serbench.contracts import Examples
+from serbench.plugins import registry
 from serbench.settings import settings
 
 STEPS = 6
@@ -65,7 +66,7 @@ def profiled(name: str, device: str = "cpu") -> dict[str, object]:
     truth = np.arange(len(inputs)) % len(model.labels)
     train = Examples(inputs, truth, ("speaker",) * len(inputs))
     validation = Examples(inputs[:1], truth[:1], ("other",))
-    made = plugins.load(plugins.find("model", name))(labels=model.labels, seed=0, **model.params)
+    made = registry.load(registry.find("model", name))(labels=model.labels, seed=0, **model.params)
     with tempfile.TemporaryDirectory() as folder:
         workspace = Profiled(Path(folder), device)
         made.fit(train, validation, workspace)

@@ -21,7 +21,7 @@ import serbench
 from serbench import datasets, lengths, tables
 from serbench.evaluation import What
 from serbench.jobs import Request, plan
-from serbench.runs import Run
+from serbench.results.run import Run
 from serbench.settings import settings
 from serbench.specs import parse, unique
 from serbench_corpora import lookalike

@@ -5,7 +5,7 @@ if TYPE_CHECKING:
     from serbench.comparison import compare
     from serbench.evaluation import evaluate
     from serbench.prediction import predict
-    from serbench.runs import Run
+    from serbench.results.run import Run
 
 __version__ = "0.1.0"
 __all__ = ["Run", "__version__", "compare", "evaluate", "predict"]
@@ -26,7 +26,7 @@ def __getattr__(name: str) -> object:
 
         return predict
     if name == "Run":
-        from serbench.runs import Run
+        from serbench.results.run import Run
 
         return Run
     raise AttributeError(f"module 'serbench' has no attribute {name!r}")

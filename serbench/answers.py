@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from serbench import foldfacts
 from serbench.contracts import Array, Describes, Model, Predictions
 from serbench.errors import PluginError
 from serbench.metrics import calibration
+from serbench.results import schema
 
 
 def ask(model: Model, inputs: Sequence[Array], n_labels: int) -> Predictions:
@@ -48,7 +48,7 @@ def described(model: Model) -> dict[str, object]:
     if not isinstance(model, Describes):
         return {}
     words = model.describe()
-    if wrong := foldfacts.misdescribed(words):
+    if wrong := schema.misdescribed(words):
         raise PluginError(f"what the model's describe() returns cannot be kept: {wrong}")
     plain: dict[str, object] = json.loads(json.dumps(words, default=_plain))
     return plain

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from serbench import candidates, datasets, lengths, parallel, plugins, protocols, rehearsal, trial
+from serbench import candidates, datasets, lengths, parallel, rehearsal, trial
 from serbench import settings as devices
 from serbench.candidates import Candidate
 from serbench.corpus import Fold
@@ -17,6 +17,8 @@ from serbench.estimating import Estimate, FrontEnd, Speed, estimate
 from serbench.features import Feature
 from serbench.measurements import Bench, Measurement, machine
 from serbench.parallel import Function, Words
+from serbench.plugins import registry
+from serbench.protocols import lookup
 from serbench.settings import settings
 
 GROUPS = ("arithmetic", "decode", "features", "models")
@@ -68,7 +70,7 @@ def bench(wish: Wish) -> Bench:
     Raises:
         SerbenchError: a name or parameter is unknown, or what was named cannot be measured.
     """
-    known = (*GROUPS, *plugins.installed().entries["feature"])
+    known = (*GROUPS, *registry.installed().entries["feature"])
     for item in wish.only:
         if item not in known:
             raise nearest("item", item, known)
@@ -123,11 +125,11 @@ class _Measuring:
 
     def _folds(self) -> list[Fold]:
         corpus = datasets.outline(self._source)
-        return protocols.folds(protocols.find(self._wish.protocol, self._source.dataset), corpus)
+        return lookup.folds(lookup.find(self._wish.protocol, self._source.dataset), corpus)
 
     def _models(self) -> Iterator[Candidate]:
         """The model that was named, or those that are always measured, if they are installed."""
-        wish, known = self._wish, plugins.installed().entries["model"]
+        wish, known = self._wish, registry.installed().entries["model"]
         if wish.model is not None:
             given = (wish.params, self._source, self._places, wish.features)
             yield candidates.model(wish.model, *given)
@@ -155,7 +157,7 @@ class _Measuring:
 
     def _features(self, models: Sequence[Candidate]) -> None:
         """Measure those that were named, those of the models, or all that are installed."""
-        wish, known = self._wish, plugins.installed().entries["feature"]
+        wish, known = self._wish, registry.installed().entries["feature"]
         every = wish.has("features")
         found = {model.feature.name: model.feature for model in models if every}
         for name in known:
@@ -193,7 +195,7 @@ class _Measuring:
         feature = model.feature.name
         decode, extract = self._seconds["decode"], self._seconds[feature]
         front = FrontEnd(self._start[feature], decode, extract, parallel.cores())
-        protocol = protocols.find(self._wish.protocol, self._source.dataset).name
+        protocol = lookup.find(self._wish.protocol, self._source.dataset).name
         name = f"{model.name} on {self._source.spec}, {protocol}"
         return estimate(name, folds, model.epochs, self._at_once, front, speeds[model.name])
 

@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from serbench import datasets, jobs, plugins, specs
+from serbench import datasets, jobs, specs
 from serbench.audio import Reading
 from serbench.contracts import Rehearses, Resolves
 from serbench.datasets import Source
 from serbench.features import Feature
+from serbench.plugins import registry
 from serbench.settings import Settings
 
 
@@ -73,7 +74,7 @@ def model(
     entry = jobs.entry_of(request)
     corpus = source.spec.partition(":")[0]
     wanted = {**entry.defaults.get("*", {}), **entry.defaults.get(corpus, {}), **given}
-    for owner in (plugins.load(plugins.find("feature", entry.features)), plugins.load(entry)):
+    for owner in (registry.load(registry.find("feature", entry.features)), registry.load(entry)):
         target: object = owner
         if isinstance(target, Rehearses):
             wanted |= target.rehearsed(wanted, places.cache / "rehearsal")
@@ -89,10 +90,10 @@ def feature(name: str) -> Feature:
     Raises:
         SerbenchError: it cannot do with them, or a package is missing.
     """
-    entry = plugins.find("feature", name)
-    extractor: Any = plugins.load(entry)
+    entry = registry.find("feature", name)
+    extractor: Any = registry.load(entry)
     params = specs.checked(name, specs.parameters(extractor), {})
     if isinstance(extractor, Resolves):
         params = dict(extractor.resolved(params))
     extractor(**params)  # it may refuse them
-    return Feature(name, plugins.version(entry, extractor), params, Reading().identity())
+    return Feature(name, registry.version(entry, extractor), params, Reading().identity())

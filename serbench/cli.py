@@ -139,9 +139,9 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
         except KeyboardInterrupt:
             raise _Stopped(bars.stopped()) from None
     if form == "json":
-        from serbench import scores
+        from serbench.results import summary
 
-        typer.echo(scores.table(made, None, form))
+        typer.echo(summary.table(made, None, form))
     else:
         typer.echo(str(made) if form == "text" else made.table(form))
 
@@ -204,13 +204,13 @@ def runs(
     results: Results = None,
 ) -> None:
     """List the runs that there are."""
-    from serbench import runs as stored
-    from serbench import scores
+    from serbench.results import run as stored
+    from serbench.results import summary
     from serbench.settings import results_folder
 
-    _check_form(form, *scores.FORMATS)
+    _check_form(form, *summary.FORMATS)
     found, broken = stored.readable(results_folder(results))
-    typer.echo(scores.listing(found, form))
+    typer.echo(summary.listing(found, form))
     for reason in broken:
         typer.echo(f"unreadable: {shown(reason)}", err=True)
 
@@ -231,13 +231,13 @@ def score(
     results: Results = None,
 ) -> None:
     """Compute runs' scores again from their stored predictions: each fold, mean and pooled."""
-    from serbench import scores
-    from serbench.runs import find
+    from serbench.results import summary
+    from serbench.results.run import find
     from serbench.settings import results_folder
 
-    _check_form(form, *scores.FORMATS)
+    _check_form(form, *summary.FORMATS)
     found = [find(name, results_folder(results)) for name in names]
-    typer.echo(scores.several(found, metric or None, form))
+    typer.echo(summary.several(found, metric or None, form))
 
 
 @app.command()

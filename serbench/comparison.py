@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from serbench import contrasts, pairing, runs, tables
+from serbench import contrasts, pairing, tables
 from serbench.contrasts import Difference, Pair, Score
 from serbench.errors import BadParameter, nearest
-from serbench.leaderboard.naming import names as short_names
 from serbench.metrics.classification import METRICS
 from serbench.metrics.significance import EXACT, EXCHANGES, smallest_pvalue
-from serbench.runs import Run
-from serbench.scores import numbers
+from serbench.results.display_names import names as short_names
+from serbench.results.run import Run, circumstances, computed, find
+from serbench.results.summary import numbers
 from serbench.settings import results_folder
 from serbench.text import as_json, shown
 
@@ -225,8 +225,8 @@ def _warnings(compared: Compared) -> list[str]:
             notes.append(f"UNSOUND: {name}: predicted alone, some utterances get other labels.")
         if run.objection:
             notes.append(f"NEVER RANKED: {name}: {run.objection}.")
-    found = [(compared.names[run.name], runs.computed(run.facts)) for run in compared.runs]
-    return notes + runs.circumstances(found)
+    found = [(compared.names[run.name], computed(run.facts)) for run in compared.runs]
+    return notes + circumstances(found)
 
 
 def compare(
@@ -260,9 +260,7 @@ def compare(
         if name not in METRICS:
             raise nearest("metric", name, list(METRICS))
     parent = results_folder(results)
-    found = tuple(
-        one if isinstance(one, Run) else runs.find(str(one), parent) for one in runs_or_names
-    )
+    found = tuple(one if isinstance(one, Run) else find(str(one), parent) for one in runs_or_names)
     first, *others = pairing.paired(found)
     pairs = [
         contrasts.contrast(run.name, first, other, chosen)

@@ -6,11 +6,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
-from serbench import plugins, speakers, specs
+from serbench import specs
 from serbench.contracts import Dataset, Located, Makes, StandsIn
 from serbench.corpus import Corpus, relabelled
 from serbench.errors import BadParameter, CorpusError, SerbenchError, nearest
 from serbench.files import expanded, replacing_folder
+from serbench.plugins import registry
+from serbench.protocols import speakers
 from serbench.settings import Settings
 from serbench.specs import checked, parameters, parse_name
 
@@ -44,7 +46,7 @@ def find(spec: str, places: Settings, data: Path | None = None) -> Source:
     Raises:
         SerbenchError: the name or a parameter is unknown, or a package is missing.
     """
-    target = plugins.load(plugins.find("dataset", spec.partition(":")[0]))
+    target = registry.load(registry.find("dataset", spec.partition(":")[0]))
     if isinstance(target, Located):
         return _located(target, spec, places, data)
     name, given = parse_name(spec)
@@ -66,7 +68,7 @@ def named(spec: str, places: Settings) -> Source:
             spell it.
     """
     name, _, text = spec.partition(":")
-    target: Any = plugins.load(plugins.find("dataset", name))
+    target: Any = registry.load(registry.find("dataset", name))
     if not isinstance(target, Located):
         return find(spec, places)
     path, _ = specs.divided(text, parameters(target))  # type: ignore[arg-type]

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypedDict, Unpack
 
-from serbench import keeping, leakage, parallel, protocols, runs, worker
+from serbench import keeping, parallel, worker
 from serbench.contracts import Located
 from serbench.errors import BadParameter, CorpusError, FoldError, SerbenchError, nearest
 from serbench.extraction import extract
@@ -12,7 +12,9 @@ from serbench.files import claimed
 from serbench.jobs import Job, Plan, Request, Resources, jobs_of, plan
 from serbench.listening import Listener, Quiet
 from serbench.parallel import Engine
-from serbench.results import read_facts
+from serbench.protocols import leakage, lookup
+from serbench.results import run
+from serbench.results.fold_file import read_facts
 from serbench.settings import require_known, results_folder, settings
 from serbench.specs import by_path
 
@@ -42,7 +44,7 @@ def evaluate(  # noqa: PLR0913 - whoever leaves one out gets what the command li
     keep_models: bool = False,
     folds: Collection[str] | None = None,
     **what: Unpack[What],
-) -> runs.Run:
+) -> run.Run:
     """Train and test a model on a dataset under a protocol; finished folds are not run again.
 
     Args:
@@ -87,7 +89,7 @@ def evaluate(  # noqa: PLR0913 - whoever leaves one out gets what the command li
         if keep_models:
             _check_kept(made, lent, finished)
         listener.planned(made, folder, len(wanted) - len(taken), len(waiting))
-        for line in (*made.doubts, *protocols.remarks(made.corpus, made.folds)):
+        for line in (*made.doubts, *lookup.remarks(made.corpus, made.folds)):
             listener.remarked(line)
         audio = extract(made, waiting, places, listener)
         planned = jobs_of(made, lent, audio)
@@ -99,7 +101,7 @@ def evaluate(  # noqa: PLR0913 - whoever leaves one out gets what the command li
         # each in `worker.run`: leakage certificate, fit, predict, the result's file
         _run(made, [planned[position] for position in waiting], engine, listener)
     _check_computed(made, lent, taken)
-    return runs.read(folder)  # scores are worked out from the files alone
+    return run.read(folder)  # scores are worked out from the files alone
 
 
 def at_a_time(made: Plan, folds: int, device: str) -> int:

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from serbench import keeping, runs, tables
+from serbench import keeping, tables
 from serbench.contracts import Exports
 from serbench.errors import SerbenchError
 from serbench.files import expanded, replacing_folder
 from serbench.keeping import Kept
+from serbench.results.run import find
 from serbench.settings import results_folder
 
 
@@ -65,7 +66,7 @@ def export(
     Raises:
         SerbenchError: no model was kept, it cannot be exported, or there is something at `out`.
     """
-    found = runs.find(str(run), results_folder(results))
+    found = find(str(run), results_folder(results))
     name = found.config["model"]
     if not issubclass(keeping.saving(name), Exports):
         raise SerbenchError(

@@ -7,12 +7,13 @@ from typing import Any
 
 import threadpoolctl
 
-from serbench import audio, plugins
+from serbench import audio
 from serbench.contracts import Array, Wave
 from serbench.corpus import Corpus
 from serbench.errors import SerbenchError
 from serbench.features import Feature, Store, check_arrays
 from serbench.parallel import Tell, Words
+from serbench.plugins import registry
 
 SHARD = 256  # utterances written to the feature store at a time
 BATCH = 16  # utterances from one report to the next
@@ -33,8 +34,8 @@ def extract(words: Words, tell: Tell) -> Words:
     """
     feature = Feature(**words["feature"])
     store = Store(feature.folder(Path(words["cache"])))
-    target = plugins.load(plugins.find("feature", feature.name))
-    extractor: Any = target(**plugins.complete(target, feature.params))
+    target = registry.load(registry.find("feature", feature.name))
+    extractor: Any = target(**registry.complete(target, feature.params))
     reading = audio.Reading(feature.reading["trim_db"])  # type: ignore[arg-type]
     found: list[audio.Decoded] = []
     made: dict[str, Array] = {}

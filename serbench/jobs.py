@@ -6,14 +6,17 @@ from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, cast
 
-from serbench import datasets, leakage, plugins, protocols, results, speakers
+from serbench import datasets
 from serbench.audio import Reading
 from serbench.contracts import ModelEntry, Resolves
 from serbench.corpus import Corpus, Fold, Protocol, protocol_digest
 from serbench.errors import BadParameter, PluginError, SerbenchError
 from serbench.features import Feature
 from serbench.files import digest
-from serbench.importing import guarded
+from serbench.plugins import registry
+from serbench.plugins.loading import guarded
+from serbench.protocols import leakage, lookup, speakers
+from serbench.results import fold_file
 from serbench.settings import Settings
 from serbench.specs import by_path, checked, parameters
 
@@ -182,10 +185,10 @@ def plan(request: Request, places: Settings) -> Plan:
     entry = entry_of(request)
     data = Path(request.data) if request.data is not None else None
     source = datasets.find(request.dataset, places, data)
-    protocol = protocols.find(request.protocol, source.dataset)
+    protocol = lookup.find(request.protocol, source.dataset)
     corpus = datasets.read(source, request.labels)
-    results.require_size(corpus)
-    folds = protocols.folds(protocol, corpus)
+    fold_file.require_size(corpus)
+    folds = lookup.folds(protocol, corpus)
     leakage.require_clean(protocol, leakage.check(corpus, folds, {}))
     model, params, feature = made_of(entry, request)  # may download, so the cheap checks come first
     config = Config(
@@ -193,8 +196,8 @@ def plan(request: Request, places: Settings) -> Plan:
         labels=corpus.label_set,
         protocol=protocol.name,
         model=request.model,
-        model_version=plugins.version(entry, model),
-        params=plugins.identifying(model, params),
+        model_version=registry.version(entry, model),
+        params=registry.identifying(model, params),
         feature=feature.name,
         feature_version=feature.version,
         feature_params=feature.params,
@@ -254,7 +257,7 @@ def entry_of(request: Request) -> ModelEntry:
     Raises:
         SerbenchError: there is no such model, or it does not let its features be chosen.
     """
-    entry = cast(ModelEntry, plugins.find("model", request.model))
+    entry = cast(ModelEntry, registry.find("model", request.model))
     if request.features is None:
         return entry
     if not by_path(entry.name):
@@ -268,9 +271,9 @@ def entry_of(request: Request) -> ModelEntry:
 
 def made_of(entry: ModelEntry, request: Request) -> tuple[Any, dict[str, object], Feature]:
     """The model's class, its parameters, and its feature, all checked."""
-    model: Any = plugins.load(entry)
-    extracted = plugins.find("feature", entry.features)
-    extractor: Any = plugins.load(extracted)
+    model: Any = registry.load(entry)
+    extracted = registry.find("feature", entry.features)
+    extractor: Any = registry.load(extracted)
     of_model = parameters(model)
     of_feature = parameters(extractor)
     if not by_path(entry.name):  # its entry says which of them are open
@@ -288,8 +291,8 @@ def made_of(entry: ModelEntry, request: Request) -> tuple[Any, dict[str, object]
     exact = _resolved(entry.features, extractor, {name: values[name] for name in of_feature})
     extractor(**exact)  # it may refuse a value
     reading = Reading(request.trim_db).identity()
-    version = plugins.version(extracted, extractor)
-    feature = Feature(entry.features, version, plugins.identifying(extractor, exact), reading)
+    version = registry.version(extracted, extractor)
+    feature = Feature(entry.features, version, registry.identifying(extractor, exact), reading)
     values |= exact
     return model, _resolved(entry.name, model, {name: values[name] for name in of_model}), feature
 
@@ -320,7 +323,7 @@ class Resources:
 
     def result(self, position: int) -> Path:
         """The result file of a fold."""
-        return self.folder.resolve() / f"{results.stem(position)}.safetensors"
+        return self.folder.resolve() / f"{fold_file.stem(position)}.safetensors"
 
 
 def jobs_of(made: Plan, resources: Resources, audio: Mapping[str, str]) -> list[Job]:

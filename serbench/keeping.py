@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from serbench import plugins, results
 from serbench.contracts import Saves
 from serbench.errors import SerbenchError, nearest
 from serbench.files import writing_error
-from serbench.results import FoldResult
+from serbench.plugins import registry
+from serbench.results import fold_file
+from serbench.results.fold_file import FoldResult
 
 
 def saving(model: str) -> type[Any]:
@@ -20,7 +21,7 @@ def saving(model: str) -> type[Any]:
     Raises:
         SerbenchError: it cannot.
     """
-    target = plugins.load(plugins.find("model", model))
+    target = registry.load(registry.find("model", model))
     if isinstance(target, type) and issubclass(target, Saves):
         return target
     raise SerbenchError(
@@ -31,7 +32,7 @@ def saving(model: str) -> type[Any]:
 
 def folder(run: Path, position: int) -> Path:
     """Where the model of a fold is, if it was kept."""
-    return run / "models" / results.stem(position)
+    return run / "models" / fold_file.stem(position)
 
 
 def keep(made: Path | None, run: Path, position: int) -> None:
@@ -118,7 +119,7 @@ def require_version(config: Mapping[str, Any], kind: str, target: Any) -> None:
         SerbenchError: the versions differ.
     """
     made_with = config[f"{kind}_version"]
-    installed = plugins.version(plugins.find(kind, config[kind]), target)
+    installed = registry.version(registry.find(kind, config[kind]), target)
     if installed != made_with:
         raise SerbenchError(
             f"the run was made with version {made_with} of the {kind} {config[kind]}, but version "

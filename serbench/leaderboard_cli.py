@@ -101,7 +101,7 @@ def submit(  # noqa: PLR0913 - a command's options are its parameters
     from serbench.leaderboard.packing import Words, about
     from serbench.leaderboard.packing import submit as pack
     from serbench.leaderboard.verifying import lines
-    from serbench.runs import find
+    from serbench.results.run import find
     from serbench.settings import results_folder
 
     if seen not in (None, *SEEN):
@@ -239,7 +239,7 @@ def badge(
     """
     from serbench.files import replacing
     from serbench.leaderboard import badges, hubcard
-    from serbench.runs import find
+    from serbench.results.run import find
     from serbench.settings import results_folder
 
     if form not in badges.FORMATS:

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from serbench import plugins
 from serbench.contracts import Entry
-from serbench.plugins import Installed
+from serbench.plugins import registry
+from serbench.plugins.registry import Installed
 from serbench.text import shown
 
 
@@ -23,11 +23,11 @@ class Listing:
 
 def listing(kind: str, found: Installed | None = None) -> Listing:
     """What is installed of "dataset", "feature" or "model"; imports none of it."""
-    found = found or plugins.installed()
+    found = found or registry.installed()
     entries = found.entries[kind]
     said = {name: _entry(entry, found.owners[kind, name]) for name, entry in entries.items()}
     said |= {
-        name: f"NOT USABLE: {plugins.clash(owners)}"
+        name: f"NOT USABLE: {registry.clash(owners)}"
         for (of, name), owners in found.clashes.items()
         if of == kind
     }
@@ -43,5 +43,5 @@ def listing(kind: str, found: Installed | None = None) -> Listing:
 
 
 def _entry(entry: Entry, owner: str) -> str:
-    lack = plugins.lacking(entry)
+    lack = registry.lacking(entry)
     return f"{entry.summary}  [{owner}]" + (f"  NOT USABLE: {lack}" if lack else "")

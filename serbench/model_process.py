@@ -27,12 +27,13 @@ import safetensors
 import safetensors.numpy
 import threadpoolctl
 
-from serbench import answers, handover, parallel, plugins, settings
+from serbench import answers, handover, parallel, settings
 from serbench.contracts import Array, Examples, Model, Moves, Predictions, Saves
 from serbench.errors import PluginError
 from serbench.files import replacing, writing_error
 from serbench.handover import Inputs
 from serbench.parallel import Tell, Words
+from serbench.plugins import registry
 from serbench.text import shown
 
 ALONE = 8  # utterances that are predicted one by one
@@ -151,9 +152,9 @@ def _target(words: Words) -> Any:
     Raises:
         PluginError: its code was edited since, so that folds of two models would be mixed.
     """
-    entry = plugins.find("model", words["model"])
-    target = plugins.load(entry)
-    version = plugins.version(entry, target)
+    entry = registry.find("model", words["model"])
+    target = registry.load(entry)
+    version = registry.version(entry, target)
     if version != words["version"]:
         raise PluginError(
             f"{entry.name} was version {words['version']!r} when the run was planned, and "

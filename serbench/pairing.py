@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from serbench.errors import SerbenchError
 from serbench.metrics import classification, intervals
-from serbench.runs import Run
+from serbench.results.run import Run
 
 Key = tuple[str, int]
 """An utterance's id, and how many times it was tested before in the run."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import threadpoolctl
 
-from serbench import answers, audio, keeping, plugins, runs, tables
+from serbench import answers, audio, keeping, tables
 from serbench import settings as devices
 from serbench.contracts import Array, Model, Moves, Wave
 from serbench.errors import SerbenchError
@@ -18,7 +18,8 @@ from serbench.jobs import Config
 from serbench.keeping import Kept
 from serbench.metrics import calibration
 from serbench.metrics.classification import Floats, predicted
-from serbench.runs import Run
+from serbench.plugins import registry
+from serbench.results.run import Run, find
 from serbench.settings import results_folder, settings
 from serbench.text import as_json, shown
 
@@ -112,7 +113,7 @@ def predict(
             the run was made with.
     """
     places = settings()
-    found = runs.find(str(run), results_folder(results))
+    found = find(str(run), results_folder(results))
     kept = keeping.kept(found.folder, found.folds, fold)
     wanted = device or places.device
     devices.require_known(wanted)
@@ -134,11 +135,11 @@ def _inputs(run: Run, files: Sequence[Path]) -> list[Array]:
     if not files:
         raise SerbenchError("there is no file to predict: name one audio file or more")
     config = run.config
-    target: Any = plugins.load(plugins.find("feature", config["feature"]))
+    target: Any = registry.load(registry.find("feature", config["feature"]))
     keeping.require_version(config, "feature", target)
     keeping.require_version(config, "model", keeping.saving(config["model"]))
     waves = [_wave(path, _reading(run)) for path in files]
-    extractor = target(**plugins.complete(target, config["feature_params"]))
+    extractor = target(**registry.complete(target, config["feature_params"]))
     return [of_one(config["feature"], extractor, wave) for wave in waves]
 
 

@@ -8,9 +8,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from serbench import importpaths, plugins
 from serbench.jobs import Config
-from serbench.sources import source_digest
+from serbench.plugins import import_path, registry
+from serbench.plugins.source_code import source_digest
 from serbench.specs import by_path
 
 VECTORS = ("amx_bf16", "avx512_bf16", "avx512f", "avx2", "avx", "sse2")
@@ -69,10 +69,10 @@ def sources(config: Config) -> dict[str, str]:
     named = [("feature", config.feature), ("dataset", config.dataset.partition(":")[0])]
     packages = {"serbench"}
     if by_path(config.model):
-        packages |= {*importpaths.packages(config.model)}
+        packages |= {*import_path.packages(config.model)}
     else:
         named.append(("model", config.model))
-    packages |= {importpaths.top(plugins.find(kind, name).target) for kind, name in named}
+    packages |= {import_path.top(registry.find(kind, name).target) for kind, name in named}
     packages |= {needed for package in packages for needed in _needed(package)}
     return {package: source_digest(package) for package in sorted(packages)}
 

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import threadpoolctl
 
-from serbench import audio, lengths, plugins
+from serbench import audio, lengths
 from serbench.contracts import Array, Lengths, Wave
 from serbench.features import Feature, check_arrays
 from serbench.growth import fastest
 from serbench.parallel import Tell, Words
+from serbench.plugins import registry
 
 ROUND = 16  # utterances whose features are timed together; the front end extracts each alone
 FILES = 24
@@ -73,8 +74,8 @@ def inputs(words: Words, count: int) -> list[Array]:
 
 def _extractor(words: Words, count: int) -> tuple[Any, list[Wave]]:
     feature = Feature(**words["feature"])
-    target = plugins.load(plugins.find("feature", feature.name))
-    extractor: Any = target(**plugins.complete(target, feature.params))
+    target = registry.load(registry.find("feature", feature.name))
+    extractor: Any = target(**registry.complete(target, feature.params))
     seconds = lengths.trimmed(Lengths(**words["lengths"]), count)
     # in no order of length, as a corpus is
     mixed = [seconds[place] for place in np.random.default_rng(0).permutation(count)]

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from serbench import audio, datasets, leakage, protocols, speakers, splitfile, tables
+from serbench import audio, datasets, tables
 from serbench.corpus import Corpus, Fold, Protocol, protocol_digest
 from serbench.errors import BadParameter
+from serbench.protocols import leakage, lookup, speakers, split_file
 from serbench.settings import settings
 
 
@@ -26,8 +27,8 @@ def split(
     """Apply a protocol to a corpus; a manifest will do, unless `data` names a folder."""
     source = datasets.find(dataset, settings(), data)
     corpus = datasets.manifest(source, labels) if data is None else datasets.read(source, labels)
-    found = protocols.find(protocol, source.dataset)
-    return Split(source, corpus, found, protocols.folds(found, corpus))
+    found = lookup.find(protocol, source.dataset)
+    return Split(source, corpus, found, lookup.folds(found, corpus))
 
 
 def show(dataset: str, protocol: str | None, labels: str | None, data: Path | None) -> str:
@@ -35,10 +36,10 @@ def show(dataset: str, protocol: str | None, labels: str | None, data: Path | No
     if protocol is None:
         source = datasets.find(dataset, settings(), data)
         own = [[one.name, one.summary, one.leaks or "-"] for one in source.dataset.protocols]
-        families = [[name, _summary(name), "-"] for name in protocols.FAMILIES]
+        families = [[name, _summary(name), "-"] for name in lookup.FAMILIES]
         return tables.table(["protocol", "what it is", "leaks"], own + families)
     made = split(dataset, protocol, labels, data)
-    rows = protocols.summary(made.corpus, made.folds)
+    rows = lookup.summary(made.corpus, made.folds)
     head = list(rows[0])
     lines = [
         f"protocol {made.protocol.name} of {dataset}, labels {made.corpus.label_set}: "
@@ -48,13 +49,13 @@ def show(dataset: str, protocol: str | None, labels: str | None, data: Path | No
         *(f"WARNING: {one}" for one in speakers.doubts(made.corpus)),
         "",
         tables.table(head, [[str(row[key]) for key in head] for row in rows]),
-        *[f"\n{line}" for line in protocols.remarks(made.corpus, made.folds)],
+        *[f"\n{line}" for line in lookup.remarks(made.corpus, made.folds)],
     ]
     return "\n".join(lines)
 
 
 def _summary(family: str) -> str:
-    doc = protocols.FAMILIES[family].__doc__ or ""
+    doc = lookup.FAMILIES[family].__doc__ or ""
     return doc.strip().splitlines()[0] + " (any corpus)"
 
 
@@ -70,9 +71,9 @@ def export(
         raise BadParameter(f"--out is {out}, but must end in .csv or .json")
     made = split(dataset, protocol, labels, data)
     if out.suffix == ".csv":
-        splitfile.write_csv(out, made.folds)
+        split_file.write_csv(out, made.folds)
     else:
-        splitfile.write_json(out, made.protocol, made.corpus, made.folds)
+        split_file.write_json(out, made.protocol, made.corpus, made.folds)
     return f"{len(made.folds)} folds of {made.protocol.name} written to {out}"
 
 

@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 import threadpoolctl
 
-from serbench import plugins, rehearsal
+from serbench import rehearsal
 from serbench.contracts import Array, Counts, Describes, Examples, Model, Workspace
 from serbench.growth import Growth, fastest
 from serbench.parallel import Tell, Words
+from serbench.plugins import registry
 
 BATCH = 16  # utterances in a step, where a model has no parameter of that name
 EPOCHS = 3
@@ -75,7 +76,7 @@ def learn(words: Words, tell: Tell) -> Words:
         `alone`: of one; and the arithmetic of one utterance, where the model counts it.
     """
     began = time.time()
-    plugins.load(plugins.find("model", words["model"]))
+    registry.load(registry.find("model", words["model"]))
     load = time.time() - began
     trial = Trial(words)
     with threadpoolctl.threadpool_limits(words["threads"]):
@@ -148,7 +149,7 @@ class Trial:
         words, params = self._words, dict(self._words["params"])
         if self._epochs:
             params["epochs"] = epochs
-        target: Any = plugins.load(plugins.find("model", words["model"]))
+        target: Any = registry.load(registry.find("model", words["model"]))
         self.model = target(labels=tuple(words["labels"]), seed=words["seed"], **params)
         train, validation = self._examples(count, 1), self._examples(HELD_OUT, 2)
         with tempfile.TemporaryDirectory() as folder:

@@ -22,12 +22,9 @@ from serbench import (
     frontend,
     handover,
     keeping,
-    leakage,
     model_process,
     parallel,
-    protocols,
     provenance,
-    results,
 )
 from serbench.contracts import Array
 from serbench.corpus import PARTS, Corpus, Fold, protocol_digest
@@ -37,6 +34,8 @@ from serbench.files import digest
 from serbench.jobs import Job
 from serbench.metrics import classification
 from serbench.parallel import Tell, Words
+from serbench.protocols import leakage, lookup
+from serbench.results import fold_file
 from serbench.settings import Settings
 
 TOLD = (
@@ -88,7 +87,7 @@ def run(words: Words, tell: Tell) -> Words:
         "threads": job.config.threads,
         **provenance.machine(job.config),
     }
-    results.write(Path(job.result), results.FoldResult(facts, **parts))
+    fold_file.write(Path(job.result), fold_file.FoldResult(facts, **parts))
     shutil.rmtree(workspace, ignore_errors=True)
     return {}
 
@@ -239,10 +238,10 @@ class Sets:
 
     def scored(
         self, ids: Sequence[str], activations: Array, order: Sequence[int]
-    ) -> results.Scored:
+    ) -> fold_file.Scored:
         """Return predictions that were made in this order as they are stored, in the ids' order."""
         back = activations[np.argsort(order)]
-        return results.Scored(tuple(ids), self.speakers(ids), self.truth(ids), back)
+        return fold_file.Scored(tuple(ids), self.speakers(ids), self.truth(ids), back)
 
 
 def _sets(job: Job) -> Sets:
@@ -250,8 +249,8 @@ def _sets(job: Job) -> Sets:
     places = Settings(Path(job.root).parent, Path(job.cache), Path(job.result).parent)
     source = datasets.find(job.config.dataset, places, Path(job.root))
     corpus = datasets.read(source, job.config.labels)
-    protocol = protocols.find(job.config.protocol, source.dataset)
-    folds = protocols.folds(protocol, corpus)
+    protocol = lookup.find(job.config.protocol, source.dataset)
+    folds = lookup.folds(protocol, corpus)
     _require("corpus", job, corpus.digest)
     _require("protocol", job, protocol_digest(folds))
     fold = folds[job.fold]
@@ -281,7 +280,7 @@ def _decoded(corpus: Corpus, utterance: str) -> str:
     return audio.samples_digest(*audio.decode(path))
 
 
-def _metrics(scored: results.Scored, n_labels: int) -> dict[str, float]:
+def _metrics(scored: fold_file.Scored, n_labels: int) -> dict[str, float]:
     """Return the metrics of a set, by name."""
     counted = classification.confusion(
         scored.truth, classification.predicted(scored.activations), n_labels

@@ -17,9 +17,9 @@ def tiny_plugin():
     sys.path.insert(0, str(TINY))
     before = os.environ.get("PYTHONPATH", "")
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(TINY), before]))
-    from serbench import plugins
+    from serbench.plugins import registry
 
-    plugins.installed.cache_clear()
+    registry.installed.cache_clear()
 
 
 @pytest.fixture
@@ -44,13 +44,13 @@ def invented(tiny_plugin):
 @pytest.fixture(scope="module")
 def violating(tiny_plugin):
     """The plugins that break their contracts, installed for the tests of one module."""
-    from serbench import plugins
+    from serbench.plugins import registry
 
     sys.path.insert(0, str(VIOLATING))
-    plugins.installed.cache_clear()
+    registry.installed.cache_clear()
     yield
     sys.path.remove(str(VIOLATING))
-    plugins.installed.cache_clear()
+    registry.installed.cache_clear()
     for name in [one for one in sys.modules if one.startswith("violating_")]:
         del sys.modules[name]
 

@@ -10,12 +10,13 @@ import pytest
 from typer.testing import CliRunner
 
 import serbench
-from serbench import results, runs
 from serbench.cli import app
 from serbench.jobs import Config
 from serbench.leaderboard import building, ledger, submission, traces
 from serbench.leaderboard.arriving import Arrivals
 from serbench.leaderboard.packing import Words, submit
+from serbench.results import fold_file
+from serbench.results.run import read
 from serbench.settings import settings
 
 COMMITTED = Path(__file__).resolve().parent.parent / "leaderboard" / "submissions" / "ravdess"
@@ -64,17 +65,17 @@ def forged(folder, by, change=lambda fold: fold, card=None, **config):
         card: what the card says otherwise.
         config: what the configuration says otherwise.
     """
-    folds = [change(results.read(path)) for path in sorted(folder.glob("fold-*"))]
+    folds = [change(fold_file.read(path)) for path in sorted(folder.glob("fold-*"))]
     words = {**folds[0].facts["config"], **config}
     target = folder.parents[1] / words["dataset"] / Config(**words).name
     target.mkdir(exist_ok=True, parents=True)
     (target / "card.json").unlink(missing_ok=True)
     for at, fold in enumerate(folds):
         facts = {**fold.facts, "config": words}
-        results.write(
+        fold_file.write(
             target / f"fold-{at + 1:02d}.safetensors", dataclasses.replace(fold, facts=facts)
         )
-    submit(runs.read(target), target.parents[1], Words(by))
+    submit(read(target), target.parents[1], Words(by))
     said = json.loads((target / "card.json").read_text())
     (target / "card.json").write_text(json.dumps({**said, **(card or {})}))
     return target
@@ -150,7 +151,7 @@ def test_of_two_that_one_account_sends_at_once_one_has_a_rank(ada):
 
 def test_a_copy_by_the_same_submitter_under_two_names_is_named(ada):
     build(ada, "github:ada")
-    params = results.read_facts(ada / "fold-01.safetensors")["config"]["params"]
+    params = fold_file.read_facts(ada / "fold-01.safetensors")["config"]["params"]
     copy = forged(ada, "Ada L.", params={**params, "scale": 99.0})
     rows = build(copy, "github:ada")
     assert rows[copy.name]["rank"] is None
@@ -521,7 +522,7 @@ def test_answers_that_change_later_are_as_new_as_the_change(ada):
     forged(
         eve,
         "Eve",
-        lambda fold: results.read(ada / f"fold-0{fold.facts['fold']['name']}.safetensors"),
+        lambda fold: fold_file.read(ada / f"fold-0{fold.facts['fold']['name']}.safetensors"),
         seed=7,
     )
     rows = build(eve, "github:eve")

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from serbench import results, runs
 from serbench.cli import app
 from serbench.errors import SerbenchError
 from serbench.leaderboard import badges, hubcard
 from serbench.leaderboard.badges import Badge, against, badge, subject
-from serbench.results import FoldResult, Scored
+from serbench.results import fold_file
+from serbench.results.fold_file import FoldResult, Scored
+from serbench.results.run import read
 
 CONFIG = {
     "dataset": "ravdess",
@@ -68,8 +69,8 @@ def make(tmp_path):
     def make(folds=(0, 1), name="ravdess_made-up_1", **facts):
         for index in folds:
             one = fold(index, [0, 1, 1, 0] if index else [0, 0, 1, 1], **facts)
-            results.write(tmp_path / "results" / name / f"fold-{index}.safetensors", one)
-        return runs.read(tmp_path / "results" / name)
+            fold_file.write(tmp_path / "results" / name / f"fold-{index}.safetensors", one)
+        return read(tmp_path / "results" / name)
 
     return make
 

@@ -13,7 +13,6 @@ import pytest
 from typer.testing import CliRunner
 
 import serbench
-from serbench import runs
 from serbench.cli import app
 from serbench.errors import SerbenchError
 from serbench.leaderboard import building, cache, cells, gathering, latex, markdown, page, sheets
@@ -23,6 +22,7 @@ from serbench.leaderboard.numbers import Numbers
 from serbench.leaderboard.packing import Words, submit
 from serbench.metrics import classification, significance
 from serbench.metrics.intervals import intervals, mean_std, speaker_interval
+from serbench.results.run import read
 from serbench.text import escaped
 
 OWN = "not recomputed"
@@ -441,7 +441,7 @@ def test_the_json_has_every_row_and_the_tests_behind_the_ranks(entry):
 def test_the_sheet_has_a_line_for_every_measured_and_every_published_row(entry):
     rows = list(csv.DictReader(sheets.sheet(board([entry("one")])).splitlines()))
     kinds = [row["kind"] for row in rows]
-    from serbench import literature
+    from serbench.results import literature
 
     assert kinds.count("measured") == 1
     assert kinds.count("published") == len(literature.rows())
@@ -462,7 +462,7 @@ def home(tmp_path_factory):
         patch.setenv("SERBENCH_DEVICE", "cpu")
         for seed in (0, 1):
             run = serbench.evaluate("centroid", "tones", jobs=0, seed=seed)
-            submit(runs.read(run.folder), home / "submissions", Words("Ada"))
+            submit(read(run.folder), home / "submissions", Words("Ada"))
     old = time.time() - 60
     for path in home.joinpath("submissions").rglob("*"):
         os.utime(path, (old, old))
@@ -694,11 +694,11 @@ def test_a_cache_that_cannot_be_written_is_none(submissions, tmp_path, places):
 
 
 def test_show_needs_no_card_and_names_what_cannot_be_read(places, invented):
-    from serbench import results
+    from serbench.results import fold_file
 
     run = invented("toy_invented_paper_seed0_1")
     for at, fold in enumerate(run.folds):
-        results.write(places.results / run.name / f"fold-{at + 1:02d}.safetensors", fold)
+        fold_file.write(places.results / run.name / f"fold-{at + 1:02d}.safetensors", fold)
     (places.results / "broken").mkdir()
     (places.results / "broken" / "fold-01.safetensors").write_bytes(b"no")
     text = building.show(places.results, "toy", "text")

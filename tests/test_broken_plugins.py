@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from serbench import listing, plugins
+from serbench import listing
 from serbench.contracts import Entry, ModelEntry
-from serbench.offers import offers
+from serbench.plugins import registry
+from serbench.plugins.registry import offers
 
 HEAD = "from serbench.contracts import Entry, ModelEntry, hookimpl\n"
 
@@ -151,7 +152,7 @@ def everything_broken(tmp_path_factory, tiny_plugin):
     path = os.pathsep.join([str(folder), os.environ["PYTHONPATH"]])
     places = {f"SERBENCH_{name}": str(folder / name) for name in ("DATA", "CACHE", "RESULTS")}
     made = Environment({**os.environ, **places, "PYTHONPATH": path, "SERBENCH_DEVICE": "cpu"})
-    made.said.update({kind: made.run(kind) for kind in plugins.KINDS.values()})
+    made.said.update({kind: made.run(kind) for kind in registry.KINDS.values()})
     return made
 
 
@@ -225,7 +226,7 @@ def test_a_healthy_model_is_evaluated_among_all_the_broken_ones(everything_broke
 
 ASK = """
 import json, sys
-from serbench import jobs, plugins
+from serbench import jobs; from serbench.plugins import registry as plugins
 from serbench.errors import SerbenchError
 said = {}
 for name in json.loads(sys.argv[1]):
@@ -280,9 +281,9 @@ def test_one_package_whose_entry_points_cannot_be_read_costs_no_other(tmp_path, 
 @pytest.fixture
 def fresh():
     """Plugins looked for anew in this process, and again once the test is over."""
-    plugins.installed.cache_clear()
+    registry.installed.cache_clear()
     yield
-    plugins.installed.cache_clear()
+    registry.installed.cache_clear()
 
 
 def test_two_packages_may_call_their_plugins_alike(tmp_path, monkeypatch, fresh):
@@ -292,13 +293,13 @@ def test_two_packages_may_call_their_plugins_alike(tmp_path, monkeypatch, fresh)
         install(folder, "same-name", source, module=f"same_name_{place}")
         (folder / "same_name-1.dist-info").rename(folder / f"dist_{place}-1.dist-info")
         monkeypatch.syspath_prepend(folder)
-    found = plugins.installed()
+    found = registry.installed()
     assert found.owners["model", "of-a"] == "same-name (same_name_a)"
     assert found.owners["model", "of-b"] == "same-name (same_name_b)"
 
 
 def test_a_slow_plugin_is_named(monkeypatch, fresh):
-    monkeypatch.setattr(plugins, "SLOW", -1.0)
+    monkeypatch.setattr(registry, "SLOW", -1.0)
     remarks = listing.listing("model").remarks
     assert any(
         one.startswith("slow plugin tiny: it took 0.") and "import nothing heavy" in one

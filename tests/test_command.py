@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 import serbench
-from serbench import command, evaluation, runs
+from serbench import evaluation
 from serbench.cli import app
 from serbench.errors import SerbenchError
 from serbench.jobs import Config, Request
 from serbench.leaderboard import hubcard
 from serbench.report import again
+from serbench.results import command, run
 from serbench.specs import checked, parameters
 
 TRICKY = ["", " ", "5", "1e-5", "true", "null", "NaN", '"a"', "[1]", "a b", "it's", "a=b", "-x"]
@@ -197,7 +198,7 @@ def test_the_commands_of_report_and_card_make_the_same_run(odd, of, tmp_path):
     assert done.exit_code == 0, (done.output, done.exception)
     (found,) = (tmp_path / "again").iterdir()
     assert found.name == odd.name
-    assert runs.read(found).config == odd.config
+    assert run.read(found).config == odd.config
 
 
 def test_a_run_that_was_trimmed_at_no_number_is_refused(odd):

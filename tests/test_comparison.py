@@ -13,11 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import serbench
-from serbench import pairing, results, runs
+from serbench import pairing
 from serbench.comparison import ESTIMAND, FORMATS, compare
 from serbench.errors import SerbenchError
 from serbench.metrics import significance
-from serbench.results import FoldResult, Scored
+from serbench.results import fold_file
+from serbench.results.fold_file import FoldResult, Scored
+from serbench.results.run import Run, read
 
 LABELS = ("calm", "happy", "sad")
 CONFIG = {
@@ -91,8 +93,8 @@ def write(tmp_path):
 
     def write(name, parts):
         for number, one in enumerate(parts):
-            results.write(tmp_path / name / f"any-{number}.safetensors", one)
-        return runs.read(tmp_path / name)
+            fold_file.write(tmp_path / name / f"any-{number}.safetensors", one)
+        return read(tmp_path / name)
 
     return write
 
@@ -189,7 +191,7 @@ def test_a_run_does_not_differ_from_itself(trio):
 @given(st.integers(2, 9), st.floats(0.1, 0.9), st.integers(0, 99))
 def test_the_other_way_round_only_the_signs_change(tmp_path_factory, speakers, skill, seed):
     pair = [
-        runs.Run(tmp_path_factory.getbasetemp() / model, tuple(folds(model, *of, speakers)))
+        Run(tmp_path_factory.getbasetemp() / model, tuple(folds(model, *of, speakers)))
         for model, of in (("one", (0.5, seed)), ("two", (skill, seed + 1)))
     ]
     there, back = compare(*pair).pairs[0], compare(*pair[::-1]).pairs[0]

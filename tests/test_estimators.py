@@ -11,13 +11,13 @@ from typer.testing import CliRunner
 
 import serbench
 from serbench import specs
-from serbench.adapting import adapted
 from serbench.cli import app
 from serbench.contracts import Examples
 from serbench.errors import BadParameter, FoldError, PluginError
 from serbench.jobs import Config
 from serbench.leaderboard import strict
 from serbench.metrics import calibration
+from serbench.plugins.sklearn_adapter import adapted
 
 LABELS = ("angry", "happy", "sad")
 

@@ -8,7 +8,6 @@ import pytest
 import soundfile
 
 import serbench
-from serbench import results
 from serbench.errors import (
     BadParameter,
     CorpusError,
@@ -19,6 +18,7 @@ from serbench.errors import (
     SerbenchError,
     UnknownName,
 )
+from serbench.results import fold_file
 
 pytestmark = pytest.mark.usefixtures("places")
 
@@ -415,6 +415,6 @@ def test_a_result_of_something_else_is_refused():
 def test_results_survive_the_round_trip():
     run = evaluate()
     path = run.folder / "fold-01.safetensors"
-    results.write(path, run.folds[0])
-    assert results.read(path).test.ids == run.folds[0].test.ids
-    assert results.read(path).facts == run.folds[0].facts
+    fold_file.write(path, run.folds[0])
+    assert fold_file.read(path).test.ids == run.folds[0].test.ids
+    assert fold_file.read(path).facts == run.folds[0].facts

@@ -6,9 +6,9 @@ import signal
 import pytest
 
 import serbench
-from serbench import results
 from serbench.errors import SerbenchError, UnknownName
 from serbench.exports import export
+from serbench.results import fold_file
 
 pytestmark = pytest.mark.usefixtures("places")
 
@@ -22,8 +22,10 @@ def run():
     """A run whose second fold is the best on its validation set."""
     made = evaluate()
     for path, f1 in zip(sorted(made.folder.glob("*.safetensors")), (0.5, 0.75, 0.25), strict=True):
-        one = results.read(path)
-        results.write(path, results.FoldResult({**one.facts, "validation": {"f1": f1}}, one.test))
+        one = fold_file.read(path)
+        fold_file.write(
+            path, fold_file.FoldResult({**one.facts, "validation": {"f1": f1}}, one.test)
+        )
     return made
 
 

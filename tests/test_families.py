@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from serbench.corpus import Corpus, Utterance, protocol_digest
 from serbench.errors import BadParameter, SerbenchError
-from serbench.families import grouped, held_out, kfold, loso, random
-from serbench.protocols import folds
+from serbench.protocols.families import grouped, held_out, kfold, loso, random
+from serbench.protocols.lookup import folds
 
 LABELS = ("angry", "happy", "sad")
 

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from serbench import runs
+from serbench.results.run import folders, read
 
 EVALUATE = [sys.executable, "-m", "serbench.cli", "evaluate", "--model", "centroid"]
 TIMES = 20
@@ -24,8 +24,8 @@ def _start(places, jobs):
 
 
 def _predictions(places):
-    (folder,) = runs.folders(places.results)
-    run = runs.read(folder)
+    (folder,) = folders(places.results)
+    run = read(folder)
     assert run.missing == 0
     return [(fold.test.ids, fold.test.activations.tobytes()) for fold in run.folds]
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from serbench import literature, tables
+from serbench import tables
+from serbench.results import literature
 
 crema_d = pytest.importorskip("serbench_corpora.crema_d")
 ROOT = Path(__file__).resolve().parent.parent

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from serbench import jobs, plugins, results
+from serbench import jobs
 from serbench.errors import BadParameter
 from serbench.jobs import Config
+from serbench.plugins import registry
+from serbench.results import fold_file
 
 COMMITTED = sorted(Path(__file__).parents[1].glob("leaderboard/submissions/*/*"))
 PLAIN = Config(
@@ -34,7 +36,7 @@ def test_all_committed_runs_are_looked_at():
 
 @pytest.mark.parametrize("folder", COMMITTED, ids=lambda folder: folder.name)
 def test_a_committed_run_has_the_name_that_it_had(folder):
-    stored = results.read_facts(folder / "fold-01.safetensors")["config"]
+    stored = fold_file.read_facts(folder / "fold-01.safetensors")["config"]
     config = Config(**stored)
     assert config.name == folder.name
     assert config.words() == stored
@@ -70,8 +72,8 @@ class Grown:
 )
 def test_a_parameter_that_was_added_is_left_out_at_the_value_of_before(given, words, places):
     made = {"batching": "sorted", "width": 3} | given
-    assert plugins.identifying(Grown, made) == words
-    assert plugins.complete(Grown, words) == made
+    assert registry.identifying(Grown, made) == words
+    assert registry.complete(Grown, words) == made
 
 
 @pytest.mark.parametrize("seed", [-1, 2**32, 2**40, 1.5])

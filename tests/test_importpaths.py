@@ -9,12 +9,14 @@ import pytest
 from typer.testing import CliRunner
 
 import serbench
-from serbench import importpaths, jobs, plugins, provenance, runs, sources
+from serbench import jobs, provenance
 from serbench.cli import app
 from serbench.errors import FoldError, SerbenchError
 from serbench.leaderboard import proposing, verifying
 from serbench.listening import Quiet
+from serbench.plugins import import_path, registry, source_code
 from serbench.report import again
+from serbench.results.run import find
 
 NEAREST = """
 from serbench_tiny import Centroid
@@ -127,7 +129,7 @@ def checked(model, **what):
     request = jobs.Request(model, "tones", **what)
     entry = jobs.entry_of(request)
     target, params, feature = jobs.made_of(entry, request)
-    return plugins.version(entry, target), params, feature
+    return registry.version(entry, target), params, feature
 
 
 @pytest.mark.parametrize(
@@ -212,8 +214,8 @@ def test_features_are_those_that_are_named_or_those_of_the_class_or_the_usual(he
     (here / "own.py").write_text(NEAREST + OTHERS)
     assert checked("own:Kept")[2].name == "crossings"
     assert checked("own:Kept", features="worded")[2].name == "worded"
-    assert plugins.find("model", "own:Nearest").features == "waveform"
-    assert plugins.find("model", "own:Predicting").features == "functionals"
+    assert registry.find("model", "own:Nearest").features == "waveform"
+    assert registry.find("model", "own:Predicting").features == "functionals"
 
 
 def test_every_parameter_of_the_features_is_open(here):
@@ -268,8 +270,8 @@ def test_an_edited_file_is_a_new_run_and_so_is_an_edited_file_that_it_imports(he
 def test_however_a_file_imports_another_both_are_its_source(here, line):
     (here / "own.py").write_text(line)
     (here / "beside.py").write_text("")
-    importpaths.packages("own:X")  # makes the current folder importable
-    assert sources.own_modules("own") == ("beside", "own")
+    import_path.packages("own:X")  # makes the current folder importable
+    assert source_code.own_modules("own") == ("beside", "own")
 
 
 def test_an_edit_within_a_second_that_changes_no_length_is_run(here, monkeypatch):
@@ -277,9 +279,12 @@ def test_an_edit_within_a_second_that_changes_no_length_is_run(here, monkeypatch
     for scale in ("100.0", "200.0"):
         (here / "own.py").write_text(NEAREST.replace("100.0", scale))
         os.utime(here / "own.py", (10**9, 10**9))
-        words = "from serbench import jobs, plugins; import sys; " + (
-            "print(jobs.made_of(plugins.find('model', 'own:Nearest'), "
-            "jobs.Request('own:Nearest', 'tones'))[1])"
+        words = (
+            "from serbench import jobs; from serbench.plugins import registry as plugins; import sys; "
+            + (
+                "print(jobs.made_of(plugins.find('model', 'own:Nearest'), "
+                "jobs.Request('own:Nearest', 'tones'))[1])"
+            )
         )
         done = subprocess.run(
             [sys.executable, "-c", words], capture_output=True, text=True, check=True
@@ -339,10 +344,10 @@ def test_a_run_says_whose_code_it_was(here):
     (here / "beside.py").write_text(NEAREST)
     run = evaluate("own:Nearest")
     version = run.config["model_version"]
-    assert version == f"1, {sources.identity('own')}"
+    assert version == f"1, {source_code.identity('own')}"
     assert version.startswith("1, own ")
     assert set(run.facts["sources"]) == {"beside", "own", "serbench", "serbench_tiny"}
-    assert run.facts["sources"]["own"] == sources.source_digest("own")
+    assert run.facts["sources"]["own"] == source_code.source_digest("own")
     assert all(run.facts["sources"].values())
     assert run.name.startswith("tones_own-Nearest_kfold-n-3_seed0_")
 
@@ -356,12 +361,12 @@ def test_released_code_goes_by_its_release(here, monkeypatch):
     (info / "RECORD").write_text("released.py,,\n")
     monkeypatch.syspath_prepend(released)
     assert checked("released:Kept")[0] == "1"
-    assert sources.identity("released") == "some-models 2.5"
+    assert source_code.identity("released") == "some-models 2.5"
 
 
 @pytest.mark.parametrize("package", ["serbench", "numpy", "json", "sys", "no_such_module"])
 def test_only_what_the_user_may_edit_is_the_users(package):
-    assert not sources.is_own(package)
+    assert not source_code.is_own(package)
 
 
 def test_runs_by_import_path_are_listed_scored_and_compared(here):
@@ -378,7 +383,7 @@ def test_runs_by_import_path_are_listed_scored_and_compared(here):
     assert "tones_own-Nearest_kfold-n-3_seed0_" in said("runs")
     assert found[0].name in said("score", str(found[0]))
     assert "own:Nearest, scale=3.0" in said("compare", *map(str, found))
-    _, command = again.commands(runs.find(str(found[0]), here / "results"))
+    _, command = again.commands(find(str(found[0]), here / "results"))
     assert "--model own:Nearest" in command
     assert "--features crossings" in command
 
@@ -456,8 +461,8 @@ def test_features_without_a_model_are_refused(here):
 
 def test_provenance_of_a_path_imports_nothing(here):
     (here / "own.py").write_text("raise RuntimeError('imported')")
-    assert importpaths.packages("own:Nearest") == ("own",)
-    assert importpaths.provider("absent.part:X") == "absent, which is not here"
+    assert import_path.packages("own:Nearest") == ("own",)
+    assert import_path.provider("absent.part:X") == "absent, which is not here"
     assert "own" not in sys.modules
     assert provenance.versions()["numpy"]
 
@@ -467,8 +472,8 @@ def test_packages_and_folders_of_the_users_are_digested_whole(here):
     package.mkdir(parents=True)
     (package / "nets.py").write_text("from ..helpers import one\n")
     (here / "mine" / "helpers.py").write_text("one = 1\n")
-    importpaths.packages("mine.deep.nets:Net")  # makes the current folder importable
-    first = sources.identity("mine")
+    import_path.packages("mine.deep.nets:Net")  # makes the current folder importable
+    first = source_code.identity("mine")
     (here / "mine" / "helpers.py").write_text("one = 2\n")
-    assert sources.is_own("mine")
-    assert sources.identity("mine") != first
+    assert source_code.is_own("mine")
+    assert source_code.identity("mine") != first

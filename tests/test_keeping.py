@@ -6,8 +6,9 @@ import shutil
 import pytest
 
 import serbench
-from serbench import keeping, runs
+from serbench import keeping
 from serbench.errors import FoldError, SerbenchError
+from serbench.results.run import folders
 
 pytestmark = pytest.mark.usefixtures("places")
 
@@ -98,7 +99,7 @@ def test_a_process_that_dies_while_it_saves_leaves_no_model_and_no_result(places
     monkeypatch.setenv("TINY_DIES", "1")
     with pytest.raises(FoldError, match="SIGKILL"):
         evaluate(jobs=2)
-    (folder,) = runs.folders(places.results)
+    (folder,) = folders(places.results)
     finished = {path.stem for path in folder.glob("*.safetensors")}
     assert len(finished) == 2
     left = {name for name in models(folder) if not name.startswith(".")}

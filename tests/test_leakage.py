@@ -7,9 +7,17 @@ from hypothesis import strategies as st
 
 from serbench.corpus import Corpus, Fold, Protocol, Utterance
 from serbench.errors import LeakageError, SerbenchError
-from serbench.families import kfold, random
-from serbench.leakage import PAIRS, certify, check, from_json, require_clean, rows, to_json
-from serbench.protocols import folds
+from serbench.protocols.families import kfold, random
+from serbench.protocols.leakage import (
+    PAIRS,
+    certify,
+    check,
+    from_json,
+    require_clean,
+    rows,
+    to_json,
+)
+from serbench.protocols.lookup import folds
 
 CORPUS = Corpus(
     "tiny",

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from serbench import literature
-from serbench.literature import PAPER, TABLES, Row, comparable, paper_row, rows
 from serbench.metrics.classification import METRICS
+from serbench.results import literature
+from serbench.results.literature import PAPER, TABLES, Row, comparable, paper_row, rows
 
 BOUND = "F1 above what macro F1 can be"
 CORPORA = ("ravdess", "crema-d", "iemocap")

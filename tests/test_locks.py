@@ -9,9 +9,9 @@ import time
 
 import pytest
 
-from serbench import runs
 from serbench.audio import Digests
 from serbench.files import claimed
+from serbench.results.run import folders, read
 
 NO_LOCKS = """
 import errno, fcntl, os, sys
@@ -62,7 +62,7 @@ def test_commands_with_different_folds_work_side_by_side(places, program):
         _, said = child.communicate(timeout=60)
         assert child.returncode == 0, said
     assert left(places) == [f"fold-0{n}.safetensors" for n in (1, 2, 3)]
-    run = runs.read(runs.folders(places.results)[0])
+    run = read(folders(places.results)[0])
     assert run.missing == 0
 
 

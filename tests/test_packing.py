@@ -8,12 +8,13 @@ import pytest
 from typer.testing import CliRunner
 
 import serbench
-from serbench import results, runs
 from serbench.cli import app
 from serbench.errors import SerbenchError
 from serbench.leaderboard import cards, submission
 from serbench.leaderboard.packing import Words, submit
 from serbench.leaderboard.verifying import verify
+from serbench.results import fold_file
+from serbench.results.run import read
 from serbench.settings import settings
 
 ADA = Words("Ada", contact="ada@example.org", description="a nearest mean")
@@ -39,7 +40,7 @@ def run(home, tmp_path):
 
     def copy(name):
         (folder,) = (home / "results").glob(f"{name}_*")
-        return runs.read(shutil.copytree(folder, tmp_path / "results" / folder.name))
+        return read(shutil.copytree(folder, tmp_path / "results" / folder.name))
 
     return copy
 
@@ -98,12 +99,12 @@ def test_an_incomplete_run_is_refused_with_the_command_that_completes_it(run, tm
     found = run("tones")
     (found.folder / "fold-02.safetensors").unlink()
     with pytest.raises(SerbenchError, match="lacks 1 of 3 folds; this runs them: ") as raised:
-        submit(runs.read(found.folder), tmp_path / "out", ADA)
+        submit(read(found.folder), tmp_path / "out", ADA)
     command = shlex.split(str(raised.value).partition("this runs them: ")[2])
     assert command[:4] == ["serbench", "evaluate", "--model", "exporter"]
     done = CliRunner().invoke(app, [*command[1:], "--jobs", "0"])
     assert done.exit_code == 0
-    assert runs.read(found.folder).missing == 0
+    assert read(found.folder).missing == 0
     assert [path.name for path in found.folder.parent.iterdir()] == [found.name]
 
 
@@ -111,11 +112,11 @@ def test_another_submission_is_not_overwritten(run, tmp_path):
     found = run("tones")
     folder = submit(found, tmp_path / "out", ADA)
     path = found.folder / "fold-02.safetensors"
-    fold = results.read(path)
-    results.write(path, dataclasses.replace(fold, facts={**fold.facts, "threads": 7}))
+    fold = fold_file.read(path)
+    fold_file.write(path, dataclasses.replace(fold, facts={**fold.facts, "threads": 7}))
     with pytest.raises(SerbenchError, match="holds another submission of a run with this name"):
-        submit(runs.read(found.folder), tmp_path / "out", ADA)
-    assert results.read(folder / path.name).facts["threads"] == fold.facts["threads"]
+        submit(read(found.folder), tmp_path / "out", ADA)
+    assert fold_file.read(folder / path.name).facts["threads"] == fold.facts["threads"]
 
 
 def test_nobody_takes_over_the_submission_of_another(run, tmp_path):
@@ -143,7 +144,7 @@ def test_a_run_in_its_place_is_given_its_card(run, tmp_path):
     place = tmp_path / "out" / "tones" / found.name
     shutil.copytree(found.folder, place)
     before = {path.name: path.read_bytes() for path in place.iterdir()}
-    submit(runs.read(place), tmp_path / "out", ADA)
+    submit(read(place), tmp_path / "out", ADA)
     after = {path.name: path.read_bytes() for path in place.iterdir()}
     assert after.keys() - before.keys() == {"card.json"}
     assert {**after, **before} == after
@@ -159,11 +160,11 @@ def test_kept_models_do_not_go_along(run, tmp_path):
 def test_the_licence_of_the_results_goes_before_the_submitters(run, tmp_path):
     found = run("tones")
     for path in found.folder.glob("*.safetensors"):
-        fold = results.read(path)
+        fold = fold_file.read(path)
         model = {**fold.facts["model"], "licence": "mit"}
-        results.write(path, dataclasses.replace(fold, facts={**fold.facts, "model": model}))
+        fold_file.write(path, dataclasses.replace(fold, facts={**fold.facts, "model": model}))
     words = dataclasses.replace(ADA, licence="secret")
-    known = submit(runs.read(found.folder), tmp_path / "known", words)
+    known = submit(read(found.folder), tmp_path / "known", words)
     assert cards.read(known / "card.json").model.licence == "mit"
     unknown = submit(run_of(tmp_path, found, "unknown"), tmp_path / "unknown", words)
     assert cards.read(unknown / "card.json").model.licence == "secret"
@@ -172,10 +173,10 @@ def test_the_licence_of_the_results_goes_before_the_submitters(run, tmp_path):
 def run_of(tmp_path, found, licence):
     """The run, with another licence of its checkpoint."""
     for path in found.folder.glob("*.safetensors"):
-        fold = results.read(path)
+        fold = fold_file.read(path)
         model = {**fold.facts["model"], "licence": licence}
-        results.write(path, dataclasses.replace(fold, facts={**fold.facts, "model": model}))
-    return runs.read(found.folder)
+        fold_file.write(path, dataclasses.replace(fold, facts={**fold.facts, "model": model}))
+    return read(found.folder)
 
 
 # ---- labels that a licence keeps ----
@@ -188,9 +189,9 @@ def test_labels_that_a_licence_keeps_stay_at_home(run, tmp_path):
     assert card.truth == "withheld"
     assert np.array_equal([fold.confusion for fold in card.folds], found.confusions)
     for path in folder.glob("*.safetensors"):
-        ours, theirs = results.read(found.folder / path.name), path.read_bytes()
+        ours, theirs = fold_file.read(found.folder / path.name), path.read_bytes()
         assert b"test.truth" not in theirs
-        assert results.read_facts(path) == ours.facts
+        assert fold_file.read_facts(path) == ours.facts
         assert ours.test.activations.tobytes() in theirs
     made = submission.read(folder)
     assert not made.recomputed
@@ -200,15 +201,15 @@ def test_labels_that_a_licence_keeps_stay_at_home(run, tmp_path):
 def test_a_submission_without_truth_is_no_run_and_says_so(run, tmp_path):
     folder = submit(run("hushed"), tmp_path / "out", ADA)
     with pytest.raises(SerbenchError, match="has no true labels: the corpus's licence keeps them"):
-        runs.read(folder)
+        read(folder)
 
 
 def test_ones_own_results_are_not_robbed_of_their_labels(run, tmp_path):
     found = run("hushed")
     place = shutil.copytree(found.folder, tmp_path / "out" / "hushed" / found.name)
     with pytest.raises(SerbenchError, match="holds your own results: choose another --out"):
-        submit(runs.read(place), tmp_path / "out", ADA)
-    assert runs.read(place).missing == 0
+        submit(read(place), tmp_path / "out", ADA)
+    assert read(place).missing == 0
 
 
 # ---- notes and odd words ----
@@ -268,9 +269,9 @@ def test_the_command_packs_checks_and_says_what_is_next(run, tmp_path):
 def test_the_command_fails_where_verify_rejects(run, tmp_path):
     found = run("tones")
     for path in found.folder.glob("*.safetensors"):
-        fold = results.read(path)
+        fold = fold_file.read(path)
         test = dataclasses.replace(fold.test, truth=np.roll(fold.test.truth, 1))
-        results.write(path, dataclasses.replace(fold, test=test))
+        fold_file.write(path, dataclasses.replace(fold, test=test))
     done = _command(found.folder, "--submitter", "Ada", "--out", tmp_path / "out")
     assert done.exit_code == 1
     assert done.output.startswith("REJECTED ")
@@ -295,17 +296,17 @@ def _stored(corpus, folds, protocol, run_folder, model):
         scores = rng.normal(size=(len(truth), len(place))) + 2 * np.eye(len(place))[truth]
         speakers = tuple(corpus.by_id[one].speaker for one in fold.test)
         facts = _facts(corpus, folds, protocol, index, model)
-        scored = results.Scored(fold.test, speakers, truth, scores.astype(np.float32))
-        results.write(
-            run_folder / f"{results.stem(index)}.safetensors", results.FoldResult(facts, scored)
+        scored = fold_file.Scored(fold.test, speakers, truth, scores.astype(np.float32))
+        fold_file.write(
+            run_folder / f"{fold_file.stem(index)}.safetensors", fold_file.FoldResult(facts, scored)
         )
-    return runs.read(run_folder)
+    return read(run_folder)
 
 
 def _facts(corpus, folds, protocol, index, model):
     """As the worker writes them, with a curve of 100 epochs."""
-    from serbench import leakage
     from serbench.corpus import protocol_digest
+    from serbench.protocols import leakage
 
     fold, (facts, config) = folds[index], model
     config = {**config, "dataset": corpus.name, "labels": corpus.label_set}
@@ -338,14 +339,15 @@ def whole(run, tmp_path):
     """Makes a run of a whole corpus."""
 
     def make(name, corpus_of):
-        from serbench import datasets, protocols
+        from serbench import datasets
         from serbench.jobs import Config
+        from serbench.protocols import lookup
 
         facts = run("tones").facts
         source = datasets.find(name, settings())
         corpus = corpus_of(source)
-        protocol = protocols.find("paper", source.dataset)
-        folds = protocols.folds(protocol, corpus)
+        protocol = lookup.find("paper", source.dataset)
+        folds = lookup.folds(protocol, corpus)
         config = {**facts["config"], "dataset": name, "labels": corpus.label_set}
         folder = tmp_path / "whole" / Config(**{**config, "protocol": "paper"}).name
         return _stored(corpus, folds, "paper", folder, (facts, facts["config"]))

@@ -10,9 +10,11 @@ import pytest
 import soundfile
 
 import serbench
-from serbench import audio, results, runs, splits
+from serbench import audio, splits
 from serbench.errors import BadParameter, SerbenchError, UnknownName
 from serbench.metrics.calibration import probabilities
+from serbench.results import fold_file
+from serbench.results.run import find
 
 pytestmark = pytest.mark.usefixtures("places")
 
@@ -66,10 +68,10 @@ def test_of_folds_that_compete_the_winners_model_is_asked(corpus):
     run = evaluate()
     grouped = []
     for path, f1 in zip(sorted(run.folder.glob("*.safetensors")), (0.5, 0.9, 0.7), strict=True):
-        one = results.read(path)
+        one = fold_file.read(path)
         fold = {**one.facts["fold"], "group": "all"}
         facts = {**one.facts, "fold": fold, "validation": {"f1": f1}}
-        results.write(path, results.FoldResult(facts, one.test, one.test))
+        fold_file.write(path, fold_file.FoldResult(facts, one.test, one.test))
         grouped.append(fold["name"])
     made = serbench.predict(run.folder, [corpus / "s1-low-0.wav"])
     assert made.folds == (grouped[1],)
@@ -191,7 +193,7 @@ def test_a_model_that_never_was_pretrained_is_not_ranked(places):
     short = random.name.rpartition("_")[2]
     assert short in rows[1]
     assert f"({short}): random weights, not pretrained." in board
-    assert "random weights" in runs.find(random.name, places.results).objection
+    assert "random weights" in find(random.name, places.results).objection
 
 
 SMALL = {

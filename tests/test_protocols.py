@@ -10,8 +10,8 @@ from serbench.errors import (
     SerbenchError,
     UnknownName,
 )
-from serbench.families import kfold, loso
-from serbench.protocols import default, find, folds, summary
+from serbench.protocols.families import kfold, loso
+from serbench.protocols.lookup import default, find, folds, summary
 
 CORPUS = Corpus(
     "tiny",

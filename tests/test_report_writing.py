@@ -10,11 +10,12 @@ from dataclasses import replace
 
 import pytest
 
-from serbench import results, runs
 from serbench.errors import BadParameter, SerbenchError
 from serbench.metrics.intervals import Interval, MeanStd
 from serbench.report import evidence, report, scoring, sections
 from serbench.report.sheets import Column, Sheet
+from serbench.results import fold_file
+from serbench.results.run import read
 
 HOSTILE = "<script>alert(1)</script>|`[x](y)` & \\input{/etc/passwd} $1_000 %\x1b[31m\n#"
 SETTING = {"config": {"protocol": "loso"}}
@@ -27,8 +28,8 @@ def write(tmp_path, invented):
     def write(name="toy_invented_paper_seed0_1", **what):
         made = invented(name, **what)
         for number, fold in enumerate(made.folds):
-            results.write(tmp_path / "results" / name / f"fold-{number}.safetensors", fold)
-        return runs.read(tmp_path / "results" / name)
+            fold_file.write(tmp_path / "results" / name / f"fold-{number}.safetensors", fold)
+        return read(tmp_path / "results" / name)
 
     return write
 
@@ -224,7 +225,7 @@ def test_every_mistake_is_in_the_csv_file_and_the_first_in_the_others(invented):
 
 
 def test_the_certificate_is_judged_and_not_believed(invented):
-    from serbench.leakage import KINDS
+    from serbench.protocols.leakage import KINDS
 
     pairs = ("train|validation", "train|test", "validation|test")
     shared = {kind: {pair: {"count": 0, "examples": []} for pair in pairs} for kind in KINDS}

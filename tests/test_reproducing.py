@@ -17,7 +17,6 @@ import pytest
 from typer.testing import CliRunner
 
 import serbench
-from serbench import results, runs
 from serbench.cli import app
 from serbench.errors import BadParameter, CorpusError, SerbenchError, UnknownName
 from serbench.jobs import Config
@@ -35,6 +34,8 @@ from serbench.leaderboard.reproductions import (
     write,
 )
 from serbench.leaderboard.verifying import verify
+from serbench.results import fold_file
+from serbench.results.run import read
 from serbench.settings import settings
 
 WORDS = Words(
@@ -81,9 +82,9 @@ def altered(submission, change):
     """Write every fold anew with what `change` makes of its result, and a card to match."""
     parent = submission.parent.parent
     for path in sorted(submission.glob("*.safetensors")):
-        results.write(path, change(results.read(path)))
+        fold_file.write(path, change(fold_file.read(path)))
     (submission / cards.FILE).unlink()
-    return submit(runs.read(submission), parent, WORDS)
+    return submit(read(submission), parent, WORDS)
 
 
 def with_activations(change):
@@ -211,7 +212,7 @@ def test_other_source_is_seen(submission):
 def test_folds_made_by_other_code_are_not_taken_for_new_ones(submission, tmp_path):
     again(submission, tmp_path)
     (path,) = tmp_path.glob("reproduced/*/*.safetensors")
-    results.write(path, with_facts(sources={})(results.read(path)))
+    fold_file.write(path, with_facts(sources={})(fold_file.read(path)))
     with pytest.raises(SerbenchError, match="was made by other code than is installed now: remove"):
         again(submission, tmp_path)
 
@@ -219,9 +220,9 @@ def test_folds_made_by_other_code_are_not_taken_for_new_ones(submission, tmp_pat
 def _configured(submission, **words):
     """The submission of another configuration, under the name that belongs to it."""
     for path in submission.glob("*.safetensors"):
-        fold = results.read(path)
+        fold = fold_file.read(path)
         config = {**fold.facts["config"], **words}
-        results.write(path, with_facts(config=config)(fold))
+        fold_file.write(path, with_facts(config=config)(fold))
     renamed = submission.rename(submission.with_name(Config(**config).name))
     return altered(renamed, lambda fold: fold)
 
@@ -350,7 +351,7 @@ def test_the_recorded_precision_takes_the_place_of_the_parameter_that_chose_it(s
     assert proposal.changes == ("precision bfloat16, as recorded, instead of compute=auto",)
     assert "compute" not in proposal.command
     path = older / "fold-01.safetensors"
-    results.write(path, _recorded("float32")(results.read(path)))
+    fold_file.write(path, _recorded("float32")(fold_file.read(path)))
     altered(older, lambda fold: fold)
     assert propose(older, ["1"]).request.precision == "float32"
     with pytest.raises(SerbenchError, match="computed in bfloat16 and float32, which would be two"):
@@ -570,10 +571,10 @@ def test_a_model_that_is_not_installed_leaves_its_parameters_unchecked(submissio
         submission,
         lambda fold: with_facts(config={**fold.facts["config"], "model_version": "0"})(fold),
     )
-    config = results.read_facts(submission / "fold-01.safetensors")["config"]
+    config = fold_file.read_facts(submission / "fold-01.safetensors")["config"]
     found = submission.rename(submission.parent / Config(**config).name)
     (found / cards.FILE).unlink()
-    submit(runs.read(found), found.parent.parent, WORDS)
+    submit(read(found), found.parent.parent, WORDS)
     verdict = verify(found)
     assert verdict.status == "recomputed"
     words = "its parameters were not checked: the model centroid is here in version 1, not 0"

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import safetensors
 
-from serbench import results, runs
 from serbench.errors import CorpusError, SerbenchError
-from serbench.results import FoldResult, Scored
+from serbench.results import fold_file
+from serbench.results.fold_file import FoldResult, Scored
+from serbench.results.run import readable
 
 SCORED = Scored(("u1", "u2"), ("s1", "s2"), np.array([0, 1]), np.eye(2, dtype=np.float32))
 CONFIG = {
@@ -40,10 +41,10 @@ def again(tmp_path):
 
     def again(**facts):
         path = tmp_path / "fold-01.safetensors"
-        results.write(path, FoldResult({**FACTS, **facts}, SCORED))
+        fold_file.write(path, FoldResult({**FACTS, **facts}, SCORED))
         with safetensors.safe_open(path, framework="numpy") as file:
             stored = json.loads(file.metadata()["serbench"])
-        return results.read(path), stored
+        return fold_file.read(path), stored
 
     return again
 
@@ -68,21 +69,21 @@ def test_points_of_different_names_are_stored_as_they_are(again, curve):
 def test_a_curve_of_uneven_lists_is_told(tmp_path, again):
     read, _ = again()
     facts = {**read.facts, "curve": {"epoch": [1, 2], "loss": [0.5]}}
-    arrays = results._arrays("test", SCORED)
+    arrays = fold_file._arrays("test", SCORED)
     path = tmp_path / "edited.safetensors"
     safetensors.numpy.save_file(arrays, path, metadata={"serbench": json.dumps(facts)})
     with pytest.raises(SerbenchError, match="is not a result of serbench \\(ValueError\\)"):
-        results.read(path)
+        fold_file.read(path)
 
 
 def test_withheld_truth_is_told_apart_from_a_broken_file(tmp_path):
-    facts = {**FACTS, "schema": results.SCHEMA}
-    arrays = results._arrays("test", SCORED)
+    facts = {**FACTS, "schema": fold_file.SCHEMA}
+    arrays = fold_file._arrays("test", SCORED)
     del arrays["test.truth"]
     path = tmp_path / "fold-01.safetensors"
     safetensors.numpy.save_file(arrays, path, metadata={"serbench": json.dumps(facts)})
     with pytest.raises(SerbenchError, match="has no true labels: the corpus's licence keeps them"):
-        results.read(path)
+        fold_file.read(path)
 
 
 @pytest.mark.parametrize(
@@ -107,25 +108,27 @@ def test_withheld_truth_is_told_apart_from_a_broken_file(tmp_path):
 def test_facts_that_other_code_could_not_read_are_no_result(tmp_path, odd, words):
     path = tmp_path / "run" / "fold-01.safetensors"
     path.parent.mkdir()
-    facts = json.dumps({**FACTS, "schema": results.SCHEMA, **odd})
-    safetensors.numpy.save_file(results._arrays("test", SCORED), path, metadata={"serbench": facts})
+    facts = json.dumps({**FACTS, "schema": fold_file.SCHEMA, **odd})
+    safetensors.numpy.save_file(
+        fold_file._arrays("test", SCORED), path, metadata={"serbench": facts}
+    )
     with pytest.raises(SerbenchError, match=f"not a result of serbench \\(.*{words}.*remove it"):
-        results.read(path)
+        fold_file.read(path)
 
 
 def test_facts_that_are_no_object_are_no_result(tmp_path):
     path = tmp_path / "fold-01.safetensors"
-    arrays = results._arrays("test", SCORED)
+    arrays = fold_file._arrays("test", SCORED)
     safetensors.numpy.save_file(arrays, path, metadata={"serbench": "[5]"})
     with pytest.raises(SerbenchError, match="its facts are no object.*remove it"):
-        results.read(path)
+        fold_file.read(path)
 
 
 def test_one_odd_folder_does_not_keep_others_from_being_listed(tmp_path):
     for name, folds in (("good", 1), ("odd", "1")):
         facts = {**FACTS, "protocol": {"leaks": "", "folds": folds}}
-        results.write(tmp_path / name / "fold-01.safetensors", FoldResult(facts, SCORED))
-    found, broken = runs.readable(tmp_path)
+        fold_file.write(tmp_path / name / "fold-01.safetensors", FoldResult(facts, SCORED))
+    found, broken = readable(tmp_path)
     assert [run.name for run in found] == ["good"]
     assert "odd/fold-01.safetensors is not a result of serbench" in broken[0]
 
@@ -141,9 +144,9 @@ def test_one_odd_folder_does_not_keep_others_from_being_listed(tmp_path):
 def test_answers_that_cannot_be_scored_are_damaged(tmp_path, activations, truth, words):
     test = Scored(SCORED.ids, SCORED.speakers, np.array(truth), np.array(activations, np.float32))
     path = tmp_path / "fold-01.safetensors"
-    results.write(path, FoldResult(FACTS, test))
+    fold_file.write(path, FoldResult(FACTS, test))
     with pytest.raises(SerbenchError, match=f"is damaged, .*{words}: remove it"):
-        results.read(path)
+        fold_file.read(path)
 
 
 def test_more_labels_or_speakers_than_a_result_can_number_are_refused():
@@ -154,10 +157,10 @@ def test_more_labels_or_speakers_than_a_result_can_number_are_refused():
             utterances=[SimpleNamespace(speaker=one) for one in range(speakers)],
         )
 
-    results.require_size(corpus(256, 3))
+    fold_file.require_size(corpus(256, 3))
     with pytest.raises(
         CorpusError, match="csv:my has 257 labels, and a result has numbers for 256"
     ):
-        results.require_size(corpus(257, 3))
+        fold_file.require_size(corpus(257, 3))
     with pytest.raises(CorpusError, match="has 65537 speakers, and a result has numbers for 65536"):
-        results.require_size(corpus(2, 65537))
+        fold_file.require_size(corpus(2, 65537))

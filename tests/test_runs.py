@@ -3,11 +3,12 @@ import dataclasses
 import numpy as np
 import pytest
 
-from serbench import results, runs, scores
 from serbench.errors import SerbenchError
 from serbench.leaderboard.building import show
-from serbench.leaderboard.naming import names
-from serbench.results import FoldResult, Scored
+from serbench.results import fold_file, summary
+from serbench.results.display_names import names
+from serbench.results.fold_file import FoldResult, Scored
+from serbench.results.run import find, read
 
 CLEAN = {"clean": True}
 CONFIG = {
@@ -62,14 +63,14 @@ def write(tmp_path):
 
     def write(*folds, name="toy_made-up_1"):
         for number, one in enumerate(folds):
-            results.write(tmp_path / name / f"any-{number}.safetensors", one)
+            fold_file.write(tmp_path / name / f"any-{number}.safetensors", one)
         return tmp_path / name
 
     return write
 
 
 def test_scores_are_those_of_the_folds(write):
-    run = runs.read(write(POOR, GOOD))
+    run = read(write(POOR, GOOD))
     assert run.scores("accuracy").tolist() == [1.0, 0.5]
     assert run.mean_std("accuracy") == (0.75, pytest.approx(np.std([1.0, 0.5], ddof=1)))
     assert run.pooled("accuracy") == 0.75
@@ -84,15 +85,15 @@ def test_of_a_group_only_the_best_on_validation_counts(write):
         facts |= {"validation": {"f1": f1}, "protocol": {"name": "n", "leaks": "", "folds": 2}}
         return dataclasses.replace(template, facts={**template.facts, **facts})
 
-    run = runs.read(write(grouped(0, GOOD, 0.6), grouped(1, POOR, 0.7)))
+    run = read(write(grouped(0, GOOD, 0.6), grouped(1, POOR, 0.7)))
     assert run.scores("accuracy").tolist() == [0.5]
     assert run.missing == 0
-    first = runs.read(write(grouped(0, GOOD, 0.7), grouped(1, POOR, 0.7)))
+    first = read(write(grouped(0, GOOD, 0.7), grouped(1, POOR, 0.7)))
     assert first.scores("accuracy").tolist() == [1.0]
 
 
 def test_missing_folds_are_said(write):
-    run = runs.read(write(GOOD))
+    run = read(write(GOOD))
     assert run.missing == 1
     assert "INCOMPLETE: 1 of 2 folds are missing" in str(run)
 
@@ -101,7 +102,7 @@ def test_a_leak_is_said_and_never_ranked_first(write, tmp_path):
     leaks = {"protocol": {"name": "random", "leaks": "on purpose", "folds": 1}}
     write(fold(0, [0, 1], [0, 1], **leaks), name="toy_leaky_2")
     write(GOOD, POOR)
-    run = runs.find("toy_leaky", tmp_path)
+    run = find("toy_leaky", tmp_path)
     assert "LEAKY, never ranked: on purpose" in str(run)
     board = show(tmp_path)
     rows = [line for line in board.splitlines() if "| made-up" in line]
@@ -120,14 +121,14 @@ def test_a_leak_is_said_and_never_ranked_first(write, tmp_path):
 )
 def test_the_papers_rows_are_said_to_be_for_another_protocol(write, dataset, protocol, words):
     config = {**CONFIG, "dataset": dataset, "labels": dataset, "protocol": protocol}
-    table = str(runs.read(write(fold(0, [0, 1], [0, 1], config=config))))
+    table = str(read(write(fold(0, [0, 1], [0, 1], config=config))))
     assert "paper, M2" in table
     assert ("They are for" in table) == bool(words)
     assert words in table
 
 
 def test_folds_that_differ_in_circumstances_are_pointed_out(write):
-    run = runs.read(write(GOOD, fold(1, [0, 1], [0, 1], threads=4)))
+    run = read(write(GOOD, fold(1, [0, 1], [0, 1], threads=4)))
     assert "The folds differ in threads." in str(run)
 
 
@@ -145,34 +146,34 @@ def test_folds_that_differ_in_circumstances_are_pointed_out(write):
 )
 def test_folds_that_do_not_belong_together_are_refused(write, other, words):
     with pytest.raises(SerbenchError, match=words):
-        runs.read(write(GOOD, fold(1, [0, 1], [0, 1], **other)))
+        read(write(GOOD, fold(1, [0, 1], [0, 1], **other)))
 
 
 def test_a_run_is_found_by_the_start_of_its_name(write, tmp_path):
     write(GOOD, POOR, name="toy_made-up_1")
     write(GOOD, POOR, name="toy_other_2")
-    assert runs.find("toy_m", tmp_path).name == "toy_made-up_1"
-    assert runs.find("other", tmp_path).name == "toy_other_2"
+    assert find("toy_m", tmp_path).name == "toy_made-up_1"
+    assert find("other", tmp_path).name == "toy_other_2"
     with pytest.raises(SerbenchError, match="may be any of toy_made-up_1, toy_other_2"):
-        runs.find("toy", tmp_path)
+        find("toy", tmp_path)
     with pytest.raises(SerbenchError, match="there is no run 'x'"):
-        runs.find("x", tmp_path)
+        find("x", tmp_path)
 
 
 def test_a_schema_of_the_future_is_refused(write):
     folder = write(GOOD)
-    results.SCHEMA, before = 99, results.SCHEMA
+    fold_file.SCHEMA, before = 99, fold_file.SCHEMA
     try:
-        results.write(folder / "any-0.safetensors", GOOD)
+        fold_file.write(folder / "any-0.safetensors", GOOD)
     finally:
-        results.SCHEMA = before
+        fold_file.SCHEMA = before
     with pytest.raises(SerbenchError, match="schema 1, this|has the schema"):
-        runs.read(folder)
+        read(folder)
 
 
 def test_an_empty_folder_is_said(tmp_path):
     with pytest.raises(SerbenchError, match="no result in .*serbench runs"):
-        runs.read(tmp_path)
+        read(tmp_path)
 
 
 def test_names_cannot_break_a_markdown_table(write, tmp_path):
@@ -186,7 +187,7 @@ def test_names_cannot_break_a_markdown_table(write, tmp_path):
 def test_runs_of_one_model_are_told_apart_by_as_few_parameters_as_it_takes(write):
     def run(number, facts=None, **params):
         config = {**CONFIG, "params": params, "seed": number}
-        return runs.read(
+        return read(
             write(fold(0, [0, 1], [0, 1], config=config, **(facts or {})), name=f"run-{number}")
         )
 
@@ -212,10 +213,10 @@ def test_runs_of_one_model_are_told_apart_by_as_few_parameters_as_it_takes(write
 
 @pytest.mark.parametrize("form", ["text", "markdown", "csv", "latex", "json"])
 def test_scores_come_in_every_form(write, form):
-    text = scores.table(runs.read(write(GOOD, POOR)), ["accuracy"], form)
+    text = summary.table(read(write(GOOD, POOR)), ["accuracy"], form)
     assert ("0.75" if form == "json" else "75.00") in text
 
 
 def test_an_unknown_metric_lists_the_nearest(write):
     with pytest.raises(SerbenchError, match="no metric 'uarr'; did you mean uar"):
-        runs.read(write(GOOD)).scores("uarr")
+        read(write(GOOD)).scores("uarr")

@@ -7,8 +7,9 @@ import math
 
 import pytest
 
-from serbench import comparison, scores, tables
+from serbench import comparison, tables
 from serbench.errors import SerbenchError
+from serbench.results import summary
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +18,7 @@ def pair(invented):
 
 
 def test_several_runs_are_one_table(pair):
-    table = list(csv.DictReader(io.StringIO(scores.several(pair, ["uar", "f1"], "csv"))))
+    table = list(csv.DictReader(io.StringIO(summary.several(pair, ["uar", "f1"], "csv"))))
     assert [row["run"] for row in table] == ["toy_one"] * 5 + ["toy_two"] * 5
     assert [row["of"] for row in table[:5]] == [
         "fold 1",
@@ -32,31 +33,31 @@ def test_several_runs_are_one_table(pair):
 
 def test_a_single_run_is_a_table_of_its_own(pair):
     for form in ("text", "json", "latex"):
-        assert scores.several(pair[:1], ["uar"], form) == scores.table(pair[0], ["uar"], form)
+        assert summary.several(pair[:1], ["uar"], form) == summary.table(pair[0], ["uar"], form)
 
 
 def test_several_runs_as_json_are_in_full_precision(pair):
-    first, second = json.loads(scores.several(pair, None, "json"))
+    first, second = json.loads(summary.several(pair, None, "json"))
     assert (first["run"], second["run"]) == ("toy_one", "toy_two")
     assert second["metrics"]["uar"]["mean"] == pair[1].mean_std("uar").mean
     assert first["folds"]["2"]["f1"] == pair[0].scores("f1")[1]
 
 
-@pytest.mark.parametrize("form", scores.FORMATS)
+@pytest.mark.parametrize("form", summary.FORMATS)
 def test_a_metric_that_nobody_knows_is_named(pair, form):
     with pytest.raises(SerbenchError, match="there is no metric 'uarr'; did you mean uar"):
-        scores.several(pair, ["uarr"], form)
+        summary.several(pair, ["uarr"], form)
 
 
 def test_runs_are_listed_in_every_form(pair):
-    assert "complete" in scores.listing(pair, "markdown")
-    assert "toy\\_one" in scores.listing(pair, "latex")
-    listed = json.loads(scores.listing(pair, "json"))
+    assert "complete" in summary.listing(pair, "markdown")
+    assert "toy\\_one" in summary.listing(pair, "latex")
+    listed = json.loads(summary.listing(pair, "json"))
     assert [one["run"] for one in listed] == ["toy_one", "toy_two"]
     assert math.isclose(listed[0]["uar"]["std"], pair[0].mean_std("uar").std)
-    rows = list(csv.DictReader(io.StringIO(scores.listing(pair, "csv"))))
+    rows = list(csv.DictReader(io.StringIO(summary.listing(pair, "csv"))))
     assert rows[1]["folds"] == "2"
-    assert json.loads(scores.listing([], "json")) == []
+    assert json.loads(summary.listing([], "json")) == []
 
 
 EVIL = "\x1b[31m\x07\u202egnp"
@@ -67,13 +68,13 @@ def unseen(text):
     return [one for one in text if not one.isprintable() and one != "\n"]
 
 
-@pytest.mark.parametrize("form", scores.FORMATS)
+@pytest.mark.parametrize("form", summary.FORMATS)
 def test_what_a_terminal_would_obey_is_made_visible(invented, form):
     run = invented(f"toy_{EVIL}", config={"model": EVIL, "dataset": EVIL}, labels=("a", EVIL))
-    for text in (scores.several([run], None, form), scores.listing([run], form)):
+    for text in (summary.several([run], None, form), summary.listing([run], form)):
         assert not unseen(text)
     if form == "text":
-        assert SEEN in scores.listing([run], form)
+        assert SEEN in summary.listing([run], form)
         assert not unseen(str(run))
         assert str(run).startswith(f"{SEEN} on {SEEN}")
 
@@ -88,14 +89,14 @@ def test_what_a_terminal_would_obey_is_visible_in_comparisons(invented, form):
 
 
 def test_a_formula_in_a_name_is_text_in_a_sheet(invented):
-    made = scores.listing([invented("=cmd|calc!A0"), invented("@a"), invented("-b")], "csv")
+    made = summary.listing([invented("=cmd|calc!A0"), invented("@a"), invented("-b")], "csv")
     assert [row[0] for row in csv.reader(io.StringIO(made))][1:] == ["'=cmd|calc!A0", "'@a", "'-b"]
     numbers = tables.table(["a"], [["-10.00"], ["+4.21"], ["-"], ["-1e-05"]], "csv")
     assert numbers.splitlines() == ["a", "-10.00", "+4.21", "-", "-1e-05"]
 
 
 def test_latex_takes_names_for_text(invented):
-    lines = scores.listing([invented("[1pt]a|b"), invented("*語")], "latex").splitlines()
+    lines = summary.listing([invented("[1pt]a|b"), invented("*語")], "latex").splitlines()
     assert lines[4].startswith(r"{}[1pt]a\textbar{}b & ")
     assert lines[5].startswith(r"{}*\texttt{U+8A9E} & ")
     assert (lines[0], lines[-1]) == (r"\begin{tabular}{lllll}", r"\end{tabular}")

@@ -2,10 +2,11 @@
 
 import pytest
 
-from serbench import datasets, speakers
+from serbench import datasets
 from serbench.contracts import About
 from serbench.corpus import Corpus, Utterance
 from serbench.errors import CorpusError
+from serbench.protocols import speakers
 
 LABELS = ("sad", "happy", "angry")
 

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from serbench.corpus import Corpus, Fold, Utterance, protocol_digest
 from serbench.errors import BadParameter, SerbenchError
-from serbench.families import kfold
-from serbench.protocols import folds
-from serbench.splitfile import file, read, write_csv, write_json
+from serbench.protocols.families import kfold
+from serbench.protocols.lookup import folds
+from serbench.protocols.split_file import file, read, write_csv, write_json
 
 CORPUS = Corpus(
     "tiny",

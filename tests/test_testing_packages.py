@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from serbench import plugins
 from serbench.errors import UnknownName
+from serbench.plugins import registry
 from serbench.testing.kinds import KINDS
 
 HEAD = "from serbench.contracts import Entry, ModelEntry, hookimpl\n"
@@ -76,10 +76,10 @@ def install(tmp_path, monkeypatch):
         )
         (info / "entry_points.txt").write_text("[serbench]\nmade = made_up\n")
         monkeypatch.syspath_prepend(str(tmp_path))
-        plugins.installed.cache_clear()
+        registry.installed.cache_clear()
 
     yield install
-    plugins.installed.cache_clear()
+    registry.installed.cache_clear()
     for name in ("made_up", "made_up_model", "jax"):
         sys.modules.pop(name, None)
 

@@ -11,7 +11,7 @@ import safetensors.numpy
 from typer.testing import CliRunner
 
 import serbench
-from serbench import __version__, results, runs
+from serbench import __version__
 from serbench.cli import app
 from serbench.errors import SerbenchError
 from serbench.jobs import Config
@@ -20,6 +20,8 @@ from serbench.leaderboard.counting import confusion
 from serbench.leaderboard.packing import Words, submit
 from serbench.leaderboard.verifying import verify
 from serbench.metrics.classification import METRICS
+from serbench.results import fold_file
+from serbench.results.run import read
 
 WORDS = Words("Ada", contact="ada@example.org", description="nearest mean", seen="no")
 FIRST, SECOND, THIRD = (f"fold-0{number}.safetensors" for number in (1, 2, 3))
@@ -52,7 +54,7 @@ def _submitted(home, dataset="tones", **what):
     run = serbench.evaluate("centroid", dataset, jobs=0, **what)
     for number, path in enumerate(sorted(run.folder.glob("*.safetensors"))):
         _edit(path, lambda said, arrays, seed=number: _err(said, arrays, seed))
-    return submit(runs.read(run.folder), home / "submissions", WORDS)
+    return submit(read(run.folder), home / "submissions", WORDS)
 
 
 def _err(said, arrays, seed):
@@ -64,7 +66,7 @@ def _err(said, arrays, seed):
             wrong = rng.random(len(scores)) < 1 / 3
             scores[wrong] = rng.permuted(scores[wrong], axis=1)
     if "validation.ids" in arrays:
-        matrix = confusion(results.scored("validation", arrays), len(said["labels"]))
+        matrix = confusion(fold_file.scored("validation", arrays), len(said["labels"]))
         said["validation"] = {name: float(one.compute(matrix)) for name, one in METRICS.items()}
 
 
@@ -201,12 +203,12 @@ def _claim(folder, change):
 def _carded(folder):
     """Let `submit` count everything again and make the card anew."""
     (folder / "card.json").unlink(missing_ok=True)
-    return submit(runs.read(folder), folder.parent.parent, WORDS)
+    return submit(read(folder), folder.parent.parent, WORDS)
 
 
 def _renamed(folder, carded=True):
     """Give the folder the name that its configuration asks for."""
-    config = results.read_facts(folder / FIRST)["config"]
+    config = fold_file.read_facts(folder / FIRST)["config"]
     target = folder.parent.parent / config["dataset"] / Config(**config).name
     target.parent.mkdir(exist_ok=True)
     folder = folder.rename(target)
@@ -299,11 +301,11 @@ def _text(lines):
 
 
 def _ids(arrays, part="test"):
-    return list(results.lines(arrays[f"{part}.ids"]))
+    return list(fold_file.lines(arrays[f"{part}.ids"]))
 
 
 def speakers_swapped(said, arrays):
-    arrays["test.speakers"] = _text(results.lines(arrays["test.speakers"])[::-1])
+    arrays["test.speakers"] = _text(fold_file.lines(arrays["test.speakers"])[::-1])
 
 
 def truths_rolled(said, arrays):
@@ -381,7 +383,7 @@ def a_fold_missing_as_said(folder):
 
 
 def scores_copied(folder):
-    first = results.read(folder / FIRST).test.activations
+    first = fold_file.read(folder / FIRST).test.activations
 
     def change(said, arrays):
         arrays["test.activations"] = first

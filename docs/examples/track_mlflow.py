@@ -14,10 +14,9 @@ from typing import Any
 
 import mlflow
 
-from serbench import runs
 from serbench.listening import Quiet
 from serbench.metrics.classification import METRICS
-from serbench.runs import Run
+from serbench.results.run import Run, find
 from serbench.settings import results_folder
 
 
@@ -70,4 +69,4 @@ if __name__ == "__main__":
     mlflow.set_tracking_uri(
         sys.argv[2] if len(sys.argv) > 2 else Path("mlruns").absolute().as_uri()
     )
-    print(log(runs.find(sys.argv[1], results_folder(None))))
+    print(log(find(sys.argv[1], results_folder(None))))

@@ -11,7 +11,7 @@ from serbench.errors import SerbenchError
 from serbench.leaderboard.foldfiles import FoldFile
 from serbench.metrics import classification, intervals
 from serbench.metrics.classification import METRICS
-from serbench.results import Scored
+from serbench.results.fold_file import Scored
 
 SAME = 0.99  # the share of utterances that must get the same label
 # speakers from which on scores may decide. On RAVDESS, of pairs of models whose F1 is more than 10

@@ -9,9 +9,9 @@ import unicodedata
 from dataclasses import dataclass
 
 from serbench import tables
-from serbench.leaderboard.naming import TITLES
 from serbench.leaderboard.strict import shown
-from serbench.runs import Run
+from serbench.results.display_names import TITLES
+from serbench.results.run import Run
 
 LABEL = "serbench"
 RANKED = "#2a7a2e"  # white on it has a contrast of 5.4, on the next one of 6.8

@@ -9,17 +9,17 @@ from functools import cached_property
 
 import numpy as np
 
-from serbench import literature
 from serbench.leaderboard import screening
 from serbench.leaderboard.entries import Entry
 from serbench.leaderboard.lines import SHOWN, Line, lines
-from serbench.leaderboard.naming import TITLES
 from serbench.leaderboard.numbers import Numbers
 from serbench.leaderboard.standing import Standing, standing
-from serbench.literature import Row
 from serbench.metrics import classification, intervals
 from serbench.metrics.classification import METRICS
 from serbench.metrics.intervals import MeanStd
+from serbench.results import literature
+from serbench.results.display_names import TITLES
+from serbench.results.literature import Row
 
 
 @dataclass(frozen=True)

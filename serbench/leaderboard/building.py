@@ -12,8 +12,8 @@ from serbench.leaderboard import cache, gathering, latex, ledger, markdown, page
 from serbench.leaderboard.board import Board, Rejected, Section, board, by_corpus, section
 from serbench.leaderboard.cache import Part
 from serbench.leaderboard.entries import Entry
-from serbench.leaderboard.naming import TITLES
 from serbench.leaderboard.numbers import Numbers
+from serbench.results.display_names import TITLES
 from serbench.settings import Settings
 
 README = "README.md"

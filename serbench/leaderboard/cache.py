@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import safetensors.numpy
 
-from serbench import audio, plugins
+from serbench import audio
 from serbench.contracts import Array
 from serbench.errors import SerbenchError
 from serbench.files import digest, replacing
@@ -28,6 +28,7 @@ from serbench.leaderboard.entries import Entry, Record
 from serbench.leaderboard.numbers import Numbers
 from serbench.leaderboard.traces import Fold, Traces
 from serbench.metrics.intervals import Interval
+from serbench.plugins import registry
 from serbench.settings import Settings
 
 SCHEMA = 4
@@ -180,7 +181,7 @@ def stamped(folder: Path) -> tuple[str, float]:
 
 def _version(places: Settings) -> str:
     """A digest of the code of serbench and of all plugins, and of which corpora are here."""
-    known = plugins.installed().entries  # models and features say which parameters there are
+    known = registry.installed().entries  # models and features say which parameters there are
     offered = [one for kind in known.values() for one in kind.values()]
     packages = {"serbench", *(one.target.partition(":")[0].partition(".")[0] for one in offered)}
     entries = known["dataset"].values()

@@ -7,13 +7,14 @@ import functools
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from serbench import runs, tables
+from serbench import tables
 from serbench.leaderboard.board import Guess, Table
 from serbench.leaderboard.entries import Entry
 from serbench.leaderboard.lines import Line
-from serbench.literature import Row
 from serbench.metrics.classification import METRICS
 from serbench.metrics.intervals import Interval
+from serbench.results.literature import Row
+from serbench.results.run import circumstances, reported
 
 MAIN = (
     "rank",
@@ -109,7 +110,7 @@ def _measured(line: Line) -> Cells:
 
 
 def _published(row: Row) -> Cells:
-    scores = [runs.reported(row, name) for name in ("accuracy", "f1", "uar")]
+    scores = [reported(row, name) for name in ("accuracy", "f1", "uar")]
     interval = tables.interval(Interval(*row.intervals["f1"])) if "f1" in row.intervals else "-"
     cells = ("-", reference(row), row.system, row.modality, *scores, interval, "published")
     return Cells(cells, "published")
@@ -167,7 +168,7 @@ def published(row: Row) -> tuple[str, ...]:
         reference(row),
         row.system,
         row.modality,
-        *(runs.reported(row, name) for name in ("accuracy", "f1", "uar")),
+        *(reported(row, name) for name in ("accuracy", "f1", "uar")),
         "; ".join(filter(None, [row.tested, row.classes and f"labels {row.classes}"])) or "-",
         "; ".join(row.caveats) or "-",
     )
@@ -190,7 +191,7 @@ def notes(table: Table) -> list[str]:
         _ranking(table),
     ]
     found += objections(table)
-    found += runs.circumstances([(line.first.short, line.first.computed) for line in table.lines])
+    found += circumstances([(line.first.short, line.first.computed) for line in table.lines])
     found += [
         f"Look at: {named(line.first, line)}: {note}."
         for line in table.lines

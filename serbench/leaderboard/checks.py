@@ -9,13 +9,13 @@ from functools import lru_cache
 
 import numpy as np
 
-from serbench import leakage
 from serbench.contracts import Array
 from serbench.corpus import PARTS, Fold
 from serbench.errors import SerbenchError
 from serbench.leaderboard.foldfiles import FoldFile
 from serbench.leaderboard.references import Reference
 from serbench.leaderboard.submission import Sent
+from serbench.protocols import leakage
 
 Reasons = Iterator[str]
 

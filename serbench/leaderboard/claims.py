@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from serbench import leakage, results
 from serbench.errors import SerbenchError
 from serbench.jobs import Config
 from serbench.leaderboard import cards
@@ -17,6 +16,8 @@ from serbench.leaderboard.reproductions import Reproduction, reproductions
 from serbench.leaderboard.submission import Sent
 from serbench.metrics import calibration
 from serbench.metrics.classification import METRICS
+from serbench.protocols import leakage
+from serbench.results import fold_file
 
 Reasons = Iterator[str]
 
@@ -98,7 +99,7 @@ def tested_once(sent: Sent) -> Reasons:
         return
     first: dict[str, str] = {}
     for file in sent.files:
-        speakers = results.lines(file.arrays["test.speakers"])
+        speakers = fold_file.lines(file.arrays["test.speakers"])
         if protocol == "loso" and len(speakers) != 1:
             yield f"{file.name} tests {len(speakers)} speakers, but loso tests one in each fold"
         for speaker in speakers:
@@ -151,7 +152,7 @@ def _recorded(record: Reproduction, sent: Sent) -> Reasons:
         yield f"has {found.utterances} utterances: its folds have {matrix.sum()}"
     speakers: set[str] = set()
     for _, file in chosen:
-        names = results.lines(file.arrays["test.speakers"])
+        names = fold_file.lines(file.arrays["test.speakers"])
         speakers |= {names[at] for at in np.unique(file.arrays["test.speaker"])}
     if found.speakers != len(speakers):
         yield f"has {found.speakers} speakers: its folds have {len(speakers)}"

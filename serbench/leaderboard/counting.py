@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from serbench import runs
 from serbench.leaderboard.cards import Score
 from serbench.metrics import classification
 from serbench.metrics.classification import METRICS, Floats, Matrix
 from serbench.metrics.intervals import intervals, mean_std
-from serbench.results import Scored
+from serbench.results import run
+from serbench.results.fold_file import Scored
 
 Counts64 = npt.NDArray[np.int64]
 
@@ -48,7 +48,7 @@ def count(tests: Sequence[Scored], facts: Sequence[Mapping[str, Any]]) -> Counte
     """
     labels = len(facts[0]["labels"])
     files = np.stack([confusion(test, labels) for test in tests])
-    winners = tuple(runs.winners(facts))
+    winners = tuple(run.winners(facts))
     counting = [tests[one] for one in winners]
     by_speaker = classification.by_group(
         np.concatenate([test.truth for test in counting]),

@@ -11,8 +11,8 @@ from serbench.files import digest
 from serbench.leaderboard.reproductions import Reproduction
 from serbench.leaderboard.submission import Submission
 from serbench.leaderboard.traces import NOTHING, Traces
-from serbench.results import FoldResult, Scored
-from serbench.runs import Run, computed
+from serbench.results.fold_file import FoldResult, Scored
+from serbench.results.run import Run, computed
 
 Counts = npt.NDArray[np.int64]
 

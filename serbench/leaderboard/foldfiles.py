@@ -13,7 +13,6 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from serbench import results
 from serbench.contracts import Array
 from serbench.corpus import PARTS
 from serbench.errors import SerbenchError
@@ -34,7 +33,8 @@ from serbench.leaderboard.shapes import (
 )
 from serbench.metrics.calibration import LINKS
 from serbench.metrics.classification import METRICS
-from serbench.results import Scored
+from serbench.results import fold_file
+from serbench.results.fold_file import Scored
 
 MOST_BYTES = (
     2**24
@@ -149,11 +149,11 @@ class FoldFile:
         known = self.arrays.get(f"{part}.truth") if truth is None else truth
         if known is None:
             raise SerbenchError(f"{self.name} has no true labels: they are withheld")
-        return results.scored(part, {**self.arrays, f"{part}.truth": known})
+        return fold_file.scored(part, {**self.arrays, f"{part}.truth": known})
 
     def ids(self, part: str) -> tuple[str, ...]:
         """The utterances of a set."""
-        return results.lines(self.arrays[f"{part}.ids"])
+        return fold_file.lines(self.arrays[f"{part}.ids"])
 
 
 def read(path: Path) -> FoldFile:
@@ -231,10 +231,10 @@ def _facts(name: str, header: Mapping[str, Any]) -> Mapping[str, Any]:
     if not isinstance(text, str):
         raise SerbenchError(f"{name} is not a result of serbench: its metadata must be one text")
     facts: Mapping[str, Any] = strict.parsed(text.encode(), f"the facts of {name}", infinite=True)
-    if not isinstance(facts, dict) or facts.get("schema") != results.SCHEMA:
+    if not isinstance(facts, dict) or facts.get("schema") != fold_file.SCHEMA:
         schema = facts.get("schema") if isinstance(facts, dict) else None
         raise SerbenchError(
-            f"{name} has the schema {str(schema)[:20]!r}, this serbench reads {results.SCHEMA}: "
+            f"{name} has the schema {str(schema)[:20]!r}, this serbench reads {fold_file.SCHEMA}: "
             "install the version that wrote it, or a newer one"
         )
     if "curve" in facts:
@@ -249,7 +249,7 @@ def _facts(name: str, header: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _points(name: str, curve: Any) -> Any:
     try:
-        return results.points(curve)
+        return fold_file.points(curve)
     except (TypeError, ValueError) as error:
         raise SerbenchError(f"{name} has a learning curve that is none ({error})") from error
 
@@ -257,8 +257,8 @@ def _points(name: str, curve: Any) -> Any:
 def _check_arrays(file: FoldFile, part: str) -> None:
     """Lengths that agree, names that can be printed, positions that exist, numbers."""
     try:
-        ids = results.lines(file.arrays[f"{part}.ids"])
-        speakers = results.lines(file.arrays[f"{part}.speakers"])
+        ids = fold_file.lines(file.arrays[f"{part}.ids"])
+        speakers = fold_file.lines(file.arrays[f"{part}.speakers"])
     except UnicodeDecodeError as error:
         raise SerbenchError(f"{file.name} has names that are not UTF-8 ({error.reason})") from error
     _check_names(f"the {part} set of {file.name}", ids, LONGEST_NAME)

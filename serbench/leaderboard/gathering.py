@@ -4,7 +4,6 @@ import datetime
 import hashlib
 from pathlib import Path
 
-from serbench import runs
 from serbench.leaderboard import entries, parameters, submission, traces, verifying
 from serbench.leaderboard.board import Rejected
 from serbench.leaderboard.cache import Outcome, Store
@@ -14,6 +13,7 @@ from serbench.leaderboard.origins import origins
 from serbench.leaderboard.reproductions import FOLDER, reproductions
 from serbench.leaderboard.strict import shown
 from serbench.leaderboard.submission import Sent
+from serbench.results.run import readable
 from serbench.text import skeleton
 
 Gathered = tuple[list[Entry], list[Rejected]]
@@ -94,5 +94,5 @@ def _named(folder: Path) -> str:
 
 def own(parent: Path) -> Gathered:
     """Every run below a folder of results; where it has a card, that is not looked at."""
-    found, broken = runs.readable(parent)
+    found, broken = readable(parent)
     return [entries.of_run(run) for run in found], [Rejected("", (reason,)) for reason in broken]

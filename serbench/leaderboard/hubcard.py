@@ -5,13 +5,14 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from serbench import command, tables
+from serbench import tables
 from serbench.errors import SerbenchError
 from serbench.jobs import Config
 from serbench.leaderboard.badges import against
-from serbench.leaderboard.naming import TITLES, names
 from serbench.leaderboard.strict import shown
-from serbench.runs import Run
+from serbench.results import command
+from serbench.results.display_names import TITLES, names
+from serbench.results.run import Run
 
 TASK = {"type": "audio-classification", "name": "Speech Emotion Recognition"}
 SHOWN = {  # our metric: the hub's, and what it is called

@@ -10,10 +10,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from serbench import importpaths, plugins, provenance, sources
+from serbench import provenance
 from serbench.errors import SerbenchError
 from serbench.jobs import Config
 from serbench.leaderboard.cards import MOST_INSTALL, Code
+from serbench.plugins import import_path, registry, source_code
 from serbench.specs import by_path
 
 CHANGES = "+changes"
@@ -38,8 +39,8 @@ def origin(facts: Mapping[str, Any], config: Config) -> Code:
             return Code()
     except SerbenchError:  # such as a model that is no longer installed
         return Code()
-    path = config.model if by_path(config.model) else plugins.find("model", config.model).target
-    model, packages = importpaths.top(path), list(facts["sources"])
+    path = config.model if by_path(config.model) else registry.find("model", config.model).target
+    model, packages = import_path.top(path), list(facts["sources"])
     checkout = _checkout(model)
     if checkout is None:
         commit = str(_direct(model).get("vcs_info", {}).get("commit_id", ""))
@@ -63,8 +64,8 @@ def _pip(requirements: Sequence[str]) -> str:
 
 def _checkout(package: str) -> Path | None:
     """Return the top of the git checkout with a package; None for packages that pip installed."""
-    place = sources.place(package)
-    if place is None or sources.is_installed(package):
+    place = source_code.place(package)
+    if place is None or source_code.is_installed(package):
         return None
     top = _git(place.parent, "rev-parse", "--show-toplevel")
     return Path(top) if top else None
@@ -75,7 +76,7 @@ def _commit(checkout: Path, packages: Sequence[str]) -> str:
     commit = _git(checkout, "rev-parse", "--verify", "HEAD")
     if not commit:
         return ""
-    places = [str(place) for one in packages if (place := sources.place(one))]
+    places = [str(place) for one in packages if (place := source_code.place(one))]
     status = _git(checkout, "status", "--porcelain", "-uall", "--ignored", "--", *places)
     # of what git ignores, only Python files are source
     changed = [
@@ -102,7 +103,7 @@ def _project(package: str, checkout: Path) -> str:
 
     Return "" for a module that belongs to no project: it runs from where it is.
     """
-    place = sources.place(package)
+    place = source_code.place(package)
     assert place is not None
     for folder in place.resolve().parents:
         if any((folder / name).is_file() for name in ("pyproject.toml", "setup.py")):

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from serbench.leaderboard.entries import REPRODUCED, SAYS_SUBMITTER, STATUSES, Entry
-from serbench.leaderboard.naming import called, told_apart
 from serbench.leaderboard.numbers import Keyed, Numbers
 from serbench.metrics.classification import METRICS, Floats
 from serbench.metrics.intervals import Interval, MeanStd
+from serbench.results.display_names import called, told_apart
 
 SHOWN = ("accuracy", "precision", "uar", "f1")
 

@@ -4,10 +4,11 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from urllib.parse import quote
 
-from serbench import literature, tables
+from serbench import tables
 from serbench.leaderboard import cells
 from serbench.leaderboard.board import Board, Rejected, Section, Table
 from serbench.leaderboard.strict import shown
+from serbench.results import literature
 
 MOST_LINES = 100  # of a table in Markdown; the page, the csv and the json have them all
 PLAIN = re.compile(r"[A-Za-z0-9 .,;%+=±()-]*")  # no character of it is ever markup

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
-from serbench import command, datasets, results
+from serbench import datasets
 from serbench.contracts import Dataset, Located
 from serbench.errors import SerbenchError
 from serbench.files import replacing, replacing_folder
@@ -16,8 +16,9 @@ from serbench.leaderboard import cards, counting, foldfiles, strict
 from serbench.leaderboard.cards import Card, Code, FoldCard, ModelCard, Submitter, stated
 from serbench.leaderboard.installation import CHANGES, origin
 from serbench.leaderboard.submission import MOST_NOTE, NOTE
-from serbench.results import FoldResult
-from serbench.runs import Run
+from serbench.results import command, fold_file
+from serbench.results.fold_file import FoldResult
+from serbench.results.run import Run
 from serbench.settings import settings
 
 
@@ -125,8 +126,8 @@ def _sendings(run: Run, withheld: bool) -> list[Sending]:
     found = []
     for path in run.folder.glob("*.safetensors"):
         data = path.read_bytes()
-        fold = results.read(path)
-        name = f"{results.stem(fold.facts['fold']['index'])}.safetensors"
+        fold = fold_file.read(path)
+        name = f"{fold_file.stem(fold.facts['fold']['index'])}.safetensors"
         found.append(Sending(name, foldfiles.withheld(data) if withheld else data, fold))
     return sorted(found, key=lambda one: int(one.fold.facts["fold"]["index"]))
 

@@ -9,13 +9,14 @@ from html import escape
 from importlib import resources
 from urllib.parse import quote
 
-from serbench import literature, tables
+from serbench import tables
 from serbench.leaderboard import cells
 from serbench.leaderboard.board import Board, Rejected, Section, Table
 from serbench.leaderboard.cells import Cells
 from serbench.leaderboard.lines import Line
 from serbench.leaderboard.strict import shown
 from serbench.metrics.intervals import Interval
+from serbench.results import literature
 
 HEAD = (*cells.MAIN, "leakage", "parameters", "time", "finished", "serbench")
 NUMBERS = ("accuracy", "F1", "recall", "pooled F1 [95 %]", "parameters", "time")

@@ -8,12 +8,13 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, cast
 
-from serbench import plugins, specs
+from serbench import specs
 from serbench.audio import Reading
 from serbench.contracts import ModelEntry
 from serbench.errors import BadParameter, SerbenchError
 from serbench.files import digest
 from serbench.leaderboard.submission import Sent
+from serbench.plugins import registry
 
 COMPUTE, VALUES = "compute", ("auto", "float32")
 """The parameter that chose the precision in older releases; see `proposing`."""
@@ -47,8 +48,8 @@ def lacking(sent: Sent) -> str:
     entry, _, _, *known = _installed(str(config["model"]))
     given = (config["params"], config["feature_params"])
     later = {  # may be left out of a run's identity; see `serbench.contracts.Adds`
-        *plugins.complete(plugins.load(entry), {}),
-        *plugins.complete(plugins.load(plugins.find("feature", entry.features)), {}),
+        *registry.complete(registry.load(entry), {}),
+        *registry.complete(registry.load(registry.find("feature", entry.features)), {}),
     }
     names = [
         one
@@ -110,9 +111,9 @@ def _installed(model: str) -> tuple[ModelEntry, str, str, Known, Known]:
         raise SerbenchError(
             f"{model} is named by import path, and nothing that a submission names so is imported"
         )
-    entry = cast(ModelEntry, plugins.find("model", model))
-    made: Any = plugins.load(entry)
-    extractor: Any = plugins.load(plugins.find("feature", entry.features))
+    entry = cast(ModelEntry, registry.find("model", model))
+    made: Any = registry.load(entry)
+    extractor: Any = registry.load(registry.find("feature", entry.features))
     of_feature = {
         name: known
         for name, known in specs.parameters(extractor).items()

@@ -6,7 +6,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from serbench import command, importpaths, plugins, provenance, tables
+from serbench import provenance, tables
 from serbench.errors import SerbenchError, nearest
 from serbench.jobs import Config, Request
 from serbench.leaderboard import submission
@@ -16,6 +16,8 @@ from serbench.leaderboard.installation import other_code
 from serbench.leaderboard.parameters import COMPUTE
 from serbench.leaderboard.strict import shown
 from serbench.leaderboard.verifying import verify
+from serbench.plugins import import_path, registry
+from serbench.results import command
 from serbench.specs import by_path, parameters
 
 ALL = "all"
@@ -203,9 +205,9 @@ def _installed(config: Config, card: Card) -> dict[str, Installed]:
     found = {}
     for kind, name in wanted.items():
         try:
-            entry = plugins.find(kind, name)
-            target: Any = plugins.load(entry)
-            version = "" if kind == "dataset" else plugins.version(entry, target)
+            entry = registry.find(kind, name)
+            target: Any = registry.load(entry)
+            version = "" if kind == "dataset" else registry.version(entry, target)
         except SerbenchError as error:
             raise SerbenchError(
                 f"{shown(str(error), 1000)}; the submission needs a plugin that has it: {remedy}"
@@ -290,8 +292,8 @@ def _recorded(files: Sequence[FoldFile]) -> str:
 def _plugin(config: Config) -> str:
     """Which installed distribution offers the model here: "serbench-sklearn 0.1.0"."""
     if by_path(config.model):
-        return f"none: {importpaths.provider(config.model)}"
-    owner = plugins.installed().owners["model", config.model]
+        return f"none: {import_path.provider(config.model)}"
+    owner = registry.installed().owners["model", config.model]
     for point in metadata.entry_points(group="serbench", name=owner):
         if point.dist is not None:
             return f"{point.dist.name} {point.dist.version}, installed here as {owner}"

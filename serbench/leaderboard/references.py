@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
 
-from serbench import datasets, leakage, plugins, protocols
+from serbench import datasets
 from serbench.contracts import Located
 from serbench.corpus import Corpus, Fold, Protocol, protocol_digest
 from serbench.errors import (
@@ -17,7 +17,9 @@ from serbench.errors import (
     SerbenchError,
     UnknownName,
 )
-from serbench.leakage import Overlaps
+from serbench.plugins import registry
+from serbench.protocols import leakage, lookup
+from serbench.protocols.leakage import Overlaps
 from serbench.settings import Settings
 from serbench.specs import checked, parameters, parse_name, typed
 
@@ -73,7 +75,7 @@ def licensed(dataset: str, places: Settings) -> bool:
 def _source(dataset: str, places: Settings) -> datasets.Source:
     name = dataset.partition(":")[0]
     try:
-        target: Any = plugins.load(plugins.find("dataset", name))
+        target: Any = registry.load(registry.find("dataset", name))
     except (UnknownName, MissingRequirement, PluginError) as error:
         with contextlib.suppress(BadParameter):  # it may be named by its place, not by parameters
             _require_spelling(dataset, *parse_name(dataset))
@@ -139,19 +141,19 @@ def declared(dataset: str, protocol: str, places: Settings) -> Declared:
     try:
         source = _source(dataset, places)
     except NotAtHand:
-        if name not in protocols.FAMILIES:
+        if name not in lookup.FAMILIES:
             raise
-        make = protocols.FAMILIES[name]
+        make = lookup.FAMILIES[name]
         found = make(**checked(f"protocol {name}", parameters(make), given))
     else:
-        found = protocols.find(protocol, source.dataset)
+        found = lookup.find(protocol, source.dataset)
         try:
             outline = datasets.outline(source)
         except CorpusError:
             pass  # nothing is known of it before it is here
         else:
             _require_called(found, protocol)
-            return Declared(found.leaks, len(protocols.folds(found, outline)))
+            return Declared(found.leaks, len(lookup.folds(found, outline)))
     _require_called(found, protocol)
     n = given.get("n") if name in ("kfold", "random") else None
     return Declared(found.leaks, n if isinstance(n, int) else None)
@@ -188,12 +190,12 @@ def find(dataset: str, labels: str, protocol: str, places: Settings) -> Referenc
     source = _source(dataset, places)
     kept = source.dataset.manifest() is None
     datasets.label_set_name(source, labels)
-    found = protocols.find(protocol, source.dataset)
+    found = lookup.find(protocol, source.dataset)
     _require_called(found, protocol)
     try:
         corpus = datasets.manifest(source, labels)
     except CorpusError as error:
         raise NotAtHand(f"the corpus is not on this machine: {error}") from error
-    folds = tuple(protocols.folds(found, corpus))
+    folds = tuple(lookup.folds(found, corpus))
     shared = tuple(leakage.shared_speakers(corpus, fold) for fold in folds)
     return Reference(corpus, folds, found.leaks, protocol_digest(folds), shared, kept)

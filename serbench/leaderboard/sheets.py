@@ -16,8 +16,8 @@ from serbench.leaderboard.board import Board, Rejected, Section, Table
 from serbench.leaderboard.entries import Entry
 from serbench.leaderboard.lines import SHOWN, Line
 from serbench.leaderboard.strict import shown
-from serbench.literature import Row
 from serbench.metrics.intervals import MeanStd
+from serbench.results.literature import Row
 
 SCHEMA = 1
 REMEMBERED = 4096  # texts: names, dates and digests stand in many rows

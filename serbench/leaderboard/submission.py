@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from serbench import results, runs
 from serbench.errors import SerbenchError
 from serbench.leaderboard import cards, counting, foldfiles, strict
 from serbench.leaderboard.cards import Card
@@ -18,6 +17,7 @@ from serbench.leaderboard.foldfiles import FoldFile
 from serbench.leaderboard.reproductions import FOLDER as REPRODUCTIONS
 from serbench.leaderboard.reproductions import reproductions
 from serbench.leaderboard.shapes import plain, square
+from serbench.results import fold_file, run
 
 NOTE = "note.md"
 MOST_FILES = 500  # leave one speaker out of CREMA-D has 91 folds, paper-nested 72
@@ -85,8 +85,8 @@ class Sent:
     def speakers(self) -> set[str]:
         """The test speakers of the folds that count."""
         found: set[str] = set()
-        for one in runs.winners(self.facts):
-            names = results.lines(self.files[one].arrays["test.speakers"])
+        for one in run.winners(self.facts):
+            names = fold_file.lines(self.files[one].arrays["test.speakers"])
             found |= {names[at] for at in np.unique(self.files[one].arrays["test.speaker"])}
         return found
 
@@ -99,7 +99,7 @@ class Sent:
         speakers = tuple(sorted(self.card.speakers))
         return Counted(
             np.array([fold.confusion for fold in self.card.folds], np.int64),
-            tuple(runs.winners(self.facts)),
+            tuple(run.winners(self.facts)),
             speakers,
             np.array([self.card.speakers[name] for name in speakers], np.int64),
         )
@@ -230,7 +230,7 @@ def _of_one_run(sent: Sent) -> list[str]:
             for pin in ("corpus", "protocol")
             if facts["pins"][pin] != first["pins"][pin]
         ]
-        if file.name != f"{results.stem(facts['fold']['index'])}.safetensors":
+        if file.name != f"{fold_file.stem(facts['fold']['index'])}.safetensors":
             reasons.append(f"{file.name} says that it is fold {facts['fold']['index'] + 1}")
         if fold.name != facts["fold"]["name"]:
             reasons.append(

@@ -10,12 +10,12 @@ from importlib import metadata
 
 import numpy as np
 
-from serbench import leakage
 from serbench.contracts import Array
 from serbench.leaderboard.counting import Counted
 from serbench.leaderboard.references import Reference
 from serbench.leaderboard.submission import Sent
 from serbench.metrics import calibration, classification
+from serbench.protocols import leakage
 
 PLAUSIBLE = 0.95  # UAR on new speakers; listeners themselves reach less on acted emotions
 SURE = 3.0  # standard errors above chance

@@ -16,12 +16,12 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from serbench import runs
 from serbench.contracts import Array
 from serbench.leaderboard.ledger import LENGTH
 from serbench.leaderboard.submission import Sent
 from serbench.metrics import classification
 from serbench.metrics.classification import Floats
+from serbench.results import run
 
 SAME_MISTAKES = 0.8  # share of the mistakes of either; committed runs on RAVDESS have at most 0.60
 FEW = 20  # runs with fewer mistakes are not compared
@@ -71,7 +71,7 @@ def of(sent: Sent) -> Traces:
     columns = sorted(range(len(labels)), key=labels.__getitem__)  # by name
     place = np.argsort(columns)  # of each label among the names
     whole, folds, mistakes = hashlib.sha256(), [], []
-    for winner in runs.winners(sent.facts):
+    for winner in run.winners(sent.facts):
         file = sent.files[winner]
         ids = file.ids("test")
         rows = sorted(range(len(ids)), key=ids.__getitem__)

@@ -5,9 +5,9 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from serbench import command
 from serbench.jobs import Config
-from serbench.runs import Run
+from serbench.results import command
+from serbench.results.run import Run
 
 Rows = list[list[str]]
 """What, and its value."""

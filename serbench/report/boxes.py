@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from serbench.report import colours, facts, style
-from serbench.runs import Run
+from serbench.results.run import Run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

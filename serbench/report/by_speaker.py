@@ -11,7 +11,7 @@ from serbench.errors import CorpusError, SerbenchError
 from serbench.metrics import intervals
 from serbench.metrics.classification import METRICS
 from serbench.metrics.intervals import Interval
-from serbench.runs import Run
+from serbench.results.run import Run
 from serbench.settings import settings
 
 

@@ -11,7 +11,7 @@ from serbench import audio, datasets
 from serbench.errors import BadParameter, SerbenchError
 from serbench.files import expanded
 from serbench.report import facts
-from serbench.runs import Run
+from serbench.results.run import Run
 from serbench.settings import settings
 
 ENDINGS = (".wav", ".flac", ".ogg", ".mp3", ".m4a")

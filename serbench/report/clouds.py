@@ -9,7 +9,7 @@ from serbench.metrics import classification
 from serbench.metrics.classification import Labels
 from serbench.report import colours, facts, style
 from serbench.report.facts import Projection
-from serbench.runs import Run
+from serbench.results.run import Run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from serbench import __version__, literature
+from serbench import __version__
 from serbench.metrics.classification import Floats
 from serbench.report import again, by_speaker, colours, evidence, facts, packing, scoring
 from serbench.report.packing import Register
 from serbench.report.sections import Section, sections
 from serbench.report.sheets import Sheet
-from serbench.runs import Run
+from serbench.results import literature
+from serbench.results.run import Run
 
 DIGITS = 4
 FEWEST = 2  # reports; a single one is a point, not a curve

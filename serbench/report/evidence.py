@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from serbench import leakage
 from serbench.corpus import Fold
 from serbench.metrics import intervals
+from serbench.protocols import leakage
 from serbench.report import facts
 from serbench.report.sheets import FRACTIONS, Cell, Column, Sheet
-from serbench.runs import Run
+from serbench.results.run import Run
 
 SPENT = ("fit", "predict")
 

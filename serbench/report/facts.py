@@ -11,7 +11,7 @@ import numpy.typing as npt
 from serbench.errors import SerbenchError
 from serbench.metrics import calibration, classification
 from serbench.metrics.classification import Floats
-from serbench.runs import Run
+from serbench.results.run import Run
 
 BINS = 15  # as in `calibration.expected_calibration_error`
 LOSSES = ("train_loss", "validation_loss")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from serbench.metrics.classification import Floats
 from serbench.report import facts, style
 from serbench.report.facts import Curve
-from serbench.runs import Run
+from serbench.results.run import Run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,7 +9,7 @@ from serbench.contracts import Array
 from serbench.metrics.classification import Floats
 from serbench.report import facts
 from serbench.report.facts import Answers
-from serbench.runs import Run
+from serbench.results.run import Run
 
 SCORE = 10_000  # a probability's step is a hundredth of a percent
 REACH = 32_767  # the farthest point of a projection, as int16

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from serbench.report import clips
 from serbench.report.contents import contents
-from serbench.runs import Run
+from serbench.results.run import Run
 
 LIBRARY = "echarts-6.1.0.min.js"
 SCRIPTS = ("read.js", "build.js", "charts.js", "views.js", "utterances.js", "page.js")

@@ -4,14 +4,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from serbench import runs as stored
 from serbench.parallel import Tell, Words
 from serbench.report import evidence, pictures, scoring, style
 from serbench.report.made import Made
 from serbench.report.pictures import Picture
 from serbench.report.sections import Section
 from serbench.report.sheets import FORMS, Sheet
-from serbench.runs import Run
+from serbench.results import run as stored
+from serbench.results.run import Run
 
 
 def parts(root: Path, section: Section, formats: Sequence[str]) -> list[Words]:

@@ -8,7 +8,7 @@ import numpy as np
 from serbench.metrics.classification import METRICS
 from serbench.report import by_speaker, style
 from serbench.report.by_speaker import SpeakerScore
-from serbench.runs import Run
+from serbench.results.run import Run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

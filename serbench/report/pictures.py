@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from serbench import results
 from serbench.report import boxes, by_speaker, clouds, facts, learning, matrices, people, trust
-from serbench.runs import Run
+from serbench.results import fold_file
+from serbench.results.run import Run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -96,7 +96,7 @@ def _clouds(run: Run, name: str) -> Iterator[Picture]:
         distinct = len(np.unique(projection.points.round(9), axis=0))
         tied = f" Only {distinct} of {len(projection.points)} points differ."
         yield Picture(
-            f"pca-{results.stem(position)}",
+            f"pca-{fold_file.stem(position)}",
             f"{name}: PCA of test set {fold}",
             how + tied * (2 * distinct < len(projection.points)),
             functools.partial(clouds.cloud, run, name, position),
@@ -107,7 +107,7 @@ def _matrices(run: Run, name: str) -> Iterator[Picture]:
     how = "Rows: actual label; columns: predicted label; counts, and percentages of each row."
     labels = facts.labels(run)
     parts = [("confusion", "all test sets", run.confusions.sum(axis=0))] + [
-        (f"confusion-{results.stem(position)}", f"test set {fold}", run.confusions[position])
+        (f"confusion-{fold_file.stem(position)}", f"test set {fold}", run.confusions[position])
         for position, fold in enumerate(facts.fold_names(run))
     ]
     for stem, words, counts in parts:

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from serbench import literature
 from serbench.metrics import classification, intervals
 from serbench.metrics.classification import METRICS
 from serbench.metrics.intervals import MeanStd
 from serbench.report import by_speaker, facts
 from serbench.report.sheets import FRACTIONS, Cell, Column, Sheet
-from serbench.runs import Run, circumstances, computed
+from serbench.results import literature
+from serbench.results.run import Run, circumstances, computed
 
 SCORES = ("precision", "uar", "f1", "accuracy")
 HEADS = ("precision", "recall (UAR)", "F1", "accuracy (WA)")

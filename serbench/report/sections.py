@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from serbench.errors import BadParameter, SerbenchError
-from serbench.leaderboard.naming import TITLES
-from serbench.report.titles import titled
-from serbench.runs import Run
+from serbench.results.display_names import TITLES, titled
+from serbench.results.run import Run
 
 LONGEST = 80  # characters of a folder's name
 

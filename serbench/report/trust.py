@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from serbench.report import facts, style
-from serbench.runs import Run
+from serbench.results.run import Run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from serbench import parallel
-from serbench import runs as stored
 from serbench.errors import BadParameter, SerbenchError, nearest
 from serbench.files import expanded, replacing_folder
 from serbench.report import clips, parts, style
 from serbench.report.made import LISTING, PAGE, Made, Report, listing, refuse_others
 from serbench.report.page import page
 from serbench.report.sections import Section, sections
-from serbench.runs import Run
+from serbench.results import run as stored
+from serbench.results.run import Run
 from serbench.settings import results_folder
 
 Hear = Callable[[str], None]

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from serbench import parallel, plugins
+from serbench import parallel
 from serbench.errors import BadParameter, UnknownName, nearest
 from serbench.files import expanded
+from serbench.plugins import registry
 from serbench.testing.isolated import LIMIT, verdicts
 from serbench.testing.kinds import KINDS
 from serbench.testing.packages import entry_points, names_of
@@ -76,7 +77,7 @@ def _kind(name: str) -> str:
 
 
 def _offered(name: str, kind: str) -> bool:
-    if kind == "model" and name.partition(":")[0] in plugins.installed().entries["dataset"]:
+    if kind == "model" and name.partition(":")[0] in registry.installed().entries["dataset"]:
         return False  # toy:seed=3 is no import path
     try:
         _require(name, kind)
@@ -86,7 +87,7 @@ def _offered(name: str, kind: str) -> bool:
 
 
 def _unknown(name: str) -> UnknownName:
-    installed = plugins.installed()
+    installed = registry.installed()
     names = {one for entries in installed.entries.values() for one in entries}
     names |= {one for point in entry_points() for one in names_of(point)}
     broken = [one.plugin for one in installed.broken]

@@ -8,10 +8,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from serbench import datasets, plugins, protocols, specs
+from serbench import datasets, specs
 from serbench.contracts import About
 from serbench.corpus import Corpus, Fold, Protocol, relabelled
 from serbench.datasets import Source
+from serbench.plugins import registry
+from serbench.protocols import lookup
 from serbench.settings import settings
 from serbench.testing.findings import NotRun
 
@@ -60,7 +62,7 @@ class Known:
     @cached_property
     def target(self) -> Any:
         """What its entry points to."""
-        return plugins.load(plugins.find("dataset", self.name.partition(":")[0]))
+        return registry.load(registry.find("dataset", self.name.partition(":")[0]))
 
     @cached_property
     def dataset(self) -> Any:
@@ -116,10 +118,10 @@ class Known:
     @cached_property
     def splits(self) -> Sequence[Split]:
         """Every protocol under every label set."""
-        default = protocols.find(None, self.dataset)
+        default = lookup.find(None, self.dataset)
         own = {one.name: one for one in (*self.protocols, default)}
         return [
-            Split(corpus, protocol, protocols.folds(protocol, corpus))
+            Split(corpus, protocol, lookup.folds(protocol, corpus))
             for name, label_set in self.dataset.label_sets.items()
             for corpus in [relabelled(self.outline, name, label_set)]
             for protocol in own.values()

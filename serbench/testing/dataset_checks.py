@@ -4,11 +4,11 @@ import dataclasses
 from collections import Counter
 from pathlib import Path
 
-from serbench import leakage, protocols, speakers
 from serbench.contracts import About
 from serbench.corpus import Corpus
 from serbench.errors import CorpusError
 from serbench.files import file_digest
+from serbench.protocols import leakage, lookup, speakers
 from serbench.testing.corpora import Known, Split
 from serbench.testing.findings import Check, NotRun, Violation, blaming
 from serbench.testing.making import require_parameters
@@ -113,7 +113,7 @@ def protocols_are_named(known: Known) -> str:
     for name, times in Counter(one.name for one in known.protocols).items():
         if times > 1:
             raise Violation(f"{times} protocols are named {name!r}: give each its own name")
-    default = protocols.find(None, known.dataset).name
+    default = lookup.find(None, known.dataset).name
     return f"default {default}"
 
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from serbench import plugins
 from serbench.contracts import Array, Entry, Resolves, Wave
 from serbench.features import check_arrays
+from serbench.plugins import registry
 from serbench.specs import checked, parameters
 from serbench.testing import signals
 from serbench.testing.findings import Violation
@@ -28,12 +28,12 @@ class Extracting:
     @cached_property
     def entry(self) -> Entry:
         """What its plugin says of it."""
-        return plugins.find("feature", self.name)
+        return registry.find("feature", self.name)
 
     @cached_property
     def target(self) -> Any:
         """What its entry points to."""
-        return plugins.load(self.entry)
+        return registry.load(self.entry)
 
     def new(self) -> Any:
         """An extractor."""

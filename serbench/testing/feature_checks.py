@@ -4,8 +4,8 @@ import concurrent.futures
 
 import numpy as np
 
-from serbench import plugins
 from serbench.contracts import Array, Wave
+from serbench.plugins import registry
 from serbench.testing import globalstate, signals
 from serbench.testing.extracting import Extracting
 from serbench.testing.findings import Check, Violation, blaming
@@ -22,7 +22,7 @@ def is_made(extracting: Extracting) -> str:
     The version is part of what finds a stored array: without a new one, old numbers come back.
     """
     extracting.require_callable()
-    return f"version {plugins.version(extracting.entry, extracting.target)}"
+    return f"version {registry.version(extracting.entry, extracting.target)}"
 
 
 def parameters_are_annotated(extracting: Extracting) -> str:

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from serbench import plugins
 from serbench.parallel import Tell
+from serbench.plugins import registry
 from serbench.testing import (
     dataset_checks,
     feature_checks,
@@ -61,7 +61,7 @@ class Kind:
 
 def _owner(kind: str) -> Callable[[str], str]:
     def package(name: str) -> str:
-        entry = plugins.find(kind, name)
+        entry = registry.find(kind, name)
         return entry.target.partition(":")[0].partition(".")[0]
 
     return package

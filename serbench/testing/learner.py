@@ -8,13 +8,14 @@ from typing import Any, cast
 
 import numpy as np
 
-from serbench import answers, plugins
+from serbench import answers
 from serbench.audio import samples_digest
 from serbench.contracts import Array, Describes, Examples, Model, ModelEntry, Wave
 from serbench.features import Feature, Features, Store, check_arrays
 from serbench.jobs import Request, made_of
 from serbench.model_process import FoldWorkspace
 from serbench.parallel import Tell
+from serbench.plugins import registry
 from serbench.settings import settings
 from serbench.testing import globalstate, signals
 from serbench.testing.findings import Violation
@@ -70,12 +71,12 @@ class Learner:
     @cached_property
     def entry(self) -> ModelEntry:
         """What its plugin says of it."""
-        return cast(ModelEntry, plugins.find("model", self.name))
+        return cast(ModelEntry, registry.find("model", self.name))
 
     @cached_property
     def target(self) -> Any:
         """What its entry points to."""
-        return plugins.load(self.entry)
+        return registry.load(self.entry)
 
     @cached_property
     def made_of(self) -> tuple[dict[str, object], Feature]:
@@ -92,7 +93,7 @@ class Learner:
     @cached_property
     def _extractor(self) -> Any:
         feature = self.made_of[1]
-        return plugins.load(plugins.find("feature", feature.name))(**feature.params)
+        return registry.load(registry.find("feature", feature.name))(**feature.params)
 
     def inputs(self, waves: Sequence[Wave]) -> Features:
         """Features as the harness hands them over: from a store, each read when asked for."""

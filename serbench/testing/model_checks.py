@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from serbench import answers, plugins
+from serbench import answers
 from serbench.contracts import Wave
-from serbench.estimators import Estimator
+from serbench.plugins import registry
+from serbench.plugins.sklearn_adapter import Estimator
 from serbench.testing import signals
 from serbench.testing.findings import Check, NotRun, Violation, blaming
 from serbench.testing.learner import Learner
@@ -25,7 +26,7 @@ def is_made(learner: Learner) -> str:
     for method in ("fit", "predict"):
         if not callable(getattr(model, method, None)):
             raise Violation(f"it has no {method}: see serbench.contracts.Model")
-    return f"version {plugins.version(learner.entry, learner.target)}, learns from {feature.name}"
+    return f"version {registry.version(learner.entry, learner.target)}, learns from {feature.name}"
 
 
 def parameters_are_annotated(learner: Learner) -> str:

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from serbench import plugins, specs
+from serbench import specs
 from serbench.contracts import ModelEntry
 from serbench.errors import nearest
-from serbench.offers import HOOKS, Offer
+from serbench.plugins import registry
+from serbench.plugins.registry import HOOKS, Offer
 from serbench.testing.findings import Check, Violation, blaming
 from serbench.testing.packages import Package, brought
 
@@ -71,12 +72,12 @@ def names_are_free(package: Package) -> None:
 
     A name offered twice cannot be used.
     """
-    found = plugins.installed()
+    found = registry.installed()
     for kind, entry in package.entries:
         if (kind, entry.name) in found.clashes:
-            clash = plugins.clash(found.clashes[kind, entry.name])
+            clash = registry.clash(found.clashes[kind, entry.name])
             raise Violation(f"the {kind} {entry.name} {clash}")
-        if found.owners.get((kind, entry.name)) == plugins.CORE:
+        if found.owners.get((kind, entry.name)) == registry.CORE:
             raise Violation(f"the {kind} {entry.name} is the core's own name: choose another")
 
 
@@ -85,10 +86,10 @@ def targets_load(package: Package) -> str:
 
     Else the error comes when a user first names it.
     """
-    lacking = [entry.name for _, entry in package.entries if plugins.lacking(entry)]
+    lacking = [entry.name for _, entry in package.entries if registry.lacking(entry)]
     for _, entry in package.entries:
         if entry.name not in lacking:
-            plugins.load(entry)
+            registry.load(entry)
     return f"not tried, for want of what they require: {', '.join(lacking)}" if lacking else ""
 
 
@@ -98,15 +99,15 @@ def parameters_fit(package: Package) -> None:
     A parameter that a model and its feature both have must mean the same, so it has one default.
     """
     for _, entry in package.entries:
-        if isinstance(entry, ModelEntry) and not plugins.lacking(entry):
+        if isinstance(entry, ModelEntry) and not registry.lacking(entry):
             _require_parameters(entry)
 
 
 def _require_parameters(entry: ModelEntry) -> None:
-    feature = plugins.find("feature", entry.features)
-    if plugins.lacking(feature):
+    feature = registry.find("feature", entry.features)
+    if registry.lacking(feature):
         return
-    of_model, of_feature = (specs.parameters(plugins.load(each)) for each in (entry, feature))
+    of_model, of_feature = (specs.parameters(registry.load(each)) for each in (entry, feature))
     said = f"model {entry.name}"
     for name in entry.feature_params:
         if name not in of_feature:

@@ -14,7 +14,7 @@ from typing import Any
 
 from serbench.contracts import Entry
 from serbench.errors import nearest
-from serbench.offers import HOOKS, Offer, offers
+from serbench.plugins.registry import HOOKS, Offer, offers
 from serbench.testing.findings import Violation
 
 HEAVY = (

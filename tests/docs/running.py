@@ -198,7 +198,7 @@ class Reader:
         (info / "entry_points.txt").write_text(f"[serbench]\n{lines}")
         self._environment["PYTHONPATH"] += os.pathsep + str(self._here())
         ask = (
-            "import sys; from serbench.plugins import installed; found = installed();"
+            "import sys; from serbench.plugins.registry import installed; found = installed();"
             "sys.exit('; '.join(f'{one.plugin}: {one.reason}' for one in found.broken) or 0)"
         )
         done = subprocess.run(

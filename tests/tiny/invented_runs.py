@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from serbench.leakage import KINDS, PAIRS, Certificate, Shared, to_json
-from serbench.results import FoldResult, Scored
-from serbench.runs import Run
+from serbench.protocols.leakage import KINDS, PAIRS, Certificate, Shared, to_json
+from serbench.results.fold_file import FoldResult, Scored
+from serbench.results.run import Run
 
 LABELS = ("neutral", "happy", "sad", "angry")
 CLEAN = to_json(

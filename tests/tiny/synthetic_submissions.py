@@ -20,8 +20,8 @@ from invented_runs import CLEAN
 from serbench.jobs import Config
 from serbench.leaderboard import cards, foldfiles, packing, references
 from serbench.leaderboard.packing import Sending, Words
-from serbench.results import FoldResult, Scored, _arrays, stem
-from serbench.runs import Run
+from serbench.results.fold_file import FoldResult, Scored, _arrays, stem
+from serbench.results.run import Run
 from serbench.settings import settings
 
 CORPORA = ("crema-d", "ravdess", "iemocap")

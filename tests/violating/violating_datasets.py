@@ -9,7 +9,7 @@ from typing import Any
 from serbench.contracts import About
 from serbench.corpus import Corpus, Fold, Protocol, Utterance, speaker_fold
 from serbench.errors import CorpusError, SerbenchError
-from serbench.families import kfold
+from serbench.protocols.families import kfold
 
 LABELS = ("angry", "calm")
 SPEAKERS = ("s1", "s2", "s3", "s4")

@@ -7,10 +7,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal, Self
 
-from serbench import speakers
 from serbench.contracts import About
 from serbench.corpus import Corpus, LabelSet, Protocol
 from serbench.errors import LeakageError
+from serbench.protocols import speakers
 from serbench_corpora import own_split, rows
 from serbench_corpora.own_split import OwnSplit
 from serbench_corpora.rows import Listed, Row

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from serbench.corpus import PARTS, Corpus, Fold, Protocol
 from serbench.errors import CorpusError
-from serbench.families import held_out
+from serbench.protocols.families import held_out
 from serbench_corpora.rows import Listed
 from serbench_corpora.tree import listed
 

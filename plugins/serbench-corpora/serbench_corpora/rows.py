@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from serbench import speakers
 from serbench.corpus import Utterance
 from serbench.errors import CorpusError
+from serbench.protocols import speakers
 from serbench.text import alike, folded, shown
 
 SEXES = {

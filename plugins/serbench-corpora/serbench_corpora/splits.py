@@ -10,7 +10,7 @@ leaves out are skipped.
 from collections.abc import Callable, Mapping
 
 from serbench.corpus import PARTS, Corpus, Fold, Protocol
-from serbench.families import held_out
+from serbench.protocols.families import held_out
 from serbench_corpora import packaged
 
 EMOBOX = "EmoBox (Ma et al., Interspeech 2024), emo-box/EmoBox at 08280f2"

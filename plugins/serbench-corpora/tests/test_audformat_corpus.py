@@ -7,8 +7,8 @@ from pathlib import Path
 import audformat
 import pytest
 
-from serbench import protocols
 from serbench.errors import CorpusError
+from serbench.protocols import lookup
 from serbench_corpora.audformat_corpus import Audformat
 
 FILES = tuple(f"audio/{speaker}{n}.wav" for speaker in ("01", "02", "03") for n in (1, 2))
@@ -100,7 +100,7 @@ def test_tables_of_sets_are_the_split(tmp_path, by_name):
         _table(database, name, FILES[files], split=split, emotion=EMOTIONS[files])
     root = _saved(database, tmp_path)
     dataset = Audformat().at(root)
-    (fold,) = protocols.folds(protocols.find(None, dataset), dataset.read(root))
+    (fold,) = lookup.folds(lookup.find(None, dataset), dataset.read(root))
     assert (fold.train[0], fold.validation[0], fold.test[0]) == (
         "audio/011",
         "audio/021",

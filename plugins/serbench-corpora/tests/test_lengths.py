@@ -5,8 +5,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from serbench import datasets, lengths, protocols
+from serbench import datasets, lengths
 from serbench.contracts import Lasts
+from serbench.protocols import lookup
 from serbench.settings import Settings
 from serbench_corpora import packaged
 from serbench_corpora.crema_d import CremaD
@@ -48,6 +49,6 @@ def test_folds_of_iemocap_are_counted_without_its_names(protocol, folds, tmp_pat
     outline = datasets.outline(source)
     assert len(outline.utterances) == 5531  # the paper's Table I
     assert Counter(one.label for one in outline.utterances)["happy"] == 1636
-    found = protocols.folds(protocols.find(protocol, source.dataset), outline)
+    found = lookup.folds(lookup.find(protocol, source.dataset), outline)
     assert len(found) == folds
     assert sum(len(fold.test) for fold in found) == 5531

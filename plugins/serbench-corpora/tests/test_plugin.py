@@ -1,7 +1,7 @@
 import pytest
 
-from serbench import plugins
 from serbench.contracts import About, Entry, Located
+from serbench.plugins import registry
 from serbench_corpora.plugin import serbench_datasets
 
 OWN = ("csv", "folder", "audformat")
@@ -11,7 +11,7 @@ def test_four_corpora_and_three_ways_to_ones_own_are_offered() -> None:
     offered = [entry.name for entry in serbench_datasets()]
 
     assert offered == ["ravdess", "crema-d", "iemocap", "toy", *OWN]
-    assert set(offered) <= set(plugins.installed().entries["dataset"])
+    assert set(offered) <= set(registry.installed().entries["dataset"])
 
 
 PUBLISHED = [entry for entry in serbench_datasets() if entry.name not in OWN]
@@ -19,7 +19,7 @@ PUBLISHED = [entry for entry in serbench_datasets() if entry.name not in OWN]
 
 @pytest.mark.parametrize("entry", PUBLISHED, ids=lambda entry: entry.name)
 def test_every_corpus_meets_the_contract_of_a_dataset(entry: Entry) -> None:
-    dataset = plugins.load(entry)()
+    dataset = registry.load(entry)()
 
     assert isinstance(dataset.about, About)
     assert all(vars(dataset.about).values())
@@ -33,7 +33,7 @@ def test_every_corpus_meets_the_contract_of_a_dataset(entry: Entry) -> None:
 
 @pytest.mark.parametrize("name", OWN)
 def test_a_corpus_of_ones_own_is_named_by_its_place(name: str) -> None:
-    target = plugins.load(plugins.find("dataset", name))
+    target = registry.load(registry.find("dataset", name))
 
     assert isinstance(target, Located)
     assert isinstance(target.about, About)

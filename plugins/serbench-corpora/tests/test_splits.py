@@ -4,8 +4,8 @@ import pytest
 
 from serbench.corpus import Corpus, Utterance, relabelled
 from serbench.files import digest
-from serbench.leakage import certify, require_clean
-from serbench.protocols import folds
+from serbench.protocols.leakage import certify, require_clean
+from serbench.protocols.lookup import folds
 from serbench_corpora import packaged, splits
 from serbench_corpora.crema_d import CremaD
 from serbench_corpora.ravdess import Ravdess

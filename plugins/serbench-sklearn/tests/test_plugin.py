@@ -1,7 +1,8 @@
 import subprocess
 import sys
 
-from serbench import plugins, specs
+from serbench import specs
+from serbench.plugins import registry
 from serbench_sklearn import plugin
 from serbench_sklearn.functionals import Functionals
 
@@ -41,7 +42,7 @@ def test_listening_learning_and_keeping_need_no_torch(tmp_path):
 def test_parameters_are_what_a_user_may_set():
     models = {entry.name: entry for entry in plugin.serbench_models()}
     settable = {
-        name: set(specs.parameters(plugins.load(models[name])))
+        name: set(specs.parameters(registry.load(models[name])))
         for name in ("dummy", "functionals-linear", "functionals-svm")
     }
     assert settable == {

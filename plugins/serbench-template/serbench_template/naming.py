@@ -8,8 +8,8 @@ import sys
 from dataclasses import dataclass
 from importlib import metadata
 
-from serbench import plugins
 from serbench.errors import BadParameter
+from serbench.plugins import registry
 
 PATTERN = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", re.ASCII)
 LONGEST = 30  # characters; with more, lines of the package would be too long
@@ -74,7 +74,7 @@ def _registered(text: str) -> str:
     """Which plugin has that name, or offers something of that name, in words; or ""."""
     if text in metadata.entry_points(group="serbench").names:
         return "an installed plugin is called that"
-    known = plugins.installed()
+    known = registry.installed()
     for kind, entries in known.entries.items():
         if text in entries:
             return f"the plugin {known.owners[kind, text]} has a {kind} of that name"

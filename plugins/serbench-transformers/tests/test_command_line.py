@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from serbench import cli, plugins
-from serbench.results import read_facts
+from serbench import cli
+from serbench.plugins import registry
+from serbench.results.fold_file import read_facts
 
 TINY = Path(__file__).parents[3] / "tests" / "tiny"
 
@@ -33,7 +34,7 @@ def serbench(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("SERBENCH_DEVICE", "cpu")
     monkeypatch.syspath_prepend(str(TINY))
     monkeypatch.chdir(tmp_path)
-    plugins.installed.cache_clear()
+    registry.installed.cache_clear()
 
     def run(*words):
         monkeypatch.setattr(sys, "argv", ["serbench", *map(str, words)])
@@ -42,7 +43,7 @@ def serbench(tmp_path, monkeypatch, capsys):
         return Done(ended.value.code or 0, *capsys.readouterr())
 
     yield run
-    plugins.installed.cache_clear()
+    registry.installed.cache_clear()
 
 
 def test_a_fold_is_trained_kept_used_and_exported(folders, serbench, tmp_path):

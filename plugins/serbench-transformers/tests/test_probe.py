@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 import torch
 
-from serbench import evaluate, plugins, predict, specs
+from serbench import evaluate, predict, specs
 from serbench.contracts import Describes, Examples, Saves
 from serbench.errors import BadParameter, SerbenchError
 from serbench.listening import Quiet
 from serbench.metrics import classification
 from serbench.metrics.calibration import nll, probabilities
+from serbench.plugins import registry
 from serbench.settings import settings
 from serbench_transformers import checkpoints
 from serbench_transformers.heads import Problem
@@ -372,9 +373,9 @@ def test_a_layer_that_is_not_there_is_refused(fitted, layer):
 
 
 def test_model_and_feature_agree_on_what_both_know():
-    entry = plugins.find("model", "transformer-probe")
-    feature = specs.parameters(plugins.load(plugins.find("feature", entry.features)))
-    model = specs.parameters(plugins.load(entry))
+    entry = registry.find("model", "transformer-probe")
+    feature = specs.parameters(registry.load(registry.find("feature", entry.features)))
+    model = specs.parameters(registry.load(entry))
     assert entry.feature_params == tuple(feature)
     assert {name: model[name] for name in feature} == feature
 
@@ -393,9 +394,9 @@ def tones(monkeypatch, tmp_path) -> Iterator[None]:
     """The corpus of the core's tests, found as an installed plugin's."""
     monkeypatch.setenv("SERBENCH_DATA", str(tmp_path / "data"))
     monkeypatch.syspath_prepend(str(TINY))
-    plugins.installed.cache_clear()
+    registry.installed.cache_clear()
     yield
-    plugins.installed.cache_clear()
+    registry.installed.cache_clear()
 
 
 def test_a_probe_is_evaluated_and_another_head_extracts_nothing(folders, tones, tmp_path):

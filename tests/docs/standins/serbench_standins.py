@@ -6,7 +6,7 @@ from pathlib import Path
 
 from serbench.contracts import About, Entry, hookimpl
 from serbench.corpus import Corpus, LabelSet, Protocol, Utterance
-from serbench.families import kfold
+from serbench.protocols.families import kfold
 
 SPEAKERS = 6
 TAKES = 1  # of a speaker and a label

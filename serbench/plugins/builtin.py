@@ -22,4 +22,8 @@ class Waveform:
 @hookimpl
 def serbench_features() -> Iterable[Entry]:
     """Offer the waveform."""
-    return [Entry("waveform", "serbench.waveform:Waveform", "16 kHz mono samples as they are read")]
+    return [
+        Entry(
+            "waveform", "serbench.plugins.builtin:Waveform", "16 kHz mono samples as they are read"
+        )
+    ]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from serbench import tables
 from serbench.metrics.classification import METRICS
-from serbench.runs import Run
+from serbench.results.run import Run
 
 FORMATS = (*tables.FORMATS, "json")
 

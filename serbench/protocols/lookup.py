@@ -8,9 +8,9 @@ from dataclasses import replace
 
 from serbench.corpus import PARTS, Corpus, Fold, Protocol
 from serbench.errors import BadParameter, LeakageError, PluginError, SerbenchError, nearest
-from serbench.families import kfold, loso, random
+from serbench.protocols.families import kfold, loso, random
+from serbench.protocols.split_file import file
 from serbench.specs import checked, parameters, parse_name
-from serbench.splitfile import file
 
 FAMILIES: Mapping[str, Callable[..., Protocol]] = {
     "loso": loso,

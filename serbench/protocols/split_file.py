@@ -8,8 +8,8 @@ from pathlib import Path
 
 from serbench.corpus import PARTS, Corpus, Fold, Protocol, protocol_digest
 from serbench.errors import BadParameter, SerbenchError
-from serbench.families import held_out
 from serbench.files import expanded, replacing
+from serbench.protocols.families import held_out
 
 COLUMNS = ("fold", "split", "utterance")
 SCHEMA = 1

@@ -108,7 +108,9 @@ def comparable(row: Row, dataset: str, protocol: str, labels: str) -> bool:
 
 @functools.cache
 def _all_rows() -> tuple[Row, ...]:
-    text = resources.files("serbench").joinpath("literature.csv").read_text(encoding="utf-8")
+    text = (
+        resources.files("serbench.results").joinpath("literature.csv").read_text(encoding="utf-8")
+    )
     return tuple(_row(line) for line in csv.DictReader(text.splitlines()))
 
 

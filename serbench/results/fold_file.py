@@ -20,7 +20,7 @@ from serbench.contracts import Array, Link
 from serbench.corpus import Corpus
 from serbench.errors import CorpusError, SerbenchError
 from serbench.files import replacing
-from serbench.foldfacts import misfit
+from serbench.results.schema import misfit
 
 SCHEMA = 1
 REQUIRED = (

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from serbench import plugins
 from serbench.errors import SerbenchError
 from serbench.jobs import Config, Request
+from serbench.plugins import registry
 from serbench.specs import by_path, typed
 from serbench.text import shown
 
@@ -50,7 +50,7 @@ def _later(kind: str, name: str) -> Mapping[str, object]:
     if by_path(name):
         return {}
     try:
-        return plugins.complete(plugins.load(plugins.find(kind, name)), {})
+        return registry.complete(registry.load(registry.find(kind, name)), {})
     except SerbenchError:
         return {}
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from serbench.leaderboard.strict import shown
-from serbench.runs import Run
+from serbench.results.run import Run
 
 TITLES = {"ravdess": "RAVDESS", "crema-d": "CREMA-D", "iemocap": "IEMOCAP"}
 
@@ -69,3 +69,21 @@ def _apart(called_so_far: str, alike: Mapping[str, Params]) -> list[tuple[str, s
 
 def _short(value: object) -> str:
     return shown(repr(value).strip("'"), LONGEST)
+
+
+def titled(runs: Sequence[Run]) -> list[str]:
+    """What each run is called, of runs on one corpus; no two alike, unless one is there twice.
+
+    As on the leaderboard, with the seed where nothing else tells two apart, or else the name of
+    the run's folder.
+    """
+    known = names(runs)
+    plain = [known[run.name] for run in runs]
+    seeded = [
+        f"{title}, seed {run.config['seed']}" if plain.count(title) > 1 else title
+        for run, title in zip(runs, plain, strict=True)
+    ]
+    return [
+        f"{title} ({run.name})" if seeded.count(title) > 1 else title
+        for run, title in zip(runs, seeded, strict=True)
+    ]

@@ -1,7 +1,7 @@
 """A model by import path, `my_ser:Nearest`: from its words to a class that learns folds.
 
 What is there may be a class that meets `serbench.contracts.Model`, or anything that follows
-scikit-learn's estimator interface; see `serbench.adapting`.
+scikit-learn's estimator interface; see `serbench.plugins.sklearn_adapter`.
 """
 
 import importlib
@@ -11,11 +11,11 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from serbench import adapting, sources
-from serbench.adapting import HINT
 from serbench.contracts import TARGET, ModelEntry
 from serbench.errors import PluginError, UnknownName
-from serbench.importing import attribute, beside, imported, located
+from serbench.plugins import sklearn_adapter, source_code
+from serbench.plugins.loading import attribute, beside, imported, located
+from serbench.plugins.sklearn_adapter import HINT
 
 FEATURES = "functionals"  # of estimators: vectors
 MARK = "__serbench_source__"
@@ -46,7 +46,7 @@ def load(path: str) -> Any:
     if _is_contract(target):
         _require_made_of(path, target)
         return target
-    return adapting.adapted(path, target)
+    return sklearn_adapter.adapted(path, target)
 
 
 def version(path: str, stated: str) -> str:
@@ -57,8 +57,8 @@ def version(path: str, stated: str) -> str:
         stated: its attribute `version`.
     """
     package = top(path)
-    if _is_contract(_target(path)) and sources.is_own(package):
-        return f"{stated}, {sources.identity(package)}"
+    if _is_contract(_target(path)) and source_code.is_own(package):
+        return f"{stated}, {source_code.identity(package)}"
     return stated
 
 
@@ -69,7 +69,7 @@ def packages(path: str) -> tuple[str, ...]:
     """
     _reach()
     package = top(path)
-    return sources.own_modules(package) if sources.is_own(package) else (package,)
+    return source_code.own_modules(package) if source_code.is_own(package) else (package,)
 
 
 def provider(path: str) -> str:
@@ -79,10 +79,10 @@ def provider(path: str) -> str:
     spec = located(package)
     if spec is None:
         return f"{package}, which is not here"
-    if sources.is_own(package):
+    if source_code.is_own(package):
         where = spec.origin or next(iter(spec.submodule_search_locations or [""]))
         return f"{where}, a file that this command imports"
-    return sources.identity(package)
+    return source_code.identity(package)
 
 
 def top(path: str) -> str:
@@ -119,14 +119,14 @@ def _module(name: str, path: str) -> ModuleType:
         hint = f"; did you mean {_spelt(name)}?" if _spelt(name) else beside(name)
         raise UnknownName(f"{path}: there is no module {name!r}; it was looked for {where}{hint}")
     package = top(path)
-    own = sources.is_own(package)
+    own = source_code.is_own(package)
     if own:
         _forget_changed(package)
         if package not in sys.modules:
-            sources.forget_bytecode(package)
+            source_code.forget_bytecode(package)
     module = imported(name, path)
     if own:
-        sys.modules[package].__dict__[MARK] = sources.identity(package)
+        sys.modules[package].__dict__[MARK] = source_code.identity(package)
     return module
 
 
@@ -137,9 +137,9 @@ def _forget_changed(package: str) -> None:
     """
     known = sys.modules.get(package)
     mark = known.__dict__.get(MARK) if known else None
-    if mark is None or mark == sources.identity(package):
+    if mark is None or mark == source_code.identity(package):
         return
-    changed = sources.own_modules(package)
+    changed = source_code.own_modules(package)
     for name in [one for one in sys.modules if one.partition(".")[0] in changed]:
         del sys.modules[name]
 

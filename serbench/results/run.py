@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from serbench import literature, results, tables
+from serbench import tables
 from serbench.errors import SerbenchError, nearest
 from serbench.metrics import classification, intervals
 from serbench.metrics.classification import METRICS, Floats
-from serbench.results import FoldResult
+from serbench.results import fold_file, literature
+from serbench.results.fold_file import FoldResult
 from serbench.text import shown
 
 FEW = 8  # speakers: with 4 an interval of 95 % covers 88 % of what it should, with 10 93-94 %
@@ -337,7 +338,7 @@ def read(folder: Path) -> Run:
     paths = sorted(folder.glob("*.safetensors"))
     if not paths:
         raise SerbenchError(f"there is no result in {folder}: `serbench runs` lists the runs")
-    folds = sorted((results.read(path) for path in paths), key=lambda f: f.facts["fold"]["index"])
+    folds = sorted((fold_file.read(path) for path in paths), key=lambda f: f.facts["fold"]["index"])
     for fold in folds:
         for kind in ("config", "labels"):
             if fold.facts[kind] != folds[0].facts[kind]:

@@ -1,0 +1,1 @@
+"""Find plugins, import what they offer, and identify whose code it is."""

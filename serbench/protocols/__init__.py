@@ -1,0 +1,1 @@
+"""How a corpus is split, and what a split shares between training and test."""

@@ -1,0 +1,1 @@
+"""What evaluations leave behind: fold files, runs, their scores and names."""
