@@ -280,11 +280,9 @@ def test_an_edit_within_a_second_that_changes_no_length_is_run(here, monkeypatch
         (here / "own.py").write_text(NEAREST.replace("100.0", scale))
         os.utime(here / "own.py", (10**9, 10**9))
         words = (
-            "from serbench import jobs; from serbench.plugins import registry as plugins; import sys; "
-            + (
-                "print(jobs.made_of(plugins.find('model', 'own:Nearest'), "
-                "jobs.Request('own:Nearest', 'tones'))[1])"
-            )
+            "from serbench import jobs; from serbench.plugins import registry; "
+            "print(jobs.made_of(registry.find('model', 'own:Nearest'), "
+            "jobs.Request('own:Nearest', 'tones'))[1])"
         )
         done = subprocess.run(
             [sys.executable, "-c", words], capture_output=True, text=True, check=True
