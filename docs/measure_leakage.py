@@ -21,8 +21,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from serbench import audio
 from serbench.corpus import Corpus, Fold
+from serbench.features import audio
 from serbench.metrics.classification import confusion, uar
 from serbench.protocols import families
 from serbench_corpora.ravdess import Ravdess, paper

@@ -2,7 +2,7 @@
 
 TYPE_CHECKING = False  # typing takes milliseconds to import, in which Ctrl-C is a traceback
 if TYPE_CHECKING:
-    from serbench.comparison import compare
+    from serbench.comparison.result import compare
     from serbench.evaluation import evaluate
     from serbench.prediction import predict
     from serbench.results.run import Run
@@ -18,7 +18,7 @@ def __getattr__(name: str) -> object:
 
         return evaluate
     if name == "compare":
-        from serbench.comparison import compare
+        from serbench.comparison.result import compare
 
         return compare
     if name == "predict":

@@ -14,7 +14,7 @@ from serbench.candidates import Candidate
 from serbench.corpus import Fold
 from serbench.errors import BadParameter, SerbenchError, nearest
 from serbench.estimating import Estimate, FrontEnd, Speed, estimate
-from serbench.features import Feature
+from serbench.features.store import Feature
 from serbench.measurements import Bench, Measurement, machine
 from serbench.parallel import Function, Words
 from serbench.plugins import registry

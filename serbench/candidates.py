@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from serbench import datasets, jobs, specs
-from serbench.audio import Reading
 from serbench.contracts import Rehearses, Resolves
 from serbench.datasets import Source
-from serbench.features import Feature
+from serbench.features.audio import Reading
+from serbench.features.store import Feature
 from serbench.plugins import registry
 from serbench.settings import Settings
 

@@ -269,11 +269,11 @@ def compare(
 
     Of these trained models on new speakers, not of models trained again.
     """
-    from serbench import comparison
+    from serbench.comparison import result
 
-    _check_form(form, *comparison.FORMATS)
-    chosen = metric or comparison.DEFAULT
-    made = comparison.compare(*names, metrics=chosen, results=results)
+    _check_form(form, *result.FORMATS)
+    chosen = metric or result.DEFAULT
+    made = result.compare(*names, metrics=chosen, results=results)
     typer.echo(made.page(form, utterances))
 
 

@@ -3,10 +3,11 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-from serbench import frontend, parallel
-from serbench.audio import Decoded, Digests, remarks
+from serbench import parallel
 from serbench.errors import FoldError
-from serbench.features import Store
+from serbench.features import extraction
+from serbench.features.audio import Decoded, Digests, remarks
+from serbench.features.store import Store
 from serbench.jobs import Plan
 from serbench.listening import Listener
 from serbench.settings import Settings
@@ -29,7 +30,7 @@ def extract(
     """
     wanted = {one for position in waiting for one in plan.ids(position)}
     feature = plan.config.features
-    known = frontend.audio_digests(plan.corpus, places.cache, plan.source.root)
+    known = extraction.audio_digests(plan.corpus, places.cache, plan.source.root)
     store = Store(feature.folder(places.cache))
     files = [
         (str(utterance.path), utterance.id in wanted)
@@ -67,6 +68,6 @@ def _work(
     at_once = parallel.cores() if len(files) > FEW else 1
     items = [{**common, "files": files[start::at_once]} for start in range(at_once)]
     engine = parallel.of(at_once if at_once > 1 else 0, threads=1)
-    for outcome in engine(frontend.extract, items, hear):
+    for outcome in engine(extraction.extract, items, hear):
         if outcome.result is None:
             raise FoldError(outcome.error)

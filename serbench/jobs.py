@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any, cast
 
 from serbench import datasets
-from serbench.audio import Reading
 from serbench.contracts import ModelEntry, Resolves
 from serbench.corpus import Corpus, Fold, Protocol, protocol_digest
 from serbench.errors import BadParameter, PluginError, SerbenchError
-from serbench.features import Feature
+from serbench.features.audio import Reading
+from serbench.features.store import Feature
 from serbench.files import digest
 from serbench.plugins import registry
 from serbench.plugins.loading import guarded
@@ -34,7 +34,7 @@ class Request:
         labels: a label set's name; None is the dataset's first.
         seed: of everything random in training.
         params: of the model and its features.
-        trim_db: see `serbench.audio.Reading`.
+        trim_db: see `serbench.features.audio.Reading`.
         data: the corpus's own folder, where it is not under SERBENCH_DATA.
         features: what a model by import path learns from, by name; None is what its attribute
             `features` names, or else "functionals" for an estimator, "waveform" for a model.

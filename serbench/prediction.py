@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import threadpoolctl
 
-from serbench import answers, audio, keeping, tables
+from serbench import answers, keeping, tables
 from serbench import settings as devices
 from serbench.contracts import Array, Model, Moves, Wave
 from serbench.errors import SerbenchError
+from serbench.features import audio
+from serbench.features.extraction import of_one
 from serbench.files import expanded
-from serbench.frontend import of_one
 from serbench.jobs import Config
 from serbench.keeping import Kept
 from serbench.metrics import calibration

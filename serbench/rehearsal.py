@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import threadpoolctl
 
-from serbench import audio, lengths
+from serbench import lengths
 from serbench.contracts import Array, Lengths, Wave
-from serbench.features import Feature, check_arrays
+from serbench.features import audio
+from serbench.features.store import Feature, check_arrays
 from serbench.growth import fastest
 from serbench.parallel import Tell, Words
 from serbench.plugins import registry

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from serbench import audio, datasets, tables
+from serbench import datasets, tables
 from serbench.corpus import Corpus, Fold, Protocol, protocol_digest
 from serbench.errors import BadParameter
+from serbench.features import audio
 from serbench.protocols import leakage, lookup, speakers, split_file
 from serbench.settings import settings
 

@@ -16,20 +16,12 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from serbench import (
-    audio,
-    datasets,
-    frontend,
-    handover,
-    keeping,
-    model_process,
-    parallel,
-    provenance,
-)
+from serbench import datasets, handover, keeping, model_process, parallel, provenance
 from serbench.contracts import Array
 from serbench.corpus import PARTS, Corpus, Fold, protocol_digest
 from serbench.errors import CorpusError, SerbenchError
-from serbench.features import Features, Store
+from serbench.features import audio, extraction
+from serbench.features.store import Features, Store
 from serbench.files import digest
 from serbench.jobs import Job
 from serbench.metrics import classification
@@ -254,7 +246,7 @@ def _sets(job: Job) -> Sets:
     _require("corpus", job, corpus.digest)
     _require("protocol", job, protocol_digest(folds))
     fold = folds[job.fold]
-    known = frontend.audio_digests(corpus, Path(job.cache), Path(job.root))
+    known = extraction.audio_digests(corpus, Path(job.cache), Path(job.root))
     used = (*fold.train, *fold.validation, *fold.test)
     digests = {one: known[one] or _decoded(corpus, one) for one in used}
     _require("audio", job, digest([digests[one] for one in used]))

@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from serbench import audio
-from serbench.audio import Reading
 from serbench.errors import CorpusError
+from serbench.features import audio
+from serbench.features.audio import Reading
 
 RNG = np.random.default_rng(0)
 

@@ -32,7 +32,7 @@ def test_drawn_lengths_have_the_mean_and_the_longest_of_the_corpus():
 
 
 def test_a_synthetic_utterance_is_as_long_and_as_silent_as_asked():
-    from serbench import audio
+    from serbench.features import audio
 
     (wave,) = lengths.voices([4.0], 16_000, sounding=0.5)
     assert (wave.shape, wave.dtype) == ((64_000,), np.float32)

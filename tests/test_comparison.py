@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import serbench
-from serbench import pairing
-from serbench.comparison import ESTIMAND, FORMATS, compare
+from serbench.comparison import alignment
+from serbench.comparison.result import ESTIMAND, FORMATS, compare
 from serbench.errors import SerbenchError
 from serbench.metrics import significance
 from serbench.results import fold_file
@@ -230,7 +230,7 @@ def test_an_utterance_that_is_tested_twice_counts_twice_and_is_paired_by_fold(wr
     one, other = twice("one", (0, 1)), twice("two", (0, 2))
     compared = compare(one, other)
     pair = compared.pairs[0]
-    assert len(pairing.tested(one).keys) == 24
+    assert len(alignment.tested(one).keys) == 24
     assert pair.counts == {"both": 4, "only_first": 4, "only_other": 4, "neither": 12}
     assert {row[0] for row in pair.apart} == {"2"}
     assert pair.scores[0].first == one.pooled("uar")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from serbench.errors import PluginError
-from serbench.features import Feature, Store, check_arrays
+from serbench.features.store import Feature, Store, check_arrays
 
 ARRAYS = {f"key{index}": np.full((2, index + 1), index, np.float32) for index in range(5)}
 

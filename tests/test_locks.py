@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from serbench.audio import Digests
+from serbench.features.audio import Digests
 from serbench.files import claimed
 from serbench.results.run import folders, read
 
@@ -164,7 +164,7 @@ def test_a_name_is_claimed_once_and_free_again(tmp_path):
 REMEMBER = """
 import sys
 from pathlib import Path
-from serbench.audio import Decoded, Digests
+from serbench.features.audio import Decoded, Digests
 who, folder = sys.argv[1], Path(sys.argv[2])
 for n in range(50):
     Digests(folder, folder).remember([Decoded(str(folder / f"{who}-{n}"), [0, 0, 0], "digest", "")])

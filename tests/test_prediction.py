@@ -10,8 +10,9 @@ import pytest
 import soundfile
 
 import serbench
-from serbench import audio, splits
+from serbench import splits
 from serbench.errors import BadParameter, SerbenchError, UnknownName
+from serbench.features import audio
 from serbench.metrics.calibration import probabilities
 from serbench.results import fold_file
 from serbench.results.run import find

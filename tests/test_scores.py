@@ -7,7 +7,8 @@ import math
 
 import pytest
 
-from serbench import comparison, tables
+from serbench import tables
+from serbench.comparison import result
 from serbench.errors import SerbenchError
 from serbench.results import summary
 
@@ -79,13 +80,13 @@ def test_what_a_terminal_would_obey_is_made_visible(invented, form):
         assert str(run).startswith(f"{SEEN} on {SEEN}")
 
 
-@pytest.mark.parametrize("form", comparison.FORMATS)
+@pytest.mark.parametrize("form", result.FORMATS)
 def test_what_a_terminal_would_obey_is_visible_in_comparisons(invented, form):
     pair = [
         invented(f"toy_{EVIL}_{seed}", seed=seed, speaker=EVIL + "{0}", config={"model": EVIL})
         for seed in (1, 2)
     ]
-    assert not unseen(comparison.compare(*pair).page(form, True))
+    assert not unseen(result.compare(*pair).page(form, True))
 
 
 def test_a_formula_in_a_name_is_text_in_a_sheet(invented):

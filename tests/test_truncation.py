@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from serbench import audio, truncation
 from serbench.errors import CorpusError
+from serbench.features import audio, truncation
 
 FORMATS = [
     *("WAV", "WAVEX", "RF64", "W64", "AIFF", "AU", "CAF", "NIST", "SVX"),

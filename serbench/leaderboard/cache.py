@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 import safetensors.numpy
 
-from serbench import audio
 from serbench.contracts import Array
 from serbench.errors import SerbenchError
+from serbench.features import audio
 from serbench.files import digest, replacing
 from serbench.leaderboard.board import Rejected
 from serbench.leaderboard.entries import Entry, Record

@@ -9,9 +9,9 @@ from functools import lru_cache
 from typing import Any, cast
 
 from serbench import specs
-from serbench.audio import Reading
 from serbench.contracts import ModelEntry
 from serbench.errors import BadParameter, SerbenchError
+from serbench.features.audio import Reading
 from serbench.files import digest
 from serbench.leaderboard.submission import Sent
 from serbench.plugins import registry

@@ -7,8 +7,9 @@ import urllib.parse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from serbench import audio, datasets
+from serbench import datasets
 from serbench.errors import BadParameter, SerbenchError
+from serbench.features import audio
 from serbench.files import expanded
 from serbench.report import facts
 from serbench.results.run import Run

@@ -10,10 +10,11 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from serbench import audio, datasets
+from serbench import datasets
 from serbench.contracts import Array, Examples, Predictions, Wave, Workspace
 from serbench.corpus import Corpus
 from serbench.errors import BadParameter, SerbenchError, nearest
+from serbench.features import audio
 from serbench.settings import settings
 
 

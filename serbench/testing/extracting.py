@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from serbench.contracts import Array, Entry, Resolves, Wave
-from serbench.features import check_arrays
+from serbench.features.store import check_arrays
 from serbench.plugins import registry
 from serbench.specs import checked, parameters
 from serbench.testing import signals

@@ -9,9 +9,9 @@ from typing import Any, cast
 import numpy as np
 
 from serbench import answers
-from serbench.audio import samples_digest
 from serbench.contracts import Array, Describes, Examples, Model, ModelEntry, Wave
-from serbench.features import Feature, Features, Store, check_arrays
+from serbench.features.audio import samples_digest
+from serbench.features.store import Feature, Features, Store, check_arrays
 from serbench.jobs import Request, made_of
 from serbench.model_process import FoldWorkspace
 from serbench.parallel import Tell

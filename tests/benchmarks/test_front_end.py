@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from serbench import audio, frontend, parallel
-from serbench.features import Feature, Store
+from serbench import parallel
+from serbench.features import audio, extraction
+from serbench.features.store import Feature, Store
 
 pytest.importorskip("serbench_alexnet")
 EXTRACTED, AGAIN = "front end, first time", "front end, from the store"
@@ -59,7 +60,9 @@ def extracted(files, cache):
     ]
     rows = []
     engine = parallel.of(at_once, threads=1)
-    for outcome in engine(frontend.extract, items, lambda _, words: rows.extend(words["digests"])):
+    for outcome in engine(
+        extraction.extract, items, lambda _, words: rows.extend(words["digests"])
+    ):
         assert not outcome.error, outcome.error
     return rows
 

@@ -133,7 +133,7 @@ def _examples(corpus):
         samples = (16000 * seconds).astype(int)
         waves = [random.normal(0, 0.1, length).astype(np.float32) for length in samples]
         return waves, np.arange(count) % LABELS
-    from serbench import audio
+    from serbench.features import audio
 
     read = Ravdess().read(Path(os.environ["SERBENCH_BENCH_DATA"])).utterances[::15]
     return [audio.read(one.path) for one in read], np.arange(len(read)) % LABELS

@@ -100,7 +100,7 @@ def test_a_random_split_flatters_unlike_models(seed: int, tmp_path: Path) -> Non
     svm = pytest.importorskip("sklearn.svm")
     ensemble = pytest.importorskip("sklearn.ensemble")
     functionals = pytest.importorskip("serbench_sklearn.functionals")
-    from serbench import audio
+    from serbench.features import audio
 
     Toy(seed).make(tmp_path)
     paths = [tmp_path / f"{one.id}.wav" for one in Toy().manifest().utterances]

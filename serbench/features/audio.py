@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from serbench import truncation
 from serbench.contracts import Wave
 from serbench.errors import BadParameter, CorpusError
+from serbench.features import truncation
 from serbench.files import alone_with, digest, replacing
 
 RATE = 16_000  # Hz; paper, section IV

@@ -7,11 +7,11 @@ from typing import Any
 
 import threadpoolctl
 
-from serbench import audio
 from serbench.contracts import Array, Wave
 from serbench.corpus import Corpus
 from serbench.errors import SerbenchError
-from serbench.features import Feature, Store, check_arrays
+from serbench.features import audio
+from serbench.features.store import Feature, Store, check_arrays
 from serbench.parallel import Tell, Words
 from serbench.plugins import registry
 

@@ -6,10 +6,10 @@ from functools import cached_property
 
 import numpy as np
 
+from serbench.comparison.alignment import Tested
 from serbench.metrics import intervals, significance
 from serbench.metrics.classification import METRICS, per_class
 from serbench.metrics.intervals import Interval
-from serbench.pairing import Tested
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from serbench import contrasts, pairing, tables
-from serbench.contrasts import Difference, Pair, Score
+from serbench import tables
+from serbench.comparison import alignment, differences
+from serbench.comparison.differences import Difference, Pair, Score
 from serbench.errors import BadParameter, nearest
 from serbench.metrics.classification import METRICS
 from serbench.metrics.significance import EXACT, EXCHANGES, smallest_pvalue
@@ -261,9 +262,9 @@ def compare(
             raise nearest("metric", name, list(METRICS))
     parent = results_folder(results)
     found = tuple(one if isinstance(one, Run) else find(str(one), parent) for one in runs_or_names)
-    first, *others = pairing.paired(found)
+    first, *others = alignment.paired(found)
     pairs = [
-        contrasts.contrast(run.name, first, other, chosen)
+        differences.contrast(run.name, first, other, chosen)
         for run, other in zip(found[1:], others, strict=True)
     ]
-    return Compared(found, contrasts.adjusted(pairs))
+    return Compared(found, differences.adjusted(pairs))

@@ -1,0 +1,1 @@
+"""Read audio, extract features and store them."""
