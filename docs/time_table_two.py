@@ -19,8 +19,8 @@ import soundfile
 
 import serbench
 from serbench import datasets, lengths, tables
-from serbench.evaluation import What
-from serbench.jobs import Request, plan
+from serbench.evaluation.pipeline import What
+from serbench.evaluation.plan import Request, plan
 from serbench.results.run import Run
 from serbench.settings import settings
 from serbench.specs import parse, unique

@@ -3,7 +3,7 @@
 TYPE_CHECKING = False  # typing takes milliseconds to import, in which Ctrl-C is a traceback
 if TYPE_CHECKING:
     from serbench.comparison.result import compare
-    from serbench.evaluation import evaluate
+    from serbench.evaluation.pipeline import evaluate
     from serbench.prediction import predict
     from serbench.results.run import Run
 
@@ -14,7 +14,7 @@ __all__ = ["Run", "__version__", "compare", "evaluate", "predict"]
 def __getattr__(name: str) -> object:
     """Import the Python API when it is first asked for, so that the command line starts fast."""
     if name == "evaluate":
-        from serbench.evaluation import evaluate
+        from serbench.evaluation.pipeline import evaluate
 
         return evaluate
     if name == "compare":

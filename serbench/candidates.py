@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from serbench import datasets, jobs, specs
+from serbench import datasets, specs
 from serbench.contracts import Rehearses, Resolves
 from serbench.datasets import Source
+from serbench.evaluation import plan
 from serbench.features.audio import Reading
 from serbench.features.store import Feature
 from serbench.plugins import registry
@@ -70,15 +71,15 @@ def model(
     Raises:
         SerbenchError: a name or parameter is unknown, or it cannot do without what is not here.
     """
-    request = jobs.Request(name, source.spec, params=given, features=features)
-    entry = jobs.entry_of(request)
+    request = plan.Request(name, source.spec, params=given, features=features)
+    entry = plan.entry_of(request)
     corpus = source.spec.partition(":")[0]
     wanted = {**entry.defaults.get("*", {}), **entry.defaults.get(corpus, {}), **given}
     for owner in (registry.load(registry.find("feature", entry.features)), registry.load(entry)):
         target: object = owner
         if isinstance(target, Rehearses):
             wanted |= target.rehearsed(wanted, places.cache / "rehearsal")
-    _, params, feature = jobs.made_of(entry, dataclasses.replace(request, params=wanted))
+    _, params, feature = plan.made_of(entry, dataclasses.replace(request, params=wanted))
     sets = source.dataset.label_sets
     labels = tuple(dict.fromkeys(sets[datasets.label_set_name(source, None)].values()))
     return Candidate(name, params, feature, labels, entry.threads)

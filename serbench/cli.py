@@ -110,7 +110,7 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
 
     Finished folds are kept: the same command again runs only those that are missing.
     """
-    from serbench.evaluation import evaluate as run
+    from serbench.evaluation.pipeline import evaluate as run
     from serbench.progress import Bars
     from serbench.specs import parse, unique
 

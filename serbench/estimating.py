@@ -6,9 +6,9 @@ from typing import Any
 
 from serbench import tables
 from serbench.corpus import Fold
-from serbench.extraction import FEW
+from serbench.evaluation.model_process import ALONE
+from serbench.evaluation.pipeline import FEW
 from serbench.growth import Growth, busy
-from serbench.model_process import ALONE
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from serbench import keeping, tables
+from serbench import tables
 from serbench.contracts import Exports
 from serbench.errors import SerbenchError
+from serbench.evaluation import kept_models
+from serbench.evaluation.kept_models import Kept
 from serbench.files import expanded, replacing_folder
-from serbench.keeping import Kept
 from serbench.results.run import find
 from serbench.settings import results_folder
 
@@ -68,15 +69,15 @@ def export(
     """
     found = find(str(run), results_folder(results))
     name = found.config["model"]
-    if not issubclass(keeping.saving(name), Exports):
+    if not issubclass(kept_models.saving(name), Exports):
         raise SerbenchError(
             f"{name} cannot be exported, since it has no export (serbench.contracts.Exports): "
             "`serbench predict` uses it as it is"
         )
-    kept = keeping.kept(found.folder, found.folds, fold)
+    kept = kept_models.kept(found.folder, found.folds, fold)
     best = max(kept, key=lambda one: one.validation_f1)
     folder = _free(Path(out))
-    model: Exports = keeping.load(best)
+    model: Exports = kept_models.load(best)
     with replacing_folder(folder) as made:
         model.export(made)
     return Exported(name, found.name, best, 0 if fold else len(kept), folder)

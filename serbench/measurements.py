@@ -11,8 +11,8 @@ from typing import Any
 
 from serbench import tables
 from serbench.estimating import Estimate
+from serbench.evaluation.provenance import versions
 from serbench.parallel import cores
-from serbench.provenance import versions
 
 SCHEMA = 1
 HEAD = ("item", "utterances/s", "GFLOP/s", "of the limit", "threads", "device", "precision")

@@ -8,15 +8,16 @@ from typing import Any
 import numpy as np
 import threadpoolctl
 
-from serbench import answers, keeping, tables
 from serbench import settings as devices
+from serbench import tables
 from serbench.contracts import Array, Model, Moves, Wave
 from serbench.errors import SerbenchError
+from serbench.evaluation import kept_models, model_output
+from serbench.evaluation.kept_models import Kept
+from serbench.evaluation.plan import Config
 from serbench.features import audio
 from serbench.features.extraction import of_one
 from serbench.files import expanded
-from serbench.jobs import Config
-from serbench.keeping import Kept
 from serbench.metrics import calibration
 from serbench.metrics.classification import Floats, predicted
 from serbench.plugins import registry
@@ -115,7 +116,7 @@ def predict(
     """
     places = settings()
     found = find(str(run), results_folder(results))
-    kept = keeping.kept(found.folder, found.folds, fold)
+    kept = kept_models.kept(found.folder, found.folds, fold)
     wanted = device or places.device
     devices.require_known(wanted)
     with threadpoolctl.threadpool_limits(Config(**found.config).threads):
@@ -137,8 +138,8 @@ def _inputs(run: Run, files: Sequence[Path]) -> list[Array]:
         raise SerbenchError("there is no file to predict: name one audio file or more")
     config = run.config
     target: Any = registry.load(registry.find("feature", config["feature"]))
-    keeping.require_version(config, "feature", target)
-    keeping.require_version(config, "model", keeping.saving(config["model"]))
+    kept_models.require_version(config, "feature", target)
+    kept_models.require_version(config, "model", kept_models.saving(config["model"]))
     waves = [_wave(path, _reading(run)) for path in files]
     extractor = target(**registry.complete(target, config["feature_params"]))
     return [of_one(config["feature"], extractor, wave) for wave in waves]
@@ -176,9 +177,9 @@ def _reading(run: Run) -> audio.Reading:
 
 def _probabilities(run: Run, kept: Kept, inputs: Sequence[Array], wanted: str) -> Floats:
     """(files, labels) of one fold's model."""
-    model = keeping.load(kept)
+    model = kept_models.load(kept)
     _move(run, model, wanted)
-    predictions = answers.ask(model, inputs, len(kept.fold.labels))
+    predictions = model_output.ask(model, inputs, len(kept.fold.labels))
     return calibration.probabilities(predictions.activations, predictions.link)
 
 

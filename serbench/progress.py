@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.progress import TaskID as Bar
 
-from serbench.jobs import Plan
+from serbench.evaluation.plan import Plan
 from serbench.text import shown
 
 

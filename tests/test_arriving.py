@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 import serbench
 from serbench.cli import app
-from serbench.jobs import Config
+from serbench.evaluation.plan import Config
 from serbench.leaderboard import building, ledger, submission, traces
 from serbench.leaderboard.arriving import Arrivals
 from serbench.leaderboard.packing import Words, submit

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import serbench
-from serbench.worker import Order
+from serbench.evaluation.fold import Order
 
 
 def evaluate(model, jobs=2, **params):
@@ -42,16 +42,17 @@ def test_the_process_that_predicts_is_not_told_where_anything_is(places):
 
 
 def test_utterances_come_in_an_order_that_says_nothing_and_is_always_the_same(places):
-    from serbench import jobs, worker
-    from serbench.evaluation import extract
-    from serbench.listening import Quiet
+    from serbench.evaluation import plan
+    from serbench.evaluation.fold import _sets
+    from serbench.evaluation.pipeline import extract
+    from serbench.evaluation.progress import Quiet
 
-    made = jobs.plan(jobs.Request("centroid", "tones"), places)
+    made = plan.plan(plan.Request("centroid", "tones"), places)
     audio = extract(made, [0, 1, 2], places, Quiet())
-    lent = jobs.Resources(places.results / made.config.name, places.cache, "cpu")
+    lent = plan.Resources(places.results / made.config.name, places.cache, "cpu")
     orders = []
-    for job in jobs.jobs_of(made, lent, audio):
-        sets = worker._sets(job)
+    for job in plan.jobs_of(made, lent, audio):
+        sets = _sets(job)
         order = Order.of(sets)
         assert sorted(order.test) == list(range(len(sets.fold.test)))
         assert list(order.test) != sorted(order.test)
@@ -59,4 +60,4 @@ def test_utterances_come_in_an_order_that_says_nothing_and_is_always_the_same(pl
         repeats = np.mean([one == other for one, other in itertools.pairwise(labels)])
         assert repeats < 0.6  # in the corpus's order most neighbours have one label
         orders.append(order)
-    assert orders == [Order.of(worker._sets(job)) for job in jobs.jobs_of(made, lent, audio)]
+    assert orders == [Order.of(_sets(job)) for job in plan.jobs_of(made, lent, audio)]

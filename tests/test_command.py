@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 import serbench
-from serbench import evaluation
 from serbench.cli import app
 from serbench.errors import SerbenchError
-from serbench.jobs import Config, Request
+from serbench.evaluation import pipeline
+from serbench.evaluation.plan import Config, Request
 from serbench.leaderboard import hubcard
 from serbench.report import again
 from serbench.results import command, run
@@ -38,7 +38,7 @@ def asked():
                 made.append((Request(model, dataset, **words), folds, results))
                 return ""
 
-            patch.setattr(evaluation, "evaluate", instead)
+            patch.setattr(pipeline, "evaluate", instead)
             program, *words = shlex.split(line)
             assert program == "serbench"
             done = CliRunner().invoke(app, words)

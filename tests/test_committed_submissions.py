@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from serbench.jobs import plan
+from serbench.evaluation.plan import plan
 from serbench.leaderboard.proposing import propose
 from serbench.settings import settings
 

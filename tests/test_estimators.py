@@ -14,7 +14,7 @@ from serbench import specs
 from serbench.cli import app
 from serbench.contracts import Examples
 from serbench.errors import BadParameter, FoldError, PluginError
-from serbench.jobs import Config
+from serbench.evaluation.plan import Config
 from serbench.leaderboard import strict
 from serbench.metrics import calibration
 from serbench.plugins.sklearn_adapter import adapted

@@ -9,11 +9,11 @@ import pytest
 from typer.testing import CliRunner
 
 import serbench
-from serbench import jobs, provenance
 from serbench.cli import app
 from serbench.errors import FoldError, SerbenchError
+from serbench.evaluation import plan, provenance
+from serbench.evaluation.progress import Quiet
 from serbench.leaderboard import proposing, verifying
-from serbench.listening import Quiet
 from serbench.plugins import import_path, registry, source_code
 from serbench.report import again
 from serbench.results.run import find
@@ -126,9 +126,9 @@ def evaluate(model, **what):
 
 def checked(model, **what):
     """What planning makes of a model."""
-    request = jobs.Request(model, "tones", **what)
-    entry = jobs.entry_of(request)
-    target, params, feature = jobs.made_of(entry, request)
+    request = plan.Request(model, "tones", **what)
+    entry = plan.entry_of(request)
+    target, params, feature = plan.made_of(entry, request)
     return registry.version(entry, target), params, feature
 
 
@@ -280,9 +280,9 @@ def test_an_edit_within_a_second_that_changes_no_length_is_run(here, monkeypatch
         (here / "own.py").write_text(NEAREST.replace("100.0", scale))
         os.utime(here / "own.py", (10**9, 10**9))
         words = (
-            "from serbench import jobs; from serbench.plugins import registry; "
-            "print(jobs.made_of(registry.find('model', 'own:Nearest'), "
-            "jobs.Request('own:Nearest', 'tones'))[1])"
+            "from serbench.evaluation import plan; from serbench.plugins import registry; "
+            "print(plan.made_of(registry.find('model', 'own:Nearest'), "
+            "plan.Request('own:Nearest', 'tones'))[1])"
         )
         done = subprocess.run(
             [sys.executable, "-c", words], capture_output=True, text=True, check=True

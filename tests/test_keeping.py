@@ -6,8 +6,8 @@ import shutil
 import pytest
 
 import serbench
-from serbench import keeping
 from serbench.errors import FoldError, SerbenchError
+from serbench.evaluation import kept_models
 from serbench.results.run import folders
 
 pytestmark = pytest.mark.usefixtures("places")
@@ -81,7 +81,7 @@ def test_doing_what_the_line_says_mends_it():
 
 def test_a_fold_that_runs_again_replaces_its_model():
     run = evaluate()
-    place = keeping.folder(run.folder, 1)
+    place = kept_models.folder(run.folder, 1)
     (place / "of-old").write_text("")
     (run.folder / "fold-02.safetensors").unlink()
     evaluate()
@@ -122,12 +122,12 @@ def test_a_model_that_cannot_be_written_is_one_line_and_leaves_no_result():
 
 def test_kept_folds_are_found_by_name():
     run = evaluate()
-    names = [one.name for one in keeping.kept(run.folder, run.folds)]
+    names = [one.name for one in kept_models.kept(run.folder, run.folds)]
     assert names == [fold.facts["fold"]["name"] for fold in run.folds]
-    (one,) = keeping.kept(run.folder, run.folds, names[1])
+    (one,) = kept_models.kept(run.folder, run.folds, names[1])
     assert one.folder == run.folder / "models" / "fold-02"
     with pytest.raises(SerbenchError, match=f"no kept fold 'x'.*known: {names[0]}, {names[1]}"):
-        keeping.kept(run.folder, run.folds, "x")
+        kept_models.kept(run.folder, run.folds, "x")
 
 
 def test_a_model_of_another_version_is_refused(monkeypatch):
@@ -135,7 +135,7 @@ def test_a_model_of_another_version_is_refused(monkeypatch):
 
     run = evaluate()
     monkeypatch.setattr(serbench_tiny.Keeper, "version", "2")
-    (first, *_) = keeping.kept(run.folder, run.folds)
+    (first, *_) = kept_models.kept(run.folder, run.folds)
     words = "made with version 1 of the model keeper, but version 2 is installed: install the"
     with pytest.raises(SerbenchError, match=words):
-        keeping.load(first)
+        kept_models.load(first)

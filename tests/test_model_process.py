@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 import serbench
-from serbench import model_process, worker
 from serbench.errors import FoldError
+from serbench.evaluation import fold as worker
+from serbench.evaluation import model_process
 
 
 def _forked(compute, patience=30.0):
@@ -34,7 +35,7 @@ def test_a_forked_copy_that_hangs_is_given_up():
 
 def test_a_forked_copy_does_not_outlive_what_forked_it(tmp_path):
     code = (
-        "import os, sys, time; from serbench.model_process import Fork\n"
+        "import os, sys, time; from serbench.evaluation.model_process import Fork\n"
         "fork = Fork(lambda: time.sleep(60), 60); print(fork._child, flush=True); time.sleep(60)"
     )
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)

@@ -16,7 +16,7 @@ import serbench
 from serbench import datasets
 from serbench.cli import app
 from serbench.errors import CorpusError, FoldError, LeakageError, SerbenchError
-from serbench.listening import Quiet
+from serbench.evaluation.progress import Quiet
 from serbench.settings import settings
 
 SPEAKERS = ("01", "02", "03", "04", "05")

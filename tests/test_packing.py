@@ -340,7 +340,7 @@ def whole(run, tmp_path):
 
     def make(name, corpus_of):
         from serbench import datasets
-        from serbench.jobs import Config
+        from serbench.evaluation.plan import Config
         from serbench.protocols import lookup
 
         facts = run("tones").facts

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 import serbench
 from serbench.cli import app
 from serbench.errors import BadParameter, CorpusError, SerbenchError, UnknownName
-from serbench.jobs import Config
+from serbench.evaluation.plan import Config
 from serbench.leaderboard import building, cards, gathering
 from serbench.leaderboard.agreement import Agreement, Score
 from serbench.leaderboard.arriving import Arrivals

@@ -14,7 +14,7 @@ import serbench
 from serbench import __version__
 from serbench.cli import app
 from serbench.errors import SerbenchError
-from serbench.jobs import Config
+from serbench.evaluation.plan import Config
 from serbench.leaderboard import references, submission, verifying
 from serbench.leaderboard.counting import confusion
 from serbench.leaderboard.packing import Words, submit

@@ -14,7 +14,7 @@ from typing import Any
 
 import mlflow
 
-from serbench.listening import Quiet
+from serbench.evaluation.progress import Quiet
 from serbench.metrics.classification import METRICS
 from serbench.results.run import Run, find
 from serbench.settings import results_folder

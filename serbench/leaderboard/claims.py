@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from serbench.errors import SerbenchError
-from serbench.jobs import Config
+from serbench.evaluation.plan import Config
 from serbench.leaderboard import cards
 from serbench.leaderboard.reproductions import Reproduction, reproductions
 from serbench.leaderboard.submission import Sent

@@ -16,7 +16,7 @@ import safetensors.numpy
 from serbench.contracts import Array
 from serbench.corpus import PARTS
 from serbench.errors import SerbenchError
-from serbench.jobs import MOST_THREADS
+from serbench.evaluation.plan import MOST_THREADS
 from serbench.leaderboard import strict
 from serbench.leaderboard.shapes import (
     ANY_NUMBER,

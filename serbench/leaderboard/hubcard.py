@@ -7,7 +7,7 @@ from typing import Any
 
 from serbench import tables
 from serbench.errors import SerbenchError
-from serbench.jobs import Config
+from serbench.evaluation.plan import Config
 from serbench.leaderboard.badges import against
 from serbench.leaderboard.strict import shown
 from serbench.results import command

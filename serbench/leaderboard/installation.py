@@ -10,9 +10,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from serbench import provenance
 from serbench.errors import SerbenchError
-from serbench.jobs import Config
+from serbench.evaluation import provenance
+from serbench.evaluation.plan import Config
 from serbench.leaderboard.cards import MOST_INSTALL, Code
 from serbench.plugins import import_path, registry, source_code
 from serbench.specs import by_path

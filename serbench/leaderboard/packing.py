@@ -10,8 +10,8 @@ from typing import Any, cast
 from serbench import datasets
 from serbench.contracts import Dataset, Located
 from serbench.errors import SerbenchError
+from serbench.evaluation.plan import Config
 from serbench.files import replacing, replacing_folder
-from serbench.jobs import Config
 from serbench.leaderboard import cards, counting, foldfiles, strict
 from serbench.leaderboard.cards import Card, Code, FoldCard, ModelCard, Submitter, stated
 from serbench.leaderboard.installation import CHANGES, origin

@@ -20,7 +20,7 @@ COMPUTE, VALUES = "compute", ("auto", "float32")
 """The parameter that chose the precision in older releases; see `proposing`."""
 
 UNCHECKED = "its parameters were not checked: "
-RESERVED = ("labels", "seed", "device")  # `serbench.jobs.made_of` gives these itself
+RESERVED = ("labels", "seed", "device")  # `serbench.evaluation.plan.made_of` gives these itself
 
 Known = Mapping[str, tuple[Any, object]]
 

@@ -6,9 +6,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from serbench import provenance, tables
+from serbench import tables
 from serbench.errors import SerbenchError, nearest
-from serbench.jobs import Config, Request
+from serbench.evaluation import provenance
+from serbench.evaluation.plan import Config, Request
 from serbench.leaderboard import submission
 from serbench.leaderboard.cards import Card
 from serbench.leaderboard.foldfiles import FoldFile

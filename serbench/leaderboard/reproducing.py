@@ -6,11 +6,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from serbench import evaluation, provenance, tables
+from serbench import tables
 from serbench.errors import CorpusError, SerbenchError
-from serbench.extraction import extract
+from serbench.evaluation import pipeline, provenance
+from serbench.evaluation.pipeline import extract
+from serbench.evaluation.plan import Config, Plan, plan
+from serbench.evaluation.progress import Listener, Quiet
 from serbench.files import digest, expanded
-from serbench.jobs import Config, Plan, plan
 from serbench.leaderboard import foldfiles
 from serbench.leaderboard.agreement import ENOUGH, SAME, Agreement, Grounds, agreement, differing
 from serbench.leaderboard.foldfiles import FoldFile
@@ -18,7 +20,6 @@ from serbench.leaderboard.installation import other_code
 from serbench.leaderboard.proposing import Proposal, where
 from serbench.leaderboard.reproductions import Reproduction
 from serbench.leaderboard.strict import shown
-from serbench.listening import Listener, Quiet
 from serbench.metrics.classification import METRICS
 from serbench.metrics.intervals import Interval
 from serbench.settings import settings
@@ -186,7 +187,7 @@ def reproduce(
     _require_pins(made, proposal, listener or Quiet())
     folder = expanded(proposal.results) / made.config.name
     _require_own(folder, proposal)
-    evaluation.evaluate(
+    pipeline.evaluate(
         jobs=jobs,
         device=device,
         results=proposal.results,

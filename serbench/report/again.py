@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from serbench.jobs import Config
+from serbench.evaluation.plan import Config
 from serbench.results import command
 from serbench.results.run import Run
 

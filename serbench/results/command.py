@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from serbench.errors import SerbenchError
-from serbench.jobs import Config, Request
+from serbench.evaluation.plan import Config, Request
 from serbench.plugins import registry
 from serbench.specs import by_path, typed
 from serbench.text import shown

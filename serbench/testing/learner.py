@@ -8,12 +8,12 @@ from typing import Any, cast
 
 import numpy as np
 
-from serbench import answers
 from serbench.contracts import Array, Describes, Examples, Model, ModelEntry, Wave
+from serbench.evaluation import model_output
+from serbench.evaluation.model_process import FoldWorkspace
+from serbench.evaluation.plan import Request, made_of
 from serbench.features.audio import samples_digest
 from serbench.features.store import Feature, Features, Store, check_arrays
-from serbench.jobs import Request, made_of
-from serbench.model_process import FoldWorkspace
 from serbench.parallel import Tell
 from serbench.plugins import registry
 from serbench.settings import settings
@@ -191,7 +191,7 @@ class Learner:
 
     def scores(self, model: Model, waves: Sequence[Wave]) -> Array:
         """(utterances, labels) of a fitted model, checked as the harness checks them."""
-        return answers.ask(model, self.inputs(waves), len(LABELS)).activations
+        return model_output.ask(model, self.inputs(waves), len(LABELS)).activations
 
     @cached_property
     def even(self) -> list[Wave]:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from serbench import answers
 from serbench.contracts import Wave
+from serbench.evaluation import model_output
 from serbench.plugins import registry
 from serbench.plugins.sklearn_adapter import Estimator
 from serbench.testing import signals
@@ -44,7 +44,7 @@ def fits(learner: Learner) -> str:
 
     All further checks ask the model that this leaves.
     """
-    answers.described(learner.small.model)
+    model_output.described(learner.small.model)
     reports = learner.small.reports
     return f"reported {reports} times" if reports else "it never reports: nobody sees how far it is"
 

@@ -17,7 +17,7 @@ import numpy as np
 import safetensors.numpy
 from invented_runs import CLEAN
 
-from serbench.jobs import Config
+from serbench.evaluation.plan import Config
 from serbench.leaderboard import cards, foldfiles, packing, references
 from serbench.leaderboard.packing import Sending, Words
 from serbench.results.fold_file import FoldResult, Scored, _arrays, stem

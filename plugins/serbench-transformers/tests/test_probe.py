@@ -13,7 +13,7 @@ import torch
 from serbench import evaluate, predict, specs
 from serbench.contracts import Describes, Examples, Saves
 from serbench.errors import BadParameter, SerbenchError
-from serbench.listening import Quiet
+from serbench.evaluation.progress import Quiet
 from serbench.metrics import classification
 from serbench.metrics.calibration import nll, probabilities
 from serbench.plugins import registry

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from serbench.jobs import Plan
+from serbench.evaluation.plan import Plan
 
 
 class Listener(Protocol):

@@ -1,7 +1,7 @@
 """Fit a model and predict, in a process that gets nothing of the test set but its inputs.
 
-The process that checks the fold (`serbench.worker`) writes inputs, without names, into a file that
-is unlinked once it is open here, and joins ids and truth to the predictions. So neither the frames
+The process that checks the fold (`serbench.evaluation.fold`) writes inputs, without names, into a
+file that is unlinked once it is open here, and joins ids and truth to the predictions. So neither the frames
 of this process nor anything that can be reached from an input holds a test label.
 """
 
@@ -27,11 +27,12 @@ import safetensors
 import safetensors.numpy
 import threadpoolctl
 
-from serbench import answers, handover, parallel, settings
+from serbench import parallel, settings
 from serbench.contracts import Array, Examples, Model, Moves, Predictions, Saves
 from serbench.errors import PluginError
+from serbench.evaluation import handover, model_output
+from serbench.evaluation.handover import Inputs
 from serbench.files import replacing, writing_error
-from serbench.handover import Inputs
 from serbench.parallel import Tell, Words
 from serbench.plugins import registry
 from serbench.text import shown
@@ -125,11 +126,11 @@ def run(words: Words, tell: Tell) -> Words:
         (exchange / PREDICTING).touch()
         asking = time.perf_counter()
         with handover.opened(exchange / TESTED) as tested:
-            test = answers.ask(model, tested["test"], len(labels))
+            test = model_output.ask(model, tested["test"], len(labels))
             predicted = time.perf_counter()
             alone = copy.compared(test, tested["test"])
-        validation = answers.ask(model, sets["validation"][order], len(labels))
-        described = answers.described(model)
+        validation = model_output.ask(model, sets["validation"][order], len(labels))
+        described = model_output.described(model)
     scores = {"test": test.activations, "validation": validation.activations}
     with replacing(exchange / ANSWERS) as temporary:
         temporary.write_bytes(safetensors.numpy.save(scores))
@@ -273,7 +274,9 @@ class Copy:
 
 def one_by_one(model: Model, chosen: Sequence[int], inputs: Inputs, labels: int) -> Array:
     """Predict utterances one by one: a row each, its position before its scores."""
-    each = [answers.ask(model, inputs[[at]], labels).activations[0] for at in range(len(inputs))]
+    each = [
+        model_output.ask(model, inputs[[at]], labels).activations[0] for at in range(len(inputs))
+    ]
     return np.column_stack([np.array(chosen, np.float32), np.stack(each)])
 
 

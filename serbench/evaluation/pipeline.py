@@ -1,26 +1,91 @@
 """The whole benchmark: plan, extract what is missing, run what is missing, read."""
 
+import dataclasses
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypedDict, Unpack
 
-from serbench import keeping, parallel, worker
+from serbench import parallel
 from serbench.contracts import Located
 from serbench.errors import BadParameter, CorpusError, FoldError, SerbenchError, nearest
-from serbench.extraction import extract
+from serbench.evaluation import fold as worker
+from serbench.evaluation import kept_models
+from serbench.evaluation.plan import Job, Plan, Request, Resources, jobs_of, plan
+from serbench.evaluation.progress import Listener, Quiet
+from serbench.features import extraction
+from serbench.features.audio import Decoded, Digests, remarks
+from serbench.features.store import Store
 from serbench.files import claimed
-from serbench.jobs import Job, Plan, Request, Resources, jobs_of, plan
-from serbench.listening import Listener, Quiet
 from serbench.parallel import Engine
 from serbench.protocols import leakage, lookup
 from serbench.results import run
 from serbench.results.fold_file import read_facts
-from serbench.settings import require_known, results_folder, settings
+from serbench.settings import Settings, require_known, results_folder, settings
 from serbench.specs import by_path
+
+FEW = 100  # utterances that are not worth starting processes for
+
+
+def extract(
+    plan: Plan, waiting: Sequence[int], places: Settings, listener: Listener
+) -> Mapping[str, str]:
+    """Decode what is not known, and extract what the waiting folds miss.
+
+    The listener gets remarks on odd audio, whether it was decoded now or earlier.
+
+    Returns:
+        The digest of every utterance's samples, by id.
+
+    Raises:
+        FoldError: a file cannot be read, or the extractor breaks its contract.
+    """
+    wanted = {one for position in waiting for one in plan.ids(position)}
+    feature = plan.config.features
+    known = extraction.audio_digests(plan.corpus, places.cache, plan.source.root)
+    store = Store(feature.folder(places.cache))
+    files = [
+        (str(utterance.path), utterance.id in wanted)
+        for utterance in plan.corpus.utterances
+        if (key := known[utterance.id]) is None or (utterance.id in wanted and key not in store)
+    ]
+    found: dict[str, Decoded] = {}
+
+    def hear(_: int, words: parallel.Words) -> None:
+        found.update((one[0], Decoded(*one)) for one in words["digests"])
+        listener.extracting(len(found), len(files))
+
+    try:
+        _work(files, plan, places, hear)
+    finally:  # whatever stops it, what is decoded is decoded
+        remembered = Digests(places.cache, plan.source.root)
+        remembered.remember(found.values())
+    paths = {one.id: one.path for one in plan.corpus.utterances if one.path is not None}
+    for line in remarks({one: remembered.oddity(path) for one, path in paths.items()}):
+        listener.remarked(line)
+    decoded = {one: found[str(path)].digest for one, path in paths.items() if str(path) in found}
+    return {one: decoded.get(one, str(key)) for one, key in known.items()}
+
+
+def _work(
+    files: Sequence[tuple[str, bool]], plan: Plan, places: Settings, hear: parallel.Hear
+) -> None:
+    if not files:
+        return
+    common = {
+        "feature": dataclasses.asdict(plan.config.features),
+        "cache": str(places.cache.resolve()),
+        "threads": 1,
+    }
+    at_once = parallel.cores() if len(files) > FEW else 1
+    items = [{**common, "files": files[start::at_once]} for start in range(at_once)]
+    engine = parallel.of(at_once if at_once > 1 else 0, threads=1)
+    for outcome in engine(extraction.extract, items, hear):
+        if outcome.result is None:
+            raise FoldError(outcome.error)
 
 
 class What(TypedDict, total=False):
-    """What may differ from the defaults; see `serbench.jobs.Request`."""
+    """What may differ from the defaults; see `serbench.evaluation.plan.Request`."""
 
     protocol: str | None
     labels: str | None
@@ -60,7 +125,7 @@ def evaluate(  # noqa: PLR0913 - whoever leaves one out gets what the command li
         listener: hears the progress.
         keep_models: keep every fold's model in the run's folder, for `serbench.predict`.
         folds: run only the folds of these names, and leave the others as they are.
-        **what: see `serbench.jobs.Request`.
+        **what: see `serbench.evaluation.plan.Request`.
 
     Returns:
         The run: prints as a table, converts to a data frame.
@@ -74,7 +139,7 @@ def evaluate(  # noqa: PLR0913 - whoever leaves one out gets what the command li
         raise BadParameter(f"jobs is {jobs}, but must be 0 or more")
     wanted_device = require_known(device or places.device)
     if keep_models:
-        keeping.saving(model)  # it refuses what cannot be kept
+        kept_models.saving(model)  # it refuses what cannot be kept
     made = plan(Request(model, dataset, **what), places)  # shared speakers are refused here
     wanted = _wanted(made, folds)
     folder = results_folder(results) / made.config.name
@@ -157,7 +222,9 @@ def _check_kept(made: Plan, lent: Resources, finished: Sequence[int]) -> None:
     Raises:
         SerbenchError: models are gone, and only fitting them again brings them back.
     """
-    lost = [position for position in finished if not keeping.folder(lent.folder, position).is_dir()]
+    lost = [
+        position for position in finished if not kept_models.folder(lent.folder, position).is_dir()
+    ]
     if lost:
         names = ", ".join(made.folds[position].name for position in lost)
         files = ", ".join(lent.result(position).name for position in lost)

@@ -8,7 +8,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from serbench.jobs import Config
+from serbench.evaluation.plan import Config
 from serbench.plugins import import_path, registry
 from serbench.plugins.source_code import source_digest
 from serbench.specs import by_path

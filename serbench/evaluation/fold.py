@@ -1,7 +1,7 @@
 """Train and score one fold: take plain words, and look the names up again.
 
-The model is fitted in a further process (`serbench.model_process`), which gets no test label; ids
-and truth are joined to its predictions here.
+The model is fitted in a further process (`serbench.evaluation.model_process`), which gets no
+test label; ids and truth are joined to its predictions here.
 """
 
 import contextlib
@@ -16,14 +16,15 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from serbench import datasets, handover, keeping, model_process, parallel, provenance
+from serbench import datasets, parallel
 from serbench.contracts import Array
 from serbench.corpus import PARTS, Corpus, Fold, protocol_digest
 from serbench.errors import CorpusError, SerbenchError
+from serbench.evaluation import handover, kept_models, model_process, provenance
+from serbench.evaluation.plan import Job
 from serbench.features import audio, extraction
 from serbench.features.store import Features, Store
 from serbench.files import digest
-from serbench.jobs import Job
 from serbench.metrics import classification
 from serbench.parallel import Tell, Words
 from serbench.protocols import leakage, lookup
@@ -65,7 +66,7 @@ def run(words: Words, tell: Tell) -> Words:
         told = _answer(job, _question(job, sets, order, workspace, exchange), tell)
         scores = _scores(exchange / model_process.ANSWERS, sets)
         kept = exchange / model_process.MODEL
-        keeping.keep(kept if job.keep_model else None, Path(job.result).parent, job.fold)
+        kept_models.keep(kept if job.keep_model else None, Path(job.result).parent, job.fold)
     parts = {
         "test": sets.scored(fold.test, scores["test"], order.test),
         "validation": sets.scored(fold.validation, scores["validation"], order.validation),
