@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from serbench import datasets, evaluate, parallel
-from serbench.benching import Wish, bench
-from serbench.measurements import Bench
+from serbench.bench.result import Bench
+from serbench.bench.session import Wish, bench
 from serbench.settings import settings
 
 PAGE = Path(__file__).resolve().with_name("performance.json")

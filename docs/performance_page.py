@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from serbench import tables
-from serbench.measurements import HEAD, Measurement, figure
+from serbench.bench.result import HEAD, Measurement, figure
 
 DOCS = Path(__file__).resolve().parent
 MEASURED = DOCS / "performance.json"

@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 from torch.profiler import profile
 
-from serbench import candidates, datasets, lengths, rehearsal
-from serbench.benching import LIKE
+from serbench import datasets
+from serbench.bench import measure, workload
+from serbench.bench.session import LIKE
 from serbench.contracts import Examples
 from serbench.plugins import registry
 from serbench.settings import settings
@@ -59,10 +60,10 @@ class Profiled:
 def profiled(name: str, device: str = "cpu") -> dict[str, object]:
     """The seconds of an epoch of a few steps, and the share of each kind of operation."""
     source = datasets.find(LIKE, settings())
-    model = candidates.model(name, {"epochs": 2}, source, settings())
-    batch = int(str(model.params["batch"] or rehearsal.ROUND))
-    words = {**model.words(), "lengths": dataclasses.asdict(lengths.of(source))}
-    inputs = rehearsal.inputs(words, batch) * STEPS
+    model = workload.model(name, {"epochs": 2}, source, settings())
+    batch = int(str(model.params["batch"] or measure.ROUND))
+    words = {**model.words(), "lengths": dataclasses.asdict(workload.of(source))}
+    inputs = measure.inputs(words, batch) * STEPS
     truth = np.arange(len(inputs)) % len(model.labels)
     train = Examples(inputs, truth, ("speaker",) * len(inputs))
     validation = Examples(inputs[:1], truth[:1], ("other",))

@@ -18,7 +18,8 @@ import numpy as np
 import soundfile
 
 import serbench
-from serbench import datasets, lengths, tables
+from serbench import datasets, tables
+from serbench.bench import workload
 from serbench.evaluation.pipeline import What
 from serbench.evaluation.plan import Request, plan
 from serbench.results.run import Run
@@ -76,10 +77,10 @@ def main(wanted: argparse.Namespace) -> None:
 def _write(corpus: str, root: Path) -> None:
     """A look-alike whose tones are replaced by noise as long as the corpus's utterances."""
     WRITERS[corpus](root)
-    known = lengths.of(datasets.find(corpus, settings(), root))
+    known = workload.of(datasets.find(corpus, settings(), root))
     files = sorted(root.rglob("*.wav"))
     random = np.random.default_rng(0)
-    seconds = random.permutation(lengths.trimmed(known, len(files)))
+    seconds = random.permutation(workload.trimmed(known, len(files)))
     for file, each in zip(files, seconds, strict=True):
         noise = random.normal(0, 0.1, round(each * known.rate)).astype(np.float32)
         soundfile.write(file, noise, known.rate, subtype="PCM_16")

@@ -4,7 +4,7 @@ TYPE_CHECKING = False  # typing takes milliseconds to import, in which Ctrl-C is
 if TYPE_CHECKING:
     from serbench.comparison.result import compare
     from serbench.evaluation.pipeline import evaluate
-    from serbench.prediction import predict
+    from serbench.inference import predict
     from serbench.results.run import Run
 
 __version__ = "0.1.0"
@@ -22,7 +22,7 @@ def __getattr__(name: str) -> object:
 
         return compare
     if name == "predict":
-        from serbench.prediction import predict
+        from serbench.inference import predict
 
         return predict
     if name == "Run":

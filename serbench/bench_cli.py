@@ -44,8 +44,8 @@ def bench(  # noqa: PLR0913 - a command's options are its parameters
     Needs no corpus and no checkpoint: utterances are synthetic, as long as a corpus's, and weights
     are random. Every item runs in a fresh process, with the threads that a fold would have.
     """
-    from serbench.benching import Wish
-    from serbench.benching import bench as measure
+    from serbench.bench.session import Wish
+    from serbench.bench.session import bench as measure
     from serbench.specs import parse, unique
 
     wish = Wish(

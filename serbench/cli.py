@@ -296,8 +296,8 @@ def predict(
     Prints the label and the probability of every label. Whose models they are goes to standard
     error: the mean of all folds' models, unless --fold names one.
     """
-    from serbench.prediction import FORMATS
-    from serbench.prediction import predict as of
+    from serbench.inference import FORMATS
+    from serbench.inference import predict as of
 
     _check_form(form, *FORMATS)
     made = of(run, files, fold=fold, device=device, results=results)
@@ -316,7 +316,7 @@ def export(
     results: Results = None,
 ) -> None:
     """Write a kept model for other software, such as a checkpoint folder for transformers."""
-    from serbench.exports import export as write
+    from serbench.inference import export as write
 
     typer.echo(str(write(run, out, fold=fold, results=results)))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from serbench.measurements import machine
+from serbench.bench.result import machine
 
 HERE = Path(__file__).parent / "benchmarks"
 

@@ -10,38 +10,38 @@ import numpy as np
 import pytest
 
 import serbench
-from serbench import benching, candidates, datasets, lengths, parallel, rehearsal, trial
-from serbench.benching import Wish
+from serbench import datasets, parallel
+from serbench.bench import measure, session, workload
+from serbench.bench.estimate import FrontEnd, Growth, Speed, busy, estimate, fastest
+from serbench.bench.result import Bench, Measurement, machine
+from serbench.bench.session import Wish
 from serbench.contracts import Lengths
 from serbench.corpus import Fold
 from serbench.errors import BadParameter, SerbenchError, UnknownName
-from serbench.estimating import FrontEnd, Speed, estimate
-from serbench.growth import Growth, busy, fastest
-from serbench.measurements import Bench, Measurement, machine
 
 SHORT = Lengths((0.0, 50.0, 100.0), (0.1, 0.2, 0.6), 16_000, 0.5)
 WORDS = {"lengths": vars(SHORT), "threads": 1, "seconds": 0.05}
 
 
 def test_drawn_lengths_have_the_mean_and_the_longest_of_the_corpus():
-    few, many = lengths.drawn(SHORT, 10), lengths.drawn(SHORT, 5000)
+    few, many = workload.drawn(SHORT, 10), workload.drawn(SHORT, 5000)
     assert max(few) == 0.6
     assert np.mean(few) == pytest.approx(np.mean(many), rel=0.02)
     assert few == sorted(few)
-    assert sum(lengths.trimmed(SHORT, 10)) == pytest.approx(sum(few) / 2)
+    assert sum(workload.trimmed(SHORT, 10)) == pytest.approx(sum(few) / 2)
 
 
 def test_a_synthetic_utterance_is_as_long_and_as_silent_as_asked():
     from serbench.features import audio
 
-    (wave,) = lengths.voices([4.0], 16_000, sounding=0.5)
+    (wave,) = workload.voices([4.0], 16_000, sounding=0.5)
     assert (wave.shape, wave.dtype) == ((64_000,), np.float32)
     assert len(audio.trimmed(wave, 60.0)) == pytest.approx(32_000, rel=0.1)
 
 
 @pytest.mark.usefixtures("places")
 def test_lengths_of_a_dataset_that_says_nothing_are_those_of_its_files(places):
-    found = lengths.of(datasets.find("tones", places))
+    found = workload.of(datasets.find("tones", places))
     assert found.rate == 16_000
     assert set(found.seconds) == {0.2}
 
@@ -68,19 +68,19 @@ def test_folds_at_a_time_are_shared_out_among_processes():
 @pytest.mark.usefixtures("places")
 @pytest.mark.parametrize(("name", "least"), [("decode", 1e-6), ("crossings", 1e-6)])
 def test_a_front_end_item_takes_some_time_an_utterance(name, least):
-    words = {**WORDS, "feature": vars(candidates.feature("crossings"))}
-    function = rehearsal.decode if name == "decode" else rehearsal.extract
+    words = {**WORDS, "feature": vars(workload.feature("crossings"))}
+    function = measure.decode if name == "decode" else measure.extract
     assert least < function(words, print)["seconds"] < 1
 
 
 def test_matrices_are_multiplied_at_some_speed():
-    assert rehearsal.product(WORDS, print)["gflops"] > 0.1
+    assert measure.product(WORDS, print)["gflops"] > 0.1
 
 
 def learned(places, **changes):
-    model = candidates.model("sleeper", {}, datasets.find("tones", places), places)
+    model = workload.model("sleeper", {}, datasets.find("tones", places), places)
     words = {**model.words(), **WORDS, "seconds": 0.5, "device": "cpu", "wanted": None}
-    return trial.learn({**words, **changes}, print)
+    return measure.learn({**words, **changes}, print)
 
 
 def test_a_fit_is_taken_apart_by_what_the_model_reports(places):
@@ -102,9 +102,9 @@ def test_no_fit_is_larger_than_wanted(places):
 
 
 def test_a_model_without_epochs_is_timed_as_a_whole(places):
-    model = candidates.model("centroid", {"nap": 0.1}, datasets.find("tones", places), places)
+    model = workload.model("centroid", {"nap": 0.1}, datasets.find("tones", places), places)
     words = {**model.words(), **WORDS, "device": "cpu", "wanted": 16}
-    made = trial.learn(words, print)
+    made = measure.learn(words, print)
     assert made["fits"][0][1] == made["fits"][0][3] == 0
     assert made["fits"][0][2] == pytest.approx(0.1, abs=0.05)
     assert model.epochs == 1
@@ -150,7 +150,7 @@ def test_a_corpus_that_is_worth_it_is_decoded_on_all_cores():
 @pytest.mark.slow
 def test_an_estimate_is_what_an_evaluation_takes(places):
     wish = Wish("sleeper", "tones", params={"epochs": 30}, seconds=0.4)
-    made = benching.bench(wish)
+    made = session.bench(wish)
     started = time.perf_counter()
     serbench.evaluate("sleeper", "tones", params={"epochs": 30})
     took = time.perf_counter() - started
@@ -159,7 +159,7 @@ def test_an_estimate_is_what_an_evaluation_takes(places):
 
 
 def test_a_fraction_of_the_limit_is_what_the_model_counts(places):
-    made = benching.bench(Wish("sleeper", seconds=0.3, only=("models",)))
+    made = session.bench(Wish("sleeper", seconds=0.3, only=("models",)))
     peak, training, prediction = made.items
     assert peak.item == "matrix product, as in sleeper"
     # whatever the machine does meanwhile: 2000 operations an utterance, of 40 million a second
@@ -169,19 +169,19 @@ def test_a_fraction_of_the_limit_is_what_the_model_counts(places):
 
 
 def test_a_model_that_cannot_be_had_is_rehearsed(places):
-    made = candidates.model("sleeper", {"each": 0}, datasets.find("tones", places), places)
+    made = workload.model("sleeper", {"each": 0}, datasets.find("tones", places), places)
     assert made.params["each"] == 1
 
 
 def test_what_cannot_be_measured_is_left_out_and_named(places):
-    made = benching.bench(Wish(dataset="tones", seconds=0.01, only=("infinite", "crossings")))
+    made = session.bench(Wish(dataset="tones", seconds=0.01, only=("infinite", "crossings")))
     assert "not finite" in made.left_out["infinite"]
     assert [one.item for one in made.items] == ["crossings"]
 
 
 def test_what_is_named_and_cannot_be_measured_is_an_error(places):
     with pytest.raises(SerbenchError, match="not finite"):
-        benching.bench(Wish("unfit", seconds=0.01, only=("models",)))
+        session.bench(Wish("unfit", seconds=0.01, only=("models",)))
 
 
 @pytest.mark.usefixtures("places")
@@ -196,7 +196,7 @@ def test_what_is_named_and_cannot_be_measured_is_an_error(places):
 )
 def test_an_impossible_wish_says_what_would_be_possible(wish, error, words):
     with pytest.raises(error, match=words):
-        benching.bench(wish)
+        session.bench(wish)
 
 
 MADE = Bench(

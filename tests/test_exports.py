@@ -7,7 +7,7 @@ import pytest
 
 import serbench
 from serbench.errors import SerbenchError, UnknownName
-from serbench.exports import export
+from serbench.inference import export
 from serbench.results import fold_file
 
 pytestmark = pytest.mark.usefixtures("places")

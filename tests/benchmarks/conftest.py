@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from serbench.measurements import machine
+from serbench.bench.result import machine
 
 BASELINES = Path(__file__).with_name("baselines.json")
 KEPT = 0.7  # of its baseline is what a ratio must keep; two runs differ by a fifth as it is

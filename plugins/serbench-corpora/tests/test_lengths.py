@@ -5,7 +5,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from serbench import datasets, lengths
+from serbench import datasets
+from serbench.bench import workload
 from serbench.contracts import Lasts
 from serbench.protocols import lookup
 from serbench.settings import Settings
@@ -32,7 +33,7 @@ def test_the_lengths_of_crema_d_are_those_of_its_file_sizes():
     seconds = [(int(size) - 44) / 32_000 for _, _, size in packaged.rows("crema-d.csv")]
     found = CremaD().lengths()
     assert np.percentile(seconds, found.percent) == pytest.approx(found.seconds, abs=0.006)
-    assert lengths.mean(found) == pytest.approx(np.mean(seconds), rel=0.01)
+    assert workload.mean(found) == pytest.approx(np.mean(seconds), rel=0.01)
 
 
 def test_the_lengths_of_toy_are_those_that_it_makes():

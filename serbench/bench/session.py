@@ -8,14 +8,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from serbench import candidates, datasets, lengths, parallel, rehearsal, trial
+from serbench import datasets, parallel
 from serbench import settings as devices
-from serbench.candidates import Candidate
+from serbench.bench import measure, workload
+from serbench.bench.estimate import Estimate, FrontEnd, Speed, estimate
+from serbench.bench.result import Bench, Measurement, machine
+from serbench.bench.workload import Candidate
 from serbench.corpus import Fold
 from serbench.errors import BadParameter, SerbenchError, nearest
-from serbench.estimating import Estimate, FrontEnd, Speed, estimate
 from serbench.features.store import Feature
-from serbench.measurements import Bench, Measurement, machine
 from serbench.parallel import Function, Words
 from serbench.plugins import registry
 from serbench.protocols import lookup
@@ -90,7 +91,7 @@ class _Measuring:
         places = settings()
         self._wish, self._places = wish, places
         self._source = datasets.find(wish.dataset or LIKE, places)
-        self._lengths = lengths.of(self._source)
+        self._lengths = workload.of(self._source)
         self._at_once = min(wish.jobs or parallel.cores(), parallel.cores())
         self._seconds: dict[str, float] = {}  # of an utterance, by item
         self._start: dict[str, float] = {}  # of a process of the front end, by feature
@@ -106,11 +107,11 @@ class _Measuring:
         if wish.has("arithmetic"):
             self._arithmetic()
         if wish.has("decode"):
-            self._front("decode", rehearsal.decode, {})
+            self._front("decode", measure.decode, {})
         self._features(models)
         speeds = {model.name: self._learn(model, folds, device) for model in models}
         estimated = self._estimate(models[0], folds, speeds) if folds else None
-        recorded = lengths.mean(self._lengths)
+        recorded = workload.mean(self._lengths)
         return Bench(
             like=self._source.spec,
             seconds={"recorded": recorded, "trimmed": recorded * self._lengths.trimmed},
@@ -132,18 +133,18 @@ class _Measuring:
         wish, known = self._wish, registry.installed().entries["model"]
         if wish.model is not None:
             given = (wish.params, self._source, self._places, wish.features)
-            yield candidates.model(wish.model, *given)
+            yield workload.model(wish.model, *given)
             return
         for name in MODELS:
             try:
                 if name in known:
-                    yield candidates.model(name, {}, self._source, self._places)
+                    yield workload.model(name, {}, self._source, self._places)
             except SerbenchError as error:
                 self._left_out[name] = str(error)
 
     def _arithmetic(self) -> None:
         for threads in sorted({1, parallel.cores()}):
-            (made,), _ = self._ask(rehearsal.product, {}, threads)
+            (made,), _ = self._ask(measure.product, {}, threads)
             self._items.append(
                 Measurement("matrix product", threads, "cpu", "float32", gflops=made["gflops"])
             )
@@ -163,7 +164,7 @@ class _Measuring:
         for name in known:
             try:
                 if name in wish.only or (every and wish.model is None):
-                    found.setdefault(name, candidates.feature(name))
+                    found.setdefault(name, workload.feature(name))
             except SerbenchError as error:
                 self._left_out[name] = str(error)
         for feature in found.values():
@@ -172,7 +173,7 @@ class _Measuring:
     def _extract(self, feature: Feature) -> None:
         words = {"feature": dataclasses.asdict(feature)}
         try:
-            self._front(feature.name, rehearsal.extract, words)
+            self._front(feature.name, measure.extract, words)
         except SerbenchError as error:
             if self._wish.model is not None:
                 raise
@@ -183,7 +184,7 @@ class _Measuring:
         wanted = max((len(fold.train) for fold in folds), default=None)
         words = {**model.words(), "wanted": wanted, "device": device}
         threads = model.threads
-        found, launched = self._ask(trial.learn, words, threads, self._at_once)
+        found, launched = self._ask(measure.learn, words, threads, self._at_once)
         slowest = max(found, key=lambda made: made["fits"][-1][2] / made["fits"][-1][0])
         speed = Speed.of(slowest, launched)
         self._items += _learned(model.name, slowest, speed, threads, device)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from serbench import tables
-from serbench.estimating import Estimate
+from serbench.bench.estimate import Estimate
 from serbench.evaluation.provenance import versions
 from serbench.parallel import cores
 
