@@ -42,7 +42,7 @@ def check(
 ) -> None:
     """Run the contract's checks on a plugin; exit code 1 where one fails."""
     from serbench.specs import parse, unique
-    from serbench.testing.checking import check as run
+    from serbench.testing.plugin_check import check as run
 
     report = run(name, kind, params=unique(parse(one) for one in param or []), data=data)
     typer.echo(report.json() if as_json else report.text())

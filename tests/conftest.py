@@ -60,7 +60,7 @@ def examined(violating, tmp_path):
     """A function that checks a plugin of some kind in this process: every verdict by name."""
 
     def examine(kind, name, expected=None, **words):
-        from serbench.testing.findings import Examination
+        from serbench.testing.examination import Examination
         from serbench.testing.kinds import KINDS, Asked
 
         folder = Path(tempfile.mkdtemp(dir=tmp_path))

@@ -7,9 +7,9 @@ from typer.testing import CliRunner
 
 from serbench.cli import app
 from serbench.errors import BadParameter, UnknownName
-from serbench.testing.checking import check
-from serbench.testing.findings import Verdict
+from serbench.testing.examination import Verdict
 from serbench.testing.kinds import KINDS
+from serbench.testing.plugin_check import check
 from serbench.testing.report import Report
 
 

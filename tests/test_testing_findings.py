@@ -3,7 +3,7 @@
 import pytest
 
 from serbench.errors import BadParameter, UnknownName
-from serbench.testing.findings import Check, Examination, NotRun, Verdict, Violation, blaming
+from serbench.testing.examination import Check, Examination, NotRun, Verdict, Violation, blaming
 
 
 def first(asked):

@@ -6,7 +6,7 @@ class TestNearest(ModelContract):
     plugin = "nearest"
 """
 
-from serbench.testing.classes import (
+from serbench.testing.contract_classes import (
     DatasetContract,
     FeatureContract,
     ModelContract,

@@ -7,18 +7,13 @@ from typing import Any
 
 from serbench.parallel import Tell
 from serbench.plugins import registry
-from serbench.testing import (
-    dataset_checks,
-    feature_checks,
-    learning_checks,
-    model_checks,
-    package_checks,
-)
-from serbench.testing.corpora import Known
-from serbench.testing.extracting import Extracting
-from serbench.testing.findings import Check
-from serbench.testing.learner import Learner
-from serbench.testing.packages import Package
+from serbench.testing.checks import dataset, features, learning, model
+from serbench.testing.checks.package import CHECKS
+from serbench.testing.examination import Check
+from serbench.testing.subjects.dataset import Known
+from serbench.testing.subjects.features import Extracting
+from serbench.testing.subjects.model import Learner
+from serbench.testing.subjects.package import Package
 
 
 @dataclass(frozen=True)
@@ -77,21 +72,21 @@ def _of_package(name: str) -> str:
 
 KINDS: Mapping[str, Kind] = {
     "model": Kind(
-        (*model_checks.CHECKS, *learning_checks.CHECKS),
+        (*model.CHECKS, *learning.CHECKS),
         lambda asked: Learner(asked.name, asked.params, asked.folder, asked.threads, asked.tell),
         _owner("model"),
     ),
     "features": Kind(
-        feature_checks.CHECKS,
+        features.CHECKS,
         lambda asked: Extracting(asked.name, asked.params),
         _owner("feature"),
     ),
     "dataset": Kind(
-        dataset_checks.CHECKS,
+        dataset.CHECKS,
         lambda asked: Known(asked.name, asked.params, asked.folder, asked.data, asked.complete),
         _of_dataset,
     ),
-    "package": Kind(package_checks.CHECKS, lambda asked: Package(asked.name), _of_package),
+    "package": Kind(CHECKS, lambda asked: Package(asked.name), _of_package),
 }
 
 

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from serbench.testing.findings import Check, State, Verdict
+from serbench.testing.examination import Check, State, Verdict
 from serbench.text import shown
 
 SCHEMA = 1

@@ -15,7 +15,7 @@ from serbench.datasets import Source
 from serbench.plugins import registry
 from serbench.protocols import lookup
 from serbench.settings import settings
-from serbench.testing.findings import NotRun
+from serbench.testing.examination import NotRun
 
 
 @dataclass(frozen=True)

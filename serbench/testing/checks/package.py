@@ -7,8 +7,8 @@ from serbench.contracts import ModelEntry
 from serbench.errors import nearest
 from serbench.plugins import registry
 from serbench.plugins.registry import HOOKS, Offer
-from serbench.testing.findings import Check, Violation, blaming
-from serbench.testing.packages import Package, brought
+from serbench.testing.examination import Check, Violation, blaming
+from serbench.testing.subjects.package import Package, brought
 
 
 def entry_points_resolve(package: Package) -> str:

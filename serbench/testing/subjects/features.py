@@ -10,7 +10,7 @@ from serbench.features.store import check_arrays
 from serbench.plugins import registry
 from serbench.specs import checked, parameters
 from serbench.testing import signals
-from serbench.testing.findings import Violation
+from serbench.testing.examination import Violation
 
 
 @dataclass

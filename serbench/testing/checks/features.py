@@ -6,10 +6,11 @@ import numpy as np
 
 from serbench.contracts import Array, Wave
 from serbench.plugins import registry
-from serbench.testing import globalstate, signals
-from serbench.testing.extracting import Extracting
-from serbench.testing.findings import Check, Violation, blaming
-from serbench.testing.making import require_parameters
+from serbench.testing import signals
+from serbench.testing.checks.parameters import require_parameters
+from serbench.testing.examination import Check, Violation, blaming
+from serbench.testing.random_state import watched
+from serbench.testing.subjects.features import Extracting
 
 SHORT, LONG = 0.1, 30  # seconds
 TOLERANCE = 1e-3  # of an array's range: rounding of other batches
@@ -65,7 +66,7 @@ def random_state(extracting: Extracting) -> None:
 
     Whoever seeds them changes what others in the process draw.
     """
-    with globalstate.watched() as touched:
+    with watched() as touched:
         extracting.of(extracting.waves, extracting.new())
     if touched:
         raise Violation(

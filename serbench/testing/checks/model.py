@@ -9,9 +9,9 @@ from serbench.evaluation import model_output
 from serbench.plugins import registry
 from serbench.plugins.sklearn_adapter import Estimator
 from serbench.testing import signals
-from serbench.testing.findings import Check, NotRun, Violation, blaming
-from serbench.testing.learner import Learner
-from serbench.testing.making import require_parameters
+from serbench.testing.checks.parameters import require_parameters
+from serbench.testing.examination import Check, NotRun, Violation, blaming
+from serbench.testing.subjects.model import Learner
 
 SHORT, LONG = 0.1, 30  # seconds
 

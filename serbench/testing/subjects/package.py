@@ -15,7 +15,7 @@ from typing import Any
 from serbench.contracts import Entry
 from serbench.errors import nearest
 from serbench.plugins.registry import HOOKS, Offer, offers
-from serbench.testing.findings import Violation
+from serbench.testing.examination import Violation
 
 HEAVY = (
     "torch",

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from serbench.testing.findings import Check, Examination, Verdict, require_reasons
+from serbench.testing.examination import Check, Examination, Verdict, require_reasons
 from serbench.testing.kinds import KINDS, Asked
 
 

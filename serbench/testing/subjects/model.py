@@ -17,8 +17,8 @@ from serbench.features.store import Feature, Features, Store, check_arrays
 from serbench.parallel import Tell
 from serbench.plugins import registry
 from serbench.settings import settings
-from serbench.testing import globalstate, signals
-from serbench.testing.findings import Violation
+from serbench.testing import random_state, signals
+from serbench.testing.examination import Violation
 from serbench.testing.signals import LABELS, Spoken
 
 CORPUS = "toy"
@@ -144,7 +144,7 @@ class Learner:
         learned, chosen = self.examples(train), self.examples(validation)
         asked = self.inputs(self.tested.waves)
         lent = bench or self.bench()
-        with globalstate.watched(draws) as touched:
+        with random_state.watched(draws) as touched:
             model = self.new(labels)
             model.fit(learned, chosen, lent)
             model.predict(asked)

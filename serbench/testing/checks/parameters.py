@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from serbench import specs
-from serbench.testing.findings import Violation
+from serbench.testing.examination import Violation
 
 PLAIN = (bool, int, float, str, types.NoneType)
 

@@ -10,10 +10,10 @@ import numpy as np
 
 from serbench.contracts import Saves
 from serbench.testing import signals
-from serbench.testing.findings import Check, NotRun, Violation, blaming
-from serbench.testing.learner import Fitted, Learner
-from serbench.testing.model_checks import SHORT, fits, repeats_itself, scores
+from serbench.testing.checks.model import SHORT, fits, repeats_itself, scores
+from serbench.testing.examination import Check, NotRun, Violation, blaming
 from serbench.testing.signals import LABELS, Spoken
+from serbench.testing.subjects.model import Fitted, Learner
 
 NEEDED = 19  # of 30 with three labels: who guesses gets there once in 1300 times
 NEEDED_OF_TWO = 14  # of 20, if all three labels are guessed: once in 1100 times

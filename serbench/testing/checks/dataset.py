@@ -9,9 +9,9 @@ from serbench.corpus import Corpus
 from serbench.errors import CorpusError
 from serbench.files import file_digest
 from serbench.protocols import leakage, lookup, speakers
-from serbench.testing.corpora import Known, Split
-from serbench.testing.findings import Check, NotRun, Violation, blaming
-from serbench.testing.making import require_parameters
+from serbench.testing.checks.parameters import require_parameters
+from serbench.testing.examination import Check, NotRun, Violation, blaming
+from serbench.testing.subjects.dataset import Known, Split
 
 
 def is_made(known: Known) -> str:
