@@ -8,7 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from serbench.report import boxes, clouds, facts, learning, matrices, people, style, trust
+from serbench.report import analysis
+from serbench.report.figures import (
+    boxes,
+    calibration,
+    clouds,
+    confusion,
+    learning_curves,
+    speakers,
+    style,
+)
 from serbench.results import run
 from serbench.results.run import Run
 
@@ -31,15 +40,15 @@ def pictures() -> Iterator[tuple[Path, bytes]]:
 
 
 def _draws(first: Run, second: Run) -> dict[str, Callable[[], Any]]:
-    labels, pooled = facts.labels(first), first.confusions.sum(axis=0)
+    labels, pooled = analysis.labels(first), first.confusions.sum(axis=0)
     return {
         "f1": lambda: boxes.boxes([first, second], NAMES),
         "pca": lambda: clouds.cloud(second, NAMES[1], 0),
-        "confusion": lambda: matrices.matrix(pooled, labels, f"{NAMES[0]}, all test sets"),
-        "learning": lambda: learning.learning(first, NAMES[0]),
-        "reliability": lambda: trust.reliability(first, NAMES[0]),
-        "selective": lambda: trust.selective([first, second], NAMES),
-        "speakers": lambda: people.speakers(second, NAMES[1]),
+        "confusion": lambda: confusion.matrix(pooled, labels, f"{NAMES[0]}, all test sets"),
+        "learning": lambda: learning_curves.learning(first, NAMES[0]),
+        "reliability": lambda: calibration.reliability(first, NAMES[0]),
+        "selective": lambda: calibration.selective([first, second], NAMES),
+        "speakers": lambda: speakers.speakers(second, NAMES[1]),
     }
 
 

@@ -43,7 +43,7 @@ def report(
     """
     from serbench.parallel import cores
     from serbench.report import report as write
-    from serbench.report.style import FORMATS
+    from serbench.report.figures.style import FORMATS
     from serbench.settings import results_folder
 
     with _counting() as hear:

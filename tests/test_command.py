@@ -15,7 +15,7 @@ from serbench.errors import SerbenchError
 from serbench.evaluation import pipeline
 from serbench.evaluation.plan import Config, Request
 from serbench.leaderboard import hubcard
-from serbench.report import again
+from serbench.report import configuration
 from serbench.results import command, run
 from serbench.specs import checked, parameters
 
@@ -187,7 +187,7 @@ def odd(places, tmp_path, monkeypatch):
 @pytest.mark.parametrize("of", ["report", "card"])
 def test_the_commands_of_report_and_card_make_the_same_run(odd, of, tmp_path):
     if of == "report":
-        _, line = again.commands(odd)
+        _, line = configuration.commands(odd)
     else:
         line = next(
             line for line in hubcard.card(odd).splitlines() if line.startswith("serbench evaluate")

@@ -140,7 +140,7 @@ def test_whoever_has_the_table_works_everything_out_anew(table, tmp_path):
 
 def test_a_report_knows_the_sexes_of_whoever_is_kept_with_the_other_corpora(table, tmp_path):
     run = serbench.evaluate("centroid", f"csv:{table}", jobs=0)
-    from serbench.report.by_speaker import by_sex
+    from serbench.report.speakers import by_sex
 
     assert by_sex(run).note == "the speakers' sexes are not known: csv:my is not at hand"
     _keep(table)
@@ -149,9 +149,9 @@ def test_a_report_knows_the_sexes_of_whoever_is_kept_with_the_other_corpora(tabl
 
 def test_a_report_finds_the_audio_of_ids_with_folders(table):
     run = serbench.evaluate("centroid", f"csv:{table}", jobs=0)
-    from serbench.report import clips
+    from serbench.report.page import audio
 
-    known = clips.files([run], table.parent)
+    known = audio.files([run], table.parent)
     assert known["clips/01/low0"] == table.parent / "clips" / "01" / "low0.wav"
     assert len(known) == 30
 

@@ -7,7 +7,7 @@ import pytest
 
 from serbench.errors import SerbenchError
 from serbench.metrics import calibration, classification
-from serbench.report import by_speaker, facts
+from serbench.report import analysis, speakers
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +17,7 @@ def run(invented):
 
 def test_components_are_the_eigenvectors_of_the_covariance(run):
     for position, fold in enumerate(run.folds):
-        found = facts.pca(run, position)
+        found = analysis.pca(run, position)
         rows = fold.test.activations.astype(np.float64)
         values = np.linalg.eigvalsh(np.cov(rows.T))[::-1]
         assert found.explained == pytest.approx(values[:2] / values.sum())
@@ -28,19 +28,19 @@ def test_components_are_the_eigenvectors_of_the_covariance(run):
 def test_a_components_sign_does_not_depend_on_the_order_of_utterances(run):
     rows = run.folds[0].test.activations.astype(np.float64)
     order = np.random.default_rng(1).permutation(len(rows))
-    points, _ = facts.principal(rows)
-    shuffled, _ = facts.principal(rows[order])
+    points, _ = analysis.principal(rows)
+    shuffled, _ = analysis.principal(rows[order])
     assert shuffled == pytest.approx(points[order])
 
 
 def test_equal_activations_have_no_variance_to_explain():
-    points, explained = facts.principal(np.full((5, 3), 0.1))
+    points, explained = analysis.principal(np.full((5, 3), 0.1))
     assert not points.any()
     assert all(math.isnan(share) for share in explained)
 
 
 def test_one_label_has_one_component():
-    points, explained = facts.principal(np.array([[1.0], [3.0]]))
+    points, explained = analysis.principal(np.array([[1.0], [3.0]]))
     assert explained == (1.0, 0.0)
     assert points.tolist() == [[-1.0, 0.0], [1.0, 0.0]]
 
@@ -49,17 +49,17 @@ def test_activations_that_are_not_finite_are_refused(invented):
     run = invented()
     run.folds[1].test.activations[0, 0] = np.nan
     with pytest.raises(SerbenchError, match="fold 2: not all activations are finite"):
-        facts.pca(run, 1)
+        analysis.pca(run, 1)
 
 
 def test_shares_of_a_row_sum_to_one(run):
-    shares = facts.row_shares(run.confusions)
+    shares = analysis.row_shares(run.confusions)
     assert shares.sum(axis=-1) == pytest.approx(np.ones(shares.shape[:2]))
-    assert np.isnan(facts.row_shares(np.array([[0, 0], [1, 1]]))[0]).all()
+    assert np.isnan(analysis.row_shares(np.array([[0, 0], [1, 1]]))[0]).all()
 
 
 def test_calibration_is_that_of_all_utterances_and_of_each_fold(run):
-    found = facts.reliability(run)
+    found = analysis.reliability(run)
     shares = [calibration.probabilities(one.test.activations, "softmax") for one in run.folds]
     truth = [one.test.truth for one in run.folds]
     pooled = np.concatenate(truth), np.concatenate(shares)
@@ -82,7 +82,7 @@ def test_mistakes_are_those_of_a_loop_the_most_confident_first(run):
             truth = fold.test.truth[at]
             if shares[truth] != best:
                 expected.append((-best, name, best - second, shares[truth]))
-    found = facts.mistakes(run)
+    found = analysis.mistakes(run)
     assert [one.utterance for one in found] == [row[1] for row in sorted(expected)]
     for one, row in zip(found, sorted(expected), strict=True):
         assert one.confidence == pytest.approx(-row[0])
@@ -93,7 +93,7 @@ def test_mistakes_are_those_of_a_loop_the_most_confident_first(run):
 
 
 def test_a_speakers_score_is_over_their_own_utterances(run):
-    for one in by_speaker.speaker_scores(run, "uar"):
+    for one in speakers.speaker_scores(run, "uar"):
         (fold,) = (fold for fold in run.folds if one.speaker in fold.test.speakers)
         own = np.array(fold.test.speakers) == one.speaker
         matrix = classification.confusion(
@@ -104,39 +104,39 @@ def test_a_speakers_score_is_over_their_own_utterances(run):
 
 
 def test_selective_accuracy_ends_at_accuracy(run):
-    found = facts.selective(run, points=10)
+    found = analysis.selective(run, points=10)
     assert found.coverage.tolist() == pytest.approx([0.1 * one for one in range(1, 11)])
     assert found.accuracy[-1] == run.pooled("accuracy")
-    given = facts.answers(run)
+    given = analysis.answers(run)
     surest = np.argsort(-given.confidence)[:90]
     assert found.accuracy[4] == (given.truth == given.prediction)[surest].mean()
 
 
 def test_what_reports_no_loss_tries_settings(invented):
-    (epochs, _) = facts.curves(invented())
+    (epochs, _) = analysis.curves(invented())
     assert epochs.epochs
     assert epochs.values["train_loss"].tolist() == [2.0, 1.0, 2.0 / 3]
     assert epochs.best == 2
     grid = [{"epoch": 1, "validation_uar": 0.5}, {"epoch": 2, "validation_uar": None}]
-    (settings, _) = facts.curves(invented(curve=grid, model={}))
+    (settings, _) = analysis.curves(invented(curve=grid, model={}))
     assert not settings.epochs
     assert list(settings.values) == ["validation_uar"]
     assert np.isnan(settings.values["validation_uar"][1])
-    assert facts.curves(invented(curve=[])) == []
+    assert analysis.curves(invented(curve=[])) == []
 
 
 def test_sexes_come_from_the_manifest(invented):
     pytest.importorskip("serbench_corpora")
     run = invented(speaker="{0:02d}", speakers=8, config={"dataset": "ravdess"})
-    found = by_speaker.by_sex(run)  # speaker 00 is none of RAVDESS's
+    found = speakers.by_sex(run)  # speaker 00 is none of RAVDESS's
     assert [(one.group, one.speakers) for one in found.groups] == [("female", 3), ("male", 4)]
     assert found.note == "the sex of 1 speakers is not known"
     women = run.speaker_confusions[[2, 4, 6]].sum(axis=0)
     assert found.groups[0].score == classification.uar(women)
-    assert by_speaker.sexes(run)["02"] == "female"
+    assert speakers.sexes(run)["02"] == "female"
 
 
 def test_sexes_are_left_out_with_a_note_where_nobody_knows_them(invented):
-    found = by_speaker.by_sex(invented(config={"dataset": "no-such-corpus"}))
+    found = speakers.by_sex(invented(config={"dataset": "no-such-corpus"}))
     assert found.groups == ()
     assert "there is no dataset 'no-such-corpus'" in found.note

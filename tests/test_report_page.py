@@ -18,9 +18,10 @@ import pytest
 
 from serbench.errors import BadParameter, SerbenchError
 from serbench.metrics import classification
-from serbench.report import again, clips, contents, facts, packing
-from serbench.report import page as pages
-from serbench.report.page import json_in_html, page
+from serbench.report import analysis, configuration
+from serbench.report.page import audio, contents, packing
+from serbench.report.page import document as pages
+from serbench.report.page.document import json_in_html, page
 
 HOSTILE = "<script>alert(1)</script>"
 QUOTES = "a\"b'c</script><img src=x onerror=alert(2)>"
@@ -159,7 +160,7 @@ def test_a_page_is_utf_8_even_where_a_fact_is_half_a_character(invented):
 
 
 def test_every_utterance_comes_back_as_it_was(run, shown):
-    given = facts.answers(run)
+    given = analysis.answers(run)
     made = shown["runs"][0]
     register = shown["utterances"]
     for position, fold in enumerate(run.folds):
@@ -178,15 +179,15 @@ def test_every_utterance_comes_back_as_it_was(run, shown):
 
 def test_points_keep_their_shape(run, shown):
     points = numbers(shown["runs"][0]["folds"][1]["points"], "<i2").reshape(-1, 2)
-    exact = facts.pca(run, 1).points
+    exact = analysis.pca(run, 1).points
     assert np.abs(points / 32767 * np.abs(exact).max() - exact).max() < 1e-3
 
 
 def test_mistakes_are_in_the_order_of_the_tables(run, shown):
-    given = facts.answers(run)
+    given = analysis.answers(run)
     order = numbers(shown["runs"][0]["surest"], "<u4")
     wrong = [given.ids[at] for at in order if given.truth[at] != given.prediction[at]]
-    assert wrong == [one.utterance for one in facts.mistakes(run)]
+    assert wrong == [one.utterance for one in analysis.mistakes(run)]
     assert sorted(order) == list(range(len(given.ids)))
 
 
@@ -238,7 +239,7 @@ def test_the_command_for_a_run_can_be_typed(invented):
     made = invented(
         name="a b", config={"params": {"word": "x; rm -rf /", "none": None, "lr": 1e-5}}
     )
-    score, evaluate = (shlex.split(one) for one in again.commands(made))
+    score, evaluate = (shlex.split(one) for one in configuration.commands(made))
     assert score == ["serbench", "score", "a b"]
     assert evaluate[:4] == ["serbench", "evaluate", "--model", "invented"]
     assert evaluate[-8:-6] == ["--trim-db", "60"]
@@ -265,7 +266,7 @@ def corpus(tmp_path, run):
 
 
 def test_audio_is_linked_relative_to_the_page(run, corpus, tmp_path):
-    known = clips.found([run], corpus, tmp_path / "reports" / "one")
+    known = audio.found([run], corpus, tmp_path / "reports" / "one")
     found = parts(page([run], audio=known)).contents()
     ids = found["utterances"]["ids"]
     links = {
@@ -277,8 +278,8 @@ def test_audio_is_linked_relative_to_the_page(run, corpus, tmp_path):
 
 
 def test_a_link_never_leaves_the_disk():
-    assert clips.linked(Path("javascript:alert(1).wav")) == "javascript%3Aalert%281%29.wav"
-    assert clips.linked(Path("/a/b#c.wav")) == "file:///a/b%23c.wav"
+    assert audio.linked(Path("javascript:alert(1).wav")) == "javascript%3Aalert%281%29.wav"
+    assert audio.linked(Path("/a/b#c.wav")) == "file:///a/b%23c.wav"
 
 
 def test_chosen_clips_are_in_the_page_as_sound(run, corpus):
@@ -286,8 +287,8 @@ def test_chosen_clips_are_in_the_page_as_sound(run, corpus):
 
     import soundfile
 
-    known = clips.chosen([run], corpus, 3)
-    surest = [one.utterance for one in facts.mistakes(run)[:3]]
+    known = audio.chosen([run], corpus, 3)
+    surest = [one.utterance for one in analysis.mistakes(run)[:3]]
     assert list(known) == surest
     found = parts(page([run], audio=known, embed=True)).contents()["clips"]
     assert len(found["rest"]) == 3
@@ -304,26 +305,26 @@ def test_only_files_are_clips(run, tmp_path):
     os.mkfifo(tmp_path / f"{first}.wav")  # whoever opens it waits for its writer
     (tmp_path / f"{second}.wav").mkdir()
     with pytest.raises(SerbenchError, match="none of the 48 utterances"):
-        clips.chosen([run], tmp_path, 3)
+        audio.chosen([run], tmp_path, 3)
 
 
 def test_a_folder_without_the_audio_is_refused(run, tmp_path):
     with pytest.raises(SerbenchError, match="none of the 48 utterances.*name the folder of their"):
-        clips.found([run], tmp_path, tmp_path)
+        audio.found([run], tmp_path, tmp_path)
 
 
 def test_clips_are_one_or_more(run, tmp_path):
     with pytest.raises(BadParameter, match="0 clips are to be embedded, but there must be one"):
-        clips.chosen([run], tmp_path, 0)
+        audio.chosen([run], tmp_path, 0)
 
 
 def test_what_the_owners_allow_is_said_beside_the_audio(run, corpus, tmp_path):
-    known = clips.found([run], corpus, tmp_path)
+    known = audio.found([run], corpus, tmp_path)
     assert parts(page([run], audio=known)).contents()["licence"]
     assert not parts(page([run])).contents()["licence"]
 
 
-@pytest.mark.parametrize("module", [pages, contents, packing, clips])
+@pytest.mark.parametrize("module", [pages, contents, packing, audio])
 def test_examples_in_the_documentation_are_true(module):
     results = doctest.testmod(module)
     assert results.attempted

@@ -9,18 +9,10 @@ import pytest
 
 from serbench.errors import MissingRequirement
 from serbench.metrics import calibration, classification
-from serbench.report import (
-    boxes,
-    by_speaker,
-    clouds,
-    colours,
-    facts,
-    learning,
-    matrices,
-    people,
-    style,
-    trust,
-)
+from serbench.report import analysis, speakers
+from serbench.report.figures import boxes, clouds, confusion, learning_curves, speakers, style
+from serbench.report.figures import style as colours
+from serbench.report.figures.calibration import reliability, selective
 
 pytest.importorskip("matplotlib")
 HOSTILE = "<script>alert(1)</script> $\\frac{1}{0}$ \x1b[31m\n& % _ #"
@@ -40,11 +32,11 @@ def drawing():
 def test_a_box_is_over_the_folds_of_its_emotion(run):
     (panel,) = boxes.boxes([run], ["invented"]).axes
     medians = [line.get_ydata()[0] for line in panel.lines if line.get_linewidth() == 1.2]
-    assert medians == pytest.approx(np.median(100 * facts.label_f1(run), axis=0))
+    assert medians == pytest.approx(np.median(100 * analysis.label_f1(run), axis=0))
     points = [line.get_ydata() for line in panel.lines if line.get_marker() == "o"]
     drawn = np.stack(points).T
-    assert drawn == pytest.approx(100 * facts.label_f1(run))
-    assert [tick.get_text() for tick in panel.get_xticklabels()] == list(facts.labels(run))
+    assert drawn == pytest.approx(100 * analysis.label_f1(run))
+    assert [tick.get_text() for tick in panel.get_xticklabels()] == list(analysis.labels(run))
 
 
 @pytest.mark.parametrize(("runs", "panels"), [(1, 1), (2, 2), (4, 4), (5, 5)])
@@ -68,7 +60,7 @@ def test_a_cloud_has_every_utterance_in_the_colour_of_its_label(run):
         drawn = {}
         for one in panel.collections:
             drawn[tuple(one.get_facecolor()[0][:3])] = len(one.get_offsets())
-        for label, colour in enumerate(colours.colours(facts.labels(run))):
+        for label, colour in enumerate(colours.colours(analysis.labels(run))):
             rgb = tuple(int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
             assert drawn[rgb] == (labels == label).sum()
 
@@ -96,7 +88,7 @@ def test_all_test_sets_are_on_one_picture(run):
 
 def test_a_confusion_matrix_has_counts_and_percentages_of_its_rows(run):
     counts = run.confusions.sum(axis=0)
-    (panel,) = matrices.matrix(counts, facts.labels(run), "all").axes
+    (panel,) = confusion.matrix(counts, analysis.labels(run), "all").axes
     cells = {text.get_position(): text.get_text() for text in panel.texts}
     for row, numbers in enumerate(counts):
         percentages = 0.0
@@ -109,8 +101,8 @@ def test_a_confusion_matrix_has_counts_and_percentages_of_its_rows(run):
 
 
 def test_reliability_is_the_curve_and_the_numbers_of_the_calibration_module(run):
-    upper, lower = trust.reliability(run, "invented").axes
-    given = facts.answers(run)
+    upper, lower = reliability(run, "invented").axes
+    given = analysis.answers(run)
     curve = calibration.reliability_curve(given.truth, given.probabilities)
     filled = curve.utterances > 0
     drawn = next(line for line in upper.lines if line.get_color() == style.ACCENT)
@@ -125,13 +117,13 @@ def test_a_model_that_is_always_sure_has_a_diagram_of_full_height(invented):
     run = invented(link="identity")
     for fold in run.folds:
         fold.test.activations[:] = np.eye(4)[1]
-    figure = trust.reliability(run, "sure")
+    figure = reliability(run, "sure")
     figure.draw_without_rendering()
     assert figure.axes[0].get_position().height > 0.5
 
 
 def test_learning_curves_are_those_of_all_folds(run):
-    losses, scores = learning.learning(run, "invented").axes
+    losses, scores = learning_curves.learning(run, "invented").axes
     assert sum(len(line.get_xdata()) == 3 for line in losses.lines) == 6
     assert sum(len(line.get_xdata()) == 3 for line in scores.lines) == 3
     kept = [line for line in scores.lines if line.get_marker() == "o"]
@@ -141,21 +133,21 @@ def test_learning_curves_are_those_of_all_folds(run):
 
 def test_settings_that_were_tried_are_no_epochs(invented):
     run = invented(curve=[{"epoch": 1, "validation_uar": 0.5}], model={})
-    (panel,) = learning.learning(run, "grid").axes
+    (panel,) = learning_curves.learning(run, "grid").axes
     assert panel.get_xlabel() == "Setting tried"
 
 
 def test_speakers_are_sorted_by_their_scores(run):
-    (panel,) = people.speakers(run, "invented").axes
+    (panel,) = speakers.speakers(run, "invented").axes
     (dots,) = (line for line in panel.lines if line.get_marker() == "o")
-    scores = {one.speaker: 100 * one.score for one in by_speaker.speaker_scores(run)}
+    scores = {one.speaker: 100 * one.score for one in speakers.speaker_scores(run)}
     assert list(dots.get_ydata()) == sorted(scores.values())
     shown = [tick.get_text() for tick in panel.get_xticklabels()]
     assert [scores[name] for name in shown] == list(dots.get_ydata())
 
 
 def test_selective_accuracy_is_a_line_a_run(run):
-    (panel,) = trust.selective([run, run], ["one", "two"]).axes
+    (panel,) = selective([run, run], ["one", "two"]).axes
     assert [line.get_label() for line in panel.lines] == ["one", "two"]
     assert panel.lines[0].get_ydata()[-1] == pytest.approx(100 * run.pooled("accuracy"))
 
@@ -163,9 +155,9 @@ def test_selective_accuracy_is_a_line_a_run(run):
 def test_each_sex_has_its_score(invented):
     pytest.importorskip("serbench_corpora")
     run = invented(speaker="{0:02d}", speakers=8, config={"dataset": "ravdess"})
-    (panel,) = people.sexes([run], ["invented"]).axes
+    (panel,) = speakers.sexes([run], ["invented"]).axes
     drawn = [one.lines[0].get_xdata()[0] for one in panel.containers]
-    assert drawn == [100 * one.score for one in by_speaker.by_sex(run).groups]
+    assert drawn == [100 * one.score for one in speakers.by_sex(run).groups]
 
 
 def test_one_colour_and_one_mark_belong_to_each_emotion():
@@ -178,7 +170,7 @@ def test_one_colour_and_one_mark_belong_to_each_emotion():
 def test_the_same_picture_has_the_same_bytes(run, tmp_path, form):
     paths = [tmp_path / "one", tmp_path / "two"]
     for path in paths:
-        style.save(trust.selective([run], ["invented"]), path, "title", (form,))
+        style.save(selective([run], ["invented"]), path, "title", (form,))
     one, two = (path.with_suffix(f".{form}").read_bytes() for path in paths)
     assert one == two
     assert b"2026" not in one or form == "png"  # no date
@@ -190,8 +182,8 @@ def test_names_of_strangers_are_text(invented, tmp_path):
     for number, figure in enumerate(
         [
             boxes.boxes([run], [HOSTILE]),
-            matrices.matrix(run.confusions[0], labels, HOSTILE),
-            people.speakers(run, HOSTILE),
+            confusion.matrix(run.confusions[0], labels, HOSTILE),
+            speakers.speakers(run, HOSTILE),
         ]
     ):
         (path,) = style.save(figure, tmp_path / f"{number}", HOSTILE, ("svg",))
@@ -202,7 +194,7 @@ def test_names_of_strangers_are_text(invented, tmp_path):
 
 @pytest.mark.parametrize("length", [1, 500])
 def test_long_names_leave_room_for_the_picture(run, length):
-    figure = matrices.matrix(run.confusions[0], ["x" * length] * 4, "y" * length)
+    figure = confusion.matrix(run.confusions[0], ["x" * length] * 4, "y" * length)
     figure.draw_without_rendering()
     box = figure.axes[0].get_position()
     assert box.width > 0.4
@@ -212,9 +204,9 @@ def test_long_names_leave_room_for_the_picture(run, length):
 def test_a_users_own_look_changes_nothing(run, tmp_path):
     import matplotlib
 
-    before = style.save(trust.selective([run], ["a"]), tmp_path / "a", "t", ("png",))[0]
+    before = style.save(selective([run], ["a"]), tmp_path / "a", "t", ("png",))[0]
     with matplotlib.rc_context({"font.size": 30, "lines.linewidth": 9}), style.drawing():
-        after = style.save(trust.selective([run], ["a"]), tmp_path / "b", "t", ("png",))[0]
+        after = style.save(selective([run], ["a"]), tmp_path / "b", "t", ("png",))[0]
     assert before.read_bytes() == after.read_bytes()
 
 

@@ -12,8 +12,9 @@ import pytest
 
 from serbench.errors import BadParameter, SerbenchError
 from serbench.metrics.intervals import Interval, MeanStd
-from serbench.report import evidence, report, scoring, sections
-from serbench.report.sheets import Column, Sheet
+from serbench.report import report, sections
+from serbench.report.tables import evidence, scores
+from serbench.report.tables.sheet import Column, Sheet
 from serbench.results import fold_file
 from serbench.results.run import read
 
@@ -176,7 +177,7 @@ def test_folders_are_unique_where_capitals_are_small_letters(write):
 
 def test_table_two_is_mean_and_deviation_beside_chance_and_the_paper(invented):
     run = invented(config={"dataset": "ravdess"})
-    sheet = scoring.table_two([run], ["invented"])
+    sheet = scores.table_two([run], ["invented"])
     table = list(csv.DictReader(io.StringIO(sheet.text("csv"))))
     assert [row["model"].partition(":")[0] for row in table] == [
         "invented",
@@ -197,21 +198,21 @@ def test_table_two_is_mean_and_deviation_beside_chance_and_the_paper(invented):
 
 def test_what_must_not_be_compared_says_so(invented):
     run = invented(protocol={"name": "random", "leaks": "speakers are shared", "folds": 3})
-    (row, *others) = scoring.table_two([replace(run, missing=1)], ["invented"]).rows
+    (row, *others) = scores.table_two([replace(run, missing=1)], ["invented"]).rows
     assert row[-1] == "leaks: speakers are shared; incomplete: 1 of 3 folds missing"
     assert others == []  # chance is that of all test sets
 
 
 def test_folds_and_emotions_are_those_of_the_run(invented):
     run = invented(folds=3, speakers=6)
-    table = scoring.folds(run, "invented").rows
+    table = scores.folds(run, "invented").rows
     assert [row[2] for row in table[:3]] == run.scores("precision").tolist()
     assert table[3][1:] == (
         48,
         *(run.pooled(one) for one in ("precision", "uar", "f1", "accuracy")),
     )
     assert table[4][4] == run.interval("f1").low
-    emotions = scoring.emotions(run, "invented").rows
+    emotions = scores.emotions(run, "invented").rows
     assert sum(row[1] for row in emotions) == 48
 
 

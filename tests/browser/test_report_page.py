@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from serbench import tables
-from serbench.report import by_speaker, clips, facts
-from serbench.report.page import page
+from serbench.report import analysis, speakers
+from serbench.report.page import audio
+from serbench.report.page.document import page
 
 pytestmark = pytest.mark.browser
 
@@ -57,7 +58,7 @@ def corpus(tmp_path, runs):
 
 def one_by_place(run):
     """What the page calls an utterance's place: all test sets one after the other."""
-    given = facts.answers(run)
+    given = analysis.answers(run)
     return given, lambda place: (given.ids[place], given.speakers[place])
 
 
@@ -132,7 +133,7 @@ def test_the_papers_rows_stand_below_with_what_keeps_them_apart(see, invented):
 
 def test_box_plots_have_the_scores_of_every_test_set(see, text, runs):
     boxes, points = see(text).series("#emotions .chart")
-    shares = facts.label_f1(runs[0])
+    shares = analysis.label_f1(runs[0])
     drawn = {(label, fold): value for label, value, fold in points["data"]}
     assert len(drawn) == shares.size
     for (label, fold), value in drawn.items():
@@ -148,7 +149,7 @@ def test_hovering_a_point_says_whose_it_is_and_what_was_answered(see, text, runs
     tip = seen.page.locator(".tip").first
     tip.wait_for()
     given, names = one_by_place(runs[0])
-    labels = facts.labels(runs[0])
+    labels = analysis.labels(runs[0])
     words = tip.inner_text()
     identity, speaker = names(place)
     assert words.splitlines()[0] == identity
@@ -159,7 +160,7 @@ def test_hovering_a_point_says_whose_it_is_and_what_was_answered(see, text, runs
 
 
 def test_a_click_on_a_point_chooses_it_and_plays_its_audio(see, runs, corpus, tmp_path):
-    known = clips.found(runs, corpus, tmp_path / "report")
+    known = audio.found(runs, corpus, tmp_path / "report")
     seen = see(page(runs, audio=known))
     x, y, place = seen.loneliest(MAP)
     seen.page.mouse.click(x, y)
@@ -176,7 +177,7 @@ def test_a_click_on_a_point_chooses_it_and_plays_its_audio(see, runs, corpus, tm
 
 
 def test_embedded_clips_play_without_any_file(see, runs, corpus):
-    known = clips.chosen(runs[:1], corpus, 2)
+    known = audio.chosen(runs[:1], corpus, 2)
     seen = see(page(runs[:1], audio=known, embed=True))
     for one in corpus.iterdir():
         one.unlink()
@@ -195,12 +196,12 @@ def test_every_test_set_has_its_own_cloud_and_one_can_be_chosen(see, text, runs)
     assert seen.page.locator("#fold").input_value() == "1"
     groups = seen.series(MAP)
     places = [one[2] for group in groups for one in group["data"]]
-    assert sorted(places) == np.flatnonzero(facts.answers(runs[0]).fold == 1).tolist()
+    assert sorted(places) == np.flatnonzero(analysis.answers(runs[0]).fold == 1).tolist()
     assert {row[6] for row in seen.rows()} == {"2"}
 
 
 def test_colours_follow_the_actual_the_predicted_or_whether_it_is_right(see, text, runs):
-    given = facts.answers(runs[0])
+    given = analysis.answers(runs[0])
     seen = see(text)
     seen.page.select_option("#fold", "0")
     here = given.fold == 0
@@ -240,7 +241,7 @@ def test_a_cell_lists_its_utterances_and_fades_the_others(see, text, runs):
     matrix = runs[0].confusions.sum(axis=0)
     np.fill_diagonal(matrix, 0)
     truth, called = np.unravel_index(matrix.argmax(), matrix.shape)
-    labels = facts.labels(runs[0])
+    labels = analysis.labels(runs[0])
     cell = seen.page.locator(f"[data-key='cell-{truth}-{called}']")
     cell.hover()
     total = runs[0].confusions.sum(axis=0)[truth].sum()
@@ -262,7 +263,7 @@ def test_a_cell_lists_its_utterances_and_fades_the_others(see, text, runs):
 
 def test_the_list_begins_with_the_most_confident_mistakes(see, text, runs):
     seen = see(text)
-    wanted = facts.mistakes(runs[0])
+    wanted = analysis.mistakes(runs[0])
     rows = seen.rows()
     assert [row[0] for row in rows] == [one.utterance for one in wanted][: len(rows)]
     first = wanted[0]
@@ -337,9 +338,9 @@ def test_curves_and_calibration_are_those_of_the_run(see, text, runs):
     seen = see(text)
     curves = seen.series("#learning .chart")
     assert len(curves) == 4  # training and validation loss of two folds
-    last = facts.curves(runs[0])[1].values["validation_loss"]
+    last = analysis.curves(runs[0])[1].values["validation_loss"]
     assert [one["value"][1] for one in curves[3]["data"]] == pytest.approx(last.tolist(), abs=1e-3)
-    found = facts.reliability(runs[0])
+    found = analysis.reliability(runs[0])
     _, points = seen.series("#calibration .chart")
     assert sum(one[2] for one in points["data"]) == 96
     assert f"ECE {100 * found.ece:.1f} %" in seen.page.locator("#calibration").inner_text()
@@ -355,7 +356,7 @@ def test_a_model_without_reports_says_so(see, invented):
 def test_speakers_leaks_cost_and_commands_are_there(see, text, runs):
     seen = see(text)
     (points,) = seen.series("#speakers .chart")
-    scores = sorted(100 * one.score for one in by_speaker.speaker_scores(runs[0]))
+    scores = sorted(100 * one.score for one in speakers.speaker_scores(runs[0]))
     assert [one[1] for one in points["data"]] == pytest.approx(scores, abs=0.01)
     seen.page.get_by_text("As a table").click()
     assert "s00" in seen.page.locator("#speakers table").first.inner_text()

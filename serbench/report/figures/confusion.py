@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from serbench.metrics.classification import Matrix
-from serbench.report import facts, style
+from serbench.report import analysis
+from serbench.report.figures import style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,7 +27,7 @@ def matrix(counts: Matrix, labels: Sequence[str], title: str) -> "Figure":
     side = max(2.4, 0.34 * len(labels))
     figure = style.canvas(side + 0.8, side + 0.75)
     panel = figure.subplots()
-    shares = facts.row_shares(counts)
+    shares = analysis.row_shares(counts)
     panel.imshow(np.nan_to_num(shares), cmap="Blues", vmin=0, vmax=1)
     for (row, column), share in np.ndenumerate(shares):
         _cell(panel, (column, row), int(counts[row, column]), share)

@@ -7,10 +7,13 @@ import numpy as np
 
 from serbench import __version__
 from serbench.metrics.classification import Floats
-from serbench.report import again, by_speaker, colours, evidence, facts, packing, scoring
-from serbench.report.packing import Register
+from serbench.report import analysis, configuration, speakers
+from serbench.report.figures import style
+from serbench.report.page import packing
+from serbench.report.page.packing import Register
 from serbench.report.sections import Section, sections
-from serbench.report.sheets import Sheet
+from serbench.report.tables import evidence, scores
+from serbench.report.tables.sheet import Sheet
 from serbench.results import literature
 from serbench.results.run import Run
 
@@ -54,19 +57,19 @@ def _section(part: Section) -> dict[str, object]:
     published = literature.rows(first.corpus, "II")
     return {
         "title": part.title,
-        "scores": table(scoring.table_two(part.runs, part.names)),
+        "scores": table(scores.table_two(part.runs, part.names)),
         "published": [list(row.caveats) for row in published],
         "comparable": all(literature.comparable(row, *setting) for row in published),
         "calibration": table(evidence.calibration(part.runs, part.names)),
-        "sexes": table(scoring.sexes(part.runs, part.names)),
-        "sexes_notes": sorted({by_speaker.by_sex(run).note for run in part.runs} - {""}),
+        "sexes": table(scores.sexes(part.runs, part.names)),
+        "sexes_notes": sorted({speakers.by_sex(run).note for run in part.runs} - {""}),
         "costs": table(evidence.costs(part.runs, part.names)),
     }
 
 
 def _run(run: Run, title: str, section: int, register: Register) -> dict[str, object]:
-    emotions = facts.labels(run)
-    styles = colours.styles(emotions)
+    emotions = analysis.labels(run)
+    styles = style.styles(emotions)
     return {
         "title": title,
         "section": section,
@@ -75,20 +78,20 @@ def _run(run: Run, title: str, section: int, register: Register) -> dict[str, ob
         "marks": [mark for _, mark in styles],
         "folds": packing.folds(run, register),
         "surest": packing.surest_first(run),
-        "scores": table(scoring.folds(run, title)),
-        "boxes": [box(column) for column in facts.label_f1(run).T],
+        "scores": table(scores.folds(run, title)),
+        "boxes": [box(column) for column in analysis.label_f1(run).T],
         "reliability": _reliability(run),
-        "selective": _numbers(facts.selective(run).accuracy),
-        "curves": [_curve(one) for one in facts.curves(run) if len(one.steps) >= FEWEST],
+        "selective": _numbers(analysis.selective(run).accuracy),
+        "curves": [_curve(one) for one in analysis.curves(run) if len(one.steps) >= FEWEST],
         "speakers": [
             [one.speaker, _number(one.score), one.utterances]
-            for one in by_speaker.speaker_scores(run)
+            for one in speakers.speaker_scores(run)
         ],
         "uar": [_number(one) for one in (run.pooled("uar"), *run.interval("uar"))],
         "leaks": table(evidence.leaks(run, title)),
-        "configuration": again.configuration(run),
-        "versions": again.versions(run),
-        "commands": again.commands(run),
+        "configuration": configuration.configuration(run),
+        "versions": configuration.versions(run),
+        "commands": configuration.commands(run),
     }
 
 
@@ -114,7 +117,7 @@ def box(values: Floats) -> dict[str, object]:
 
 
 def _reliability(run: Run) -> dict[str, object]:
-    found = facts.reliability(run)
+    found = analysis.reliability(run)
     return {
         "confidence": _numbers(found.curve.confidence),
         "accuracy": _numbers(found.curve.accuracy),
@@ -123,7 +126,7 @@ def _reliability(run: Run) -> dict[str, object]:
     }
 
 
-def _curve(curve: facts.Curve) -> dict[str, object]:
+def _curve(curve: analysis.Curve) -> dict[str, object]:
     return {
         "fold": curve.fold,
         "epochs": curve.epochs,

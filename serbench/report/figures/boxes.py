@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from serbench.report import colours, facts, style
+from serbench.report import analysis
+from serbench.report.figures import style
+from serbench.report.figures import style as colours
 from serbench.results.run import Run
 
 if TYPE_CHECKING:
@@ -40,7 +42,7 @@ def boxes(runs: Sequence[Run], names: Sequence[str]) -> "Figure":
 
 
 def _panel(panel: "Axes", run: Run) -> None:
-    emotions, scores = facts.labels(run), 100 * facts.label_f1(run)  # (folds, labels)
+    emotions, scores = analysis.labels(run), 100 * analysis.label_f1(run)  # (folds, labels)
     known = [column[~np.isnan(column)] for column in scores.T]
     places = np.arange(len(emotions))
     drawn = panel.boxplot(

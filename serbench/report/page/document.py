@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 
-from serbench.report import clips
-from serbench.report.contents import contents
+from serbench.report.page.audio import addresses, licence
+from serbench.report.page.contents import contents
 from serbench.results.run import Run
 
 LIBRARY = "echarts-6.1.0.min.js"
@@ -45,8 +45,8 @@ def page(
     files = audio or {}
     shown = contents(
         runs,
-        clips=clips.addresses(files, embed),
-        licence=clips.licence(runs) if files else "",
+        clips=addresses(files, embed),
+        licence=licence(runs) if files else "",
     )
     library, style = _asset(LIBRARY), _asset("page.css")
     script = "\n".join(["(() => {", '"use strict";', *map(_asset, SCRIPTS), "})();"])

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from serbench.report import boxes, by_speaker, clouds, facts, learning, matrices, people, trust
+from serbench.report import analysis, speakers
+from serbench.report.figures import boxes, calibration, clouds, confusion, learning_curves, speakers
 from serbench.results import fold_file
 from serbench.results.run import Run
 
@@ -46,9 +47,9 @@ def of_section(runs: Sequence[Run], names: Sequence[str]) -> Iterator[Picture]:
         "selective",
         "Accuracy where the model is sure",
         "Accuracy over the share of all test utterances with the highest confidence.",
-        functools.partial(trust.selective, runs, names),
+        functools.partial(calibration.selective, runs, names),
     )
-    known = [pair for pair in zip(runs, names, strict=True) if by_speaker.by_sex(pair[0]).groups]
+    known = [pair for pair in zip(runs, names, strict=True) if speakers.by_sex(pair[0]).groups]
     if known:
         shown, called = zip(*known, strict=True)
         yield Picture(
@@ -56,7 +57,7 @@ def of_section(runs: Sequence[Run], names: Sequence[str]) -> Iterator[Picture]:
             "UAR by sex",
             "UAR over the test utterances of each sex; lines: 95 % intervals by bootstrap over "
             "its speakers. Sexes are those of the corpus's manifest.",
-            functools.partial(people.sexes, shown, called),
+            functools.partial(speakers.sexes, shown, called),
         )
 
 
@@ -64,22 +65,22 @@ def of_run(run: Run, name: str) -> Iterator[Picture]:
     """The pictures of one run."""
     yield from _clouds(run, name)
     yield from _matrices(run, name)
-    if facts.curves(run):
+    if analysis.curves(run):
         yield _learning(run, name)
     yield Picture(
         "reliability",
         f"{name}: reliability",
-        f"Accuracy against confidence, all test utterances in {facts.BINS} bins; on the diagonal "
+        f"Accuracy against confidence, all test utterances in {analysis.BINS} bins; on the diagonal "
         "confidence can be taken at its word. Bars: the gap. Hollow: fewer than "
-        f"{trust.FEW} utterances. Below: how many utterances.",
-        functools.partial(trust.reliability, run, name),
+        f"{calibration.FEW} utterances. Below: how many utterances.",
+        functools.partial(calibration.reliability, run, name),
     )
     yield Picture(
         "speakers",
         f"{name}: every speaker",
         "UAR over each test speaker's own utterances, lowest first. Line and band: of all test "
         "utterances pooled, with its 95 % interval by bootstrap over speakers.",
-        functools.partial(people.speakers, run, name),
+        functools.partial(speakers.speakers, run, name),
     )
 
 
@@ -91,8 +92,8 @@ def _clouds(run: Run, name: str) -> Iterator[Picture]:
     )
     every = functools.partial(clouds.clouds, run, name)
     yield Picture("pca", f"{name}: PCA of every test set", how, every)
-    for position, fold in enumerate(facts.fold_names(run)):
-        projection = facts.pca(run, position)
+    for position, fold in enumerate(analysis.fold_names(run)):
+        projection = analysis.pca(run, position)
         distinct = len(np.unique(projection.points.round(9), axis=0))
         tied = f" Only {distinct} of {len(projection.points)} points differ."
         yield Picture(
@@ -105,10 +106,10 @@ def _clouds(run: Run, name: str) -> Iterator[Picture]:
 
 def _matrices(run: Run, name: str) -> Iterator[Picture]:
     how = "Rows: actual label; columns: predicted label; counts, and percentages of each row."
-    labels = facts.labels(run)
+    labels = analysis.labels(run)
     parts = [("confusion", "all test sets", run.confusions.sum(axis=0))] + [
         (f"confusion-{fold_file.stem(position)}", f"test set {fold}", run.confusions[position])
-        for position, fold in enumerate(facts.fold_names(run))
+        for position, fold in enumerate(analysis.fold_names(run))
     ]
     for stem, words, counts in parts:
         title = f"{name}, {words}"
@@ -116,12 +117,12 @@ def _matrices(run: Run, name: str) -> Iterator[Picture]:
             stem,
             f"{name}: confusion matrix of {words}",
             how,
-            functools.partial(matrices.matrix, counts, labels, title),
+            functools.partial(confusion.matrix, counts, labels, title),
         )
 
 
 def _learning(run: Run, name: str) -> Picture:
-    trained = any(curve.epochs for curve in facts.curves(run))
+    trained = any(curve.epochs for curve in analysis.curves(run))
     how = (
         "Training and validation loss and UAR on the validation set, a line a fold; a dot is the "
         "epoch that was kept."
@@ -129,5 +130,8 @@ def _learning(run: Run, name: str) -> Picture:
         else "UAR on the validation set of every setting that was tried, a line a fold."
     )
     return Picture(
-        "learning", f"{name}: learning curves", how, functools.partial(learning.learning, run, name)
+        "learning",
+        f"{name}: learning curves",
+        how,
+        functools.partial(learning_curves.learning, run, name),
     )

@@ -8,8 +8,8 @@ import numpy as np
 from serbench.metrics import classification, intervals
 from serbench.metrics.classification import METRICS
 from serbench.metrics.intervals import MeanStd
-from serbench.report import by_speaker, facts
-from serbench.report.sheets import FRACTIONS, Cell, Column, Sheet
+from serbench.report import analysis, speakers
+from serbench.report.tables.sheet import FRACTIONS, Cell, Column, Sheet
 from serbench.results import literature
 from serbench.results.run import Run, circumstances, computed
 
@@ -83,7 +83,7 @@ def folds(run: Run, name: str) -> Sheet:
     rows: list[tuple[Cell, ...]] = [
         (f"test set {fold}", int(size), *(float(columns[one][at]) for one in SCORES))
         for at, (fold, size) in enumerate(
-            zip(facts.fold_names(run), run.confusions.sum(axis=(1, 2)), strict=True)
+            zip(analysis.fold_names(run), run.confusions.sum(axis=(1, 2)), strict=True)
         )
     ]
     pooled = tuple(run.pooled(one) for one in SCORES)
@@ -110,7 +110,7 @@ def emotions(run: Run, name: str) -> Sheet:
     rows = [
         (label, int(total), *(_spread(score[:, at]) for score in scores))
         for at, (label, total) in enumerate(
-            zip(facts.labels(run), run.confusions.sum(axis=(0, 2)), strict=True)
+            zip(analysis.labels(run), run.confusions.sum(axis=(0, 2)), strict=True)
         )
     ]
     spread = [Column(title, "spread") for title in ("precision", "recall", "F1")]
@@ -133,7 +133,7 @@ def sexes(runs: Sequence[Run], names: Sequence[str], metric: str = "uar") -> She
     rows: list[tuple[Cell, ...]] = []
     notes = []
     for run, name in zip(runs, names, strict=True):
-        found = by_speaker.by_sex(run, metric)
+        found = speakers.by_sex(run, metric)
         rows += [
             (name, one.group, one.speakers, one.utterances, one.score, one.interval)
             for one in found.groups

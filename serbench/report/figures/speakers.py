@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from serbench.metrics.classification import METRICS
-from serbench.report import by_speaker, style
-from serbench.report.by_speaker import SpeakerScore
+from serbench.report import speakers as by_speaker
+from serbench.report.figures import style
+from serbench.report.speakers import SpeakerScore
 from serbench.results.run import Run
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from serbench.corpus import Fold
 from serbench.metrics import intervals
 from serbench.protocols import leakage
-from serbench.report import facts
-from serbench.report.sheets import FRACTIONS, Cell, Column, Sheet
+from serbench.report import analysis
+from serbench.report.tables.sheet import FRACTIONS, Cell, Column, Sheet
 from serbench.results.run import Run
 
 SPENT = ("fit", "predict")
@@ -14,7 +14,7 @@ SPENT = ("fit", "predict")
 
 def mistakes(run: Run, name: str) -> Sheet:
     """Every test utterance that got another label than its own, the most confident first."""
-    found = facts.mistakes(run)
+    found = analysis.mistakes(run)
     rows = tuple(
         (
             one.utterance,
@@ -48,13 +48,13 @@ def calibration(runs: Sequence[Run], names: Sequence[str]) -> Sheet:
     """How much each run's probabilities can be believed."""
     rows = []
     for run, name in zip(runs, names, strict=True):
-        found = facts.reliability(run)
+        found = analysis.reliability(run)
         ece, brier, nll = (intervals.mean_std(column) for column in found.folds.T)
         rows.append((name, found.ece, ece, found.brier, brier, found.nll, nll))
     return Sheet(
         "calibration",
         "Calibration",
-        f"Expected calibration error ({facts.BINS} bins; {FRACTIONS}), Brier score (0 to 2) and "
+        f"Expected calibration error ({analysis.BINS} bins; {FRACTIONS}), Brier score (0 to 2) and "
         "negative log-likelihood (nats): of all test utterances pooled, and mean ± sample standard "
         "deviation over test sets. Lower is better.",
         (
@@ -74,7 +74,7 @@ def leaks(run: Run, name: str) -> Sheet:
     """What the sets of every fold share, by its leakage certificate, judged anew."""
     checked = [
         (Fold(fold, (), (), ()), leakage.from_json(result.facts["certificate"]))
-        for fold, result in zip(facts.fold_names(run), run.folds, strict=True)
+        for fold, result in zip(analysis.fold_names(run), run.folds, strict=True)
     ]
     rows = [
         (

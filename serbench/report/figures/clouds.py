@@ -7,8 +7,10 @@ import numpy as np
 
 from serbench.metrics import classification
 from serbench.metrics.classification import Labels
-from serbench.report import colours, facts, style
-from serbench.report.facts import Projection
+from serbench.report import analysis
+from serbench.report.analysis import Projection
+from serbench.report.figures import style
+from serbench.report.figures.style import styles
 from serbench.results.run import Run
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ def cloud(run: Run, name: str, position: int) -> "Figure":
     """One test set along its first two principal components, by actual and by predicted label."""
     figure = style.canvas(6.2, 3.75)
     both = figure.subplots(1, 2, sharex=True, sharey=True)
-    projection = facts.pca(run, position)
+    projection = analysis.pca(run, position)
     for panel, side, chosen in zip(both, SIDES, _sides(run, position), strict=True):
         _points(panel, run, projection, chosen, size=11)
         panel.set_title(side.capitalize())
@@ -46,7 +48,7 @@ def clouds(run: Run, name: str) -> "Figure":
     for panel in panels.ravel():
         panel.set_axis_off()
     for position in range(folds):
-        projection = facts.pca(run, position)
+        projection = analysis.pca(run, position)
         for below, chosen in enumerate(_sides(run, position)):
             panel = panels[2 * (position // columns) + below, position % columns]
             panel.set_axis_on()
@@ -78,7 +80,7 @@ def _sides(run: Run, position: int) -> tuple[Labels, Labels]:
 
 def _points(panel: "Axes", run: Run, projection: Projection, chosen: Labels, size: float) -> None:
     """Every utterance in the colour and with the mark of a label, rare labels on top."""
-    found = colours.styles(facts.labels(run))
+    found = styles(analysis.labels(run))
     for label in np.argsort(-np.bincount(chosen, minlength=len(found)), kind="stable"):
         colour, mark = found[label]
         panel.scatter(
@@ -114,10 +116,10 @@ def _title(figure: "Figure", words: str) -> None:
 
 def _legend(figure: "Figure", run: Run) -> None:
     """The labels below all panels, in the order of the tables."""
-    names = facts.labels(run)
+    names = analysis.labels(run)
     marks = [
         style.mark(colour, mark, style.INK if colour in PALE else colour)
-        for colour, mark in colours.styles(names)
+        for colour, mark in styles(names)
     ]
     figure.legend(
         marks, [style.plain(one, 16) for one in names], loc="outside lower center", ncols=8

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from serbench import tables
 from serbench.metrics.intervals import Interval, MeanStd
-from serbench.report.style import plain
+from serbench.report.figures.style import plain
 
 Cell = str | int | float | MeanStd | Interval | None
 """Text, a count, a number, a mean with its deviation, an interval, or nothing known."""

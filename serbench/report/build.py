@@ -6,9 +6,11 @@ from pathlib import Path
 from serbench import parallel
 from serbench.errors import BadParameter, SerbenchError, nearest
 from serbench.files import expanded, replacing_folder
-from serbench.report import clips, parts, style
-from serbench.report.made import LISTING, PAGE, Made, Report, listing, refuse_others
-from serbench.report.page import page
+from serbench.report import sections as parts
+from serbench.report.figures import style
+from serbench.report.manifest import LISTING, PAGE, Made, Report, listing, refuse_others
+from serbench.report.page import audio as clips
+from serbench.report.page.document import page
 from serbench.report.sections import Section, sections
 from serbench.results import run as stored
 from serbench.results.run import Run

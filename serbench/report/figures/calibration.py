@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from serbench.report import facts, style
+from serbench.report import analysis
+from serbench.report.figures import style
 from serbench.results.run import Run
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ FEW = 10  # utterances; the accuracy of fewer says little, so their dot is hollo
 
 def reliability(run: Run, name: str) -> "Figure":
     """Accuracy against confidence in bins, and below how many utterances are in each."""
-    found = facts.reliability(run)
+    found = analysis.reliability(run)
     figure = style.canvas(style.COLUMN, 3.9)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
     filled = found.curve.utterances > 0
@@ -45,7 +46,7 @@ def reliability(run: Run, name: str) -> "Figure":
         va=place[3],
         linespacing=1.4,
     )
-    edges = np.linspace(0, 100, facts.BINS + 1)
+    edges = np.linspace(0, 100, analysis.BINS + 1)
     lower.stairs(found.curve.utterances, edges, fill=True, color=style.ACCENT, alpha=0.6)
     lower.set_xlabel("Confidence (%)")
     lower.set_ylabel("Utterances")
@@ -57,7 +58,7 @@ def selective(runs: Sequence[Run], names: Sequence[str]) -> "Figure":
     figure = style.canvas(style.COLUMN, 2.6 + 0.13 * len(runs))
     panel = figure.subplots()
     for position, (run, name) in enumerate(zip(runs, names, strict=True)):
-        found = facts.selective(run)
+        found = analysis.selective(run)
         panel.plot(
             100 * found.coverage,
             100 * found.accuracy,

@@ -11,7 +11,7 @@ from serbench import datasets
 from serbench.errors import BadParameter, SerbenchError
 from serbench.features import audio
 from serbench.files import expanded
-from serbench.report import facts
+from serbench.report import analysis
 from serbench.results.run import Run
 from serbench.settings import settings
 
@@ -88,7 +88,7 @@ def chosen(runs: Sequence[Run], folder: Path, most: int) -> dict[str, Path]:
     """
     if most < 1:
         raise BadParameter(f"{most} clips are to be embedded, but there must be one or more")
-    wanted = [one.utterance for run in runs for one in facts.mistakes(run)[:most]]
+    wanted = [one.utterance for run in runs for one in analysis.mistakes(run)[:most]]
     known = files(runs, folder)
     return {one: known[one] for one in dict.fromkeys(wanted) if one in known}
 

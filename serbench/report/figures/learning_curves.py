@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from serbench.metrics.classification import Floats
-from serbench.report import facts, style
-from serbench.report.facts import Curve
+from serbench.report import analysis
+from serbench.report.analysis import Curve
+from serbench.report.figures import style
 from serbench.results.run import Run
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ def learning(run: Run, name: str) -> "Figure":
     A dot is the epoch that was kept. Of models that try settings, which have no losses, only the
     second panel.
     """
-    curves = facts.curves(run)
+    curves = analysis.curves(run)
     losses = any(curve.epochs for curve in curves)
     figure = style.canvas(style.PAGE if losses else style.COLUMN, 2.3)
     panels = figure.subplots(1, 2 if losses else 1, squeeze=False)[0]
