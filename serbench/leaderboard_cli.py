@@ -29,7 +29,7 @@ def show(
     form: Annotated[str, typer.Option("--format", help="markdown or text.")] = "markdown",
 ) -> None:
     """Print your own runs beside the literature."""
-    from serbench.leaderboard import building
+    from serbench.leaderboard import build as building
     from serbench.settings import results_folder
 
     if form not in ("markdown", "text"):
@@ -54,7 +54,7 @@ def build(
     What was verified before is remembered in the cache: only what is new takes time.
     """
     from serbench.files import expanded
-    from serbench.leaderboard import building
+    from serbench.leaderboard import build as building
     from serbench.settings import settings
 
     places = (expanded(submissions), expanded(out))
@@ -96,11 +96,11 @@ def submit(  # noqa: PLR0913 - a command's options are its parameters
     where nothing else is said now.
     """
     from serbench.files import expanded
-    from serbench.leaderboard.arriving import Arrivals
-    from serbench.leaderboard.cards import SEEN
-    from serbench.leaderboard.packing import Words, about
-    from serbench.leaderboard.packing import submit as pack
-    from serbench.leaderboard.verifying import lines
+    from serbench.leaderboard.submissions.card import SEEN
+    from serbench.leaderboard.submissions.pack import Words, about
+    from serbench.leaderboard.submissions.pack import submit as pack
+    from serbench.leaderboard.verification.admission import Arrivals
+    from serbench.leaderboard.verification.verdict import lines
     from serbench.results.run import find
     from serbench.settings import results_folder
 
@@ -135,9 +135,9 @@ def verify(
     Exit code 0 only if none is rejected. Safe on files of strangers: nothing in them is run.
     """
     from serbench.files import expanded
-    from serbench.leaderboard import verifying
-    from serbench.leaderboard.arriving import Arrivals
     from serbench.leaderboard.ledger import require_account
+    from serbench.leaderboard.verification import verdict as verifying
+    from serbench.leaderboard.verification.admission import Arrivals
 
     arrivals = Arrivals(require_account(account))
     if not paths:
@@ -188,9 +188,9 @@ def reproduce(  # noqa: PLR0913 - a command's options are its parameters
     interval over the test speakers of these folds, who must be ten or those of all folds. Features
     of another version are replaced by the installed ones, and the verdict says so.
     """
-    from serbench.leaderboard.proposing import propose
-    from serbench.leaderboard.reproducing import reproduce as make
-    from serbench.leaderboard.reproductions import require_name, write
+    from serbench.leaderboard.reproduction.outcome import reproduce as make
+    from serbench.leaderboard.reproduction.proposal import propose
+    from serbench.leaderboard.submissions.reproduction_record import require_name, write
     from serbench.progress import Bars
     from serbench.specs import parse, unique
 
@@ -238,7 +238,8 @@ def badge(
     A run that is not ranked gets a badge that says so, without a score, and no card.
     """
     from serbench.files import replacing
-    from serbench.leaderboard import badges, hubcard
+    from serbench.leaderboard import badge as badges
+    from serbench.leaderboard import hub_card
     from serbench.results.run import find
     from serbench.settings import results_folder
 
@@ -246,7 +247,7 @@ def badge(
         raise nearest("format", form, badges.FORMATS)
     found = find(run, results_folder(results))
     if form == "card":
-        text = hubcard.card(found)
+        text = hub_card.card(found)
     else:
         made = badges.badge(found)
         text = made.svg() if form == "svg" else made.endpoint()

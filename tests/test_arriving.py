@@ -12,9 +12,12 @@ from typer.testing import CliRunner
 import serbench
 from serbench.cli import app
 from serbench.evaluation.plan import Config
-from serbench.leaderboard import building, ledger, submission, traces
-from serbench.leaderboard.arriving import Arrivals
-from serbench.leaderboard.packing import Words, submit
+from serbench.leaderboard import build as building
+from serbench.leaderboard import ledger
+from serbench.leaderboard.ranking import copies
+from serbench.leaderboard.submissions import submission
+from serbench.leaderboard.submissions.pack import Words, submit
+from serbench.leaderboard.verification.admission import Arrivals
 from serbench.results import fold_file
 from serbench.results.run import read
 from serbench.settings import settings
@@ -380,9 +383,9 @@ def test_a_copy_with_its_labels_in_another_order_is_refused_or_known(ada):
     verdict = Arrivals("github:eve").verify(eve)
     assert verdict.status == "rejected"
     assert verdict.reasons[0].startswith("its labels are high, middle, low; those of the label set")
-    ours, theirs = (traces.of(submission.load(one)) for one in (ada, eve))
+    ours, theirs = (copies.of(submission.load(one)) for one in (ada, eve))
     assert ours.answers == theirs.answers
-    assert traces.shared(theirs, ours) == (["1", "2", "3"], [])
+    assert copies.shared(theirs, ours) == (["1", "2", "3"], [])
 
 
 def test_folds_that_hold_one_answer_or_none_that_is_wrong_are_nobodys(ada):
@@ -439,7 +442,7 @@ def test_committed_runs_share_no_more_than_honest_ones_do():
     sent = [submission.load(path.parent) for path in sorted(COMMITTED.glob("*/card.json"))]
     assert len(sent) >= 18
     models = [one.card.model.name for one in sent]
-    alike = traces.same_mistakes([traces.of(one) for one in sent])
+    alike = copies.same_mistakes([copies.of(one) for one in sent])
     pairs = {(models[first], models[other]) for first, other, _ in alike}
     # the same model on features of another version
     assert pairs == {("functionals-svm",) * 2, ("functionals-linear",) * 2}

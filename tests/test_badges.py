@@ -10,8 +10,9 @@ from typer.testing import CliRunner
 
 from serbench.cli import app
 from serbench.errors import SerbenchError
-from serbench.leaderboard import badges, hubcard
-from serbench.leaderboard.badges import Badge, against, badge, subject
+from serbench.leaderboard import badge as badges
+from serbench.leaderboard import hub_card
+from serbench.leaderboard.badge import Badge, against, badge, subject
 from serbench.results import fold_file
 from serbench.results.fold_file import FoldResult, Scored
 from serbench.results.run import read
@@ -174,7 +175,7 @@ def parts(card):
 
 def test_a_card_has_the_metadata_that_hubs_read(make):
     yaml = pytest.importorskip("yaml")
-    front, _ = parts(hubcard.card(make()))
+    front, _ = parts(hub_card.card(make()))
     (model,) = yaml.safe_load(front)["model-index"]
     (result,) = model["results"]
     assert model["name"] == "made-up"
@@ -203,7 +204,7 @@ def test_a_card_has_the_metadata_that_hubs_read(make):
 def test_a_hubs_own_library_reads_the_card(make, tmp_path):
     hub = pytest.importorskip("huggingface_hub.repocard_data")
     yaml = pytest.importorskip("yaml")
-    front, _ = parts(hubcard.card(make()))
+    front, _ = parts(hub_card.card(make()))
     name, found = hub.model_index_to_eval_results(yaml.safe_load(front)["model-index"])
     assert name == "made-up"
     assert {(one.task_type, one.dataset_name, one.dataset_split) for one in found} == {
@@ -217,19 +218,19 @@ def test_a_hubs_own_library_reads_the_card(make, tmp_path):
 )
 def test_any_text_survives_as_yaml(text):
     yaml = pytest.importorskip("yaml")
-    lines = hubcard._yaml({"model-index": [{"name": text, "results": [{"n": 1, "f": 0.0001}]}]})
+    lines = hub_card._yaml({"model-index": [{"name": text, "results": [{"n": 1, "f": 0.0001}]}]})
     (model,) = yaml.safe_load("\n".join(lines))["model-index"]
-    assert model["name"] == hubcard.shown(text)
+    assert model["name"] == hub_card.shown(text)
     assert model["results"] == [{"n": 1, "f": 0.0001}]
 
 
 def test_scalars_are_json():
-    (line,) = hubcard._yaml({"name": 'a "quoted": \\ word'})
+    (line,) = hub_card._yaml({"name": 'a "quoted": \\ word'})
     assert json.loads(line.removeprefix("name: ")) == 'a "quoted": \\ word'
 
 
 def test_a_card_tells_people_protocol_folds_seed_interval_version_and_command(make):
-    _, body = parts(hubcard.card(make()))
+    _, body = parts(hub_card.card(make()))
     assert "protocol `paper`" in body
     assert "2 test sets, 4 test speakers, 8 test utterances, one run with seed 3" in body
     assert "| macro recall (UAR) | 75.00 ± 35.36" in body
@@ -245,7 +246,7 @@ def test_a_card_tells_people_protocol_folds_seed_interval_version_and_command(ma
 
 def test_words_of_strangers_stay_words_in_a_card(make):
     config = {**CONFIG, "model": HOSTILE + "`\n---\n# big", "protocol": "a`<img src=x>`b"}
-    card = hubcard.card(make(config=config, name="hostile"))
+    card = hub_card.card(make(config=config, name="hostile"))
     _, body = parts(card)
     assert "# big" not in [line.strip() for line in card.splitlines()]
     assert card.count("\n---\n") == 1
@@ -257,7 +258,7 @@ def test_words_of_strangers_stay_words_in_a_card(make):
 def test_a_run_that_is_not_ranked_gets_no_card(make, how, words):
     run = make(**how)
     with pytest.raises(SerbenchError, match="is not ranked") as caught:
-        hubcard.card(run)
+        hub_card.card(run)
     assert words in str(caught.value)
     assert "use a run that is complete, does not leak" in str(caught.value)
 
@@ -266,7 +267,7 @@ def test_folds_that_differ_in_circumstances_are_told(make):
     run = make()
     first, second = run.folds
     other = dataclasses.replace(second, facts={**second.facts, "threads": 4})
-    _, body = parts(hubcard.card(dataclasses.replace(run, folds=(first, other))))
+    _, body = parts(hub_card.card(dataclasses.replace(run, folds=(first, other))))
     assert "the folds differ in threads" in body
 
 
@@ -279,7 +280,7 @@ def test_the_command_prints_or_writes_every_format(make, tmp_path):
     where = ("--results", run.folder.parent)
     assert command("ravdess_made", *where).output == badge(run).svg()
     assert command("ravdess_made", "--format", "json", *where).output == badge(run).endpoint()
-    assert command("ravdess_made", "--format", "card", *where).output == hubcard.card(run)
+    assert command("ravdess_made", "--format", "card", *where).output == hub_card.card(run)
     out = tmp_path / "new" / "badge.svg"
     done = command("ravdess_made", "--out", out, *where)
     assert done.output == f"written to {out}\n"

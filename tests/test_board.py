@@ -15,11 +15,14 @@ from typer.testing import CliRunner
 import serbench
 from serbench.cli import app
 from serbench.errors import SerbenchError
-from serbench.leaderboard import building, cache, cells, gathering, latex, markdown, page, sheets
-from serbench.leaderboard.board import Rejected, board
-from serbench.leaderboard.entries import of_run
-from serbench.leaderboard.numbers import Numbers
-from serbench.leaderboard.packing import Words, submit
+from serbench.leaderboard import build
+from serbench.leaderboard.formats import cells, html, latex, markdown
+from serbench.leaderboard.formats import data as sheets
+from serbench.leaderboard.ranking import cache
+from serbench.leaderboard.ranking.board import board
+from serbench.leaderboard.ranking.entry import Rejected, of_run
+from serbench.leaderboard.ranking.statistics import Numbers
+from serbench.leaderboard.submissions.pack import Words, submit
 from serbench.metrics import classification, significance
 from serbench.metrics.intervals import intervals, mean_std, speaker_interval
 from serbench.results.run import read
@@ -346,7 +349,7 @@ def test_no_name_is_markup_in_markdown(evil):
 
 
 def test_no_name_is_markup_or_script_in_the_page(evil):
-    text = page.page(evil, "submissions")
+    text = html.page(evil, "submissions")
     assert "<script>alert" not in text
     assert "\x1b" not in text
     assert "\u202e" not in text
@@ -395,7 +398,7 @@ def test_a_terminal_gets_no_control_characters(evil):
 
 
 def test_the_page_allows_nothing_but_its_own_style_and_script(entry):
-    text = page.page(board([entry("one")]), "submissions")
+    text = html.page(board([entry("one")]), "submissions")
     policy = re.search(r'Content-Security-Policy" content="([^"]+)"', text)[1]
     assert policy.startswith("default-src 'none'; ")
     for tag in ("style", "script"):
@@ -406,7 +409,7 @@ def test_the_page_allows_nothing_but_its_own_style_and_script(entry):
 
 
 def test_the_page_links_every_run_and_can_be_read_without_its_script(entry):
-    text = page.page(board([entry("one"), entry("two", 0.2)]), "../subs")
+    text = html.page(board([entry("one"), entry("two", 0.2)]), "../subs")
     assert '<a href="../subs/toy/one/">' in text
     assert text.index("<tbody>") < text.index("<script>")
     assert "<form hidden>" in text  # of no use without the script, which shows it
@@ -418,7 +421,7 @@ def test_long_tables_are_cut_in_markdown_alone(entry, monkeypatch):
     text = markdown.readme(made, "submissions")
     assert "1 more measured rows are in the page and the files." in text
     assert "submissions/toy/two" not in text
-    assert "submissions/toy/two" in page.page(made, "submissions")
+    assert "submissions/toy/two" in html.page(made, "submissions")
 
 
 # ---- files for programs ----
@@ -482,10 +485,10 @@ def folders(parent):
 
 def test_build_writes_every_format_and_check_finds_nothing_to_do(submissions, tmp_path, places):
     out = tmp_path / "board"
-    assert building.build(submissions, out, places) == ["../ledger.csv", *building.FILES]
-    assert sorted(path.name for path in out.iterdir()) == sorted(building.FILES)
-    assert building.build(submissions, out, places) == []
-    assert building.build(submissions, out, places, check=True) == []
+    assert build.build(submissions, out, places) == ["../ledger.csv", *build.FILES]
+    assert sorted(path.name for path in out.iterdir()) == sorted(build.FILES)
+    assert build.build(submissions, out, places) == []
+    assert build.build(submissions, out, places, check=True) == []
     text = (out / "README.md").read_text()
     assert "| 1      | Ada (not confirmed)" in text
     assert "(../submissions/tones/tones_centroid" in text
@@ -494,7 +497,7 @@ def test_build_writes_every_format_and_check_finds_nothing_to_do(submissions, tm
 
 def test_check_names_what_is_stale_and_the_command(submissions, tmp_path, places):
     out = tmp_path / "board"
-    building.build(submissions, out, places)
+    build.build(submissions, out, places)
     (out / "README.md").write_text("old")
     (out / "leaderboard.csv").unlink()
     command = ["leaderboard", "build", "--submissions", str(submissions), "--out", str(out)]
@@ -516,7 +519,7 @@ def test_a_rejected_submission_is_named_with_its_reason_and_not_listed(
 ):
     bad = folders(submissions)[1]
     (bad / "card.json").unlink()
-    building.build(submissions, tmp_path / "board", places)
+    build.build(submissions, tmp_path / "board", places)
     text = (tmp_path / "board" / "README.md").read_text()
     assert f"- Folder tones/{bad.name}: it has no card.json" in text
     assert f"submissions/tones/{bad.name})" not in text
@@ -524,7 +527,7 @@ def test_a_rejected_submission_is_named_with_its_reason_and_not_listed(
 
 def test_a_folder_without_any_sound_submission_overwrites_nothing(submissions, tmp_path, places):
     out = tmp_path / "board"
-    building.build(submissions, out, places)
+    build.build(submissions, out, places)
     before = (out / "README.md").read_bytes()
     for folder in folders(submissions):
         (folder / "card.json").unlink()
@@ -541,14 +544,14 @@ def test_a_folder_without_any_sound_submission_overwrites_nothing(submissions, t
 
 @pytest.mark.parametrize("seen", ["yes", "no", "unknown"])
 def test_a_model_that_had_seen_the_test_corpus_has_no_rank(submissions, monkeypatch, seen):
-    from serbench.leaderboard import submission as submissions_module
+    from serbench.leaderboard.submissions import submission as submissions_module
 
     folder = folders(submissions)[0]
     sent = submissions_module.load(folder)
     model = dataclasses.replace(sent.card.model, seen_test_corpus=seen)
     said = dataclasses.replace(sent, card=dataclasses.replace(sent.card, model=model))
     monkeypatch.setattr(submissions_module, "load", lambda _: said)
-    found = gathering.judged(folder)
+    found = build.judged(folder)
     words = "its model had seen the test corpus"
     assert found.objection == (words if seen == "yes" else "")
     made = board([found])
@@ -560,13 +563,13 @@ def test_a_model_that_had_seen_the_test_corpus_has_no_rank(submissions, monkeypa
 def test_nothing_to_build_from_is_said(tmp_path, places):
     (tmp_path / "empty").mkdir()
     with pytest.raises(SerbenchError, match="there is no submission in .*leaderboard submit RUN"):
-        building.build(tmp_path / "empty", tmp_path / "out", places)
+        build.build(tmp_path / "empty", tmp_path / "out", places)
 
 
 def test_labels_that_are_withheld_give_the_same_board_on_every_machine(
     submissions, places, monkeypatch
 ):
-    from serbench.leaderboard import submission as submissions_module
+    from serbench.leaderboard.submissions import submission as submissions_module
 
     folder = folders(submissions)[0]
     sent = submissions_module.load(folder)
@@ -574,10 +577,8 @@ def test_labels_that_are_withheld_give_the_same_board_on_every_machine(
     monkeypatch.setattr(
         submissions_module, "load", lambda _: dataclasses.replace(sent, card=withheld)
     )
-    monkeypatch.setattr(
-        gathering.verifying, "judge", lambda _: gathering.verifying.Verdict("recomputed")
-    )
-    assert gathering.judged(folder).status == "not recomputed"
+    monkeypatch.setattr(build.verifying, "judge", lambda _: build.verifying.Verdict("recomputed"))
+    assert build.judged(folder).status == "not recomputed"
 
 
 # ---- the cache ----
@@ -590,7 +591,7 @@ def judged_again(submissions, places):
 
     def judge(folder):
         again.append(folder.name)
-        return gathering.judged(folder)
+        return build.judged(folder)
 
     found = [store.outcome(folder, judge) for folder in folders(submissions)]
     store.save()
@@ -660,25 +661,25 @@ def test_only_a_corpus_with_something_new_is_made_again(submissions, tmp_path, p
         made.append(corpus)
         return board_of(corpus, entries, numbers)
 
-    board_of = building.section
-    monkeypatch.setattr(building, "section", section)
-    building.build(submissions, tmp_path / "one", places)
+    board_of = build.section
+    monkeypatch.setattr(build, "section", section)
+    build.build(submissions, tmp_path / "one", places)
     assert sorted(made) == ["crema-d", "iemocap", "ravdess", "tones"]
     made.clear()
-    assert building.build(submissions, tmp_path / "one", places) == []
+    assert build.build(submissions, tmp_path / "one", places) == []
     assert made == []
     shutil.rmtree(folders(submissions)[0])
-    stale = building.build(submissions, tmp_path / "one", places)
-    assert (made, stale) == (["tones"], list(building.FILES))
+    stale = build.build(submissions, tmp_path / "one", places)
+    assert (made, stale) == (["tones"], list(build.FILES))
     cache.opened(submissions, places).path.unlink()
-    building.build(submissions, tmp_path / "two", places)
-    for name in building.FILES:  # what was kept and what is new make the same files
+    build.build(submissions, tmp_path / "two", places)
+    for name in build.FILES:  # what was kept and what is new make the same files
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
 
 def test_a_board_that_is_elsewhere_links_from_there(submissions, tmp_path, places):
-    building.build(submissions, tmp_path / "one", places)
-    building.build(submissions, tmp_path / "deeper" / "two", places)
+    build.build(submissions, tmp_path / "one", places)
+    build.build(submissions, tmp_path / "deeper" / "two", places)
     assert "(../submissions/tones" in (tmp_path / "one" / "README.md").read_text()
     assert "(../../submissions/tones" in (tmp_path / "deeper" / "two" / "README.md").read_text()
 
@@ -686,8 +687,8 @@ def test_a_board_that_is_elsewhere_links_from_there(submissions, tmp_path, place
 def test_a_cache_that_cannot_be_written_is_none(submissions, tmp_path, places):
     (tmp_path / "cache").mkdir(exist_ok=True)
     (tmp_path / "cache" / "leaderboard").write_text("a file where the folder should be")
-    stale = building.build(submissions, tmp_path / "board", places)
-    assert stale == ["../ledger.csv", *building.FILES]
+    stale = build.build(submissions, tmp_path / "board", places)
+    assert stale == ["../ledger.csv", *build.FILES]
 
 
 # ---- one's own runs ----
@@ -701,7 +702,7 @@ def test_show_needs_no_card_and_names_what_cannot_be_read(places, invented):
         fold_file.write(places.results / run.name / f"fold-{at + 1:02d}.safetensors", fold)
     (places.results / "broken").mkdir()
     (places.results / "broken" / "fold-01.safetensors").write_bytes(b"no")
-    text = building.show(places.results, "toy", "text")
+    text = build.show(places.results, "toy", "text")
     assert "own run" in text
     assert "invented (1)" in text
     assert "chance (majority)" in text
@@ -712,4 +713,4 @@ def test_show_needs_no_card_and_names_what_cannot_be_read(places, invented):
 
 def test_show_of_a_corpus_that_nobody_knows_lists_the_known(places):
     with pytest.raises(SerbenchError, match="no corpus 'ravdes'.*did you mean ravdess"):
-        building.show(places.results, "ravdes")
+        build.show(places.results, "ravdes")

@@ -14,7 +14,7 @@ from serbench.cli import app
 from serbench.errors import SerbenchError
 from serbench.evaluation import pipeline
 from serbench.evaluation.plan import Config, Request
-from serbench.leaderboard import hubcard
+from serbench.leaderboard import hub_card
 from serbench.report import configuration
 from serbench.results import command, run
 from serbench.specs import checked, parameters
@@ -190,7 +190,7 @@ def test_the_commands_of_report_and_card_make_the_same_run(odd, of, tmp_path):
         _, line = configuration.commands(odd)
     else:
         line = next(
-            line for line in hubcard.card(odd).splitlines() if line.startswith("serbench evaluate")
+            line for line in hub_card.card(odd).splitlines() if line.startswith("serbench evaluate")
         )
     done = CliRunner().invoke(
         app, [*shlex.split(line)[1:], "--jobs", "0", "--results", str(tmp_path / "again")]

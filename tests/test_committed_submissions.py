@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from serbench.evaluation.plan import plan
-from serbench.leaderboard.proposing import propose
+from serbench.leaderboard.reproduction.proposal import propose
 from serbench.settings import settings
 
 SUBMISSIONS = sorted((Path(__file__).parents[1] / "leaderboard" / "submissions").glob("*/*/"))

@@ -15,7 +15,7 @@ from serbench.cli import app
 from serbench.contracts import Examples
 from serbench.errors import BadParameter, FoldError, PluginError
 from serbench.evaluation.plan import Config
-from serbench.leaderboard import strict
+from serbench.leaderboard.submissions import safe_read
 from serbench.metrics import calibration
 from serbench.plugins.sklearn_adapter import adapted
 
@@ -334,4 +334,4 @@ def test_the_name_of_a_run_holds_nothing_that_a_file_system_minds():
         *("tones", "tones", "kfold:n=3", "a.b_c:D.E", "1", {}, "crossings", "1", {}, {}, 0)
     )
     assert re.fullmatch(r"tones_a\.b_c-D\.E_kfold-n-3_seed0_[0-9a-f]{8}", config.name)
-    assert strict.shown(config.name) == config.name
+    assert safe_read.shown(config.name) == config.name

@@ -13,7 +13,8 @@ from serbench.cli import app
 from serbench.errors import FoldError, SerbenchError
 from serbench.evaluation import plan, provenance
 from serbench.evaluation.progress import Quiet
-from serbench.leaderboard import proposing, verifying
+from serbench.leaderboard.reproduction.proposal import propose
+from serbench.leaderboard.verification.verdict import verify
 from serbench.plugins import import_path, registry, source_code
 from serbench.report import configuration
 from serbench.results.run import find
@@ -411,7 +412,7 @@ def sent(here):
 def test_verifying_a_submission_imports_nothing_that_it_names(sent, here):
     sys.modules.pop("own", None)
     (here / "own.py").write_text("raise RuntimeError('imported')")
-    verdict = verifying.verify(sent)
+    verdict = verify(sent)
     assert verdict.status == "recomputed"
     assert "own:Nearest is named by import path, and nothing that a submission names so" in str(
         verdict.flags
@@ -426,7 +427,7 @@ def test_verifying_a_submission_imports_nothing_that_it_names(sent, here):
 
 def test_a_submission_is_made_again_only_once_somebody_agrees(sent, here):
     sys.modules.pop("own", None)
-    proposal = proposing.propose(sent)
+    proposal = propose(sent)
     assert "own" not in sys.modules
     assert "--features crossings" in proposal.command
     assert f"none: {here / 'own.py'}, a file that this command imports" in str(proposal)
@@ -439,7 +440,7 @@ def test_a_submission_is_made_again_only_once_somebody_agrees(sent, here):
 
 def test_a_submission_of_other_code_is_not_made_again(sent, here):
     (here / "own.py").write_text(NEAREST + "1\n")
-    assert "own different" in str(proposing.propose(sent))
+    assert "own different" in str(propose(sent))
     done = CliRunner().invoke(app, ["leaderboard", "reproduce", str(sent), "--yes"])
     assert "what would run here is not what was submitted: model_version is" in str(done.exception)
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from serbench.leaderboard import cards, installation
+from serbench.leaderboard.reproduction import installation
+from serbench.leaderboard.submissions.card import Code, read
 
 ROOT = Path(__file__).parents[1]
 
@@ -64,7 +65,7 @@ def submitted(clone, *words):
     """What `submit` prints, and the code on the card."""
     told = serbench(clone, "leaderboard", "submit", "tones_centroid", "--submitter", "Ada", *words)
     (card,) = (clone / "submissions").rglob("card.json")
-    return told, cards.read(card).code
+    return told, read(card).code
 
 
 def test_the_commit_of_a_checkout_is_on_the_card_and_a_change_is_marked(clone):
@@ -74,22 +75,22 @@ def test_the_commit_of_a_checkout_is_on_the_card_and_a_change_is_marked(clone):
     serbench(clone, "evaluate", "--model", "centroid", "--dataset", "tones", "--jobs", "1")
     install = "pip install . ./plugins/tiny"
     told, code = submitted(clone)
-    assert code == cards.Code("", f"{first}+changes", f"git checkout {first} && {install}")
+    assert code == Code("", f"{first}+changes", f"git checkout {first} && {install}")
     assert f"commit {first}+changes\ninstalled by: git checkout {first} && {install}\n" in told
     assert "The source differs from that commit: commit your changes, and submit again\n" in told
     git(clone, "commit", "--quiet", "-am", "Change")
     second = git(clone, "rev-parse", "HEAD")
     told, code = submitted(clone)
-    assert code == cards.Code("", second, f"git checkout {second} && {install}")
+    assert code == Code("", second, f"git checkout {second} && {install}")
     assert "commit it, and submit again" not in told
     plugin.write_text(plugin.read_text() + "\n# changed since the run was made\n")
     git(clone, "commit", "--quiet", "-am", "Change again")
     assert submitted(clone)[1] == code
     shutil.rmtree(clone / "submissions")
     told, code = submitted(clone)
-    assert code == cards.Code()
+    assert code == Code()
     assert "The card does not say which code made this: add --commit and --install\n" in told
-    assert submitted(clone, "--commit", second)[1] == cards.Code(commit=second)
+    assert submitted(clone, "--commit", second)[1] == Code(commit=second)
 
 
 @pytest.fixture

@@ -127,14 +127,14 @@ def test_whoever_has_the_table_works_everything_out_anew(table, tmp_path):
     kept = _keep(table)  # the table alone: it takes no audio
     assert "ok recomputed" in _invoke("leaderboard", "verify", sent)
     kept.write_text(kept.read_text().replace("clips/01/low0.wav,low", "clips/01/low0.wav,high"))
-    from serbench.leaderboard import references
+    from serbench.leaderboard.verification import reference
 
-    references.find.cache_clear()
+    reference.find.cache_clear()
     said = _invoke("leaderboard", "verify", sent)
     assert "REJECTED" in said
     assert "it was made of another corpus" in said
     kept.write_text("nothing")
-    references.find.cache_clear()
+    reference.find.cache_clear()
     assert "not recomputed" in _invoke("leaderboard", "verify", sent)
 
 

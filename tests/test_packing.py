@@ -10,9 +10,10 @@ from typer.testing import CliRunner
 import serbench
 from serbench.cli import app
 from serbench.errors import SerbenchError
-from serbench.leaderboard import cards, submission
-from serbench.leaderboard.packing import Words, submit
-from serbench.leaderboard.verifying import verify
+from serbench.leaderboard.submissions import card as cards
+from serbench.leaderboard.submissions import submission
+from serbench.leaderboard.submissions.pack import Words, submit
+from serbench.leaderboard.verification.verdict import verify
 from serbench.results import fold_file
 from serbench.results.run import read
 from serbench.settings import settings

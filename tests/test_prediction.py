@@ -186,7 +186,7 @@ def test_a_model_that_never_was_pretrained_is_not_ranked(places):
     random = evaluate("exporter", params={"pretrained": False})
     assert not random.ranked
     assert "NEVER RANKED: random weights, not pretrained." in str(random)
-    from serbench.leaderboard.building import show
+    from serbench.leaderboard.build import show
 
     board = show(places.results)
     rows = [line for line in board.splitlines() if "| exporter, " in line]

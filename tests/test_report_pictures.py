@@ -10,8 +10,7 @@ import pytest
 from serbench.errors import MissingRequirement
 from serbench.metrics import calibration, classification
 from serbench.report import analysis, speakers
-from serbench.report.figures import boxes, clouds, confusion, learning_curves, speakers, style
-from serbench.report.figures import style as colours
+from serbench.report.figures import boxes, clouds, confusion, learning_curves, speaker_scores, style
 from serbench.report.figures.calibration import reliability, selective
 
 pytest.importorskip("matplotlib")
@@ -60,7 +59,7 @@ def test_a_cloud_has_every_utterance_in_the_colour_of_its_label(run):
         drawn = {}
         for one in panel.collections:
             drawn[tuple(one.get_facecolor()[0][:3])] = len(one.get_offsets())
-        for label, colour in enumerate(colours.colours(analysis.labels(run))):
+        for label, colour in enumerate(style.colours(analysis.labels(run))):
             rgb = tuple(int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
             assert drawn[rgb] == (labels == label).sum()
 
@@ -138,7 +137,7 @@ def test_settings_that_were_tried_are_no_epochs(invented):
 
 
 def test_speakers_are_sorted_by_their_scores(run):
-    (panel,) = speakers.speakers(run, "invented").axes
+    (panel,) = speaker_scores.speakers(run, "invented").axes
     (dots,) = (line for line in panel.lines if line.get_marker() == "o")
     scores = {one.speaker: 100 * one.score for one in speakers.speaker_scores(run)}
     assert list(dots.get_ydata()) == sorted(scores.values())
@@ -155,15 +154,15 @@ def test_selective_accuracy_is_a_line_a_run(run):
 def test_each_sex_has_its_score(invented):
     pytest.importorskip("serbench_corpora")
     run = invented(speaker="{0:02d}", speakers=8, config={"dataset": "ravdess"})
-    (panel,) = speakers.sexes([run], ["invented"]).axes
+    (panel,) = speaker_scores.sexes([run], ["invented"]).axes
     drawn = [one.lines[0].get_xdata()[0] for one in panel.containers]
     assert drawn == [100 * one.score for one in speakers.by_sex(run).groups]
 
 
 def test_one_colour_and_one_mark_belong_to_each_emotion():
-    assert len(set(colours.EMOTIONS.values()) | set(colours.OTHERS)) == 16
-    assert len({mark for _, mark in (*colours.EMOTIONS.values(), *colours.OTHERS)}) == 16
-    assert colours.styles(["Anger"]) == colours.styles(["angry"]) == colours.styles(["ang"])
+    assert len(set(style.EMOTIONS.values()) | set(style.OTHERS)) == 16
+    assert len({mark for _, mark in (*style.EMOTIONS.values(), *style.OTHERS)}) == 16
+    assert style.styles(["Anger"]) == style.styles(["angry"]) == style.styles(["ang"])
 
 
 @pytest.mark.parametrize("form", ["png", "svg", pytest.param("pdf", marks=pytest.mark.slow)])
@@ -183,7 +182,7 @@ def test_names_of_strangers_are_text(invented, tmp_path):
         [
             boxes.boxes([run], [HOSTILE]),
             confusion.matrix(run.confusions[0], labels, HOSTILE),
-            speakers.speakers(run, HOSTILE),
+            speaker_scores.speakers(run, HOSTILE),
         ]
     ):
         (path,) = style.save(figure, tmp_path / f"{number}", HOSTILE, ("svg",))

@@ -20,20 +20,21 @@ import serbench
 from serbench.cli import app
 from serbench.errors import BadParameter, CorpusError, SerbenchError, UnknownName
 from serbench.evaluation.plan import Config
-from serbench.leaderboard import building, cards, gathering
-from serbench.leaderboard.agreement import Agreement, Score
-from serbench.leaderboard.arriving import Arrivals
-from serbench.leaderboard.packing import Words, submit
-from serbench.leaderboard.proposing import propose
-from serbench.leaderboard.reproducing import reproduce
-from serbench.leaderboard.reproductions import (
+from serbench.leaderboard import build
+from serbench.leaderboard.reproduction.outcome import reproduce
+from serbench.leaderboard.reproduction.proposal import propose
+from serbench.leaderboard.submissions import card
+from serbench.leaderboard.submissions.agreement import Agreement, Score
+from serbench.leaderboard.submissions.pack import Words, submit
+from serbench.leaderboard.submissions.reproduction_record import (
     NOTHING,
     Reproduction,
     reproductions,
     require_name,
     write,
 )
-from serbench.leaderboard.verifying import verify
+from serbench.leaderboard.verification.admission import Arrivals
+from serbench.leaderboard.verification.verdict import verify
 from serbench.results import fold_file
 from serbench.results.run import read
 from serbench.settings import settings
@@ -83,7 +84,7 @@ def altered(submission, change):
     parent = submission.parent.parent
     for path in sorted(submission.glob("*.safetensors")):
         fold_file.write(path, change(fold_file.read(path)))
-    (submission / cards.FILE).unlink()
+    (submission / card.FILE).unlink()
     return submit(read(submission), parent, WORDS)
 
 
@@ -522,7 +523,7 @@ def test_one_file_is_no_two_folds(submission, tmp_path):
 def sent_by(submission, account):
     """The row of a submission's model, once the board has whatever is new from an account."""
     out = submission.parents[2] / "board"
-    building.build(submission.parents[1], out, settings(), account=account)
+    build.build(submission.parents[1], out, settings(), account=account)
     rows = csv.DictReader((out / "leaderboard.csv").read_text().splitlines())
     (row,) = [row for row in rows if row["kind"] == "measured"]
     return row["checked"], row["reproductions"], (out / "README.md").read_text()
@@ -573,13 +574,13 @@ def test_a_model_that_is_not_installed_leaves_its_parameters_unchecked(submissio
     )
     config = fold_file.read_facts(submission / "fold-01.safetensors")["config"]
     found = submission.rename(submission.parent / Config(**config).name)
-    (found / cards.FILE).unlink()
+    (found / card.FILE).unlink()
     submit(read(found), found.parent.parent, WORDS)
     verdict = verify(found)
     assert verdict.status == "recomputed"
     words = "its parameters were not checked: the model centroid is here in version 1, not 0"
     assert words in verdict.flags
-    assert words not in gathering.judged(found).flags  # a board must not depend on who builds it
+    assert words not in build.judged(found).flags  # a board must not depend on who builds it
 
 
 def test_a_link_is_no_record(submission, tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from serbench.errors import SerbenchError
-from serbench.leaderboard.building import show
+from serbench.leaderboard.build import show
 from serbench.results import fold_file, summary
 from serbench.results.display_names import names
 from serbench.results.fold_file import FoldResult, Scored

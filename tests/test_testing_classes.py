@@ -149,6 +149,9 @@ def test_an_expected_failure_without_reason_is_refused_where_it_is_written():
 
 
 def test_pytest_is_imported_by_tests_alone():
-    code = "import sys, serbench.testing, serbench.testing.plugin_check; print('pytest' in sys.modules)"
+    code = (
+        "import sys, serbench.testing, serbench.testing.plugin_check; "
+        "print('pytest' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

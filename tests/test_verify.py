@@ -15,10 +15,12 @@ from serbench import __version__
 from serbench.cli import app
 from serbench.errors import SerbenchError
 from serbench.evaluation.plan import Config
-from serbench.leaderboard import references, submission, verifying
-from serbench.leaderboard.counting import confusion
-from serbench.leaderboard.packing import Words, submit
-from serbench.leaderboard.verifying import verify
+from serbench.leaderboard.submissions import submission
+from serbench.leaderboard.submissions.pack import Words, submit
+from serbench.leaderboard.submissions.submission import confusion
+from serbench.leaderboard.verification import reference
+from serbench.leaderboard.verification import verdict as verifying
+from serbench.leaderboard.verification.verdict import verify
 from serbench.metrics.classification import METRICS
 from serbench.results import fold_file
 from serbench.results.run import read
@@ -974,7 +976,7 @@ def test_a_protocol_is_what_its_name_says_of_an_unknown_corpus_too(copied, proto
 @pytest.mark.parametrize("name", ["random:n=6,seed=0", "serab", "paper-marker"])
 def test_what_leaks_on_iemocap_is_known_without_it(places, name):
     pytest.importorskip("serbench_corpora")
-    found = references.declared("iemocap", name, places)
+    found = reference.declared("iemocap", name, places)
     assert found.leaks
     assert found.folds == {"serab": 1, "paper-marker": 10}.get(name, 6)
 
@@ -982,7 +984,7 @@ def test_what_leaks_on_iemocap_is_known_without_it(places, name):
 @pytest.mark.parametrize("spelt", ["toy:seed=0", "toy: seed=1", "nowhere:b=1,a=2"])
 def test_a_corpus_has_one_name(places, spelt):
     with pytest.raises(SerbenchError, match="its dataset is called .* here, not"):
-        references.find(spelt, "toy", "loso", places)
+        reference.find(spelt, "toy", "loso", places)
 
 
 # ---- withheld truth, without the corpus ----

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 import serbench
 from serbench.files import file_digest
-from serbench.leaderboard.packing import Words, submit
-from serbench.leaderboard.verifying import Verdict, verify
+from serbench.leaderboard.submissions.pack import Words, submit
+from serbench.leaderboard.verification.verdict import Verdict, verify
 
 FOLD = "fold-01.safetensors"
 SOON = datetime.timedelta(seconds=10)  # the machine may be busy; each takes some 20 ms

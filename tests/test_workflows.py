@@ -11,11 +11,11 @@ import pytest
 import yaml
 
 import serbench
-from serbench.leaderboard import building
-from serbench.leaderboard.packing import Words, submit
-from serbench.leaderboard.proposing import propose
-from serbench.leaderboard.reproducing import reproduce
-from serbench.leaderboard.reproductions import write
+from serbench.leaderboard import build
+from serbench.leaderboard.reproduction.outcome import reproduce
+from serbench.leaderboard.reproduction.proposal import propose
+from serbench.leaderboard.submissions.pack import Words, submit
+from serbench.leaderboard.submissions.reproduction_record import write
 from serbench.settings import settings
 
 FOLDER = Path(__file__).resolve().parent.parent / ".github" / "workflows"
@@ -178,7 +178,7 @@ def runner(sent, tmp_path):
     shutil.copytree(first, made.origin / "leaderboard" / "submissions" / "tones" / first.name)
     (made.origin / "code.py").write_text("print('ours')\n")
     board = made.origin / "leaderboard"
-    building.build(board / "submissions", board, settings(), account="github:ada")
+    build.build(board / "submissions", board, settings(), account="github:ada")
     made.commit("base")
     return made
 

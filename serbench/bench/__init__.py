@@ -1,1 +1,1 @@
-"""TODO."""
+"""Measure this machine, and estimate how long an evaluation takes on it."""

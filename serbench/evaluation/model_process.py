@@ -1,8 +1,8 @@
 """Fit a model and predict, in a process that gets nothing of the test set but its inputs.
 
 The process that checks the fold (`serbench.evaluation.fold`) writes inputs, without names, into a
-file that is unlinked once it is open here, and joins ids and truth to the predictions. So neither the frames
-of this process nor anything that can be reached from an input holds a test label.
+file that is unlinked once it is open here, and joins ids and truth to the predictions. So neither
+the frames of this process nor anything that can be reached from an input holds a test label.
 """
 
 import contextlib

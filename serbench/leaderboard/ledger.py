@@ -16,7 +16,7 @@ from pathlib import Path
 
 from serbench.errors import BadParameter, SerbenchError
 from serbench.files import replacing
-from serbench.leaderboard import strict
+from serbench.leaderboard.submissions import safe_read
 
 FILE = "ledger.csv"
 HEAD = "seen,account,what,digest,chain"
@@ -139,7 +139,7 @@ def read(path: Path) -> Ledger:
     if not path.exists():
         return Ledger()
     try:
-        head, *rows = strict.contents(path, MOST_BYTES).decode("ascii").splitlines()
+        head, *rows = safe_read.contents(path, MOST_BYTES).decode("ascii").splitlines()
     except (UnicodeDecodeError, ValueError) as error:
         raise _damaged(path, "is not a ledger") from error
     if head != HEAD:

@@ -16,86 +16,6 @@ from serbench.results import run as stored
 from serbench.results.display_names import TITLES, titled
 from serbench.results.run import Run
 
-
-def parts(root: Path, section: Section, formats: Sequence[str]) -> list[Words]:
-    """The parts of a section as plain words: what `write` takes.
-
-    Args:
-        root: the report's folder.
-        section: of which.
-        formats: of the pictures.
-    """
-    folders = [str(run.folder.resolve()) for run in section.runs]
-    common = {"root": str(root), "section": section.title, "formats": list(formats)}
-    names = list(section.names)
-    whole = {**common, "at": section.folder, "about": "", "runs": folders, "names": names}
-    return [
-        whole,
-        *(
-            {
-                **common,
-                "at": f"{section.folder}/{own}",
-                "about": run.name,
-                "runs": [folder],
-                "names": [name],
-            }
-            for run, name, folder, own in zip(
-                section.runs, names, folders, section.folders, strict=True
-            )
-        ),
-    ]
-
-
-def write(words: Words, tell: Tell) -> Words:
-    """Write the tables and the pictures of a part, telling of each; returns what was made."""
-    found = [stored.read(Path(folder)) for folder in words["runs"]]
-    root, names = Path(words["root"]), words["names"]
-    at = root / words["at"]
-    at.mkdir(parents=True, exist_ok=True)
-    made = []
-    for sheet in _sheets(found, names, words["about"]):
-        made.append(_made("table", sheet, words, root, _tables(at, sheet)))
-    for picture in _pictures(found, words) if words["formats"] else ():
-        with style.drawing():
-            figure = picture.draw()
-            paths = style.save(figure, at / picture.name, picture.title, words["formats"])
-        made.append(_made("picture", picture, words, root, paths))
-        tell({"picture": picture.title})
-    return {"made": [asdict(one) for one in made]}
-
-
-def _sheets(found: Sequence[Run], names: Sequence[str], about: str) -> Iterator[Sheet]:
-    if about:
-        (run,), (name,) = found, names
-        yield scores.folds(run, name)
-        yield scores.emotions(run, name)
-        yield evidence.mistakes(run, name)
-        yield evidence.leaks(run, name)
-    else:
-        yield scores.table_two(found, names)
-        yield evidence.calibration(found, names)
-        yield scores.sexes(found, names)
-        yield evidence.costs(found, names)
-
-
-def _pictures(found: Sequence[Run], words: Words) -> Iterator[Picture]:
-    if words["about"]:
-        return catalogue.of_run(found[0], words["names"][0])
-    return catalogue.of_section(found, words["names"])
-
-
-def _tables(at: Path, sheet: Sheet) -> list[Path]:
-    paths = [at / f"{sheet.name}.{ending}" for ending in FORMS]
-    for path in paths:
-        path.write_text(sheet.file(path.suffix[1:]), encoding="utf-8")
-    return paths
-
-
-def _made(kind: str, of: Sheet | Picture, words: Words, root: Path, paths: Sequence[Path]) -> Made:
-    files = tuple(path.relative_to(root).as_posix() for path in paths)
-    return Made(kind, of.title, of.caption, words["section"], words["about"], files)
-
-
 LONGEST = 80  # characters of a folder's name
 
 
@@ -188,3 +108,82 @@ def _unique(names: Sequence[str]) -> list[str]:
             free, number = f"{name}-{number}", number + 1
         found.append(free)
     return found
+
+
+def parts(root: Path, section: Section, formats: Sequence[str]) -> list[Words]:
+    """The parts of a section as plain words: what `write` takes.
+
+    Args:
+        root: the report's folder.
+        section: of which.
+        formats: of the pictures.
+    """
+    folders = [str(run.folder.resolve()) for run in section.runs]
+    common = {"root": str(root), "section": section.title, "formats": list(formats)}
+    names = list(section.names)
+    whole = {**common, "at": section.folder, "about": "", "runs": folders, "names": names}
+    return [
+        whole,
+        *(
+            {
+                **common,
+                "at": f"{section.folder}/{own}",
+                "about": run.name,
+                "runs": [folder],
+                "names": [name],
+            }
+            for run, name, folder, own in zip(
+                section.runs, names, folders, section.folders, strict=True
+            )
+        ),
+    ]
+
+
+def write(words: Words, tell: Tell) -> Words:
+    """Write the tables and the pictures of a part, telling of each; returns what was made."""
+    found = [stored.read(Path(folder)) for folder in words["runs"]]
+    root, names = Path(words["root"]), words["names"]
+    at = root / words["at"]
+    at.mkdir(parents=True, exist_ok=True)
+    made = []
+    for sheet in _sheets(found, names, words["about"]):
+        made.append(_made("table", sheet, words, root, _tables(at, sheet)))
+    for picture in _pictures(found, words) if words["formats"] else ():
+        with style.drawing():
+            figure = picture.draw()
+            paths = style.save(figure, at / picture.name, picture.title, words["formats"])
+        made.append(_made("picture", picture, words, root, paths))
+        tell({"picture": picture.title})
+    return {"made": [asdict(one) for one in made]}
+
+
+def _sheets(found: Sequence[Run], names: Sequence[str], about: str) -> Iterator[Sheet]:
+    if about:
+        (run,), (name,) = found, names
+        yield scores.folds(run, name)
+        yield scores.emotions(run, name)
+        yield evidence.mistakes(run, name)
+        yield evidence.leaks(run, name)
+    else:
+        yield scores.table_two(found, names)
+        yield evidence.calibration(found, names)
+        yield scores.sexes(found, names)
+        yield evidence.costs(found, names)
+
+
+def _pictures(found: Sequence[Run], words: Words) -> Iterator[Picture]:
+    if words["about"]:
+        return catalogue.of_run(found[0], words["names"][0])
+    return catalogue.of_section(found, words["names"])
+
+
+def _tables(at: Path, sheet: Sheet) -> list[Path]:
+    paths = [at / f"{sheet.name}.{ending}" for ending in FORMS]
+    for path in paths:
+        path.write_text(sheet.file(path.suffix[1:]), encoding="utf-8")
+    return paths
+
+
+def _made(kind: str, of: Sheet | Picture, words: Words, root: Path, paths: Sequence[Path]) -> Made:
+    files = tuple(path.relative_to(root).as_posix() for path in paths)
+    return Made(kind, of.title, of.caption, words["section"], words["about"], files)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 
-from serbench.leaderboard.strict import shown
+from serbench.leaderboard.submissions.safe_read import shown
 from serbench.results.run import Run
 
 TITLES = {"ravdess": "RAVDESS", "crema-d": "CREMA-D", "iemocap": "IEMOCAP"}

@@ -10,7 +10,8 @@ import os
 
 import pytest
 
-from serbench.leaderboard import building, cache
+from serbench.leaderboard import build as building
+from serbench.leaderboard.ranking import cache
 from serbench.settings import settings
 
 COUNT = int(os.environ.get("SERBENCH_BENCH_SUBMISSIONS", "60"))

@@ -4,9 +4,9 @@ import dataclasses
 
 import pytest
 
-from serbench.leaderboard.board import Rejected, board
-from serbench.leaderboard.entries import of_run
-from serbench.leaderboard.page import page
+from serbench.leaderboard.formats.html import page
+from serbench.leaderboard.ranking.board import board
+from serbench.leaderboard.ranking.entry import Rejected, of_run
 
 pytestmark = pytest.mark.browser
 

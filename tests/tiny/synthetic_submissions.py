@@ -18,8 +18,10 @@ import safetensors.numpy
 from invented_runs import CLEAN
 
 from serbench.evaluation.plan import Config
-from serbench.leaderboard import cards, foldfiles, packing, references
-from serbench.leaderboard.packing import Sending, Words
+from serbench.leaderboard.submissions import fold_file, pack
+from serbench.leaderboard.submissions.card import FILE, text
+from serbench.leaderboard.submissions.pack import Sending, Words
+from serbench.leaderboard.verification.reference import find
 from serbench.results.fold_file import FoldResult, Scored, _arrays, stem
 from serbench.results.run import Run
 from serbench.settings import settings
@@ -41,7 +43,7 @@ def known(corpus):
     """A corpus under its own labels and the paper's protocol."""
     if corpus == "iemocap":
         return _invented()
-    found = references.find(corpus, corpus, "paper", settings())
+    found = find(corpus, corpus, "paper", settings())
     folds = []
     for fold in found.folds:
         sizes = {part: len(getattr(fold, part)) for part in ("train", "validation", "test")}
@@ -81,13 +83,13 @@ def write(out, corpus, number):
     folds = tuple(one.fold for one in sendings)
     folder = out / corpus / Config(**config).name
     folder.mkdir(parents=True)
-    card = packing._card(Run(folder, folds), sendings, Words(f"team {number % 40}"), None)
+    card = pack._card(Run(folder, folds), sendings, Words(f"team {number % 40}"), None)
     if corpus == "iemocap":
         sendings = [_withheld(one) for one in sendings]
         card = _signed(card, sendings)
     for one in sendings:
         (folder / one.name).write_bytes(one.data)
-    (folder / cards.FILE).write_text(cards.text(card), encoding="utf-8")
+    (folder / FILE).write_text(text(card), encoding="utf-8")
     return folder
 
 
@@ -146,7 +148,7 @@ def _bytes(fold):
 
 
 def _withheld(one):
-    return Sending(one.name, foldfiles.withheld(one.data), one.fold)
+    return Sending(one.name, fold_file.withheld(one.data), one.fold)
 
 
 def _signed(card, sendings):

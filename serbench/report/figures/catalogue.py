@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from serbench.report import analysis, speakers
-from serbench.report.figures import boxes, calibration, clouds, confusion, learning_curves, speakers
+from serbench.report.figures import (
+    boxes,
+    calibration,
+    clouds,
+    confusion,
+    learning_curves,
+    speaker_scores,
+)
 from serbench.results import fold_file
 from serbench.results.run import Run
 
@@ -57,7 +64,7 @@ def of_section(runs: Sequence[Run], names: Sequence[str]) -> Iterator[Picture]:
             "UAR by sex",
             "UAR over the test utterances of each sex; lines: 95 % intervals by bootstrap over "
             "its speakers. Sexes are those of the corpus's manifest.",
-            functools.partial(speakers.sexes, shown, called),
+            functools.partial(speaker_scores.sexes, shown, called),
         )
 
 
@@ -70,8 +77,8 @@ def of_run(run: Run, name: str) -> Iterator[Picture]:
     yield Picture(
         "reliability",
         f"{name}: reliability",
-        f"Accuracy against confidence, all test utterances in {analysis.BINS} bins; on the diagonal "
-        "confidence can be taken at its word. Bars: the gap. Hollow: fewer than "
+        f"Accuracy against confidence, all test utterances in {analysis.BINS} bins; on the "
+        "diagonal confidence can be taken at its word. Bars: the gap. Hollow: fewer than "
         f"{calibration.FEW} utterances. Below: how many utterances.",
         functools.partial(calibration.reliability, run, name),
     )
@@ -80,7 +87,7 @@ def of_run(run: Run, name: str) -> Iterator[Picture]:
         f"{name}: every speaker",
         "UAR over each test speaker's own utterances, lowest first. Line and band: of all test "
         "utterances pooled, with its 95 % interval by bootstrap over speakers.",
-        functools.partial(speakers.speakers, run, name),
+        functools.partial(speaker_scores.speakers, run, name),
     )
 
 

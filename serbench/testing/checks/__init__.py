@@ -1,1 +1,1 @@
-"""TODO."""
+"""The checks of models, features, datasets and packages, one function each."""

@@ -1,0 +1,136 @@
+"""A run as a badge for a README: what it was tested on and its UAR, or why it is not ranked.
+
+A badge says what its run says; only the leaderboard knows whether anybody else recomputed it.
+"""
+
+import html
+import json
+import unicodedata
+from dataclasses import dataclass
+
+from serbench import tables
+from serbench.leaderboard.submissions.safe_read import shown
+from serbench.results.display_names import TITLES
+from serbench.results.run import Run
+
+LABEL = "serbench"
+RANKED = "#2a7a2e"  # white on it has a contrast of 5.4, on the next one of 6.8
+UNRANKED = "#a3342a"
+BACK = "#454d56"
+MOST = 90  # characters of a message
+FORMATS = ("svg", "json", "card")  # the last is made by `serbench.leaderboard.hub_card`
+
+# Verdana at 11 pixels, roughly; textLength then makes every font fit
+NARROW, WIDE = frozenset(" .,:;|!'()[]{}·filjtrI-"), frozenset("mwMW%@")
+PIXELS = {"narrow": 4.4, "plain": 7.0, "wide": 10.5}
+
+SVG = """\
+<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="20" role="img" aria-label="{alt}">
+<title>{title}</title>
+<rect width="{left}" height="20" fill="{back}"/>
+<rect x="{left}" width="{right}" height="20" fill="{colour}"/>
+<g fill="#fff" font-family="Verdana,DejaVu Sans,Geneva,sans-serif" font-size="11">
+<text x="6" y="14" textLength="{label_length}">{label}</text>
+<text x="{message_at}" y="14" textLength="{message_length}">{message}</text>
+</g>
+</svg>
+"""
+
+
+@dataclass(frozen=True)
+class Badge:
+    """What a badge says.
+
+    Attributes:
+        message: beside the label: "RAVDESS paper · UAR 72.8 %".
+        title: the same with everything that a badge has no room for.
+        ranked: whether nothing keeps the run from being compared.
+    """
+
+    message: str
+    title: str
+    ranked: bool
+
+    @property
+    def colour(self) -> str:
+        """Green only for a run that may be compared; its score has no part in it."""
+        return RANKED if self.ranked else UNRANKED
+
+    def svg(self) -> str:
+        """The badge as a picture."""
+        label, message = _pixels(LABEL), _pixels(self.message)
+        return SVG.format(
+            width=label + message + 24,
+            left=label + 12,
+            right=message + 12,
+            label_length=label,
+            message_at=label + 18,
+            message_length=message,
+            back=BACK,
+            colour=self.colour,
+            label=LABEL,
+            message=html.escape(self.message),
+            title=html.escape(self.title),
+            alt=html.escape(f"{LABEL}: {self.message}"),
+        )
+
+    def endpoint(self) -> str:
+        """The badge as JSON for shields.io, schema 1 of its endpoint badges."""
+        content = {
+            "schemaVersion": 1,
+            "label": LABEL,
+            "message": self.message,
+            "color": self.colour.lstrip("#"),
+            "isError": not self.ranked,  # so that nobody gives it another colour
+        }
+        return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+
+
+def badge(run: Run) -> Badge:
+    """The badge of a run; one that is not ranked says why, and shows no score."""
+    about = shown(subject(run), 60)
+    reasons = against(run)
+    if reasons:
+        message = shown(f"{about} · not ranked: {reasons[0]}", MOST)
+        title = f"{about}: not ranked: {'; '.join(reasons)}"
+        return Badge(message, shown(title), ranked=False)
+    mean = run.mean_std("uar").mean
+    interval = tables.interval(run.interval("uar"))
+    title = (
+        f"{about}: UAR {tables.spread(run.mean_std('uar'))} % over {len(run.folds)} folds, "
+        f"pooled {tables.percent(run.pooled('uar'))} {interval} over "
+        f"{len(run.speaker_confusions)} speakers"
+    )
+    return Badge(f"{about} · UAR {100 * mean:.1f} %", shown(title), ranked=True)
+
+
+def subject(run: Run) -> str:
+    """What a run was tested on: "RAVDESS paper", "RAVDESS loso, labels calm-as-neutral"."""
+    dataset, labels = str(run.config["dataset"]), str(run.config["labels"])
+    title = f"{TITLES.get(dataset, dataset)} {run.config['protocol']}"
+    return title if labels == run.corpus else f"{title}, labels {labels}"
+
+
+def against(run: Run) -> list[str]:
+    """Everything that keeps a run from being ranked, in short words, the worst first."""
+    leaks = run.facts["protocol"]["leaks"]
+    reasons = (
+        ("its sets share speakers or audio", bool(leaks) or not run.clean),
+        (run.objection, bool(run.objection)),
+        ("its labels depend on the batch", run.batch_dependent),
+        (f"{run.missing} of {run.facts['protocol']['folds']} folds missing", bool(run.missing)),
+    )
+    found = [words for words, holds in reasons if holds]
+    return found or ([] if run.ranked else ["see its table"])
+
+
+def _pixels(text: str) -> int:
+    """About how wide a text is."""
+    return round(sum(PIXELS[_kind(one)] for one in text))
+
+
+def _kind(one: str) -> str:
+    if one in NARROW:
+        return "narrow"
+    far = unicodedata.east_asian_width(one) in "WF"
+    return "wide" if one in WIDE or far else "plain"

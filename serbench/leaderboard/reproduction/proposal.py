@@ -1,0 +1,328 @@
+"""What would be run to make folds of a submission again, before anything of it runs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from serbench import tables
+from serbench.errors import SerbenchError, nearest
+from serbench.evaluation import provenance
+from serbench.evaluation.plan import Config, Request
+from serbench.leaderboard.reproduction.installation import other_code
+from serbench.leaderboard.submissions import submission
+from serbench.leaderboard.submissions.card import Card
+from serbench.leaderboard.submissions.fold_file import FoldFile
+from serbench.leaderboard.submissions.safe_read import shown
+from serbench.leaderboard.verification.protocol import COMPUTE
+from serbench.leaderboard.verification.verdict import verify
+from serbench.plugins import import_path, registry
+from serbench.results import command
+from serbench.specs import by_path, parameters
+
+ALL = "all"
+FOLDER = Path("reproduced")
+
+
+@dataclass(frozen=True)
+class Installed:
+    """An installed class and its version, which is "" for a dataset."""
+
+    target: Any
+    version: str
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """Folds of a submission, and how they would be made again. Prints as what it would run.
+
+    Attributes:
+        card: what the submission says of itself.
+        total: how many folds it has.
+        files: the submitted folds that would be made again.
+        config: the run's identity, as submitted.
+        here: the same in today's terms, which is what would run.
+        changes: how `here` differs from `config`, in words.
+        given: parameters that are given otherwise here: where a checkpoint is on this machine.
+        data: the corpus's own folder, where it is not under SERBENCH_DATA.
+        results: the parent folder of the new run, best not that of your own runs.
+        flags: what verification has to say of the submission.
+    """
+
+    card: Card
+    total: int
+    files: tuple[FoldFile, ...]
+    config: Config
+    here: Config
+    changes: tuple[str, ...] = ()
+    given: Mapping[str, object] = field(default_factory=dict)
+    data: Path | None = None
+    results: Path = FOLDER
+    flags: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The folds' names."""
+        return tuple(str(file.facts["fold"]["name"]) for file in self.files)
+
+    @property
+    def remade(self) -> str:
+        """The versions that differ from the submitted ones: "features version 2"; or ""."""
+        pairs = (
+            ("features", self.here.feature_version, self.config.feature_version),
+            ("model", self.here.model_version, self.config.model_version),
+        )
+        return " and ".join(f"{what} version {here}" for what, here, then in pairs if here != then)
+
+    @property
+    def request(self) -> Request:
+        """The run, with every parameter spelled out."""
+        asked = command.request(self.here)
+        return replace(asked, params={**asked.params, **self.given}, data=self.data)
+
+    @property
+    def command(self) -> str:
+        """The same as a command, on one line."""
+        folds = self.names if len(self.files) < self.total else ()
+        return command.evaluate(self.request, folds=folds, results=self.results)
+
+    def __str__(self) -> str:
+        rows = [
+            [
+                "submission",
+                f"{self.card.run}, by {self.card.submitter.name}, {self.card.submitted}",
+            ],
+            ["model", f"{self.config.model}, version {self.config.model_version}"],
+            ["plugin", _plugin(self.config)],
+            [
+                "code",
+                ", commit ".join(filter(None, [self.card.code.address, self.card.code.commit])),
+            ],
+            ["sources", _sources(self.files[0].facts, self.config)],
+            *(
+                [f"fold {name}", _took(file.facts)]
+                for name, file in zip(self.names, self.files, strict=True)
+            ),
+            *(["flag", flag] for flag in self.flags),
+            *(["today", change] for change in self.changes),
+        ]
+        width = max(len(name) for name, _ in rows)
+        lines = [f"{shown(name):<{width}}  {shown(text, 4000) or '-'}" for name, text in rows]
+        lines.append(f"{'command':<{width}}  {self.command}")  # whole, however long
+        return "\n".join([*lines, "", self.warning])
+
+    @property
+    def warning(self) -> str:
+        """Whose code runs, in a line."""
+        module = self.config.model.partition(":")[0] if by_path(self.config.model) else ""
+        also = f", and the module {shown(module)}," if module else ""
+        return (
+            f"The plugins that are installed here{also} will run on this machine, with your "
+            "rights: run the code of people you trust, or run it where it can do no harm."
+        )
+
+
+def propose(
+    folder: Path,
+    folds: Sequence[str] = (),
+    *,
+    given: Mapping[str, object] | None = None,
+    data: Path | None = None,
+    results: Path = FOLDER,
+) -> Proposal:
+    """Read a submission, and see what it takes to make some of its folds again.
+
+    The submission is verified first. Nothing of it is run, installed or downloaded.
+
+    Args:
+        folder: the submission's.
+        folds: their names; none is the first, "all" is all.
+        given: parameters that are given otherwise here.
+        data: the corpus's own folder, where it is not under SERBENCH_DATA.
+        results: the parent folder of the new run.
+
+    Raises:
+        SerbenchError: the submission is rejected, or the model that it names is not installed here
+            in the version that it names.
+        UnknownName: it has no such fold.
+    """
+    verdict = verify(folder)
+    if verdict.status == "rejected":
+        reasons = shown("; ".join(verdict.reasons), 1000)
+        raise SerbenchError(f"{folder} is rejected, so nothing of it is run: {reasons}")
+    sent = submission.load(folder)
+    config = Config(**sent.files[0].facts["config"])
+    files = tuple(_chosen(sent.files, folds))
+    here, changes = _today(config, _installed(config, sent.card), files)
+    return Proposal(
+        sent.card,
+        len(sent.files),
+        files,
+        config,
+        here,
+        changes,
+        given or {},
+        data,
+        results,
+        verdict.flags,
+    )
+
+
+def _chosen(files: Sequence[FoldFile], folds: Sequence[str]) -> list[FoldFile]:
+    """The files of the folds of these names, in the protocol's order."""
+    names = [str(file.facts["fold"]["name"]) for file in files]
+    if ALL in folds and ALL not in names:
+        return list(files)
+    for name in folds:
+        if name not in names:
+            raise nearest("fold", name, names, ", or all")
+    wanted = set(folds or names[:1])
+    return [file for name, file in zip(names, files, strict=True) if name in wanted]
+
+
+def _installed(config: Config, card: Card) -> dict[str, Installed]:
+    """Look up the model, in the version that was submitted, and its features and dataset.
+
+    A model by import path is left out: importing it runs it, and the user was not asked yet.
+
+    Raises:
+        SerbenchError: one is not installed, or the model has another version; the message gives
+            the card's install command.
+    """
+    install = shown(card.code.install)
+    remedy = (
+        f"its card says how to install it, and it is other people's code: {install}"
+        if install
+        else "its card does not say how to install it"
+    )
+    wanted = {
+        "model": config.model,
+        "feature": config.feature,
+        "dataset": config.dataset.partition(":")[0],
+    }
+    if by_path(config.model):
+        del wanted["model"]
+    found = {}
+    for kind, name in wanted.items():
+        try:
+            entry = registry.find(kind, name)
+            target: Any = registry.load(entry)
+            version = "" if kind == "dataset" else registry.version(entry, target)
+        except SerbenchError as error:
+            raise SerbenchError(
+                f"{shown(str(error), 1000)}; the submission needs a plugin that has it: {remedy}"
+            ) from error
+        found[kind] = Installed(target, version)
+    model = found.get("model")
+    if model and model.version != config.model_version and not _notes(model):
+        raise SerbenchError(
+            f"model {config.model} is version {model.version!r} here, and the submission "
+            f"was made with {shown(config.model_version)!r}: {remedy}"
+        )
+    return found
+
+
+def _today(
+    config: Config, found: Mapping[str, Installed], files: Sequence[FoldFile]
+) -> tuple[Config, tuple[str, ...]]:
+    """Return a submitted configuration in today's terms, and how it differs.
+
+    Features and model take the installed version. The precision that older folds recorded replaces
+    the parameter that chose it.
+    """
+    changes = []
+    versions = {"feature_version": config.feature_version, "model_version": config.model_version}
+    for kind, what in (("feature", "features"), ("model", "model")):
+        was = versions[f"{kind}_version"]
+        if kind in found and found[kind].version != was:
+            here = versions[f"{kind}_version"] = found[kind].version
+            changes.append(
+                f"{what} version {here} instead of {shown(was)}{_note(found[kind], was)}"
+            )
+    params, precision = dict(config.params), config.precision
+    if "model" in found:
+        known = parameters(found["model"].target)
+        if COMPUTE in params and COMPUTE not in known:
+            precision = _recorded(files)
+            was = f"{COMPUTE}={shown(str(params.pop(COMPUTE)))}"
+            changes.append(f"precision {precision}, as recorded, instead of {was}")
+    return replace(
+        config,
+        feature_version=versions["feature_version"],
+        model_version=versions["model_version"],
+        params=params,
+        precision=precision,
+    ), tuple(changes)
+
+
+def _notes(installed: Installed) -> Mapping[str, str]:
+    """Return what a model or features say about each version: "2" -> what changed with it."""
+    notes: Mapping[str, str] = getattr(installed.target, "notes", {})
+    return notes
+
+
+def _note(installed: Installed, submitted: str) -> str:
+    """Return what changed since the submitted version, in its author's words."""
+    notes = _notes(installed)
+    versions = list(notes)
+    known = submitted.partition(" ")[0]
+    since = versions[versions.index(known) + 1 :] if known in versions else versions
+    return "".join(f"; since version {version} {notes[version]}" for version in since)
+
+
+def _recorded(files: Sequence[FoldFile]) -> str:
+    """Return the precision that folds recorded.
+
+    Raises:
+        SerbenchError: the folds differ in it.
+    """
+    models = [file.facts.get("model") for file in files]
+    found = {
+        shown(str(model.get("precision", "float32"))) if isinstance(model, Mapping) else "float32"
+        for model in models
+    }
+    if len(found) > 1:
+        raise SerbenchError(
+            f"the folds were computed in {' and '.join(sorted(found))}, which would be two runs "
+            "today: make them again one by one, with --fold"
+        )
+    return found.pop()
+
+
+def _plugin(config: Config) -> str:
+    """Which installed distribution offers the model here: "serbench-sklearn 0.1.0"."""
+    if by_path(config.model):
+        return f"none: {import_path.provider(config.model)}"
+    owner = registry.installed().owners["model", config.model]
+    for point in metadata.entry_points(group="serbench", name=owner):
+        if point.dist is not None:
+            return f"{point.dist.name} {point.dist.version}, installed here as {owner}"
+    return owner
+
+
+def _sources(facts: Mapping[str, Any], config: Config) -> str:
+    """Of each package whether its source is the recorded one: "serbench same, ..."."""
+    recorded, here = facts["sources"], provenance.sources(config)
+    other = other_code(facts, config)
+    words = {
+        package: "not recorded" if package not in recorded else "different" for package in other
+    }
+    words |= {package: "same" for package in here if package not in other}
+    words |= {package: "not here" for package in recorded if package not in here}
+    return ", ".join(f"{package} {word}" for package, word in sorted(words.items()))
+
+
+def _took(facts: Mapping[str, Any]) -> str:
+    """How long a submitted fold took, and on what."""
+    machine, versions = facts["machine"], facts["versions"]
+    on = [where(facts), *machine.values()]
+    libraries = [f"{name} {versions[name]}" for name in ("torch", "numpy") if name in versions]
+    seconds = float(sum(facts["seconds"].values()))
+    return f"took {tables.duration(seconds)} on {', '.join([*on, *libraries])}"
+
+
+def where(facts: Mapping[str, Any]) -> str:
+    """On what a fold was computed: "cpu, 2 threads"."""
+    threads: int = facts["threads"]
+    return f"{facts['device']}, {threads} thread{'s' * (threads != 1)}"

@@ -1,0 +1,139 @@
+"""Check a submission as the board would: by itself, and beside the others."""
+
+import functools
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from serbench.leaderboard import build, ledger
+from serbench.leaderboard.ledger import OWN, Ledger
+from serbench.leaderboard.ranking import cache, screening
+from serbench.leaderboard.ranking.entry import SAYS_SUBMITTER, Entry, Rejected
+from serbench.leaderboard.submissions.safe_read import shown
+from serbench.leaderboard.submissions.submission import Sent
+from serbench.leaderboard.verification import verdict as verifying
+from serbench.leaderboard.verification.verdict import Verdict
+from serbench.settings import settings
+from serbench.text import REMEMBERED, disguised, skeleton
+
+TAKEN = (
+    f"its submitter is called {OWN}, or looks like it: that name is reserved for the "
+    "repository's own runs"
+)
+
+
+@functools.lru_cache(maxsize=REMEMBERED)
+def reserved(name: str) -> bool:
+    """Return whether a name contains the repository's own, or something that looks like it."""
+    parts = [name, *re.split(r"[\W_]+", name)]
+    return any(skeleton(part) == skeleton(OWN) for part in parts)
+
+
+def remarks(sent: Sent) -> Iterator[str]:
+    """Yield remarks on the texts of a card that no table shows."""
+    card = sent.card
+    said = {
+        "description": card.model.description,
+        "training data": card.model.training_data,
+        "licence": card.model.licence,
+        "code's address": card.code.address,
+        "command to install it": card.code.install,
+    }
+    for what, text in said.items():
+        if odd := disguised(text):
+            yield f"its {what} has a letter of another script or form: {odd}"
+
+
+def among(entries: Sequence[Entry]) -> dict[str, list[str]]:
+    """Return remarks on the names in each folder's submission.
+
+    Args:
+        entries: of the whole board. Of two names that look alike, only the newer gets a remark.
+    """
+    first: dict[tuple[str, str], Entry] = {}
+    found: dict[str, list[str]] = {}
+    for entry in sorted(entries, key=lambda one: one.age):
+        for kind in ("submitter", "model", "checkpoint"):
+            name = getattr(entry, kind)
+            if odd := disguised(name):
+                words = f"its {kind} has a letter of another script or form: {odd}"
+                found.setdefault(entry.folder, []).append(words)
+            other = first.setdefault((kind, skeleton(name) or name), entry)
+            theirs = getattr(other, kind)
+            if theirs != name and (kind != "submitter" or entry.sender != other.sender):
+                words = f"its {kind} {name!r} looks like {theirs!r} of {other.run}"
+                found.setdefault(entry.folder, []).append(words)
+    return found
+
+
+Outcomes = dict[str, Entry | Rejected]
+
+
+@dataclass
+class Arrivals:
+    """Verify submissions one after another; read those beside them only once.
+
+    Attributes:
+        account: who sends what is not in the ledger: "github:ada"; "" if unknown.
+        known: what the board makes of the submissions in a folder.
+    """
+
+    account: str = ""
+    known: dict[Path, Outcomes] = field(default_factory=dict)
+
+    def verify(self, folder: Path) -> Verdict:
+        """Check a submission by itself, and beside the others.
+
+        The others are all submissions of the board if there is a ledger, else those on the same
+        corpus.
+
+        Raises:
+            SerbenchError: the ledger is damaged.
+        """
+        verdict = verifying.verify(folder)
+        if verdict.status == "rejected":
+            return verdict
+        place = folder.resolve()
+        path = ledger.beside(place.parents[1])
+        book = ledger.read(path)
+        outcomes = self._outcomes(place.parents[1] if path.is_file() else place.parent, book)
+        found = outcomes[f"{place.parent.name}/{place.name}"]
+        if isinstance(found, Rejected):
+            return Verdict("rejected", found.reasons)
+        return replace(
+            verdict,
+            flags=(*verdict.flags, *map(shown, self._remarks(found))),
+            submitter=shown(self._submitter(found, book)),
+        )
+
+    def _outcomes(self, root: Path, book: Ledger) -> Outcomes:
+        if root not in self.known:
+            store = cache.opened(root, settings())  # not written: only `build` knows what to keep
+            entries, rejected, _ = build.submitted(root, store, book, self.account or None)
+            groups = map(screening.groups, screening.by_setting(entries))
+            screened = [one for found in groups for _, together in found for one in together]
+            self.known[root] = {
+                **{one.folder: one for one in screened},
+                **{one.folder: one for one in rejected},
+            }
+        return self.known[root]
+
+    def _remarks(self, entry: Entry) -> list[str]:
+        found = list(entry.notes)
+        if entry.objection:
+            found.append(f"it has no rank: {entry.objection}")
+        if not entry.account and reserved(entry.submitter):
+            found.append(TAKEN)
+        said = [one for one in entry.reproductions if one.endswith(SAYS_SUBMITTER)]
+        return found + [
+            f"reproduced, {SAYS_SUBMITTER}, which does not count: {one}" for one in said
+        ]
+
+    def _submitter(self, entry: Entry, book: Ledger) -> str:
+        line = book.find(entry.folder, entry.traces.answers)
+        if line and line.account:
+            return f"submitter {line.account}, in the ledger since {line.seen[:10]}"
+        if line is None and self.account:
+            return f"submitter {self.account}, who sends it"
+        return f"submitter {entry.submitter!r} as the card says, not confirmed"
