@@ -23,17 +23,17 @@ def _interrupt(*_: object) -> None:
 
 
 def main() -> None:
-    """Run the command line; see `serbench.cli.main`."""
+    """Run the command line; see `serbench.cli.app.main`."""
     try:
         import signal
 
         interruptible = signal.getsignal(signal.SIGINT) is signal.default_int_handler
         if interruptible:
             signal.signal(signal.SIGINT, _interrupt)
-        from serbench import cli
+        from serbench.cli import app
 
         try:
-            cli.main()
+            app.main()
         finally:
             if interruptible:
                 signal.signal(signal.SIGINT, _exit)

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 import serbench
-from serbench.cli import app
+from serbench.cli.app import app
 from serbench.evaluation.plan import Config
 from serbench.leaderboard import build as building
 from serbench.leaderboard import ledger

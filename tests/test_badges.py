@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from serbench.cli import app
+from serbench.cli.app import app
 from serbench.errors import SerbenchError
 from serbench.leaderboard import badge as badges
 from serbench.leaderboard import hub_card

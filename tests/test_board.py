@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 import serbench
-from serbench.cli import app
+from serbench.cli.app import app
 from serbench.errors import SerbenchError
 from serbench.leaderboard import build
 from serbench.leaderboard.formats import cells, html, latex, markdown

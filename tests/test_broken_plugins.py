@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from serbench import listing
+from serbench.cli import app
 from serbench.contracts import Entry, ModelEntry
 from serbench.plugins import registry
 from serbench.plugins.registry import offers
@@ -126,7 +126,7 @@ class Environment:
         return [row for row in self.said[kind].stdout.splitlines() if row.split()[:1] == [name]]
 
     def run(self, *words):
-        command = [sys.executable, "-m", "serbench.cli", *words]
+        command = [sys.executable, "-m", "serbench.cli.app", *words]
         return subprocess.run(
             command, capture_output=True, text=True, timeout=120, env=self.variables
         )
@@ -301,7 +301,7 @@ def test_two_packages_may_call_their_plugins_alike(tmp_path, monkeypatch, fresh)
 
 def test_a_slow_plugin_is_named(monkeypatch, fresh):
     monkeypatch.setattr(registry, "SLOW", -1.0)
-    remarks = listing.listing("model").remarks
+    remarks = app.listing("model").remarks
     assert any(
         one.startswith("slow plugin tiny: it took 0.") and "import nothing heavy" in one
         for one in remarks

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from serbench import cli
+from serbench.cli import app
 from serbench.errors import SerbenchError
 
 HEAVY = ("torch", "transformers", "sklearn", "scipy", "librosa", "numba", "pandas", "matplotlib")
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("places")
 
 def serbench(*arguments):
     """Run the command line in a process of its own."""
-    command = [sys.executable, "-m", "serbench.cli", *map(str, arguments)]
+    command = [sys.executable, "-m", "serbench.cli.app", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
 
@@ -31,7 +31,7 @@ EVALUATE = ("evaluate", "--model", "centroid", "--dataset", "tones")
 )
 def test_help_and_listings_import_nothing_heavy(arguments):
     code = (
-        "import sys, serbench.cli as cli\n"
+        "import sys, serbench.cli.app as cli\n"
         f"sys.argv = ['serbench', *{arguments!r}]\n"
         "try:\n    cli.main()\nexcept SystemExit:\n    pass\n"
         f"print([name for name in {HEAVY!r} if name in sys.modules])"
@@ -155,9 +155,9 @@ def test_what_the_system_refuses_is_one_line_that_no_terminal_obeys(
     def fails():
         raise error
 
-    monkeypatch.setattr(cli, "app", fails)
+    monkeypatch.setattr(app, "app", fails)
     with pytest.raises(SystemExit, match="1"):
-        cli.main()
+        app.main()
     assert capsys.readouterr().err.removesuffix("\n").endswith(words)
 
 
@@ -165,9 +165,9 @@ def test_a_fault_of_the_code_keeps_its_traceback(monkeypatch):
     def fails():
         raise OSError("not the system's")
 
-    monkeypatch.setattr(cli, "app", fails)
+    monkeypatch.setattr(app, "app", fails)
     with pytest.raises(OSError, match="not the system's"):
-        cli.main()
+        app.main()
 
 
 def test_an_unknown_option_is_exit_code_2():
@@ -192,7 +192,7 @@ def test_protocols_are_shown_exported_and_checked(tmp_path):
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_ctrl_c_keeps_finished_folds_and_says_how_to_go_on(places, jobs):
-    command = [sys.executable, "-m", "serbench.cli", *EVALUATE, "--jobs", str(jobs)]
+    command = [sys.executable, "-m", "serbench.cli.app", *EVALUATE, "--jobs", str(jobs)]
     child = subprocess.Popen(
         [*command, "--param", "nap=2"],
         stdout=subprocess.PIPE,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 import serbench
-from serbench.cli import app
+from serbench.cli.app import app
 from serbench.errors import SerbenchError
 from serbench.evaluation import pipeline
 from serbench.evaluation.plan import Config, Request

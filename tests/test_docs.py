@@ -44,7 +44,7 @@ def _written(name, folder):
 def _evaluated(folder, *words):
     """What a command prints, in a folder, where nothing puts that folder on the path."""
     done = subprocess.run(
-        [sys.executable, "-P", "-m", "serbench.cli", "evaluate", "--dataset", "tones", *words],
+        [sys.executable, "-P", "-m", "serbench.cli.app", "evaluate", "--dataset", "tones", *words],
         capture_output=True,
         text=True,
         timeout=120,
@@ -86,7 +86,7 @@ def test_the_model_in_ten_lines_runs_without_a_package(name, tmp_path):
 def test_the_way_of_a_submission_is_as_the_page_says(tmp_path, monkeypatch):
     from typer.testing import CliRunner
 
-    from serbench.cli import app
+    from serbench.cli.app import app
 
     monkeypatch.chdir(tmp_path)
     text = (ROOT / "docs" / "submitting.md").read_text()

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 import serbench
 from serbench import specs
-from serbench.cli import app
+from serbench.cli.app import app
 from serbench.contracts import Examples
 from serbench.errors import BadParameter, FoldError, PluginError
 from serbench.evaluation.plan import Config

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 import serbench
-from serbench.cli import app
+from serbench.cli.app import app
 from serbench.errors import FoldError, SerbenchError
 from serbench.evaluation import plan, provenance
 from serbench.evaluation.progress import Quiet
@@ -230,7 +230,17 @@ def test_a_file_in_the_current_folder_needs_no_package(here, monkeypatch):
     (here / "own.py").write_text(NEAREST)
     command = ["evaluate", "--model", "own:Nearest", "--features", "crossings"]
     done = subprocess.run(  # -P: as the console script does, nothing is put on the path
-        [sys.executable, "-P", "-m", "serbench.cli", *command, "--dataset", "tones", "--fold", "1"],
+        [
+            sys.executable,
+            "-P",
+            "-m",
+            "serbench.cli.app",
+            *command,
+            "--dataset",
+            "tones",
+            "--fold",
+            "1",
+        ],
         capture_output=True,
         text=True,
         timeout=120,

@@ -3,7 +3,7 @@
 import pytest
 from typer.testing import CliRunner
 
-from serbench.cli import app
+from serbench.cli.app import app
 from serbench.errors import BadParameter, SerbenchError
 from serbench.leaderboard import ledger
 from serbench.leaderboard.ledger import Ledger, require_account

@@ -14,7 +14,7 @@ pytest.importorskip("serbench_corpora.csv_corpus")
 
 import serbench
 from serbench import datasets
-from serbench.cli import app
+from serbench.cli.app import app
 from serbench.errors import CorpusError, FoldError, LeakageError, SerbenchError
 from serbench.evaluation.progress import Quiet
 from serbench.settings import settings

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 import serbench
-from serbench.cli import app
+from serbench.cli.app import app
 from serbench.errors import SerbenchError
 from serbench.leaderboard.submissions import card as cards
 from serbench.leaderboard.submissions import submission

@@ -276,7 +276,15 @@ def test_a_sheet_is_full_in_csv_and_short_elsewhere():
 @pytest.mark.usefixtures("places")
 def test_the_command_writes_a_report(write, tmp_path):
     write()
-    command = [sys.executable, "-m", "serbench.cli", "report", "toy_invented", "--picture", "none"]
+    command = [
+        sys.executable,
+        "-m",
+        "serbench.cli.app",
+        "report",
+        "toy_invented",
+        "--picture",
+        "none",
+    ]
     done = subprocess.run(
         [*command, "--out", tmp_path / "out", "--jobs", "0"],
         capture_output=True,

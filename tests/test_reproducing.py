@@ -17,7 +17,7 @@ import pytest
 from typer.testing import CliRunner
 
 import serbench
-from serbench.cli import app
+from serbench.cli.app import app
 from serbench.errors import BadParameter, CorpusError, SerbenchError, UnknownName
 from serbench.evaluation.plan import Config
 from serbench.leaderboard import build
@@ -626,7 +626,7 @@ def command(*arguments):
 def test_without_a_terminal_nothing_runs_unless_it_is_told_to(submission, tmp_path):
     words = ["leaderboard", "reproduce", submission, "--results", tmp_path / "r"]
     done = subprocess.run(
-        [sys.executable, "-m", "serbench.cli", *words],
+        [sys.executable, "-m", "serbench.cli.app", *words],
         capture_output=True,
         text=True,
         timeout=120,
@@ -646,7 +646,7 @@ def test_with_a_terminal_somebody_is_asked(submission, tmp_path, answer, code):
     ours, theirs = os.openpty()
     os.write(ours, answer)
     done = subprocess.run(
-        [sys.executable, "-m", "serbench.cli", *words],
+        [sys.executable, "-m", "serbench.cli.app", *words],
         capture_output=True,
         text=True,
         timeout=120,

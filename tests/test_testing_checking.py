@@ -5,7 +5,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from serbench.cli import app
+from serbench.cli.app import app
 from serbench.errors import BadParameter, UnknownName
 from serbench.testing.examination import Verdict
 from serbench.testing.kinds import KINDS

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 import serbench
 from serbench import __version__
-from serbench.cli import app
+from serbench.cli.app import app
 from serbench.errors import SerbenchError
 from serbench.evaluation.plan import Config
 from serbench.leaderboard.submissions import submission

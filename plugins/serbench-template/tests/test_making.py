@@ -5,7 +5,7 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from serbench.cli import app
+from serbench.cli.app import app
 from serbench.errors import BadParameter, MissingRequirement, SerbenchError, UnknownName
 from serbench_template import making
 from serbench_template.making import KINDS, new, renamed, template

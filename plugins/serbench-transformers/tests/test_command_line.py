@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from serbench import cli
+from serbench.cli import app
 from serbench.plugins import registry
 from serbench.results.fold_file import read_facts
 
@@ -39,7 +39,7 @@ def serbench(tmp_path, monkeypatch, capsys):
     def run(*words):
         monkeypatch.setattr(sys, "argv", ["serbench", *map(str, words)])
         with pytest.raises(SystemExit) as ended:
-            cli.main()
+            app.main()
         return Done(ended.value.code or 0, *capsys.readouterr())
 
     yield run

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
+from serbench.cli.options import Data, Device, Results, RunName, jobs_of
 from serbench.errors import SerbenchError, nearest
-from serbench.options import Data, Device, Results, RunName, jobs_of
 
 app = typer.Typer(
     help="Measured runs beside the literature; submit a run, and check submissions.",
@@ -188,10 +188,10 @@ def reproduce(  # noqa: PLR0913 - a command's options are its parameters
     interval over the test speakers of these folds, who must be ten or those of all folds. Features
     of another version are replaced by the installed ones, and the verdict says so.
     """
+    from serbench.cli.progress import Bars
     from serbench.leaderboard.reproduction.outcome import reproduce as make
     from serbench.leaderboard.reproduction.proposal import propose
     from serbench.leaderboard.submissions.reproduction_record import require_name, write
-    from serbench.progress import Bars
     from serbench.specs import parse, unique
 
     if record:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from serbench.options import Device, Features, jobs_of
+from serbench.cli.options import Device, Features, jobs_of
 
 
 def bench(  # noqa: PLR0913 - a command's options are its parameters

@@ -4,22 +4,61 @@ The one place where an expected error becomes a line.
 """
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from serbench import (
-    __version__,
-    bench_cli,
-    leaderboard_cli,
-    plugin_cli,
-    protocol_cli,
-    report_cli,
-)
+from serbench import __version__
+from serbench.cli import bench, leaderboard, plugin, report
+from serbench.cli import protocol as protocol_cli
+from serbench.cli.options import Data, Dataset, Device, Features, Labels, Results, RunName, jobs_of
+from serbench.contracts import Entry
 from serbench.errors import BadParameter, SerbenchError, nearest
-from serbench.options import Data, Dataset, Device, Features, Labels, Results, RunName, jobs_of
+from serbench.plugins import registry
+from serbench.plugins.registry import Installed
 from serbench.text import shown
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Lines for a terminal.
+
+    Attributes:
+        rows: one a name, those too that cannot be used, each with the reason.
+        remarks: one for everything else that is wrong with a plugin.
+    """
+
+    rows: tuple[str, ...]
+    remarks: tuple[str, ...]
+
+
+def listing(kind: str, found: Installed | None = None) -> Listing:
+    """What is installed of "dataset", "feature" or "model"; imports none of it."""
+    found = found or registry.installed()
+    entries = found.entries[kind]
+    said = {name: _entry(entry, found.owners[kind, name]) for name, entry in entries.items()}
+    said |= {
+        name: f"NOT USABLE: {registry.clash(owners)}"
+        for (of, name), owners in found.clashes.items()
+        if of == kind
+    }
+    width = max(map(len, said), default=0)
+    remarks = [f"broken plugin {one.plugin}: {one.reason}" for one in found.broken]
+    remarks += [
+        f"slow plugin {plugin}: it took {seconds:.1f} s to say what it offers; a module with hooks "
+        "should import nothing heavy"
+        for plugin, seconds in found.slow.items()
+    ]
+    rows = (f"{name:<{width}}  {words}" for name, words in sorted(said.items()))
+    return Listing(tuple(map(shown, rows)), tuple(map(shown, remarks)))
+
+
+def _entry(entry: Entry, owner: str) -> str:
+    lack = registry.lacking(entry)
+    return f"{entry.summary}  [{owner}]" + (f"  NOT USABLE: {lack}" if lack else "")
+
 
 app = typer.Typer(
     name="serbench",
@@ -30,9 +69,9 @@ app = typer.Typer(
     rich_markup_mode=None,  # panels cost a tenth of a second at every start
 )
 app.add_typer(protocol_cli.app, name="protocol")
-app.add_typer(leaderboard_cli.app, name="leaderboard")
-app.add_typer(plugin_cli.app, name="plugin")
-app.command()(bench_cli.bench)
+app.add_typer(leaderboard.app, name="leaderboard")
+app.add_typer(plugin.app, name="plugin")
+app.command()(bench.bench)
 
 
 def _version(wanted: bool) -> None:
@@ -110,8 +149,8 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
 
     Finished folds are kept: the same command again runs only those that are missing.
     """
+    from serbench.cli.progress import Bars
     from serbench.evaluation.pipeline import evaluate as run
-    from serbench.progress import Bars
     from serbench.specs import parse, unique
 
     _check_form(form, "text", "markdown", "csv", "latex", "json")
@@ -187,7 +226,6 @@ def models() -> None:
 
 
 def _listing(kind: str) -> None:
-    from serbench.listing import listing
 
     found = listing(kind)
     for row in found.rows:
@@ -277,7 +315,7 @@ def compare(
     typer.echo(made.page(form, utterances))
 
 
-app.command()(report_cli.report)
+app.command()(report.report)
 
 
 @app.command()

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from serbench.options import Results
+from serbench.cli.options import Results
 
 
 def report(

@@ -1,10 +1,14 @@
-"""Show, export and check how a protocol splits a corpus."""
+"""The command line's part about protocols: how a corpus is split."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from serbench import datasets, tables
+from serbench.cli.options import Data, Dataset, Labels
 from serbench.corpus import Corpus, Fold, Protocol, protocol_digest
 from serbench.errors import BadParameter
 from serbench.features import audio
@@ -113,3 +117,43 @@ def _audio(made: Split, labels: str | None) -> tuple[dict[str, str], str]:
     remembered.remember(new)
     note = f"audio of {len(digests)} utterances compared"
     return digests, "\n".join([note, *audio.remarks(oddities)])
+
+
+app = typer.Typer(no_args_is_help=True, help="How a corpus is split: show, export, check.")
+
+
+@app.command("show")
+def protocol_show(
+    dataset: Dataset,
+    protocol: Annotated[str | None, typer.Option(help="Default: list them all.")] = None,
+    labels: Labels = None,
+    data: Data = None,
+) -> None:
+    """List a dataset's protocols, or show the folds of one: needs no audio where avoidable."""
+    typer.echo(show(dataset, protocol, labels, data))
+
+
+@app.command("export")
+def protocol_export(
+    dataset: Dataset,
+    out: Annotated[Path, typer.Option(help="A .csv (fold,split,utterance) or .json file.")],
+    protocol: Annotated[str | None, typer.Option(help="Default: the dataset's own.")] = None,
+    labels: Labels = None,
+    data: Data = None,
+) -> None:
+    """Write a protocol's folds as plain data."""
+    typer.echo(export(dataset, protocol, out, labels, data))
+
+
+@app.command("check")
+def protocol_check(
+    dataset: Dataset,
+    protocol: Annotated[str | None, typer.Option(help="Default: the dataset's own.")] = None,
+    labels: Labels = None,
+    data: Data = None,
+) -> None:
+    """Look for speakers and audio that the sets of a protocol share; fails if there are any."""
+    text, clean = check(dataset, protocol, labels, data)
+    typer.echo(text)
+    if not clean:
+        raise typer.Exit(1)
