@@ -226,13 +226,13 @@ def command_line() -> str:
     parts = ["# Command line", MADE]
     for command in COMMANDS:
         done = subprocess.run(
-            [sys.executable, "-m", "serbench.cli.app", *command, "--help"],
+            [sys.executable, "-m", "serbench", *command, "--help"],
             capture_output=True,
             text=True,
             check=True,
             env={"COLUMNS": "100", "PATH": ""},
         )
-        text = done.stdout.replace("python -m serbench.cli.app", "serbench").strip()
+        text = done.stdout.replace("python -m serbench", "serbench").strip()
         parts.append(f"## serbench {' '.join(command)}\n\n```text\n{text}\n```")
     return "\n\n".join(parts) + "\n"
 

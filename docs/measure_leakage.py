@@ -26,7 +26,7 @@ from serbench.features import audio
 from serbench.metrics.classification import confusion, uar
 from serbench.protocols import families
 from serbench_corpora.ravdess import Ravdess, paper
-from serbench_corpora.toy import Toy
+from serbench_corpora.toy.corpus import Toy
 from serbench_sklearn.functionals import Functionals
 
 OUT = Path(__file__).resolve().parent / "leakage.json"

@@ -17,7 +17,7 @@ from serbench.corpus import Corpus, Protocol
 from serbench.features import audio
 from serbench.metrics.classification import confusion, uar
 from serbench.protocols import families
-from serbench_corpora.toy import Toy
+from serbench_corpora.toy.corpus import Toy
 from serbench_sklearn.functionals import Functionals
 
 MODELS = {

@@ -242,7 +242,7 @@ def test_this_machine_is_described():
 
 @pytest.mark.usefixtures("places")
 def test_the_command_prints_json():
-    command = [sys.executable, "-m", "serbench.cli.app", "bench", "--only", "decode,crossings"]
+    command = [sys.executable, "-m", "serbench", "bench", "--only", "decode,crossings"]
     done = subprocess.run(
         [*command, "--seconds", "0.05", "--json"], capture_output=True, text=True, timeout=60
     )

@@ -126,7 +126,7 @@ class Environment:
         return [row for row in self.said[kind].stdout.splitlines() if row.split()[:1] == [name]]
 
     def run(self, *words):
-        command = [sys.executable, "-m", "serbench.cli.app", *words]
+        command = [sys.executable, "-m", "serbench", *words]
         return subprocess.run(
             command, capture_output=True, text=True, timeout=120, env=self.variables
         )

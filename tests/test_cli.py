@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("places")
 
 def serbench(*arguments):
     """Run the command line in a process of its own."""
-    command = [sys.executable, "-m", "serbench.cli.app", *map(str, arguments)]
+    command = [sys.executable, "-m", "serbench", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
 
@@ -192,7 +192,7 @@ def test_protocols_are_shown_exported_and_checked(tmp_path):
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_ctrl_c_keeps_finished_folds_and_says_how_to_go_on(places, jobs):
-    command = [sys.executable, "-m", "serbench.cli.app", *EVALUATE, "--jobs", str(jobs)]
+    command = [sys.executable, "-m", "serbench", *EVALUATE, "--jobs", str(jobs)]
     child = subprocess.Popen(
         [*command, "--param", "nap=2"],
         stdout=subprocess.PIPE,

@@ -342,7 +342,7 @@ def test_what_speaks_against_a_comparison_is_said(write):
 
 def printed(*arguments):
     """What the command line says, in a process of its own."""
-    command = [sys.executable, "-m", "serbench.cli.app", "compare", *map(str, arguments)]
+    command = [sys.executable, "-m", "serbench", "compare", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=60)
 
 

@@ -44,7 +44,7 @@ def _written(name, folder):
 def _evaluated(folder, *words):
     """What a command prints, in a folder, where nothing puts that folder on the path."""
     done = subprocess.run(
-        [sys.executable, "-P", "-m", "serbench.cli.app", "evaluate", "--dataset", "tones", *words],
+        [sys.executable, "-P", "-m", "serbench", "evaluate", "--dataset", "tones", *words],
         capture_output=True,
         text=True,
         timeout=120,

@@ -12,7 +12,7 @@ import pytest
 
 from serbench.results.run import folders, read
 
-EVALUATE = [sys.executable, "-m", "serbench.cli.app", "evaluate", "--model", "centroid"]
+EVALUATE = [sys.executable, "-m", "serbench", "evaluate", "--model", "centroid"]
 TIMES = 20
 
 

@@ -47,7 +47,7 @@ def clone(tmp_path):
 
 def serbench(clone, *words):
     done = subprocess.run(
-        [sys.executable, "-m", "serbench.cli.app", *words],
+        [sys.executable, "-m", "serbench", *words],
         cwd=clone,
         capture_output=True,
         text=True,

@@ -22,7 +22,7 @@ sys.argv[0] = "serbench"
 from serbench.cli import main
 main()
 """
-KINDS = {"locks": ["-m", "serbench.cli.app"], "no locks": ["-c", NO_LOCKS]}
+KINDS = {"locks": ["-m", "serbench"], "no locks": ["-c", NO_LOCKS]}
 PROGRAM = KINDS["locks"]
 
 

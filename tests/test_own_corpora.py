@@ -10,7 +10,7 @@ import pytest
 import soundfile
 from typer.testing import CliRunner
 
-pytest.importorskip("serbench_corpora.csv_corpus")
+pytest.importorskip("serbench_corpora.own.csv_table")
 
 import serbench
 from serbench import datasets

@@ -626,7 +626,7 @@ def command(*arguments):
 def test_without_a_terminal_nothing_runs_unless_it_is_told_to(submission, tmp_path):
     words = ["leaderboard", "reproduce", submission, "--results", tmp_path / "r"]
     done = subprocess.run(
-        [sys.executable, "-m", "serbench.cli.app", *words],
+        [sys.executable, "-m", "serbench", *words],
         capture_output=True,
         text=True,
         timeout=120,
@@ -646,7 +646,7 @@ def test_with_a_terminal_somebody_is_asked(submission, tmp_path, answer, code):
     ours, theirs = os.openpty()
     os.write(ours, answer)
     done = subprocess.run(
-        [sys.executable, "-m", "serbench.cli.app", *words],
+        [sys.executable, "-m", "serbench", *words],
         capture_output=True,
         text=True,
         timeout=120,

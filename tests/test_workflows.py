@@ -107,7 +107,7 @@ class Runner:
         self.origin = folder / "origin"
         (folder / "bin").mkdir()
         program = folder / "bin" / "serbench"
-        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m serbench.cli.app "$@"\n')
+        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m serbench "$@"\n')
         program.chmod(0o755)
         server = folder / "bin" / "gh"  # the account that opened a commit's request, from a file
         server.write_text(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from serbench.contracts import About, Lengths
 from serbench.corpus import Corpus, Fold, LabelSet, Protocol, Utterance
-from serbench_corpora import packaged, rotation, splits, tree
+from serbench_corpora import audio_tree, packaged_data, published_splits, rotation
 
 NAME = "crema-d"
 
@@ -59,14 +59,14 @@ def identify(stem: str) -> str | None:
 @cache
 def sexes() -> Mapping[str, str]:
     """The actors, sorted, each with "female" or "male"."""
-    return {speaker: sex for speaker, sex in packaged.rows("crema-d-actors.csv")}
+    return {speaker: sex for speaker, sex in packaged_data.rows("crema-d-actors.csv")}
 
 
 @cache
 def manifest() -> Corpus:
     """All 7442 utterances, from the names and sexes shipped with this package."""
     utterances = []
-    for name, _, _ in packaged.rows("crema-d.csv"):
+    for name, _, _ in packaged_data.rows("crema-d.csv"):
         speaker, _, emotion, _ = name.split("_")
         utterances.append(Utterance(name, speaker, EMOTIONS[emotion], sex=sexes()[speaker]))
     return Corpus(NAME, tuple(EMOTIONS.values()), tuple(utterances), "raw")
@@ -105,7 +105,7 @@ PROTOCOLS: Sequence[Protocol] = (
         "nine test sets; of eight models each, the best on its validation set counts",
         paper_nested,
     ),
-    *splits.CREMA_D,
+    *published_splits.CREMA_D,
 )
 
 # ---- dataset ----
@@ -124,7 +124,7 @@ class CremaD:
 
     def lengths(self) -> Lengths:
         """How long its utterances are."""
-        return packaged.lengths(NAME)
+        return packaged_data.lengths(NAME)
 
     def read(self, root: Path) -> Corpus:
         """The corpus below `root`: `AudioWAV/`, or the files in any other folders.
@@ -132,11 +132,11 @@ class CremaD:
         Raises:
             CorpusError: it is missing, incomplete or mixed with something else.
         """
-        found = tree.audio(NAME, root, identify)
+        found = audio_tree.audio(NAME, root, identify)
         if not found:
-            raise tree.missing(NAME, root, ABOUT, "1001_DFA_ANG_XX.wav")
+            raise audio_tree.missing(NAME, root, ABOUT, "1001_DFA_ANG_XX.wav")
         remedy = f"run `git lfs pull` in the clone, or `serbench download {NAME}`"
-        return tree.complete(manifest(), root, found, remedy)
+        return audio_tree.complete(manifest(), root, found, remedy)
 
     def download(self, root: Path) -> None:
         """Fetch what is missing of the corpus below `root`.
@@ -144,6 +144,6 @@ class CremaD:
         Raises:
             CorpusError: it cannot be fetched, or what came is not what was published.
         """
-        from serbench_corpora.download import download  # requests and pooch: only when needed
+        from serbench_corpora.archive import download  # requests and pooch: only when needed
 
         download(NAME, root)

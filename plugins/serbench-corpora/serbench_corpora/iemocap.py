@@ -9,7 +9,7 @@ from pathlib import Path
 from serbench.contracts import About, Lengths
 from serbench.corpus import Corpus, Fold, LabelSet, Protocol, Utterance, speaker_fold
 from serbench.errors import CorpusError
-from serbench_corpora import packaged, splits, tree
+from serbench_corpora import audio_tree, packaged_data, published_splits
 
 NAME = "iemocap"
 
@@ -86,13 +86,13 @@ def marker(utterance: Utterance) -> str:
 
 
 @cache
-def counts() -> Mapping[tree.Group, int]:
+def counts() -> Mapping[audio_tree.Group, int]:
     """How many utterances there are of each session, speaker and label.
 
     Its licence keeps the names of the utterances with its holders, so these stand for a manifest.
     """
-    total: Counter[tree.Group] = Counter()
-    for speaker, _, _, label, number in packaged.rows("iemocap-counts.csv"):
+    total: Counter[audio_tree.Group] = Counter()
+    for speaker, _, _, label, number in packaged_data.rows("iemocap-counts.csv"):
         total[speaker[:5], speaker, label] += int(number)
     return total
 
@@ -152,7 +152,7 @@ PROTOCOLS: Sequence[Protocol] = (
         leaks="both actors of the session speak in its validation and in its test set",
     ),
     Protocol("session", "five folds of sessions; validation is the next session", by_session),
-    *splits.IEMOCAP,
+    *published_splits.IEMOCAP,
 )
 
 # ---- dataset ----
@@ -173,7 +173,7 @@ class Iemocap:
         """5531 turns under made-up names, of the speakers, wearers and labels that there are."""
         utterances = []
         for row, (speaker, wearer, part, label, count) in enumerate(
-            packaged.rows("iemocap-counts.csv")
+            packaged_data.rows("iemocap-counts.csv")
         ):
             dialogue = f"{speaker[:5]}{wearer}_{part}{row}"
             utterances += [
@@ -183,7 +183,7 @@ class Iemocap:
 
     def lengths(self) -> Lengths:
         """How long its utterances are."""
-        return packaged.lengths(NAME)
+        return packaged_data.lengths(NAME)
 
     def read(self, root: Path) -> Corpus:
         """The corpus below `root`: `Session1/` to `Session5/` with `sentences` and `dialog`.
@@ -191,9 +191,9 @@ class Iemocap:
         Raises:
             CorpusError: it is missing, incomplete or mixed with something else.
         """
-        found = tree.audio(NAME, root, identify, PASSED_BY)
+        found = audio_tree.audio(NAME, root, identify, PASSED_BY)
         if not found:
-            raise tree.missing(NAME, root, ABOUT, "Ses01F_impro01_F000.wav")
+            raise audio_tree.missing(NAME, root, ABOUT, "Ses01F_impro01_F000.wav")
         utterances = [
             turn(name, label, found.get(name.lower())) for name, label in _labels(root).items()
         ]
@@ -202,7 +202,7 @@ class Iemocap:
         if silent:
             raise CorpusError(
                 f"{NAME} is incomplete: {root} has no audio of {len(silent)} labelled utterances, "
-                f"missing {tree.listed(silent)}: unpack Session*/sentences/wav again"
+                f"missing {audio_tree.listed(silent)}: unpack Session*/sentences/wav again"
             )
         return Corpus(NAME, tuple(EMOTIONS.values()), tuple(utterances), "raw")
 
@@ -212,7 +212,7 @@ class Iemocap:
         Raises:
             CorpusError: always, as its licence lets nobody fetch it.
         """
-        from serbench_corpora.download import download  # requests and pooch: only when needed
+        from serbench_corpora.archive import download  # requests and pooch: only when needed
 
         download(NAME, root)
 
@@ -232,7 +232,7 @@ def _labels(root: Path) -> dict[str, str]:
 
 def _evaluations(root: Path) -> Iterator[tuple[Path, str, str]]:
     try:
-        for folder, entry in tree.files(root, (".txt",), PASSED_BY):
+        for folder, entry in audio_tree.files(root, (".txt",), PASSED_BY):
             # deeper down each listener's own votes are kept
             if folder.name.lower() == "emoevaluation":
                 path = folder / entry.name
@@ -241,7 +241,7 @@ def _evaluations(root: Path) -> Iterator[tuple[Path, str, str]]:
                     if found and found[2] in EMOTIONS:
                         yield path, found[1], EMOTIONS[found[2]]
     except OSError as error:
-        raise tree.unreadable(NAME, error) from error
+        raise audio_tree.unreadable(NAME, error) from error
 
 
 def _check_counts(root: Path, utterances: Sequence[Utterance]) -> None:
@@ -250,7 +250,9 @@ def _check_counts(root: Path, utterances: Sequence[Utterance]) -> None:
             f"{NAME}: {root} has sentences but no emotions: Session*/dialog/EmoEvaluation/*.txt "
             "of the archive must be there too"
         )
-    wrong = tree.differences(counts(), Counter((u.session, u.speaker, u.label) for u in utterances))
+    wrong = audio_tree.differences(
+        counts(), Counter((u.session, u.speaker, u.label) for u in utterances)
+    )
     if wrong:
         raise CorpusError(
             f"{NAME}: {root} has {len(utterances)} labelled utterances instead of "

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from serbench_corpora import crema_d, iemocap, packaged, ravdess
+from serbench_corpora import crema_d, iemocap, packaged_data, ravdess
 
 SECONDS = (0.05, 0.1)
 PITCH = (100.0, 800.0)  # hertz
@@ -94,7 +94,7 @@ def _turns() -> Mapping[tuple[str, str], list[tuple[str, str]]]:
     """For each wearer and part the turns, well mixed: the speaker's letter and the emotion."""
     codes = {label: code for code, label in iemocap.EMOTIONS.items()}
     turns: Mapping[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
-    for speaker, wearer, part, label, number in packaged.rows("iemocap-counts.csv"):
+    for speaker, wearer, part, label, number in packaged_data.rows("iemocap-counts.csv"):
         turns[speaker[:5] + wearer, part] += [(speaker[5], codes[label])] * int(number)
     return {
         (wearer, part): _mixed([*read, *_others(len(read) // 5)], wearer + part)

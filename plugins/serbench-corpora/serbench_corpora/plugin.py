@@ -26,22 +26,22 @@ def serbench_datasets() -> Iterable[Entry]:
         ),
         Entry(
             "toy",
-            "serbench_corpora.toy:Toy",
+            "serbench_corpora.toy.corpus:Toy",
             "synthetic speech, made in seconds: 624 utterances, 12 speakers, 4 emotions",
         ),
         Entry(
             "csv",
-            "serbench_corpora.csv_corpus:Csv",
+            "serbench_corpora.own.csv_table:Csv",
             "your own, csv:my.csv with the columns path,label,speaker[,sex,session,split]",
         ),
         Entry(
             "folder",
-            "serbench_corpora.audio_folder:AudioFolder",
+            "serbench_corpora.own.audio_folder:AudioFolder",
             "your own, folder:DIR with metadata.csv, or with one folder a label",
         ),
         Entry(
             "audformat",
-            "serbench_corpora.audformat_corpus:Audformat",
+            "serbench_corpora.own.audformat:Audformat",
             "your own, audformat:DIR with a database in audformat",
             requires=("audformat",),
             install="'serbench-corpora[audformat]'",

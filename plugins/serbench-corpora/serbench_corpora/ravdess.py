@@ -8,7 +8,7 @@ from pathlib import Path
 
 from serbench.contracts import About, Lengths
 from serbench.corpus import Corpus, Fold, LabelSet, Protocol, Utterance
-from serbench_corpora import packaged, rotation, splits, tree
+from serbench_corpora import audio_tree, packaged_data, published_splits, rotation
 
 NAME = "ravdess"
 
@@ -93,7 +93,7 @@ PROTOCOLS: Sequence[Protocol] = (
         "six test sets; of five models each, the best on its validation set counts",
         paper_nested,
     ),
-    *splits.RAVDESS,
+    *published_splits.RAVDESS,
 )
 
 # ---- dataset ----
@@ -112,7 +112,7 @@ class Ravdess:
 
     def lengths(self) -> Lengths:
         """How long its utterances are."""
-        return packaged.lengths(NAME)
+        return packaged_data.lengths(NAME)
 
     def read(self, root: Path) -> Corpus:
         """The corpus below `root`: `Actor_01/` to `Actor_24/`, or the files in any other folders.
@@ -120,11 +120,11 @@ class Ravdess:
         Raises:
             CorpusError: it is missing, incomplete or mixed with something else.
         """
-        found = tree.audio(NAME, root, identify)
+        found = audio_tree.audio(NAME, root, identify)
         if not found:
-            raise tree.missing(NAME, root, ABOUT, "03-01-01-01-01-01-01.wav")
+            raise audio_tree.missing(NAME, root, ABOUT, "03-01-01-01-01-01-01.wav")
         remedy = f"unpack the zip again, or run `serbench download {NAME}`"
-        return tree.complete(manifest(), root, found, remedy)
+        return audio_tree.complete(manifest(), root, found, remedy)
 
     def download(self, root: Path) -> None:
         """Fetch what is missing of the corpus below `root`.
@@ -132,6 +132,6 @@ class Ravdess:
         Raises:
             CorpusError: it cannot be fetched, or what came is not what was published.
         """
-        from serbench_corpora.download import download  # requests and pooch: only when needed
+        from serbench_corpora.archive import download  # requests and pooch: only when needed
 
         download(NAME, root)

@@ -9,7 +9,7 @@ import pytest
 
 from serbench.errors import CorpusError
 from serbench.protocols import lookup
-from serbench_corpora.audformat_corpus import Audformat
+from serbench_corpora.own.audformat import Audformat
 
 FILES = tuple(f"audio/{speaker}{n}.wav" for speaker in ("01", "02", "03") for n in (1, 2))
 EMOTIONS = ("sad", "happy") * 3

@@ -8,7 +8,7 @@ import pytest
 
 from serbench.errors import SerbenchError
 from serbench.protocols import lookup
-from serbench_corpora.audio_folder import AUDIO, UNREAD, AudioFolder
+from serbench_corpora.own.audio_folder import AUDIO, UNREAD, AudioFolder
 
 LABELS = ("happy", "sad")
 SPEAKERS = ("s1", "s2", "s3")

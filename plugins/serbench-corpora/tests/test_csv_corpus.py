@@ -7,7 +7,7 @@ import pytest
 
 from serbench.errors import BadParameter, CorpusError, LeakageError, SerbenchError
 from serbench.protocols import lookup, speakers
-from serbench_corpora.csv_corpus import Csv
+from serbench_corpora.own.csv_table import Csv
 
 HEAD = "path,label,speaker"
 ROWS = ("a/1.wav,sad,01", "a/2.wav,happy,01", "b/1.wav,sad,02", "b/2.wav,happy,02")

@@ -8,7 +8,7 @@ import pytest
 from serbench.errors import CorpusError
 from serbench.files import file_digest
 from serbench_corpora import crema_d, ravdess
-from serbench_corpora.download import (
+from serbench_corpora.archive import (
     ARCHIVE,
     download,
     download_crema_d,
@@ -17,8 +17,8 @@ from serbench_corpora.download import (
     recordings,
     unpack,
 )
-from serbench_corpora.fetch import RemoteFile
 from serbench_corpora.iemocap import Iemocap
+from serbench_corpora.resumable_download import RemoteFile
 
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:c6f9\nsize 72862\n"
 

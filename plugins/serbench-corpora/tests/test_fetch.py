@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from serbench.errors import CorpusError
-from serbench_corpora.fetch import CHUNK, RemoteFile, fetch
+from serbench_corpora.resumable_download import CHUNK, RemoteFile, fetch
 
 CONTENT = os.urandom(300_000)
 
@@ -92,7 +92,7 @@ def test_a_run_that_was_killed_leaves_nothing_else_behind(server: Server, tmp_pa
     server.delay = 5
     file = remote(server)
     program = (
-        "from pathlib import Path; from serbench_corpora.fetch import RemoteFile, fetch; "
+        "from pathlib import Path; from serbench_corpora.resumable_download import RemoteFile, fetch; "
         f"fetch([{file!r}], Path({str(tmp_path)!r}))"
     )
     with subprocess.Popen([sys.executable, "-c", program]) as run:

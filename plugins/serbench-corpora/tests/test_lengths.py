@@ -10,11 +10,11 @@ from serbench.bench import workload
 from serbench.contracts import Lasts
 from serbench.protocols import lookup
 from serbench.settings import Settings
-from serbench_corpora import packaged
+from serbench_corpora import packaged_data
 from serbench_corpora.crema_d import CremaD
 from serbench_corpora.iemocap import Iemocap
 from serbench_corpora.ravdess import Ravdess
-from serbench_corpora.toy import Toy
+from serbench_corpora.toy.corpus import Toy
 
 CORPORA = (Ravdess, CremaD, Iemocap, Toy)
 
@@ -30,14 +30,14 @@ def test_every_corpus_says_how_long_its_utterances_are(corpus):
 
 
 def test_the_lengths_of_crema_d_are_those_of_its_file_sizes():
-    seconds = [(int(size) - 44) / 32_000 for _, _, size in packaged.rows("crema-d.csv")]
+    seconds = [(int(size) - 44) / 32_000 for _, _, size in packaged_data.rows("crema-d.csv")]
     found = CremaD().lengths()
     assert np.percentile(seconds, found.percent) == pytest.approx(found.seconds, abs=0.006)
     assert workload.mean(found) == pytest.approx(np.mean(seconds), rel=0.01)
 
 
 def test_the_lengths_of_toy_are_those_that_it_makes():
-    from serbench_corpora.toy import utterance
+    from serbench_corpora.toy.corpus import utterance
 
     made = [len(utterance(0, who, how, 3)) / 16_000 for who in (0, 7) for how in (0, 3)]
     found = Toy().lengths()

@@ -6,7 +6,7 @@ from serbench.corpus import Corpus, Utterance, relabelled
 from serbench.files import digest
 from serbench.protocols.leakage import certify, require_clean
 from serbench.protocols.lookup import folds
-from serbench_corpora import packaged, splits
+from serbench_corpora import packaged_data, published_splits
 from serbench_corpora.crema_d import CremaD
 from serbench_corpora.ravdess import Ravdess
 
@@ -19,7 +19,9 @@ def default(dataset) -> Corpus:
 def invented_iemocap() -> Corpus:
     """As many turns of each speaker and marker wearer as IEMOCAP has, under invented names."""
     utterances = []
-    for k, (speaker, wearer, _, label, number) in enumerate(packaged.rows("iemocap-counts.csv")):
+    for k, (speaker, wearer, _, label, number) in enumerate(
+        packaged_data.rows("iemocap-counts.csv")
+    ):
         session, letter = speaker[:5], speaker[5]
         utterances += [
             Utterance(f"{session}{wearer}_x{k}_{letter}{n:03}", speaker, label, session=session)
@@ -30,9 +32,9 @@ def invented_iemocap() -> Corpus:
 
 
 CORPORA = {
-    "ravdess": (default(Ravdess()), splits.RAVDESS),
-    "crema-d": (default(CremaD()), splits.CREMA_D),
-    "iemocap": (invented_iemocap(), splits.IEMOCAP),
+    "ravdess": (default(Ravdess()), published_splits.RAVDESS),
+    "crema-d": (default(CremaD()), published_splits.CREMA_D),
+    "iemocap": (invented_iemocap(), published_splits.IEMOCAP),
 }
 OWNED = [(corpus, protocol) for corpus, owned in CORPORA.values() for protocol in owned]
 NAMES = [f"{corpus.name}-{protocol.name}" for corpus, protocol in OWNED]
@@ -151,7 +153,7 @@ def test_emoboxs_crema_d_has_every_speaker_in_all_three_sets():
 def test_emoboxs_crema_d_trains_on_a_recording_that_it_tests():
     corpus, protocol = named("crema-d", "emobox")
     (fold,) = folds(protocol, corpus)
-    audio = {utterance: digest for utterance, digest, _ in packaged.rows("crema-d.csv")}
+    audio = {utterance: digest for utterance, digest, _ in packaged_data.rows("crema-d.csv")}
     trained = {audio[one]: one for one in fold.train + fold.validation}
     twins = [f"{one} {trained[audio[one]]}" for one in fold.test if audio[one] in trained]
     assert twins == ["1006_TIE_HAP_XX 1006_TIE_NEU_XX"]
@@ -161,7 +163,7 @@ def test_emoboxs_crema_d_trains_on_a_recording_that_it_tests():
 @pytest.mark.parametrize("name", ["emo-superb", "tfds"])
 def test_the_other_crema_d_splits_share_no_audio(name):
     corpus, protocol = named("crema-d", name)
-    audio = {utterance: digest for utterance, digest, _ in packaged.rows("crema-d.csv")}
+    audio = {utterance: digest for utterance, digest, _ in packaged_data.rows("crema-d.csv")}
     for fold in folds(protocol, corpus):
         certificate = certify(corpus, fold, audio)
         assert certificate.audio_checked
@@ -200,6 +202,6 @@ def test_every_speaker_that_serab_tests_or_validates_on_also_trains():
 def test_utterances_that_a_label_set_leaves_out_are_skipped():
     whole = CORPORA["crema-d"][0]
     fewer = relabelled(whole, "fewer", {one: one for one in whole.labels[:3]})
-    for protocol in splits.CREMA_D:
+    for protocol in published_splits.CREMA_D:
         for fold, full in zip(folds(protocol, fewer), folds(protocol, whole), strict=True):
             assert fold.test == tuple(one for one in full.test if one in fewer.by_id)

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from serbench.errors import BadParameter, CorpusError
-from serbench_corpora import toy
-from serbench_corpora.toy import Toy
+from serbench_corpora.toy.corpus import Toy, utterance
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +43,8 @@ def test_utterances_are_heard_whole_and_undistorted(root: Path) -> None:
 
 def test_the_same_seed_sounds_the_same_and_another_does_not(root: Path) -> None:
     expected = _samples(root / "f01-happy-03.wav")
-    np.testing.assert_array_equal(toy.utterance(0, 0, 1, 2), expected)
-    assert not np.array_equal(toy.utterance(1, 0, 1, 2)[:8000], expected[:8000])
+    np.testing.assert_array_equal(utterance(0, 0, 1, 2), expected)
+    assert not np.array_equal(utterance(1, 0, 1, 2)[:8000], expected[:8000])
 
 
 def test_an_incomplete_corpus_says_how_to_get_a_whole_one(root: Path, tmp_path: Path) -> None:

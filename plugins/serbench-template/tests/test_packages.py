@@ -52,7 +52,7 @@ def test_a_new_plugin_passes_its_own_tests(kind, own, tmp_path):
     project = new(own.plugin, kind, tmp_path).folder
     site = unpacked(project, tmp_path)
     plural = kind if kind == "features" else f"{kind}s"
-    listed = run(sys.executable, "-m", "serbench.cli.app", plural, cwd=tmp_path, path=site)
+    listed = run(sys.executable, "-m", "serbench", plural, cwd=tmp_path, path=site)
     assert re.search(rf"^{own.plugin} +\S.*\[{own.plugin}\]$", listed, re.MULTILINE)
     pytest_ = [sys.executable, "-m", "pytest", "-rs", "-p", "no:cacheprovider"]
     tested = run(*pytest_, cwd=project, path=site)

@@ -1,1 +1,1 @@
-"""TODO."""
+"""The leaderboard as Markdown, HTML, LaTeX, CSV and JSON."""

@@ -68,7 +68,9 @@ def whole(parts: Iterable[str], rejected: Sequence[Rejected]) -> str:
 
 
 def _part(name: str) -> str:
-    return resources.files("serbench.leaderboard").joinpath(name).read_text(encoding="utf-8")
+    return (
+        resources.files("serbench.leaderboard.formats").joinpath(name).read_text(encoding="utf-8")
+    )
 
 
 def _hash(text: str) -> str:

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Rows of the leaderboard, their statistics and their ranks."""

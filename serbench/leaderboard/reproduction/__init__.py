@@ -1,1 +1,1 @@
-"""TODO."""
+"""Run folds of a submission again, and compare."""

@@ -1,1 +1,1 @@
-"""TODO."""
+"""What a submission consists of: pack one, and read one safely."""

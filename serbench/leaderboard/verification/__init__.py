@@ -1,1 +1,1 @@
-"""TODO."""
+"""Check a submission: its protocol, counts, scores and claims."""

@@ -58,7 +58,7 @@ def _few(corpus: Corpus) -> list[Utterance]:
 
 def toy(seed: int = 0) -> Small:
     """A small toy, whatever the seed."""
-    from serbench_corpora.toy import Toy
+    from serbench_corpora.toy.corpus import Toy
 
     return Small(Toy().manifest(), Toy.label_sets)
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from serbench_corpora.articulation import SENTENCES, Floats
+from serbench_corpora.toy.articulation import SENTENCES, Floats
 
 EMOTIONS = ("neutral", "happy", "sad", "angry")
 SPEAKERS = tuple(f"{sex}{number:02}" for sex in "fm" for number in range(1, 7))

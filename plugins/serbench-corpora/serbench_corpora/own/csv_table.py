@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from serbench_corpora import columns, tables
-from serbench_corpora.own import Own
-from serbench_corpora.rows import Listed, Row
+from serbench_corpora.own import delimited
+from serbench_corpora.own.corpus import Own
+from serbench_corpora.own.rows import Listed, Row
 
 
 class Csv(Own):
@@ -54,15 +54,15 @@ class Csv(Own):
         }
 
     def _read(self, place: Path) -> Listed:
-        heading = tables.heading(place)
-        make = columns.reader(columns.choose(heading.columns, self._columns, place))
+        heading = delimited.heading(place)
+        make = delimited.reader(delimited.choose(heading.columns, self._columns, place))
 
         def made() -> Iterator[Row]:
-            for line, cells in tables.rows(place, heading):
+            for line, cells in delimited.rows(place, heading):
                 yield make(f"{place.name}, line {line}", cells)
 
         mend = (
             "name the column that says who speaks with ,speaker=COLUMN behind the path (columns: "
-            f"{tables.listed(heading.columns)})"
+            f"{delimited.listed(heading.columns)})"
         )
         return self._collected(made(), place.parent, place, mend)

@@ -8,8 +8,8 @@ nothing is more regular than it is meant to be.
 import numpy as np
 import numpy.typing as npt
 
-from serbench_corpora.articulation import FRAME_SECONDS, Floats, Gesture
-from serbench_corpora.voices import Take, spread
+from serbench_corpora.toy.articulation import FRAME_SECONDS, Floats, Gesture
+from serbench_corpora.toy.voices import Take, spread
 
 Spectra = npt.NDArray[np.complex128]
 

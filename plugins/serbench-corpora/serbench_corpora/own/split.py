@@ -7,8 +7,8 @@ from pathlib import Path
 from serbench.corpus import PARTS, Corpus, Fold, Protocol
 from serbench.errors import CorpusError
 from serbench.protocols.families import held_out
-from serbench_corpora.rows import Listed
-from serbench_corpora.tree import listed
+from serbench_corpora.audio_tree import listed
+from serbench_corpora.own.rows import Listed
 
 NAME = "split"
 NAMES = {

@@ -17,10 +17,10 @@ import numpy.typing as npt
 from serbench.contracts import About, Lengths
 from serbench.corpus import Corpus, LabelSet, Protocol, Utterance
 from serbench.errors import BadParameter, CorpusError
-from serbench_corpora import lookalike, packaged, tree
-from serbench_corpora.articulation import SENTENCES, articulate
-from serbench_corpora.synthesis import RATE, speak
-from serbench_corpora.voices import EMOTIONS, SOUND, SPEAKERS, spread, stream, take
+from serbench_corpora import audio_tree, lookalike, packaged_data
+from serbench_corpora.toy.articulation import SENTENCES, articulate
+from serbench_corpora.toy.synthesis import RATE, speak
+from serbench_corpora.toy.voices import EMOTIONS, SOUND, SPEAKERS, spread, stream, take
 
 NAME = "toy"
 
@@ -115,7 +115,7 @@ class Toy:
 
     def lengths(self) -> Lengths:
         """How long its utterances are."""
-        return packaged.lengths(NAME)
+        return packaged_data.lengths(NAME)
 
     def make(self, root: Path) -> None:
         """Synthesise all utterances into `root`: mono 16-bit wav at 16 kHz."""
@@ -132,6 +132,8 @@ class Toy:
         """
         if not root.is_dir():
             raise CorpusError(f"there is no {NAME} in {root}: leave --data out, and it is made")
-        found = tree.audio(NAME, root, lambda stem: stem if stem in manifest().by_id else None)
+        found = audio_tree.audio(
+            NAME, root, lambda stem: stem if stem in manifest().by_id else None
+        )
         remedy = f"remove {root} and run the same command again"
-        return tree.complete(self.manifest(), root, found, remedy)
+        return audio_tree.complete(self.manifest(), root, found, remedy)

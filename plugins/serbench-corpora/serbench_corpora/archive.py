@@ -8,8 +8,8 @@ from pathlib import Path, PurePosixPath
 
 from serbench.errors import CorpusError
 from serbench.files import file_digest, replacing
-from serbench_corpora import crema_d, iemocap, packaged, ravdess, tree
-from serbench_corpora.fetch import RemoteFile, check_room, fetch
+from serbench_corpora import audio_tree, crema_d, iemocap, packaged_data, ravdess
+from serbench_corpora.resumable_download import RemoteFile, check_room, fetch
 
 ARCHIVE = RemoteFile(
     "https://zenodo.org/records/1188976/files/Audio_Speech_Actors_01-24.zip",
@@ -58,7 +58,9 @@ def download_ravdess(root: Path, archive: RemoteFile) -> None:
         CorpusError: it cannot be fetched, or what came is not what was published.
     """
     dataset = ravdess.Ravdess()
-    if len(tree.audio(ravdess.NAME, root, ravdess.identify)) < len(dataset.manifest().utterances):
+    if len(audio_tree.audio(ravdess.NAME, root, ravdess.identify)) < len(
+        dataset.manifest().utterances
+    ):
         path = root / archive.name
         kept = path.exists()
         check_room(root, UNPACKED + (0 if kept else archive.size))
@@ -91,7 +93,7 @@ def unpack(archive: Path, root: Path, identify: Callable[[str], str | None]) -> 
         CorpusError: a name in the zip leads out of `root`, the zip is damaged, or a file that is
             there already is another one.
     """
-    found = tree.audio(archive.name, root, identify)
+    found = audio_tree.audio(archive.name, root, identify)
     try:
         with zipfile.ZipFile(archive) as opened:
             for member, utterance in _members(opened, identify):
@@ -149,7 +151,7 @@ def recordings(url: str) -> list[RemoteFile]:
         RemoteFile(
             f"{url.rstrip('/')}/{name}.wav", f"AudioWAV/{name}.wav", int(size), f"sha256:{checksum}"
         )
-        for name, checksum, size in packaged.rows("crema-d.csv")
+        for name, checksum, size in packaged_data.rows("crema-d.csv")
     ]
 
 
@@ -167,7 +169,7 @@ def missing_recordings(root: Path, published: Sequence[RemoteFile]) -> list[Remo
             wanted.append(file)
         elif path.suffix.lower() != ".wav":
             continue  # somebody's lossless copy
-        elif path.stat().st_size < tree.SMALL and tree.is_pointer(path):
+        elif path.stat().st_size < audio_tree.SMALL and audio_tree.is_pointer(path):
             wanted.append(replace(file, name=path.relative_to(root).as_posix()))
         elif path.stat().st_size != file.size or f"sha256:{file_digest(path)}" != file.checksum:
             raise _another(path, PurePosixPath(file.name).name)
@@ -175,7 +177,7 @@ def missing_recordings(root: Path, published: Sequence[RemoteFile]) -> list[Remo
 
 
 def _recordings_below(root: Path) -> Mapping[str, Path]:
-    found = tree.files(root, tree.AUDIO) if root.is_dir() else ()
+    found = audio_tree.files(root, audio_tree.AUDIO) if root.is_dir() else ()
     paths = (folder / entry.name for folder, entry in found)
     named = ((crema_d.identify(path.stem), path) for path in paths)
     return {utterance: path for utterance, path in named if utterance}

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from serbench.errors import CorpusError, SerbenchError
-from serbench_corpora import own_split
-from serbench_corpora.own import Own
-from serbench_corpora.rows import Listed, Row
+from serbench_corpora.own.corpus import Own
+from serbench_corpora.own.rows import Listed, Row
+from serbench_corpora.own.split import NAMES
 
 HEADER = "db.yaml"
 TABLES = (".csv", ".parquet")
@@ -200,7 +200,7 @@ def _part(database: Any, name: str, table: Any) -> str:
     """The set that a table is, by its split, or as it is called; or ""."""
     kind = database.splits[table.split_id].type if table.split_id else ""
     words = [kind] if kind else name.casefold().split(".")
-    found = {own_split.NAMES[word] for word in words if word in own_split.NAMES}
+    found = {NAMES[word] for word in words if word in NAMES}
     return found.pop() if len(found) == 1 else ""
 
 

@@ -11,9 +11,9 @@ from serbench.contracts import About
 from serbench.corpus import Corpus, LabelSet, Protocol
 from serbench.errors import LeakageError
 from serbench.protocols import speakers
-from serbench_corpora import own_split, rows
-from serbench_corpora.own_split import OwnSplit
-from serbench_corpora.rows import Listed, Row
+from serbench_corpora.own import rows
+from serbench_corpora.own.rows import Listed, Row
+from serbench_corpora.own.split import NAME, OwnSplit, of
 
 LABEL_SET = "original"
 FOLDS = 5
@@ -62,7 +62,7 @@ class Own:
 
     @property
     def _split(self) -> OwnSplit | None:
-        return own_split.of(self._listed, self._place, self._in_part)
+        return of(self._listed, self._place, self._in_part)
 
     @property
     def label_sets(self) -> Mapping[str, LabelSet]:
@@ -90,10 +90,10 @@ class Own:
         if split.leaks:
             raise LeakageError(
                 f"the split of {self._place.name} leaks: {split.leaks}. Choose --protocol "
-                f"{family}, which shares none, or --protocol {own_split.NAME}, which is never "
+                f"{family}, which shares none, or --protocol {NAME}, which is never "
                 "ranked"
             )
-        return own_split.NAME
+        return NAME
 
     def manifest(self) -> Corpus:
         """The corpus as it is described, whether its audio is there or not."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 
 from serbench.corpus import PARTS, Corpus, Fold, Protocol
 from serbench.protocols.families import held_out
-from serbench_corpora import packaged
+from serbench_corpora import packaged_data
 
 EMOBOX = "EmoBox (Ma et al., Interspeech 2024), emo-box/EmoBox at 08280f2"
 EMO_SUPERB = "EMO-SUPERB (Wu et al., 2024, arXiv 2402.13018)"
@@ -31,7 +31,7 @@ def _by_speaker(
 ) -> Callable[[Corpus], list[Fold]]:
     def folds(corpus: Corpus) -> list[Fold]:
         set_of: dict[str, dict[str, str]] = {}
-        for owner, name, fold, part, speakers in packaged.rows("published-splits.csv"):
+        for owner, name, fold, part, speakers in packaged_data.rows("published-splits.csv"):
             if (owner, name) == (corpus_name, protocol):
                 set_of.setdefault(fold, {}).update(dict.fromkeys(speakers.split(), part))
         used = [one for one in corpus.utterances if one.id not in drops]
@@ -44,7 +44,7 @@ def _by_speaker(
 
 
 def _emobox_crema_d(corpus: Corpus) -> list[Fold]:
-    test = {utterance for (utterance,) in packaged.rows("emobox-crema-d-test.csv")}
+    test = {utterance for (utterance,) in packaged_data.rows("emobox-crema-d-test.csv")}
     ids = (one.id for one in corpus.utterances)
     return [_fold(corpus, "1", {one: "test" if one in test else "train" for one in ids})]
 

@@ -9,9 +9,11 @@ from pathlib import Path, PurePath
 from typing import Literal
 
 from serbench.errors import BadParameter, CorpusError
-from serbench_corpora import columns, own_split, tables, tree
-from serbench_corpora.own import Own
-from serbench_corpora.rows import Listed, Row
+from serbench_corpora import audio_tree
+from serbench_corpora.own import delimited
+from serbench_corpora.own.corpus import Own
+from serbench_corpora.own.rows import Listed, Row
+from serbench_corpora.own.split import NAMES
 
 METADATA = ("metadata.csv", "metadata.jsonl")
 AUDIO = (
@@ -88,7 +90,7 @@ class AudioFolder(Own):
             made = self._collected(found, place, source, mend)
             return replace(made, remarks=tuple(_left_out(made, place, described)))
         except OSError as error:
-            raise tree.unreadable("folder", error) from error
+            raise audio_tree.unreadable("folder", error) from error
 
     def _described(self, metadata: Path, place: Path) -> Iterator[Row]:
         """The rows of one file of metadata; their paths are made relative to the whole folder."""
@@ -106,7 +108,7 @@ class AudioFolder(Own):
 
     def _labelled(self, place: Path) -> Iterator[Row]:
         """A row for each file, whose folder is its label."""
-        found = [folder / entry.name for folder, entry in tree.files(place, AUDIO + UNREAD)]
+        found = [folder / entry.name for folder, entry in audio_tree.files(place, AUDIO + UNREAD)]
         paths = [path.relative_to(place) for path in sorted(found)]
         _check_paths(paths, place)
         for path in paths:
@@ -149,7 +151,7 @@ def _compiled(pattern: str) -> re.Pattern[str] | None:
 
 def _metadata(place: Path) -> list[Path]:
     """The files that describe a folder: one in it, or one in each of its sets."""
-    sets = sorted(one for one in place.iterdir() if one.name.casefold() in own_split.NAMES)
+    sets = sorted(one for one in place.iterdir() if one.name.casefold() in NAMES)
     found = [folder / name for folder in (place, *sets) for name in METADATA]
     found = [one for one in found if one.is_file()]
     folders = [one.parent for one in found]
@@ -166,16 +168,16 @@ def _metadata(place: Path) -> list[Path]:
 def _described(metadata: Path, names: Mapping[str, str]) -> Iterator[tuple[int, Row]]:
     """Each row of a file of metadata, and its line."""
     if metadata.suffix == ".csv":
-        heading = tables.heading(metadata)
-        make = columns.reader(columns.choose(heading.columns, names, metadata))
-        for line, cells in tables.rows(metadata, heading):
+        heading = delimited.heading(metadata)
+        make = delimited.reader(delimited.choose(heading.columns, names, metadata))
+        for line, cells in delimited.rows(metadata, heading):
             yield line, make(f"{metadata.name}, line {line}", cells)
         return
     keys: list[str] = []
-    for line, row in tables.json_rows(metadata):
+    for line, row in delimited.json_rows(metadata):
         if not keys:
             keys = list(row)
-            make = columns.reader(columns.choose(keys, names, metadata))
+            make = delimited.reader(delimited.choose(keys, names, metadata))
         yield line, make(f"{metadata.name}, line {line}", [row.get(key, "") for key in keys])
 
 
@@ -189,13 +191,13 @@ def _check_paths(paths: Sequence[PurePath], place: Path) -> None:
     unread = [str(one) for one in paths if one.suffix.lower() in UNREAD]
     if unread:
         raise CorpusError(
-            f"{len(unread)} files below {place} cannot be decoded ({tree.listed(unread)}): write "
+            f"{len(unread)} files below {place} cannot be decoded ({audio_tree.listed(unread)}): write "
             "them as wav or flac, for example with ffmpeg"
         )
     bare = [str(one) for one in paths if len(one.parts) < 2 + _in_set(one)]
     if bare:
         raise CorpusError(
-            f"{len(bare)} files below {place} are in no label's folder ({tree.listed(bare)}): put "
+            f"{len(bare)} files below {place} are in no label's folder ({audio_tree.listed(bare)}): put "
             "each into a folder with the name of its label, or add metadata.csv with "
             "file_name,label,speaker"
         )
@@ -204,11 +206,11 @@ def _check_paths(paths: Sequence[PurePath], place: Path) -> None:
 def _left_out(made: Listed, place: Path, described: Sequence[Path]) -> Iterator[str]:
     """Yield a line on audio that metadata does not list, and one on files that are not audio."""
     listed = {one.path for one in made.utterances}
-    paths = {folder / entry.name for folder, entry in tree.files(place, ("",))}
+    paths = {folder / entry.name for folder, entry in audio_tree.files(place, ("",))}
     other = sorted(paths - listed - set(described))
     audio = [str(one.relative_to(place)) for one in other if one.suffix.lower() in AUDIO + UNREAD]
     if audio:
-        yield f"{_files(len(audio))} of audio left out, not in metadata: {tree.listed(audio)}"
+        yield f"{_files(len(audio))} of audio left out, not in metadata: {audio_tree.listed(audio)}"
     endings = Counter(
         one.suffix.lower() or "no ending"
         for one in other
@@ -224,4 +226,4 @@ def _files(count: int) -> str:
 
 
 def _in_set(path: PurePath) -> bool:
-    return path.parts[0].casefold() in own_split.NAMES
+    return path.parts[0].casefold() in NAMES
