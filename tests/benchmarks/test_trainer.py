@@ -25,11 +25,12 @@ from serbench_corpora.iemocap import Iemocap
 from serbench_corpora.ravdess import Ravdess
 from serbench_torch.devices import arithmetic
 from serbench_torch.training import Steps
-from serbench_transformers import checkpoints, loading
-from serbench_transformers.batching import LAYOUTS
-from serbench_transformers.learning import Labelled, Scorer, Stems, task
-from serbench_transformers.network import Network
-from serbench_transformers.recipes import Recipe
+from serbench_transformers.checkpoints import loading
+from serbench_transformers.checkpoints.checkpoint import resolve
+from serbench_transformers.encoders.batching import LAYOUTS
+from serbench_transformers.finetuning.learning import Labelled, Scorer, Stems, task
+from serbench_transformers.finetuning.network import Network
+from serbench_transformers.finetuning.recipes import Recipe
 
 pytest.importorskip("accelerate", reason="the Trainer needs it")
 
@@ -102,7 +103,7 @@ if DEVICE == "cuda":
 
 def _checkpoint(corpus, folder):
     if corpus not in LIKE:
-        return checkpoints.resolve(os.environ["SERBENCH_BENCH_CHECKPOINT"])
+        return resolve(os.environ["SERBENCH_BENCH_CHECKPOINT"])
     from transformers import (
         Wav2Vec2Config,
         Wav2Vec2FeatureExtractor,
@@ -112,7 +113,7 @@ def _checkpoint(corpus, folder):
     config = Wav2Vec2Config(**LIKE[corpus].config)
     Wav2Vec2ForSequenceClassification(config).save_pretrained(folder)
     Wav2Vec2FeatureExtractor(do_normalize=True, return_attention_mask=True).save_pretrained(folder)
-    return checkpoints.resolve(str(folder))
+    return resolve(str(folder))
 
 
 REAL = ("SERBENCH_BENCH_DATA", "SERBENCH_BENCH_CHECKPOINT")

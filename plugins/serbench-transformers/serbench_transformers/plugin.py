@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 
 from serbench.contracts import Entry, ModelEntry, hookimpl
-from serbench_transformers.presets import PRESETS
+from serbench_transformers.checkpoints.presets import PRESETS
 
 INSTALL = "serbench-transformers"
 REQUIRES = ("torch", "transformers")
-FINE_TUNED = "serbench_transformers.finetuned:Transformer"
+FINE_TUNED = "serbench_transformers.finetuning.transformer:Transformer"
 # the paper's M2 is the paper's recipe; three epochs on IEMOCAP
 MEMORY = {"tiny": 2.0, "base": 2.5, "plus": 2.5}  # gigabytes of a fold, by the end of its name
 LARGE = 8.0
@@ -19,7 +19,7 @@ def serbench_features() -> Iterable[Entry]:
     """Offer what the layers of any frozen encoder make."""
     yield Entry(
         "transformer-layers",
-        "serbench_transformers.layers:Layers",
+        "serbench_transformers.probing.layers:Layers",
         "the mean over time of every layer of a frozen encoder: --param checkpoint=...",
         requires=REQUIRES,
         install=INSTALL,
@@ -40,7 +40,7 @@ def serbench_models() -> Iterable[ModelEntry]:
     )
     yield ModelEntry(
         "transformer-probe",
-        "serbench_transformers.probe:Probe",
+        "serbench_transformers.probing.probe:Probe",
         "any speech encoder of transformers, frozen, and a light head: --param checkpoint=...",
         requires=(*REQUIRES, "scipy"),
         install=INSTALL,

@@ -237,7 +237,7 @@ class Hub(BaseHTTPRequestHandler):
 @pytest.fixture
 def hub(tmp_path, monkeypatch):
     """A hub whose repository is empty at first; downloads from it do not wait."""
-    from serbench_transformers import download
+    from serbench_transformers.checkpoints import download
 
     words = {"files": {}, "announced": {}, "asked": [], "mishaps": {}}
     handler = type("Served", (Hub,), words)

@@ -7,10 +7,12 @@ import pytest
 import torch
 
 from serbench.contracts import Counts, Rehearses
-from serbench_transformers import arithmetic, checkpoints, loading, presets, shapes
-from serbench_transformers.finetuned import Transformer
-from serbench_transformers.layers import Layers
-from serbench_transformers.network import Network
+from serbench_transformers.checkpoints import checkpoint as checkpoints
+from serbench_transformers.checkpoints import loading, presets, stand_ins
+from serbench_transformers.finetuning import flops
+from serbench_transformers.finetuning.network import Network
+from serbench_transformers.finetuning.transformer import Transformer
+from serbench_transformers.probing.layers import Layers
 
 WAVE = np.zeros(8000, np.float32)
 
@@ -30,7 +32,7 @@ def _of_layer(frames, width=16, inside=24):
 def test_operations_of_the_layers_are_those_of_the_formula(folders):
     network = _network(folders("whisper"), 1)  # one of two layers is no part of training
     frames = 25
-    one, all_ = (arithmetic.flops(network, [WAVE], training=training) for training in (True, False))
+    one, all_ = (flops.flops(network, [WAVE], training=training) for training in (True, False))
     head = 2 * 16 * 2
     convolutions = 2 * 2 * frames * 16 * 80 * 3 + 2 * frames * 16 * 16 * 3
     assert all_ == pytest.approx(convolutions + 2 * _of_layer(frames) + head, rel=0.02)
@@ -41,12 +43,11 @@ def test_operations_of_the_layers_are_those_of_the_formula(folders):
 @pytest.mark.parametrize("kind", ["wav2vec2-group-norm", "wavlm"])
 def test_training_what_was_frozen_costs_more_and_two_utterances_twice_as_much(folders, kind):
     whole, above = (
-        arithmetic.flops(_network(folders(kind), frozen), [WAVE], training=True)
-        for frozen in (-1, 0)
+        flops.flops(_network(folders(kind), frozen), [WAVE], training=True) for frozen in (-1, 0)
     )
     assert whole > above or kind == "wavlm"  # it is computed as a whole
     network = _network(folders(kind), 0)
-    assert arithmetic.flops(network, [WAVE, WAVE], training=True) == 2 * above
+    assert flops.flops(network, [WAVE, WAVE], training=True) == 2 * above
     assert not any(each.is_meta for each in network.parameters())
 
 
@@ -67,7 +68,7 @@ def test_a_preset_is_rehearsed_without_its_checkpoint(tmp_path):
 
 @pytest.mark.parametrize("checkpoint", ["", "somebody/unknown", "/some/folder"])
 def test_what_is_no_preset_stays_as_it_is(tmp_path, checkpoint):
-    assert shapes.rehearsed({"checkpoint": checkpoint}, tmp_path) == {}
+    assert stand_ins.rehearsed({"checkpoint": checkpoint}, tmp_path) == {}
     assert not list(tmp_path.iterdir())
 
 
@@ -75,7 +76,7 @@ def test_what_is_no_preset_stays_as_it_is(tmp_path, checkpoint):
 def test_a_stand_in_has_the_size_of_what_it_stands_for(tmp_path, preset):
     from transformers import AutoConfig, AutoModelForAudioClassification
 
-    made = shapes.rehearsed({"checkpoint": preset.checkpoint}, tmp_path)
+    made = stand_ins.rehearsed({"checkpoint": preset.checkpoint}, tmp_path)
     config = AutoConfig.from_pretrained(made["checkpoint"])
     with torch.device("meta"):
         model = AutoModelForAudioClassification.from_config(config)
@@ -85,10 +86,10 @@ def test_a_stand_in_has_the_size_of_what_it_stands_for(tmp_path, preset):
 
 
 def test_a_stand_in_reads_waves(tmp_path):
-    from serbench_transformers.readers import Reader
+    from serbench_transformers.encoders.reader import Reader
 
     for name, shape in (("openai/whisper-tiny.en", (80, 50)), ("facebook/wav2vec2-base", (8000,))):
-        made = shapes.rehearsed({"checkpoint": name}, tmp_path)
+        made = stand_ins.rehearsed({"checkpoint": name}, tmp_path)
         folder = checkpoints.resolve(made["checkpoint"], weights=False).folder
         assert Reader(folder)(WAVE).shape == shape
         assert json.loads((folder / "config.json").read_text())["model_type"]

@@ -10,8 +10,9 @@ from huggingface_hub import constants
 from safetensors.numpy import save_file
 
 from serbench.errors import BadParameter, SerbenchError
-from serbench_transformers import checkpoints, folders
-from serbench_transformers.presets import PRESETS
+from serbench_transformers.checkpoints import checkpoint
+from serbench_transformers.checkpoints import folder as folders
+from serbench_transformers.checkpoints.presets import PRESETS
 
 COMMIT, OTHER = "0123456789abcdef" * 2 + "01234567", "f" * 40
 
@@ -61,7 +62,7 @@ def write_cached(tmp_path, name="org/model", commit=COMMIT, branch="main", **fil
     return folder
 
 
-def fails(*words, call=checkpoints.resolve, error=SerbenchError, **arguments):
+def fails(*words, call=checkpoint.resolve, error=SerbenchError, **arguments):
     """That the call fails in one line with all these words in it."""
     with pytest.raises(error) as raised:
         call(**arguments)
@@ -75,14 +76,14 @@ def fails(*words, call=checkpoints.resolve, error=SerbenchError, **arguments):
 
 
 def test_a_folder_is_its_name_and_a_digest_of_its_contents(tmp_path):
-    found = checkpoints.resolve(str(write(tmp_path / "mine")))
+    found = checkpoint.resolve(str(write(tmp_path / "mine")))
     assert (found.name, found.folder, found.has_weights) == ("mine", tmp_path / "mine", True)
     assert found.revision[:7] == folders.PREFIX
     assert len(found.revision) == 7 + 16
 
 
 def test_equal_folders_have_one_digest_wherever_they_are(tmp_path):
-    one, two = (checkpoints.resolve(str(write(tmp_path / at / "mine"))) for at in ("a", "b"))
+    one, two = (checkpoint.resolve(str(write(tmp_path / at / "mine"))) for at in ("a", "b"))
     assert (one.name, one.revision) == (two.name, two.revision)
 
 
@@ -91,70 +92,70 @@ def test_equal_folders_have_one_digest_wherever_they_are(tmp_path):
 )
 def test_the_digest_is_of_configuration_and_weights_only(tmp_path, name):
     folder = write(tmp_path / "mine", readme="about")
-    before = checkpoints.resolve(str(folder)).revision
+    before = checkpoint.resolve(str(folder)).revision
     if name == "model.safetensors":
         save_file({"encoder.weight": np.arange(4, dtype=np.float32) + 1}, folder / name)
     else:
         (folder / name).write_text('{"changed": 1}')
-    changed = checkpoints.resolve(str(folder)).revision != before
+    changed = checkpoint.resolve(str(folder)).revision != before
     assert changed == (name != "README.md")
 
 
 def test_a_worker_finds_the_folder_by_name_and_digest(tmp_path):
-    resolved = checkpoints.resolve(str(write(tmp_path / "mine")))
-    assert checkpoints.find("mine", resolved.revision) == resolved
-    assert checkpoints.resolve("mine", resolved.revision) == resolved
+    resolved = checkpoint.resolve(str(write(tmp_path / "mine")))
+    assert checkpoint.find("mine", resolved.revision) == resolved
+    assert checkpoint.resolve("mine", resolved.revision) == resolved
 
 
 def test_a_folder_is_named_by_a_relative_path_a_home_and_a_link(tmp_path, monkeypatch):
     write(tmp_path / "mine")
     (tmp_path / "alias").symlink_to(tmp_path / "mine")
     monkeypatch.setenv("HOME", str(tmp_path))
-    names = [checkpoints.resolve(given).name for given in ("mine", "./mine", "~/mine", "alias")]
+    names = [checkpoint.resolve(given).name for given in ("mine", "./mine", "~/mine", "alias")]
     assert names == ["mine", "mine", "mine", "alias"]
 
 
 def test_weights_are_digested_once_however_often_they_are_asked_for(tmp_path, monkeypatch):
     folder = write(tmp_path / "mine")
-    first = checkpoints.resolve(str(folder))
+    first = checkpoint.resolve(str(folder))
     read = []
     monkeypatch.setattr(folders, "file_digest", lambda path: read.append(path.name) or "0" * 64)
-    assert checkpoints.resolve(str(folder)) == checkpoints.find("mine", first.revision) == first
+    assert checkpoint.resolve(str(folder)) == checkpoint.find("mine", first.revision) == first
     assert read == []
     os.utime(folder / "model.safetensors")
-    checkpoints.resolve(str(folder))
+    checkpoint.resolve(str(folder))
     assert read == ["model.safetensors"]
 
 
 def test_a_folder_that_moved_is_found_where_it_was_given_last(tmp_path):
-    before = checkpoints.resolve(str(write(tmp_path / "here" / "mine")))
+    before = checkpoint.resolve(str(write(tmp_path / "here" / "mine")))
     (tmp_path / "here").rename(tmp_path / "there")
-    find = partial(checkpoints.find, "mine", before.revision)
+    find = partial(checkpoint.find, "mine", before.revision)
     fails("was in", str(tmp_path / "here"), "is gone", "--param checkpoint=FOLDER", call=find)
-    checkpoints.resolve(str(tmp_path / "there" / "mine"))
+    checkpoint.resolve(str(tmp_path / "there" / "mine"))
     assert find().folder == tmp_path / "there" / "mine"
 
 
 def test_a_folder_that_changed_is_refused_by_a_worker_and_by_its_old_digest(tmp_path):
     folder = write(tmp_path / "mine")
-    before = checkpoints.resolve(str(folder)).revision
+    before = checkpoint.resolve(str(folder)).revision
     (folder / "config.json").write_text('{"model_type": "hubert"}')
     words = ("is sha256:", f"now, not {before}", "put the files back", "start a new run")
-    fails(*words, call=checkpoints.find, checkpoint="mine", revision=before)
+    fails(*words, call=checkpoint.find, checkpoint="mine", revision=before)
     fails(*words, checkpoint=str(folder), revision=before)
 
 
 def test_a_folder_that_was_never_given_here_is_asked_for():
     words = ("mine (sha256:0011223344556677)", "never given here", "--param checkpoint=FOLDER")
-    fails(*words, call=checkpoints.find, checkpoint="mine", revision="sha256:0011223344556677")
+    fails(*words, call=checkpoint.find, checkpoint="mine", revision="sha256:0011223344556677")
 
 
 def test_a_configuration_alone_is_a_checkpoint_without_weights(tmp_path):
-    found = checkpoints.resolve(str(write(tmp_path / "bare", weights=())))
+    found = checkpoint.resolve(str(write(tmp_path / "bare", weights=())))
     assert not found.has_weights
     words = ("bare (sha256:", "has no model.safetensors", "--param weights=random", "never ranked")
-    fails(*words, call=partial(checkpoints.require_weights, found))
-    checkpoints.require_weights(checkpoints.resolve(str(write(tmp_path / "full"))))
+    fails(*words, call=partial(checkpoint.require_weights, found))
+    checkpoint.require_weights(checkpoint.resolve(str(write(tmp_path / "full"))))
 
 
 def test_shards_are_weights_when_all_are_there(tmp_path):
@@ -162,7 +163,7 @@ def test_shards_are_weights_when_all_are_there(tmp_path):
     write_index(folder, "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors")
     fails("lacks 1 of the files", "model-00002-of-00002.safetensors", checkpoint=str(folder))
     write(folder, weights=("model-00001-of-00002", "model-00002-of-00002"))
-    assert checkpoints.resolve(str(folder)).has_weights
+    assert checkpoint.resolve(str(folder)).has_weights
 
 
 def test_an_index_that_is_none_is_refused(tmp_path):
@@ -227,14 +228,14 @@ def test_what_is_neither_a_name_nor_a_folder_is_refused(given):
     ],
 )
 def test_the_licence_is_what_the_front_matter_of_the_readme_says(tmp_path, readme, licence):
-    found = checkpoints.resolve(str(write(tmp_path / "mine", readme=readme)))
+    found = checkpoint.resolve(str(write(tmp_path / "mine", readme=readme)))
     assert found.licence == licence
 
 
 def test_a_preset_without_its_readme_has_the_licence_of_the_table(tmp_path):
     preset = PRESETS[0]
     write_cached(tmp_path, preset.checkpoint, preset.revision, branch=None)
-    assert checkpoints.resolve(preset.checkpoint).licence == preset.licence
+    assert checkpoint.resolve(preset.checkpoint).licence == preset.licence
 
 
 # the hub's cache
@@ -242,26 +243,26 @@ def test_a_preset_without_its_readme_has_the_licence_of_the_table(tmp_path):
 
 def test_a_branch_in_the_cache_is_its_commit_and_a_worker_finds_that(tmp_path):
     folder = write_cached(tmp_path)
-    found = checkpoints.resolve("org/model")
+    found = checkpoint.resolve("org/model")
     assert (found.name, found.revision, found.folder) == ("org/model", COMMIT, folder)
     assert found.has_weights
-    assert checkpoints.find("org/model", COMMIT) == found
-    assert checkpoints.resolve("org/model", COMMIT) == found
+    assert checkpoint.find("org/model", COMMIT) == found
+    assert checkpoint.resolve("org/model", COMMIT) == found
 
 
 def test_any_branch_tag_or_pull_request_in_the_cache_is_found(tmp_path):
     write_cached(tmp_path)
     write_cached(tmp_path, commit=OTHER, branch="refs/pr/3")
-    assert checkpoints.resolve("org/model", "refs/pr/3").revision == OTHER
-    assert checkpoints.resolve("org/model").revision == COMMIT
+    assert checkpoint.resolve("org/model", "refs/pr/3").revision == OTHER
+    assert checkpoint.resolve("org/model").revision == COMMIT
 
 
 def test_a_preset_is_its_pinned_commit_and_not_main(tmp_path):
     preset = PRESETS[0]
     write_cached(tmp_path, preset.checkpoint, OTHER)
     write_cached(tmp_path, preset.checkpoint, preset.revision, branch=None)
-    assert checkpoints.resolve(preset.checkpoint).revision == preset.revision
-    assert checkpoints.resolve(preset.checkpoint, "main").revision == OTHER
+    assert checkpoint.resolve(preset.checkpoint).revision == preset.revision
+    assert checkpoint.resolve(preset.checkpoint, "main").revision == OTHER
 
 
 @pytest.mark.parametrize("revision", ["../../other", "/etc", "a b", "--x", ""])
@@ -283,13 +284,13 @@ def test_what_is_not_in_the_cache_says_how_to_get_it_there(tmp_path):
         "--param checkpoint=FOLDER",
     )
     fails(*words, checkpoint="openai/whisper-base", revision=OTHER)
-    find = partial(checkpoints.find, "openai/whisper-base", OTHER)
+    find = partial(checkpoint.find, "openai/whisper-base", OTHER)
     fails("nothing is downloaded while folds run", *words[2:], call=find)
 
 
 def test_a_configuration_in_the_cache_is_enough_where_weights_are_random(tmp_path):
     write_cached(tmp_path, weights=())
-    assert not checkpoints.resolve("org/model", weights=False).has_weights
+    assert not checkpoint.resolve("org/model", weights=False).has_weights
     fails("org/model at main is missing or incomplete in the hub's cache", checkpoint="org/model")
 
 
@@ -309,8 +310,8 @@ def test_a_preset_that_is_a_pickle_says_which_files_to_fetch():
 
 def test_presets_are_commits_of_names_at_the_hub():
     for preset in PRESETS:
-        assert checkpoints.hub.NAME.fullmatch(preset.checkpoint)
-        assert preset.revision is None or checkpoints.hub.COMMIT.fullmatch(preset.revision)
+        assert checkpoint.hub.NAME.fullmatch(preset.checkpoint)
+        assert preset.revision is None or checkpoint.hub.COMMIT.fullmatch(preset.revision)
     assert len({preset.name for preset in PRESETS}) == len(PRESETS)
 
 
@@ -327,7 +328,7 @@ def served(hub, tmp_path):
 
 
 def test_what_is_not_in_the_cache_is_downloaded_without_pickles_and_code(served, capsys):
-    found = checkpoints.resolve("org/model")
+    found = checkpoint.resolve("org/model")
     assert (found.revision, found.licence, found.has_weights) == (COMMIT, "mit", True)
     names = {path.name for path in found.folder.rglob("*")}
     assert names == {*folders.CONFIGS[:2], "model.safetensors", "README.md"}
@@ -335,18 +336,18 @@ def test_what_is_not_in_the_cache_is_downloaded_without_pickles_and_code(served,
 
 
 def test_what_was_downloaded_is_used_without_the_network(served, monkeypatch):
-    found = checkpoints.resolve("org/model")
+    found = checkpoint.resolve("org/model")
     served.asked.clear()
-    assert checkpoints.resolve("org/model") == found
-    assert checkpoints.find("org/model", COMMIT) == found
+    assert checkpoint.resolve("org/model") == found
+    assert checkpoint.find("org/model", COMMIT) == found
     assert served.asked == []
 
 
 def test_weights_that_are_not_wanted_are_not_downloaded(served):
-    found = checkpoints.resolve("org/model", weights=False)
+    found = checkpoint.resolve("org/model", weights=False)
     assert not found.has_weights
     assert not any("model.safetensors" in path for path in served.asked)
-    assert checkpoints.resolve("org/model").has_weights
+    assert checkpoint.resolve("org/model").has_weights
 
 
 def test_what_has_no_weights_or_no_configuration_is_said_before_anything_is_downloaded(served):

@@ -11,8 +11,10 @@ from huggingface_hub import constants
 from safetensors.torch import load_file, save
 
 from serbench.errors import SerbenchError
-from serbench_transformers import checkpoints, converting, loading, readers
-from serbench_transformers.network import Network
+from serbench_transformers.checkpoints import checkpoint as checkpoints
+from serbench_transformers.checkpoints import conversion, loading
+from serbench_transformers.encoders import reader
+from serbench_transformers.finetuning.network import Network
 
 FAMILIES = (
     "wav2vec2-layer-norm",
@@ -84,8 +86,8 @@ def test_every_family_in_every_layout_computes_what_transformers_does(folders, h
     with loading.quiet_transformers():
         plain = AutoModelForAudioClassification.from_pretrained(folders(kind)).eval()
     if kind == "whisper":  # which insists on 30 s
-        waves = [np.pad(waves[0], (0, 30 * readers.RATE - len(waves[0])))]
-    wave = readers.Reader(folders(kind))(waves[0])[None]
+        waves = [np.pad(waves[0], (0, 30 * reader.RATE - len(waves[0])))]
+    wave = reader.Reader(folders(kind))(waves[0])[None]
     base = plain.encoder if kind == "whisper" else plain.base_model
     with torch.inference_mode():
         made = base(wave, output_hidden_states=True)
@@ -161,7 +163,7 @@ def test_a_pickle_in_a_folder_is_converted_once_and_found_by_workers(
     assert (found.name, found.has_weights) == ("mine", True)
     assert found.folder.is_relative_to(tmp_path / "hf" / "serbench")
     assert "to safetensors, once" in capsys.readouterr().err
-    monkeypatch.setattr(converting, "convert", None)
+    monkeypatch.setattr(conversion, "convert", None)
     assert checkpoints.find("mine", found.revision) == checkpoints.resolve(str(folder)) == found
     (folder / "pytorch_model.bin").write_bytes(pickled({"one": torch.ones(3)}))
     assert "put the files back" in failure(checkpoints.find, "mine", found.revision)
@@ -288,7 +290,7 @@ def test_words_of_a_configuration_do_what_they_do_in_transformers(
     path.write_bytes(changed(path.read_bytes(), **words))
     with loading.quiet_transformers():
         plain = AutoModel.from_pretrained(folder, dtype=torch.float32).eval()
-    wave = readers.Reader(folder)(waves[1])
+    wave = reader.Reader(folder)(waves[1])
     with torch.inference_mode():
         expected = plain(wave[None]).last_hidden_state[0].mean(dim=0)
         layers = loading.load(checkpoints.resolve(str(folder))).layers([wave])[0]

@@ -9,7 +9,7 @@ from huggingface_hub import constants
 from safetensors.numpy import save
 
 from serbench.errors import SerbenchError
-from serbench_transformers import checkpoints, download
+from serbench_transformers.checkpoints import checkpoint, download
 
 WEIGHTS = save({"encoder.weight": np.random.default_rng(0).normal(size=100_000)})
 
@@ -27,7 +27,7 @@ def served(hub):
 
 def failure(revision=None):
     with pytest.raises(SerbenchError) as raised:
-        checkpoints.resolve("org/model", revision)
+        checkpoint.resolve("org/model", revision)
     line = str(raised.value)
     assert "\n" not in line
     return line
@@ -35,7 +35,7 @@ def failure(revision=None):
 
 def weights():
     """The bytes that a snapshot has now."""
-    return (checkpoints.resolve("org/model").folder / "model.safetensors").read_bytes()
+    return (checkpoint.resolve("org/model").folder / "model.safetensors").read_bytes()
 
 
 def stored(hub):
@@ -49,10 +49,10 @@ def test_large_files_come_by_redirect_without_xet_into_the_places_of_the_hub_s_c
     assert weights() == WEIGHTS
     assert not any("xet" in path for path in served.asked)
     path = try_to_load_from_cache("org/model", "model.safetensors", revision="main")
-    assert str(path) == str(checkpoints.resolve("org/model").folder / "model.safetensors")
+    assert str(path) == str(checkpoint.resolve("org/model").folder / "model.safetensors")
     served.asked.clear()
     found = snapshot_download("org/model", revision=served.commit, local_files_only=True)
-    assert found == str(checkpoints.resolve("org/model").folder)
+    assert found == str(checkpoint.resolve("org/model").folder)
     assert served.asked == []
 
 
@@ -159,7 +159,7 @@ def test_a_hub_that_announces_no_checksum_is_refused(served, monkeypatch):
 
 
 def test_weights_in_the_cache_that_another_tool_left_wrong_are_refused(served):
-    path = (checkpoints.resolve("org/model").folder / "model.safetensors").resolve()
+    path = (checkpoint.resolve("org/model").folder / "model.safetensors").resolve()
     path.write_bytes(save({"encoder.weight": np.zeros(100_000)}))
     line = failure()
     assert "model.safetensors is not the file that the hub announced (its sha256 is" in line
@@ -186,7 +186,7 @@ def test_shards_may_have_any_name(served):
     names = {"encoder.one": "first half.safetensors", "encoder.two": "b.safetensors"}
     index = json.dumps({"metadata": {}, "weight_map": names}).encode()
     served.files["model.safetensors.index.json"] = index
-    found = checkpoints.resolve("org/model")
+    found = checkpoint.resolve("org/model")
     assert found.has_weights
     assert {path.name for path in found.folder.glob("*.safetensors")} == set(names.values())
 
@@ -206,16 +206,16 @@ def test_an_index_that_names_what_is_not_there_is_refused(served, name, words):
 
 
 def test_a_cache_that_another_tool_filled_in_part_is_filled_up(served):
-    folder = checkpoints.resolve("org/model").folder
+    folder = checkpoint.resolve("org/model").folder
     (folder / "preprocessor_config.json").unlink()
     served.asked.clear()
-    assert checkpoints.resolve("org/model").folder == folder
+    assert checkpoint.resolve("org/model").folder == folder
     assert (folder / "preprocessor_config.json").read_bytes() == b"{}"
     assert stored(served) == []
 
 
 def test_what_a_cache_lacks_is_said_where_there_is_no_network(served, monkeypatch):
-    folder = checkpoints.resolve("org/model").folder
+    folder = checkpoint.resolve("org/model").folder
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     (folder / "preprocessor_config.json").unlink()
     assert ", which lacks preprocessor_config.json, and cannot be downloaded here" in failure()

@@ -5,10 +5,11 @@ import pytest
 import torch
 
 from serbench.errors import SerbenchError
-from serbench_transformers import checkpoints, loading
-from serbench_transformers.masking import Mask
-from serbench_transformers.network import Network
-from serbench_transformers.packing import Packed
+from serbench_transformers.checkpoints import loading
+from serbench_transformers.checkpoints.checkpoint import resolve
+from serbench_transformers.encoders.masking import Mask
+from serbench_transformers.encoders.packing import Packed
+from serbench_transformers.finetuning.network import Network
 
 LABELS = ("anger", "happy", "sad")
 PACKED = (
@@ -23,7 +24,7 @@ KINDS = (*PACKED, "wavlm", "wav2vec2-conformer", "wav2vec2-bert", "unispeech-sat
 
 
 def _network(folder, frozen=0, head="projector", mask=None):
-    checkpoint = checkpoints.resolve(str(folder))
+    checkpoint = resolve(str(folder))
     model = loading.classifier(checkpoint, LABELS, head=head)
     torch.nn.init.normal_(model.classifier.weight, generator=torch.Generator().manual_seed(0))
     encoder = loading.encoder_of(model, checkpoint.folder)
@@ -119,7 +120,7 @@ def _dropout(kind):
 
 def test_half_precision_weights_are_computed_in_float32(save_checkpoint, tmp_path, waves):
     folder = save_checkpoint(tmp_path / "half", "whisper", dtype="float16")
-    encoder = loading.load(checkpoints.resolve(str(folder)), weights="random")
+    encoder = loading.load(resolve(str(folder)), weights="random")
     assert encoder.layers([encoder.prepared(waves[0])]).dtype == torch.float32
 
 
@@ -132,7 +133,7 @@ def test_what_transformers_cannot_make_is_one_line(save_checkpoint, tmp_path):
     with pytest.raises(
         SerbenchError, match="transformers cannot build an encoder from odd: [^\n]*$"
     ):
-        loading.load(checkpoints.resolve(str(folder)))
+        loading.load(resolve(str(folder)))
 
 
 @pytest.mark.parametrize(
@@ -173,7 +174,7 @@ def test_a_mask_is_an_embedding_where_the_encoder_has_one():
 
 
 def test_random_weights_follow_their_seed_and_leave_torch_as_it_was(folders):
-    checkpoint = checkpoints.resolve(str(folders("whisper")))
+    checkpoint = resolve(str(folders("whisper")))
     torch.manual_seed(5)
     before = torch.get_rng_state()
     one, same, other = (loading.load(checkpoint, weights="random", seed=seed) for seed in (1, 1, 2))
@@ -188,7 +189,7 @@ def test_pretrained_weights_are_read(folders):
     from safetensors.torch import load_file
 
     folder = folders("wav2vec2-layer-norm")
-    encoder = loading.load(checkpoints.resolve(str(folder)))
+    encoder = loading.load(resolve(str(folder)))
     stored = load_file(folder / "model.safetensors")
     name = "feature_projection.projection.weight"
     assert torch.equal(encoder.model.state_dict()[name], stored[f"wav2vec2.{name}"])
@@ -204,7 +205,7 @@ def test_a_checkpoint_that_lacks_weights_of_the_encoder_is_refused(tmp_path, sav
     with pytest.raises(
         SerbenchError, match="torn lacks 1 weights of its encoder, encoder.layers.1"
     ):
-        loading.load(checkpoints.resolve(str(folder)))
+        loading.load(resolve(str(folder)))
 
 
 def test_a_head_for_other_labels_is_left_behind(tmp_path, save_checkpoint):
@@ -219,7 +220,7 @@ def test_an_encoder_that_nobody_knows_is_refused(tmp_path):
     folder.mkdir()
     (folder / "config.json").write_text(json.dumps({"model_type": "bert"}))
     with pytest.raises(SerbenchError, match="type of encoder 'bert'.*hubert.*whisper"):
-        loading.load(checkpoints.resolve(str(folder), weights=False), weights="random")
+        loading.load(resolve(str(folder), weights=False), weights="random")
 
 
 def test_audio_of_another_rate_is_refused(tmp_path, save_checkpoint):
@@ -231,11 +232,11 @@ def test_audio_of_another_rate_is_refused(tmp_path, save_checkpoint):
     with pytest.raises(
         SerbenchError, match="wide takes audio of 24000 Hz; serbench reads 16000 Hz"
     ):
-        loading.load(checkpoints.resolve(str(folder)))
+        loading.load(resolve(str(folder)))
 
 
 def test_a_checkpoint_without_preprocessor_is_refused(tmp_path, save_checkpoint):
     folder = save_checkpoint(tmp_path / "bare", "wav2vec2-layer-norm")
     (folder / "preprocessor_config.json").unlink()
     with pytest.raises(SerbenchError, match="bare has no preprocessor_config.json"):
-        loading.load(checkpoints.resolve(str(folder)))
+        loading.load(resolve(str(folder)))

@@ -13,9 +13,9 @@ import torch
 from serbench.contracts import Describes, Examples, Exports, Moves, Resolves, Saves
 from serbench.errors import BadParameter, SerbenchError
 from serbench.metrics.calibration import probabilities
-from serbench_transformers.finetuned import Transformer
-from serbench_transformers.learning import criterion, split
-from serbench_transformers.recipes import RECIPES, factor
+from serbench_transformers.finetuning.learning import criterion, split
+from serbench_transformers.finetuning.recipes import RECIPES, factor
+from serbench_transformers.finetuning.transformer import Transformer
 
 LABELS = ("angry", "happy", "sad")
 QUICK = {"epochs": 3, "lr": 3e-3, "batch": 4}

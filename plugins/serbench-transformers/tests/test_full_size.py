@@ -32,9 +32,9 @@ import numpy as np
 import torch
 from pathlib import Path
 from serbench_transformers import checkpoints, loading
-from serbench_transformers.learning import Labelled, Scorer, Stems, task
-from serbench_transformers.network import Network
-from serbench_transformers.recipes import RECIPES
+from serbench_transformers.finetuning.learning import Labelled, Scorer, Stems, task
+from serbench_transformers.finetuning.network import Network
+from serbench_transformers.finetuning.recipes import RECIPES
 
 folder, checkpointing, labels = Path(sys.argv[1]), sys.argv[2] == "yes", sys.argv[3].split(",")
 torch.set_num_threads(2)
@@ -76,10 +76,10 @@ def test_forward_is_that_of_transformers_and_alone_is_as_in_a_batch(xlsr):
     import numpy as np
     import torch
 
-    from serbench_transformers import checkpoints, loading
-    from serbench_transformers.network import Network
+    from serbench_transformers.checkpoints import checkpoint, loading
+    from serbench_transformers.finetuning.network import Network
 
-    found = checkpoints.resolve(str(xlsr), weights=False)
+    found = checkpoint.resolve(str(xlsr), weights=False)
     model = loading.classifier(found, LABELS, head="linear", weights="random").eval()
     torch.nn.init.normal_(model.classifier.weight)  # so that scores differ by more than rounding
     network = Network(model, loading.encoder_of(model, found.folder), 0).eval()

@@ -10,8 +10,8 @@ import torch
 
 from serbench.contracts import Resolves
 from serbench.errors import BadParameter, SerbenchError
-from serbench_transformers import checkpoints, loading
-from serbench_transformers.layers import Layers
+from serbench_transformers.checkpoints import checkpoint, loading
+from serbench_transformers.probing.layers import Layers
 
 KINDS = ("wav2vec2-group-norm", "whisper", "wavlm")
 
@@ -24,7 +24,7 @@ def _extractor(folder, **params):
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_is_what_every_layer_of_the_encoder_makes(folders, waves, kind):
     made = _extractor(folders(kind))(waves)
-    encoder = loading.load(checkpoints.resolve(str(folders(kind))))
+    encoder = loading.load(checkpoint.resolve(str(folders(kind))))
     with torch.inference_mode():
         expected = encoder.layers([encoder.prepared(wave) for wave in waves]).numpy()
     assert [array.dtype for array in made] == [np.float32] * 5

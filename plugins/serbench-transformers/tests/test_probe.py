@@ -18,11 +18,11 @@ from serbench.metrics import classification
 from serbench.metrics.calibration import nll, probabilities
 from serbench.plugins import registry
 from serbench.settings import settings
-from serbench_transformers import checkpoints
-from serbench_transformers.heads import Problem
-from serbench_transformers.layers import Layers
-from serbench_transformers.probe import Probe
-from serbench_transformers.weighted import Weighted
+from serbench_transformers.checkpoints.checkpoint import resolve
+from serbench_transformers.probing.heads import Problem
+from serbench_transformers.probing.layers import Layers
+from serbench_transformers.probing.probe import Probe
+from serbench_transformers.probing.weighted_sum import Weighted
 
 TINY = Path(__file__).parents[3] / "tests" / "tiny"
 LABELS = ("angry", "happy", "sad", "calm")
@@ -60,7 +60,7 @@ def checkpoint(tmp_path) -> dict[str, object]:
     folder.mkdir()
     (folder / "config.json").write_text('{"model_type": "whisper"}')
     (folder / "README.md").write_text("---\nlicense: mit\n---\n")
-    found = checkpoints.resolve(str(folder), weights=False)
+    found = resolve(str(folder), weights=False)
     return {"checkpoint": found.name, "revision": found.revision, "weights": "random"}
 
 
@@ -87,7 +87,7 @@ def _accuracy(model, examples):
 
 
 def test_last_bits_of_layers_stay_last_bits_of_scores(folders, fitted):
-    found = checkpoints.resolve(str(folders("whisper")))
+    found = resolve(str(folders("whisper")))
     waves, truth = _tones_in_noise(108)
     exact, random = Layers(found.name, found.revision)(waves), np.random.default_rng(0)
     other = [each * (1 + 2e-7 * random.standard_normal(each.shape)) for each in exact]

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from serbench.files import replacing_folder
-from serbench_transformers import presets
+from serbench_transformers.checkpoints import presets
 
 # as their configurations say, where these differ from what transformers has for the type
 _LARGE = {

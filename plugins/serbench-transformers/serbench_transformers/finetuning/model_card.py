@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from serbench.files import replacing
-from serbench_transformers.learning import Scorer
+from serbench_transformers.finetuning.learning import Scorer
 
 _PAGE = """---
 library_name: transformers

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
 if TYPE_CHECKING:
-    from serbench_transformers.packing import Layout
+    from serbench_transformers.encoders.layout import Layout
 
 ATTENTION = "serbench"
 """The name under which transformers knows `attention`."""

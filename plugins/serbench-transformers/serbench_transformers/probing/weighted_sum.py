@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from serbench.contracts import Workspace
 from serbench_torch import devices, training
 from serbench_torch.adam import Adam
-from serbench_transformers.heads import Head, Labels, Problem
+from serbench_transformers.probing.heads import Head, Labels, Problem
 
 DEVICE = "cpu"  # a step is too small for anything else to be faster
 

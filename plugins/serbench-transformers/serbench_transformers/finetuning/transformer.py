@@ -13,21 +13,18 @@ from serbench import model_files
 from serbench.contracts import Array, Examples, Predictions, Workspace
 from serbench.errors import BadParameter
 from serbench_torch import counting, devices, training
-from serbench_transformers import (
-    arithmetic,
-    card,
-    checkpoints,
-    families,
-    loading,
-    saving,
-    shapes,
-)
-from serbench_transformers.batching import LAYOUTS, Batching
-from serbench_transformers.learning import Labelled, Scorer, Stems, task
-from serbench_transformers.loading import Head, Weights
-from serbench_transformers.masking import Mask
-from serbench_transformers.network import Network
-from serbench_transformers.recipes import RECIPES, Loss, Name, Recipe, Schedule, taken
+from serbench_transformers.checkpoints import checkpoint as checkpoints
+from serbench_transformers.checkpoints import loading, stand_ins
+from serbench_transformers.checkpoints import loading as saving
+from serbench_transformers.checkpoints.loading import Head, Weights
+from serbench_transformers.encoders import families
+from serbench_transformers.encoders.batching import LAYOUTS, Batching
+from serbench_transformers.encoders.masking import Mask
+from serbench_transformers.finetuning import flops as arithmetic
+from serbench_transformers.finetuning import model_card
+from serbench_transformers.finetuning.learning import Labelled, Scorer, Stems, task
+from serbench_transformers.finetuning.network import Network
+from serbench_transformers.finetuning.recipes import RECIPES, Loss, Name, Recipe, Schedule, taken
 
 WORDS = "serbench.json"
 
@@ -139,7 +136,7 @@ class Transformer:
     @classmethod
     def rehearsed(cls, given: Mapping[str, object], folder: Path) -> Mapping[str, object]:
         """A stand-in of the same shape for a checkpoint that has a preset."""
-        return shapes.rehearsed(given, folder)
+        return stand_ins.rehearsed(given, folder)
 
     def fit(self, train: Examples, validation: Examples, workspace: Workspace) -> None:
         """Learn from `train`; keep the epoch that is best on `validation`."""
@@ -221,7 +218,7 @@ class Transformer:
         """Write a checkpoint that transformers loads, with a page that says how."""
         assert self._scorer is not None, "fit or load comes before export"
         saving.checkpoint(folder, self._scorer.network)
-        card.write(folder, self.describe(), self._scorer)
+        model_card.write(folder, self.describe(), self._scorer)
 
     def to(self, device: str) -> None:
         """Compute on "cpu" or "cuda" from now on."""

@@ -7,7 +7,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from serbench.contracts import Workspace
-from serbench_transformers.heads import Doubles, Head, Problem
+from serbench_transformers.probing.heads import Doubles, Head, Problem
 
 GRID = (0.0001, 0.001, 0.01, 0.1)  # C, the most regularised first
 STEPS = 2000  # at most

@@ -14,9 +14,9 @@ from serbench.contracts import Array, Link
 from serbench.metrics import classification
 from serbench_torch.devices import autocast, moved
 from serbench_torch.training import Task
-from serbench_transformers.batching import Batch, Batching, by_length, cut, shuffled
-from serbench_transformers.network import Network
-from serbench_transformers.recipes import Loss, Recipe, factor, steps_an_epoch
+from serbench_transformers.encoders.batching import Batch, Batching, by_length, cut, shuffled
+from serbench_transformers.finetuning.network import Network
+from serbench_transformers.finetuning.recipes import Loss, Recipe, factor, steps_an_epoch
 
 KEPT = 2**30  # bytes of stems that are kept rather than computed again in every epoch
 LAID = 64 * 16000  # samples whose stems are computed together, however small the memory

@@ -7,7 +7,7 @@ from torch.func import functional_call
 
 from serbench.contracts import Array
 from serbench_torch import counting
-from serbench_transformers.network import Network
+from serbench_transformers.finetuning.network import Network
 
 
 def flops(network: Network, inputs: Sequence[Array], *, training: bool) -> float:

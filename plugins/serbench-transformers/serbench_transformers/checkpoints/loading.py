@@ -11,12 +11,27 @@ import torch
 
 from serbench.errors import SerbenchError, nearest
 from serbench_torch.devices import private_randomness, seed_randomness
-from serbench_transformers.attending import ATTENTION, attention
-from serbench_transformers.checkpoints import Checkpoint, require_weights
-from serbench_transformers.encoders import Encoder
-from serbench_transformers.families import PACKED, OneByOne
-from serbench_transformers.folders import has_preprocessor
-from serbench_transformers.readers import RATE, Reader
+from serbench_transformers.checkpoints.checkpoint import Checkpoint, require_weights
+from serbench_transformers.checkpoints.folder import has_preprocessor
+from serbench_transformers.encoders.attention import ATTENTION, attention
+from serbench_transformers.encoders.encoder import Encoder
+from serbench_transformers.encoders.families import PACKED, OneByOne
+from serbench_transformers.encoders.reader import RATE, Reader
+from serbench_transformers.finetuning.network import Network
+
+
+def checkpoint(folder: Path, network: Network) -> None:
+    """Write what transformers loads: config.json, model.safetensors, preprocessor_config.json."""
+    model, config = network.model, network.model.config
+    ours = config._attn_implementation
+    config._attn_implementation = "sdpa"  # ours is not known where this will be loaded
+    try:
+        with quiet_transformers():
+            model.save_pretrained(folder)
+    finally:
+        config._attn_implementation = ours
+    network.encoder.prepared.save(folder)
+
 
 HEAD = ("projector.", "classifier.")
 

@@ -7,10 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from serbench.errors import BadParameter
-from serbench_transformers.encoders import Encoder, first_of
-from serbench_transformers.masking import Mask
-from serbench_transformers.packing import Laid, Layout, Padded
-from serbench_transformers.readers import Reader
+from serbench_transformers.encoders.encoder import Encoder, first_of
+from serbench_transformers.encoders.layout import Laid, Layout
+from serbench_transformers.encoders.masking import Mask
+from serbench_transformers.encoders.packing import Padded
+from serbench_transformers.encoders.reader import Reader
 
 
 class Wav2Vec2(Encoder):

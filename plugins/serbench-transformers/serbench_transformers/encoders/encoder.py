@@ -6,9 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from serbench_transformers.masking import Mask
-from serbench_transformers.packing import Laid, Layout, Packed
-from serbench_transformers.readers import Reader
+from serbench_transformers.encoders.layout import Laid, Layout
+from serbench_transformers.encoders.masking import Mask
+from serbench_transformers.encoders.packing import Packed
+from serbench_transformers.encoders.reader import Reader
 
 
 class Encoder:

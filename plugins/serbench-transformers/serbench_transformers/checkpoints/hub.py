@@ -10,8 +10,9 @@ from typing import Any
 from huggingface_hub import constants
 
 from serbench.errors import BadParameter, SerbenchError
-from serbench_transformers import download, folders, presets
-from serbench_transformers.download import AGAIN, TIMEOUT, File
+from serbench_transformers.checkpoints import download, presets
+from serbench_transformers.checkpoints import folder as folders
+from serbench_transformers.checkpoints.download import AGAIN, TIMEOUT, File
 
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+", re.ASCII)
 COMMIT = re.compile(r"[0-9a-f]{40}")

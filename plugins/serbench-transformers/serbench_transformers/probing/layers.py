@@ -12,9 +12,10 @@ from typing import ClassVar
 import torch
 
 from serbench.contracts import Array, Wave
-from serbench_transformers import checkpoints, loading, shapes
-from serbench_transformers.encoders import Encoder
-from serbench_transformers.loading import Weights
+from serbench_transformers.checkpoints import loading, stand_ins
+from serbench_transformers.checkpoints.checkpoint import exact, find
+from serbench_transformers.checkpoints.loading import Weights
+from serbench_transformers.encoders.encoder import Encoder
 
 RANDOM = 0  # the seed of random weights: one floor for all
 
@@ -68,12 +69,12 @@ class Layers:
         Raises:
             SerbenchError: there is no such checkpoint here, and it cannot be fetched.
         """
-        return checkpoints.exact(params)
+        return exact(params)
 
     @classmethod
     def rehearsed(cls, given: Mapping[str, object], folder: Path) -> Mapping[str, object]:
         """A stand-in of the same shape for a checkpoint that has a preset."""
-        return shapes.rehearsed(given, folder)
+        return stand_ins.rehearsed(given, folder)
 
     def __call__(self, waves: Sequence[Wave]) -> list[Array]:
         """One array a wave, (layers + 1, hidden size)."""
@@ -85,6 +86,6 @@ class Layers:
         """The encoder, read when it is first needed."""
         with self._lock:
             if self._encoder is None:
-                found = checkpoints.find(self._checkpoint, str(self._revision))
+                found = find(self._checkpoint, str(self._revision))
                 self._encoder = loading.load(found, weights=self._weights, seed=RANDOM)
             return self._encoder

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from serbench.errors import BadParameter, SerbenchError
-from serbench_transformers import converting, folders, hub, presets
+from serbench_transformers.checkpoints import conversion, hub, presets
+from serbench_transformers.checkpoints import folder as folders
 
 MANY = 20  # most classes that a result names, and most letters of each
 PLAIN = re.compile(
@@ -75,7 +76,7 @@ def exact(params: Mapping[str, object]) -> dict[str, object]:
         SerbenchError: there is no such checkpoint, it lacks the `weights` that are wanted, or
             nothing can be trained on it here.
     """
-    from serbench_transformers import loading  # it imports this module
+    from serbench_transformers.checkpoints import loading  # it imports this module
 
     name, pretrained = str(params["checkpoint"]), params["weights"] == "pretrained"
     revision = None if params["revision"] is None else str(params["revision"])
@@ -172,7 +173,7 @@ def _resolve_folder(given: Path, revision: str | None, *, weights: bool) -> Chec
                 f"({', '.join(lacking[:3])}): get them too"
             )
     if ready is None and weights and folders.has_weights(folder, folders.PICKLED):
-        ready = converting.convert(folder, key)
+        ready = conversion.convert(folder, key)
     checkpoint = _read(folder.name, exact, ready or folder)
     folders.remember(folder.name, exact, folder)
     return checkpoint
@@ -208,7 +209,7 @@ def _cached(
     commit, folder = hub.commit(name, revision), hub.snapshot(name, revision)
     key = _key(name, commit)
     if folder is None:
-        return converting.converted(key)
+        return conversion.converted(key)
     if not (folder / "config.json").is_file():
         return None
     if not fetched and not folders.has_preprocessor(folder):
@@ -220,7 +221,7 @@ def _cached(
     ready = _ready(folder, key)
     if ready is None and plan and weights and folders.has_weights(folder, folders.PICKLED):
         _require_json(folder)
-        return converting.convert(folder, key)
+        return conversion.convert(folder, key)
     return ready or (None if weights else folder)
 
 
@@ -228,7 +229,7 @@ def _ready(folder: Path, key: str) -> Path | None:
     """Return the folder with its weights as safetensors: itself, a converted one, or None."""
     if folders.has_weights(folder):
         return folder
-    return converting.converted(key) if folders.parts(folder, folders.PICKLED) else None
+    return conversion.converted(key) if folders.parts(folder, folders.PICKLED) else None
 
 
 def _key(name: str, revision: str) -> str:

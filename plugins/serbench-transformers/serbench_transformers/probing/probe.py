@@ -11,11 +11,12 @@ from threadpoolctl import threadpool_limits
 from serbench import model_files
 from serbench.contracts import Array, Examples, Predictions, Workspace
 from serbench.errors import BadParameter
-from serbench_transformers import checkpoints, logistic, weighted
-from serbench_transformers.heads import Head, Problem
-from serbench_transformers.layers import COMPUTED
-from serbench_transformers.loading import Weights
-from serbench_transformers.weighted import Course
+from serbench_transformers.checkpoints.checkpoint import find
+from serbench_transformers.checkpoints.loading import Weights
+from serbench_transformers.probing import logistic, weighted_sum
+from serbench_transformers.probing.heads import Head, Problem
+from serbench_transformers.probing.layers import COMPUTED
+from serbench_transformers.probing.weighted_sum import Course
 
 WORDS, ARRAYS = "probe.json", "probe.safetensors"
 
@@ -96,7 +97,7 @@ class Probe:
             SerbenchError: there is nothing to choose on, or only one label to learn.
             BadParameter: there is no such layer.
         """
-        found = checkpoints.find(self.checkpoint, str(self.revision))
+        found = find(self.checkpoint, str(self.revision))
         problem = Problem.of(train, validation)
         with threadpool_limits(workspace.threads):
             head, facts = self._learnt(problem, workspace)
@@ -104,7 +105,7 @@ class Probe:
         self._facts = {
             **found.facts(self.weights),
             **COMPUTED,
-            "device": weighted.DEVICE,
+            "device": weighted_sum.DEVICE,
             "threads": workspace.threads,
             "head": self.head,
             "trained_parameters": self._head.parameters,
@@ -149,7 +150,7 @@ class Probe:
         if self.head == "logistic":
             return logistic.learn(problem, self._position(problem.layers), self.c, workspace)
         course = Course(self.hidden, self.lr, self.batch, self.epochs, self.patience)
-        return weighted.learn(problem, course, self.seed, workspace)
+        return weighted_sum.learn(problem, course, self.seed, workspace)
 
     def _position(self, layers: int) -> int | None:
         """The layer that is asked for, from 0 on."""

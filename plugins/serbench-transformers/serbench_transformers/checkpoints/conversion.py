@@ -18,7 +18,15 @@ from safetensors import SafetensorError
 
 from serbench.errors import SerbenchError
 from serbench.files import replacing_folder
-from serbench_transformers import folders
+from serbench_transformers.checkpoints.folder import (
+    CONFIGS,
+    PICKLED,
+    SAFE,
+    home,
+    parts,
+    require_fetched,
+    unwritable,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -53,21 +61,21 @@ def convert(folder: Path, key: str) -> Path:
     try:
         with replacing_folder(_place(key)) as made:
             places = {}
-            for number, part in enumerate(folders.parts(folder, folders.PICKLED), start=1):
+            for number, part in enumerate(parts(folder, PICKLED), start=1):
                 tensors = _tensors(folder / part)
-                alone = part == folders.PICKLED
-                name = folders.SAFE if alone else f"model-{number:05d}.safetensors"
+                alone = part == PICKLED
+                name = SAFE if alone else f"model-{number:05d}.safetensors"
                 safetensors.torch.save_file(dict(tensors), made / name, {"format": "pt"})
                 places |= dict.fromkeys(tensors, name)
-            if not (made / folders.SAFE).exists():
-                index = made / f"{folders.SAFE}.index.json"
+            if not (made / SAFE).exists():
+                index = made / f"{SAFE}.index.json"
                 index.write_text(json.dumps({"metadata": {}, "weight_map": places}))
-            for name in (*folders.CONFIGS, "README.md"):
+            for name in (*CONFIGS, "README.md"):
                 if (folder / name).is_file():
                     shutil.copyfile(folder / name, made / name)
     except SerbenchError as error:
         if isinstance(error.__cause__, OSError | SafetensorError):
-            raise folders.unwritable(_place(key), error.__cause__) from error
+            raise unwritable(_place(key), error.__cause__) from error
         raise
     return _place(key)
 
@@ -80,7 +88,7 @@ def _tensors(path: Path) -> Mapping[str, "Tensor"]:
     """
     import torch
 
-    folders.require_fetched(path)
+    require_fetched(path)
     try:
         # of the format before torch 1.6 nothing can be mapped
         loaded = torch.load(
@@ -126,4 +134,4 @@ def _other(path: Path, problem: str) -> SerbenchError:
 
 
 def _place(key: str) -> Path:
-    return folders.home() / f"converted.{SCHEMA}" / key
+    return home() / f"converted.{SCHEMA}" / key

@@ -5,9 +5,10 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from serbench_transformers.encoders import Encoder
-from serbench_transformers.masking import Mask
-from serbench_transformers.packing import Layout, Packed
+from serbench_transformers.encoders.encoder import Encoder
+from serbench_transformers.encoders.layout import Layout
+from serbench_transformers.encoders.masking import Mask
+from serbench_transformers.encoders.packing import Packed
 
 
 class Network(nn.Module):
