@@ -19,7 +19,7 @@ def flock(*_):
     raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 fcntl.flock = flock
 sys.argv[0] = "serbench"
-from serbench.cli import main
+from serbench.cli.app import main
 main()
 """
 KINDS = {"locks": ["-m", "serbench"], "no locks": ["-c", NO_LOCKS]}

@@ -401,7 +401,3 @@ def main() -> None:
         if ended.code == 130:  # what typer makes of Ctrl-C, without a word
             typer.echo("serbench: stopped", err=True)
         raise
-
-
-if __name__ == "__main__":
-    main()

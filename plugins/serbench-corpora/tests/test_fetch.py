@@ -92,7 +92,8 @@ def test_a_run_that_was_killed_leaves_nothing_else_behind(server: Server, tmp_pa
     server.delay = 5
     file = remote(server)
     program = (
-        "from pathlib import Path; from serbench_corpora.resumable_download import RemoteFile, fetch; "
+        "from pathlib import Path\n"
+        "from serbench_corpora.resumable_download import RemoteFile, fetch\n"
         f"fetch([{file!r}], Path({str(tmp_path)!r}))"
     )
     with subprocess.Popen([sys.executable, "-c", program]) as run:

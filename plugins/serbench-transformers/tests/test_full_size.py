@@ -31,14 +31,14 @@ import sys, resource, dataclasses
 import numpy as np
 import torch
 from pathlib import Path
-from serbench_transformers import checkpoints, loading
+from serbench_transformers.checkpoints import checkpoint, loading
 from serbench_transformers.finetuning.learning import Labelled, Scorer, Stems, task
 from serbench_transformers.finetuning.network import Network
 from serbench_transformers.finetuning.recipes import RECIPES
 
 folder, checkpointing, labels = Path(sys.argv[1]), sys.argv[2] == "yes", sys.argv[3].split(",")
 torch.set_num_threads(2)
-found = checkpoints.resolve(str(folder), weights=False)
+found = checkpoint.resolve(str(folder), weights=False)
 model = loading.classifier(found, labels, head="linear", weights="random")
 network = Network(model, loading.encoder_of(model, found.folder), 0)
 if checkpointing:

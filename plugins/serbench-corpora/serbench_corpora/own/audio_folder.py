@@ -191,14 +191,14 @@ def _check_paths(paths: Sequence[PurePath], place: Path) -> None:
     unread = [str(one) for one in paths if one.suffix.lower() in UNREAD]
     if unread:
         raise CorpusError(
-            f"{len(unread)} files below {place} cannot be decoded ({audio_tree.listed(unread)}): write "
-            "them as wav or flac, for example with ffmpeg"
+            f"{len(unread)} files below {place} cannot be decoded ({audio_tree.listed(unread)}): "
+            "write them as wav or flac, for example with ffmpeg"
         )
     bare = [str(one) for one in paths if len(one.parts) < 2 + _in_set(one)]
     if bare:
         raise CorpusError(
-            f"{len(bare)} files below {place} are in no label's folder ({audio_tree.listed(bare)}): put "
-            "each into a folder with the name of its label, or add metadata.csv with "
+            f"{len(bare)} files below {place} are in no label's folder "
+            f"({audio_tree.listed(bare)}): put each into a folder with the name of its label, or add metadata.csv with "
             "file_name,label,speaker"
         )
 

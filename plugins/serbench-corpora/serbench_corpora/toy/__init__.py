@@ -1,1 +1,1 @@
-"""TODO."""
+"""The toy corpus: synthetic speech for trying things out."""

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Checkpoints of encoders: find, download, convert and load them."""

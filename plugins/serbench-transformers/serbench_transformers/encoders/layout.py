@@ -1,4 +1,12 @@
-"""TODO."""
+"""Utterances of different lengths in one tensor, and where each of them is."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from torch import Tensor, nn
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Fine-tuning of an encoder."""

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Models on the layers of a frozen encoder."""
