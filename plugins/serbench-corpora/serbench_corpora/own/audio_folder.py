@@ -198,7 +198,8 @@ def _check_paths(paths: Sequence[PurePath], place: Path) -> None:
     if bare:
         raise CorpusError(
             f"{len(bare)} files below {place} are in no label's folder "
-            f"({audio_tree.listed(bare)}): put each into a folder with the name of its label, or add metadata.csv with "
+            f"({audio_tree.listed(bare)}): put each into a folder "
+            "with the name of its label, or add metadata.csv with "
             "file_name,label,speaker"
         )
 
