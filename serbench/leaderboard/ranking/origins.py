@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from serbench.leaderboard.ledger import OWN, Ledger, Line
+from serbench.leaderboard.ranking import impersonation
 from serbench.leaderboard.ranking.entry import REPRODUCED, SAYS_SUBMITTER, Entry
-from serbench.leaderboard.verification import admission
 
 
 @dataclass(frozen=True)
@@ -38,14 +38,14 @@ def origins(entries: Sequence[Entry], ledger: Ledger, account: str | None, now: 
     whole = ledger.extended(new, account or "", now)
     present = {one.folder for one in entries}
     placed = [_placed(one, whole, present) for one in taken]
-    notes = admission.among(placed)
+    notes = impersonation.among(placed)
     named = [replace(one, notes=(*one.notes, *notes.get(one.folder, ()))) for one in placed]
     return Origins(named, refused, whole)
 
 
 def _taken(entry: Entry, ledger: Ledger, account: str | None) -> bool:
     """Return whether an entry uses the repository's name without being its own."""
-    if not admission.reserved(entry.submitter):
+    if not impersonation.reserved(entry.submitter):
         return False
     line = ledger.find(entry.folder, entry.traces.answers)
     sender = line.account if line else account
@@ -54,7 +54,7 @@ def _taken(entry: Entry, ledger: Ledger, account: str | None) -> bool:
 
 def _refusal(account: str | None) -> str:
     remedy = "" if account else f"; to add those, give `--account {OWN}`"
-    return admission.TAKEN + remedy
+    return impersonation.TAKEN + remedy
 
 
 def _things(entry: Entry) -> list[tuple[str, str]]:

@@ -9,12 +9,12 @@ from typing import Literal, TypeVar
 
 from serbench.contracts import Array
 from serbench.errors import SerbenchError
+from serbench.leaderboard.ranking import impersonation
 from serbench.leaderboard.submissions import card, safe_read, submission
 from serbench.leaderboard.submissions.reproduction_record import FOLDER as REPRODUCTIONS
 from serbench.leaderboard.submissions.safe_read import shown
 from serbench.leaderboard.submissions.submission import Counted, Malformed, Sent, load
 from serbench.leaderboard.verification import (
-    admission,
     protocol,
     recount,
     self_consistency,
@@ -194,7 +194,7 @@ def _judged(
         reasons += recount.scores(sent, counted)
     if reasons:
         return _rejected(reasons)
-    remarks = [*suspicion.remarks(sent, counted, reference), *admission.remarks(sent)]
+    remarks = [*suspicion.remarks(sent, counted, reference), *impersonation.remarks(sent)]
     remarks += filter(None, (protocol.unchecked(sent), protocol.lacking(sent)))
     flags = tuple(map(shown, remarks))
     if reference is None:
