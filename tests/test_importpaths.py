@@ -234,7 +234,7 @@ def test_a_file_in_the_current_folder_needs_no_package(here, monkeypatch):
             sys.executable,
             "-P",
             "-m",
-            "serbench.cli.app",
+            "serbench",
             *command,
             "--dataset",
             "tones",

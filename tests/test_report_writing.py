@@ -279,7 +279,7 @@ def test_the_command_writes_a_report(write, tmp_path):
     command = [
         sys.executable,
         "-m",
-        "serbench.cli.app",
+        "serbench",
         "report",
         "toy_invented",
         "--picture",
