@@ -15,7 +15,7 @@ from serbench.report.figures import (
     clouds,
     confusion,
     learning_curves,
-    speakers,
+    speaker_scores,
     style,
 )
 from serbench.results import run
@@ -48,7 +48,7 @@ def _draws(first: Run, second: Run) -> dict[str, Callable[[], Any]]:
         "learning": lambda: learning_curves.learning(first, NAMES[0]),
         "reliability": lambda: calibration.reliability(first, NAMES[0]),
         "selective": lambda: calibration.selective([first, second], NAMES),
-        "speakers": lambda: speakers.speakers(second, NAMES[1]),
+        "speakers": lambda: speaker_scores.speakers(second, NAMES[1]),
     }
 
 
