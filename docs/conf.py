@@ -46,7 +46,10 @@ napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 
 # types of Python, numpy and others: their pages are elsewhere, and nothing is fetched
-INSIDE = "contrasts|jobs|keeping|pairing|report.made|results|testing.findings"
+INSIDE = (
+    "comparison.differences|comparison.alignment|evaluation.plan|evaluation.kept_models|"
+    "report.manifest|results.fold_file|testing.examination"
+)
 nitpick_ignore_regex = [
     ("py:.*", r"(?!serbench).*"),
     ("py:.*", rf"serbench\.({INSIDE})\.\w+"),  # signatures name them; nobody imports them
