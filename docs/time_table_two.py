@@ -21,7 +21,8 @@ import serbench
 from serbench import datasets, tables
 from serbench.bench import workload
 from serbench.evaluation.pipeline import What
-from serbench.evaluation.plan import Request, plan
+from serbench.evaluation.plan import plan
+from serbench.results.config import Request
 from serbench.results.run import Run
 from serbench.settings import settings
 from serbench.specs import parse, unique

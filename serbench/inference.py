@@ -14,13 +14,13 @@ from serbench.contracts import Array, Exports, Model, Moves, Wave
 from serbench.errors import SerbenchError
 from serbench.evaluation import kept_models, model_output
 from serbench.evaluation.kept_models import Kept
-from serbench.evaluation.plan import Config
 from serbench.features import audio
 from serbench.features.extraction import of_one
 from serbench.files import expanded, replacing_folder
 from serbench.metrics import calibration
 from serbench.metrics.classification import Floats, predicted
 from serbench.plugins import registry
+from serbench.results.config import Config
 from serbench.results.run import Run, find
 from serbench.settings import results_folder, settings
 from serbench.text import as_json, shown

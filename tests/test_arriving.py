@@ -11,14 +11,14 @@ from typer.testing import CliRunner
 
 import serbench
 from serbench.cli.app import app
-from serbench.evaluation.plan import Config
 from serbench.leaderboard import build as building
 from serbench.leaderboard import ledger
+from serbench.leaderboard.admission import Arrivals
 from serbench.leaderboard.ranking import copies
 from serbench.leaderboard.submissions import submission
 from serbench.leaderboard.submissions.pack import Words, submit
-from serbench.leaderboard.verification.admission import Arrivals
 from serbench.results import fold_file
+from serbench.results.config import Config
 from serbench.results.run import read
 from serbench.settings import settings
 

@@ -227,13 +227,14 @@ def test_a_healthy_model_is_evaluated_among_all_the_broken_ones(everything_broke
 ASK = """
 import json, sys
 from serbench.evaluation import plan
+from serbench.results.config import Request
 from serbench.plugins import registry
 from serbench.errors import SerbenchError
 said = {}
 for name in json.loads(sys.argv[1]):
     try:
         entry = registry.find("model", name)
-        registry.version(entry, plan.made_of(entry, plan.Request(name, "tones"))[0])
+        registry.version(entry, plan.made_of(entry, Request(name, "tones"))[0])
     except SerbenchError as error:
         said[name] = str(error)
 print(json.dumps(said))

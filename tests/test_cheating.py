@@ -7,6 +7,7 @@ import pytest
 
 import serbench
 from serbench.evaluation.fold import Order
+from serbench.results.config import Request
 
 
 def evaluate(model, jobs=2, **params):
@@ -47,7 +48,7 @@ def test_utterances_come_in_an_order_that_says_nothing_and_is_always_the_same(pl
     from serbench.evaluation.pipeline import extract
     from serbench.evaluation.progress import Quiet
 
-    made = plan.plan(plan.Request("centroid", "tones"), places)
+    made = plan.plan(Request("centroid", "tones"), places)
     audio = extract(made, [0, 1, 2], places, Quiet())
     lent = plan.Resources(places.results / made.config.name, places.cache, "cpu")
     orders = []

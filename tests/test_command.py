@@ -13,10 +13,10 @@ import serbench
 from serbench.cli.app import app
 from serbench.errors import SerbenchError
 from serbench.evaluation import pipeline
-from serbench.evaluation.plan import Config, Request
 from serbench.leaderboard import hub_card
 from serbench.report import configuration
 from serbench.results import command, run
+from serbench.results.config import Config, Request
 from serbench.specs import checked, parameters
 
 TRICKY = ["", " ", "5", "1e-5", "true", "null", "NaN", '"a"', "[1]", "a b", "it's", "a=b", "-x"]

@@ -14,10 +14,10 @@ from serbench import specs
 from serbench.cli.app import app
 from serbench.contracts import Examples
 from serbench.errors import BadParameter, FoldError, PluginError
-from serbench.evaluation.plan import Config
 from serbench.leaderboard.submissions import safe_read
 from serbench.metrics import calibration
 from serbench.plugins.sklearn_adapter import adapted
+from serbench.results.config import Config
 
 LABELS = ("angry", "happy", "sad")
 

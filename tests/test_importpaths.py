@@ -17,6 +17,7 @@ from serbench.leaderboard.reproduction.proposal import propose
 from serbench.leaderboard.verification.verdict import verify
 from serbench.plugins import import_path, registry, source_code
 from serbench.report import configuration
+from serbench.results.config import Request
 from serbench.results.run import find
 
 NEAREST = """
@@ -127,7 +128,7 @@ def evaluate(model, **what):
 
 def checked(model, **what):
     """What planning makes of a model."""
-    request = plan.Request(model, "tones", **what)
+    request = Request(model, "tones", **what)
     entry = plan.entry_of(request)
     target, params, feature = plan.made_of(entry, request)
     return registry.version(entry, target), params, feature

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from serbench.leaderboard.reproduction import installation
+from serbench.leaderboard.submissions import installation
 from serbench.leaderboard.submissions.card import Code, read
 
 ROOT = Path(__file__).parents[1]

@@ -341,8 +341,8 @@ def whole(run, tmp_path):
 
     def make(name, corpus_of):
         from serbench import datasets
-        from serbench.evaluation.plan import Config
         from serbench.protocols import lookup
+        from serbench.results.config import Config
 
         facts = run("tones").facts
         source = datasets.find(name, settings())

@@ -19,8 +19,8 @@ from typer.testing import CliRunner
 import serbench
 from serbench.cli.app import app
 from serbench.errors import BadParameter, CorpusError, SerbenchError, UnknownName
-from serbench.evaluation.plan import Config
 from serbench.leaderboard import build
+from serbench.leaderboard.admission import Arrivals
 from serbench.leaderboard.reproduction.outcome import reproduce
 from serbench.leaderboard.reproduction.proposal import propose
 from serbench.leaderboard.submissions import card
@@ -33,9 +33,9 @@ from serbench.leaderboard.submissions.reproduction_record import (
     require_name,
     write,
 )
-from serbench.leaderboard.verification.admission import Arrivals
 from serbench.leaderboard.verification.verdict import verify
 from serbench.results import fold_file
+from serbench.results.config import Config
 from serbench.results.run import read
 from serbench.settings import settings
 

@@ -14,7 +14,6 @@ import serbench
 from serbench import __version__
 from serbench.cli.app import app
 from serbench.errors import SerbenchError
-from serbench.evaluation.plan import Config
 from serbench.leaderboard.submissions import submission
 from serbench.leaderboard.submissions.pack import Words, submit
 from serbench.leaderboard.submissions.submission import confusion
@@ -23,6 +22,7 @@ from serbench.leaderboard.verification import verdict as verifying
 from serbench.leaderboard.verification.verdict import verify
 from serbench.metrics.classification import METRICS
 from serbench.results import fold_file
+from serbench.results.config import Config
 from serbench.results.run import read
 
 WORDS = Words("Ada", contact="ada@example.org", description="nearest mean", seen="no")

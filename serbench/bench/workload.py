@@ -15,6 +15,7 @@ from serbench.evaluation import plan
 from serbench.features.audio import Reading
 from serbench.features.store import Feature
 from serbench.plugins import registry
+from serbench.results.config import Request
 from serbench.settings import Settings
 
 ASKED = 200  # files of a corpus whose headers stand for all
@@ -155,7 +156,7 @@ def model(
     Raises:
         SerbenchError: a name or parameter is unknown, or it cannot do without what is not here.
     """
-    request = plan.Request(name, source.spec, params=given, features=features)
+    request = Request(name, source.spec, params=given, features=features)
     entry = plan.entry_of(request)
     corpus = source.spec.partition(":")[0]
     wanted = {**entry.defaults.get("*", {}), **entry.defaults.get(corpus, {}), **given}

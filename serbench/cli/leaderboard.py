@@ -96,10 +96,10 @@ def submit(  # noqa: PLR0913 - a command's options are its parameters
     where nothing else is said now.
     """
     from serbench.files import expanded
+    from serbench.leaderboard.admission import Arrivals
     from serbench.leaderboard.submissions.card import SEEN
     from serbench.leaderboard.submissions.pack import Words, about
     from serbench.leaderboard.submissions.pack import submit as pack
-    from serbench.leaderboard.verification.admission import Arrivals
     from serbench.leaderboard.verification.verdict import lines
     from serbench.results.run import find
     from serbench.settings import results_folder
@@ -135,9 +135,9 @@ def verify(
     Exit code 0 only if none is rejected. Safe on files of strangers: nothing in them is run.
     """
     from serbench.files import expanded
+    from serbench.leaderboard.admission import Arrivals
     from serbench.leaderboard.ledger import require_account
     from serbench.leaderboard.verification import verdict as verifying
-    from serbench.leaderboard.verification.admission import Arrivals
 
     arrivals = Arrivals(require_account(account))
     if not paths:

@@ -23,7 +23,7 @@ from serbench.errors import CorpusError, SerbenchError
 from serbench.evaluation import handover, kept_models, model_process, provenance
 from serbench.evaluation.plan import Job
 from serbench.features import audio, extraction
-from serbench.features.store import Features, Store
+from serbench.features.store import Feature, Features, Store
 from serbench.files import digest
 from serbench.metrics import classification
 from serbench.parallel import Tell, Words
@@ -253,7 +253,7 @@ def _sets(job: Job) -> Sets:
     _require("audio", job, digest([digests[one] for one in used]))
     certificate = leakage.certify(corpus, fold, digests)
     leakage.require_clean(protocol, [(fold, certificate)])
-    store = Store(job.config.features.folder(Path(job.cache)))
+    store = Store(Feature.of(job.config).folder(Path(job.cache)))
     about = {"name": protocol.name, "leaks": protocol.leaks, "folds": len(folds)}
     return Sets(corpus, about, fold, digests, store, certificate)
 

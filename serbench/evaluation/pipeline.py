@@ -10,15 +10,16 @@ from serbench.contracts import Located
 from serbench.errors import BadParameter, CorpusError, FoldError, SerbenchError, nearest
 from serbench.evaluation import fold as worker
 from serbench.evaluation import kept_models
-from serbench.evaluation.plan import Job, Plan, Request, Resources, jobs_of, plan
+from serbench.evaluation.plan import Job, Plan, Resources, jobs_of, plan
 from serbench.evaluation.progress import Listener, Quiet
 from serbench.features import extraction
 from serbench.features.audio import Decoded, Digests, remarks
-from serbench.features.store import Store
+from serbench.features.store import Feature, Store
 from serbench.files import claimed
 from serbench.parallel import Engine
 from serbench.protocols import leakage, lookup
 from serbench.results import run
+from serbench.results.config import Request
 from serbench.results.fold_file import read_facts
 from serbench.settings import Settings, require_known, results_folder, settings
 from serbench.specs import by_path
@@ -40,7 +41,7 @@ def extract(
         FoldError: a file cannot be read, or the extractor breaks its contract.
     """
     wanted = {one for position in waiting for one in plan.ids(position)}
-    feature = plan.config.features
+    feature = Feature.of(plan.config)
     known = extraction.audio_digests(plan.corpus, places.cache, plan.source.root)
     store = Store(feature.folder(places.cache))
     files = [
@@ -72,7 +73,7 @@ def _work(
     if not files:
         return
     common = {
-        "feature": dataclasses.asdict(plan.config.features),
+        "feature": dataclasses.asdict(Feature.of(plan.config)),
         "cache": str(places.cache.resolve()),
         "threads": 1,
     }
@@ -85,7 +86,7 @@ def _work(
 
 
 class What(TypedDict, total=False):
-    """What may differ from the defaults; see `serbench.evaluation.plan.Request`."""
+    """What may differ from the defaults; see `serbench.results.config.Request`."""
 
     protocol: str | None
     labels: str | None
@@ -125,7 +126,7 @@ def evaluate(  # noqa: PLR0913 - whoever leaves one out gets what the command li
         listener: hears the progress.
         keep_models: keep every fold's model in the run's folder, for `serbench.predict`.
         folds: run only the folds of these names, and leave the others as they are.
-        **what: see `serbench.evaluation.plan.Request`.
+        **what: see `serbench.results.config.Request`.
 
     Returns:
         The run: prints as a table, converts to a data frame.

@@ -1,8 +1,7 @@
 """From what a user asks for to independent jobs of plain words, one a fold."""
 
-import re
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,86 +16,11 @@ from serbench.plugins import registry
 from serbench.plugins.loading import guarded
 from serbench.protocols import leakage, lookup, speakers
 from serbench.results import fold_file
+from serbench.results.config import Config, Request
 from serbench.settings import Settings
 from serbench.specs import by_path, checked, parameters
 
 MOST_THREADS = 1024
-
-
-@dataclass(frozen=True)
-class Request:
-    """What a user asks for: names, and what differs from the defaults.
-
-    Attributes:
-        model: a model's name, or its import path: "my_ser:Nearest", "sklearn.svm:SVC".
-        dataset: a dataset's name with its parameters.
-        protocol: a protocol's name; None is the dataset's default.
-        labels: a label set's name; None is the dataset's first.
-        seed: of everything random in training.
-        params: of the model and its features.
-        trim_db: see `serbench.features.audio.Reading`.
-        data: the corpus's own folder, where it is not under SERBENCH_DATA.
-        features: what a model by import path learns from, by name; None is what its attribute
-            `features` names, or else "functionals" for an estimator, "waveform" for a model.
-        precision: what training computes in, "float32" or "bfloat16"; scores are always float32.
-        threads: of every fold; None is what the model's entry says.
-    """
-
-    model: str
-    dataset: str
-    protocol: str | None = None
-    labels: str | None = None
-    seed: int = 0
-    params: Mapping[str, object] = field(default_factory=dict)
-    trim_db: float | None = 60.0
-    data: str | Path | None = None
-    features: str | None = None
-    precision: str = "float32"
-    threads: int | None = None
-
-
-@dataclass(frozen=True)
-class Config:
-    """The identity of a run: everything that its predictions depend on, but for the audio.
-
-    Two runs with the same words are the same run. The data behind the words (corpus, protocol,
-    audio) is pinned by digests in every fold's result. A key that was added after runs were
-    published has a default here, which stands for the behaviour before the key existed; while it
-    has that value it is left out of the words, so that older runs keep theirs. Parameters that
-    models and extractors add later are left out in the same way; see `serbench.contracts.Adds`.
-    """
-
-    dataset: str
-    labels: str
-    protocol: str
-    model: str
-    model_version: str
-    params: Mapping[str, object]
-    feature: str
-    feature_version: str
-    feature_params: Mapping[str, object]
-    reading: Mapping[str, object]
-    seed: int
-    precision: str = "float32"
-    threads: int = 1
-
-    @property
-    def name(self) -> str:
-        """A readable folder name with a digest: "ravdess_alexnet-mel_paper_seed0_1a2b3c4d"."""
-        words = [self.dataset, self.model, self.protocol, f"seed{self.seed}"]
-        readable = re.sub(r"[^A-Za-z0-9._-]", "-", "_".join(words))
-        return f"{readable[:120]}_{digest(self.words())[:8]}"
-
-    def words(self) -> dict[str, Any]:
-        """Return the identity as plain words; `Config(**words)` reads them."""
-        later = {each.name: each.default for each in fields(self) if each.default is not MISSING}
-        words = asdict(self)
-        return {name: words[name] for name in words if words[name] != later.get(name, MISSING)}
-
-    @property
-    def features(self) -> Feature:
-        """Which features the model learns from."""
-        return Feature(self.feature, self.feature_version, self.feature_params, self.reading)
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from serbench.evaluation.plan import Config
 from serbench.plugins import import_path, registry
 from serbench.plugins.source_code import source_digest
+from serbench.results.config import Config
 from serbench.specs import by_path
 
 VECTORS = ("amx_bf16", "avx512_bf16", "avx512f", "avx2", "avx", "sse2")

@@ -17,6 +17,7 @@ import safetensors.numpy
 from serbench.contracts import Array
 from serbench.errors import PluginError
 from serbench.files import digest, replacing
+from serbench.results.config import Config
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,11 @@ class Feature:
     version: str
     params: Mapping[str, object] = field(default_factory=dict)
     reading: Mapping[str, object] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, config: Config) -> "Feature":
+        """The feature that a run's model learns from."""
+        return cls(config.feature, config.feature_version, config.feature_params, config.reading)
 
     def folder(self, cache: Path) -> Path:
         """Where its arrays are."""

@@ -7,10 +7,10 @@ from typing import Any
 
 from serbench import tables
 from serbench.errors import SerbenchError
-from serbench.evaluation.plan import Config
+from serbench.evaluation import command
 from serbench.leaderboard.badge import against
 from serbench.leaderboard.submissions.safe_read import shown
-from serbench.results import command
+from serbench.results.config import Config
 from serbench.results.display_names import TITLES, names
 from serbench.results.run import Run
 

@@ -5,8 +5,8 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from serbench.evaluation.plan import Config
-from serbench.results import command
+from serbench.evaluation import command
+from serbench.results.config import Config
 from serbench.results.run import Run
 
 Rows = list[list[str]]

@@ -3,10 +3,10 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from serbench import __version__
 from serbench.errors import SerbenchError
 
 SCHEMA = 1
@@ -67,7 +67,7 @@ def listing(runs: tuple[str, ...], made: tuple[Made, ...]) -> str:
     """What `report.json` holds."""
     words = {
         "schema": SCHEMA,
-        "serbench": __version__,
+        "serbench": version("serbench"),
         "runs": runs,
         "page": PAGE,
         "made": [asdict(one) for one in made],

@@ -51,7 +51,7 @@ class Run:
 
     @cached_property
     def config(self) -> Mapping[str, Any]:
-        """Its identity; see `serbench.evaluation.plan.Config`."""
+        """Its identity; see `serbench.results.config.Config`."""
         config: Mapping[str, Any] = self.facts["config"]
         return config
 

@@ -17,11 +17,11 @@ import numpy as np
 import safetensors.numpy
 from invented_runs import CLEAN
 
-from serbench.evaluation.plan import Config
 from serbench.leaderboard.submissions import fold_file, pack
 from serbench.leaderboard.submissions.card import FILE, text
 from serbench.leaderboard.submissions.pack import Sending, Words
 from serbench.leaderboard.verification.reference import find
+from serbench.results.config import Config
 from serbench.results.fold_file import FoldResult, Scored, _arrays, stem
 from serbench.results.run import Run
 from serbench.settings import settings

@@ -10,10 +10,9 @@ from serbench import tables
 from serbench.errors import CorpusError, SerbenchError
 from serbench.evaluation import pipeline, provenance
 from serbench.evaluation.pipeline import extract
-from serbench.evaluation.plan import Config, Plan, plan
+from serbench.evaluation.plan import Plan, plan
 from serbench.evaluation.progress import Listener, Quiet
 from serbench.files import digest, expanded
-from serbench.leaderboard.reproduction.installation import other_code
 from serbench.leaderboard.reproduction.proposal import Proposal, where
 from serbench.leaderboard.submissions import fold_file
 from serbench.leaderboard.submissions.agreement import (
@@ -25,10 +24,12 @@ from serbench.leaderboard.submissions.agreement import (
     differing,
 )
 from serbench.leaderboard.submissions.fold_file import FoldFile
+from serbench.leaderboard.submissions.installation import other_code
 from serbench.leaderboard.submissions.reproduction_record import Reproduction
 from serbench.leaderboard.submissions.safe_read import shown
 from serbench.metrics.classification import METRICS
 from serbench.metrics.intervals import Interval
+from serbench.results.config import Config
 from serbench.settings import settings
 
 HEADS: Mapping[Grounds, tuple[str, str]] = {

@@ -8,17 +8,16 @@ from typing import Any
 
 from serbench import tables
 from serbench.errors import SerbenchError, nearest
-from serbench.evaluation import provenance
-from serbench.evaluation.plan import Config, Request
-from serbench.leaderboard.reproduction.installation import other_code
+from serbench.evaluation import command, provenance
 from serbench.leaderboard.submissions import submission
 from serbench.leaderboard.submissions.card import Card
 from serbench.leaderboard.submissions.fold_file import FoldFile
+from serbench.leaderboard.submissions.installation import other_code
 from serbench.leaderboard.submissions.safe_read import shown
 from serbench.leaderboard.verification.protocol import COMPUTE
 from serbench.leaderboard.verification.verdict import verify
 from serbench.plugins import import_path, registry
-from serbench.results import command
+from serbench.results.config import Config, Request
 from serbench.specs import by_path, parameters
 
 ALL = "all"

@@ -10,9 +10,8 @@ from typing import Any, cast
 from serbench import datasets
 from serbench.contracts import Dataset, Located
 from serbench.errors import SerbenchError
-from serbench.evaluation.plan import Config
+from serbench.evaluation import command
 from serbench.files import replacing, replacing_folder
-from serbench.leaderboard.reproduction.installation import CHANGES, origin
 from serbench.leaderboard.submissions import fold_file as foldfiles
 from serbench.leaderboard.submissions import safe_read, submission
 from serbench.leaderboard.submissions.card import (
@@ -27,8 +26,10 @@ from serbench.leaderboard.submissions.card import (
     stated,
     write,
 )
+from serbench.leaderboard.submissions.installation import CHANGES, origin
 from serbench.leaderboard.submissions.submission import MOST_NOTE, NOTE
-from serbench.results import command, fold_file
+from serbench.results import fold_file
+from serbench.results.config import Config
 from serbench.results.fold_file import FoldResult
 from serbench.results.run import Run
 from serbench.settings import settings

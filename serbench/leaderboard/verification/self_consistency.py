@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from serbench.errors import SerbenchError
-from serbench.evaluation.plan import Config
 from serbench.leaderboard.submissions import card
 from serbench.leaderboard.submissions.reproduction_record import Reproduction, reproductions
 from serbench.leaderboard.submissions.submission import Sent
@@ -18,6 +17,7 @@ from serbench.metrics import calibration
 from serbench.metrics.classification import METRICS
 from serbench.protocols import leakage
 from serbench.results import fold_file
+from serbench.results.config import Config
 
 Reasons = Iterator[str]
 

@@ -2,10 +2,10 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 
 import numpy as np
 
-from serbench import __version__
 from serbench.metrics.classification import Floats
 from serbench.report import analysis, configuration, speakers
 from serbench.report.figures import style
@@ -40,7 +40,7 @@ def contents(runs: Sequence[Run], clips: Mapping[str, str], licence: str = "") -
         for run, title in zip(part.runs, part.names, strict=True)
     ]
     return {
-        "serbench": __version__,
+        "serbench": version("serbench"),
         "paper": literature.PAPER,
         "score": packing.SCORE,
         "sections": [_section(part) for part in parts],

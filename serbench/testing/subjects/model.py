@@ -11,11 +11,12 @@ import numpy as np
 from serbench.contracts import Array, Describes, Examples, Model, ModelEntry, Wave
 from serbench.evaluation import model_output
 from serbench.evaluation.model_process import FoldWorkspace
-from serbench.evaluation.plan import Request, made_of
+from serbench.evaluation.plan import made_of
 from serbench.features.audio import samples_digest
 from serbench.features.store import Feature, Features, Store, check_arrays
 from serbench.parallel import Tell
 from serbench.plugins import registry
+from serbench.results.config import Request
 from serbench.settings import settings
 from serbench.testing import random_state, signals
 from serbench.testing.examination import Violation

@@ -12,9 +12,9 @@ from typing import Any
 
 from serbench.errors import SerbenchError
 from serbench.evaluation import provenance
-from serbench.evaluation.plan import Config
 from serbench.leaderboard.submissions.card import MOST_INSTALL, Code
 from serbench.plugins import import_path, registry, source_code
+from serbench.results.config import Config
 from serbench.specs import by_path
 
 CHANGES = "+changes"

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from serbench.errors import SerbenchError
-from serbench.evaluation.plan import Config, Request
 from serbench.plugins import registry
+from serbench.results.config import Config, Request
 from serbench.specs import by_path, typed
 from serbench.text import shown
 
