@@ -1,4 +1,4 @@
-"""Models that look for labels where none should be; `tests/test_cheating.py` says what they get."""
+"""Models that look for labels where none should be; see `tests/evaluation/test_cheating.py`."""
 
 import gc
 import json

@@ -11,7 +11,7 @@ from serbench.errors import BadParameter, UnknownName
 from serbench.testing import DatasetContract, FeatureContract, ModelContract, PackageContract
 from serbench.testing.kinds import KINDS
 
-VIOLATING = Path(__file__).parent / "violating"
+VIOLATING = Path(__file__).parents[1] / "violating"
 TESTS = """
 import pytest
 from violating_datasets import write

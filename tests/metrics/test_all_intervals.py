@@ -10,7 +10,7 @@ import pytest
 
 from serbench.metrics.classification import METRICS
 
-DOCS = Path(__file__).resolve().parent.parent / "docs"
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ from serbench.results.config import Config
 from serbench.results.run import read
 from serbench.settings import settings
 
-COMMITTED = Path(__file__).resolve().parent.parent / "leaderboard" / "submissions" / "ravdess"
+COMMITTED = Path(__file__).resolve().parents[2] / "leaderboard" / "submissions" / "ravdess"
 NOBODY_CONFIRMED = "submitter 'Ada' as the card says, not confirmed"
 
 

@@ -12,7 +12,7 @@ from serbench import tables
 from serbench.results import literature
 
 crema_d = pytest.importorskip("serbench_corpora.crema_d")
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 OURS = {row.system: row for row in literature.rows("crema-d", "human") if row.protocol}
 
 

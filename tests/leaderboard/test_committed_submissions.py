@@ -10,7 +10,7 @@ from serbench.evaluation.plan import plan
 from serbench.leaderboard.reproduction.proposal import propose
 from serbench.settings import settings
 
-SUBMISSIONS = sorted((Path(__file__).parents[1] / "leaderboard" / "submissions").glob("*/*/"))
+SUBMISSIONS = sorted((Path(__file__).parents[2] / "leaderboard" / "submissions").glob("*/*/"))
 ENCODER = {
     "config.json": {"model_type": "whisper", "num_mel_bins": 80},
     "preprocessor_config.json": {

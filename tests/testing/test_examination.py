@@ -59,7 +59,7 @@ def test_what_one_check_finds_stops_none_of_the_others():
     assert found["third"] == Verdict("third", "not run", "nothing to see")
     assert found["fourth"] == Verdict("fourth", "not run", "it says nothing until second is ok")
     assert found["fifth"].state == "failed"
-    assert found["fifth"].reason.startswith("it raised KeyError: 'what' (test_testing_findings.py,")
+    assert found["fifth"].reason.startswith("it raised KeyError: 'what' (test_examination.py,")
     assert found["fifth"].reason.endswith(", in fifth), for the fifth time: stop")
     assert asked == ["first", "second"]
 

@@ -11,7 +11,7 @@ from serbench.plugins import registry
 from serbench.results import fold_file
 from serbench.results.config import Config, Request
 
-COMMITTED = sorted(Path(__file__).parents[1].glob("leaderboard/submissions/*/*"))
+COMMITTED = sorted(Path(__file__).parents[2].glob("leaderboard/submissions/*/*"))
 PLAIN = Config(
     dataset="tones",
     labels="own",
@@ -28,7 +28,7 @@ PLAIN = Config(
 
 
 def test_all_committed_runs_are_looked_at():
-    ledger = (Path(__file__).parents[1] / "leaderboard" / "ledger.csv").read_text().splitlines()
+    ledger = (Path(__file__).parents[2] / "leaderboard" / "ledger.csv").read_text().splitlines()
     listed = {row.split(",")[2] for row in ledger[1:]}
     assert {f"{one.parent.name}/{one.name}" for one in COMMITTED} == listed
     assert len(COMMITTED) >= 22

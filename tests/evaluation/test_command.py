@@ -12,10 +12,10 @@ from typer.testing import CliRunner
 import serbench
 from serbench.cli.app import app
 from serbench.errors import SerbenchError
-from serbench.evaluation import pipeline
+from serbench.evaluation import command, pipeline
 from serbench.leaderboard import hub_card
 from serbench.report import configuration
-from serbench.results import command, run
+from serbench.results import run
 from serbench.results.config import Config, Request
 from serbench.specs import checked, parameters
 

@@ -13,7 +13,7 @@ import pytest
 from serbench.leaderboard.submissions import installation
 from serbench.leaderboard.submissions.card import Code, read
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def git(folder, *words):

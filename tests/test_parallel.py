@@ -39,10 +39,10 @@ def sleep(words, tell):
 @pytest.fixture
 def importable(monkeypatch):
     """Let other processes import this module by its own name."""
-    monkeypatch.setitem(sys.modules, "test_engines", sys.modules[__name__])
+    monkeypatch.setitem(sys.modules, "test_parallel", sys.modules[__name__])
     monkeypatch.syspath_prepend(os.path.dirname(__file__))
     for function in (work, sleep):
-        monkeypatch.setattr(function, "__module__", "test_engines")
+        monkeypatch.setattr(function, "__module__", "test_parallel")
 
 
 @pytest.fixture(params=["local", "processes"])
