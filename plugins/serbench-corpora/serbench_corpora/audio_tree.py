@@ -139,6 +139,14 @@ def missing(name: str, root: Path, about: About, example: str) -> CorpusError:
     )
 
 
+def altered(path: Path, published: str) -> CorpusError:
+    """The error for a file that is there but is not the published one."""
+    return CorpusError(
+        f"{path} is not the {published} that was published: move it elsewhere and run the same "
+        "command again; nothing of yours is overwritten"
+    )
+
+
 def complete(manifest: Corpus, root: Path, found: Mapping[str, Path], remedy: str) -> Corpus:
     """The corpus of the manifest with the files that were found.
 

@@ -2,12 +2,15 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from serbench.contracts import About, Lengths
 from serbench.corpus import Corpus, Fold, LabelSet, Protocol, Utterance
+from serbench.files import file_digest
 from serbench_corpora import audio_tree, packaged_data, published_splits, rotation
+from serbench_corpora.resumable_download import RemoteFile, fetch
 
 NAME = "crema-d"
 
@@ -108,6 +111,62 @@ PROTOCOLS: Sequence[Protocol] = (
     *published_splits.CREMA_D,
 )
 
+# ---- download ----
+
+# behind Git LFS, so at another host than the repository's own files
+RECORDINGS = (
+    "https://media.githubusercontent.com/media/CheyneyComputerScience/CREMA-D/master/AudioWAV"
+)
+AT_ONCE = 8
+
+
+def recordings() -> list[RemoteFile]:
+    """All recordings, at their published addresses."""
+    return [
+        RemoteFile(
+            f"{RECORDINGS}/{name}.wav", f"AudioWAV/{name}.wav", int(size), f"sha256:{sha256}"
+        )
+        for name, sha256, size in packaged_data.rows("crema-d.csv")
+    ]
+
+
+def missing_recordings(root: Path, published: Sequence[RemoteFile]) -> list[RemoteFile]:
+    """The recordings that are missing below `root`, or are Git LFS pointers there.
+
+    Raises:
+        CorpusError: a recording that is there is not the published one.
+    """
+    files = audio_tree.files(root, audio_tree.AUDIO) if root.is_dir() else ()
+    present = {identify(Path(entry.name).stem): folder / entry.name for folder, entry in files}
+    wanted = []
+    for file in published:
+        path = present.get(PurePosixPath(file.name).stem)
+        if path is None:
+            wanted.append(file)
+        elif path.suffix.lower() != ".wav":
+            continue  # a lossless copy
+        elif path.stat().st_size < audio_tree.SMALL and audio_tree.is_pointer(path):
+            wanted.append(replace(file, name=path.relative_to(root).as_posix()))
+        elif path.stat().st_size != file.size or f"sha256:{file_digest(path)}" != file.checksum:
+            raise audio_tree.altered(path, PurePosixPath(file.name).name)
+    return wanted
+
+
+def download(root: Path, published: Sequence[RemoteFile] | None = None) -> None:
+    """Fetch the recordings that are missing, several at a time.
+
+    Args:
+        root: the corpus's folder.
+        published: all recordings; None is those of the repository.
+
+    Raises:
+        CorpusError: they cannot be fetched, or what came is not what was published.
+    """
+    wanted = missing_recordings(root, recordings() if published is None else published)
+    fetch(wanted, root, at_once=AT_ONCE)
+    CremaD().read(root)
+
+
 # ---- dataset ----
 
 
@@ -144,6 +203,4 @@ class CremaD:
         Raises:
             CorpusError: it cannot be fetched, or what came is not what was published.
         """
-        from serbench_corpora.archive import download  # requests and pooch: only when needed
-
-        download(NAME, root)
+        download(root)

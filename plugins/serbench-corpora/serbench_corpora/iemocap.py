@@ -155,6 +155,21 @@ PROTOCOLS: Sequence[Protocol] = (
     *published_splits.IEMOCAP,
 )
 
+# ---- download ----
+
+
+def download(root: Path) -> None:
+    """Say how to ask for the corpus.
+
+    Raises:
+        CorpusError: always: its licence does not allow a download.
+    """
+    raise CorpusError(
+        f"{NAME} cannot be downloaded ({ABOUT.licence}): {ABOUT.obtain}, {ABOUT.home}; then "
+        "point at its folder with --data DIR"
+    )
+
+
 # ---- dataset ----
 
 
@@ -210,11 +225,9 @@ class Iemocap:
         """Say how to ask for the corpus.
 
         Raises:
-            CorpusError: always, as its licence lets nobody fetch it.
+            CorpusError: always: its licence does not allow a download.
         """
-        from serbench_corpora.archive import download  # requests and pooch: only when needed
-
-        download(NAME, root)
+        download(root)
 
 
 def _labels(root: Path) -> dict[str, str]:

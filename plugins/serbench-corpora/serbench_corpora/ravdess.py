@@ -8,7 +8,8 @@ from pathlib import Path
 
 from serbench.contracts import About, Lengths
 from serbench.corpus import Corpus, Fold, LabelSet, Protocol, Utterance
-from serbench_corpora import audio_tree, packaged_data, published_splits, rotation
+from serbench_corpora import archive, audio_tree, packaged_data, published_splits, rotation
+from serbench_corpora.resumable_download import RemoteFile, check_room, fetch
 
 NAME = "ravdess"
 
@@ -96,6 +97,34 @@ PROTOCOLS: Sequence[Protocol] = (
     *published_splits.RAVDESS,
 )
 
+# ---- download ----
+
+ARCHIVE = RemoteFile(
+    "https://zenodo.org/records/1188976/files/Audio_Speech_Actors_01-24.zip",
+    "Audio_Speech_Actors_01-24.zip",
+    208_468_073,
+    "md5:bc696df654c87fed845eb13823edef8a",
+)
+UNPACKED = 513_462_676  # bytes
+
+
+def download(root: Path, published: RemoteFile = ARCHIVE) -> None:
+    """Fetch the archive and unpack what is missing; keep an archive that was there before.
+
+    Raises:
+        CorpusError: it cannot be fetched, or what came is not what was published.
+    """
+    if len(audio_tree.audio(NAME, root, identify)) < len(manifest().utterances):
+        path = root / published.name
+        kept = path.exists()
+        check_room(root, UNPACKED + (0 if kept else published.size))
+        fetch([published], root)
+        archive.unpack(path, root, identify)
+        if not kept:
+            path.unlink()
+    Ravdess().read(root)
+
+
 # ---- dataset ----
 
 
@@ -132,6 +161,4 @@ class Ravdess:
         Raises:
             CorpusError: it cannot be fetched, or what came is not what was published.
         """
-        from serbench_corpora.archive import download  # requests and pooch: only when needed
-
-        download(NAME, root)
+        download(root)

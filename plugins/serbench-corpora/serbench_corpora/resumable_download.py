@@ -1,4 +1,8 @@
-"""Fetches files over unreliable networks: resumes what broke off, and checks what came."""
+"""Downloads files over unreliable networks: resumes broken downloads and verifies checksums.
+
+Loaders import this module for `RemoteFile`, so pooch, requests and rich are imported only where a
+download begins.
+"""
 
 import shutil
 import threading
@@ -6,17 +10,15 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
-from typing import BinaryIO
-
-import pooch
-import requests
-from requests.adapters import HTTPAdapter
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-from urllib3.util import Retry
+from typing import TYPE_CHECKING, BinaryIO
 
 from serbench.errors import CorpusError
+
+if TYPE_CHECKING:
+    import requests
+    from rich.progress import Progress
 
 AGAIN = "what came is kept: run the same command again to go on"
 CHUNK = 1 << 14  # bytes: at most so much is lost when a connection breaks off
@@ -60,7 +62,7 @@ class Resuming:
 
     file: RemoteFile
     folder: Path
-    session: requests.Session
+    session: "requests.Session"
     advance: Callable[[int], None]
     pause: float
 
@@ -89,7 +91,7 @@ class Resuming:
         # compressed bytes could neither be counted nor resumed
         headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
         with self.session.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
-            if have and response.status_code == requests.codes.range_not_satisfiable:
+            if have and response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
                 part.unlink()  # of another file: from the start
                 self.advance(-have)
                 return
@@ -98,7 +100,7 @@ class Resuming:
                     f"cannot download {self.file.name}: {url} answers {response.status_code} "
                     f"{response.reason}; see whether the page that publishes it has moved"
                 )
-            if have and response.status_code != requests.codes.partial_content:
+            if have and response.status_code != HTTPStatus.PARTIAL_CONTENT:
                 self.advance(-have)  # it sends everything again
                 have = 0
             promised = response.headers.get("Content-Length")
@@ -116,7 +118,9 @@ class Resuming:
             f"{self.file.size}; nothing of it was kept; get it elsewhere if that does not change"
         )
 
-    def _receive(self, response: requests.Response, file: BinaryIO) -> None:
+    def _receive(self, response: "requests.Response", file: BinaryIO) -> None:
+        import requests
+
         try:
             for chunk in response.iter_content(CHUNK):
                 file.write(chunk)
@@ -145,6 +149,8 @@ def fetch(
     Raises:
         CorpusError: no network, no such file, no room, or not the bytes that were published.
     """
+    import pooch
+
     check_room(folder, sum(file.size for file in files))
     pooch.get_logger().setLevel("ERROR")  # it would print a line for each of thousands of files
     stop = threading.Event()
@@ -165,7 +171,10 @@ def fetch(
             stop.set()
 
 
-def _progress() -> Progress:
+def _progress() -> "Progress":
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
     console = Console(stderr=True)
     columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn()
     return Progress(*columns, console=console, disable=not console.is_terminal)
@@ -191,6 +200,10 @@ def check_room(folder: Path, needed: int) -> None:
 def _fetch_share(
     files: Sequence[RemoteFile], folder: Path, advance: Callable[[int], None], pause: float
 ) -> None:
+    import requests
+    from requests.adapters import HTTPAdapter
+    from urllib3.util import Retry
+
     # a connection of its own: a session must not be shared between threads
     with requests.Session() as session:
         patience = Retry(
@@ -207,6 +220,9 @@ def _fetch_share(
 
 
 def _fetch_one(download: Resuming) -> None:
+    import pooch
+    import requests
+
     file, folder = download.file, download.folder
     try:
         # pooch makes folders too, but stumbles where another thread has just made one

@@ -4,7 +4,8 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -32,6 +33,29 @@ def iemocap_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("iemocap")
     lookalike.write_iemocap(root)
     return root
+
+
+@pytest.fixture
+def ravdess_zip(ravdess_tree: Path, tmp_path: Path) -> Callable[[str], Path]:
+    """From a pattern of actors to a zip of them: `ravdess_zip("Actor_01")`."""
+
+    def write(pattern: str) -> Path:
+        archive = tmp_path / "actors.zip"
+        with zipfile.ZipFile(archive, "w") as opened:
+            for path in sorted(ravdess_tree.glob(f"{pattern}/*.wav")):
+                opened.write(path, path.relative_to(ravdess_tree))
+        return archive
+
+    return write
+
+
+@pytest.fixture
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every connection fails at once."""
+    for variable in ("HTTPS_PROXY", "https_proxy"):
+        monkeypatch.setenv(variable, "http://127.0.0.1:9")
+    for variable in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(variable, raising=False)
 
 
 @pytest.fixture

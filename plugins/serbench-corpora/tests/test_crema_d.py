@@ -1,11 +1,27 @@
+import hashlib
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from serbench.corpus import Corpus
 from serbench.errors import CorpusError
-from serbench_corpora.crema_d import CremaD, paper, paper_nested
+from serbench.files import file_digest
+from serbench_corpora.crema_d import (
+    RECORDINGS,
+    CremaD,
+    download,
+    missing_recordings,
+    paper,
+    paper_nested,
+    recordings,
+)
+from serbench_corpora.resumable_download import RemoteFile
+
+POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:c6f9\nsize 72862\n"
+
+Server = Any  # of conftest.py
 
 # the paper, Table I
 TABLE_I = {"neutral": 1087} | dict.fromkeys(("happy", "sad", "angry", "fearful", "disgust"), 1271)
@@ -181,3 +197,86 @@ def test_paper_nested_validates_each_test_set_on_each_other_one(corpus: Corpus) 
 def test_the_papers_protocol_is_the_default() -> None:
     assert [protocol.name for protocol in CremaD.protocols][:2] == ["paper", "paper-nested"]
     assert not any(protocol.leaks for protocol in CremaD.protocols[:2])
+
+
+# ---- download ----
+
+
+def on_server(server: Server, tree: Path, *names: str) -> list[RemoteFile]:
+    """These recordings of a tree, as if the server had published them."""
+    files = []
+    for name in names:
+        content = (tree / "AudioWAV" / f"{name}.wav").read_bytes()
+        server.files[f"{name}.wav"] = content
+        checksum = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        url = server.url(f"{name}.wav")
+        files.append(RemoteFile(url, f"AudioWAV/{name}.wav", len(content), checksum))
+    return files
+
+
+def test_only_the_recordings_that_are_missing_are_fetched(
+    server: Server, crema_d_tree: Path, crema_d_copy: Path
+) -> None:
+    names = ["1001_DFA_ANG_XX", "1001_DFA_DIS_XX", "1040_ITH_SAD_XX", "1090_WSI_SAD_XX"]
+    published = on_server(server, crema_d_tree, *names)
+    folder = crema_d_copy / "AudioWAV"
+    (folder / f"{names[0]}.wav").unlink()
+    (folder / f"{names[1]}.wav").rename(folder / f"{names[1].lower()}.flac")
+    (folder / f"{names[2]}.wav").rename(folder / "1040_ITH_SAD_X.wav")
+
+    download(crema_d_copy, published)
+
+    assert [name for name, _ in server.requests] == [f"{names[0]}.wav"]
+    assert CremaD().read(crema_d_copy).digest == CremaD().manifest().digest
+
+
+def test_git_lfs_pointers_are_replaced_where_they_lie(
+    server: Server, crema_d_tree: Path, crema_d_copy: Path
+) -> None:
+    published = on_server(server, crema_d_tree, "1001_DFA_ANG_XX")
+    pointer = crema_d_copy / "clone" / "1001_DFA_ANG_XX.wav"
+    pointer.parent.mkdir()
+    pointer.write_text(POINTER)
+    (crema_d_copy / "AudioWAV" / pointer.name).unlink()
+
+    download(crema_d_copy, published)
+
+    assert f"sha256:{file_digest(pointer)}" == published[0].checksum
+
+
+def test_a_recording_that_is_another_one_is_not_overwritten(
+    server: Server, crema_d_tree: Path, tmp_path: Path
+) -> None:
+    published = on_server(server, crema_d_tree, "1001_DFA_ANG_XX")
+    (tmp_path / "1001_DFA_ANG_XX.wav").write_bytes(bytes(published[0].size))
+
+    with pytest.raises(CorpusError, match=r"1001_DFA_ANG_XX.wav is not the .*move it elsewhere"):
+        missing_recordings(tmp_path, published)
+
+
+def test_the_list_of_recordings_is_the_published_one() -> None:
+    files = recordings()
+
+    assert len(files) == 7442
+    assert sum(file.size for file in files) == 605_899_936
+    assert files[0].url == f"{RECORDINGS}/1001_DFA_ANG_XX.wav"
+    assert files[0].name == "AudioWAV/1001_DFA_ANG_XX.wav"
+    assert {len(file.checksum) for file in files} == {len("sha256:") + 64}
+
+
+def test_recordings_that_are_byte_for_byte_equal_are_known() -> None:
+    by_checksum: dict[str, list[str]] = {}
+    for file in recordings():
+        by_checksum.setdefault(file.checksum, []).append(Path(file.name).stem)
+
+    assert sorted(names for names in by_checksum.values() if len(names) > 1) == [
+        ["1006_TIE_HAP_XX", "1006_TIE_NEU_XX"],
+        ["1013_WSI_DIS_XX", "1013_WSI_SAD_XX"],
+        ["1017_IWW_ANG_XX", "1017_IWW_FEA_XX"],
+    ]
+
+
+@pytest.mark.usefixtures("no_network")
+def test_crema_d_is_fetched_from_where_it_was_published(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match=r"cannot reach https://media\.githubusercontent\.com"):
+        CremaD().download(tmp_path / "crema-d")

@@ -266,3 +266,11 @@ def test_protocols_hold_with_excited_as_a_class_of_its_own(raw: Corpus, corpus: 
     assert [p.name for p in Iemocap.protocols][:3] == ["paper", "paper-marker", "session"]
     for protocol in Iemocap.protocols:
         assert protocol.folds(raw) == protocol.folds(corpus)
+
+
+# ---- download ----
+
+
+def test_iemocap_says_how_to_ask_for_it(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match=r"iemocap cannot be downloaded.*release form.*sail\.usc"):
+        Iemocap().download(tmp_path)

@@ -1,11 +1,18 @@
+import hashlib
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from serbench.corpus import Corpus, relabelled
 from serbench.errors import CorpusError
-from serbench_corpora.ravdess import Ravdess, paper, paper_nested
+from serbench_corpora.ravdess import ARCHIVE, Ravdess, download, paper, paper_nested
+from serbench_corpora.resumable_download import RemoteFile
+
+Server = Any  # of conftest.py
 
 FIRST = "03-01-01-01-01-01-01"
 
@@ -166,3 +173,57 @@ def test_protocols_hold_under_the_other_label_set(corpus: Corpus) -> None:
     assert [protocol.name for protocol in Ravdess.protocols][:2] == ["paper", "paper-nested"]
     for protocol in Ravdess.protocols:
         assert protocol.folds(merged) == protocol.folds(corpus)
+
+
+# ---- download ----
+
+
+@pytest.fixture
+def published(server: Server, ravdess_zip: Callable[[str], Path]) -> RemoteFile:
+    """A zip of the look-alike, on the server."""
+    content = ravdess_zip("Actor_*").read_bytes()
+    server.files["speech.zip"] = content
+    checksum = f"sha256:{hashlib.sha256(content).hexdigest()}"
+    return RemoteFile(server.url("speech.zip"), "speech.zip", len(content), checksum)
+
+
+def test_ravdess_is_fetched_unpacked_and_read_once(
+    server: Server, published: RemoteFile, tmp_path: Path
+) -> None:
+    root = tmp_path / "ravdess"
+    download(root, published)
+    download(root, published)
+
+    assert Ravdess().read(root).digest == Ravdess().manifest().digest
+    assert sorted(path.name for path in root.iterdir()) == [f"Actor_{a:02}" for a in range(1, 25)]
+    assert len(server.requests) == 1
+
+
+def test_a_zip_that_the_user_has_is_used_and_kept(
+    server: Server, published: RemoteFile, ravdess_copy: Path
+) -> None:
+    (ravdess_copy / "speech.zip").write_bytes(server.files["speech.zip"])
+    (ravdess_copy / "notes.txt").write_text("mine")
+    lost = ravdess_copy / "Actor_01/03-01-01-01-01-01-01.wav"
+    lost.unlink()
+
+    download(ravdess_copy, published)
+
+    assert lost.exists()
+    assert (ravdess_copy / "speech.zip").exists()
+    assert (ravdess_copy / "notes.txt").read_text() == "mine"
+    assert server.requests == []
+
+
+def test_the_archive_is_the_one_that_was_published(server: Server, tmp_path: Path) -> None:
+    server.files["speech.zip"] = b"another archive"
+
+    with pytest.raises(CorpusError, match=r"has 15 bytes instead of 208468073"):
+        download(tmp_path, replace(ARCHIVE, url=server.url("speech.zip")))
+    assert ARCHIVE.checksum == "md5:bc696df654c87fed845eb13823edef8a"
+
+
+@pytest.mark.usefixtures("no_network")
+def test_ravdess_is_fetched_from_where_it_was_published(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match=r"cannot reach https://zenodo\.org.*Speech_Actors_01-24"):
+        Ravdess().download(tmp_path / "ravdess")
