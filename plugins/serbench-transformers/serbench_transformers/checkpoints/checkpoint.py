@@ -69,25 +69,6 @@ class Checkpoint:
         return _config(self.folder)
 
 
-def exact(params: Mapping[str, object]) -> dict[str, object]:
-    """Parameters whose `checkpoint` and `revision` are exact, of what a user gave; see `resolve`.
-
-    Raises:
-        SerbenchError: there is no such checkpoint, it lacks the `weights` that are wanted, or
-            nothing can be trained on it here.
-    """
-    from serbench_transformers.checkpoints import loading  # it imports this module
-
-    name, pretrained = str(params["checkpoint"]), params["weights"] == "pretrained"
-    revision = None if params["revision"] is None else str(params["revision"])
-    found = resolve(name, revision, weights=False)
-    loading.require_fit(found)  # before its weights are downloaded
-    if pretrained:
-        found = resolve(name, revision, weights=True)
-        require_weights(found)
-    return {**params, "checkpoint": found.name, "revision": found.revision}
-
-
 def resolve(checkpoint: str, revision: str | None = None, *, weights: bool = True) -> Checkpoint:
     """The checkpoint that a user names; for planning, since it may download.
 

@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,27 +11,12 @@ import torch
 
 from serbench.errors import SerbenchError, nearest
 from serbench_torch.devices import private_randomness, seed_randomness
-from serbench_transformers.checkpoints.checkpoint import Checkpoint, require_weights
+from serbench_transformers.checkpoints.checkpoint import Checkpoint, require_weights, resolve
 from serbench_transformers.checkpoints.folder import has_preprocessor
 from serbench_transformers.encoders.attention import ATTENTION, attention
 from serbench_transformers.encoders.encoder import Encoder
 from serbench_transformers.encoders.families import PACKED, OneByOne
 from serbench_transformers.encoders.reader import RATE, Reader
-from serbench_transformers.finetuning.network import Network
-
-
-def checkpoint(folder: Path, network: Network) -> None:
-    """Write what transformers loads: config.json, model.safetensors, preprocessor_config.json."""
-    model, config = network.model, network.model.config
-    ours = config._attn_implementation
-    config._attn_implementation = "sdpa"  # ours is not known where this will be loaded
-    try:
-        with quiet_transformers():
-            model.save_pretrained(folder)
-    finally:
-        config._attn_implementation = ours
-    network.encoder.prepared.save(folder)
-
 
 HEAD = ("projector.", "classifier.")
 
@@ -90,6 +75,23 @@ def classifier(
     return model
 
 
+def exact(params: Mapping[str, object]) -> dict[str, object]:
+    """Make the `checkpoint` and `revision` that a user gave exact; see `checkpoint.resolve`.
+
+    Raises:
+        SerbenchError: there is no such checkpoint, it lacks the `weights` that are wanted, or
+            nothing can be trained on it here.
+    """
+    name = str(params["checkpoint"])
+    revision = None if params["revision"] is None else str(params["revision"])
+    checkpoint = resolve(name, revision, weights=False)
+    require_fit(checkpoint)  # before its weights are downloaded
+    if params["weights"] == "pretrained":
+        checkpoint = resolve(name, revision, weights=True)
+        require_weights(checkpoint)
+    return {**params, "checkpoint": checkpoint.name, "revision": checkpoint.revision}
+
+
 def require_fit(checkpoint: Checkpoint) -> None:
     """Refuse an encoder that cannot be built, or that does not fit its preprocessor.
 
@@ -130,7 +132,7 @@ def encoder_of(model: Any, folder: Path) -> Encoder:
 
 
 def saved(folder: Path) -> Any:
-    """The sequence classifier that `saving.checkpoint` wrote, head and all, in evaluation mode.
+    """The sequence classifier that `Network.save` wrote, head and all, in evaluation mode.
 
     Raises:
         SerbenchError: weights are missing.

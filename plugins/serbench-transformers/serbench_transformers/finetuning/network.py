@@ -1,10 +1,12 @@
 """An encoder with a head, from stems to one score a label."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 
+from serbench_transformers.checkpoints.loading import quiet_transformers
 from serbench_transformers.encoders.encoder import Encoder
 from serbench_transformers.encoders.layout import Layout
 from serbench_transformers.encoders.masking import Mask
@@ -61,6 +63,18 @@ class Network(nn.Module):
             pooled = self.model.projector(pooled)
         logits: Tensor = self.model.classifier(pooled)
         return logits.float()
+
+    def save(self, folder: Path) -> None:
+        """Write the files that transformers loads: weights, configuration and preprocessor."""
+        config = self.model.config
+        ours = config._attn_implementation
+        config._attn_implementation = "sdpa"  # ours is not known where this will be loaded
+        try:
+            with quiet_transformers():
+                self.model.save_pretrained(folder)
+        finally:
+            config._attn_implementation = ours
+        self.encoder.prepared.save(folder)
 
     def facts(self) -> dict[str, object]:
         """What a result says of it."""

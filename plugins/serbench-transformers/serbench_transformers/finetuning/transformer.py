@@ -13,9 +13,8 @@ from serbench import model_files
 from serbench.contracts import Array, Examples, Predictions, Workspace
 from serbench.errors import BadParameter
 from serbench_torch import counting, devices, training
-from serbench_transformers.checkpoints import checkpoint as checkpoints
 from serbench_transformers.checkpoints import loading, stand_ins
-from serbench_transformers.checkpoints import loading as saving
+from serbench_transformers.checkpoints.checkpoint import find
 from serbench_transformers.checkpoints.loading import Head, Weights
 from serbench_transformers.encoders import families
 from serbench_transformers.encoders.batching import LAYOUTS, Batching
@@ -127,9 +126,9 @@ class Transformer:
         """
         recipe = dataclasses.asdict(RECIPES[params["recipe"]])  # type: ignore[index]
         given = {name: params[name] for name in recipe if params[name] is not None}
-        exact = {**checkpoints.exact(params), **recipe, **given}
+        exact = {**loading.exact(params), **recipe, **given}
         if exact["batching"] != "packed":
-            found = checkpoints.find(str(exact["checkpoint"]), str(exact["revision"]))
+            found = find(str(exact["checkpoint"]), str(exact["revision"]))
             families.require_padding(found.name, found.config())
         return exact
 
@@ -141,7 +140,7 @@ class Transformer:
     def fit(self, train: Examples, validation: Examples, workspace: Workspace) -> None:
         """Learn from `train`; keep the epoch that is best on `validation`."""
         recipe = self._recipe()
-        found = checkpoints.find(self.checkpoint, str(self.revision))
+        found = find(self.checkpoint, str(self.revision))
         with devices.arithmetic(workspace.threads):
             model = loading.classifier(
                 found,
@@ -211,13 +210,13 @@ class Transformer:
             "params": model_files.params(self),
             "facts": self.describe(),
         }
-        saving.checkpoint(folder, self._scorer.network)
+        self._scorer.network.save(folder)
         model_files.write(folder / WORDS, self.version, words)
 
     def export(self, folder: Path) -> None:
         """Write a checkpoint that transformers loads, with a page that says how."""
         assert self._scorer is not None, "fit or load comes before export"
-        saving.checkpoint(folder, self._scorer.network)
+        self._scorer.network.save(folder)
         model_card.write(folder, self.describe(), self._scorer)
 
     def to(self, device: str) -> None:

@@ -13,8 +13,8 @@ import torch
 
 from serbench.contracts import Array, Wave
 from serbench_transformers.checkpoints import loading, stand_ins
-from serbench_transformers.checkpoints.checkpoint import exact, find
-from serbench_transformers.checkpoints.loading import Weights
+from serbench_transformers.checkpoints.checkpoint import find
+from serbench_transformers.checkpoints.loading import Weights, exact
 from serbench_transformers.encoders.encoder import Encoder
 
 RANDOM = 0  # the seed of random weights: one floor for all

@@ -61,7 +61,7 @@ def test_a_preset_is_rehearsed_without_its_checkpoint(tmp_path):
     given = {"checkpoint": "openai/whisper-base", "recipe": "tuned"}
     made = Transformer.rehearsed(given, tmp_path)
     assert made["weights"] == "random"
-    exact = checkpoints.exact({**given, **made})
+    exact = loading.exact({**given, **made})
     assert exact["checkpoint"] == "whisper-base"
     assert Layers.rehearsed(given, tmp_path) == made
 

@@ -97,7 +97,7 @@ def test_every_family_in_every_layout_computes_what_transformers_does(folders, h
         hub.files = layout(folders(kind), name)
         hub.commit = f"{place}" * 40
         params = {"checkpoint": "org/model", "revision": hub.commit, "weights": "pretrained"}
-        exact = checkpoints.exact(params)
+        exact = loading.exact(params)
         assert exact == params
         found = checkpoints.find("org/model", hub.commit)
         assert found.fine_tuned_before == ""
@@ -365,7 +365,7 @@ def changed(text, **words):
 def refusal(checkpoint, weights="random"):
     """The line by which a checkpoint is refused when a run is planned."""
     params = {"checkpoint": checkpoint, "revision": None, "weights": weights}
-    return failure(checkpoints.exact, params)
+    return failure(loading.exact, params)
 
 
 def failure(call, *arguments):

@@ -24,7 +24,7 @@ from serbench_transformers.probing.layers import Layers
 from serbench_transformers.probing.probe import Probe
 from serbench_transformers.probing.weighted_sum import Weighted
 
-TINY = Path(__file__).parents[3] / "tests" / "tiny"
+TINY = Path(__file__).parents[4] / "tests" / "tiny"
 LABELS = ("angry", "happy", "sad", "calm")
 LAYERS, WIDTH, INFORMATIVE = 5, 12, 3
 HEADS = pytest.mark.parametrize("head", ["logistic", "weighted"])
