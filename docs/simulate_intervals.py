@@ -28,7 +28,7 @@ import numpy.typing as npt
 
 from serbench import tables
 from serbench.metrics import intervals, significance
-from serbench.metrics.classification import METRICS, Floats, Matrix, per_class
+from serbench.metrics.classification import METRICS, Floats, Matrix, PerClass, per_class
 
 HERE = Path(__file__).resolve().parent
 SPEAKERS = (10, 24, 91)  # as in IEMOCAP, RAVDESS, CREMA-D
@@ -129,10 +129,10 @@ def blocks(
         yield start, draw(rng, models, effect, speakers, min(BLOCK, corpora - start))
 
 
-def scores(confusions: Matrix) -> Floats:
+def scores(confusions: Matrix | PerClass) -> Floats:
     """UAR and macro F1, (..., 2), of matrices that have every label: both in one pass."""
-    each = per_class(confusions)
-    return np.stack([each.recall.mean(axis=-1), each.f1.mean(axis=-1)], axis=-1)
+    labels = per_class(confusions)
+    return np.stack([labels.recall.mean(axis=-1), labels.f1.mean(axis=-1)], axis=-1)
 
 
 def naive(confusions: Matrix, seed: int) -> Floats:
@@ -189,9 +189,9 @@ def _hits(drawn: Matrix, truth: Floats, seed: int) -> dict[str, npt.NDArray[np.b
     }
 
 
-def _score_and_gain(sums: Floats) -> Floats:
-    found = scores(sums)  # (resamples, 2, corpora, metrics)
-    return np.stack([found[:, 0], found[:, 0] - found[:, 1]], axis=1)
+def _score_and_gain(sums: PerClass) -> Floats:
+    both = scores(sums)  # (resamples, 2, corpora, metrics)
+    return np.stack([both[:, 0], both[:, 0] - both[:, 1]], axis=1)
 
 
 def jackknife(both: Matrix) -> Floats:

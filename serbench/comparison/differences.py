@@ -144,9 +144,7 @@ def adjusted(pairs: Sequence[Pair]) -> tuple[Pair, ...]:
 
 def _recalls(first: Tested, other: Tested) -> tuple[Recall, ...]:
     both = np.stack([first.confusions, other.confusions], axis=1)
-    lows, highs = intervals.bootstrap(
-        both, intervals.differences(lambda one: per_class(one).recall)
-    )
+    lows, highs = intervals.bootstrap(both, intervals.differences(lambda labels: labels.recall))
     ours, theirs = per_class(both.sum(axis=0)).recall
     return tuple(
         Recall(

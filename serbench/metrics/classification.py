@@ -1,14 +1,17 @@
-"""How good decisions are: every number that is a function of a confusion matrix.
+"""Score predicted labels: confusion matrices, and the metrics computed from them.
 
-Such a matrix has shape (..., labels, labels): rows truth, columns prediction, cells counts or
-weights; numbers are computed for all leading axes at once. Macro averages run over the labels that
+A confusion matrix has shape (..., labels, labels): rows truth, columns prediction, cells counts or
+weights; metrics are computed for all leading axes at once. Macro averages run over the labels that
 occur in the truth, as scikit-learn's do with `labels=` those and `zero_division=0`: a label that is
 never predicted has precision 0. Scores are fractions, not percentages.
+
+`METRICS` is the only list of metrics. An entry added to it appears in the tables of `serbench
+score`, in result files, and in the cards of the leaderboard with an interval over speakers.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,12 +25,59 @@ Matrix = npt.NDArray[Any]
 """Confusion matrices, shape (..., labels, labels), of counts or weights."""
 
 
-class PerClass(NamedTuple):
-    """Scores of each label, shape (..., labels); nan where the truth lacks the label."""
+@dataclass(frozen=True, eq=False)
+class PerClass:
+    """Counts of each label, and the scores computed from them, all of shape (..., labels).
 
-    precision: Floats
-    recall: Floats
-    f1: Floats
+    A score is nan where the truth lacks the label.
+
+    Attributes:
+        counts: (..., 3, labels): `hits`, `predicted` and `true`.
+    """
+
+    counts: Matrix
+
+    @property
+    def hits(self) -> Matrix:
+        """Utterances with the label that were predicted to have it, C[k, k]."""
+        return self.counts[..., 0, :]
+
+    @property
+    def predicted(self) -> Matrix:
+        """Utterances predicted to have the label, sum_i C[i, k]."""
+        return self.counts[..., 1, :]
+
+    @property
+    def true(self) -> Matrix:
+        """Utterances with the label, sum_j C[k, j]."""
+        return self.counts[..., 2, :]
+
+    @cached_property
+    def present(self) -> npt.NDArray[np.bool_]:
+        """The label occurs in the truth."""
+        there: npt.NDArray[np.bool_] = self.true > 0
+        return there
+
+    @cached_property
+    def n_present(self) -> Matrix:
+        """How many labels occur in the truth, (...)."""
+        count: Matrix = self.present.sum(axis=-1)
+        return count
+
+    @cached_property
+    def precision(self) -> Floats:
+        """P_k = C[k, k] / sum_i C[i, k]; 0 where the label is never predicted."""
+        return np.where(self.present, _ratio(self.hits, self.predicted), np.nan)
+
+    @cached_property
+    def recall(self) -> Floats:
+        """R_k = C[k, k] / sum_j C[k, j]."""
+        return _ratio(self.hits, self.true, np.nan)
+
+    @cached_property
+    def f1(self) -> Floats:
+        """F_k = 2 P_k R_k / (P_k + R_k) = 2 C[k, k] / (sum_j C[k, j] + sum_i C[i, k])."""
+        return np.where(self.present, _ratio(2 * self.hits, self.true + self.predicted), np.nan)
 
 
 class Chance(NamedTuple):
@@ -39,20 +89,20 @@ class Chance(NamedTuple):
 
 @dataclass(frozen=True)
 class Metric:
-    """A number that is a function of a confusion matrix.
+    """A number computed from how often each label is right, predicted and true.
 
     Attributes:
         name: as in result files and on the command line: "uar".
         title: as in the head of a table.
         formula: in one line; C is the confusion matrix, n its sum, k runs over the labels in the
-            truth, K is how many these are.
-        compute: from matrices (..., labels, labels) to scores (...).
+            truth, K is the number of these labels.
+        compute: from matrices (..., labels, labels), or their `per_class`, to scores (...).
     """
 
     name: str
     title: str
     formula: str
-    compute: Callable[[Matrix], Floats]
+    compute: Callable[[Matrix | PerClass], Floats]
 
 
 def confusion(truth: Labels, prediction: Labels, n_labels: int) -> npt.NDArray[np.int64]:
@@ -117,38 +167,31 @@ def _counted(
 
 def _ratio(part: Matrix, whole: Matrix, empty: float = 0.0) -> Floats:
     """`part / whole`, or `empty` where the whole is 0."""
-    result = np.full(np.shape(whole), empty)
-    scores: Floats = np.divide(part, whole, out=result, where=np.asarray(whole) > 0)[()]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scores: Floats = np.where(whole > 0, np.true_divide(part, whole), empty)[()]
     return scores
 
 
-def _macro(matrix: Matrix, scores: Floats) -> Floats:
+def _macro(labels: PerClass, scores: Floats) -> Floats:
     """The mean over the labels that occur in the truth; nan where none does."""
-    present = matrix.sum(axis=-1) > 0
-    return _ratio(np.where(present, scores, 0.0).sum(axis=-1), present.sum(axis=-1), np.nan)
+    return _ratio(np.where(labels.present, scores, 0.0).sum(axis=-1), labels.n_present, np.nan)
 
 
-def per_class(matrix: Matrix) -> PerClass:
-    """Precision, recall and F1 of each label.
+def per_class(matrix: Matrix | PerClass) -> PerClass:
+    """The counts, precision, recall and F1 of each label.
 
-    P_k = C[k, k] / sum_i C[i, k], R_k = C[k, k] / sum_j C[k, j], and F_k = 2 P_k R_k / (P_k + R_k)
-    = 2 C[k, k] / (sum_j C[k, j] + sum_i C[i, k]); 0 where the label is never predicted, nan where
-    it is never true. Source: van Rijsbergen, Information Retrieval, 1979, chapter 7.
+    Source: van Rijsbergen, Information Retrieval, 1979, chapter 7.
 
     >>> per_class(np.array([[3, 1], [2, 2]])).precision.round(3).tolist()
     [0.6, 0.667]
     """
+    if isinstance(matrix, PerClass):
+        return matrix
     hits = np.diagonal(matrix, axis1=-2, axis2=-1)
-    true, predicted = matrix.sum(axis=-1), matrix.sum(axis=-2)
-    unknown = np.where(true > 0, 0.0, np.nan)
-    return PerClass(
-        precision=_ratio(hits, predicted) + unknown,
-        recall=_ratio(hits, true) + unknown,
-        f1=_ratio(2 * hits, true + predicted) + unknown,
-    )
+    return PerClass(np.stack([hits, matrix.sum(axis=-2), matrix.sum(axis=-1)], axis=-2))
 
 
-def accuracy(matrix: Matrix) -> Floats:
+def accuracy(matrix: Matrix | PerClass) -> Floats:
     """Accuracy, in speech emotion recognition also weighted accuracy (WA): sum_k C[k, k] / n.
 
     Source: Schuller et al., The INTERSPEECH 2009 Emotion Challenge (there: weighted average).
@@ -156,11 +199,11 @@ def accuracy(matrix: Matrix) -> Floats:
     >>> float(accuracy(np.array([[3, 1], [2, 2]])))
     0.625
     """
-    hits = np.diagonal(matrix, axis1=-2, axis2=-1).sum(axis=-1)
-    return _ratio(hits, matrix.sum(axis=(-2, -1)), np.nan)
+    labels = per_class(matrix)
+    return _ratio(labels.hits.sum(axis=-1), labels.predicted.sum(axis=-1), np.nan)
 
 
-def uar(matrix: Matrix) -> Floats:
+def uar(matrix: Matrix | PerClass) -> Floats:
     """Unweighted average recall, the macro recall: 1/K sum_k C[k, k] / sum_j C[k, j].
 
     Source: Schuller et al., The INTERSPEECH 2009 Emotion Challenge; the paper's "recall".
@@ -168,10 +211,11 @@ def uar(matrix: Matrix) -> Floats:
     >>> float(uar(np.array([[8, 0], [1, 1]])))
     0.75
     """
-    return _macro(matrix, per_class(matrix).recall)
+    labels = per_class(matrix)
+    return _macro(labels, labels.recall)
 
 
-def macro_precision(matrix: Matrix) -> Floats:
+def macro_precision(matrix: Matrix | PerClass) -> Floats:
     """Macro precision: 1/K sum_k C[k, k] / sum_i C[i, k].
 
     Source: Sokolova and Lapalme, A systematic analysis of performance measures, 2009, table 3.
@@ -179,10 +223,11 @@ def macro_precision(matrix: Matrix) -> Floats:
     >>> float(macro_precision(np.array([[4, 0], [4, 0]])))
     0.25
     """
-    return _macro(matrix, per_class(matrix).precision)
+    labels = per_class(matrix)
+    return _macro(labels, labels.precision)
 
 
-def macro_f1(matrix: Matrix) -> Floats:
+def macro_f1(matrix: Matrix | PerClass) -> Floats:
     """Macro F1, the mean of the labels' F1: 1/K sum_k 2 C[k, k] / (sum_j C[k, j] + sum_i C[i, k]).
 
     Not the F1 of macro precision and macro recall, which is never smaller.
@@ -191,10 +236,11 @@ def macro_f1(matrix: Matrix) -> Floats:
     >>> round(float(macro_f1(np.array([[3, 1], [2, 2]]))), 3)
     0.619
     """
-    return _macro(matrix, per_class(matrix).f1)
+    labels = per_class(matrix)
+    return _macro(labels, labels.f1)
 
 
-def weighted_f1(matrix: Matrix) -> Floats:
+def weighted_f1(matrix: Matrix | PerClass) -> Floats:
     """F1 weighted by how often a label is true: sum_k (sum_j C[k, j] / n) F_k.
 
     Source: scikit-learn, `f1_score(average="weighted")`.
@@ -202,30 +248,36 @@ def weighted_f1(matrix: Matrix) -> Floats:
     >>> round(float(weighted_f1(np.array([[8, 0], [1, 1]]))), 3)
     0.886
     """
-    true = matrix.sum(axis=-1)
-    parts = true * np.nan_to_num(per_class(matrix).f1)
-    return _ratio(parts.sum(axis=-1), true.sum(axis=-1), np.nan)
+    labels = per_class(matrix)
+    total = (labels.true * np.nan_to_num(labels.f1)).sum(axis=-1)
+    return _ratio(total, labels.true.sum(axis=-1), np.nan)
 
 
-METRICS: Mapping[str, Metric] = MappingProxyType(
-    {
-        metric.name: metric
-        for metric in (
-            Metric("accuracy", "WA", "sum_k C[k,k] / n", accuracy),
-            Metric("uar", "UAR", "1/K sum_k C[k,k] / sum_j C[k,j]", uar),
-            Metric("precision", "Precision", "1/K sum_k C[k,k] / sum_i C[i,k]", macro_precision),
-            Metric("recall", "Recall", "1/K sum_k C[k,k] / sum_j C[k,j] = UAR", uar),
-            Metric("f1", "F1", "1/K sum_k 2 C[k,k] / (sum_j C[k,j] + sum_i C[i,k])", macro_f1),
-            Metric(
-                "weighted_f1",
-                "Weighted F1",
-                "1/n sum_k 2 C[k,k] sum_j C[k,j] / (sum_j C[k,j] + sum_i C[i,k])",
-                weighted_f1,
-            ),
-        )
-    }
-)
-"""What can be computed from counts alone, in the order of a table's columns."""
+METRICS: Mapping[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        Metric("accuracy", "WA", "sum_k C[k,k] / n", accuracy),
+        Metric("uar", "UAR", "1/K sum_k C[k,k] / sum_j C[k,j]", uar),
+        Metric("precision", "Precision", "1/K sum_k C[k,k] / sum_i C[i,k]", macro_precision),
+        Metric("recall", "Recall", "1/K sum_k C[k,k] / sum_j C[k,j] = UAR", uar),
+        Metric("f1", "F1", "1/K sum_k 2 C[k,k] / (sum_j C[k,j] + sum_i C[i,k])", macro_f1),
+        Metric(
+            "weighted_f1",
+            "Weighted F1",
+            "1/n sum_k 2 C[k,k] sum_j C[k,j] / (sum_j C[k,j] + sum_i C[i,k])",
+            weighted_f1,
+        ),
+    )
+}
+"""Every metric by its name, in the order of a table's columns."""
+
+
+def every_metric(matrices: Matrix | PerClass) -> Floats:
+    """The scores (..., metrics) of matrices (..., labels, labels), in the order of `METRICS`."""
+    labels = per_class(matrices)
+    computes = [metric.compute for metric in METRICS.values()]
+    scores = {compute: compute(labels) for compute in set(computes)}  # recall is the UAR
+    return np.stack([scores[compute] for compute in computes], axis=-1)
 
 
 def chance(truth_counts: Matrix) -> Chance:

@@ -1,8 +1,8 @@
-"""How sure a number is: spread over folds, and intervals over speakers.
+"""Compute how sure a score is: its spread over folds, and its interval over speakers.
 
-Utterances of one speaker are not independent, so speakers are what is resampled; the trained models
-are taken as given. Everything works on one confusion matrix a speaker, so that thousands of
-resamples cost one matrix product. Tests between models are in `serbench.metrics.significance`.
+Utterances of one speaker are not independent, so speakers are resampled; the trained models are
+taken as given. Everything works on one confusion matrix a speaker, so that thousands of resamples
+cost one matrix product. Tests between models are in `serbench.metrics.significance`.
 """
 
 import functools
@@ -15,9 +15,19 @@ import numpy as np
 import numpy.typing as npt
 
 from serbench.errors import BadParameter
-from serbench.metrics.classification import METRICS, Floats, Labels, Matrix, by_group
+from serbench.metrics.classification import (
+    METRICS,
+    Floats,
+    Labels,
+    Matrix,
+    PerClass,
+    by_group,
+    every_metric,
+    per_class,
+)
 
 CHUNK = 2**22  # cells computed at once: 32 MB of float64
+REMEMBERED = 4096  # runs; each is needed to verify its card, and again for its row
 
 
 class Interval(NamedTuple):
@@ -63,7 +73,7 @@ def speaker_confusions(
 
 def speaker_interval(
     confusions: Matrix,
-    metric: Callable[[Matrix], Floats],
+    metric: Callable[[PerClass], Floats],
     *,
     level: float = 0.95,
     resamples: int = 5_000,
@@ -82,7 +92,7 @@ def speaker_interval(
 
     Args:
         confusions: (speakers, labels, labels), one matrix a speaker.
-        metric: from matrices (..., labels, labels) to scores (...).
+        metric: from the counts of each label, (..., 3, labels), to scores (...).
         level: how often the interval should cover the truth.
         resamples: how many corpora are drawn.
         seed: of the draws.
@@ -98,10 +108,31 @@ def speaker_interval(
     return Interval(float(low), float(high))
 
 
+def metric_intervals(confusions: Matrix) -> Mapping[str, Interval]:
+    """The 95 % interval of each of `METRICS`, as `speaker_interval` computes it, all at once.
+
+    Args:
+        confusions: (speakers, labels, labels), one matrix a speaker.
+
+    >>> part = np.array([[5, 0], [0, 5]])
+    >>> metric_intervals(np.stack([part, part]))["f1"]
+    Interval(low=1.0, high=1.0)
+    """
+    counts = per_class(confusions).counts.astype(np.float64)
+    return _remembered_intervals(counts.tobytes(), counts.shape)
+
+
+@functools.lru_cache(maxsize=REMEMBERED)
+def _remembered_intervals(cells: bytes, shape: tuple[int, ...]) -> Mapping[str, Interval]:
+    counts = np.frombuffer(cells).reshape(shape)  # (speakers, 3, labels)
+    low, high = bootstrap(PerClass(counts), every_metric)
+    return {name: Interval(float(low[at]), float(high[at])) for at, name in enumerate(METRICS)}
+
+
 def paired_interval(
     first: Matrix,
     second: Matrix,
-    metric: Callable[[Matrix], Floats],
+    metric: Callable[[PerClass], Floats],
     *,
     level: float = 0.95,
     resamples: int = 5_000,
@@ -118,7 +149,7 @@ def paired_interval(
     Args:
         first: (speakers, labels, labels), one model's confusion matrices.
         second: the other model's on the same utterances, speakers in the same order.
-        metric: from matrices (..., labels, labels) to scores (...).
+        metric: from the counts of each label, (..., 3, labels), to scores (...).
         level: how often the interval should cover the true difference.
         resamples: how many corpora are drawn.
         seed: of the draws.
@@ -137,10 +168,10 @@ def paired_interval(
     return Interval(float(low), float(high))
 
 
-def differences(metric: Callable[[Matrix], Floats]) -> Callable[[Matrix], Floats]:
-    """A metric's difference between two models, of matrices (..., 2, labels, labels)."""
+def differences(metric: Callable[[PerClass], Floats]) -> Callable[[PerClass], Floats]:
+    """A metric's difference between two models, of counts (..., 2, 3, labels)."""
 
-    def difference(both: Matrix) -> Floats:
+    def difference(both: PerClass) -> Floats:
         scores = metric(both)
         gained: Floats = scores[:, 0] - scores[:, 1]
         return gained
@@ -149,21 +180,22 @@ def differences(metric: Callable[[Matrix], Floats]) -> Callable[[Matrix], Floats
 
 
 def bootstrap(
-    parts: Matrix,
-    statistic: Callable[[Matrix], Floats],
+    confusions: Matrix | PerClass,
+    statistic: Callable[[PerClass], Floats],
     *,
     level: float = 0.95,
     resamples: int = 5_000,
     seed: int = 0,
 ) -> Floats:
-    """The ends of expanded percentile intervals of whatever follows from sums over speakers.
+    """The ends of expanded percentile intervals of whatever follows from the counts of each label.
 
-    How, and from where: see `speaker_interval`. A resample in which a number is not defined (a
-    label that none of its speakers has) does not count for that number.
+    See `speaker_interval` for the method and its source. A resample in which a number is not
+    defined (a label that none of its speakers has) does not count for that number.
 
     Args:
-        parts: (speakers, ...), what each speaker adds to the sum.
-        statistic: from sums (resamples, ...) to numbers (resamples, ...).
+        confusions: (speakers, ..., labels, labels), or their `per_class`.
+        statistic: from the counts of each label, (resamples, ..., 3, labels), to numbers
+            (resamples, ...).
         level: how often an interval should cover the truth.
         resamples: how many corpora are drawn.
         seed: of the draws.
@@ -178,11 +210,12 @@ def bootstrap(
         raise BadParameter(f"level is {level}, but must be between 0 and 1: 0.95 for 95 %")
     if resamples < 1:
         raise BadParameter(f"resamples is {resamples}, but must be at least 1")
-    if len(parts) < 2:
-        return np.full((2, *statistic(parts[:1]).shape[1:]), math.nan)
-    weights = _draws(len(parts), resamples, seed, parts[0].size)
-    scores = np.concatenate([statistic(weighted(rows, parts)) for rows in weights])
-    tail = _expanded_tail((1 - level) / 2, len(parts))
+    counts = per_class(confusions).counts
+    if len(counts) < 2:
+        return np.full((2, *statistic(PerClass(counts[:1])).shape[1:]), math.nan)
+    draws = _draws(len(counts), resamples, seed, counts[0].size)
+    scores = np.concatenate([statistic(PerClass(weighted(rows, counts))) for rows in draws])
+    tail = _expanded_tail((1 - level) / 2, len(counts))
     return _quantiles(scores, (tail, 1 - tail))
 
 
@@ -255,49 +288,3 @@ def student_quantile(probability: float, freedom: int) -> float:
         (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
     )
     return z + math.fsum(term / freedom**order for order, term in enumerate(terms, start=1))
-
-
-REMEMBERED = 4096  # runs; each is needed to verify its card, and again for its row
-
-
-def intervals(by_speaker: Matrix) -> Mapping[str, Interval]:
-    """The interval of each of `METRICS`, pooled over all test utterances.
-
-    Args:
-        by_speaker: (speakers, labels, labels), one confusion matrix a speaker.
-
-    >>> part = np.array([[5, 0], [0, 5]])
-    >>> intervals(np.stack([part, part]))["f1"]
-    Interval(low=1.0, high=1.0)
-    """
-    parts = np.stack(
-        [
-            np.diagonal(by_speaker, axis1=-2, axis2=-1),
-            by_speaker.sum(axis=-2),
-            by_speaker.sum(axis=-1),
-        ],
-        axis=1,
-        dtype=np.float64,
-    )
-    return _remembered(parts.tobytes(), parts.shape)
-
-
-@functools.lru_cache(maxsize=REMEMBERED)
-def _remembered(cells: bytes, shape: tuple[int, ...]) -> Mapping[str, Interval]:
-    low, high = bootstrap(np.frombuffer(cells).reshape(shape), _every_metric)
-    return {name: Interval(float(low[at]), float(high[at])) for at, name in enumerate(METRICS)}
-
-
-def _every_metric(counts: Floats) -> Floats:
-    """(rows, metrics) of counts (rows, 3, labels): right, answered, true; as `METRICS` has them."""
-    right, answered, true = counts[:, 0], counts[:, 1], counts[:, 2]
-    there = true > 0
-    with np.errstate(invalid="ignore", divide="ignore"):
-        recall = np.where(there, right / true, 0.0)
-        precision = np.where(there & (answered > 0), right / answered, 0.0)
-        f1 = np.where(there, 2 * right / (true + answered), 0.0)
-        every, labels = true.sum(axis=1), there.sum(axis=1)
-        accuracy = right.sum(axis=1) / every
-        weighted = (true * f1).sum(axis=1) / every
-        macro = [each.sum(axis=1) / labels for each in (recall, precision, f1)]
-    return np.stack([accuracy, macro[0], macro[1], macro[0], macro[2], weighted], axis=1)

@@ -1,9 +1,9 @@
-"""How likely chance alone makes two models differ as much: p-values as small as they come.
+"""Compute p-values far below 1e-4 for the ranks of a long table, by importance sampling.
 
 `serbench.metrics.significance` draws exchanges at random, so with 10,000 of them no p-value is
 below 1e-4. A table of a thousand models makes half a million pairs and needs p-values of 1e-7.
-Here the same test, of macro F1, is computed from exchanges that are mostly drawn where the
-difference is large, and weighted for that.
+This module computes the same test, for macro F1, from exchanges that are mostly drawn where the
+difference is large, and weights them for that.
 """
 
 import functools
@@ -11,13 +11,17 @@ import math
 
 import numpy as np
 
-from serbench.errors import SerbenchError
-from serbench.metrics.classification import Floats, Matrix
-from serbench.metrics.significance import EXACT
+from serbench.metrics.classification import Floats, Matrix, PerClass, per_class
+from serbench.metrics.significance import (
+    EXACT,
+    ROUNDING,
+    all_exchanges,
+    require_same_utterances,
+)
 
 DRAWS = 2_000  # p-values come out within 5 %, and 20 % where they are tiny
 TILTS = (0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.5, 8.0)
-"""How far exchanges are pushed: in standard deviations, near enough, of the exchanged difference.
+"""How far exchanges are pushed: about as many standard deviations of the exchanged difference.
 
 The first, no push at all, keeps every weight below the number of tilts.
 """
@@ -50,17 +54,13 @@ def pvalue(first: Matrix, second: Matrix, *, draws: int = DRAWS, seed: int = 0) 
     Raises:
         SerbenchError: the models were not scored on the same utterances.
     """
-    if first.shape != second.shape or not np.allclose(first.sum(axis=-1), second.sum(axis=-1)):
-        raise SerbenchError(
-            "the two models were not scored on the same utterances, so they cannot be ranked "
-            "together: use the same corpus, label set and protocol for both"
-        )
-    if not first.any():  # nobody was tested on anything
+    require_same_utterances(first, second, "ranked together")
+    if not first.any():  # no speaker has a test utterance
         return 1.0
     halves, middle, truth = _halves(first, second)
-    observed = abs(_differences(halves.sum(axis=0)[None], middle, truth)[0]) - 1e-12  # rounding
+    observed = abs(_differences(halves.sum(axis=0)[None], middle, truth)[0]) - ROUNDING
     if len(halves) <= EXACT:
-        moved = _all_signs(len(halves)) @ halves
+        moved = (2 * all_exchanges(len(halves)) - 1) @ halves
         return float((np.abs(_differences(moved, middle, truth)) >= observed).mean())
     pushes = _slopes(middle, truth) @ halves.T  # (speakers,) what each adds to the difference
     signs, upwards = _tilted(np.abs(pushes), draws, seed), np.where(pushes < 0, -1.0, 1.0)
@@ -72,7 +72,7 @@ def pvalue(first: Matrix, second: Matrix, *, draws: int = DRAWS, seed: int = 0) 
 
 
 def _halves(first: Matrix, second: Matrix) -> tuple[Floats, Floats, Floats]:
-    """Half of what each speaker adds to the difference, what is halfway, and the truth.
+    """Half of what each speaker adds to the difference, the mean of both models, and the truth.
 
     Macro F1 needs only how often each label is predicted, and how often rightly: the columns are
     the hits of each label, then its predictions, (speakers, 2 labels) and (2 labels,); the truth is
@@ -80,19 +80,18 @@ def _halves(first: Matrix, second: Matrix) -> tuple[Floats, Floats, Floats]:
     """
     truth = first.sum(axis=(0, -1)).astype(np.float64)
     there = np.flatnonzero(truth)
-    ours, theirs = (
-        np.concatenate(
-            [np.diagonal(one, axis1=-2, axis2=-1)[:, there], one.sum(axis=-2)[:, there]], axis=1
-        ).astype(np.float64)
-        for one in (first, second)
-    )
+
+    def columns(labels: PerClass) -> Floats:
+        return np.hstack([labels.hits[:, there], labels.predicted[:, there]]).astype(np.float64)
+
+    ours, theirs = columns(per_class(first)), columns(per_class(second))
     return (ours - theirs) / 2, (ours + theirs).sum(axis=0) / 2, truth[there]
 
 
 def _differences(moved: Floats, middle: Floats, truth: Floats) -> Floats:
     """(rows,): the difference in macro F1 when the middle is moved up for one, down for the other.
 
-    Sources of both scores: `serbench.metrics.macro_f1`.
+    See `serbench.metrics.classification.macro_f1` for the score and its source.
     """
     labels = len(truth)
     base = truth + middle[labels:]
@@ -109,12 +108,6 @@ def _slopes(middle: Floats, truth: Floats) -> Floats:
     base = truth + middle[labels:]
     slopes: Floats = 4 / labels * np.concatenate([1 / base, -middle[:labels] / base**2])
     return slopes
-
-
-def _all_signs(speakers: int) -> Floats:
-    """Every row of ones and minus ones: (2^speakers, speakers)."""
-    bits = (np.arange(2**speakers)[:, None] >> np.arange(speakers)) & 1
-    return 2 * bits.astype(np.float64) - 1
 
 
 @functools.lru_cache(maxsize=1)

@@ -1,7 +1,7 @@
-"""Whether two models differ on the same speakers, and how large a difference could be seen.
+"""Test whether two models differ on the same speakers, and how large a difference is detectable.
 
-Utterances of one speaker are not independent, so speakers are what is exchanged or left out; the
-trained models are taken as given. Intervals are in `serbench.metrics.intervals`.
+Utterances of one speaker are not independent, so speakers are exchanged or left out; the trained
+models are taken as given. Intervals are in `serbench.metrics.intervals`.
 """
 
 import math
@@ -11,11 +11,12 @@ from typing import NamedTuple
 import numpy as np
 
 from serbench.errors import SerbenchError
-from serbench.metrics.classification import Floats, Matrix
+from serbench.metrics.classification import Floats, Matrix, PerClass, per_class
 from serbench.metrics.intervals import chunks, student_quantile, weighted
 
 EXACT = 12  # speakers up to which all 2^12 exchanges are tried
 EXCHANGES = 10_000  # that are drawn with more speakers
+ROUNDING = 1e-12  # by which an exchange may differ less and still count as differing as much
 
 
 class Comparison(NamedTuple):
@@ -28,7 +29,7 @@ class Comparison(NamedTuple):
 def paired_permutation(
     first: Matrix,
     second: Matrix,
-    metric: Callable[[Matrix], Floats],
+    metric: Callable[[PerClass], Floats],
     *,
     resamples: int = EXCHANGES,
     seed: int = 0,
@@ -44,7 +45,7 @@ def paired_permutation(
     Args:
         first: (speakers, labels, labels), one model's confusion matrices.
         second: the other model's on the same utterances, speakers in the same order.
-        metric: from matrices (..., labels, labels) to scores (...).
+        metric: from the counts of each label, (..., 3, labels), to scores (...).
         resamples: how many exchanges are drawn with more than 12 speakers.
         seed: of the draws.
 
@@ -56,20 +57,29 @@ def paired_permutation(
     Raises:
         SerbenchError: the models were not scored on the same utterances.
     """
-    if first.shape != second.shape or not np.allclose(first.sum(axis=-1), second.sum(axis=-1)):
-        raise SerbenchError(
-            "the two models were not scored on the same utterances, so they cannot be compared in "
-            "pairs: use the same corpus, label set and protocol for both"
-        )
-    ours, theirs = metric(np.stack([first.sum(axis=0), second.sum(axis=0)]))
+    require_same_utterances(first, second, "compared in pairs")
+    ours, theirs = metric(per_class(np.stack([first.sum(axis=0), second.sum(axis=0)])))
     pvalue = pvalues(first, second, metric, resamples=resamples, seed=seed)
     return Comparison(float(ours - theirs), float(pvalue))
+
+
+def require_same_utterances(first: Matrix, second: Matrix, purpose: str) -> None:
+    """Refuse confusion matrices (speakers, labels, labels) of different test sets.
+
+    Raises:
+        SerbenchError: a speaker's utterances of a label are more for one model than for the other.
+    """
+    if first.shape != second.shape or not np.allclose(first.sum(axis=-1), second.sum(axis=-1)):
+        raise SerbenchError(
+            f"the two models were not scored on the same utterances, so they cannot be {purpose}: "
+            "use the same corpus, label set and protocol for both"
+        )
 
 
 def pvalues(
     first: Matrix,
     second: Matrix,
-    metric: Callable[[Matrix], Floats],
+    metric: Callable[[PerClass], Floats],
     *,
     resamples: int = EXCHANGES,
     seed: int = 0,
@@ -79,32 +89,33 @@ def pvalues(
     Args:
         first: (speakers, ..., labels, labels).
         second: the same of the other models.
-        metric: from matrices (..., labels, labels) to scores (...).
+        metric: from the counts of each label, (..., 3, labels), to scores (...).
         resamples: how many exchanges are drawn with more than 12 speakers.
         seed: of the draws, which all pairs share.
 
     Returns:
         (...), a p-value each.
     """
-    speakers, ours, theirs = len(first), first.sum(axis=0), second.sum(axis=0)
-    observed = np.abs(metric(ours) - metric(theirs))
+    speakers, ours, theirs = len(first), per_class(first).counts, per_class(second).counts
+    moving, ours, theirs = theirs - ours, ours.sum(axis=0), theirs.sum(axis=0)
+    observed = np.abs(metric(PerClass(ours)) - metric(PerClass(theirs)))
     exact = speakers <= EXACT
     exchanges = (
-        iter([_all_exchanges(speakers)])
+        iter([all_exchanges(speakers)])
         if exact
-        else _random_exchanges(speakers, resamples, np.random.default_rng(seed), first[0].size)
+        else _random_exchanges(speakers, resamples, np.random.default_rng(seed), moving[0].size)
     )
     hits, tried = np.zeros(observed.shape), 0
     for exchange in exchanges:
-        moved = weighted(exchange, second - first)
-        difference = np.abs(metric(ours + moved) - metric(theirs - moved))
-        hits += (difference >= observed - 1e-12).sum(axis=0)  # rounding must not decide
+        moved = weighted(exchange, moving)
+        difference = np.abs(metric(PerClass(ours + moved)) - metric(PerClass(theirs - moved)))
+        hits += (difference >= observed - ROUNDING).sum(axis=0)
         tried += len(exchange)
     shares: Floats = hits / tried if exact else (1 + hits) / (1 + tried)
     return shares
 
 
-def _all_exchanges(speakers: int) -> Floats:
+def all_exchanges(speakers: int) -> Floats:
     """Every row of zeros and ones: (2^speakers, speakers)."""
     return ((np.arange(2**speakers)[:, None] >> np.arange(speakers)) & 1).astype(np.float64)
 
@@ -136,7 +147,7 @@ def holm(pvalues: Sequence[float] | Floats) -> Floats:
 def detectable_difference(
     first: Matrix,
     second: Matrix,
-    metric: Callable[[Matrix], Floats],
+    metric: Callable[[PerClass], Floats],
     *,
     level: float = 0.05,
     power: float = 0.8,
@@ -156,7 +167,7 @@ def detectable_difference(
     Args:
         first: (speakers, labels, labels), one model's confusion matrices.
         second: the other model's on the same utterances, speakers in the same order.
-        metric: from matrices (..., labels, labels) to scores (...).
+        metric: from the counts of each label, (..., 3, labels), to scores (...).
         level: below which a p-value is called significant.
         power: how often such a difference should be found.
 
@@ -172,10 +183,10 @@ def detectable_difference(
     speakers = len(first)
     if smallest_pvalue(speakers) > level:
         return math.nan
-    rest = [whole.sum(axis=0) - whole for whole in (first, second)]
-    left_out = metric(rest[0]) - metric(rest[1])
+    ours, theirs = (per_class(matrices.sum(axis=0) - matrices) for matrices in (first, second))
+    left_out = metric(ours) - metric(theirs)
     error = math.sqrt((speakers - 1) * float(left_out.var()))
-    quantiles = [student_quantile(one, speakers - 1) for one in (1 - level / 2, power)]
+    quantiles = [student_quantile(at, speakers - 1) for at in (1 - level / 2, power)]
     return math.fsum(quantiles) * error
 
 

@@ -24,7 +24,7 @@ from serbench.leaderboard.ranking.entry import Rejected, of_run
 from serbench.leaderboard.ranking.statistics import Numbers
 from serbench.leaderboard.submissions.pack import Words, submit
 from serbench.metrics import classification, significance
-from serbench.metrics.intervals import intervals, mean_std, speaker_interval
+from serbench.metrics.intervals import mean_std, metric_intervals, speaker_interval
 from serbench.results.run import read
 from serbench.text import escaped
 
@@ -306,7 +306,7 @@ def test_intervals_are_those_of_each_metric_alone(speakers):
     counts = np.random.default_rng(speakers).integers(0, 5, (speakers, 6, 6))
     counts[:, 2] = 0  # a label that is never true
     counts[1:, 1] = 0  # and one that only one speaker has
-    found = intervals(counts)
+    found = metric_intervals(counts)
     assert list(found) == list(classification.METRICS)
     for name, one in classification.METRICS.items():
         assert found[name] == pytest.approx(speaker_interval(counts, one.compute), abs=1e-12)

@@ -50,7 +50,7 @@ def test_with_few_speakers_the_pvalue_is_that_of_all_exchanges(speakers):
 def test_with_more_speakers_it_is_near_that_of_all_exchanges(gap):
     first, second = corpus(np.random.default_rng(4), [0.6, 0.6 - gap], speakers=16)
     halves, middle, truth = rare_pvalues._halves(first, second)
-    everything = rare_pvalues._all_signs(16) @ halves
+    everything = (2 * significance.all_exchanges(16) - 1) @ halves
     observed = rare_pvalues._differences(halves.sum(axis=0)[None], middle, truth)
     differences = np.abs(rare_pvalues._differences(everything, middle, truth))
     exact = (differences >= np.abs(observed) - 1e-12).mean()

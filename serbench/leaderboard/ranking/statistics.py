@@ -59,7 +59,7 @@ class Numbers:
     def interval(self, model: Keyed) -> Interval:
         """The 95 % interval of a model's F1."""
         if model.key not in self.intervals:
-            self.intervals[model.key] = intervals.intervals(model.counts)["f1"]
+            self.intervals[model.key] = intervals.metric_intervals(model.counts)["f1"]
             self.computed += 1
         self.asked.add(model.key)
         return self.intervals[model.key]

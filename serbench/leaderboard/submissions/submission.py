@@ -19,8 +19,8 @@ from serbench.leaderboard.submissions.reproduction_record import FOLDER as REPRO
 from serbench.leaderboard.submissions.reproduction_record import reproductions
 from serbench.leaderboard.submissions.safe_read import plain, square
 from serbench.metrics import classification
-from serbench.metrics.classification import METRICS, Floats, Matrix
-from serbench.metrics.intervals import intervals, mean_std
+from serbench.metrics.classification import METRICS, Matrix, every_metric
+from serbench.metrics.intervals import mean_std, metric_intervals
 from serbench.results import fold_file, run
 from serbench.results.fold_file import Scored
 
@@ -83,7 +83,7 @@ def scores(folds: Matrix, by_speaker: Matrix) -> dict[str, Score]:
         folds: (folds, labels, labels), of the folds that count.
         by_speaker: (speakers, labels, labels).
     """
-    found = intervals(by_speaker)
+    found = metric_intervals(by_speaker)
     pooled = every_metric(folds.sum(axis=0))
     each = every_metric(folds)
     return {
@@ -95,11 +95,6 @@ def scores(folds: Matrix, by_speaker: Matrix) -> dict[str, Score]:
         )
         for index, name in enumerate(METRICS)
     }
-
-
-def every_metric(matrices: Matrix) -> Floats:
-    """(..., metrics) of matrices (..., labels, labels), in the order of `METRICS`."""
-    return np.stack([metric.compute(matrices) for metric in METRICS.values()], axis=-1)
 
 
 NOTE = "note.md"

@@ -106,7 +106,8 @@ def folds(run: Run, name: str) -> Sheet:
 
 def emotions(run: Run, name: str) -> Sheet:
     """Precision, recall and F1 of every emotion, as mean ± std over test sets."""
-    scores = classification.per_class(run.confusions)
+    per_class = classification.per_class(run.confusions)
+    scores = (per_class.precision, per_class.recall, per_class.f1)
     rows = [
         (label, int(total), *(_spread(score[:, at]) for score in scores))
         for at, (label, total) in enumerate(
