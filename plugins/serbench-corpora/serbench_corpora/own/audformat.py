@@ -1,4 +1,4 @@
-"""Any corpus that is a database in audformat: `audformat:DIR`, with a header db.yaml and tables."""
+"""The dataset `audformat`: any audformat database, `audformat:DIR` with db.yaml and tables."""
 
 import contextlib
 import difflib
@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from serbench.errors import CorpusError, SerbenchError
-from serbench_corpora.own.corpus import Own
-from serbench_corpora.own.rows import Listed, Row
+from serbench_corpora.own.corpus import OwnCorpus
+from serbench_corpora.own.listing import Listing, Row
 from serbench_corpora.own.split import NAMES
 
 HEADER = "db.yaml"
@@ -18,7 +18,7 @@ TABLES = (".csv", ".parquet")
 SCHEME = "name the scheme that says who speaks with ,speaker=SCHEME behind the path"
 
 
-class Audformat(Own):
+class Audformat(OwnCorpus):
     """Reads the files that a database in audformat has labels for.
 
     Whole files only: tables of segments are refused. Each parameter names a scheme, or a column,
@@ -36,7 +36,7 @@ class Audformat(Own):
         table: those with the emotion, with commas between; else all tables of files that have it.
     """
 
-    _in_part = True
+    _partial = True
 
     def __init__(  # noqa: PLR0913 - they are its schemes
         self,
@@ -53,28 +53,28 @@ class Audformat(Own):
         self._label, self._speaker, self._table = label, speaker, table
         self._others = {"sex": sex, "session": session, "dialogue": dialogue, "split": split}
 
-    def _read(self, place: Path) -> Listed:
+    def _read(self, place: Path) -> Listing:
         with _opened(place) as database:
             try:
-                found = list(self._rows(database, place))
+                rows = list(self._rows(database, place))
             except SerbenchError:
                 raise
-            except Exception as error:  # whatever the library says of somebody's files
-                raise _unread(place, error) from error
-        return self._collected(found, place, place, SCHEME)
+            except Exception as error:  # the library raises many kinds for broken files
+                raise _unreadable(place, error) from error
+        return self._collect(rows, place, place, SCHEME)
 
     def _rows(self, database: Any, place: Path) -> Iterator[Row]:
         names = {"speaker": self._speaker, **self._others}
         if names["sex"] == "sex":
             names["gender"] = "gender"  # as older databases call it
-        wanted = {name: scheme for name, scheme in names.items() if scheme}
+        schemes = {name: scheme for name, scheme in names.items() if scheme}
         tables = self._tables(database, place)
-        frame = database.get(self._label, list(dict.fromkeys(wanted.values())), tables=tables)
+        frame = database.get(self._label, list(dict.fromkeys(schemes.values())), tables=tables)
         if frame.empty or self._label not in frame:
-            raise CorpusError(_lacking(database, self._label, "label", place))
+            raise CorpusError(_missing(database, self._label, "label", place))
         if frame[self._speaker].isna().all():
             raise CorpusError(
-                f"{_lacking(database, self._speaker, 'speaker', place)}; without it nobody can see "
+                f"{_missing(database, self._speaker, 'speaker', place)}; without it nobody can see "
                 "whether a voice is both in training and in test"
             )
         if bare := int(frame[self._label].isna().sum()):
@@ -85,45 +85,56 @@ class Audformat(Own):
         parts = _parts(database) if self._others["split"] else {}
         for file, cells in zip(frame.index, frame.itertuples(index=False), strict=True):
             row = dict(zip(frame.columns, map(_text, cells), strict=True))
-            told = {name: row[scheme] for name, scheme in wanted.items()}
-            told["sex"] = told.get("sex") or told.pop("gender", "")
-            told["split"] = told.get("split") or parts.get(file, "")
-            told.pop("gender", None)
-            yield Row(f"{place.name}, {file}", file, row[self._label], **told)
+            fields = {name: row[scheme] for name, scheme in schemes.items()}
+            gender = fields.pop("gender", "")
+            fields["sex"] = fields.get("sex") or gender
+            fields["split"] = fields.get("split") or parts.get(file, "")
+            yield Row(f"{place.name}, {file}", file, row[self._label], **fields)
 
     def _tables(self, database: Any, place: Path) -> list[str]:
-        """The tables with the emotion, all of whole files."""
-        named = [one.strip() for one in self._table.split(",") if one.strip()]
-        for one in named:
-            if one not in database.tables:
-                known = ", ".join(database.tables)
-                raise CorpusError(f"{place} has no table {one!r}: its tables are {known}")
-        having = named or [one for one in database.tables if _has(database, one, self._label)]
-        whole = [one for one in having if database.tables[one].is_filewise]
-        if (named and whole != named) or (having and not whole):
-            cut = next(one for one in having if one not in whole)
+        """Return the tables with the emotion, all of whole files."""
+        named = [name.strip() for name in self._table.split(",") if name.strip()]
+        for name in named:
+            if name not in database.tables:
+                tables = ", ".join(database.tables)
+                raise CorpusError(f"{place} has no table {name!r}: its tables are {tables}")
+        chosen = named or [name for name in database.tables if self._has_label(database, name)]
+        whole = [name for name in chosen if database.tables[name].is_filewise]
+        if (named and whole != named) or (chosen and not whole):
+            cut = next(name for name in chosen if name not in whole)
             raise CorpusError(
                 f"{place}: the table {cut} labels segments of files, but an utterance is a whole "
                 "file here: write the segments as files with audformat.utils.to_filewise_index"
             )
         return whole
 
+    def _has_label(self, database: Any, table: str) -> bool:
+        """Return whether a table has the emotion as a scheme, a column or a key of labels."""
+        for name, column in database.tables[table].columns.items():
+            if self._label in (name, column.scheme_id):
+                return True
+            labels = getattr(column.scheme, "labels", None)
+            values = labels.values() if isinstance(labels, dict) else ()
+            if any(isinstance(value, dict) and self._label in value for value in values):
+                return True
+        return False
+
 
 @contextlib.contextmanager
 def _opened(place: Path) -> Iterator[Any]:
-    """The database, without what could run code: tags of Python in its header, and pickles."""
+    """Open the database without anything that could run code: Python tags and pickles."""
     import audformat  # takes two seconds, with pandas
 
     _check_header(place)
     with tempfile.TemporaryDirectory() as name:
-        # the library prefers a pickle to the table that it was made of: let it see none
+        # the library prefers a pickle to its table, so it gets a folder without pickles
         for path in sorted(place.iterdir()):
             if path.name == HEADER or (path.name.startswith("db.") and path.suffix in TABLES):
                 (Path(name) / path.name).symlink_to(path)
         try:
             database = audformat.Database.load(name, load_data=False)
-        except Exception as error:  # whatever the library says of somebody's files
-            raise _unread(place, error) from error
+        except Exception as error:  # the library raises many kinds for broken files
+            raise _unreadable(place, error) from error
         yield database
 
 
@@ -145,48 +156,37 @@ def _check_header(place: Path) -> None:
         ) from error
 
 
-def _unread(place: Path, error: Exception) -> CorpusError:
-    words = re.sub(r"\S*/db\.", f"{place}/db.", " ".join(str(error).split()))
+def _unreadable(place: Path, error: Exception) -> CorpusError:
+    reason = re.sub(r"\S*/db\.", f"{place}/db.", " ".join(str(error).split()))
     if any(place.glob("db.*.pkl")):
-        words += "; tables that are pickles alone are not read: save them as csv or parquet"
-    return CorpusError(f"audformat cannot read {place}: {type(error).__name__}: {words}")
+        reason += "; tables that are pickles alone are not read: save them as csv or parquet"
+    return CorpusError(f"audformat cannot read {place}: {type(error).__name__}: {reason}")
 
 
-def _has(database: Any, table: str, scheme: str) -> bool:
-    """The table has a column of this scheme, or of this name, or with such a key in its labels."""
-    for name, column in database.tables[table].columns.items():
-        if scheme in (name, column.scheme_id):
-            return True
-        labels = getattr(column.scheme, "labels", None)
-        if isinstance(labels, dict) and any(
-            isinstance(one, dict) and scheme in one for one in labels.values()
-        ):
-            return True
-    return False
-
-
-def _lacking(database: Any, scheme: str, parameter: str, place: Path) -> str:
-    columns = {name for one in database.tables for name in database.tables[one].columns}
-    known = sorted({*database.schemes, *columns})
-    close = difflib.get_close_matches(scheme, known, n=1)
-    meant = close[0] if close else "NAME"
+def _missing(database: Any, scheme: str, parameter: str, place: Path) -> str:
+    columns = {name for table in database.tables for name in database.tables[table].columns}
+    names = sorted({*database.schemes, *columns})
+    (meant,) = difflib.get_close_matches(scheme, names, n=1) or ["NAME"]
     return (
-        f"{place} has no {scheme!r} for whole files (schemes and columns: {', '.join(known)}): "
+        f"{place} has no {scheme!r} for whole files (schemes and columns: {', '.join(names)}): "
         f"write ,{parameter}={meant} behind the path"
     )
 
 
 def _parts(database: Any) -> Mapping[str, str]:
-    """The set of each file, as the tables that are split say it.
+    """Return the part of each file, as the tables that are split say it.
 
     Raises:
-        CorpusError: a file is in two.
+        CorpusError: a file is in two parts.
     """
     parts: dict[str, str] = {}
     for name, table in database.tables.items():
-        part = _part(database, name, table)
-        if not part or not table.is_filewise:
+        kind = database.splits[table.split_id].type if table.split_id else ""
+        terms = [kind] if kind else name.casefold().split(".")
+        named = {NAMES[term] for term in terms if term in NAMES}
+        if len(named) != 1 or not table.is_filewise:
             continue
+        (part,) = named
         for file in table.files:
             if parts.setdefault(file, part) != part:
                 raise CorpusError(
@@ -194,14 +194,6 @@ def _parts(database: Any) -> Mapping[str, str]:
                     ",split= behind the path to read no split"
                 )
     return parts
-
-
-def _part(database: Any, name: str, table: Any) -> str:
-    """The set that a table is, by its split, or as it is called; or ""."""
-    kind = database.splits[table.split_id].type if table.split_id else ""
-    words = [kind] if kind else name.casefold().split(".")
-    found = {NAMES[word] for word in words if word in NAMES}
-    return found.pop() if len(found) == 1 else ""
 
 
 def _text(cell: Any) -> str:

@@ -1,9 +1,9 @@
-"""Any folder of audio as the library `datasets` reads it: with metadata, or one folder a label."""
+"""The dataset `folder`: audio as Hugging Face `datasets` has it, by metadata or label folders."""
 
 import itertools
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Literal
@@ -11,8 +11,8 @@ from typing import Literal
 from serbench.errors import BadParameter, CorpusError
 from serbench_corpora import audio_tree
 from serbench_corpora.own import delimited
-from serbench_corpora.own.corpus import Own
-from serbench_corpora.own.rows import Listed, Row
+from serbench_corpora.own.corpus import OwnCorpus
+from serbench_corpora.own.listing import Listing, Row
 from serbench_corpora.own.split import NAMES
 
 METADATA = ("metadata.csv", "metadata.jsonl")
@@ -31,7 +31,7 @@ COLUMN = "name the column that says who speaks with ,speaker=COLUMN behind the p
 PATTERN = "change speaker_pattern: its first group must hold the speaker alone, as in (s[0-9]+)_"
 
 
-class AudioFolder(Own):
+class AudioFolder(OwnCorpus):
     r"""Reads a folder of audio: what its metadata lists, or one folder a label.
 
     `metadata.csv` or `metadata.jsonl` is in the folder itself, or in each of its folders `train`,
@@ -76,40 +76,42 @@ class AudioFolder(Own):
             "split": split,
         }
 
-    def _read(self, place: Path) -> Listed:
+    def _read(self, place: Path) -> Listing:
         if not place.is_dir():
             kind = "is a file: csv: reads a table" if place.exists() else "is not there"
             raise CorpusError(
                 f"folder: {place} {kind}; name a folder of audio, folder:DIR or --data DIR"
             )
         try:
-            described = _metadata(place)
-            listed = (self._described(one, place) for one in described)
-            found = itertools.chain.from_iterable(listed) if described else self._labelled(place)
-            source, mend = (described[0], COLUMN) if described else (place, PATTERN)
-            made = self._collected(found, place, source, mend)
-            return replace(made, remarks=tuple(_left_out(made, place, described)))
+            tables = _metadata(place)
+            if not tables:
+                listing = self._collect(self._labelled(place), place, place, PATTERN)
+            else:
+                rows = itertools.chain.from_iterable(
+                    self._described(table, place) for table in tables
+                )
+                listing = self._collect(rows, place, tables[0], COLUMN)
+            return replace(listing, remarks=tuple(_left_out(listing, place, tables)))
         except OSError as error:
             raise audio_tree.unreadable("folder", error) from error
 
     def _described(self, metadata: Path, place: Path) -> Iterator[Row]:
-        """The rows of one file of metadata; their paths are made relative to the whole folder."""
+        """Yield the rows of one metadata file, with paths relative to the whole folder."""
         if self._pattern is not None:
             raise BadParameter(
                 f"speaker_pattern is for folders without metadata, but {metadata} is there: name "
                 "its column with speaker=COLUMN"
             )
         below = metadata.parent.relative_to(place)
-        for line, row in _described(metadata, self._columns):
+        for row in delimited.read(metadata, self._columns, str(metadata.relative_to(place))):
             path = below / row.path
-            where = f"{metadata.relative_to(place)}, line {line}"
             split = row.split or self._split_of(path)
-            yield replace(row, where=where, path=str(path) if row.path else "", split=split)
+            yield replace(row, path=str(path) if row.path else "", split=split)
 
     def _labelled(self, place: Path) -> Iterator[Row]:
-        """A row for each file, whose folder is its label."""
-        found = [folder / entry.name for folder, entry in audio_tree.files(place, AUDIO + UNREAD)]
-        paths = [path.relative_to(place) for path in sorted(found)]
+        """Yield a row for each file; the name of its folder is its label."""
+        files = audio_tree.files(place, AUDIO + UNREAD)
+        paths = sorted((folder / entry.name).relative_to(place) for folder, entry in files)
         _check_paths(paths, place)
         for path in paths:
             speaker = self._speaker(path, paths, place)
@@ -117,12 +119,12 @@ class AudioFolder(Own):
             yield Row(str(path), str(path), path.parent.name, speaker, split=split)
 
     def _split_of(self, path: PurePath) -> str:
-        """The set that the first folder of a path names, or ""."""
-        known = len(path.parts) > 1 and _in_set(path)
-        return path.parts[0] if known and self._columns["split"] else ""
+        """Return the part of the split that the first folder of a path names, or ""."""
+        named = len(path.parts) > 1 and _in_part(path)
+        return path.parts[0] if named and self._columns["split"] else ""
 
     def _speaker(self, path: PurePath, paths: Sequence[PurePath], place: Path) -> str:
-        """Who speaks in one of a folder's files, by its path."""
+        """Find the speaker of a file in its path."""
         if self._pattern is None:
             raise CorpusError(
                 f"{place} does not say who speaks, and without that nobody can see whether a voice "
@@ -130,14 +132,15 @@ class AudioFolder(Own):
                 "or write ,speaker_pattern=REGEX behind the path, which finds the speaker in names "
                 f"such as {path.as_posix()}"
             )
-        found = self._pattern.search(path.as_posix())
-        if found is None or not found[min(1, self._pattern.groups)]:
+        match = self._pattern.search(path.as_posix())
+        speaker = match and match[min(1, self._pattern.groups)]
+        if not speaker:
             silent = [one for one in paths if not self._pattern.search(one.as_posix())] or [path]
             raise CorpusError(
                 f"the speaker_pattern {self._pattern.pattern} finds no speaker in {len(silent)} of "
                 f"the {len(paths)} files, such as {silent[0].as_posix()}: change it"
             )
-        return found[min(1, self._pattern.groups)]
+        return speaker
 
 
 def _compiled(pattern: str) -> re.Pattern[str] | None:
@@ -150,35 +153,19 @@ def _compiled(pattern: str) -> re.Pattern[str] | None:
 
 
 def _metadata(place: Path) -> list[Path]:
-    """The files that describe a folder: one in it, or one in each of its sets."""
-    sets = sorted(one for one in place.iterdir() if one.name.casefold() in NAMES)
-    found = [folder / name for folder in (place, *sets) for name in METADATA]
-    found = [one for one in found if one.is_file()]
-    folders = [one.parent for one in found]
-    if len(set(folders)) < len(folders) or (len(found) > 1 and place in folders):
-        names = " and by ".join(str(one.relative_to(place)) for one in found)
+    """Return the files that describe a folder: one in it, or one in each part of its split."""
+    parts = sorted(path for path in place.iterdir() if path.name.casefold() in NAMES)
+    candidates = (folder / name for folder in (place, *parts) for name in METADATA)
+    tables = [path for path in candidates if path.is_file()]
+    folders = [path.parent for path in tables]
+    if len(set(folders)) < len(folders) or (len(tables) > 1 and place in folders):
+        names = " and by ".join(str(path.relative_to(place)) for path in tables)
         raise CorpusError(
             f"{place} is described by {names}: keep one, or one in each of train, validation, test"
         )
-    if not found and (place / "metadata.parquet").exists():
+    if not tables and (place / "metadata.parquet").exists():
         raise CorpusError(f"{place / 'metadata.parquet'} is not read: save it as metadata.csv")
-    return found
-
-
-def _described(metadata: Path, names: Mapping[str, str]) -> Iterator[tuple[int, Row]]:
-    """Each row of a file of metadata, and its line."""
-    if metadata.suffix == ".csv":
-        heading = delimited.heading(metadata)
-        make = delimited.reader(delimited.choose(heading.columns, names, metadata))
-        for line, cells in delimited.rows(metadata, heading):
-            yield line, make(f"{metadata.name}, line {line}", cells)
-        return
-    keys: list[str] = []
-    for line, row in delimited.json_rows(metadata):
-        if not keys:
-            keys = list(row)
-            make = delimited.reader(delimited.choose(keys, names, metadata))
-        yield line, make(f"{metadata.name}, line {line}", [row.get(key, "") for key in keys])
+    return tables
 
 
 def _check_paths(paths: Sequence[PurePath], place: Path) -> None:
@@ -188,35 +175,34 @@ def _check_paths(paths: Sequence[PurePath], place: Path) -> None:
             f"there is no audio below {place} ({' '.join(AUDIO)}): name a folder of audio, "
             "folder:DIR or --data DIR"
         )
-    unread = [str(one) for one in paths if one.suffix.lower() in UNREAD]
+    unread = [str(path) for path in paths if path.suffix.lower() in UNREAD]
     if unread:
         raise CorpusError(
             f"{len(unread)} files below {place} cannot be decoded ({audio_tree.listed(unread)}): "
             "write them as wav or flac, for example with ffmpeg"
         )
-    bare = [str(one) for one in paths if len(one.parts) < 2 + _in_set(one)]
+    bare = [str(path) for path in paths if len(path.parts) < 2 + _in_part(path)]
     if bare:
         raise CorpusError(
             f"{len(bare)} files below {place} are in no label's folder "
-            f"({audio_tree.listed(bare)}): put each into a folder "
-            "with the name of its label, or add metadata.csv with "
-            "file_name,label,speaker"
+            f"({audio_tree.listed(bare)}): put each into a folder with the name of its label, or "
+            "add metadata.csv with file_name,label,speaker"
         )
 
 
-def _left_out(made: Listed, place: Path, described: Sequence[Path]) -> Iterator[str]:
-    """Yield a line on audio that metadata does not list, and one on files that are not audio."""
-    listed = {one.path for one in made.utterances}
+def _left_out(listing: Listing, place: Path, tables: Sequence[Path]) -> Iterator[str]:
+    """Yield a remark on audio that metadata does not list, and one on files that are not audio."""
     paths = {folder / entry.name for folder, entry in audio_tree.files(place, ("",))}
-    other = sorted(paths - listed - set(described))
-    audio = [str(one.relative_to(place)) for one in other if one.suffix.lower() in AUDIO + UNREAD]
+    listed = {utterance.path for utterance in listing.utterances}
+    audio: list[str] = []
+    endings: Counter[str] = Counter()
+    for path in sorted(paths - listed - set(tables)):
+        if path.suffix.lower() in AUDIO + UNREAD:
+            audio.append(str(path.relative_to(place)))
+        else:
+            endings[path.suffix.lower() or "no ending"] += 1
     if audio:
         yield f"{_files(len(audio))} of audio left out, not in metadata: {audio_tree.listed(audio)}"
-    endings = Counter(
-        one.suffix.lower() or "no ending"
-        for one in other
-        if one.suffix.lower() not in AUDIO + UNREAD
-    )
     if endings:
         kinds = ", ".join(f"{count} {ending}" for ending, count in endings.most_common())
         yield f"{_files(endings.total())} left out, not audio by their endings: {kinds}"
@@ -226,5 +212,5 @@ def _files(count: int) -> str:
     return f"{count} file" + "s" * (count != 1)
 
 
-def _in_set(path: PurePath) -> bool:
+def _in_part(path: PurePath) -> bool:
     return path.parts[0].casefold() in NAMES

@@ -1,4 +1,4 @@
-"""What corpora of one's own have in common: labels as found, and a split that shares no speaker."""
+"""The part that all corpora of a user's own share: labels as found, and their protocols."""
 
 import copy
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,9 +11,9 @@ from serbench.contracts import About
 from serbench.corpus import Corpus, LabelSet, Protocol
 from serbench.errors import LeakageError
 from serbench.protocols import speakers
-from serbench_corpora.own import rows
-from serbench_corpora.own.rows import Listed, Row
-from serbench_corpora.own.split import NAME, OwnSplit, of
+from serbench_corpora.own import listing
+from serbench_corpora.own.listing import Listing, Row
+from serbench_corpora.own.split import NAME, OwnSplit, own_split
 
 LABEL_SET = "original"
 FOLDS = 5
@@ -27,8 +27,8 @@ ABOUT = About(
 )
 
 
-class Own:
-    """A corpus that its owner describes, without code; subclasses read the description.
+class OwnCorpus:
+    """A corpus that its owner describes without code; subclasses read the description.
 
     The label set `original` is all labels as found, in sorted order. The default protocol is the
     corpus's own split where it has one, else `kfold:n=5`, or `loso` with fewer than five speakers.
@@ -36,53 +36,52 @@ class Own:
 
     about = ABOUT
     endings: Sequence[str] = ()
-    _place = Path()
     speakers: Literal["several", "single"] = "several"
     """"single": the user says that every utterance has a different speaker."""
-    _in_part = False
+    _place = Path()
+    _partial = False
     """Its split may leave utterances out."""
 
     def at(self, place: Path) -> Self:
         """The corpus that is described in this place."""
-        made = copy.copy(self)
-        made.__dict__.pop("_listed", None)
-        made._place = place.resolve()  # paths are relative to where a link leads
-        return made
+        placed = copy.copy(self)
+        placed.__dict__.pop("_listing", None)
+        placed._place = place.resolve()  # paths are relative to the target of a link
+        return placed
 
-    def _read(self, place: Path) -> Listed:
+    def _read(self, place: Path) -> Listing:
         raise NotImplementedError
 
-    def _collected(self, found: Iterable[Row], place: Path, source: Path, mend: str) -> Listed:
+    def _collect(self, rows: Iterable[Row], folder: Path, source: Path, mend: str) -> Listing:
         single = speakers.is_single(self)
-        return rows.collected(found, place, source, mend=mend, single=single)
+        return listing.collect(rows, folder, source, mend=mend, single=single)
 
     @cached_property
-    def _listed(self) -> Listed:
+    def _listing(self) -> Listing:
         return self._read(self._place)
 
     @property
     def _split(self) -> OwnSplit | None:
-        return of(self._listed, self._place, self._in_part)
+        return own_split(self._listing, self._place, self._partial)
 
     @property
     def label_sets(self) -> Mapping[str, LabelSet]:
         """All labels as found, in sorted order."""
-        return {LABEL_SET: {label: label for label in self._listed.labels}}
+        return {LABEL_SET: {label: label for label in self._listing.labels}}
 
     @property
     def protocols(self) -> Sequence[Protocol]:
-        """Its own split, where it has one."""
-        split = self._split
-        return () if split is None else (split.protocol,)
+        """The corpus's own split, where it has one."""
+        return (self._split.protocol,) if self._split else ()
 
     @property
     def default_protocol(self) -> str:
-        """Its own split, or a family that shares no speaker.
+        """The corpus's own split, or a family that shares no speaker.
 
         Raises:
-            LeakageError: its own split shares speakers, so that nobody should get it unasked.
+            LeakageError: the split shares speakers, so that it must be asked for.
         """
-        few = len(self._listed.speakers) < FOLDS
+        few = len(self._listing.speakers) < FOLDS
         family = "loso" if few else f"kfold:n={FOLDS}"
         split = self._split
         if split is None:
@@ -97,9 +96,8 @@ class Own:
 
     def manifest(self) -> Corpus:
         """The corpus as it is described, whether its audio is there or not."""
-        found = self._listed
-        bare = tuple(replace(one, path=None) for one in found.utterances)
-        return Corpus(self._place.name, found.labels, bare, "raw", found.remarks)
+        bare = tuple(replace(utterance, path=None) for utterance in self._listing.utterances)
+        return Corpus(self._place.name, self._listing.labels, bare, "raw", self._listing.remarks)
 
     def read(self, root: Path) -> Corpus:
         """The corpus that is described in `root`, whose files must all be there.
@@ -108,6 +106,6 @@ class Own:
             CorpusError: the description is broken, or files are missing.
         """
         root = root.resolve()
-        found = self._listed if root == self._place else self._read(root)
-        utterances = rows.present(found, root)
+        found = self._listing if root == self._place else self._read(root)
+        utterances = listing.present(found, root)
         return Corpus(root.name, found.labels, utterances, "raw", found.remarks)

@@ -1,19 +1,18 @@
-"""Any corpus that a table lists: `csv:my.csv` with the columns path, label and speaker."""
+"""The dataset `csv`: any corpus that a table lists, `csv:my.csv` with path, label and speaker."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
 from serbench_corpora.own import delimited
-from serbench_corpora.own.corpus import Own
-from serbench_corpora.own.rows import Listed, Row
+from serbench_corpora.own.corpus import OwnCorpus
+from serbench_corpora.own.listing import Listing
 
 
-class Csv(Own):
+class Csv(OwnCorpus):
     """Reads a corpus that a table lists, a row an utterance.
 
-    Paths are relative to the table's folder. Each parameter names a column; of those that are not
-    needed "" names none.
+    Paths are relative to the table's folder. Each parameter names a column; "" leaves out one that
+    is not needed.
 
     Attributes:
         path: of the audio.
@@ -53,16 +52,10 @@ class Csv(Own):
             "split": split,
         }
 
-    def _read(self, place: Path) -> Listed:
-        heading = delimited.heading(place)
-        make = delimited.reader(delimited.choose(heading.columns, self._columns, place))
-
-        def made() -> Iterator[Row]:
-            for line, cells in delimited.rows(place, heading):
-                yield make(f"{place.name}, line {line}", cells)
-
+    def _read(self, place: Path) -> Listing:
         mend = (
             "name the column that says who speaks with ,speaker=COLUMN behind the path (columns: "
-            f"{delimited.listed(heading.columns)})"
+            f"{delimited.columns(place)})"
         )
-        return self._collected(made(), place.parent, place, mend)
+        rows = delimited.read(place, self._columns, place.name)
+        return self._collect(rows, place.parent, place, mend)

@@ -1,21 +1,20 @@
-"""Reads a table that somebody made with a spreadsheet, pandas or by hand, a row at a time.
+"""Reads a user's table of utterances, from a spreadsheet, from pandas or typed by hand.
 
-Commas, semicolons or tabs; quoted or not; any line ends; UTF-8 with or without a byte-order mark.
-Whatever else it is, is refused in a line.
+CSV with commas, semicolons or tabs, quoted or not, any line ends, UTF-8 with or without a
+byte-order mark; or JSON Lines. Anything else is refused with one line.
 """
 
 import csv
 import difflib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from serbench.errors import CorpusError
-from serbench_corpora.own.rows import Row
+from serbench_corpora.own.listing import Row
 
-NEEDED = ("path", "label", "speaker")
-ALSO = {  # what such columns are often called
+DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
+REQUIRED = {  # fields that every row needs, with the names that their columns often have
     "path": ("file", "file_name", "filename", "filepath", "audio", "wav"),
     "label": ("emotion", "class", "category", "target"),
     "speaker": ("speaker_id", "spk", "spk_id", "actor", "subject", "participant"),
@@ -28,116 +27,106 @@ WHY = {
 }
 
 
-def choose(columns: Sequence[str], names: Mapping[str, str], source: Path) -> dict[str, int]:
-    """Where in a row each field of an utterance is.
-
-    Upper and lower case make no difference. A field that can be left out is, where its column is
-    called as usual and not there, or is "".
+def read(path: Path, fields: Mapping[str, str], name: str) -> Iterator[Row]:
+    """Yield a row for each utterance of a table.
 
     Args:
-        columns: of the table.
-        names: of each field its column.
-        source: the table, for the messages.
+        path: a CSV table, or JSON Lines where it ends in .jsonl.
+        fields: from each field of `Row` to its column; an optional field is left out if its column
+            is "", or has the field's own name and is missing.
+        name: of the table, for the messages.
 
     Raises:
-        CorpusError: a column is missing; what may be meant is named.
+        CorpusError: a required column is missing, a row is broken, or the file cannot be read.
     """
-    places = {column.casefold(): at for at, column in reversed([*enumerate(columns)])}
-    chosen = {}
-    for field, name in names.items():
-        if name and name.casefold() in places:
-            alike = [one for one in columns if one.casefold() == name.casefold()]
-            if len(alike) > 1:
+    lines = _json_lines(path) if path.suffix == ".jsonl" else _csv_lines(path)
+    heading = next(lines, None)
+    if heading is None:
+        return
+    places = _places(heading[1], fields, path)
+    for line, cells in lines:
+        yield Row(f"{name}, line {line}", **{key: cells[place] for key, place in places.items()})
+
+
+def columns(path: Path) -> str:
+    """Return the names of a CSV table's columns, for a message.
+
+    Raises:
+        CorpusError: the heading is missing or has a column twice, or the file cannot be read.
+    """
+    return _listed(next(_csv_lines(path))[1])
+
+
+def _listed(columns: Sequence[str]) -> str:
+    return ", ".join(name or "(no name)" for name in columns)
+
+
+# ---- columns ----
+
+
+def _places(columns: Sequence[str], fields: Mapping[str, str], source: Path) -> dict[str, int]:
+    """Return the position of each field in a row; upper and lower case make no difference."""
+    lower = [column.casefold() for column in columns]
+    places = {}
+    for field, name in fields.items():
+        if name and name.casefold() in lower:
+            same = [column for column in columns if column.casefold() == name.casefold()]
+            if len(same) > 1:
                 raise CorpusError(
-                    f"{source} has {len(alike)} columns called {' and '.join(alike)}: which is the "
+                    f"{source} has {len(same)} columns called {' and '.join(same)}: which is the "
                     f"{field}? Rename the others"
                 )
-            chosen[field] = places[name.casefold()]
-        elif field in NEEDED or name not in ("", field):
-            raise CorpusError(_lacking(columns, field, name or field, source))
-    return chosen
+            places[field] = lower.index(name.casefold())
+        elif field in REQUIRED or name not in ("", field):
+            raise CorpusError(_missing(columns, field, name or field, source))
+    return places
 
 
-def _lacking(columns: Sequence[str], field: str, name: str, source: Path) -> str:
-    low = {column.casefold(): column for column in columns if column}
-    close = [one for one in ALSO.get(field, ()) if one in low]
-    close += difflib.get_close_matches(name.casefold(), list(low), n=1)
-    wrong = f"{source} has no column {name!r} (columns: {listed(columns)})"
+def _missing(columns: Sequence[str], field: str, name: str, source: Path) -> str:
+    lower = {column.casefold(): column for column in columns if column}
+    close = [usual for usual in REQUIRED.get(field, ()) if usual in lower]
+    close += difflib.get_close_matches(name.casefold(), list(lower), n=1)
+    problem = f"{source} has no column {name!r} (columns: {_listed(columns)})"
     if close:
-        meant = low[close[0]]
-        return f"{wrong}: if {meant!r} is meant, write ,{field}={meant} behind the path"
+        meant = lower[close[0]]
+        return f"{problem}: if {meant!r} is meant, write ,{field}={meant} behind the path"
     why = f"; {WHY[field]}" if field in WHY else ""
-    return f"{wrong}: add it, or write ,{field}=COLUMN behind the path{why}"
+    return f"{problem}: add it, or write ,{field}=COLUMN behind the path{why}"
 
 
-def reader(chosen: Mapping[str, int]) -> Callable[[str, Sequence[str]], Row]:
-    """What makes a row of the place where it is and its cells."""
-    fields = tuple(chosen.items())
-
-    def read(where: str, cells: Sequence[str]) -> Row:
-        return Row(where, **{field: cells[at] for field, at in fields})
-
-    return read
+# ---- lines ----
 
 
-DELIMITERS = ",;\t"
+def _csv_lines(path: Path) -> Iterator[tuple[int, Sequence[str]]]:
+    """Yield the heading, then each row that is not empty, with the number of the line it ends on.
 
-
-@dataclass(frozen=True)
-class Heading:
-    """The first line of a table.
-
-    Attributes:
-        columns: their names, without the space around them.
-        delimiter: what stands between cells.
+    The delimiter is the one that makes most columns of the heading.
     """
-
-    columns: tuple[str, ...]
-    delimiter: str
-
-
-def heading(path: Path) -> Heading:
-    """The heading of a table; the delimiter is the one that makes most columns of it.
-
-    Raises:
-        CorpusError: there is none, two columns have one name, or the file cannot be read.
-    """
-    first = next(_lines(path), "").rstrip("\r\n")
-    if not first.strip():
+    heading = next(_text_lines(path), "").rstrip("\r\n")
+    if not heading.strip():
         raise CorpusError(
             f"{path} is empty: its first line must name the columns, such as path,label,speaker"
         )
-    made = [next(csv.reader([first], delimiter=one), []) for one in DELIMITERS]
-    cells = max(made, key=len)
-    columns = tuple(cell.strip() for cell in cells)
+    cut = {mark: next(csv.reader([heading], delimiter=mark), []) for mark in DELIMITERS}
+    delimiter = max(cut, key=lambda mark: len(cut[mark]))
+    columns = [cell.strip() for cell in cut[delimiter]]
     for name in columns:
         if name and columns.count(name) > 1:
             raise CorpusError(f"{path} has two columns {name!r}: rename or remove one of them")
-    return Heading(columns, DELIMITERS[made.index(cells)])
-
-
-def rows(path: Path, known: Heading) -> Iterator[tuple[int, list[str]]]:
-    """Each row below the heading: the line where it ends, and a cell for each column.
-
-    Cells are without the space around them; rows of nothing but empty cells are passed by.
-
-    Raises:
-        CorpusError: a row has more or fewer cells, or the file cannot be read.
-    """
-    reader = csv.reader(_lines(path), delimiter=known.delimiter, strict=True)
-    width = len(known.columns)
+    yield 1, columns
+    reader = csv.reader(_text_lines(path), delimiter=delimiter, strict=True)
     try:
         next(reader)
         for row in reader:
             cells = [cell.strip() for cell in row]
             if not any(cells):
                 continue
-            while len(cells) > width and not cells[-1]:  # spreadsheets end lines with ";;;"
+            while len(cells) > len(columns) and not cells[-1]:  # spreadsheets end lines with ";;;"
                 cells.pop()
-            if len(cells) != width:
+            if len(cells) != len(columns):
                 raise CorpusError(
                     f"{path}, line {reader.line_num} has {len(cells)} cells, but the heading "
-                    f"{width}: put cells with a {_NAMES[known.delimiter]} in quotes"
+                    f"{len(columns)}: put cells with a {DELIMITERS[delimiter]} in quotes"
                 )
             yield reader.line_num, cells
     except csv.Error as error:
@@ -147,16 +136,10 @@ def rows(path: Path, known: Heading) -> Iterator[tuple[int, list[str]]]:
         ) from error
 
 
-_NAMES = {",": "comma", ";": "semicolon", "\t": "tab"}
-
-
-def json_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """Each line of a file of JSON objects, its values as text; null is "".
-
-    Raises:
-        CorpusError: a line is no such object, or the file cannot be read.
-    """
-    for number, line in enumerate(_lines(path), start=1):
+def _json_lines(path: Path) -> Iterator[tuple[int, Sequence[str]]]:
+    """Yield the keys of the first object, then the values of every object under these keys."""
+    keys: list[str] | None = None
+    for number, line in enumerate(_text_lines(path), start=1):
         if not line.strip():
             continue
         try:
@@ -165,7 +148,11 @@ def json_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
             raise CorpusError(f"{path}, line {number} is not JSON: {error}") from error
         if not isinstance(row, dict):
             raise CorpusError(f"{path}, line {number} must be an object, {{...}}, of one utterance")
-        yield number, {str(name).strip(): _text(value) for name, value in row.items()}
+        values = {name.strip(): _text(value) for name, value in row.items()}
+        if keys is None:
+            keys = list(values)
+            yield number, keys
+        yield number, [values.get(key, "") for key in keys]
 
 
 def _text(value: object) -> str:
@@ -174,7 +161,7 @@ def _text(value: object) -> str:
     return value.strip() if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _lines(path: Path) -> Iterator[str]:
+def _text_lines(path: Path) -> Iterator[str]:
     if path.is_dir():
         raise CorpusError(
             f"{path} is a folder: name the table in it, behind the colon or with --data, or write "
@@ -191,15 +178,15 @@ def _lines(path: Path) -> Iterator[str]:
         ) from error
     except UnicodeDecodeError as error:
         raise CorpusError(
-            f"{path} is not text in UTF-8, see line {_undecoded(path)}: save it again as "
+            f"{path} is not text in UTF-8, see line {_undecodable(path)}: save it again as "
             '"CSV UTF-8"'
         ) from error
     except OSError as error:
         raise CorpusError(f"cannot read {path}: {error.strerror or error}") from error
 
 
-def _undecoded(path: Path) -> int:
-    """The first line that is no UTF-8."""
+def _undecodable(path: Path) -> int:
+    """Return the number of the first line that is not UTF-8."""
     with path.open("rb") as stream:
         for number, line in enumerate(stream, start=1):
             try:
@@ -207,8 +194,3 @@ def _undecoded(path: Path) -> int:
             except UnicodeDecodeError:
                 return number
     return 1
-
-
-def listed(names: Sequence[str]) -> str:
-    """The columns of a table, for a message; an unnamed one is shown as such."""
-    return ", ".join(name or "(no name)" for name in names)

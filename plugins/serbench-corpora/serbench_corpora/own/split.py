@@ -1,5 +1,6 @@
-"""A corpus's own split into training, validation and test set, as the protocol `split`."""
+"""Offers a corpus's own split into training, validation and test set as the protocol `split`."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,7 @@ from serbench.corpus import PARTS, Corpus, Fold, Protocol
 from serbench.errors import CorpusError
 from serbench.protocols.families import held_out
 from serbench_corpora.audio_tree import listed
-from serbench_corpora.own.rows import Listed
+from serbench_corpora.own.listing import Listing
 
 NAME = "split"
 NAMES = {
@@ -20,12 +21,12 @@ NAMES = {
 
 @dataclass(frozen=True)
 class OwnSplit:
-    """Which utterances are in which set.
+    """The utterances of each part.
 
     Attributes:
-        parts: "train", "validation" or "test" of each utterance that is in one, by id.
-        shared: the speakers that are in more than one set, sorted.
-        left_out: how many utterances are in none.
+        parts: from an utterance's id to "train", "validation" or "test".
+        shared: the speakers that are in more than one part, sorted.
+        left_out: how many utterances are in no part.
     """
 
     parts: Mapping[str, str]
@@ -34,75 +35,63 @@ class OwnSplit:
 
     @property
     def protocol(self) -> Protocol:
-        """The one fold of it."""
-        sizes = [(part, list(self.parts.values()).count(part)) for part in PARTS]
-        counts = ", ".join(f"{count} {part}" for part, count in sizes if count)
-        drawn = "" if self.validates else "; validation is drawn from training"
+        """The protocol, which has one fold."""
+        counts = Counter(self.parts.values())
+        sizes = ", ".join(f"{counts[part]} {part}" for part in PARTS if counts[part])
+        drawn = "" if counts["validation"] else "; validation is drawn from training"
         left = f"; {self.left_out} are in no set" if self.left_out else ""
-        summary = f"the corpus's own split: {counts} utterances{drawn}{left}"
+        summary = f"the corpus's own split: {sizes} utterances{drawn}{left}"
         return Protocol(NAME, summary, self.folds, self.leaks)
 
     @property
-    def validates(self) -> bool:
-        """It has a validation set of its own."""
-        return "validation" in self.parts.values()
-
-    @property
     def leaks(self) -> str:
-        """Why it leaks, or ""."""
+        """Why the split leaks, or ""."""
         if not self.shared:
             return ""
         some = "speaker is" if len(self.shared) == 1 else "speakers are"
         return f"{len(self.shared)} {some} in more than one of its sets: {listed(self.shared)}"
 
     def folds(self, corpus: Corpus) -> list[Fold]:
-        """The fold, of those utterances that the label set in hand has."""
+        """Return the fold, of the utterances that the corpus's label set keeps."""
         train, validation, test = (
-            tuple(one for one in corpus.by_id if self.parts.get(one) == part) for part in PARTS
+            tuple(key for key in corpus.by_id if self.parts.get(key) == part) for part in PARTS
         )
-        if not self.validates:
+        if "validation" not in self.parts.values():
             train, validation = held_out(corpus, train, test)
         return [Fold("1", train, validation, test)]
 
 
-def of(found: Listed, source: Path, in_part: bool = False) -> OwnSplit | None:
-    """The split of a corpus; None where its owner made none.
-
-    One value for all splits nothing, and counts as none.
+def own_split(listing: Listing, source: Path, partial: bool = False) -> OwnSplit | None:
+    """Return the split of a corpus; None if it has none, or one part holds all utterances.
 
     Args:
-        found: the corpus.
+        listing: the corpus.
         source: where it is described, for the messages.
-        in_part: utterances may be in none of the sets.
+        partial: utterances may be in no part.
 
     Raises:
-        CorpusError: a set has another name, or there is no training or no test set.
+        CorpusError: a part has another name, or there is no training or no test set.
     """
     parts = {}
-    for one, text in found.splits.items():
-        if in_part and not text:
+    for key, name in listing.splits.items():
+        if partial and not name:
             continue
-        if text.casefold() not in NAMES:
+        if name.casefold() not in NAMES:
             raise CorpusError(
-                f"{found.lines[one]}: the split is {text!r}, but must be train, validation or "
+                f"{listing.lines[key]}: the split is {name!r}, but must be train, validation or "
                 "test; ,split= behind the path reads no split"
             )
-        parts[one] = NAMES[text.casefold()]
-    there = set(parts.values())
-    if len(there) < 2:
+        parts[key] = NAMES[name.casefold()]
+    used = set(parts.values())
+    if len(used) < 2:
         return None
     for part in ("train", "test"):
-        if part not in there:
+        if part not in used:
             raise CorpusError(
-                f"{source} splits the corpus into {' and '.join(sorted(there))}, without a {part} "
+                f"{source} splits the corpus into {' and '.join(sorted(used))}, without a {part} "
                 "set: add one, or write ,split= behind the path to read no split"
             )
-    return OwnSplit(parts, _shared(found, parts), len(found.utterances) - len(parts))
-
-
-def _shared(found: Listed, parts: Mapping[str, str]) -> tuple[str, ...]:
-    sets: dict[str, set[str]] = {}
-    for one in found.utterances:
-        if one.id in parts:
-            sets.setdefault(one.speaker, set()).add(parts[one.id])
-    return tuple(sorted(speaker for speaker, inside in sets.items() if len(inside) > 1))
+    pairs = {(one.speaker, parts[one.id]) for one in listing.utterances if one.id in parts}
+    counts = Counter(speaker for speaker, _ in pairs)
+    shared = tuple(sorted(speaker for speaker, count in counts.items() if count > 1))
+    return OwnSplit(parts, shared, len(listing.utterances) - len(parts))

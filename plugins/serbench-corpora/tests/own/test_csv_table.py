@@ -172,7 +172,10 @@ def test_letters_with_accents_are_found_however_the_disk_spells_them(tmp_path):
         ((*ROWS, "c/3.wav,sad,s0", "c/4.wav,sad,s0\ufe0f"), "are written almost alike"),
         ((*ROWS, "c/3.wav,sad,s0", "c/4.wav,sad,s0\u3164"), "are written almost alike"),
         ((*ROWS, "c/3.wav,sad,7", "c/4.wav,sad,7.0"), "'7' and '7.0' are written almost alike"),
-        ((*ROWS, "c/3.wav,nan,01"), "line 8: the label is nan, as programs write what is missing"),
+        (
+            (*ROWS, "c/3.wav,nan,01"),
+            "line 8: the label is nan, which programs write for a missing value",
+        ),
         (("a/1.wav,sad,01", "a/2.wav,happy,01"), "has one speaker, '01', for all 2 .*three are"),
         (("a/1.wav,sad,01", "a/2.wav,happy,02"), "every label is spoken by one speaker alone"),
     ],

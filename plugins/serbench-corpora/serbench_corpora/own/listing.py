@@ -1,4 +1,4 @@
-"""From the rows of somebody's own corpus to its utterances, refusing what cannot be meant."""
+"""Turns the rows of a user's own corpus into utterances, and refuses rows that contradict."""
 
 import os
 import posixpath
@@ -18,26 +18,26 @@ SEXES = {
     **dict.fromkeys(("male", "m", "man"), "male"),
     **dict.fromkeys(("", "other", "unknown", "-", "n/a"), ""),
 }
-ABSENT = ("nan", "NaN", "<NA>", "None", "null")  # of pandas, Python and JSON, made a text
-ALONE = "write ,speakers=single behind the path"
-UNSEEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
-"""Characters that nobody sees: they break lines, or make two names look alike."""
+MISSING = ("nan", "NaN", "<NA>", "None", "null")  # of pandas, Python and JSON, turned into text
+SINGLE = "write ,speakers=single behind the path"
+INVISIBLE = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+"""Categories of characters that break lines, or make two names look alike."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What a corpus says of one utterance, as text.
+    """The text that a corpus's description has of one utterance.
 
     Attributes:
-        where: it is said: "my.csv, line 7".
+        where: the place in the description: "my.csv, line 7".
         path: of its audio, relative to the corpus's folder or absolute.
         label: its emotion.
         speaker: who speaks.
-        id: "" makes it of the path.
+        id: its name in results; "" derives it from the path.
         sex: see `SEXES`.
         session: or "".
         dialogue: or "".
-        split: the set it is in, or "".
+        split: the part of the split that it is in, or "".
     """
 
     where: str
@@ -52,14 +52,14 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Listed:
+class Listing:
     """A corpus as its owner lists it.
 
     Attributes:
-        utterances: in the order of the list, with the paths of files that need not be there.
-        splits: of each utterance what its owner wrote for its set, by id; empty where nobody did.
-        lines: where each utterance is listed, by id.
-        remarks: lines on what was left out.
+        utterances: in the order of the list, with the paths of files that may be missing.
+        splits: from an utterance's id to the part that its owner wrote; empty without a split.
+        lines: from an utterance's id to the place where it is listed.
+        remarks: lines about files that were left out.
     """
 
     utterances: tuple[Utterance, ...]
@@ -70,29 +70,29 @@ class Listed:
     @property
     def labels(self) -> tuple[str, ...]:
         """All labels, sorted."""
-        return tuple(sorted({one.label for one in self.utterances}))
+        return tuple(sorted({utterance.label for utterance in self.utterances}))
 
     @property
     def speakers(self) -> tuple[str, ...]:
         """All speakers, sorted."""
-        return tuple(sorted({one.speaker for one in self.utterances}))
+        return tuple(sorted({utterance.speaker for utterance in self.utterances}))
 
 
-def collected(
+def collect(
     rows: Iterable[Row], folder: Path, source: Path, *, mend: str, single: bool = False
-) -> Listed:
-    """The corpus that rows describe.
+) -> Listing:
+    """Collect the utterances that rows describe.
 
     Args:
         rows: one an utterance.
         folder: what paths are relative to.
         source: of the rows, for the messages.
-        mend: what the user is told to do about wrong speakers.
+        mend: how the user can correct wrong speakers.
         single: the user says that every utterance has a different speaker.
 
     Raises:
-        CorpusError: a row is incomplete, two contradict each other, all have one label, or the
-            speakers are not people.
+        CorpusError: a row is incomplete, two rows contradict each other, all utterances have one
+            label, or the speakers are not people.
     """
     utterances: list[Utterance] = []
     splits: dict[str, str] = {}
@@ -103,35 +103,33 @@ def collected(
         relative = _relative(row.path, folder)
         if (before := paths.setdefault(relative, row.where)) != row.where:
             raise CorpusError(f"{row.where}: {row.path} is listed twice, before at {before}")
-        made = _utterance(row, relative, folder)
-        if made.id in lines:
+        utterance = _utterance(row, relative, folder)
+        if utterance.id in lines:
             raise CorpusError(
-                f"{row.where}: the id {made.id!r} is there twice, before at {lines[made.id]}: "
-                "give each utterance its own in a column id"
+                f"{row.where}: the id {utterance.id!r} is there twice, before at "
+                f"{lines[utterance.id]}: give each utterance its own in a column id"
             )
-        lines[made.id] = row.where
-        splits[made.id] = row.split
-        utterances.append(made)
+        lines[utterance.id] = row.where
+        splits[utterance.id] = row.split
+        utterances.append(utterance)
     _check_labels(utterances, source)
-    if all(splits[one.id] == one.speaker for one in utterances):
+    if all(splits[utterance.id] == utterance.speaker for utterance in utterances):
         raise CorpusError(f"{source}: the speakers are the sets of the split: {mend}")
-    speakers.require_people(utterances, str(source), single=single, mend=mend, alone=ALONE)
-    sexes = _check_speakers(utterances, lines)
-    told = tuple(
-        one if one.sex == sexes[one.speaker] else replace(one, sex=sexes[one.speaker])
-        for one in utterances
-    )
-    return Listed(told, splits if any(splits.values()) else {}, lines)
+    speakers.require_people(utterances, str(source), single=single, mend=mend, alone=SINGLE)
+    sexes = _sexes(utterances, lines)
+    # every utterance gets the sex that any row gives its speaker
+    complete = tuple(replace(utterance, sex=sexes[utterance.speaker]) for utterance in utterances)
+    return Listing(complete, splits if any(splits.values()) else {}, lines)
 
 
 def _require_filled(row: Row) -> None:
     for name in ("path", "label", "speaker"):
         if not getattr(row, name):
             raise CorpusError(f"{row.where}: the {name} is empty; fill it in or delete the line")
-    if row.label in ABSENT:
+    if row.label in MISSING:
         raise CorpusError(
-            f"{row.where}: the label is {row.label}, as programs write what is missing; fill it in "
-            "or delete the line"
+            f"{row.where}: the label is {row.label}, which programs write for a missing value; "
+            "fill it in or delete the line"
         )
     if speakers.is_missing(row.speaker):
         raise CorpusError(
@@ -145,48 +143,51 @@ def _require_filled(row: Row) -> None:
 
 
 def _utterance(row: Row, relative: str, folder: Path) -> Utterance:
-    _seen(row.where, "path", row.path)
+    _visible(row, "path")
     return Utterance(
-        id=_seen(row.where, "id", row.id) or _named(row.where, row.path, relative),
-        speaker=_seen(row.where, "speaker", row.speaker),
-        label=_seen(row.where, "label", row.label),
+        id=_visible(row, "id") or _id_of_path(row, relative),
+        speaker=_visible(row, "speaker"),
+        label=_visible(row, "label"),
         path=Path(os.path.join(folder, relative)),
         sex=SEXES[row.sex.casefold()],
-        session=_seen(row.where, "session", row.session),
-        dialogue=_seen(row.where, "dialogue", row.dialogue),
+        session=_visible(row, "session"),
+        dialogue=_visible(row, "dialogue"),
     )
 
 
-def _seen(where: str, name: str, text: str) -> str:
-    """The text with its accents written in one way, once everybody can see all of it."""
+def _visible(row: Row, field: str) -> str:
+    """Return a field with its accents in one spelling; refuse invisible characters."""
+    text: str = getattr(row, field)
     if not text.isprintable():
-        for one in text:
-            if unicodedata.category(one) in UNSEEN:
+        for character in text:
+            if unicodedata.category(character) in INVISIBLE:
                 raise CorpusError(
-                    f"{where}: the {name} '{shown(text, 60)}' holds the control character "
-                    f"U+{ord(one):04X}: remove it"
+                    f"{row.where}: the {field} '{shown(text, 60)}' holds the control character "
+                    f"U+{ord(character):04X}: remove it"
                 )
     return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
 def _relative(path: str, folder: Path) -> str:
-    """The path from the corpus's folder, where it is below it; with slashes."""
+    """Return the path relative to the corpus's folder if it is below it; with slashes."""
     if "\\" in path and "/" not in path and not (folder / path).exists():
         path = path.replace("\\", "/")  # as Windows writes it
     path = os.path.normpath(os.path.expanduser(path) if path[0] == "~" else path)
     if os.path.isabs(path):
         real = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
-        below = [one for one in (path, real) if one.startswith(f"{folder}{os.sep}")]
-        path = os.path.relpath(below[0], folder) if below else path
+        for candidate in (path, real):
+            if candidate.startswith(f"{folder}{os.sep}"):
+                return os.path.relpath(candidate, folder)
     return path
 
 
-def _named(where: str, path: str, relative: str) -> str:
-    """The id of an utterance: the path of its file without its ending."""
+def _id_of_path(row: Row, relative: str) -> str:
+    """Return the path of an utterance's file without its ending."""
     if relative.startswith((os.sep, os.pardir)):
         raise CorpusError(
-            f"{where}: {path} is not below the folder of the corpus, so results would tell where "
-            "your files are: add a column id with a name for each utterance, or move the table"
+            f"{row.where}: {row.path} is not below the folder of the corpus, so results would tell "
+            "where your files are: add a column id with a name for each utterance, or move the "
+            "table"
         )
     return unicodedata.normalize("NFC", posixpath.splitext(relative)[0])
 
@@ -194,7 +195,7 @@ def _named(where: str, path: str, relative: str) -> str:
 def _check_labels(utterances: list[Utterance], source: Path) -> None:
     if not utterances:
         raise CorpusError(f"{source} lists no utterance: it needs a row for each")
-    counts = Counter(one.label for one in utterances)
+    counts = Counter(utterance.label for utterance in utterances)
     if len(counts) < 2:
         raise CorpusError(
             f"{source} has one label, {min(counts)!r}, for all {len(utterances)} utterances: to "
@@ -207,21 +208,21 @@ def _check_labels(utterances: list[Utterance], source: Path) -> None:
         )
 
 
-def _check_speakers(utterances: list[Utterance], lines: Mapping[str, str]) -> dict[str, str]:
-    """Each speaker's sex, as far as it is told.
+def _sexes(utterances: list[Utterance], lines: Mapping[str, str]) -> dict[str, str]:
+    """Return each speaker's sex, or "" where no row gives it.
 
     Raises:
-        CorpusError: a speaker has two, or two speakers are called almost alike.
+        CorpusError: a speaker has two sexes, or two speakers have almost the same name.
     """
     first: dict[str, Utterance] = {}
-    for one in utterances:
-        known = first.setdefault(one.speaker, one)
-        if not known.sex:
-            first[one.speaker] = one
-        elif one.sex not in ("", known.sex):
+    for utterance in utterances:
+        earlier = first.setdefault(utterance.speaker, utterance)
+        if not earlier.sex:
+            first[utterance.speaker] = utterance
+        elif utterance.sex not in ("", earlier.sex):
             raise CorpusError(
-                f"{lines[one.id]}: speaker {one.speaker} is {one.sex}, but {known.sex} at "
-                f"{lines[known.id]}: is it the right column?"
+                f"{lines[utterance.id]}: speaker {utterance.speaker} is {utterance.sex}, but "
+                f"{earlier.sex} at {lines[earlier.id]}: is it the right column?"
             )
     for name, other in alike(first, folded):
         raise CorpusError(
@@ -229,30 +230,30 @@ def _check_speakers(utterances: list[Utterance], lines: Mapping[str, str]) -> di
             "alike (upper and lower case, spaces, width of letters, 1 and 1.0): if they are one, "
             "training and test would share a voice; write them alike, or tell them apart"
         )
-    return {speaker: one.sex for speaker, one in first.items()}
+    return {speaker: utterance.sex for speaker, utterance in first.items()}
 
 
-def present(found: Listed, source: Path) -> tuple[Utterance, ...]:
-    """The utterances, once all their files are there.
+def present(listing: Listing, source: Path) -> tuple[Utterance, ...]:
+    """Return the utterances with the paths of their existing files.
 
     Raises:
-        CorpusError: how many are not, and the first.
+        CorpusError: files are missing; the message counts them and names the first.
     """
-    there = [_there(one) for one in found.utterances]
-    absent = [one for one, is_there in zip(found.utterances, there, strict=True) if not is_there]
+    located = [(utterance, _located(utterance)) for utterance in listing.utterances]
+    absent = [utterance for utterance, found in located if found is None]
     if absent:
         raise CorpusError(
-            f"{len(absent)} of the {len(found.utterances)} files that {source} lists are not "
-            f"there, the first at {found.lines[absent[0].id]}: {absent[0].path}; paths are "
+            f"{len(absent)} of the {len(located)} files that {source} lists are not "
+            f"there, the first at {listing.lines[absent[0].id]}: {absent[0].path}; paths are "
             "relative to the folder of the table"
         )
-    return tuple(filter(None, there))
+    return tuple(found for _, found in located if found is not None)
 
 
-def _there(utterance: Utterance) -> Utterance | None:
-    """The utterance, if its file is there; letters with accents have two spellings on disks."""
+def _located(utterance: Utterance) -> Utterance | None:
+    """Return the utterance if its file exists; letters with accents have two spellings on disks."""
     path = utterance.path
-    assert path is not None, "it was just made of a path"
+    assert path is not None, "every row has a path"
     if os.path.isfile(path):
         return utterance
     for form in () if str(path).isascii() else ("NFC", "NFD"):
