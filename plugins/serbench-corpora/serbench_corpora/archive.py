@@ -1,4 +1,4 @@
-"""Unpacks the utterances of a zip that are missing, and overwrites nothing of the user's."""
+"""Unpack the utterances of a zip that are missing, and overwrite nothing of the user's."""
 
 import zipfile
 import zlib

@@ -1,8 +1,8 @@
-"""Finds a corpus's audio under a folder, however it is laid out there, and says what is wrong."""
+"""Find a corpus's audio below a folder, however its folders are arranged, and report problems."""
 
 import os
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,27 +18,29 @@ NAMED = 3  # how many of many an error names
 Group = tuple[str, str, str]
 """Session, speaker and label; the session is "" where a corpus has none."""
 
+# ---- files ----
+
 
 def files(
-    root: Path, endings: tuple[str, ...], passing_by: Collection[str] = ()
+    root: Path, endings: tuple[str, ...], skipped: Collection[str] = ()
 ) -> Iterator[tuple[Path, os.DirEntry[str]]]:
-    """Every file below `root` with one of these endings, and its folder, always in the same order.
+    """Yield every file below `root` with one of these endings, and its folder, in a fixed order.
 
-    Hidden files (so macOS's `._*` too) and `__MACOSX` are no part of any corpus. Links to folders
+    Hidden files (macOS's `._*` among them) and `__MACOSX` belong to no corpus. Links to folders
     are followed, each folder is visited once.
 
     Args:
-        root: where to look.
+        root: the folder to search.
         endings: in lower case; those on the disk may be in any.
-        passing_by: names of folders not worth a visit, in lower case.
+        skipped: names of folders that are not visited, in lower case.
     """
     pending, visited = [root], set()
     while pending:
         folder = pending.pop()
-        place = folder.stat()
-        if (place.st_dev, place.st_ino) in visited:
+        status = folder.stat()
+        if (status.st_dev, status.st_ino) in visited:
             continue
-        visited.add((place.st_dev, place.st_ino))
+        visited.add((status.st_dev, status.st_ino))
         with os.scandir(folder) as entries:
             ordered = sorted(entries, key=lambda entry: entry.name)
         for entry in ordered:
@@ -46,7 +48,7 @@ def files(
             if name.startswith(".") or name == "__macosx":
                 continue
             if entry.is_dir():
-                if name not in passing_by:
+                if name not in skipped:
                     pending.append(folder / entry.name)
             elif name.endswith(endings):
                 yield folder, entry
@@ -56,40 +58,40 @@ def audio(
     name: str,
     root: Path,
     identify: Callable[[str], str | None],
-    passing_by: Collection[str] = (),
+    skipped: Collection[str] = (),
 ) -> dict[str, Path]:
-    """The audio file of every utterance below `root`; opens none that can be audio.
+    """Find the audio file of every utterance below `root`, without opening any.
 
     Args:
         name: the corpus, for the messages.
-        root: where to look; need not exist.
+        root: the folder to search; need not exist.
         identify: from a file's name without its ending to the utterance's id, or None where the
-            file is none of the corpus's.
-        passing_by: names of folders not worth a visit, in lower case.
+            file does not belong to the corpus.
+        skipped: names of folders that are not visited, in lower case.
 
     Raises:
         CorpusError: an utterance is there twice, or files are Git LFS pointers, empty, unreadable.
     """
-    found: dict[str, Path] = {}
+    paths: dict[str, Path] = {}
     small = []
     try:
-        for folder, entry in files(root, AUDIO, passing_by) if root.is_dir() else ():
+        for folder, entry in files(root, AUDIO, skipped) if root.is_dir() else ():
             utterance = identify(entry.name.rpartition(".")[0])
             if utterance is None:
                 continue
             path = folder / entry.name
-            if utterance in found:
+            if utterance in paths:
                 raise CorpusError(
-                    f"{name}: {utterance} is there twice, as {found[utterance]} and {path}: "
+                    f"{name}: {utterance} is there twice, as {paths[utterance]} and {path}: "
                     "keep one of them"
                 )
-            found[utterance] = path
+            paths[utterance] = path
             if entry.stat().st_size < SMALL:
                 small.append(path)
         _refuse_empty(name, root, small)
     except OSError as error:
         raise unreadable(name, error) from error
-    return found
+    return paths
 
 
 def _refuse_empty(name: str, root: Path, small: Sequence[Path]) -> None:
@@ -109,27 +111,77 @@ def _refuse_empty(name: str, root: Path, small: Sequence[Path]) -> None:
 
 
 def is_pointer(path: Path) -> bool:
-    """Whether Git LFS has left its note here instead of the file."""
+    """Return whether a file is the pointer that Git LFS leaves in place of the content."""
     with path.open("rb") as file:
         return file.read(len(POINTER)) == POINTER
 
 
-def unreadable(name: str, error: OSError) -> CorpusError:
-    """The error for a file or folder that is there but cannot be read."""
-    return CorpusError(
-        f"{name}: cannot read {error.filename}: {error.strerror}; "
-        "check its permissions, and where it points to if it is a link"
-    )
+# ---- corpora ----
+
+
+def read(
+    manifest: Corpus,
+    root: Path,
+    identify: Callable[[str], str | None],
+    about: About,
+    remedy: str,
+) -> Corpus:
+    """Read a published corpus: the utterances of its manifest, each with its file below `root`.
+
+    Args:
+        manifest: the corpus as published.
+        root: the folder to search.
+        identify: see `audio`.
+        about: see `missing`.
+        remedy: how a user can complete an incomplete corpus.
+
+    Raises:
+        CorpusError: it is missing, incomplete or mixed with other files.
+    """
+    paths = audio(manifest.name, root, identify)
+    if not paths:
+        raise missing(manifest.name, root, about, f"{manifest.utterances[0].id}.wav")
+    return complete(manifest, root, paths, remedy)
+
+
+def complete(manifest: Corpus, root: Path, paths: Mapping[str, Path], remedy: str) -> Corpus:
+    """Return the corpus of the manifest with its files.
+
+    Raises:
+        CorpusError: a file is no utterance of the corpus, or an utterance has no file.
+    """
+    published = manifest.by_id
+    foreign = [utterance for utterance in paths if utterance not in published]
+    if foreign:
+        plural = "s" * (len(foreign) != 1)
+        raise CorpusError(
+            f"{manifest.name}: {root} has {len(foreign)} utterance{plural} too many: "
+            f"{listed(foreign)}, such as {paths[foreign[0]]}, is not in the corpus as published: "
+            "move it elsewhere"
+        )
+    absent = [utterance for utterance in published if utterance not in paths]
+    if absent:
+        expected = groups(manifest.utterances)
+        short = differences(expected, groups(published[utterance] for utterance in paths))
+        raise CorpusError(
+            f"{manifest.name} is incomplete: {root} has {len(paths)} of {len(published)} "
+            f"utterances, missing {listed(absent)} ({short}): {remedy}"
+        )
+    utterances = (replace(u, path=paths[u.id]) for u in manifest.utterances)
+    return replace(manifest, utterances=tuple(utterances))
+
+
+# ---- errors ----
 
 
 def missing(name: str, root: Path, about: About, example: str) -> CorpusError:
-    """The error for a corpus of which nothing is there: where it looked and how to get it.
+    """The error for a corpus without any file: where it was looked for and how to get it.
 
     Args:
         name: the dataset.
-        root: where it looked.
+        root: the folder that was searched.
         about: how large it is, under which licence and how to get it.
-        example: a file's name, so that users see what is looked for.
+        example: the name of a file that was looked for.
     """
     where = f"no file like {example} under {root}" if root.is_dir() else f"no folder {root}"
     return CorpusError(
@@ -140,48 +192,23 @@ def missing(name: str, root: Path, about: About, example: str) -> CorpusError:
 
 
 def altered(path: Path, published: str) -> CorpusError:
-    """The error for a file that is there but is not the published one."""
+    """The error for a file that is not the published one."""
     return CorpusError(
         f"{path} is not the {published} that was published: move it elsewhere and run the same "
         "command again; nothing of yours is overwritten"
     )
 
 
-def complete(manifest: Corpus, root: Path, found: Mapping[str, Path], remedy: str) -> Corpus:
-    """The corpus of the manifest with the files that were found.
-
-    Raises:
-        CorpusError: a file is no utterance of the corpus, or an utterance has no file.
-    """
-    known = manifest.by_id
-    foreign = [utterance for utterance in found if utterance not in known]
-    if foreign:
-        raise CorpusError(
-            f"{manifest.name}: {root} has {_count(len(foreign))} too many: {listed(foreign)}, such "
-            f"as {found[foreign[0]]}, is not in the corpus as published: move it elsewhere"
-        )
-    absent = [utterance for utterance in known if utterance not in found]
-    if absent:
-        expected = Counter((u.session, u.speaker, u.label) for u in manifest.utterances)
-        present = (known[utterance] for utterance in found)
-        short = differences(expected, Counter((u.session, u.speaker, u.label) for u in present))
-        raise CorpusError(
-            f"{manifest.name} is incomplete: {root} has {len(found)} of {len(known)} utterances, "
-            f"missing {listed(absent)} ({short}): {remedy}"
-        )
-    utterances = tuple(
-        Utterance(u.id, u.speaker, u.label, found[u.id], u.sex, u.session, u.dialogue)
-        for u in manifest.utterances
+def unreadable(name: str, error: OSError) -> CorpusError:
+    """The error for a file or folder that exists but cannot be read."""
+    return CorpusError(
+        f"{name}: cannot read {error.filename}: {error.strerror}; "
+        "check its permissions, and where it points to if it is a link"
     )
-    return replace(manifest, utterances=utterances)
-
-
-def _count(number: int) -> str:
-    return f"{number} utterance" + "s" * (number != 1)
 
 
 def listed(items: Sequence[str]) -> str:
-    """The first few of many, and how many more there are.
+    """Name the first few of many items, and count the others.
 
     >>> listed(["a", "b", "c", "d"])
     'a, b, c and 1 more'
@@ -190,29 +217,33 @@ def listed(items: Sequence[str]) -> str:
     return ", ".join(items[:NAMED]) + more
 
 
-def differences(expected: Mapping[Group, int], found: Mapping[Group, int]) -> str:
-    """Which sessions, speakers and labels have too few or too many utterances; "" if none.
+def groups(utterances: Iterable[Utterance]) -> Counter[Group]:
+    """Count the utterances of each session, speaker and label."""
+    return Counter((u.session, u.speaker, u.label) for u in utterances)
 
-    >>> differences({("", "1001", "sad"): 12}, {("", "1001", "sad"): 11})
+
+def differences(expected: Counter[Group], counted: Counter[Group]) -> str:
+    """Name the sessions, speakers and labels with too few or too many utterances; "" if none.
+
+    >>> differences(Counter({("", "1001", "sad"): 12}), Counter({("", "1001", "sad"): 11}))
     'speaker 1001 has 11 of 12; label sad has 11 of 12'
     """
     aspects = [("session", 0, 1), ("speaker", 1, 2), ("label", 2, 3)]
-    parts = [_unequal(expected, found, *aspect) for aspect in aspects]
+    parts = [_unequal(expected, counted, *aspect) for aspect in aspects]
     # too few here and too many there may add up
-    return "; ".join(filter(None, parts)) or _unequal(expected, found, "speaker and label", 1, 3)
+    return "; ".join(filter(None, parts)) or _unequal(expected, counted, "speaker and label", 1, 3)
 
 
 def _unequal(
-    expected: Mapping[Group, int], found: Mapping[Group, int], aspect: str, start: int, stop: int
+    expected: Counter[Group], counted: Counter[Group], aspect: str, start: int, stop: int
 ) -> str:
-    wanted: Counter[str] = Counter()
-    there: Counter[str] = Counter()
-    for counts, total in ((expected, wanted), (found, there)):
-        for group, number in counts.items():
-            total[" ".join(group[start:stop])] += number
+    wanted, present = (
+        Counter(" ".join(group[start:stop]) for group in counts.elements())
+        for counts in (expected, counted)
+    )
     wrong = [
-        f"{value} has {there[value]} of {wanted[value]}"
-        for value in sorted(wanted | there)
-        if value and there[value] != wanted[value]
+        f"{value} has {present[value]} of {wanted[value]}"
+        for value in sorted(wanted | present)
+        if value and present[value] != wanted[value]
     ]
     return f"{aspect} {listed(wrong)}" if wrong else ""

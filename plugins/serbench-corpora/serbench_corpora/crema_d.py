@@ -1,4 +1,4 @@
-"""CREMA-D: 91 actors speak twelve sentences in six emotions, rated by a crowd of listeners."""
+"""Load CREMA-D: 91 actors speak twelve sentences in six emotions, rated by a crowd."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -155,12 +155,8 @@ def missing_recordings(root: Path, published: Sequence[RemoteFile]) -> list[Remo
 def download(root: Path, published: Sequence[RemoteFile] | None = None) -> None:
     """Fetch the recordings that are missing, several at a time.
 
-    Args:
-        root: the corpus's folder.
-        published: all recordings; None is those of the repository.
-
     Raises:
-        CorpusError: they cannot be fetched, or what came is not what was published.
+        CorpusError: they cannot be fetched, or are not what was published.
     """
     wanted = missing_recordings(root, recordings() if published is None else published)
     fetch(wanted, root, at_once=AT_ONCE)
@@ -182,25 +178,18 @@ class CremaD:
         return manifest()
 
     def lengths(self) -> Lengths:
-        """How long its utterances are."""
+        """The lengths of its utterances."""
         return packaged_data.lengths(NAME)
 
     def read(self, root: Path) -> Corpus:
         """The corpus below `root`: `AudioWAV/`, or the files in any other folders.
 
         Raises:
-            CorpusError: it is missing, incomplete or mixed with something else.
+            CorpusError: it is missing, incomplete or mixed with other files.
         """
-        found = audio_tree.audio(NAME, root, identify)
-        if not found:
-            raise audio_tree.missing(NAME, root, ABOUT, "1001_DFA_ANG_XX.wav")
         remedy = f"run `git lfs pull` in the clone, or `serbench download {NAME}`"
-        return audio_tree.complete(manifest(), root, found, remedy)
+        return audio_tree.read(manifest(), root, identify, ABOUT, remedy)
 
     def download(self, root: Path) -> None:
-        """Fetch what is missing of the corpus below `root`.
-
-        Raises:
-            CorpusError: it cannot be fetched, or what came is not what was published.
-        """
+        """Fetch what is missing of the corpus below `root`."""
         download(root)

@@ -1,7 +1,6 @@
-"""IEMOCAP: ten actors in five sessions of improvised and scripted conversations."""
+"""Load IEMOCAP: ten actors in five sessions of improvised and scripted conversations."""
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -50,8 +49,8 @@ SESSIONS = tuple(f"Ses{session:02}" for session in range(1, 6))
 # a turn's emotion in dialog/EmoEvaluation/<dialogue>.txt: [6.29 - 8.23] TURN EMOTION [V, A, D]
 EVALUATION = re.compile(rf"\[[^]]*\]\s+({TURN})\s+(\w+)", re.ASCII)
 
-# tens of thousands of files that are neither sentences nor their emotions
-PASSED_BY = ("avi", "forcedalignment", "lab", "mocap_hand", "mocap_head", "mocap_rotated")
+# folders with tens of thousands of files that are neither sentences nor their emotions
+SKIPPED = ("avi", "forcedalignment", "lab", "mocap_hand", "mocap_head", "mocap_rotated")
 
 
 def identify(stem: str) -> str | None:
@@ -86,15 +85,20 @@ def marker(utterance: Utterance) -> str:
 
 
 @cache
-def counts() -> Mapping[audio_tree.Group, int]:
-    """How many utterances there are of each session, speaker and label.
+def stand_in() -> Corpus:
+    """5531 turns under made-up names, with the real counts of speakers, wearers and labels.
 
-    Its licence keeps the names of the utterances with its holders, so these stand for a manifest.
+    The licence keeps the names of the utterances with its holders, so there is no manifest.
     """
-    total: Counter[audio_tree.Group] = Counter()
-    for speaker, _, _, label, number in packaged_data.rows("iemocap-counts.csv"):
-        total[speaker[:5], speaker, label] += int(number)
-    return total
+    utterances = []
+    for row, (speaker, wearer, part, label, count) in enumerate(
+        packaged_data.rows("iemocap-counts.csv")
+    ):
+        dialogue = f"{speaker[:5]}{wearer}_{part}{row}"
+        utterances += [
+            turn(f"{dialogue}_{speaker[5]}{place:03}", label) for place in range(int(count))
+        ]
+    return Corpus(NAME, tuple(EMOTIONS.values()), tuple(utterances), "raw")
 
 
 # ---- protocols ----
@@ -181,36 +185,28 @@ class Iemocap:
     protocols = PROTOCOLS
 
     def manifest(self) -> Corpus | None:
-        """None: the licence keeps the utterances' labels with its holders."""
+        """None: the licence keeps the labels of the utterances with its holders."""
         return None
 
     def stand_in(self) -> Corpus:
-        """5531 turns under made-up names, of the speakers, wearers and labels that there are."""
-        utterances = []
-        for row, (speaker, wearer, part, label, count) in enumerate(
-            packaged_data.rows("iemocap-counts.csv")
-        ):
-            dialogue = f"{speaker[:5]}{wearer}_{part}{row}"
-            utterances += [
-                turn(f"{dialogue}_{speaker[5]}{place:03}", label) for place in range(int(count))
-            ]
-        return Corpus(NAME, tuple(EMOTIONS.values()), tuple(utterances), "raw")
+        """The corpus under made-up names."""
+        return stand_in()
 
     def lengths(self) -> Lengths:
-        """How long its utterances are."""
+        """The lengths of its utterances."""
         return packaged_data.lengths(NAME)
 
     def read(self, root: Path) -> Corpus:
         """The corpus below `root`: `Session1/` to `Session5/` with `sentences` and `dialog`.
 
         Raises:
-            CorpusError: it is missing, incomplete or mixed with something else.
+            CorpusError: it is missing, incomplete or mixed with other files.
         """
-        found = audio_tree.audio(NAME, root, identify, PASSED_BY)
-        if not found:
+        paths = audio_tree.audio(NAME, root, identify, SKIPPED)
+        if not paths:
             raise audio_tree.missing(NAME, root, ABOUT, "Ses01F_impro01_F000.wav")
         utterances = [
-            turn(name, label, found.get(name.lower())) for name, label in _labels(root).items()
+            turn(name, label, paths.get(name.lower())) for name, label in _labels(root).items()
         ]
         _check_counts(root, utterances)
         silent = [utterance.id for utterance in utterances if utterance.path is None]
@@ -222,11 +218,7 @@ class Iemocap:
         return Corpus(NAME, tuple(EMOTIONS.values()), tuple(utterances), "raw")
 
     def download(self, root: Path) -> None:
-        """Say how to ask for the corpus.
-
-        Raises:
-            CorpusError: always: its licence does not allow a download.
-        """
+        """Say how to ask for the corpus."""
         download(root)
 
 
@@ -245,14 +237,14 @@ def _labels(root: Path) -> dict[str, str]:
 
 def _evaluations(root: Path) -> Iterator[tuple[Path, str, str]]:
     try:
-        for folder, entry in audio_tree.files(root, (".txt",), PASSED_BY):
-            # deeper down each listener's own votes are kept
+        for folder, entry in audio_tree.files(root, (".txt",), SKIPPED):
+            # folders below it hold the votes of single listeners
             if folder.name.lower() == "emoevaluation":
                 path = folder / entry.name
                 for line in path.read_text(encoding="latin-1").splitlines():
-                    found = EVALUATION.match(line)
-                    if found and found[2] in EMOTIONS:
-                        yield path, found[1], EMOTIONS[found[2]]
+                    match = EVALUATION.match(line)
+                    if match and match[2] in EMOTIONS:
+                        yield path, match[1], EMOTIONS[match[2]]
     except OSError as error:
         raise audio_tree.unreadable(NAME, error) from error
 
@@ -263,11 +255,10 @@ def _check_counts(root: Path, utterances: Sequence[Utterance]) -> None:
             f"{NAME}: {root} has sentences but no emotions: Session*/dialog/EmoEvaluation/*.txt "
             "of the archive must be there too"
         )
-    wrong = audio_tree.differences(
-        counts(), Counter((u.session, u.speaker, u.label) for u in utterances)
-    )
+    published = audio_tree.groups(stand_in().utterances)
+    wrong = audio_tree.differences(published, audio_tree.groups(utterances))
     if wrong:
         raise CorpusError(
             f"{NAME}: {root} has {len(utterances)} labelled utterances instead of "
-            f"{sum(counts().values())} ({wrong}): unpack Session*/dialog/EmoEvaluation again"
+            f"{published.total()} ({wrong}): unpack Session*/dialog/EmoEvaluation again"
         )

@@ -1,4 +1,4 @@
-"""Reads the small tables that are shipped with this package."""
+"""Read the small tables that this package ships: names, counts, lengths and published splits."""
 
 import csv
 from importlib.resources import files
@@ -7,15 +7,18 @@ from serbench.contracts import Lengths
 
 
 def rows(name: str) -> list[list[str]]:
-    """The rows of the table `data/<name>` below its heading, in the order of the file."""
+    """Read the rows of the table `data/<name>` below its heading, in the order of the file."""
+    return _table(name)[1:]
+
+
+def _table(name: str) -> list[list[str]]:
     text = (files("serbench_corpora") / "data" / name).read_text(encoding="utf-8")
-    return list(csv.reader(text.splitlines()))[1:]
+    return list(csv.reader(text.splitlines()))
 
 
 def lengths(corpus: str) -> Lengths:
-    """How long the corpus's utterances are, of `data/lengths.csv`."""
-    text = (files("serbench_corpora") / "data" / "lengths.csv").read_text(encoding="utf-8")
-    head, *table = csv.reader(text.splitlines())
+    """Read the lengths of a corpus's utterances from `data/lengths.csv`."""
+    head, *table = _table("lengths.csv")
     (row,) = (row for row in table if row[0] == corpus)
     _, rate, trimmed, *seconds = row
     percent = tuple(float(name.removeprefix("p")) for name in head[3:])

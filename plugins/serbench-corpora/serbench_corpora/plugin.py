@@ -1,4 +1,4 @@
-"""Offers RAVDESS, CREMA-D, IEMOCAP, the synthetic corpus, and corpora of one's own to serbench."""
+"""Register RAVDESS, CREMA-D, IEMOCAP, the synthetic corpus and users' own corpora."""
 
 from collections.abc import Iterable
 
@@ -7,7 +7,7 @@ from serbench.contracts import Entry, hookimpl
 
 @hookimpl
 def serbench_datasets() -> Iterable[Entry]:
-    """Name the corpora; each module is imported when its corpus is first used."""
+    """Register the corpora; each module is imported when its corpus is first used."""
     return [
         Entry(
             "ravdess",

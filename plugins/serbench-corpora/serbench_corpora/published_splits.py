@@ -1,10 +1,9 @@
-"""Splits that other suites published, as protocols, so that numbers compare like with like.
+"""Offer splits that other suites published as protocols, so that numbers can be compared.
 
-Where a published split gives whole speakers to its sets, `data/published-splits.csv` says which:
-corpus, protocol, fold, set, and the speakers with spaces between. EmoBox's CREMA-D split is by
-utterance: `data/emobox-crema-d-test.csv` lists its test set, all others train. IEMOCAP's splits are
-rules, since its ids stay with those who hold its licence. Utterances that the label set in hand
-leaves out are skipped.
+`data/published-splits.csv` lists the splits by speaker: corpus, protocol, fold, set and speakers.
+EmoBox's CREMA-D split is by utterance: `data/emobox-crema-d-test.csv` lists its test set, all
+others train. IEMOCAP's splits are rules, since the licence does not let us ship its ids. Utterances
+that the label set leaves out are skipped.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,10 +17,10 @@ EMO_SUPERB = "EMO-SUPERB (Wu et al., 2024, arXiv 2402.13018)"
 TFDS = "TensorFlow Datasets, crema_d"
 SERAB = "SERAB (Scheidwasser-Clow et al., ICASSP 2022), Neclow/serab at cc0ebd7"
 
-# Three are one half of a byte-identical pair, the fourth was misnamed in the corpus until 2022
+# three belong to a byte-identical pair each, the fourth was misnamed in the corpus until 2022
 TFDS_DROPS = frozenset(("1006_TIE_NEU_XX", "1013_WSI_DIS_XX", "1017_IWW_FEA_XX", "1040_ITH_SAD_XX"))
 
-# SERAB takes the first letter of a turn's name for its speaker; it is who wore the markers
+# SERAB takes the first letter of a turn's name for its speaker, but it names the marker's wearer
 SERAB_VALIDATION = ("Ses02M", "Ses04M")
 SERAB_TEST = ("Ses01F", "Ses03M")
 
@@ -30,45 +29,44 @@ def _by_speaker(
     corpus_name: str, protocol: str, drops: frozenset[str] = frozenset()
 ) -> Callable[[Corpus], list[Fold]]:
     def folds(corpus: Corpus) -> list[Fold]:
-        set_of: dict[str, dict[str, str]] = {}
+        part_of: dict[str, dict[str, str]] = {}
         for owner, name, fold, part, speakers in packaged_data.rows("published-splits.csv"):
             if (owner, name) == (corpus_name, protocol):
-                set_of.setdefault(fold, {}).update(dict.fromkeys(speakers.split(), part))
-        used = [one for one in corpus.utterances if one.id not in drops]
+                part_of.setdefault(fold, {}).update(dict.fromkeys(speakers.split(), part))
+        used = [utterance for utterance in corpus.utterances if utterance.id not in drops]
         return [
-            _fold(corpus, fold, {one.id: parts[one.speaker] for one in used})
-            for fold, parts in set_of.items()
+            _fold(corpus, fold, {utterance.id: parts[utterance.speaker] for utterance in used})
+            for fold, parts in part_of.items()
         ]
 
     return folds
 
 
 def _emobox_crema_d(corpus: Corpus) -> list[Fold]:
-    test = {utterance for (utterance,) in packaged_data.rows("emobox-crema-d-test.csv")}
-    ids = (one.id for one in corpus.utterances)
-    return [_fold(corpus, "1", {one: "test" if one in test else "train" for one in ids})]
+    tested = {utterance for (utterance,) in packaged_data.rows("emobox-crema-d-test.csv")}
+    return [_fold(corpus, "1", {key: "test" if key in tested else "train" for key in corpus.by_id})]
 
 
 def _emobox_iemocap(corpus: Corpus) -> list[Fold]:
-    session = {one.id: one.session for one in corpus.utterances}
+    sessions = {utterance.id: utterance.session for utterance in corpus.utterances}
     return [
-        _fold(corpus, str(k), {one: "test" if session[one] == held else "train" for one in session})
-        for k, held in enumerate(sorted(set(session.values())), start=1)
+        _fold(
+            corpus,
+            str(number),
+            {key: "test" if session == tested else "train" for key, session in sessions.items()},
+        )
+        for number, tested in enumerate(sorted(set(sessions.values())), start=1)
     ]
 
 
 def _serab_iemocap(corpus: Corpus) -> list[Fold]:
-    def part(marker: str) -> str:
-        if marker in SERAB_TEST:
-            return "test"
-        return "validation" if marker in SERAB_VALIDATION else "train"
-
-    return [_fold(corpus, "1", {one.id: part(one.id[:6]) for one in corpus.utterances})]
+    part_of = dict.fromkeys(SERAB_TEST, "test") | dict.fromkeys(SERAB_VALIDATION, "validation")
+    return [_fold(corpus, "1", {key: part_of.get(key[:6], "train") for key in corpus.by_id})]
 
 
 def _fold(corpus: Corpus, name: str, parts: Mapping[str, str]) -> Fold:
     train, validation, test = (
-        tuple(one for one, part in parts.items() if part == wanted) for wanted in PARTS
+        tuple(key for key, part in parts.items() if part == wanted) for wanted in PARTS
     )
     if not validation:
         train, validation = held_out(corpus, train, test)

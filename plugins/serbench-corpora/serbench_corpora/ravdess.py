@@ -1,4 +1,4 @@
-"""RAVDESS: 24 actors speak two sentences in eight emotions, recorded in a studio."""
+"""Load RAVDESS: 24 actors speak two sentences in eight emotions, recorded in a studio."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -64,7 +64,7 @@ def manifest() -> Corpus:
             sex="male" if int(actor) % 2 else "female",
         )
         for actor, (emotion, label) in product(ACTORS, enumerate(EMOTIONS, start=1))
-        # nobody is strongly neutral
+        # neutral has no strong intensity
         for intensity in ((1,) if label == "neutral" else (1, 2))
         for statement, repetition in product((1, 2), (1, 2))
     ]
@@ -112,7 +112,7 @@ def download(root: Path, published: RemoteFile = ARCHIVE) -> None:
     """Fetch the archive and unpack what is missing; keep an archive that was there before.
 
     Raises:
-        CorpusError: it cannot be fetched, or what came is not what was published.
+        CorpusError: it cannot be fetched, or is not what was published.
     """
     if len(audio_tree.audio(NAME, root, identify)) < len(manifest().utterances):
         path = root / published.name
@@ -140,25 +140,18 @@ class Ravdess:
         return manifest()
 
     def lengths(self) -> Lengths:
-        """How long its utterances are."""
+        """The lengths of its utterances."""
         return packaged_data.lengths(NAME)
 
     def read(self, root: Path) -> Corpus:
         """The corpus below `root`: `Actor_01/` to `Actor_24/`, or the files in any other folders.
 
         Raises:
-            CorpusError: it is missing, incomplete or mixed with something else.
+            CorpusError: it is missing, incomplete or mixed with other files.
         """
-        found = audio_tree.audio(NAME, root, identify)
-        if not found:
-            raise audio_tree.missing(NAME, root, ABOUT, "03-01-01-01-01-01-01.wav")
         remedy = f"unpack the zip again, or run `serbench download {NAME}`"
-        return audio_tree.complete(manifest(), root, found, remedy)
+        return audio_tree.read(manifest(), root, identify, ABOUT, remedy)
 
     def download(self, root: Path) -> None:
-        """Fetch what is missing of the corpus below `root`.
-
-        Raises:
-            CorpusError: it cannot be fetched, or what came is not what was published.
-        """
+        """Fetch what is missing of the corpus below `root`."""
         download(root)

@@ -1,4 +1,4 @@
-"""Downloads files over unreliable networks: resumes broken downloads and verifies checksums.
+"""Download files over unreliable networks: resume broken downloads and verify checksums.
 
 Loaders import this module for `RemoteFile`, so pooch, requests and rich are imported only where a
 download begins.

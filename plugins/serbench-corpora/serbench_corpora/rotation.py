@@ -1,4 +1,4 @@
-"""Folds that let blocks of speakers take turns at being the test set."""
+"""Make folds in which blocks of speakers take turns as test set: the paper's protocols."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,7 +11,7 @@ Blocks = Sequence[Sequence[str]]
 
 
 def rotated(corpus: Corpus, blocks: Blocks, only_trained: Sequence[str] = ()) -> list[Fold]:
-    """One fold a block: it is the test set, the next block (cyclic) the validation set."""
+    """Return one fold for each block as test set; the next block (cyclic) validates."""
     return [
         _fold(corpus, blocks, test, (test + 1) % len(blocks), only_trained)
         for test in range(len(blocks))
@@ -19,7 +19,7 @@ def rotated(corpus: Corpus, blocks: Blocks, only_trained: Sequence[str] = ()) ->
 
 
 def nested(corpus: Corpus, blocks: Blocks, only_trained: Sequence[str] = ()) -> list[Fold]:
-    """For each block as the test set, each other one as the validation set once.
+    """Return a fold for each pair of a block as test set and another as validation set.
 
     The folds of one test set share a group, "3", and are named "3.1", "3.2", "3.4", ...
     """

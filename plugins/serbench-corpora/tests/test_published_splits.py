@@ -2,12 +2,13 @@ from collections import Counter
 
 import pytest
 
-from serbench.corpus import Corpus, Utterance, relabelled
+from serbench.corpus import Corpus, relabelled
 from serbench.files import digest
 from serbench.protocols.leakage import certify, require_clean
 from serbench.protocols.lookup import folds
 from serbench_corpora import packaged_data, published_splits
 from serbench_corpora.crema_d import CremaD
+from serbench_corpora.iemocap import Iemocap
 from serbench_corpora.ravdess import Ravdess
 
 
@@ -16,25 +17,10 @@ def default(dataset) -> Corpus:
     return relabelled(dataset.manifest(), name, label_set)
 
 
-def invented_iemocap() -> Corpus:
-    """As many turns of each speaker and marker wearer as IEMOCAP has, under invented names."""
-    utterances = []
-    for k, (speaker, wearer, _, label, number) in enumerate(
-        packaged_data.rows("iemocap-counts.csv")
-    ):
-        session, letter = speaker[:5], speaker[5]
-        utterances += [
-            Utterance(f"{session}{wearer}_x{k}_{letter}{n:03}", speaker, label, session=session)
-            for n in range(int(number))
-        ]
-    labels = tuple(sorted({one.label for one in utterances}))
-    return Corpus("iemocap", labels, tuple(utterances), "own")
-
-
 CORPORA = {
     "ravdess": (default(Ravdess()), published_splits.RAVDESS),
     "crema-d": (default(CremaD()), published_splits.CREMA_D),
-    "iemocap": (invented_iemocap(), published_splits.IEMOCAP),
+    "iemocap": (Iemocap().stand_in(), published_splits.IEMOCAP),
 }
 OWNED = [(corpus, protocol) for corpus, owned in CORPORA.values() for protocol in owned]
 NAMES = [f"{corpus.name}-{protocol.name}" for corpus, protocol in OWNED]

@@ -1,1 +1,1 @@
-"""Corpora of one's own: a CSV table, a folder of audio, an audformat database."""
+"""Read users' own corpora: a CSV table, a folder of audio or an audformat database."""

@@ -1,4 +1,4 @@
-"""Reads a user's table of utterances, from a spreadsheet, from pandas or typed by hand.
+"""Read a user's table of utterances, from a spreadsheet, from pandas or typed by hand.
 
 CSV with commas, semicolons or tabs, quoted or not, any line ends, UTF-8 with or without a
 byte-order mark; or JSON Lines. Anything else is refused with one line.

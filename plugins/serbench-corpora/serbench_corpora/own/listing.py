@@ -1,4 +1,4 @@
-"""Turns the rows of a user's own corpus into utterances, and refuses rows that contradict."""
+"""Turn the rows of a user's own corpus into utterances, and refuse rows that contradict."""
 
 import os
 import posixpath

@@ -1,4 +1,4 @@
-"""Offers a corpus's own split into training, validation and test set as the protocol `split`."""
+"""Offer a corpus's own split into training, validation and test set as the protocol `split`."""
 
 from collections import Counter
 from collections.abc import Mapping

@@ -114,7 +114,7 @@ class Toy:
         return replace(manifest(), name=f"{NAME}:seed={self.seed}" if self.seed else NAME)
 
     def lengths(self) -> Lengths:
-        """How long its utterances are."""
+        """The lengths of its utterances."""
         return packaged_data.lengths(NAME)
 
     def make(self, root: Path) -> None:
@@ -132,8 +132,7 @@ class Toy:
         """
         if not root.is_dir():
             raise CorpusError(f"there is no {NAME} in {root}: leave --data out, and it is made")
-        found = audio_tree.audio(
-            NAME, root, lambda stem: stem if stem in manifest().by_id else None
-        )
+        ids = manifest().by_id
+        paths = audio_tree.audio(NAME, root, lambda stem: stem if stem in ids else None)
         remedy = f"remove {root} and run the same command again"
-        return audio_tree.complete(self.manifest(), root, found, remedy)
+        return audio_tree.complete(self.manifest(), root, paths, remedy)
