@@ -31,7 +31,7 @@ def splits() -> str:
     for title, dataset, names in SPLITS:
         corpus = _corpus(dataset)
         for name in names:
-            folds = lookup.folds(lookup.find(name, dataset), corpus)
+            folds = lookup.make_folds(lookup.find_protocol(name, dataset), corpus)
             tested = sum(len(fold.test) for fold in folds)
             met = [_met(corpus, folds, pair) for pair in SHARED]
             rows.append([title, f"`{name}`", str(tested), *(_share(one, tested) for one in met)])

@@ -1,5 +1,6 @@
 """What everything else is about: utterances, the corpus they form, and the folds that split it."""
 
+import hashlib
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -153,6 +154,7 @@ class Protocol:
         leaks: why its sets share speakers or audio, in a sentence; empty where they must not.
             What leaks runs only under its own name, and is never ranked.
         source: where it was published, or "".
+        n: how many folds it has, where that does not depend on the corpus.
     """
 
     name: str
@@ -160,6 +162,7 @@ class Protocol:
     folds: Callable[[Corpus], list[Fold]]
     leaks: str = ""
     source: str = ""
+    n: int | None = None
 
 
 def speaker_fold(
@@ -177,6 +180,30 @@ def speaker_fold(
         validation=corpus.of_speakers(validation),
         test=corpus.of_speakers(test),
     )
+
+
+def held_out(
+    corpus: Corpus, train: Sequence[str], test: Sequence[str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Divide the training ids of a split that has no validation set into training and validation.
+
+    Validation is every fifth training speaker in sorted order (the fifth, the tenth, ...; the last
+    where there are fewer than five). Where training and test share speakers anyway, it is the tenth
+    of the training ids (at least one) whose sha256 is lowest.
+    """
+    speaker = {id_: corpus.by_id[id_].speaker for id_ in train}
+    speakers = sorted(set(speaker.values()))
+    if any(corpus.by_id[id_].speaker in speakers for id_ in test):
+        validation = set(sorted(train, key=sha256)[: max(1, len(train) // 10)])
+    else:
+        chosen = speakers[4::5] or speakers[-1:]
+        validation = {id_ for id_ in train if speaker[id_] in chosen}
+    return tuple(sorted(set(train) - validation)), tuple(sorted(validation))
+
+
+def sha256(text: str) -> str:
+    """Return the hexadecimal sha256 of a text: an order that no library's version can change."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def protocol_digest(folds: Sequence[Fold]) -> str:

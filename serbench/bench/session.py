@@ -126,7 +126,9 @@ class _Measuring:
 
     def _folds(self) -> list[Fold]:
         corpus = datasets.outline(self._source)
-        return lookup.folds(lookup.find(self._wish.protocol, self._source.dataset), corpus)
+        return lookup.make_folds(
+            lookup.find_protocol(self._wish.protocol, self._source.dataset), corpus
+        )
 
     def _models(self) -> Iterator[Candidate]:
         """The model that was named, or those that are always measured, if they are installed."""
@@ -196,7 +198,7 @@ class _Measuring:
         feature = model.feature.name
         decode, extract = self._seconds["decode"], self._seconds[feature]
         front = FrontEnd(self._start[feature], decode, extract, parallel.cores())
-        protocol = lookup.find(self._wish.protocol, self._source.dataset).name
+        protocol = lookup.find_protocol(self._wish.protocol, self._source.dataset).name
         name = f"{model.name} on {self._source.spec}, {protocol}"
         return estimate(name, folds, model.epochs, self._at_once, front, speeds[model.name])
 

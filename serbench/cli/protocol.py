@@ -13,6 +13,7 @@ from serbench.corpus import Corpus, Fold, Protocol, protocol_digest
 from serbench.errors import BadParameter
 from serbench.features import audio
 from serbench.protocols import leakage, lookup, speakers, split_file
+from serbench.protocols.families import FAMILIES
 from serbench.settings import settings
 
 
@@ -32,8 +33,8 @@ def split(
     """Apply a protocol to a corpus; a manifest will do, unless `data` names a folder."""
     source = datasets.find(dataset, settings(), data)
     corpus = datasets.manifest(source, labels) if data is None else datasets.read(source, labels)
-    found = lookup.find(protocol, source.dataset)
-    return Split(source, corpus, found, lookup.folds(found, corpus))
+    found = lookup.find_protocol(protocol, source.dataset)
+    return Split(source, corpus, found, lookup.make_folds(found, corpus))
 
 
 def show(dataset: str, protocol: str | None, labels: str | None, data: Path | None) -> str:
@@ -41,10 +42,10 @@ def show(dataset: str, protocol: str | None, labels: str | None, data: Path | No
     if protocol is None:
         source = datasets.find(dataset, settings(), data)
         own = [[one.name, one.summary, one.leaks or "-"] for one in source.dataset.protocols]
-        families = [[name, _summary(name), "-"] for name in lookup.FAMILIES]
+        families = [[name, _summary(name), "-"] for name in FAMILIES]
         return tables.table(["protocol", "what it is", "leaks"], own + families)
     made = split(dataset, protocol, labels, data)
-    rows = lookup.summary(made.corpus, made.folds)
+    rows = lookup.fold_rows(made.corpus, made.folds)
     head = list(rows[0])
     lines = [
         f"protocol {made.protocol.name} of {dataset}, labels {made.corpus.label_set}: "
@@ -54,13 +55,13 @@ def show(dataset: str, protocol: str | None, labels: str | None, data: Path | No
         *(f"WARNING: {one}" for one in speakers.doubts(made.corpus)),
         "",
         tables.table(head, [[str(row[key]) for key in head] for row in rows]),
-        *[f"\n{line}" for line in lookup.remarks(made.corpus, made.folds)],
+        *[f"\n{line}" for line in lookup.fold_remarks(made.corpus, made.folds)],
     ]
     return "\n".join(lines)
 
 
 def _summary(family: str) -> str:
-    doc = lookup.FAMILIES[family].__doc__ or ""
+    doc = FAMILIES[family].__doc__ or ""
     return doc.strip().splitlines()[0] + " (any corpus)"
 
 

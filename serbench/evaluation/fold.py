@@ -242,8 +242,8 @@ def _sets(job: Job) -> Sets:
     places = Settings(Path(job.root).parent, Path(job.cache), Path(job.result).parent)
     source = datasets.find(job.config.dataset, places, Path(job.root))
     corpus = datasets.read(source, job.config.labels)
-    protocol = lookup.find(job.config.protocol, source.dataset)
-    folds = lookup.folds(protocol, corpus)
+    protocol = lookup.find_protocol(job.config.protocol, source.dataset)
+    folds = lookup.make_folds(protocol, corpus)
     _require("corpus", job, corpus.digest)
     _require("protocol", job, protocol_digest(folds))
     fold = folds[job.fold]

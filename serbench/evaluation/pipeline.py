@@ -155,7 +155,7 @@ def evaluate(  # noqa: PLR0913 - whoever leaves one out gets what the command li
         if keep_models:
             _check_kept(made, lent, finished)
         listener.planned(made, folder, len(wanted) - len(taken), len(waiting))
-        for line in (*made.doubts, *lookup.remarks(made.corpus, made.folds)):
+        for line in (*made.doubts, *lookup.fold_remarks(made.corpus, made.folds)):
             listener.remarked(line)
         audio = extract(made, waiting, places, listener)
         planned = jobs_of(made, lent, audio)

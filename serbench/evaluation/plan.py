@@ -109,10 +109,10 @@ def plan(request: Request, places: Settings) -> Plan:
     entry = entry_of(request)
     data = Path(request.data) if request.data is not None else None
     source = datasets.find(request.dataset, places, data)
-    protocol = lookup.find(request.protocol, source.dataset)
+    protocol = lookup.find_protocol(request.protocol, source.dataset)
     corpus = datasets.read(source, request.labels)
     fold_file.require_size(corpus)
-    folds = lookup.folds(protocol, corpus)
+    folds = lookup.make_folds(protocol, corpus)
     leakage.require_clean(protocol, leakage.check(corpus, folds, {}))
     model, params, feature = made_of(entry, request)  # may download, so the cheap checks come first
     config = Config(

@@ -1,19 +1,21 @@
-"""Protocols for any corpus: leave one speaker out, n folds of speakers, n folds at random.
+"""Make folds of any corpus: leave one speaker out, n folds of speakers, n folds at random, a file.
 
-Each is deterministic in the corpus alone (and a seed), whatever library versions are installed:
-what decides is counting, and the sha256 of ids.
+Each protocol is deterministic in the corpus alone (and a seed), whatever library versions are
+installed: it only counts, and sorts by the sha256 of ids. A family is one entry in `FAMILIES`: a
+function that makes a `Protocol`, whose parameters users set (`kfold:n=5`).
 """
 
-import hashlib
+import itertools
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from serbench.corpus import PARTS, Corpus, Fold, Protocol, Utterance, speaker_fold
+from serbench.corpus import PARTS, Corpus, Fold, Protocol, Utterance, sha256, speaker_fold
 from serbench.errors import BadParameter, SerbenchError
+from serbench.protocols.split_file import file
 
 FEWEST = len(PARTS)
-"""Speakers, or folds of them: one must train, one validate, one test."""
+"""The least number of speakers or folds: one to train, one to validate, one to test."""
 
 
 def loso() -> Protocol:
@@ -26,7 +28,7 @@ def loso() -> Protocol:
 
 
 def _loso_folds(corpus: Corpus) -> list[Fold]:
-    _need(corpus, "loso", FEWEST, len(corpus.speakers), "speakers")
+    _require_enough(corpus, "loso", FEWEST, len(corpus.speakers), "speakers")
     sessions: dict[str, set[str]] = {speaker: set() for speaker in corpus.speakers}
     for utterance in corpus.utterances:
         if utterance.session:
@@ -44,25 +46,24 @@ def _loso_folds(corpus: Corpus) -> list[Fold]:
 def kfold(n: int = 5) -> Protocol:
     """Each of n groups of speakers is the test set once; validation is the next group.
 
-    How the groups are made is told at `grouped`.
+    See `grouped` for how the groups are made.
 
     Raises:
         BadParameter: n is below 3.
     """
     name = f"kfold:n={n}"
-    _enough(name, n)
+    _require_enough_folds(name, n)
 
     def folds(corpus: Corpus) -> list[Fold]:
-        _need(corpus, name, n, len(corpus.speakers), "speakers")
-        groups = [corpus.of_speakers(speakers) for speakers in grouped(corpus, n)]
-        return rotated(groups)
+        _require_enough(corpus, name, n, len(corpus.speakers), "speakers")
+        return rotated([corpus.of_speakers(speakers) for speakers in grouped(corpus, n)])
 
     summary = f"{n} groups of speakers, even in size, labels and sexes; validation is the next one"
-    return Protocol(name, summary, folds)
+    return Protocol(name, summary, folds, n=n)
 
 
 def grouped(corpus: Corpus, n: int) -> list[list[str]]:
-    """The speakers in n groups that are as even as one pass makes them.
+    """Divide the speakers into n groups that are as even as one pass makes them.
 
     The speakers come by falling number of utterances, then by id. Each joins the group that it
     keeps most even: with c(g, k) the utterances of kind k that group g holds so far, out of T(k)
@@ -71,15 +72,19 @@ def grouped(corpus: Corpus, n: int) -> list[list[str]]:
     utterances altogether (so that no group stays empty), and all weigh the same. Integers only:
     no rounding can change the outcome.
     """
+
+    def kinds(utterance: Utterance) -> tuple[str, str, str]:
+        return "all", f"label {utterance.label}", f"sex {utterance.sex}"
+
     brings: dict[str, Counter[str]] = {speaker: Counter() for speaker in corpus.speakers}
     for utterance in corpus.utterances:
-        brings[utterance.speaker].update(_kinds(utterance))
+        brings[utterance.speaker].update(kinds(utterance))
     totals = sum(brings.values(), Counter())
     common = math.lcm(*totals.values())
     weight = {kind: (common // total) ** 2 for kind, total in totals.items()}
     groups: list[list[str]] = [[] for _ in range(n)]
     held: list[Counter[str]] = [Counter() for _ in range(n)]
-    for speaker in sorted(brings, key=lambda one: (-brings[one]["all"], one)):
+    for speaker in sorted(brings, key=lambda name: (-brings[name]["all"], name)):
         # (c + b)² - c² is 2cb + b², and b² is the same in every group
         growth = [
             sum(weight[kind] * held[group][kind] * count for kind, count in brings[speaker].items())
@@ -91,29 +96,26 @@ def grouped(corpus: Corpus, n: int) -> list[list[str]]:
     return groups
 
 
-def _kinds(utterance: Utterance) -> tuple[str, str, str]:
-    return "all", f"label {utterance.label}", f"sex {utterance.sex}"
-
-
 def random(n: int = 6, seed: int = 0) -> Protocol:
     """Utterances dealt to n folds at random, stratified by label: what leakage is worth.
 
-    Within a label they come by the sha256 of "seed id"; labels follow one another in the corpus's
-    order, and all are dealt as one sequence over the folds. Validation is the next fold.
+    Within a label utterances are sorted by the sha256 of "seed id"; labels follow one another in
+    the corpus's order, and all are dealt as one sequence over the folds. Validation is the next
+    fold.
 
     Raises:
         BadParameter: n is below 3.
     """
     name = f"random:n={n},seed={seed}"
-    _enough(name, n)
+    _require_enough_folds(name, n)
 
     def folds(corpus: Corpus) -> list[Fold]:
-        _need(corpus, name, n, len(corpus.utterances), "utterances")
+        _require_enough(corpus, name, n, len(corpus.utterances), "utterances")
         order = sorted(
             corpus.utterances,
-            key=lambda one: (corpus.labels.index(one.label), sha256(f"{seed} {one.id}")),
+            key=lambda said: (corpus.labels.index(said.label), sha256(f"{seed} {said.id}")),
         )
-        return rotated([[one.id for one in order[k::n]] for k in range(n)])
+        return rotated([[utterance.id for utterance in order[k::n]] for k in range(n)])
 
     return Protocol(
         name,
@@ -121,24 +123,20 @@ def random(n: int = 6, seed: int = 0) -> Protocol:
         folds,
         leaks="utterances are dealt at random, so speakers are in training, validation and test "
         "sets alike: it shows what leakage is worth",
+        n=n,
     )
 
 
-def sha256(text: str) -> str:
-    """The hexadecimal sha256 of a text: an order that no library's version can change."""
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
 def rotated(groups: Sequence[Sequence[str]]) -> list[Fold]:
-    """Folds 1 to n: each group of ids tests once, the next one validates, the others train."""
+    """Make folds 1 to n: each group of ids tests once, the next one validates, the others train."""
     folds = []
     for test in range(len(groups)):
         validation = (test + 1) % len(groups)
-        others = [ids for k, ids in enumerate(groups) if k not in (test, validation)]
+        train = [ids for k, ids in enumerate(groups) if k not in (test, validation)]
         folds.append(
             Fold(
                 str(test + 1),
-                train=tuple(sorted(one for ids in others for one in ids)),
+                train=tuple(sorted(itertools.chain(*train))),
                 validation=tuple(sorted(groups[validation])),
                 test=tuple(sorted(groups[test])),
             )
@@ -146,26 +144,7 @@ def rotated(groups: Sequence[Sequence[str]]) -> list[Fold]:
     return folds
 
 
-def held_out(
-    corpus: Corpus, train: Sequence[str], test: Sequence[str]
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Training and validation ids out of the training ids of a split that has no validation set.
-
-    Validation is every fifth training speaker in sorted order (the fifth, the tenth, ...; the last
-    where there are fewer than five). Where training and test share speakers anyway, it is the tenth
-    of the training ids (at least one) whose sha256 is lowest.
-    """
-    speaker = {one: corpus.by_id[one].speaker for one in train}
-    speakers = sorted(set(speaker.values()))
-    if any(corpus.by_id[one].speaker in speakers for one in test):
-        chosen = set(sorted(train, key=sha256)[: max(1, len(train) // 10)])
-    else:
-        picked = speakers[4::5] or speakers[-1:]
-        chosen = {one for one in train if speaker[one] in picked}
-    return tuple(sorted(set(train) - chosen)), tuple(sorted(chosen))
-
-
-def _enough(name: str, n: int) -> None:
+def _require_enough_folds(name: str, n: int) -> None:
     if n < FEWEST:
         raise BadParameter(
             f"protocol {name} has too few folds: one must train, one validate and one test; "
@@ -173,7 +152,7 @@ def _enough(name: str, n: int) -> None:
         )
 
 
-def _need(corpus: Corpus, name: str, least: int, found: int, what: str) -> None:
+def _require_enough(corpus: Corpus, name: str, least: int, found: int, what: str) -> None:
     if found < FEWEST:
         raise SerbenchError(
             f"corpus {corpus.name} has {found} {what}, but protocol {name} needs at least "
@@ -184,3 +163,12 @@ def _need(corpus: Corpus, name: str, least: int, found: int, what: str) -> None:
             f"protocol {name} needs at least {least} {what}, but corpus {corpus.name} has "
             f"{found}: choose n from {FEWEST} to {found}"
         )
+
+
+FAMILIES: Mapping[str, Callable[..., Protocol]] = {
+    "loso": loso,
+    "kfold": kfold,
+    "random": random,
+    "file": file,
+}
+"""Protocols for any corpus; their parameters are those of the functions."""

@@ -121,7 +121,7 @@ def certify(corpus: Corpus, fold: Fold, audio: Mapping[str, str]) -> Certificate
 
     Args:
         corpus: it tells who speaks an utterance, and in which session and dialogue.
-        fold: ids that the corpus has; `serbench.protocols.lookup.folds` sees to that.
+        fold: ids that the corpus has; `serbench.protocols.lookup.make_folds` sees to that.
         audio: from an utterance's id to the sha256 of its samples; empty where no audio is at
             hand. Identical audio within one set is no leak.
     """

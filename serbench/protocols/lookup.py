@@ -1,52 +1,43 @@
-"""From the protocol that a user names to the folds of a corpus, checked."""
+"""Find the protocol that a user names, and apply it to a corpus: checked folds."""
 
 import itertools
 import typing
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from serbench.corpus import PARTS, Corpus, Fold, Protocol
 from serbench.errors import BadParameter, LeakageError, PluginError, SerbenchError, nearest
-from serbench.protocols.families import kfold, loso, random
+from serbench.protocols.families import FAMILIES
 from serbench.protocols.split_file import file
 from serbench.specs import checked, parameters, parse_name
-
-FAMILIES: Mapping[str, Callable[..., Protocol]] = {
-    "loso": loso,
-    "kfold": kfold,
-    "random": random,
-    "file": file,
-}
-"""Protocols for any corpus; their parameters are those of the functions."""
-
 
 NAMED = 3  # folds that a remark names at most
 
 
-class Offers(typing.Protocol):
-    """A dataset, as far as its protocols go; `default_protocol`, a name, may be absent."""
+class HasProtocols(typing.Protocol):
+    """A dataset, as far as its protocols go; it may also name a `default_protocol`."""
 
     @property
     def protocols(self) -> Sequence[Protocol]:
-        """The corpus's own."""
+        """The protocols of this corpus alone."""
         ...
 
 
-def find(spec: str | None, dataset: Offers) -> Protocol:
-    """The protocol that a user names, or the dataset's default.
+def find_protocol(spec: str | None, dataset: HasProtocols) -> Protocol:
+    """Return the protocol that a user names, or the dataset's default.
 
     Args:
         spec: "paper", "kfold:n=5", "file:path=x.csv,leaks=true", a path that ends in .csv, or None
-            for `dataset.default_protocol`, or else the first of `dataset.protocols`.
-        dataset: it and the families know protocols.
+            for `default_protocol`.
+        dataset: its own protocols are found beside those of `FAMILIES`.
 
     Raises:
-        UnknownName: nobody knows it; the nearest names are listed.
+        UnknownName: there is no such protocol; the nearest names are listed.
         BadParameter: a parameter does not exist or has an impossible value.
     """
     own = {protocol.name: protocol for protocol in dataset.protocols}
-    spec = default(dataset) if spec is None else spec
+    spec = default_protocol(dataset) if spec is None else spec
     if spec in own:
         return own[spec]
     name = spec.partition(":")[0]
@@ -61,22 +52,22 @@ def find(spec: str | None, dataset: Offers) -> Protocol:
     return make(**checked(f"protocol {name}", parameters(make), given))
 
 
-def default(dataset: Offers) -> str:
-    """The name of the protocol that a dataset is evaluated under when none is named.
+def default_protocol(dataset: HasProtocols) -> str:
+    """Return the dataset's `default_protocol`, or else the name of its first protocol.
 
     Raises:
         PluginError: it has none.
     """
-    named: str | None = getattr(dataset, "default_protocol", None)
-    if named:
-        return named
+    name: str | None = getattr(dataset, "default_protocol", None)
+    if name:
+        return name
     if not dataset.protocols:
         raise PluginError("the dataset has no protocol of its own: name one, for example kfold:n=5")
     return dataset.protocols[0].name
 
 
-def folds(protocol: Protocol, corpus: Corpus) -> list[Fold]:
-    """The folds of a protocol on a corpus, each with sorted ids, once they hold what folds promise.
+def make_folds(protocol: Protocol, corpus: Corpus) -> list[Fold]:
+    """Apply a protocol to a corpus, and check its folds; each has sorted ids.
 
     Raises:
         PluginError: there are no folds, two have one name, an id is unknown or twice in one set,
@@ -84,16 +75,18 @@ def folds(protocol: Protocol, corpus: Corpus) -> list[Fold]:
         LeakageError: an utterance is in two sets of one fold, whatever the protocol declares.
         SerbenchError: a set is empty on this corpus.
     """
-    found = protocol.folds(corpus)
+    folds = protocol.folds(corpus)
     where = f"protocol {protocol.name} on corpus {corpus.name} (label set {corpus.label_set})"
-    if not found:
+    if not folds:
         raise PluginError(f"{where} has no folds: it must give at least one")
-    for name, times in Counter(fold.name for fold in found).items():
+    for name, times in Counter(fold.name for fold in folds).items():
         if times > 1:
             raise PluginError(f"{where} has {times} folds named {name!r}: give each its own name")
-    for fold in found:
+    ordered = []
+    for fold in folds:
         _check_fold(f"fold {fold.name} of {where}", fold, corpus)
-    ordered = [_ordered(fold) for fold in found]
+        train, validation, test = (tuple(sorted(getattr(fold, part))) for part in PARTS)
+        ordered.append(replace(fold, train=train, validation=validation, test=test))
     _check_groups(where, ordered)
     return ordered
 
@@ -118,14 +111,9 @@ def _check_fold(where: str, fold: Fold, corpus: Corpus) -> None:
             )
 
 
-def _ordered(fold: Fold) -> Fold:
-    train, validation, test = (tuple(sorted(getattr(fold, part))) for part in PARTS)
-    return replace(fold, train=train, validation=validation, test=test)
-
-
-def _check_groups(where: str, ordered: Sequence[Fold]) -> None:
+def _check_groups(where: str, folds: Sequence[Fold]) -> None:
     first: dict[str, Fold] = {}
-    for fold in ordered:
+    for fold in folds:
         if fold.group and first.setdefault(fold.group, fold).test != fold.test:
             raise PluginError(
                 f"{where}: folds {first[fold.group].name} and {fold.name} are in the group "
@@ -133,12 +121,12 @@ def _check_groups(where: str, ordered: Sequence[Fold]) -> None:
             )
 
 
-def remarks(corpus: Corpus, found: Sequence[Fold]) -> list[str]:
+def fold_remarks(corpus: Corpus, folds: Sequence[Fold]) -> list[str]:
     """Return a line for each oddity of a corpus and its folds that does not stop a run.
 
     Oddities are labels with a single utterance, and training or test sets that lack a label.
     """
-    counts = Counter(one.label for one in corpus.utterances)
+    counts = Counter(utterance.label for utterance in corpus.utterances)
     alone = [label for label in corpus.labels if counts[label] == 1]
     lines = list(corpus.remarks)
     if alone:
@@ -148,40 +136,38 @@ def remarks(corpus: Corpus, found: Sequence[Fold]) -> list[str]:
             f"{', '.join(alone)}"
         )
     for part, means in (("train", "no model can learn it"), ("test", "scores leave it out")):
-        lacks = {fold.name: _lacking(corpus, getattr(fold, part)) for fold in found}
-        named = [f"fold {name} ({', '.join(labels)})" for name, labels in lacks.items() if labels]
-        if named:
-            more = f" and {len(named) - NAMED} more" if len(named) > NAMED else ""
+        lacking = []
+        for fold in folds:
+            present = {corpus.by_id[id_].label for id_ in getattr(fold, part)}
+            labels = [label for label in corpus.labels if label not in present]
+            if labels:
+                lacking.append(f"fold {fold.name} ({', '.join(labels)})")
+        if lacking:
+            more = f" and {len(lacking) - NAMED} more" if len(lacking) > NAMED else ""
             lines.append(
-                f"{len(named)} of {len(found)} folds lack a label in {part}, so {means}: "
-                f"{', '.join(named[:NAMED])}{more}"
+                f"{len(lacking)} of {len(folds)} folds lack a label in {part}, so {means}: "
+                f"{', '.join(lacking[:NAMED])}{more}"
             )
     return lines
 
 
-def _lacking(corpus: Corpus, ids: Sequence[str]) -> list[str]:
-    there = {corpus.by_id[one].label for one in ids}
-    return [label for label in corpus.labels if label not in there]
-
-
-def summary(corpus: Corpus, found: Sequence[Fold]) -> list[dict[str, object]]:
-    """One row for each set of each fold: utterances, speakers, speakers by sex, labels."""
-    sexes = {one.sex for one in corpus.utterances}
+def fold_rows(corpus: Corpus, folds: Sequence[Fold]) -> list[dict[str, object]]:
+    """Return a row for each set of each fold: utterances, speakers, speakers by sex, labels."""
+    sexes = {utterance.sex for utterance in corpus.utterances}
     shown = [sex for sex in ("female", "male", "") if sex in sexes]
-    return [
-        {"fold": fold.name, "set": part, **_counts(corpus, getattr(fold, part), shown)}
-        for fold in found
-        for part in PARTS
-    ]
-
-
-def _counts(corpus: Corpus, ids: Sequence[str], sexes: Sequence[str]) -> dict[str, object]:
-    utterances = [corpus.by_id[one] for one in ids]
-    sex_of = {one.speaker: one.sex for one in utterances}
-    labels = Counter(one.label for one in utterances)
-    return {
-        "utterances": len(ids),
-        "speakers": len(sex_of),
-        **{sex or "sex unknown": list(sex_of.values()).count(sex) for sex in sexes},
-        **{label: labels[label] for label in corpus.labels},
-    }
+    rows: list[dict[str, object]] = []
+    for fold, part in itertools.product(folds, PARTS):
+        utterances = [corpus.by_id[id_] for id_ in getattr(fold, part)]
+        sex_of = {utterance.speaker: utterance.sex for utterance in utterances}
+        labels = Counter(utterance.label for utterance in utterances)
+        rows.append(
+            {
+                "fold": fold.name,
+                "set": part,
+                "utterances": len(utterances),
+                "speakers": len(sex_of),
+                **{sex or "sex unknown": list(sex_of.values()).count(sex) for sex in shown},
+                **{label: labels[label] for label in corpus.labels},
+            }
+        )
+    return rows

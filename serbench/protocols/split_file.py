@@ -1,4 +1,4 @@
-"""Splits as files: any CSV with the columns fold, split, utterance is a protocol, and back."""
+"""Read a protocol from a CSV with the columns fold, split, utterance, and write one."""
 
 import csv
 import json
@@ -6,10 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from serbench.corpus import PARTS, Corpus, Fold, Protocol, protocol_digest
+from serbench.corpus import PARTS, Corpus, Fold, Protocol, held_out, protocol_digest
 from serbench.errors import BadParameter, SerbenchError
 from serbench.files import expanded, replacing
-from serbench.protocols.families import held_out
 
 COLUMNS = ("fold", "split", "utterance")
 SCHEMA = 1
@@ -29,7 +28,7 @@ class _Table:
 def file(path: str = "", leaks: bool = False) -> Protocol:
     """The split that a CSV with the columns fold,split,utterance describes.
 
-    Where a fold has no validation set, `serbench.families.held_out` makes one out of its training
+    Where a fold has no validation set, `serbench.corpus.held_out` makes one out of its training
     set. A fourth column, group, marks the folds of which only the best on validation counts.
 
     Args:
@@ -126,7 +125,7 @@ def _fold(path: Path, corpus: Corpus, name: str, table: _Table) -> Fold:
     parts = {part: table.part(part) for part in PARTS}
     if not parts["validation"] and parts["train"]:
         parts["train"], parts["validation"] = held_out(corpus, parts["train"], parts["test"])
-    for part in ("test", "train", "validation"):
+    for part in sorted(PARTS):  # test first: without one, nothing should have been held out
         if not parts[part]:
             raise SerbenchError(f"{path}: fold {name} leaves nothing for its {part} set; add some")
     return Fold(name, group=table.group, **parts)

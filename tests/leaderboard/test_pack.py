@@ -347,8 +347,8 @@ def whole(run, tmp_path):
         facts = run("tones").facts
         source = datasets.find(name, settings())
         corpus = corpus_of(source)
-        protocol = lookup.find("paper", source.dataset)
-        folds = lookup.folds(protocol, corpus)
+        protocol = lookup.find_protocol("paper", source.dataset)
+        folds = lookup.make_folds(protocol, corpus)
         config = {**facts["config"], "dataset": name, "labels": corpus.label_set}
         folder = tmp_path / "whole" / Config(**{**config, "protocol": "paper"}).name
         return _stored(corpus, folds, "paper", folder, (facts, facts["config"]))

@@ -3,11 +3,14 @@ from collections import Counter
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
-from serbench.corpus import Corpus, Utterance, protocol_digest
+import serbench
+from serbench.cli.app import app
+from serbench.corpus import Corpus, Protocol, Utterance, held_out, protocol_digest
 from serbench.errors import BadParameter, SerbenchError
-from serbench.protocols.families import grouped, held_out, kfold, loso, random
-from serbench.protocols.lookup import folds
+from serbench.protocols.families import FAMILIES, grouped, kfold, loso, random, rotated
+from serbench.protocols.lookup import make_folds
 
 LABELS = ("angry", "happy", "sad")
 
@@ -61,7 +64,7 @@ uneven = st.dictionaries(
 
 def test_loso_tests_every_speaker_in_sorted_order_and_validates_on_the_next():
     corpus = even(speakers=4)
-    made = folds(loso(), corpus)
+    made = make_folds(loso(), corpus)
     assert [fold.name for fold in made] == ["s00", "s01", "s02", "s03"]
     assert [speakers(corpus, fold.test) for fold in made] == [{"s00"}, {"s01"}, {"s02"}, {"s03"}]
     assert [speakers(corpus, fold.validation) for fold in made] == [
@@ -75,18 +78,18 @@ def test_loso_tests_every_speaker_in_sorted_order_and_validates_on_the_next():
 
 def test_loso_validates_on_another_session_where_there_are_sessions():
     corpus = even(speakers=6, sessions=3)
-    validation = [speakers(corpus, fold.validation) for fold in folds(loso(), corpus)]
+    validation = [speakers(corpus, fold.validation) for fold in make_folds(loso(), corpus)]
     assert validation == [{"s02"}, {"s02"}, {"s04"}, {"s04"}, {"s00"}, {"s00"}]
 
 
 def test_loso_in_a_single_session_validates_on_the_next_speaker():
     corpus = even(speakers=3, sessions=1)
-    assert speakers(corpus, folds(loso(), corpus)[0].validation) == {"s01"}
+    assert speakers(corpus, make_folds(loso(), corpus)[0].validation) == {"s01"}
 
 
 def test_loso_needs_three_speakers():
     with pytest.raises(SerbenchError, match="corpus even has 2 speakers, but protocol loso needs"):
-        folds(loso(), even(speakers=2))
+        make_folds(loso(), even(speakers=2))
 
 
 def test_kfold_is_even_in_sexes_where_the_corpus_allows():
@@ -125,7 +128,7 @@ def test_kfold_deals_by_falling_size_then_id_and_ties_go_to_the_lowest_fold():
 
 
 def test_kfold_validates_on_the_next_fold():
-    made = folds(kfold(n=4), even(speakers=9))
+    made = make_folds(kfold(n=4), even(speakers=9))
     assert [fold.validation for fold in made] == [fold.test for fold in made[1:] + made[:1]]
 
 
@@ -133,7 +136,7 @@ def test_kfold_validates_on_the_next_fold():
 @given(corpus=uneven, data=st.data())
 def test_kfold_tests_every_utterance_once_and_never_shares_speakers(corpus, data):
     n = data.draw(st.integers(3, len(corpus.speakers)))
-    made = folds(kfold(n=n), corpus)
+    made = make_folds(kfold(n=n), corpus)
     assert len(made) == n
     assert sorted(one for fold in made for one in fold.test) == sorted(corpus.by_id)
     for fold in made:
@@ -159,13 +162,14 @@ def test_fewer_than_three_folds_are_refused(make):
 
 def test_more_folds_than_speakers_are_refused():
     with pytest.raises(SerbenchError, match="at least 9 speakers, but corpus even has 6: choose n"):
-        folds(kfold(n=9), even(speakers=6))
+        make_folds(kfold(n=9), even(speakers=6))
 
 
 def test_random_is_even_in_every_label():
     corpus = even(speakers=7, repeats=3)
     counts = [
-        Counter(corpus.by_id[one].label for one in fold.test) for fold in folds(random(n=4), corpus)
+        Counter(corpus.by_id[one].label for one in fold.test)
+        for fold in make_folds(random(n=4), corpus)
     ]
     for label in LABELS:
         found = [count[label] for count in counts]
@@ -175,12 +179,12 @@ def test_random_is_even_in_every_label():
 
 def test_random_tests_every_utterance_once():
     corpus = even()
-    tested = [one for fold in folds(random(n=5), corpus) for one in fold.test]
+    tested = [one for fold in make_folds(random(n=5), corpus) for one in fold.test]
     assert sorted(tested) == sorted(corpus.by_id)
 
 
 def test_another_seed_is_another_random_split():
-    first, again, other = (folds(random(seed=seed), even()) for seed in (0, 0, 1))
+    first, again, other = (make_folds(random(seed=seed), even()) for seed in (0, 0, 1))
     assert first == again != other
 
 
@@ -208,7 +212,7 @@ def test_names_carry_every_parameter():
 )
 def test_the_folds_of_a_corpus_never_change(protocol, digest):
     # a change here makes every result that was made under the protocol another protocol's
-    assert protocol_digest(folds(protocol, even(speakers=7, sessions=3))) == digest
+    assert protocol_digest(make_folds(protocol, even(speakers=7, sessions=3))) == digest
 
 
 def test_without_validation_every_fifth_training_speaker_validates():
@@ -237,3 +241,22 @@ def test_where_speakers_are_shared_a_tenth_of_the_utterances_validates():
         "s00-angry-3 s00-happy-1 s01-sad-2 s02-angry-1 s02-angry-4 s02-angry-6 s02-happy-2 "
         "s03-angry-7 s03-happy-7 s04-sad-1"
     )
+
+
+def alternating(n: int = 3) -> Protocol:
+    """Every n-th speaker is in one group; validation is the next group."""
+
+    def folds(corpus):
+        return rotated([corpus.of_speakers(corpus.speakers[k::n]) for k in range(n)])
+
+    return Protocol(f"alternating:n={n}", f"{n} groups of every {n}th speaker", folds, n=n)
+
+
+def test_a_new_family_is_one_entry(places, monkeypatch):
+    monkeypatch.setitem(FAMILIES, "alternating", alternating)
+    listed = CliRunner().invoke(app, ["protocol", "show", "--dataset", "toy"]).stdout
+    assert (
+        "Every n-th speaker is in one group; validation is the next group. (any corpus)" in listed
+    )
+    run = serbench.evaluate("centroid", "tones", protocol="alternating:n=4", jobs=0)
+    assert (run.config["protocol"], len(run.folds)) == ("alternating:n=4", 4)

@@ -17,7 +17,7 @@ from serbench.protocols.leakage import (
     rows,
     to_json,
 )
-from serbench.protocols.lookup import folds
+from serbench.protocols.lookup import make_folds
 
 CORPUS = Corpus(
     "tiny",
@@ -30,7 +30,7 @@ CORPUS = Corpus(
     "own",
 )
 AUDIO = {one: f"sha of {one}" for one in CORPUS.by_id}
-FOLDS = folds(kfold(n=3), CORPUS)
+FOLDS = make_folds(kfold(n=3), CORPUS)
 PROTOCOL = kfold(n=3)
 COUNTED = ("speakers", "audio", "sessions", "dialogues")
 
@@ -185,7 +185,7 @@ def test_of_many_examples_a_few_are_told():
 
 def test_a_protocol_that_declares_its_leak_may_run():
     protocol = random(n=3)
-    for fold in folds(protocol, CORPUS):
+    for fold in make_folds(protocol, CORPUS):
         certificate = certify(CORPUS, fold, AUDIO)
         assert not certificate.clean
         require_clean(protocol, [(fold, certificate)])
@@ -201,7 +201,7 @@ def test_what_is_declared_for_one_protocol_does_not_excuse_another():
 @pytest.mark.parametrize("protocol", [kfold(n=3), random(n=3)], ids=lambda one: one.name)
 @pytest.mark.parametrize("audio", [AUDIO, {}], ids=["audio", "none"])
 def test_a_certificate_survives_its_json(protocol, audio):
-    for fold in folds(protocol, CORPUS):
+    for fold in make_folds(protocol, CORPUS):
         certificate = certify(CORPUS, fold, audio)
         data = to_json(certificate)
         assert json.loads(json.dumps(data)) == data

@@ -11,7 +11,7 @@ from serbench.errors import (
     UnknownName,
 )
 from serbench.protocols.families import kfold, loso
-from serbench.protocols.lookup import default, find, folds, summary
+from serbench.protocols.lookup import default_protocol, find_protocol, fold_rows, make_folds
 
 CORPUS = Corpus(
     "tiny",
@@ -42,20 +42,20 @@ class Choosy(Plain):
 
 def test_a_corpuss_own_protocol_is_found_by_its_name():
     dataset = Plain()
-    assert find("session", dataset) is dataset.protocols[1]
+    assert find_protocol("session", dataset) is dataset.protocols[1]
 
 
 def test_without_a_name_the_first_of_the_dataset_is_taken():
-    assert find(None, Plain()).name == "paper"
+    assert find_protocol(None, Plain()).name == "paper"
 
 
 def test_without_a_name_the_datasets_default_goes_first():
-    assert find(None, Choosy()).name == default(Choosy()) == "kfold:n=6"
+    assert find_protocol(None, Choosy()).name == default_protocol(Choosy()) == "kfold:n=6"
 
 
 def test_without_any_protocol_one_must_be_named():
     with pytest.raises(PluginError, match="no protocol of its own: name one, for example kfold"):
-        find(None, Plain(protocols=()))
+        find_protocol(None, Plain(protocols=()))
 
 
 @pytest.mark.parametrize(
@@ -73,19 +73,19 @@ def test_without_any_protocol_one_must_be_named():
     ],
 )
 def test_a_family_is_found_with_its_parameters_under_one_name(typed, name):
-    found = find(typed, Plain())
+    found = find_protocol(typed, Plain())
     assert found.name == name
-    assert find(found.name, Plain()).name == name
+    assert find_protocol(found.name, Plain()).name == name
 
 
 def test_an_unknown_protocol_is_named_with_the_nearest():
     with pytest.raises(UnknownName, match=r"no protocol 'papr'; did you mean paper.*known: paper,"):
-        find("papr", Plain())
+        find_protocol("papr", Plain())
 
 
 def test_an_empty_name_is_unknown():
     with pytest.raises(UnknownName, match="no protocol ''"):
-        find("", Plain())
+        find_protocol("", Plain())
 
 
 @pytest.mark.parametrize(
@@ -101,12 +101,12 @@ def test_an_empty_name_is_unknown():
 )
 def test_a_wrong_parameter_is_refused(typed, words):
     with pytest.raises(BadParameter, match=words):
-        find(typed, Plain())
+        find_protocol(typed, Plain())
 
 
 def test_folds_come_sorted():
     shuffled = Fold("1", ("b-sad", "a-sad"), ("b-happy", "a-happy"), ("c-sad", "c-happy"))
-    assert folds(giving(shuffled), CORPUS) == [
+    assert make_folds(giving(shuffled), CORPUS) == [
         Fold("1", ("a-sad", "b-sad"), ("a-happy", "b-happy"), ("c-happy", "c-sad"))
     ]
 
@@ -130,21 +130,21 @@ def test_folds_come_sorted():
 )
 def test_folds_that_are_none_are_the_plugins_fault(made, words):
     with pytest.raises(PluginError) as error:
-        folds(giving(*made), CORPUS)
+        make_folds(giving(*made), CORPUS)
     assert words in str(error.value)
 
 
 @pytest.mark.parametrize("part", ["train", "validation", "test"])
 def test_no_set_may_be_empty(part):
     with pytest.raises(SerbenchError, match=f"has an empty {part} set: choose another protocol or"):
-        folds(giving(replace(FOLD, **{part: ()})), CORPUS)
+        make_folds(giving(replace(FOLD, **{part: ()})), CORPUS)
 
 
 @pytest.mark.parametrize("leaks", ["", "declared"])
 def test_no_protocol_may_share_utterances_whatever_it_declares(leaks):
     shared = replace(FOLD, test=("a-sad", "c-sad"))
     with pytest.raises(LeakageError, match="the utterance a-sad in both train and test: keep it"):
-        folds(giving(shared, leaks=leaks), CORPUS)
+        make_folds(giving(shared, leaks=leaks), CORPUS)
 
 
 def test_groups_that_share_their_test_set_are_fine():
@@ -152,11 +152,11 @@ def test_groups_that_share_their_test_set_are_fine():
         replace(FOLD, group="g"),
         replace(FOLD, name="2", train=("b-sad",), validation=("a-sad",), group="g"),
     ]
-    assert folds(giving(*made), CORPUS) == made
+    assert make_folds(giving(*made), CORPUS) == made
 
 
 def test_a_summary_counts_utterances_speakers_sexes_and_labels():
-    rows = summary(CORPUS, folds(loso(), CORPUS))
+    rows = fold_rows(CORPUS, make_folds(loso(), CORPUS))
     assert len(rows) == 9
     assert rows[1] == {
         "fold": "a",
@@ -172,5 +172,5 @@ def test_a_summary_counts_utterances_speakers_sexes_and_labels():
 
 
 def test_a_summary_of_three_folds_adds_up_to_three_corpora():
-    rows = summary(CORPUS, folds(kfold(n=3), CORPUS))
+    rows = fold_rows(CORPUS, make_folds(kfold(n=3), CORPUS))
     assert sum(row["utterances"] for row in rows) == 3 * len(CORPUS.utterances)

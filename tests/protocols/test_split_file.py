@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from serbench.corpus import Corpus, Fold, Utterance, protocol_digest
 from serbench.errors import BadParameter, SerbenchError
 from serbench.protocols.families import kfold
-from serbench.protocols.lookup import folds
+from serbench.protocols.lookup import make_folds
 from serbench.protocols.split_file import file, read, write_csv, write_json
 
 CORPUS = Corpus(
@@ -141,20 +141,20 @@ def test_what_is_exported_is_imported_again(data, tmp_path_factory):
 
 
 def test_an_exported_protocol_keeps_its_identity(tmp_path):
-    made = folds(kfold(n=3), CORPUS)
+    made = make_folds(kfold(n=3), CORPUS)
     write_csv(tmp_path / "split.csv", made)
-    again = folds(file(str(tmp_path / "split.csv")), CORPUS)
+    again = make_folds(file(str(tmp_path / "split.csv")), CORPUS)
     assert protocol_digest(again) == protocol_digest(made)
 
 
 def test_a_group_is_only_written_where_there_is_one(tmp_path):
-    write_csv(tmp_path / "split.csv", folds(kfold(n=3), CORPUS))
+    write_csv(tmp_path / "split.csv", make_folds(kfold(n=3), CORPUS))
     assert (tmp_path / "split.csv").read_text().startswith(HEADING)
 
 
 def test_the_json_says_what_it_is_about(tmp_path):
     protocol = kfold(n=3)
-    made = folds(protocol, CORPUS)
+    made = make_folds(protocol, CORPUS)
     write_json(tmp_path / "split.json", protocol, CORPUS, made)
     data = json.loads((tmp_path / "split.json").read_text())
     assert data["schema"] == 1

@@ -50,6 +50,6 @@ def test_folds_of_iemocap_are_counted_without_its_names(protocol, folds, tmp_pat
     outline = datasets.outline(source)
     assert len(outline.utterances) == 5531  # the paper's Table I
     assert Counter(one.label for one in outline.utterances)["happy"] == 1636
-    found = lookup.folds(lookup.find(protocol, source.dataset), outline)
+    found = lookup.make_folds(lookup.find_protocol(protocol, source.dataset), outline)
     assert len(found) == folds
     assert sum(len(fold.test) for fold in found) == 5531

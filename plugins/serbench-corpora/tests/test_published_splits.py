@@ -5,7 +5,7 @@ import pytest
 from serbench.corpus import Corpus, relabelled
 from serbench.files import digest
 from serbench.protocols.leakage import certify, require_clean
-from serbench.protocols.lookup import folds
+from serbench.protocols.lookup import make_folds
 from serbench_corpora import packaged_data, published_splits
 from serbench_corpora.crema_d import CremaD
 from serbench_corpora.iemocap import Iemocap
@@ -32,7 +32,9 @@ def named(corpus_name: str, protocol_name: str):
 
 
 def sizes(corpus: Corpus, protocol) -> list[tuple[int, int, int]]:
-    return [(len(one.train), len(one.validation), len(one.test)) for one in folds(protocol, corpus)]
+    return [
+        (len(one.train), len(one.validation), len(one.test)) for one in make_folds(protocol, corpus)
+    ]
 
 
 # sha256 over the sorted rows of the tables as their suites publish them
@@ -68,7 +70,7 @@ def sizes(corpus: Corpus, protocol) -> list[tuple[int, int, int]]:
 def test_the_published_table_is_reproduced(corpus_name, protocol_name, validates, published):
     corpus, protocol = named(corpus_name, protocol_name)
     rows = []
-    for fold in folds(protocol, corpus):
+    for fold in make_folds(protocol, corpus):
         for part in ("train", "validation", "test"):
             theirs = part if validates or part == "test" else "train"
             rows += [[fold.name, theirs, one] for one in getattr(fold, part)]
@@ -112,13 +114,13 @@ def test_sets_are_as_large_as_published(corpus_name, protocol_name, expected):
 
 @pytest.mark.parametrize(("corpus", "protocol"), OWNED, ids=NAMES)
 def test_a_split_declares_a_leak_exactly_where_it_leaks(corpus, protocol):
-    certificates = [certify(corpus, fold, {}) for fold in folds(protocol, corpus)]
+    certificates = [certify(corpus, fold, {}) for fold in make_folds(protocol, corpus)]
     assert all(certificate.clean for certificate in certificates) == (not protocol.leaks)
 
 
 @pytest.mark.parametrize(("corpus", "protocol"), OWNED, ids=NAMES)
 def test_no_utterance_is_tested_twice(corpus, protocol):
-    tested = Counter(one for fold in folds(protocol, corpus) for one in fold.test)
+    tested = Counter(one for fold in make_folds(protocol, corpus) for one in fold.test)
     assert set(tested.values()) == {1}
 
 
@@ -130,7 +132,7 @@ def test_a_split_says_where_it_was_published(corpus, protocol):
 
 def test_emoboxs_crema_d_has_every_speaker_in_all_three_sets():
     corpus, protocol = named("crema-d", "emobox")
-    (fold,) = folds(protocol, corpus)
+    (fold,) = make_folds(protocol, corpus)
     shared = certify(corpus, fold, {}).speakers
     assert {found.count for found in shared.values()} == {91}
     assert "all 91 speakers" in protocol.leaks
@@ -138,7 +140,7 @@ def test_emoboxs_crema_d_has_every_speaker_in_all_three_sets():
 
 def test_emoboxs_crema_d_trains_on_a_recording_that_it_tests():
     corpus, protocol = named("crema-d", "emobox")
-    (fold,) = folds(protocol, corpus)
+    (fold,) = make_folds(protocol, corpus)
     audio = {utterance: digest for utterance, digest, _ in packaged_data.rows("crema-d.csv")}
     trained = {audio[one]: one for one in fold.train + fold.validation}
     twins = [f"{one} {trained[audio[one]]}" for one in fold.test if audio[one] in trained]
@@ -150,7 +152,7 @@ def test_emoboxs_crema_d_trains_on_a_recording_that_it_tests():
 def test_the_other_crema_d_splits_share_no_audio(name):
     corpus, protocol = named("crema-d", name)
     audio = {utterance: digest for utterance, digest, _ in packaged_data.rows("crema-d.csv")}
-    for fold in folds(protocol, corpus):
+    for fold in make_folds(protocol, corpus):
         certificate = certify(corpus, fold, audio)
         assert certificate.audio_checked
         require_clean(protocol, [(fold, certificate)])
@@ -158,7 +160,7 @@ def test_the_other_crema_d_splits_share_no_audio(name):
 
 def test_tfds_uses_neither_twin_nor_the_misnamed_recording():
     corpus, protocol = named("crema-d", "tfds")
-    (fold,) = folds(protocol, corpus)
+    (fold,) = make_folds(protocol, corpus)
     used = {*fold.train, *fold.validation, *fold.test}
     assert sorted(corpus.by_id.keys() - used) == [
         "1006_TIE_NEU_XX",
@@ -170,14 +172,14 @@ def test_tfds_uses_neither_twin_nor_the_misnamed_recording():
 
 def test_emoboxs_iemocap_tests_one_session_at_a_time():
     corpus, protocol = named("iemocap", "emobox")
-    for number, fold in enumerate(folds(protocol, corpus), start=1):
+    for number, fold in enumerate(make_folds(protocol, corpus), start=1):
         assert {corpus.by_id[one].session for one in fold.test} == {f"Ses0{number}"}
         assert f"Ses0{number}" not in {corpus.by_id[one].session for one in fold.train}
 
 
 def test_every_speaker_that_serab_tests_or_validates_on_also_trains():
     corpus, protocol = named("iemocap", "serab")
-    (fold,) = folds(protocol, corpus)
+    (fold,) = make_folds(protocol, corpus)
     trained = {corpus.by_id[one].speaker for one in fold.train}
     assert len(trained) == 10
     for part in (fold.validation, fold.test):
@@ -189,5 +191,7 @@ def test_utterances_that_a_label_set_leaves_out_are_skipped():
     whole = CORPORA["crema-d"][0]
     fewer = relabelled(whole, "fewer", {one: one for one in whole.labels[:3]})
     for protocol in published_splits.CREMA_D:
-        for fold, full in zip(folds(protocol, fewer), folds(protocol, whole), strict=True):
+        for fold, full in zip(
+            make_folds(protocol, fewer), make_folds(protocol, whole), strict=True
+        ):
             assert fold.test == tuple(one for one in full.test if one in fewer.by_id)

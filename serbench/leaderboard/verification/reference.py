@@ -19,6 +19,7 @@ from serbench.errors import (
 )
 from serbench.plugins import registry
 from serbench.protocols import leakage, lookup
+from serbench.protocols.families import FAMILIES
 from serbench.protocols.leakage import Overlaps
 from serbench.settings import Settings
 from serbench.specs import checked, parameters, parse_name, typed
@@ -141,22 +142,21 @@ def declared(dataset: str, protocol: str, places: Settings) -> Declared:
     try:
         source = _source(dataset, places)
     except NotAtHand:
-        if name not in lookup.FAMILIES:
+        if name not in FAMILIES:
             raise
-        make = lookup.FAMILIES[name]
+        make = FAMILIES[name]
         found = make(**checked(f"protocol {name}", parameters(make), given))
     else:
-        found = lookup.find(protocol, source.dataset)
+        found = lookup.find_protocol(protocol, source.dataset)
         try:
             outline = datasets.outline(source)
         except CorpusError:
             pass  # nothing is known of it before it is here
         else:
             _require_called(found, protocol)
-            return Declared(found.leaks, len(lookup.folds(found, outline)))
+            return Declared(found.leaks, len(lookup.make_folds(found, outline)))
     _require_called(found, protocol)
-    n = given.get("n") if name in ("kfold", "random") else None
-    return Declared(found.leaks, n if isinstance(n, int) else None)
+    return Declared(found.leaks, found.n)
 
 
 def _require_no_file(protocol: str) -> None:
@@ -190,12 +190,12 @@ def find(dataset: str, labels: str, protocol: str, places: Settings) -> Referenc
     source = _source(dataset, places)
     kept = source.dataset.manifest() is None
     datasets.label_set_name(source, labels)
-    found = lookup.find(protocol, source.dataset)
+    found = lookup.find_protocol(protocol, source.dataset)
     _require_called(found, protocol)
     try:
         corpus = datasets.manifest(source, labels)
     except CorpusError as error:
         raise NotAtHand(f"the corpus is not on this machine: {error}") from error
-    folds = tuple(lookup.folds(found, corpus))
+    folds = tuple(lookup.make_folds(found, corpus))
     shared = tuple(leakage.shared_speakers(corpus, fold) for fold in folds)
     return Reference(corpus, folds, found.leaks, protocol_digest(folds), shared, kept)

@@ -113,7 +113,7 @@ def protocols_are_named(known: Known) -> str:
     for name, times in Counter(one.name for one in known.protocols).items():
         if times > 1:
             raise Violation(f"{times} protocols are named {name!r}: give each its own name")
-    default = lookup.find(None, known.dataset).name
+    default = lookup.find_protocol(None, known.dataset).name
     return f"default {default}"
 
 

@@ -118,10 +118,10 @@ class Known:
     @cached_property
     def splits(self) -> Sequence[Split]:
         """Every protocol under every label set."""
-        default = lookup.find(None, self.dataset)
+        default = lookup.find_protocol(None, self.dataset)
         own = {one.name: one for one in (*self.protocols, default)}
         return [
-            Split(corpus, protocol, lookup.folds(protocol, corpus))
+            Split(corpus, protocol, lookup.make_folds(protocol, corpus))
             for name, label_set in self.dataset.label_sets.items()
             for corpus in [relabelled(self.outline, name, label_set)]
             for protocol in own.values()

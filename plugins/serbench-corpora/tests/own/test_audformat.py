@@ -100,7 +100,7 @@ def test_tables_of_sets_are_the_split(tmp_path, by_name):
         _table(database, name, FILES[files], split=split, emotion=EMOTIONS[files])
     root = _saved(database, tmp_path)
     dataset = Audformat().at(root)
-    (fold,) = lookup.folds(lookup.find(None, dataset), dataset.read(root))
+    (fold,) = lookup.make_folds(lookup.find_protocol(None, dataset), dataset.read(root))
     assert (fold.train[0], fold.validation[0], fold.test[0]) == (
         "audio/011",
         "audio/021",

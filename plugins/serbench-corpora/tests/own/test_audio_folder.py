@@ -87,7 +87,7 @@ def test_a_rule_that_finds_nobody_is_refused(tmp_path, pattern, words):
 def test_the_folders_of_sets_are_the_split(tmp_path):
     root = _labelled(tmp_path, {"s1": "train", "s2": "validation", "s3": "test"})
     dataset = AudioFolder(speaker_pattern="s[0-9]").at(root)
-    (fold,) = lookup.folds(lookup.find(None, dataset), dataset.read(root))
+    (fold,) = lookup.make_folds(lookup.find_protocol(None, dataset), dataset.read(root))
     assert {one.split("/")[0] for one in fold.validation} == {"validation"}
     assert fold.test[0] == "test/happy/s3_1"
 

@@ -328,13 +328,13 @@ def _split(folder: Path, *parts: str) -> Csv:
 
 
 def _fold(dataset: Csv, place: Path):
-    (fold,) = lookup.folds(lookup.find(None, dataset), dataset.read(place))
+    (fold,) = lookup.make_folds(lookup.find_protocol(None, dataset), dataset.read(place))
     return {part: getattr(fold, part) for part in ("train", "validation", "test")}
 
 
 def test_a_split_of_its_own_is_the_default_protocol(tmp_path):
     dataset = _split(tmp_path, "train", "Training", "dev", "val", "test", "eval")
-    assert lookup.default(dataset) == "split"
+    assert lookup.default_protocol(dataset) == "split"
     expected = {"train": ("a/1", "a/2"), "validation": ("b/1", "b/2"), "test": ("c/1", "c/2")}
     assert _fold(dataset, tmp_path / "my.csv") == expected
 
@@ -354,8 +354,8 @@ def test_a_split_that_shares_speakers_leaks_and_is_nobodys_default(tmp_path):
     (protocol,) = dataset.protocols
     assert protocol.leaks == "2 speakers are in more than one of its sets: 01, 02"
     with pytest.raises(LeakageError, match="Choose --protocol loso.*or --protocol split, which is"):
-        lookup.find(None, dataset)
-    assert lookup.find("split", dataset).leaks
+        lookup.find_protocol(None, dataset)
+    assert lookup.find_protocol("split", dataset).leaks
 
 
 def test_one_set_for_all_splits_nothing(tmp_path):
@@ -377,7 +377,7 @@ def test_one_set_for_all_splits_nothing(tmp_path):
 def test_a_split_that_cannot_be_meant_is_refused_and_may_be_passed_by(tmp_path, parts, words):
     dataset = _split(tmp_path, *parts)
     with pytest.raises(CorpusError, match=words):
-        lookup.find(None, dataset)
+        lookup.find_protocol(None, dataset)
     assert Csv(split="").at(tmp_path / "my.csv").default_protocol == "loso"
 
 
@@ -391,7 +391,7 @@ def test_two_speakers_are_too_few(tmp_path):
     path = _table(tmp_path, *ROWS[:4])
     dataset = Csv().at(path)
     with pytest.raises(SerbenchError, match="has 2 speakers, but protocol loso needs at least 3"):
-        lookup.folds(lookup.find(None, dataset), dataset.read(path))
+        lookup.make_folds(lookup.find_protocol(None, dataset), dataset.read(path))
 
 
 def test_a_parameter_that_does_not_exist_is_refused():
