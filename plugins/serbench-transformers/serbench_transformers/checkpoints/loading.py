@@ -13,10 +13,10 @@ from serbench.errors import SerbenchError, nearest
 from serbench_torch.devices import private_randomness, seed_randomness
 from serbench_transformers.checkpoints.checkpoint import Checkpoint, require_weights, resolve
 from serbench_transformers.checkpoints.folder import has_preprocessor
+from serbench_transformers.encoders.architectures import PACKED, OneByOne
 from serbench_transformers.encoders.attention import ATTENTION, attention
 from serbench_transformers.encoders.encoder import Encoder
-from serbench_transformers.encoders.families import PACKED, OneByOne
-from serbench_transformers.encoders.reader import RATE, Reader
+from serbench_transformers.encoders.preprocessor import RATE, Preprocessor
 
 HEAD = ("projector.", "classifier.")
 
@@ -109,9 +109,9 @@ def require_fit(checkpoint: Checkpoint) -> None:
         )
     encoder = encoder_of(model.eval(), checkpoint.folder)
     try:
-        prepared = encoder.prepared(np.zeros(RATE, np.float32)).to("meta")
+        prepared = encoder.preprocess(np.zeros(RATE, np.float32)).to("meta")
         with torch.inference_mode(), torch.device("meta"):
-            encoder.layers([prepared])
+            encoder.layer_means([prepared])
     except (RuntimeError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise SerbenchError(
             f"the preprocessor of {checkpoint.name} does not fit its encoder "
@@ -128,7 +128,7 @@ def encoder_of(model: Any, folder: Path) -> Encoder:
     if kind in PACKED:
         _know_attention()
         model.config._attn_implementation = ATTENTION
-    return PACKED.get(kind, OneByOne)(base, Reader(folder))
+    return PACKED.get(kind, OneByOne)(base, Preprocessor(folder))
 
 
 def saved(folder: Path) -> Any:

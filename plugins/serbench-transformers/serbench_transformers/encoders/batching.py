@@ -1,4 +1,4 @@
-"""Which utterances share a step of training, and how they are laid into one tensor."""
+"""Chooses the utterances that share a step of training."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -6,8 +6,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from serbench_transformers.encoders.layout import Layout
-from serbench_transformers.encoders.packing import Packed, Padded
+from serbench_transformers.encoders.layout import Layout, Packed, Padded
 
 Batching = Literal["packed", "sorted", "padded"]
 Batch = npt.NDArray[np.int64]
@@ -18,37 +17,25 @@ MEGA = 50  # batches whose utterances are sorted together
 
 
 def shuffled(count: int, size: int, random: np.random.Generator) -> list[Batch]:
-    """One epoch: every utterance once, in random batches.
-
-    Args:
-        count: how many utterances there are.
-        size: utterances in a batch; the last may have fewer.
-        random: where chance comes from.
-    """
+    """Return one epoch of `count` utterances in random batches; the last may be smaller."""
     return cut(random.permutation(count), size)
 
 
 def by_length(
     lengths: npt.NDArray[np.int64], size: int, random: np.random.Generator
 ) -> list[Batch]:
-    """One epoch: every utterance once, in batches of like lengths, these in random order.
+    """Return one epoch in batches of similar lengths, in random order; one may be smaller.
 
-    Sorted are the utterances of 50 random batches at a time, so that each epoch has others.
-
-    Args:
-        lengths: of the utterances, in whatever unit.
-        size: utterances in a batch; one of them may have fewer.
-        random: where chance comes from.
+    The utterances of 50 random batches at a time are sorted, so that each epoch has others.
     """
-    together = shuffled(len(lengths), MEGA * size, random)
-    made = [
+    batches = [
         batch
-        for each in together
-        for batch in cut(each[np.argsort(lengths[each], kind="stable")], size)
+        for mega in shuffled(len(lengths), MEGA * size, random)
+        for batch in cut(mega[np.argsort(lengths[mega], kind="stable")], size)
     ]
-    return [made[place] for place in random.permutation(len(made))]
+    return [batches[place] for place in random.permutation(len(batches))]
 
 
 def cut(order: Batch, size: int) -> list[Batch]:
-    """Parts of so many utterances; the last may have fewer."""
+    """Cut positions into batches of so many utterances; the last may be smaller."""
     return [order[start : start + size] for start in range(0, len(order), size)]

@@ -1,4 +1,4 @@
-"""What all encoders have in common: convolutions, then layers over the frames of a batch."""
+"""The part that all encoders share: convolutions, then layers over the frames of a batch."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,30 +6,29 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from serbench_transformers.encoders.layout import Laid, Layout
+from serbench_transformers.encoders.layout import Frames, Layout
 from serbench_transformers.encoders.masking import Mask
-from serbench_transformers.encoders.packing import Packed
-from serbench_transformers.encoders.reader import Reader
+from serbench_transformers.encoders.preprocessor import Preprocessor
 
 
 class Encoder:
     """An encoder of `transformers`, computed so that no utterance sees another, or padding.
 
     An utterance goes through two parts: its *stem*, which is not trained and so need not be
-    computed again in every epoch, and all the rest. `frozen` says where the first ends: -1 trains
+    computed again in every epoch, and the rest. `frozen` says where the stem ends: -1 trains
     everything, 0 all but the convolutions, k > 0 all but these and the first k layers.
 
     Attributes:
-        model: the encoder as transformers has it, on whatever device.
+        model: the encoder as transformers has it, on any device.
         blocks: its layers.
-        prepared: from a wave to what the checkpoint takes.
+        preprocess: from a wave to the input of the checkpoint.
         packs: computes several utterances at once, and can freeze some of the layers.
     """
 
     packs = True
 
-    def __init__(self, model: Any, blocks: Sequence[nn.Module], read: Reader):
-        self.model, self.blocks, self.prepared = model, blocks, read
+    def __init__(self, model: Any, blocks: Sequence[nn.Module], preprocess: Preprocessor):
+        self.model, self.blocks, self.preprocess = model, blocks, preprocess
 
     @property
     def hidden_size(self) -> int:
@@ -38,33 +37,33 @@ class Encoder:
 
     @property
     def n_layers(self) -> int:
-        """How many layers there are above the convolutions."""
+        """The number of layers above the convolutions."""
         return int(self.model.config.num_hidden_layers)
 
     @property
     def layerdrop(self) -> float:
-        """How often training skips a layer."""
+        """The chance that training skips a layer."""
         return float(getattr(self.model.config, "layerdrop", 0.0))
 
-    def convolved(self, prepared: Tensor) -> Tensor:
-        """One utterance through the convolutions: (frames, channels)."""
+    def convolve(self, prepared: Tensor) -> Tensor:
+        """Compute the convolutions of one utterance: (frames, channels)."""
         raise NotImplementedError
 
-    def entered(self, laid: Laid, mask: Mask | None = None) -> Laid:
-        """What enters the first layer, of what `convolved` made."""
+    def embed(self, frames: Frames, mask: Mask | None = None) -> Frames:
+        """Turn convolved frames into the input of the first layer."""
         raise NotImplementedError
 
-    def left(self, laid: Laid) -> Laid:
-        """The encoder's output, of what the last layer made."""
+    def normalise(self, frames: Frames) -> Frames:
+        """Turn the last layer's output into the encoder's."""
         raise NotImplementedError
 
-    def below(self) -> tuple[list[nn.Module], list[nn.Module]]:
-        """What is below the layers: the convolutions, and what is between."""
+    def lower_modules(self) -> tuple[list[nn.Module], list[nn.Module]]:
+        """Return the modules below the layers: the convolutions, and those between."""
         raise NotImplementedError
 
     def freeze(self, frozen: int) -> list[nn.Module]:
-        """Stop training the stem; returns what it consists of."""
-        convolutions, between = self.below()
+        """Stop training the stem, and return its modules."""
+        convolutions, between = self.lower_modules()
         stem = [] if frozen < 0 else convolutions
         if frozen > 0:
             stem = [*stem, *between, *self.blocks[:frozen]]
@@ -73,61 +72,58 @@ class Encoder:
         return stem
 
     def stems(self, prepared: Sequence[Tensor], frozen: int) -> list[Tensor]:
-        """What of utterances stays the same while the rest is trained: each (frames, width)."""
+        """Compute the part of each utterance that training leaves as it is: (frames, width)."""
         if frozen < 0:
             return list(prepared)
         with torch.no_grad():
-            convolved = [self.convolved(each) for each in prepared]
+            convolved = [self.convolve(utterance) for utterance in prepared]
             if frozen == 0:
                 return convolved
-            laid = self._above(self.entered(Packed.lay(convolved)), 0, frozen)
-            return [each.clone() for each in laid.split()]  # so that one alone may be kept
+            frames = self._run(self.embed(Frames.of(convolved)), 0, frozen)
+            return [stem.clone() for stem in frames.split()]  # so that one alone may be kept
 
-    def laid(self, stems: Sequence[Tensor], frozen: int, layout: type[Layout]) -> Laid:
-        """The stems of a batch in one tensor."""
-        return layout.lay([self.convolved(each) for each in stems] if frozen < 0 else stems)
+    def batch(self, stems: Sequence[Tensor], frozen: int, layout: type[Layout]) -> Frames:
+        """Put the stems of a batch into one tensor."""
+        return Frames.of([self.convolve(stem) for stem in stems] if frozen < 0 else stems, layout)
 
-    def pooled(self, laid: Laid, frozen: int, mask: Mask | None = None) -> Tensor:
-        """The mean of the output over each utterance's frames: (utterances, hidden size).
+    def pool(self, frames: Frames, frozen: int, mask: Mask | None = None) -> Tensor:
+        """Compute the mean of the output over each utterance: (utterances, hidden size).
 
         Args:
-            laid: what `laid` made.
+            frames: from `batch`.
             frozen: where the stem ended.
-            mask: what training hides, where it does.
+            mask: hides frames from the layers in training.
         """
         if frozen <= 0:
-            laid = self.entered(laid, mask)
+            frames = self.embed(frames, mask)
         elif mask is not None:
-            laid = mask(laid)
-        return self.left(self._above(laid, max(frozen, 0), self.n_layers)).means()
+            frames = mask(frames)
+        return self.normalise(self._run(frames, max(frozen, 0), self.n_layers)).means()
 
-    def layers(self, inputs: Sequence[Tensor]) -> Tensor:
-        """The mean over time of every layer: (utterances, layers + 1, hidden size).
+    def layer_means(self, prepared: Sequence[Tensor]) -> Tensor:
+        """Compute the mean over time of every layer: (utterances, layers + 1, hidden size).
 
-        The first is what enters the first layer, the last is the encoder's output.
-
-        Args:
-            inputs: prepared utterances, on the encoder's device.
+        The first is the input of the first layer, the last is the encoder's output.
         """
-        laid = self.entered(Packed.lay([self.convolved(each) for each in inputs]))
-        means = [laid.means()]
+        frames = self.embed(Frames.of([self.convolve(utterance) for utterance in prepared]))
+        means = [frames.means()]
         for layer in range(self.n_layers):
-            laid = self._above(laid, layer, layer + 1)
-            means.append(laid.means())
-        means[-1] = self.left(laid).means()
+            frames = self._run(frames, layer, layer + 1)
+            means.append(frames.means())
+        means[-1] = self.normalise(frames).means()
         return torch.stack(means, dim=1)
 
-    def _above(self, laid: Laid, first: int, last: int) -> Laid:
-        """What the layers from `first` to before `last` make."""
+    def _run(self, frames: Frames, first: int, last: int) -> Frames:
+        """Compute the layers from `first` to before `last`."""
         for block in self.blocks[first:last]:
             # LayerDrop (Fan et al. 2019), as transformers has it
             if not (block.training and self.layerdrop and torch.rand(()) < self.layerdrop):
-                made = block(laid.frames, attention_mask=laid.layout)
-                laid = laid.having(first_of(made))
-        return laid
+                output = block(frames.values, attention_mask=frames.layout)
+                frames = frames.replaced(first_of(output))
+        return frames
 
 
-def first_of(made: Any) -> Tensor:
-    """The frames that a module makes: some return them alone, some as the first of several."""
-    frames: Tensor = made[0] if isinstance(made, tuple) else made
+def first_of(output: Any) -> Tensor:
+    """Return the frames of a module's output: some return them alone, some in a tuple."""
+    frames: Tensor = output[0] if isinstance(output, tuple) else output
     return frames

@@ -1,92 +1,177 @@
-"""Utterances of different lengths in one tensor, and where each of them is."""
+"""Puts the utterances of a batch into one tensor: packed end to end, or padded to one length."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from functools import cached_property
+from itertools import accumulate
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import scaled_dot_product_attention
+from torch.nn.utils.rnn import pad_sequence
+
+from serbench_torch.devices import moved
+from serbench_transformers.encoders.attention import one_kernel
 
 
 @dataclass(frozen=True)
 class Layout(ABC):
-    """Where in a tensor each utterance is; the layers of transformers pass it on to attention.
+    """The place of each utterance in a tensor; layers pass it on to `attention` as their mask.
 
     Attributes:
-        lengths: how many frames each utterance has.
-        device: where they are.
+        lengths: of the utterances, in frames.
+        device: of the frames.
     """
 
     lengths: tuple[int, ...]
     device: torch.device
 
-    @classmethod
-    def of(cls, utterances: Sequence[Tensor]) -> Self:
-        """The layout of utterances, each (frames, ...)."""
-        return cls(tuple(len(each) for each in utterances), utterances[0].device)
-
-    @classmethod
-    def lay(cls, utterances: Sequence[Tensor]) -> "Laid":
-        """Put utterances, each (frames, width), into one tensor."""
-        layout = cls.of(utterances)
-        return Laid(layout.joined(utterances), layout)
-
     @property
     @abstractmethod
-    def computed(self) -> int:
-        """How many frames the tensor has, padding included."""
+    def size(self) -> int:
+        """The number of frames in the tensor, padding included."""
 
     @abstractmethod
-    def joined(self, utterances: Sequence[Tensor]) -> Tensor:
-        """One tensor, (rows, time, ...), of utterances, each (frames, ...)."""
+    def join(self, utterances: Sequence[Tensor]) -> Tensor:
+        """Join utterances, each (frames, ...), into one tensor, (rows, time, ...)."""
 
     @abstractmethod
-    def split(self, frames: Tensor) -> tuple[Tensor, ...]:
-        """What `joined` was made of."""
+    def split(self, values: Tensor) -> tuple[Tensor, ...]:
+        """Undo `join`."""
 
     @abstractmethod
-    def spaced(self, frames: Tensor, gap: int, convolution: nn.Module) -> Tensor:
-        """A convolution over time of every utterance as if it stood alone between zeros.
+    def convolve(self, values: Tensor, gap: int, convolution: nn.Module) -> Tensor:
+        """Convolve every utterance over time as if it stood alone between zeros.
 
         Args:
-            frames: (rows, time, width).
-            gap: zero frames between two of them: at least as many as the kernel reaches.
+            values: (rows, time, width).
+            gap: zero frames between two utterances: at least as many as the kernel reaches.
             convolution: from (rows, time, width) to as many frames, with zeros assumed at both
                 ends.
         """
 
     @abstractmethod
-    def attended(
+    def attend(
         self, query: Tensor, key: Tensor, value: Tensor, dropout: float, scale: float | None
     ) -> Tensor:
-        """Attention within each utterance, all (rows, heads, time, width of a head)."""
+        """Attend within each utterance; all tensors are (rows, heads, time, width of a head)."""
+
+
+class Packed(Layout):
+    """Utterances end to end in one row, without padding."""
+
+    @property
+    def size(self) -> int:
+        """See `Layout`."""
+        return sum(self.lengths)
+
+    def join(self, utterances: Sequence[Tensor]) -> Tensor:
+        """See `Layout`."""
+        return torch.cat(list(utterances))[None]
+
+    def split(self, values: Tensor) -> tuple[Tensor, ...]:
+        """See `Layout`."""
+        return values[0].split(self.lengths)
+
+    def convolve(self, values: Tensor, gap: int, convolution: nn.Module) -> Tensor:
+        """See `Layout`."""
+        zeros = values.new_zeros(gap, values.shape[-1])
+        parts = [part for utterance in self.split(values) for part in (utterance, zeros)][:-1]
+        convolved: Tensor = convolution(torch.cat(parts)[None])[0]
+        sizes = [size for length in self.lengths for size in (length, gap)][:-1]
+        return self.join(convolved.split(sizes)[::2])
+
+    def attend(
+        self, query: Tensor, key: Tensor, value: Tensor, dropout: float, scale: float | None
+    ) -> Tensor:
+        """See `Layout`: on CUDA in one kernel, since launching one an utterance takes longer."""
+        kernel = one_kernel(query, dropout)
+        if kernel is not None:
+            q, k, v = (part[0].transpose(0, 1) for part in (query, key, value))
+            return kernel(q, k, v, self._ends, self.lengths, dropout, scale).transpose(0, 1)[None]
+        utterances = zip(
+            *(part.split(self.lengths, dim=2) for part in (query, key, value)), strict=True
+        )
+        attended = [
+            scaled_dot_product_attention(q, k, v, dropout_p=dropout, scale=scale)
+            for q, k, v in utterances
+        ]
+        return torch.cat(attended, dim=2)
+
+    @cached_property
+    def _ends(self) -> Tensor:
+        """The end of each utterance, after a 0: (utterances + 1,)."""
+        ends = torch.tensor([0, *accumulate(self.lengths)], dtype=torch.int32)
+        return moved(ends, self.device)
+
+
+class Padded(Layout):
+    """A row an utterance, as long as the longest; padding is kept out of every number."""
+
+    @property
+    def size(self) -> int:
+        """See `Layout`."""
+        return len(self.lengths) * max(self.lengths)
+
+    def join(self, utterances: Sequence[Tensor]) -> Tensor:
+        """See `Layout`."""
+        return pad_sequence(list(utterances), batch_first=True)
+
+    def split(self, values: Tensor) -> tuple[Tensor, ...]:
+        """See `Layout`."""
+        return tuple(row[:length] for row, length in zip(values, self.lengths, strict=True))
+
+    def convolve(self, values: Tensor, gap: int, convolution: nn.Module) -> Tensor:
+        """See `Layout`: every row ends in zeros anyway."""
+        convolved: Tensor = convolution(torch.where(self.mask[..., None], values, 0))
+        return convolved
+
+    def attend(
+        self, query: Tensor, key: Tensor, value: Tensor, dropout: float, scale: float | None
+    ) -> Tensor:
+        """See `Layout`."""
+        mask = self.mask[:, None, None]
+        return scaled_dot_product_attention(query, key, value, mask, dropout, scale=scale)
+
+    @cached_property
+    def mask(self) -> Tensor:
+        """True for the frames of utterances, False for padding: (utterances, time)."""
+        lengths = torch.tensor(self.lengths)[:, None]
+        return moved(torch.arange(max(self.lengths)) < lengths, self.device)
 
 
 @dataclass(frozen=True)
-class Laid:
-    """Utterances in one tensor.
+class Frames:
+    """The frames of a batch of utterances in one tensor.
 
     Attributes:
-        frames: (rows, time, width).
-        layout: where each utterance is.
+        values: (rows, time, width).
+        layout: the place of each utterance.
     """
 
-    frames: Tensor
+    values: Tensor
     layout: Layout
 
-    def having(self, frames: Tensor) -> "Laid":
-        """The same utterances with other numbers, (rows, time, any width)."""
-        return Laid(frames, self.layout)
+    @classmethod
+    def of(cls, utterances: Sequence[Tensor], layout: type[Layout] = Packed) -> "Frames":
+        """Put utterances, each (frames, width), into one tensor."""
+        lengths = tuple(len(utterance) for utterance in utterances)
+        place = layout(lengths, utterances[0].device)
+        return cls(place.join(utterances), place)
+
+    def replaced(self, values: Tensor) -> "Frames":
+        """Return the same utterances with other values, (rows, time, any width)."""
+        return Frames(values, self.layout)
 
     def split(self) -> tuple[Tensor, ...]:
-        """Each utterance's frames, (frames, width)."""
-        return self.layout.split(self.frames)
+        """Return the frames of each utterance, (frames, width)."""
+        return self.layout.split(self.values)
 
     def means(self) -> Tensor:
-        """The mean over each utterance's frames: (utterances, width)."""
-        return torch.stack([each.mean(dim=0) for each in self.split()])
+        """Return the mean over each utterance's frames: (utterances, width)."""
+        return torch.stack([utterance.mean(dim=0) for utterance in self.split()])
 
-    def one_by_one(self, convolution: nn.Module) -> Tensor:
-        """A convolution over time of each utterance alone: (rows, time, width)."""
-        return self.layout.joined([convolution(each[None])[0] for each in self.split()])
+    def convolve_alone(self, convolution: nn.Module) -> Tensor:
+        """Convolve each utterance over time on its own: (rows, time, width)."""
+        return self.layout.join([convolution(one[None])[0] for one in self.split()])

@@ -1,4 +1,4 @@
-"""Spans of frames that training hides from the layers: SpecAugment along time."""
+"""Hides spans of frames from the layers in training: SpecAugment along time."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from serbench_torch.devices import moved
-from serbench_transformers.encoders.layout import Laid
+from serbench_transformers.encoders.layout import Frames
 
 SPAN = 10  # frames: 0.2 s; wav2vec 2.0, section 4.1
 
@@ -16,23 +16,23 @@ class Mask:
     """Hides spans of each utterance, drawn from torch's random numbers.
 
     Attributes:
-        share: of the frames that are hidden, about: spans may overlap.
+        share: of the frames that are hidden; approximate, since spans may overlap.
     """
 
     share: float
 
-    def __call__(self, laid: Laid, instead: Tensor | None = None) -> Laid:
-        """The utterances with spans replaced by `instead`, (width,), or by zeros."""
-        spans = [self._spans(length) for length in laid.layout.lengths]
-        hidden = moved(laid.layout.joined(spans), laid.frames.device)[..., None]
+    def __call__(self, frames: Frames, instead: Tensor | None = None) -> Frames:
+        """Replace spans of the utterances by `instead`, (width,), or by zeros."""
+        spans = [self._spans(length) for length in frames.layout.lengths]
+        hidden = moved(frames.layout.join(spans), frames.values.device)[..., None]
         if instead is None:
-            instead = laid.frames.new_zeros(())
-        return laid.having(torch.where(hidden, instead.to(laid.frames.dtype), laid.frames))
+            instead = frames.values.new_zeros(())
+        return frames.replaced(torch.where(hidden, instead.to(frames.values.dtype), frames.values))
 
-    def _spans(self, frames: int) -> Tensor:
-        # what is left of a whole number of spans is the chance of one more
-        count = int(self.share * frames / SPAN + torch.rand(()).item())
-        starts = torch.randint(max(1, frames - SPAN + 1), (count, 1))
-        hidden = torch.zeros(frames + SPAN, dtype=torch.bool)
+    def _spans(self, length: int) -> Tensor:
+        # the fraction of a span that is left is the chance of one more
+        count = int(self.share * length / SPAN + torch.rand(()).item())
+        starts = torch.randint(max(1, length - SPAN + 1), (count, 1))
+        hidden = torch.zeros(length + SPAN, dtype=torch.bool)
         hidden[(starts + torch.arange(SPAN)).flatten()] = True
-        return hidden[:frames]
+        return hidden[:length]

@@ -29,7 +29,7 @@ def flops(network: Network, inputs: Sequence[Array], *, training: bool) -> float
     parts = _Parts(network)
 
     def of(wave: Array) -> float:
-        prepared = network.encoder.prepared(wave).to("meta")
+        prepared = network.encoder.preprocess(wave).to("meta")
 
         def stem() -> Tensor:
             made: Tensor = functional_call(parts, blank, (prepared, True))

@@ -119,7 +119,7 @@ class Scorer:
 
     def stems(self, waves: Sequence[Array], precision: str = "float32") -> list[Tensor]:
         """What of each wave no epoch changes, (frames, width)."""
-        prepared = [moved(self.network.encoder.prepared(wave), self.device) for wave in waves]
+        prepared = [moved(self.network.encoder.preprocess(wave), self.device) for wave in waves]
         with autocast(self.device, precision):
             return self.network.stems(prepared)
 

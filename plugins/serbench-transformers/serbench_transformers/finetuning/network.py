@@ -8,9 +8,8 @@ from torch import Tensor, nn
 
 from serbench_transformers.checkpoints.loading import quiet_transformers
 from serbench_transformers.encoders.encoder import Encoder
-from serbench_transformers.encoders.layout import Layout
+from serbench_transformers.encoders.layout import Layout, Packed
 from serbench_transformers.encoders.masking import Mask
-from serbench_transformers.encoders.packing import Packed
 
 
 class Network(nn.Module):
@@ -21,7 +20,7 @@ class Network(nn.Module):
         encoder: computes the model's encoder.
         frozen: where the stem ends; see `Encoder`.
         mask: what training hides, where it does.
-        layout: how the utterances of a batch are laid; it changes no score.
+        layout: the place of the utterances of a batch in a tensor; it changes no score.
 
     Attributes:
         computed: frames that went through the layers in training, padding included.
@@ -54,11 +53,11 @@ class Network(nn.Module):
 
     def forward(self, stems: Sequence[Tensor]) -> Tensor:
         """Logits, (utterances, labels), in float32."""
-        laid = self.encoder.laid(stems, self.frozen, self._layout)
+        frames = self.encoder.batch(stems, self.frozen, self._layout)
         if self.training:
-            self.computed += laid.layout.computed
-            self.padding += laid.layout.computed - sum(laid.layout.lengths)
-        pooled = self.encoder.pooled(laid, self.frozen, self._mask if self.training else None)
+            self.computed += frames.layout.size
+            self.padding += frames.layout.size - sum(frames.layout.lengths)
+        pooled = self.encoder.pool(frames, self.frozen, self._mask if self.training else None)
         if self.model.projector.weight.requires_grad:  # else it is the identity
             pooled = self.model.projector(pooled)
         logits: Tensor = self.model.classifier(pooled)
@@ -74,7 +73,7 @@ class Network(nn.Module):
                 self.model.save_pretrained(folder)
         finally:
             config._attn_implementation = ours
-        self.encoder.prepared.save(folder)
+        self.encoder.preprocess.save(folder)
 
     def facts(self) -> dict[str, object]:
         """What a result says of it."""

@@ -16,7 +16,7 @@ from serbench_torch import counting, devices, training
 from serbench_transformers.checkpoints import loading, stand_ins
 from serbench_transformers.checkpoints.checkpoint import find
 from serbench_transformers.checkpoints.loading import Head, Weights
-from serbench_transformers.encoders import families
+from serbench_transformers.encoders import architectures
 from serbench_transformers.encoders.batching import LAYOUTS, Batching
 from serbench_transformers.encoders.masking import Mask
 from serbench_transformers.finetuning import flops as arithmetic
@@ -129,7 +129,7 @@ class Transformer:
         exact = {**loading.exact(params), **recipe, **given}
         if exact["batching"] != "packed":
             found = find(str(exact["checkpoint"]), str(exact["revision"]))
-            families.require_padding(found.name, found.config())
+            architectures.require_padding(found.name, found.config())
         return exact
 
     @classmethod

@@ -80,7 +80,7 @@ class Layers:
         """One array a wave, (layers + 1, hidden size)."""
         encoder = self._loaded()
         with torch.inference_mode():
-            return [encoder.layers([encoder.prepared(wave)])[0].numpy() for wave in waves]
+            return [encoder.layer_means([encoder.preprocess(wave)])[0].numpy() for wave in waves]
 
     def _loaded(self) -> Encoder:
         """The encoder, read when it is first needed."""

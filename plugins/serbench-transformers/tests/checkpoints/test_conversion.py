@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save
 from serbench.errors import SerbenchError
 from serbench_transformers.checkpoints import checkpoint as checkpoints
 from serbench_transformers.checkpoints import conversion, loading
-from serbench_transformers.encoders import reader
+from serbench_transformers.encoders.preprocessor import RATE, Preprocessor
 from serbench_transformers.finetuning.network import Network
 
 FAMILIES = (
@@ -86,8 +86,8 @@ def test_every_family_in_every_layout_computes_what_transformers_does(folders, h
     with loading.quiet_transformers():
         plain = AutoModelForAudioClassification.from_pretrained(folders(kind)).eval()
     if kind == "whisper":  # which insists on 30 s
-        waves = [np.pad(waves[0], (0, 30 * reader.RATE - len(waves[0])))]
-    wave = reader.Reader(folders(kind))(waves[0])[None]
+        waves = [np.pad(waves[0], (0, 30 * RATE - len(waves[0])))]
+    wave = Preprocessor(folders(kind))(waves[0])[None]
     base = plain.encoder if kind == "whisper" else plain.base_model
     with torch.inference_mode():
         made = base(wave, output_hidden_states=True)
@@ -105,7 +105,7 @@ def test_every_family_in_every_layout_computes_what_transformers_does(folders, h
         plain.projector, plain.classifier = model.projector, model.classifier
         network = Network(model, loading.encoder_of(model, found.folder), 0).eval()
         with torch.inference_mode():
-            layers = network.encoder.layers([wave[0]])[0]
+            layers = network.encoder.layer_means([wave[0]])[0]
             scores, theirs = network(network.stems([wave[0]])), plain(wave).logits
         torch.testing.assert_close(layers, expected, rtol=0, atol=1e-5, msg=name)
         torch.testing.assert_close(scores, theirs, rtol=0, atol=1e-5, msg=name)
@@ -290,10 +290,10 @@ def test_words_of_a_configuration_do_what_they_do_in_transformers(
     path.write_bytes(changed(path.read_bytes(), **words))
     with loading.quiet_transformers():
         plain = AutoModel.from_pretrained(folder, dtype=torch.float32).eval()
-    wave = reader.Reader(folder)(waves[1])
+    wave = Preprocessor(folder)(waves[1])
     with torch.inference_mode():
         expected = plain(wave[None]).last_hidden_state[0].mean(dim=0)
-        layers = loading.load(checkpoints.resolve(str(folder))).layers([wave])[0]
+        layers = loading.load(checkpoints.resolve(str(folder))).layer_means([wave])[0]
     torch.testing.assert_close(layers[-1], expected, rtol=0, atol=1e-5)
 
 

@@ -7,8 +7,8 @@ import torch
 from serbench.errors import SerbenchError
 from serbench_transformers.checkpoints import loading
 from serbench_transformers.checkpoints.checkpoint import resolve
+from serbench_transformers.encoders.layout import Frames
 from serbench_transformers.encoders.masking import Mask
-from serbench_transformers.encoders.packing import Packed
 from serbench_transformers.finetuning.network import Network
 
 LABELS = ("anger", "happy", "sad")
@@ -33,12 +33,12 @@ def _network(folder, frozen=0, head="projector", mask=None):
 
 def _logits(network, waves):
     with torch.inference_mode():
-        return network(network.stems([network.encoder.prepared(wave) for wave in waves]))
+        return network(network.stems([network.encoder.preprocess(wave) for wave in waves]))
 
 
 def _as_transformers_does(network, wave):
     """The sequence classifier's own forward pass, one utterance, without padding."""
-    model, prepared = network.model, network.encoder.prepared(wave)[None]
+    model, prepared = network.model, network.encoder.preprocess(wave)[None]
     model.config._attn_implementation = "eager"
     if model.config.model_type == "whisper":  # it insists on 30 s, so tell it that this is 30 s
         frames = prepared.shape[-1] // 2
@@ -75,10 +75,10 @@ def test_scores_are_the_same_alone_in_any_batch_and_at_any_place(folders, waves,
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_mean_of_every_layer_is_that_of_transformers(folders, waves, kind):
     encoder = _network(folders(kind)).encoder
-    prepared = [encoder.prepared(wave) for wave in waves]
+    prepared = [encoder.preprocess(wave) for wave in waves]
     with torch.inference_mode():
-        layers = encoder.layers(prepared)
-        alone = torch.cat([encoder.layers([each]) for each in prepared])
+        layers = encoder.layer_means(prepared)
+        alone = torch.cat([encoder.layer_means([each]) for each in prepared])
     assert layers.shape == (5, encoder.n_layers + 1, encoder.hidden_size)
     torch.testing.assert_close(layers, alone, rtol=1e-4, atol=1e-5)
     if kind == "whisper":
@@ -110,7 +110,7 @@ def test_what_is_frozen_has_no_dropout(folders, waves, kind, save_checkpoint, tm
     folder = save_checkpoint(tmp_path / kind, kind, **_dropout(kind))
     network = _network(folder, frozen=1).train()
     assert any(module.training for module in network.modules())
-    (first,), (second,) = (network.stems([network.encoder.prepared(waves[0])]) for _ in range(2))
+    (first,), (second,) = (network.stems([network.encoder.preprocess(waves[0])]) for _ in range(2))
     assert torch.equal(first, second)
 
 
@@ -121,7 +121,7 @@ def _dropout(kind):
 def test_half_precision_weights_are_computed_in_float32(save_checkpoint, tmp_path, waves):
     folder = save_checkpoint(tmp_path / "half", "whisper", dtype="float16")
     encoder = loading.load(resolve(str(folder)), weights="random")
-    assert encoder.layers([encoder.prepared(waves[0])]).dtype == torch.float32
+    assert encoder.layer_means([encoder.preprocess(waves[0])]).dtype == torch.float32
 
 
 def test_what_transformers_cannot_make_is_one_line(save_checkpoint, tmp_path):
@@ -157,8 +157,8 @@ def test_silence_has_scores(folders):
 
 def test_a_mask_hides_about_its_share_and_only_in_training(folders, waves):
     torch.manual_seed(0)
-    packed = Packed.lay([torch.ones(100, 4), torch.ones(60, 4)])
-    hidden = torch.stack([(Mask(0.2)(packed).frames == 0).float().mean() for _ in range(200)])
+    packed = Frames.of([torch.ones(100, 4), torch.ones(60, 4)])
+    hidden = torch.stack([(Mask(0.2)(packed).values == 0).float().mean() for _ in range(200)])
     assert 0.12 < hidden.mean() < 0.2  # spans overlap
     masked = _network(folders("wav2vec2-layer-norm"), mask=Mask(0.5))
     plain = _network(folders("wav2vec2-layer-norm"))
@@ -167,8 +167,8 @@ def test_a_mask_hides_about_its_share_and_only_in_training(folders, waves):
 
 
 def test_a_mask_is_an_embedding_where_the_encoder_has_one():
-    packed = Packed.lay([torch.zeros(40, 3)])
-    made = Mask(0.99)(packed, torch.tensor([1.0, 2.0, 3.0])).frames[0]
+    packed = Frames.of([torch.zeros(40, 3)])
+    made = Mask(0.99)(packed, torch.tensor([1.0, 2.0, 3.0])).values[0]
     assert {tuple(row.tolist()) for row in made} <= {(0.0, 0.0, 0.0), (1.0, 2.0, 3.0)}
     assert made.any()
 

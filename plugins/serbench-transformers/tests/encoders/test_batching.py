@@ -14,9 +14,9 @@ import pytest
 import torch
 
 from serbench_transformers.checkpoints import checkpoint, loading
-from serbench_transformers.encoders import attention, packing
+from serbench_transformers.encoders import attention
 from serbench_transformers.encoders.batching import MEGA, by_length, shuffled
-from serbench_transformers.encoders.packing import Packed, Padded
+from serbench_transformers.encoders.layout import Packed, Padded
 from serbench_transformers.finetuning import learning
 from serbench_transformers.finetuning.learning import Labelled, Scorer, Stems, criterion, task
 from serbench_transformers.finetuning.network import Network
@@ -83,7 +83,7 @@ def _computed(network, waves, parts):
     """The scores of all utterances, in their order, and the gradients."""
     scores = torch.zeros(len(waves), len(LABELS))
     for part in parts:
-        logits = network(network.stems([network.encoder.prepared(waves[one]) for one in part]))
+        logits = network(network.stems([network.encoder.preprocess(waves[one]) for one in part]))
         truth = torch.from_numpy(TRUTH[part])
         torch.nn.functional.cross_entropy(logits, truth, reduction="sum").backward()
         scores[part] = logits.detach()
@@ -140,7 +140,7 @@ def _by_transformers(network, waves):
     """What its own forward pass makes of a padded batch with an attention mask."""
     model = network.model
     model.config._attn_implementation = "sdpa"
-    prepared = [network.encoder.prepared(wave) for wave in waves]
+    prepared = [network.encoder.preprocess(wave) for wave in waves]
     padded = torch.nn.utils.rnn.pad_sequence(prepared, batch_first=True)
     mask = torch.nn.utils.rnn.pad_sequence([torch.ones(len(w)) for w in waves], batch_first=True)
     logits = model(padded, attention_mask=mask.long()).logits
@@ -172,7 +172,9 @@ def test_a_network_says_how_much_of_what_it_computed_was_padding(certain, waves)
     packed, padded = (
         _network(certain("wav2vec2-layer-norm"), layout=layout) for layout in (Packed, Padded)
     )
-    frames = [len(each) for each in packed.stems([packed.encoder.prepared(each) for each in waves])]
+    frames = [
+        len(each) for each in packed.stems([packed.encoder.preprocess(each) for each in waves])
+    ]
     for network in (packed, padded):
         _computed(network, waves, SORTED)
     assert packed.facts()["padded_fraction"] == 0.0
@@ -353,7 +355,7 @@ def test_what_there_is_no_room_for_is_computed_again(certain, waves, monkeypatch
 def test_nothing_in_a_step_waits_for_the_device(certain, waves, kind, layout):
     """On "meta", a device without numbers, whatever asked for one would fail."""
     network = _network(certain(kind), layout=layout)
-    prepared = [network.encoder.prepared(wave) for wave in waves]
+    prepared = [network.encoder.preprocess(wave) for wave in waves]
     stems = [each.to("meta") for each in network.stems(prepared)]
     network.to("meta")
     for loss in ("bce", "cross-entropy"):
@@ -379,7 +381,9 @@ def test_the_kernel_for_all_utterances_takes_what_it_is_given(dtype):
 def test_nested_tensors_attend_as_utterances_alone(certain, waves, kind, monkeypatch):
     """On the CPU they compute what CUDA's kernels do, so scores and gradients can be held to it."""
     alone, _ = _step(_network(certain(kind)), waves)
-    monkeypatch.setattr(packing, "one_kernel", lambda *_: attention.jagged)
+    monkeypatch.setattr(
+        "serbench_transformers.encoders.layout.one_kernel", lambda *_: attention.jagged
+    )
     together, _ = _step(_network(certain(kind)), waves)
     _same_gradients(together, alone)
 
@@ -432,7 +436,7 @@ def test_scores_and_gradients_of_cuda_are_those_of_the_cpu(certain, waves, kind,
     computed = {}
     for device in ("cpu", "cuda"):
         network = _network(certain(kind), layout=layout).to(device)
-        stems = network.stems([network.encoder.prepared(wave).to(device) for wave in waves])
+        stems = network.stems([network.encoder.preprocess(wave).to(device) for wave in waves])
         logits = network(stems)
         criterion(logits, torch.from_numpy(TRUTH).to(device), "cross-entropy").backward()
         gradients = {name: each.cpu() for name, each in _gradients(network).items()}

@@ -86,10 +86,10 @@ def test_a_stand_in_has_the_size_of_what_it_stands_for(tmp_path, preset):
 
 
 def test_a_stand_in_reads_waves(tmp_path):
-    from serbench_transformers.encoders.reader import Reader
+    from serbench_transformers.encoders.preprocessor import Preprocessor
 
     for name, shape in (("openai/whisper-tiny.en", (80, 50)), ("facebook/wav2vec2-base", (8000,))):
         made = stand_ins.rehearsed({"checkpoint": name}, tmp_path)
         folder = checkpoints.resolve(made["checkpoint"], weights=False).folder
-        assert Reader(folder)(WAVE).shape == shape
+        assert Preprocessor(folder)(WAVE).shape == shape
         assert json.loads((folder / "config.json").read_text())["model_type"]

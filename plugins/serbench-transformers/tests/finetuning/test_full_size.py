@@ -88,7 +88,7 @@ def test_forward_is_that_of_transformers_and_alone_is_as_in_a_batch(xlsr):
     lengths = (24000, 64000, 40000, 30000)
     random = np.random.default_rng(0)
     waves = [random.normal(0, 0.1, length).astype(np.float32) for length in lengths]
-    prepared = [network.encoder.prepared(wave) for wave in waves]
+    prepared = [network.encoder.preprocess(wave) for wave in waves]
     with torch.inference_mode():
         ours = network(network.stems(prepared))
         model.config._attn_implementation = "sdpa"

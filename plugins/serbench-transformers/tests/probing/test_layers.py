@@ -26,7 +26,7 @@ def test_it_is_what_every_layer_of_the_encoder_makes(folders, waves, kind):
     made = _extractor(folders(kind))(waves)
     encoder = loading.load(checkpoint.resolve(str(folders(kind))))
     with torch.inference_mode():
-        expected = encoder.layers([encoder.prepared(wave) for wave in waves]).numpy()
+        expected = encoder.layer_means([encoder.preprocess(wave) for wave in waves]).numpy()
     assert [array.dtype for array in made] == [np.float32] * 5
     assert np.stack(made).shape == (5, 3, 16)
     np.testing.assert_allclose(np.stack(made), expected, rtol=1e-5, atol=1e-5)

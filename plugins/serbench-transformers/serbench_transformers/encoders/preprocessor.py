@@ -1,4 +1,4 @@
-"""From a wave to what a checkpoint takes, by the checkpoint's own preprocessor, without padding."""
+"""Turns a wave into the input of a checkpoint by its own preprocessor, without padding."""
 
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,11 @@ from serbench.contracts import Wave
 from serbench.errors import SerbenchError
 
 RATE = 16_000
-SHORTEST = RATE // 10  # samples: what is shorter is followed by silence
+SHORTEST = RATE // 10  # samples: shorter waves are followed by silence
 
 
-class Reader:
-    """Reads waves as the checkpoint in a folder does: normalised, or as a spectrogram.
+class Preprocessor:
+    """Prepares waves as the checkpoint in a folder does: normalised, or as a spectrogram.
 
     Raises:
         SerbenchError: it has no preprocessor_config.json, or takes audio of another rate.
@@ -36,17 +36,16 @@ class Reader:
             raise SerbenchError(f"{folder.name} takes audio of {rate} Hz; serbench reads {RATE} Hz")
 
     def __call__(self, wave: Wave) -> Tensor:
-        """One utterance in float32: (samples,), (mel bands, frames) or (frames, features)."""
-        missing = max(0, SHORTEST - len(wave))
-        whole = np.pad(wave, (0, missing)) if missing else wave
-        made = self._extract(whole, sampling_rate=RATE, padding="longest", return_tensors="np")
-        if "input_values" in made:
-            return torch.from_numpy(made["input_values"][0]).float()
-        features = torch.from_numpy(made["input_features"][0]).float()
-        if "attention_mask" not in made:
+        """Prepare an utterance in float32: (samples,), (bands, frames) or (frames, features)."""
+        padded = np.pad(wave, (0, max(0, SHORTEST - len(wave))))
+        inputs = self._extract(padded, sampling_rate=RATE, padding="longest", return_tensors="np")
+        if "input_values" in inputs:
+            return torch.from_numpy(inputs["input_values"][0]).float()
+        features = torch.from_numpy(inputs["input_features"][0]).float()
+        if "attention_mask" not in inputs:
             return features
-        # wav2vec2-BERT's may add half a frame of padding, even to one utterance alone
-        return features[: int(made["attention_mask"][0].sum())]
+        # wav2vec2-BERT's may pad a single utterance by half a frame
+        return features[: int(inputs["attention_mask"][0].sum())]
 
     def save(self, folder: Path) -> None:
         """Write preprocessor_config.json."""
