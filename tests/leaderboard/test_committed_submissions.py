@@ -26,7 +26,7 @@ WEIGHTS = json.dumps({}).encode()
 def here(tmp_path_factory):
     """A look-alike of RAVDESS, and a checkpoint that planning takes for any that it looks for."""
     lookalike = pytest.importorskip("serbench_corpora.lookalike")
-    folders = pytest.importorskip("serbench_transformers.checkpoints.folder")
+    folders = pytest.importorskip("serbench_transformers.checkpoints.folders")
     home = tmp_path_factory.mktemp("here")
     lookalike.write_ravdess(home / "data" / "ravdess")
     encoder = home / "encoder"

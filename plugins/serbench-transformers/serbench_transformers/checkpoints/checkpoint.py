@@ -1,7 +1,8 @@
-"""Finds the checkpoint that a user names, a hub name or a folder, and says what exactly it is.
+"""Find the checkpoint that a user names, at the hub or in a folder, and its exact revision.
 
-A hub name is made exact by its commit, a folder by a digest of its contents. Weights are read from
-safetensors; pickled weights are converted once. No code that comes with a checkpoint ever runs.
+The revision of a hub name is its commit, that of a folder a digest of its contents. Weights are
+read from safetensors; pickled weights are converted once. No code that comes with a checkpoint ever
+runs.
 """
 
 import json
@@ -12,10 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from serbench.errors import BadParameter, SerbenchError
-from serbench_transformers.checkpoints import conversion, hub, presets
-from serbench_transformers.checkpoints import folder as folders
+from serbench_transformers.checkpoints import conversion, folders, hub, presets
 
-MANY = 20  # most classes that a result names, and most letters of each
+MANY = 20  # at most so many classes, and letters of each, are in a result
 PLAIN = re.compile(
     r"""(wav2vec2|hubert|wavlm|data2vec_audio|unispeech|unispeech_sat|sew|sew_d
     |wav2vec2_conformer|wav2vec2_bert|model|encoder|decoder|feature_extractor|feature_projection
@@ -24,8 +24,8 @@ PLAIN = re.compile(
     |label_embs_concat|layer_norm_for_extract|final_proj|lm_head|proj_out)(\.|$)""",
     re.VERBOSE,
 )
-"""Beginnings of the names of tensors that belong to an encoder, or that pretraining or transcribing
-leaves beside it, in all families of transformers. Other tensors were trained for another task."""
+"""Beginnings of the names of tensors that belong to an encoder, to its pretraining or to a
+transcriber, in all architectures of transformers. Other tensors were trained for another task."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +51,7 @@ class Checkpoint:
     fine_tuned_before: str = ""
 
     def facts(self, weights: str) -> dict[str, object]:
-        """What a result says of it.
-
-        Args:
-            weights: "pretrained" are its own, "random" leaves them unread.
-        """
+        """Return the facts that a result states; `weights` is "pretrained" or "random"."""
         return {
             "checkpoint": self.name,
             "revision": self.revision,
@@ -65,15 +61,15 @@ class Checkpoint:
         }
 
     def config(self) -> dict[str, object]:
-        """Its config.json."""
-        return _config(self.folder)
+        """Read its config.json."""
+        return _configs(self.folder)["config.json"]
 
 
 def resolve(checkpoint: str, revision: str | None = None, *, weights: bool = True) -> Checkpoint:
-    """The checkpoint that a user names; for planning, since it may download.
+    """Find the checkpoint that a user names, and download it if need be; for planning.
 
-    What the hub's cache has is taken from there, a branch as it was when it was fetched. A folder
-    may hold a configuration without weights; see `require_weights`.
+    The hub's cache comes first, with a branch as it was when it was fetched. A folder may hold a
+    configuration without weights; see `require_weights`.
 
     Args:
         checkpoint: "org/name" at the hub, or a local folder with a config.json.
@@ -83,7 +79,7 @@ def resolve(checkpoint: str, revision: str | None = None, *, weights: bool = Tru
 
     Raises:
         BadParameter: it is neither a hub name nor a folder, or cannot have that revision.
-        SerbenchError: it is not here and cannot be fetched, or is nothing that can be used.
+        SerbenchError: it is not here and cannot be fetched, or cannot be used.
     """
     if checkpoint.startswith((".", "~", os.sep)) or (checkpoint and Path(checkpoint).exists()):
         return _resolve_folder(Path(checkpoint).expanduser(), revision, weights=weights)
@@ -106,11 +102,7 @@ def resolve(checkpoint: str, revision: str | None = None, *, weights: bool = Tru
 
 
 def find(checkpoint: str, revision: str) -> Checkpoint:
-    """The checkpoint that `resolve` has found before; for workers, never asks the network.
-
-    Args:
-        checkpoint: the name of what was resolved.
-        revision: its exact revision.
+    """Find a checkpoint that was resolved before, by its exact revision; never uses the network.
 
     Raises:
         SerbenchError: it is not here any more, or has changed.
@@ -125,13 +117,9 @@ def find(checkpoint: str, revision: str) -> Checkpoint:
 
 
 def require_weights(checkpoint: Checkpoint) -> None:
-    """Refuse a checkpoint without weights where pretrained ones are wanted.
-
-    Raises:
-        SerbenchError: it has none.
-    """
+    """Refuse a checkpoint without weights where pretrained ones are wanted."""
     if not checkpoint.has_weights:
-        raise hub.weightless(f"{checkpoint.name} ({checkpoint.revision})")
+        raise hub.no_weights(f"{checkpoint.name} ({checkpoint.revision})")
 
 
 def _resolve_folder(given: Path, revision: str | None, *, weights: bool) -> Checkpoint:
@@ -141,7 +129,7 @@ def _resolve_folder(given: Path, revision: str | None, *, weights: bool) -> Chec
         raise BadParameter(
             f"{folder} is a folder, which has no revision {revision!r}: leave revision out"
         )
-    _require_json(folder)
+    _configs(folder)
     if revision is not None:
         folders.require_same(folder, revision)
     exact = revision or folders.revision_of(folder)
@@ -201,7 +189,7 @@ def _cached(
             folders.require_announced(folder, folders.parts(folder, kind))
     ready = _ready(folder, key)
     if ready is None and plan and weights and folders.has_weights(folder, folders.PICKLED):
-        _require_json(folder)
+        _configs(folder)
         return conversion.convert(folder, key)
     return ready or (None if weights else folder)
 
@@ -219,23 +207,22 @@ def _key(name: str, revision: str) -> str:
 
 
 def _read(name: str, revision: str, folder: Path) -> Checkpoint:
-    """A checkpoint of a folder whose contents are known to be those of the revision."""
-    _require_json(folder)
-    for config in folders.CONFIGS:
-        _refuse_code(name, folder / config)
-    _refuse_quantised(name, _config(folder))
+    """Return the checkpoint in a folder that is known to hold the revision."""
+    configs = _configs(folder)
+    for file, config in configs.items():
+        if "auto_map" in config:
+            raise SerbenchError(
+                f"{name} needs code that comes with it (auto_map in its {file}), which is never "
+                "run: give a checkpoint whose model transformers has itself"
+            )
+    config = configs["config.json"]
+    _refuse_quantised(name, config)
     parts = folders.parts(folder, folders.SAFE) if folders.has_weights(folder) else []
-    tensors = [name for part in parts for name in folders.tensors(folder / part)]
+    tensors = [tensor for part in parts for tensor in folders.tensors(folder / part)]
     preset = presets.of_checkpoint(name)
     licence = folders.licence(folder) or (preset.licence if preset else "unknown")
-    return Checkpoint(
-        name,
-        revision,
-        folder,
-        licence,
-        bool(parts),
-        _classes(_config(folder), [one for one in tensors if not PLAIN.match(one)]),
-    )
+    heads = [tensor for tensor in tensors if not PLAIN.match(tensor)]
+    return Checkpoint(name, revision, folder, licence, bool(parts), _classes(config, heads))
 
 
 def _classes(config: Mapping[str, object], heads: Sequence[str]) -> str:
@@ -246,25 +233,25 @@ def _classes(config: Mapping[str, object], heads: Sequence[str]) -> str:
 
     Args:
         config: its config.json.
-        heads: the tensors in its weights that pretraining does not leave.
+        heads: the tensors in its weights that do not come from pretraining.
     """
     named = config.get("id2label")
-    classes = [str(one) for one in named.values()] if isinstance(named, dict) else []
+    classes = [str(label) for label in named.values()] if isinstance(named, dict) else []
     if not heads and classes == ["LABEL_0", "LABEL_1"]:
         return ""
     if heads and not classes:
         return f"unnamed classes ({heads[0]} in its weights)"
     more = f" and {len(classes) - MANY} others" if len(classes) > MANY else ""
-    return ", ".join(one[:MANY] for one in classes[:MANY]) + more
+    return ", ".join(label[:MANY] for label in classes[:MANY]) + more
 
 
-def _config(folder: Path) -> dict[str, object]:
-    found: dict[str, object] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    return found
+def _configs(folder: Path) -> dict[str, dict[str, object]]:
+    """Read the configurations that are there, by file name.
 
-
-def _require_json(folder: Path) -> None:
-    """Refuse configurations that are not JSON objects."""
+    Raises:
+        SerbenchError: one of them is not a JSON object.
+    """
+    configs = {}
     for path in (folder / name for name in folders.CONFIGS if (folder / name).is_file()):
         try:
             config = json.loads(path.read_text(encoding="utf-8"))
@@ -274,23 +261,15 @@ def _require_json(folder: Path) -> None:
             raise SerbenchError(
                 f"{path} is not a configuration, a JSON object: get this file again"
             )
-
-
-def _refuse_code(name: str, path: Path) -> None:
-    """Refuse a checkpoint that says it needs code of its own."""
-    if path.is_file() and "auto_map" in json.loads(path.read_text(encoding="utf-8")):
-        raise SerbenchError(
-            f"{name} needs code that comes with it (auto_map in its {path.name}), which is never "
-            "run: give a checkpoint whose model transformers has itself"
-        )
+        configs[path.name] = config
+    return configs
 
 
 def _refuse_quantised(name: str, config: Mapping[str, object]) -> None:
     """Refuse weights that are not stored as plain numbers."""
     for key in ("quantization_config", "compression_config"):
-        if config.get(key):
-            found = config[key]
-            method = found.get("quant_method", "") if isinstance(found, dict) else ""
+        if settings := config.get(key):
+            method = settings.get("quant_method", "") if isinstance(settings, dict) else ""
             raise SerbenchError(
                 f"{name} is quantised ({key} in its config.json{method and ', '}{method}), and "
                 "serbench computes in float32: give the checkpoint that it was made from"

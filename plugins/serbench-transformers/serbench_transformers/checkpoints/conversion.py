@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 
 from serbench.errors import SerbenchError
 from serbench.files import replacing_folder
-from serbench_transformers.checkpoints.folder import (
+from serbench_transformers.checkpoints.folders import (
     CONFIGS,
     PICKLED,
     SAFE,
@@ -35,11 +35,7 @@ SCHEMA = 1  # of what is written; part of its place
 
 
 def converted(key: str) -> Path | None:
-    """Return the folder that `convert` made, or None.
-
-    Args:
-        key: of the checkpoint, "models--org--name-<commit>".
-    """
+    """Return the folder that `convert` made for a key, "org--name-<commit>", or None."""
     folder = _place(key)
     return folder if folder.is_dir() else None
 
@@ -59,20 +55,19 @@ def convert(folder: Path, key: str) -> Path:
 
     print(f"converting the weights in {folder} to safetensors, once", file=sys.stderr)
     try:
-        with replacing_folder(_place(key)) as made:
-            places = {}
+        with replacing_folder(_place(key)) as target:
+            files = {}
             for number, part in enumerate(parts(folder, PICKLED), start=1):
                 tensors = _tensors(folder / part)
-                alone = part == PICKLED
-                name = SAFE if alone else f"model-{number:05d}.safetensors"
-                safetensors.torch.save_file(dict(tensors), made / name, {"format": "pt"})
-                places |= dict.fromkeys(tensors, name)
-            if not (made / SAFE).exists():
-                index = made / f"{SAFE}.index.json"
-                index.write_text(json.dumps({"metadata": {}, "weight_map": places}))
+                name = SAFE if part == PICKLED else f"model-{number:05d}.safetensors"
+                safetensors.torch.save_file(dict(tensors), target / name, {"format": "pt"})
+                files |= dict.fromkeys(tensors, name)
+            if not (target / SAFE).exists():
+                index = target / f"{SAFE}.index.json"
+                index.write_text(json.dumps({"metadata": {}, "weight_map": files}))
             for name in (*CONFIGS, "README.md"):
                 if (folder / name).is_file():
-                    shutil.copyfile(folder / name, made / name)
+                    shutil.copyfile(folder / name, target / name)
     except SerbenchError as error:
         if isinstance(error.__cause__, OSError | SafetensorError):
             raise unwritable(_place(key), error.__cause__) from error
@@ -90,31 +85,31 @@ def _tensors(path: Path) -> Mapping[str, "Tensor"]:
 
     require_fetched(path)
     try:
-        # of the format before torch 1.6 nothing can be mapped
+        # files of the format before torch 1.6 cannot be mapped
         loaded = torch.load(
             path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
         )
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError) as error:
-        asked = re.search(r"GLOBAL (\S+)", str(error))
-        if asked:
-            raise _other(path, f"asks for {asked[1]} to be called") from error
+        call = re.search(r"GLOBAL (\S+)", str(error))
+        if call:
+            raise _not_tensors(path, f"asks for {call[1]} to be called") from error
         raise SerbenchError(
             f"{path} is cut off, or is not a file of weights that torch wrote: get this file "
             "again, or a model.safetensors instead"
         ) from error
     if not isinstance(loaded, dict):
-        raise _other(path, f"holds {type(loaded).__name__}")
-    strange = [name for name, one in loaded.items() if not _is_plain(one)]
-    if strange or not all(isinstance(name, str) for name in loaded):
-        raise _other(path, f"holds {strange[0] if strange else 'tensors without names'}")
+        raise _not_tensors(path, f"holds {type(loaded).__name__}")
+    other = [name for name, value in loaded.items() if not _is_plain(value)]
+    if other or not all(isinstance(name, str) for name in loaded):
+        raise _not_tensors(path, f"holds {other[0] if other else 'tensors without names'}")
     seen: set[int] = set()
-    made = {}
+    tensors = {}
     for name, tensor in loaded.items():
         memory = tensor.untyped_storage().data_ptr()
         plain = tensor.detach().contiguous()
-        made[name] = plain.clone() if memory in seen else plain
+        tensors[name] = plain.clone() if memory in seen else plain
         seen.add(memory)
-    return made
+    return tensors
 
 
 def _is_plain(value: object) -> bool:
@@ -125,7 +120,7 @@ def _is_plain(value: object) -> bool:
     return plain and not value.is_quantized
 
 
-def _other(path: Path, problem: str) -> SerbenchError:
+def _not_tensors(path: Path, problem: str) -> SerbenchError:
     return SerbenchError(
         f"{path} is a pickle that {problem}, not only named tensors: it could run any code, and "
         "nothing in it was run; give a checkpoint that has a model.safetensors, or whose "

@@ -10,8 +10,7 @@ from typing import Any
 from huggingface_hub import constants
 
 from serbench.errors import BadParameter, SerbenchError
-from serbench_transformers.checkpoints import download, presets
-from serbench_transformers.checkpoints import folder as folders
+from serbench_transformers.checkpoints import download, folders, presets
 from serbench_transformers.checkpoints.download import AGAIN, TIMEOUT, File
 
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+", re.ASCII)
@@ -19,7 +18,8 @@ COMMIT = re.compile(r"[0-9a-f]{40}")
 CHECKSUM = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 REVISION = re.compile(r"(?!.*\.\.)\w[\w./-]*", re.ASCII)
 
-WORDS = (*folders.CONFIGS, "README.md", "LICENSE*")
+TEXTS = re.compile("|".join([*map(re.escape, folders.CONFIGS), r"README\.md", r"LICENSE[^/]*"]))
+"""Names of the files to fetch besides weights; none in folders below."""
 
 
 def snapshot(name: str, revision: str) -> Path | None:
@@ -42,14 +42,14 @@ def commit(name: str, revision: str) -> str:
     if COMMIT.fullmatch(revision):
         return revision
     try:
-        found = (_home(name) / "refs" / revision).read_text().strip()
+        commit = (_home(name) / "refs" / revision).read_text().strip()
     except OSError:
         return ""
-    return found if COMMIT.fullmatch(found) else ""
+    return commit if COMMIT.fullmatch(commit) else ""
 
 
 def fetch(name: str, revision: str, *, weights: bool) -> Path:
-    """Download the files that an encoder is made of into the hub's cache, and no code.
+    """Download the files of an encoder into the hub's cache, and no code.
 
     Args:
         name: at the hub.
@@ -99,63 +99,57 @@ def _fetch(name: str, revision: str, *, weights: bool) -> Path:
         raise SerbenchError(
             f"{constants.ENDPOINT} names no commit of {name} at {revision}: is HF_ENDPOINT a hub?"
         )
-    listed = {one.rfilename: one for one in info.siblings or ()}
-    if "config.json" not in listed:
+    announced = {file.rfilename: file for file in info.siblings or ()}
+    if "config.json" not in announced:
         raise SerbenchError(
             f"{name} at {revision} has no config.json: it is no checkpoint of transformers"
         )
     home = _home(name)
     folder = home / "snapshots" / info.sha
-    words = [one for one in listed if folders.matches(one, WORDS)]
-    kind = _kind(listed) if weights else ""
-    if weights and not kind:
-        raise weightless(f"{name} at {revision}")
-    if kind and kind not in listed:
-        words.append(f"{kind}.index.json")
-    download.fetch(name, info.sha, [_file(name, listed, one) for one in words], home)
+    texts = [file for file in announced if TEXTS.fullmatch(file)]
+    kinds = (folders.SAFE, folders.PICKLED)
+    available = [kind for kind in kinds if {kind, f"{kind}.index.json"} & announced.keys()]
+    if weights and not available:
+        raise no_weights(f"{name} at {revision}")
+    kind = available[0] if weights else ""
+    if weights and kind not in announced:
+        texts.append(f"{kind}.index.json")
+    download.fetch(name, info.sha, [_file(name, announced, text) for text in texts], home)
     download.remember(home, revision, info.sha)
-    names = [kind] if kind in listed else folders.parts(folder, kind) if kind else []
-    parts = [_file(name, listed, one) for one in names]
-    todo = [one for one in parts if not (home / "blobs" / one.checksum).exists()]
-    if todo:
-        size = sum(one.size for one in todo) / 1e6
+    names = [kind] if kind in announced else folders.parts(folder, kind) if kind else []
+    parts = [_file(name, announced, part) for part in names]
+    missing_parts = [part for part in parts if not (home / "blobs" / part.checksum).exists()]
+    if missing_parts:
+        size = sum(part.size for part in missing_parts) / 1e6
         print(f"downloading {name} at {info.sha} ({size:.0f} MB) into {cache()}", file=sys.stderr)
     download.fetch(name, info.sha, parts, home)
     return folder
 
 
-def _kind(listed: Mapping[str, object]) -> str:
-    """Return the kind of weights to take: safetensors if there are any; "" without weights."""
-    for kind in (folders.SAFE, folders.PICKLED):
-        if kind in listed or f"{kind}.index.json" in listed:
-            return kind
-    return ""
-
-
-def _file(name: str, listed: Mapping[str, Any], file: str) -> File:
+def _file(name: str, announced: Mapping[str, Any], file: str) -> File:
     """Return a file with its announced size and checksum.
 
     Raises:
         SerbenchError: there is no such file, or no checksum was announced.
     """
-    if file not in listed:
+    if file not in announced:
         raise SerbenchError(
             f"{name} lacks {file}, which the index of its weights names: give another revision "
             "with --param revision=..."
         )
-    found = listed[file]
-    announced = found.lfs.sha256 if found.lfs else found.blob_id
-    size = found.lfs.size if found.lfs else found.size
-    if not announced or not CHECKSUM.fullmatch(announced) or size is None:
+    sibling = announced[file]
+    checksum = sibling.lfs.sha256 if sibling.lfs else sibling.blob_id
+    size = sibling.lfs.size if sibling.lfs else sibling.size
+    if not checksum or not CHECKSUM.fullmatch(checksum) or size is None:
         raise SerbenchError(
             f"{constants.ENDPOINT} announces no checksum of {file} of {name}, so the download "
             "cannot be verified: unset HF_ENDPOINT, or set it to another mirror"
         )
-    return File(file, size, announced)
+    return File(file, size, checksum)
 
 
-def weightless(where: str) -> SerbenchError:
-    """The line for a configuration without weights, where pretrained ones are wanted."""
+def no_weights(where: str) -> SerbenchError:
+    """The error for a configuration without weights, where pretrained ones are wanted."""
     return SerbenchError(
         f"{where} has no model.safetensors and no pytorch_model.bin: give a checkpoint that has "
         "one, or --param weights=random to compute with random weights, which are never ranked"
@@ -163,7 +157,7 @@ def weightless(where: str) -> SerbenchError:
 
 
 def missing(name: str, revision: str, why: str) -> SerbenchError:
-    """The line for a checkpoint that is not here and cannot be fetched: how to get it here."""
+    """The error for a checkpoint that is not here and cannot be fetched: how to get it."""
     preset = presets.of_checkpoint(name)
     size = f" (about {preset.megabytes} MB)" if preset else ""
     pickled = preset is not None and preset.pickled and preset.revision == revision
@@ -179,11 +173,11 @@ def missing(name: str, revision: str, why: str) -> SerbenchError:
 
 
 def _lacking(name: str, revision: str) -> str:
-    """Say what an existing snapshot lacks."""
+    """Name the files that an existing snapshot lacks."""
     folder = snapshot(name, revision)
     if folder is None:
         return ""
-    lacking = [one for one in folders.CONFIGS[:1] if not (folder / one).is_file()]
+    lacking = [] if (folder / "config.json").is_file() else ["config.json"]
     lacking += folders.PREPROCESSORS[: 0 if folders.has_preprocessor(folder) else 1]
     parts = [folders.parts(folder, kind) for kind in (folders.SAFE, folders.PICKLED)]
     if not any(parts):
@@ -222,7 +216,7 @@ def _failed(name: str, revision: str, error: Exception) -> SerbenchError:
 
 
 def cache() -> Path:
-    """The hub's cache on this machine: HF_HUB_CACHE, or hub in HF_HOME."""
+    """Return the hub's cache on this machine: HF_HUB_CACHE, or hub in HF_HOME."""
     return Path(constants.HF_HUB_CACHE)
 
 

@@ -1,4 +1,4 @@
-"""From a checkpoint to a network: weights read from safetensors, nothing of it executed."""
+"""Build networks of checkpoints: read weights from safetensors, and execute none of their code."""
 
 import contextlib
 import os
@@ -12,7 +12,7 @@ import torch
 from serbench.errors import SerbenchError, nearest
 from serbench_torch.devices import private_randomness, seed_randomness
 from serbench_transformers.checkpoints.checkpoint import Checkpoint, require_weights, resolve
-from serbench_transformers.checkpoints.folder import has_preprocessor
+from serbench_transformers.checkpoints.folders import has_preprocessor
 from serbench_transformers.encoders.architectures import PACKED, OneByOne
 from serbench_transformers.encoders.attention import ATTENTION, attention
 from serbench_transformers.encoders.encoder import Encoder
@@ -25,10 +25,10 @@ Head = Literal["linear", "projector"]
 
 
 def load(checkpoint: Checkpoint, *, weights: Weights = "pretrained", seed: int = 0) -> Encoder:
-    """The encoder of a checkpoint, in evaluation mode, on the CPU, in float32.
+    """Load the encoder of a checkpoint, in evaluation mode, on the CPU, in float32.
 
     Args:
-        checkpoint: where it is.
+        checkpoint: found by `resolve` or `find`.
         weights: "random" leaves the checkpoint's own unread.
         seed: of random weights.
 
@@ -47,13 +47,15 @@ def classifier(
     weights: Weights | Literal["shape"] = "pretrained",
     seed: int = 0,
 ) -> Any:
-    """The sequence classifier of transformers, with the checkpoint's encoder and a new head.
+    """Build the sequence classifier of transformers on the checkpoint's encoder, with a new head.
 
     With `head="linear"` its projector is the identity: one linear layer is left.
 
     Raises:
         SerbenchError: the checkpoint holds no such encoder, or lacks weights.
     """
+    from transformers import AutoModelForAudioClassification
+
     with quiet_transformers(), private_randomness("cpu"):
         seed_randomness("cpu", seed)
         config = _config(checkpoint)
@@ -69,9 +71,13 @@ def classifier(
                 model = _pretrained(checkpoint, config)
             else:
                 with torch.device("meta" if weights == "shape" else "cpu"):
-                    model = _random(config)
+                    model = AutoModelForAudioClassification.from_config(config, dtype=torch.float32)
         if weights != "shape":
-            _new_head(model, head)
+            for layer in (model.projector, model.classifier):
+                torch.nn.init.normal_(layer.weight, std=0.02)
+                torch.nn.init.zeros_(layer.bias)
+            if head == "linear":
+                torch.nn.init.eye_(model.projector.weight)
     return model
 
 
@@ -122,17 +128,19 @@ def require_fit(checkpoint: Checkpoint) -> None:
 
 
 def encoder_of(model: Any, folder: Path) -> Encoder:
-    """The encoder of a sequence classifier of transformers, packed where we know how."""
+    """Return the encoder of a sequence classifier of transformers, packed where possible."""
     kind = model.config.model_type
     base = model.encoder if kind == "whisper" else model.base_model
     if kind in PACKED:
-        _know_attention()
+        from transformers import AttentionInterface
+
+        AttentionInterface.register(ATTENTION, attention)
         model.config._attn_implementation = ATTENTION
     return PACKED.get(kind, OneByOne)(base, Preprocessor(folder))
 
 
 def saved(folder: Path) -> Any:
-    """The sequence classifier that `Network.save` wrote, head and all, in evaluation mode.
+    """Load the sequence classifier that `Network.save` wrote, in evaluation mode.
 
     Raises:
         SerbenchError: weights are missing.
@@ -156,17 +164,17 @@ def saved(folder: Path) -> Any:
 
 
 def _config(checkpoint: Checkpoint) -> Any:
-    """The checkpoint's configuration.
+    """Read the checkpoint's configuration.
 
     Raises:
         SerbenchError: transformers has no sequence classifier on such an encoder.
     """
     from transformers import AutoConfig
     from transformers.models.auto.modeling_auto import (
-        MODEL_FOR_AUDIO_CLASSIFICATION_MAPPING_NAMES as KNOWN,
+        MODEL_FOR_AUDIO_CLASSIFICATION_MAPPING_NAMES as CLASSIFIERS,
     )
 
-    kinds = sorted(set(KNOWN) - {"audio-spectrogram-transformer"})  # it has no frames to pool
+    kinds = sorted(set(CLASSIFIERS) - {"audio-spectrogram-transformer"})  # it has no frames to pool
     with _one_line(checkpoint.name):
         config = AutoConfig.from_pretrained(checkpoint.folder, local_files_only=True)
     if config.model_type not in kinds:
@@ -174,18 +182,8 @@ def _config(checkpoint: Checkpoint) -> Any:
     return config
 
 
-def _random(config: Any) -> Any:
-    from transformers import AutoModelForAudioClassification
-
-    return AutoModelForAudioClassification.from_config(config, dtype=torch.float32)
-
-
 def _pretrained(checkpoint: Checkpoint, config: Any) -> Any:
-    """Read the weights.
-
-    Raises:
-        SerbenchError: the encoder's are not all there.
-    """
+    """Read the weights; refuse those of an encoder that are incomplete."""
     from transformers import AutoModelForAudioClassification
 
     require_weights(checkpoint)
@@ -195,14 +193,14 @@ def _pretrained(checkpoint: Checkpoint, config: Any) -> Any:
         dtype=torch.float32,
         local_files_only=True,
         use_safetensors=True,
-        ignore_mismatched_sizes=True,  # of a head for other labels; of all else see below
+        ignore_mismatched_sizes=True,  # of a head for other labels; others are refused below
         output_loading_info=True,
     )
-    mismatched = {one[0] for one in report["mismatched_keys"]}
+    mismatched = {name for name, *_ in report["mismatched_keys"]}
     lacking = sorted(
-        one
-        for one in {*report["missing_keys"], *mismatched}
-        if not one.startswith(HEAD) and not one.endswith("masked_spec_embed")
+        name
+        for name in {*report["missing_keys"], *mismatched}
+        if not name.startswith(HEAD) and not name.endswith("masked_spec_embed")
     )
     if lacking:
         raise SerbenchError(
@@ -212,28 +210,9 @@ def _pretrained(checkpoint: Checkpoint, config: Any) -> Any:
     return model
 
 
-def _new_head(model: Any, head: Head) -> None:
-    """A head that knows nothing yet; drawn from torch's random numbers."""
-    for layer in (model.projector, model.classifier):
-        torch.nn.init.normal_(layer.weight, std=0.02)
-        torch.nn.init.zeros_(layer.bias)
-    if head == "linear":
-        torch.nn.init.eye_(model.projector.weight)
-
-
-def _know_attention() -> None:
-    from transformers import AttentionInterface
-
-    AttentionInterface.register(ATTENTION, attention)
-
-
 @contextlib.contextmanager
 def _one_line(name: str) -> Iterator[None]:
-    """What transformers has against a checkpoint, in a line.
-
-    Raises:
-        SerbenchError: there is something.
-    """
+    """Report errors of transformers about a checkpoint in one line."""
     from huggingface_hub.errors import StrictDataclassError
 
     try:
@@ -251,7 +230,7 @@ def _one(error: Exception) -> str:
 
 @contextlib.contextmanager
 def quiet_transformers() -> Iterator[None]:
-    """What transformers would say of weights, we say in one line where it matters."""
+    """Silence transformers: where its messages about weights matter, ours say it in one line."""
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     from transformers.utils import logging
 

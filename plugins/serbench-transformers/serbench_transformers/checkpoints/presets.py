@@ -1,10 +1,15 @@
-"""The checkpoints that have a name of their own here: where they are, how large, whose licence.
+"""The checkpoints that have a name of their own here: address, revision, size and licence.
 
-Plain data; importing it imports nothing. A revision is pinned where independent projects pin that
-commit of that repository; None is whatever main is when a run is planned, which the run records.
+A revision is pinned where independent projects pin that commit of that repository; None is the
+commit that main is at when a run is planned, which the run records.
 """
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+
+from serbench.files import replacing_folder
 
 
 @dataclass(frozen=True)
@@ -12,9 +17,11 @@ class Preset:
     """A published checkpoint.
 
     Attributes:
-        name: by which it is known here: "hubert-base".
+        name: its name here: "hubert-base".
         checkpoint: its name at the hub.
         revision: the commit that it is pinned to, or None.
+        config: the shape of its encoder, where its config.json differs from what transformers has
+            for the type.
         parameters: of its encoder, in millions.
         licence: as its model card states it; "unknown" where the card's metadata does not.
         megabytes: to download (10^6 bytes); whisper's come with their decoder.
@@ -25,10 +32,34 @@ class Preset:
     name: str
     checkpoint: str
     revision: str | None
+    config: Mapping[str, object]
     parameters: float
     licence: str
     megabytes: int
     pickled: bool = False
+
+
+_LARGE = {
+    "hidden_size": 1024,
+    "num_hidden_layers": 24,
+    "num_attention_heads": 16,
+    "intermediate_size": 4096,
+    "feat_extract_norm": "layer",
+    "do_stable_layer_norm": True,
+    "conv_bias": True,
+}
+
+
+def _whisper(width: int, layers: int) -> Mapping[str, object]:
+    return {
+        "model_type": "whisper",
+        "d_model": width,
+        "encoder_layers": layers,
+        "encoder_attention_heads": width // 64,
+        "encoder_ffn_dim": 4 * width,
+        "decoder_layers": 0,
+        "num_mel_bins": 80,
+    }
 
 
 PRESETS = (
@@ -36,6 +67,7 @@ PRESETS = (
         "wav2vec2-xlsr",
         "jonatasgrosman/wav2vec2-large-xlsr-53-english",
         "569a6236e92bd5f7652a0420bfe9bb94c5664080",
+        config={"model_type": "wav2vec2", **_LARGE},
         parameters=315.4,
         licence="apache-2.0",
         megabytes=1262,
@@ -44,6 +76,7 @@ PRESETS = (
         "wav2vec2-base",
         "facebook/wav2vec2-base",
         "0b5b8e868dd84f03fd87d01f9c4ff0f080fecfe8",
+        config={"model_type": "wav2vec2"},
         parameters=94.4,
         licence="apache-2.0",
         megabytes=380,
@@ -53,6 +86,7 @@ PRESETS = (
         "hubert-base",
         "facebook/hubert-base-ls960",
         "dba3bb02fda4248b6e082697eee756de8fe8aa8a",
+        config={"model_type": "hubert"},
         parameters=94.4,
         licence="apache-2.0",
         megabytes=378,
@@ -62,6 +96,7 @@ PRESETS = (
         "hubert-large",
         "facebook/hubert-large-ll60k",
         "ff022d095678a2995f3c49bab18a96a9e553f782",
+        config={"model_type": "hubert", **_LARGE},
         parameters=315.4,
         licence="apache-2.0",
         megabytes=1262,
@@ -71,6 +106,7 @@ PRESETS = (
         "wavlm-base-plus",
         "microsoft/wavlm-base-plus",
         "4c66d4806a428f2e922ccfa1a962776e232d487b",
+        config={"model_type": "wavlm"},
         parameters=94.4,
         licence="unknown",
         megabytes=378,
@@ -80,6 +116,7 @@ PRESETS = (
         "wavlm-large",
         "microsoft/wavlm-large",
         "c1423ed94bb01d80a3f5ce5bc39f6026a0f4828c",
+        config={"model_type": "wavlm", **_LARGE, "conv_bias": False},
         parameters=315.5,
         licence="unknown",
         megabytes=1262,
@@ -89,6 +126,7 @@ PRESETS = (
         "data2vec-audio-base",
         "facebook/data2vec-audio-base",
         None,
+        config={"model_type": "data2vec-audio"},
         parameters=93.2,
         licence="apache-2.0",
         megabytes=373,
@@ -97,6 +135,7 @@ PRESETS = (
         "whisper-tiny-en",
         "openai/whisper-tiny.en",
         "87c7102498dcde7456f24cfd30239ca606ed9063",
+        config=_whisper(384, 4),
         parameters=8.2,
         licence="apache-2.0",
         megabytes=151,
@@ -105,6 +144,7 @@ PRESETS = (
         "whisper-base",
         "openai/whisper-base",
         "e37978b90ca9030d5170a5c07aadb050351a65bb",
+        config=_whisper(512, 6),
         parameters=20.6,
         licence="apache-2.0",
         megabytes=290,
@@ -113,6 +153,7 @@ PRESETS = (
         "whisper-small",
         "openai/whisper-small",
         "973afd24965f72e36ca33b3055d56a652f456b4d",
+        config=_whisper(768, 12),
         parameters=88.2,
         licence="apache-2.0",
         megabytes=967,
@@ -121,5 +162,33 @@ PRESETS = (
 
 
 def of_checkpoint(checkpoint: str) -> Preset | None:
-    """The preset of that name at the hub, if there is one."""
+    """Return the preset with this name at the hub, if there is one."""
     return next((preset for preset in PRESETS if preset.checkpoint == checkpoint), None)
+
+
+def without_weights(given: Mapping[str, object], folder: Path) -> dict[str, object]:
+    """Return parameters that replace a preset's checkpoint by its shape, with random weights.
+
+    `serbench bench` measures with them: the time of a step depends on shapes alone.
+
+    Args:
+        given: parameters of a model or a feature.
+        folder: where shapes are written, each once: a configuration and a preprocessor.
+    """
+    preset = of_checkpoint(str(given.get("checkpoint", "")))
+    if preset is None:
+        return {}
+    place = folder / preset.name
+    if not place.exists():
+        preprocessor: dict[str, object] = {"sampling_rate": 16_000}
+        if preset.config["model_type"] == "whisper":
+            preprocessor |= {"feature_extractor_type": "WhisperFeatureExtractor"}
+            preprocessor |= {"feature_size": 80}
+        else:
+            preprocessor |= {"feature_extractor_type": "Wav2Vec2FeatureExtractor"}
+            preprocessor |= {"do_normalize": True, "feature_size": 1}
+            preprocessor |= {"return_attention_mask": False}
+        with replacing_folder(place) as temporary:
+            (temporary / "config.json").write_text(json.dumps(preset.config, indent=1))
+            (temporary / "preprocessor_config.json").write_text(json.dumps(preprocessor, indent=1))
+    return {"checkpoint": str(place), "revision": None, "weights": "random"}

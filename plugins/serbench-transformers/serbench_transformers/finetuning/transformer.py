@@ -13,7 +13,7 @@ from serbench import model_files
 from serbench.contracts import Array, Examples, Predictions, Workspace
 from serbench.errors import BadParameter
 from serbench_torch import counting, devices, training
-from serbench_transformers.checkpoints import loading, stand_ins
+from serbench_transformers.checkpoints import loading, presets
 from serbench_transformers.checkpoints.checkpoint import find
 from serbench_transformers.checkpoints.loading import Head, Weights
 from serbench_transformers.encoders import architectures
@@ -134,8 +134,8 @@ class Transformer:
 
     @classmethod
     def rehearsed(cls, given: Mapping[str, object], folder: Path) -> Mapping[str, object]:
-        """A stand-in of the same shape for a checkpoint that has a preset."""
-        return stand_ins.rehearsed(given, folder)
+        """The shape of a preset's checkpoint, with random weights."""
+        return presets.without_weights(given, folder)
 
     def fit(self, train: Examples, validation: Examples, workspace: Workspace) -> None:
         """Learn from `train`; keep the epoch that is best on `validation`."""

@@ -12,7 +12,7 @@ from typing import ClassVar
 import torch
 
 from serbench.contracts import Array, Wave
-from serbench_transformers.checkpoints import loading, stand_ins
+from serbench_transformers.checkpoints import loading, presets
 from serbench_transformers.checkpoints.checkpoint import find
 from serbench_transformers.checkpoints.loading import Weights, exact
 from serbench_transformers.encoders.encoder import Encoder
@@ -73,8 +73,8 @@ class Layers:
 
     @classmethod
     def rehearsed(cls, given: Mapping[str, object], folder: Path) -> Mapping[str, object]:
-        """A stand-in of the same shape for a checkpoint that has a preset."""
-        return stand_ins.rehearsed(given, folder)
+        """The shape of a preset's checkpoint, with random weights."""
+        return presets.without_weights(given, folder)
 
     def __call__(self, waves: Sequence[Wave]) -> list[Array]:
         """One array a wave, (layers + 1, hidden size)."""

@@ -10,8 +10,7 @@ from huggingface_hub import constants
 from safetensors.numpy import save_file
 
 from serbench.errors import BadParameter, SerbenchError
-from serbench_transformers.checkpoints import checkpoint
-from serbench_transformers.checkpoints import folder as folders
+from serbench_transformers.checkpoints import checkpoint, folders
 from serbench_transformers.checkpoints.presets import PRESETS
 
 COMMIT, OTHER = "0123456789abcdef" * 2 + "01234567", "f" * 40

@@ -1,14 +1,11 @@
-"""Encoders count their own operations, and their speed is measured without their weights."""
-
-import json
+"""Networks count their own operations."""
 
 import numpy as np
 import pytest
-import torch
 
 from serbench.contracts import Counts, Rehearses
 from serbench_transformers.checkpoints import checkpoint as checkpoints
-from serbench_transformers.checkpoints import loading, presets, stand_ins
+from serbench_transformers.checkpoints import loading
 from serbench_transformers.finetuning import flops
 from serbench_transformers.finetuning.network import Network
 from serbench_transformers.finetuning.transformer import Transformer
@@ -55,41 +52,3 @@ def test_models_and_features_say_how_they_are_measured():
     assert isinstance(Transformer(("a", "b"), 0), Counts)
     assert isinstance(Transformer, Rehearses)
     assert isinstance(Layers, Rehearses)
-
-
-def test_a_preset_is_rehearsed_without_its_checkpoint(tmp_path):
-    given = {"checkpoint": "openai/whisper-base", "recipe": "tuned"}
-    made = Transformer.rehearsed(given, tmp_path)
-    assert made["weights"] == "random"
-    exact = loading.exact({**given, **made})
-    assert exact["checkpoint"] == "whisper-base"
-    assert Layers.rehearsed(given, tmp_path) == made
-
-
-@pytest.mark.parametrize("checkpoint", ["", "somebody/unknown", "/some/folder"])
-def test_what_is_no_preset_stays_as_it_is(tmp_path, checkpoint):
-    assert stand_ins.rehearsed({"checkpoint": checkpoint}, tmp_path) == {}
-    assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize("preset", presets.PRESETS, ids=lambda one: one.name)
-def test_a_stand_in_has_the_size_of_what_it_stands_for(tmp_path, preset):
-    from transformers import AutoConfig, AutoModelForAudioClassification
-
-    made = stand_ins.rehearsed({"checkpoint": preset.checkpoint}, tmp_path)
-    config = AutoConfig.from_pretrained(made["checkpoint"])
-    with torch.device("meta"):
-        model = AutoModelForAudioClassification.from_config(config)
-    encoder = model.encoder if config.model_type == "whisper" else model.base_model
-    size = sum(each.numel() for each in encoder.parameters()) / 1e6
-    assert size == pytest.approx(preset.parameters, rel=0.01)
-
-
-def test_a_stand_in_reads_waves(tmp_path):
-    from serbench_transformers.encoders.preprocessor import Preprocessor
-
-    for name, shape in (("openai/whisper-tiny.en", (80, 50)), ("facebook/wav2vec2-base", (8000,))):
-        made = stand_ins.rehearsed({"checkpoint": name}, tmp_path)
-        folder = checkpoints.resolve(made["checkpoint"], weights=False).folder
-        assert Preprocessor(folder)(WAVE).shape == shape
-        assert json.loads((folder / "config.json").read_text())["model_type"]

@@ -1,4 +1,6 @@
-"""Identify a folder of weights by its contents, so that results name it without its path.
+"""Inspect folders of checkpoints: their weights, their licence, and a digest as their identity.
+
+Results name a local folder by its digest, never by its path.
 
 Digests of folders and converted weights are stored below HF_HOME rather than in serbench's own
 cache. That cache holds what a model must not see, so processes that train and predict are not told
@@ -6,7 +8,6 @@ where it is, but they do read checkpoints.
 """
 
 import contextlib
-import fnmatch
 import json
 import os
 import re
@@ -24,7 +25,7 @@ DIGITS = 16  # of the digest, in a revision and in a link's name
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 CONFIGS = ("config.json", "preprocessor_config.json", "processor_config.json")
-"""What says how an encoder is built and what it wants to hear."""
+"""The description of an encoder, and of the audio that it expects."""
 
 PREPROCESSORS = CONFIGS[1:]
 """Files of which any one describes the expected audio."""
@@ -34,7 +35,7 @@ SAFE, PICKLED = "model.safetensors", "pytorch_model.bin"
 
 
 def revision_of(folder: Path) -> str:
-    """The identity of a folder: "sha256:" and 16 digits, over its configuration and weights.
+    """Return a folder's identity: "sha256:" and 16 digits, over its configuration and weights.
 
     Pickled weights count only if there are no others.
     """
@@ -42,38 +43,31 @@ def revision_of(folder: Path) -> str:
     names = {path.name for pattern in patterns for path in folder.glob(pattern)}
     if not has_weights(folder):
         names.update(set(parts(folder, PICKLED)) - set(missing_parts(folder, PICKLED)))
-    known = digests(folder, sorted(names))
-    return PREFIX + digest([[name, of] for name, of in known.items()])[:DIGITS]
+    contents = digests(folder, sorted(names))
+    return PREFIX + digest([[name, sha256] for name, sha256 in contents.items()])[:DIGITS]
 
 
 def digests(folder: Path, names: Sequence[str]) -> dict[str, str]:
     """Return the sha256 of files, remembered by size and time, since weights are large."""
     memory = home() / "digests" / f"{digest(str(folder.resolve()))[:DIGITS]}.json"
-    before = _remembered(memory)
-    now = before | {name: _known(folder / name, before.get(name)) for name in names}
+    try:
+        before: dict[str, list[Any]] = json.loads(memory.read_text())
+    except (OSError, ValueError):
+        before = {}
+    now = dict(before)
+    for name in names:
+        status = (folder / name).stat()
+        stamp = [status.st_size, status.st_mtime_ns, status.st_ctime_ns]
+        if name not in before or before[name][0] != stamp:
+            now[name] = [stamp, file_digest(folder / name)]
     if now != before:
         with contextlib.suppress(SerbenchError), replacing(memory) as temporary:
             temporary.write_text(json.dumps(now))  # if it cannot be written, files are read again
     return {name: now[name][1] for name in names}
 
 
-def _known(path: Path, entry: list[Any] | None) -> list[Any]:
-    """The stamp and the digest of a file, read only where it changed since `entry` was made."""
-    status = path.stat()
-    stamp = [status.st_size, status.st_mtime_ns, status.st_ctime_ns]
-    return entry if entry and entry[0] == stamp else [stamp, file_digest(path)]
-
-
-def _remembered(memory: Path) -> dict[str, list[Any]]:
-    try:
-        known: dict[str, list[Any]] = json.loads(memory.read_text())
-    except (OSError, ValueError):
-        return {}
-    return known
-
-
 def remember(name: str, revision: str, folder: Path) -> None:
-    """Leave a link to the folder, by which a worker finds it again."""
+    """Leave a link to the folder, by which a fold's process finds it again."""
     link, target = _link(name, revision), str(folder.absolute())
     if link.is_symlink() and os.readlink(link) == target:
         return
@@ -89,10 +83,10 @@ def remember(name: str, revision: str, folder: Path) -> None:
 
 
 def recall(name: str, revision: str) -> Path:
-    """The folder that was remembered, if its contents are still the same.
+    """Return the folder that was remembered, if its contents are still the same.
 
     Raises:
-        SerbenchError: it was never given here, is gone, or holds something else now.
+        SerbenchError: it was never given here, is gone, or has changed.
     """
     link = _link(name, revision)
     if not link.is_symlink():
@@ -133,10 +127,10 @@ def parts(folder: Path, kind: str) -> list[str]:
         return [kind]
     index = folder / f"{kind}.index.json"
     try:
-        found = json.loads(index.read_text(encoding="utf-8"))
-        names = set(found["weight_map"].values())
+        content = json.loads(index.read_text(encoding="utf-8"))
+        names = set(content["weight_map"].values())
         # transformers refuses an index without metadata
-        if any("/" in name or "\\" in name for name in names) or "metadata" not in found:
+        if any("/" in name or "\\" in name for name in names) or "metadata" not in content:
             raise ValueError
     except FileNotFoundError:
         return []
@@ -171,10 +165,10 @@ def require_announced(folder: Path, names: Sequence[str]) -> None:
     links = [name for name in names if (folder / name).is_symlink()]
     stated = {name: Path(os.readlink(folder / name)).name for name in links}
     large = [name for name in links if SHA256.fullmatch(stated[name])]
-    for name, found in digests(folder, large).items():
-        if found != stated[name]:
+    for name, sha256 in digests(folder, large).items():
+        if sha256 != stated[name]:
             raise SerbenchError(
-                f"{folder / name} is not the file that the hub announced (its sha256 is {found}, "
+                f"{folder / name} is not the file that the hub announced (its sha256 is {sha256}, "
                 f"not {stated[name]}): run `rm {(folder / name).resolve()}` and the same command "
                 "again, with a network"
             )
@@ -211,13 +205,8 @@ def require_fetched(path: Path) -> None:
             )
 
 
-def matches(name: str, patterns: Sequence[str]) -> bool:
-    """Whether a file's name fits one of the patterns; those in folders below do not."""
-    return "/" not in name and any(fnmatch.fnmatchcase(name, one) for one in patterns)
-
-
 def licence(folder: Path) -> str | None:
-    """What the front matter of its README gives as its licence, if it does."""
+    """Return the licence that the front matter of its README states, if it does."""
     import yaml  # type: ignore[import-untyped]  # comes with huggingface_hub
 
     try:
@@ -234,7 +223,7 @@ def _link(name: str, revision: str) -> Path:
 
 
 def home() -> Path:
-    """Return the folder for what is known of checkpoints, beside the hub's own cache."""
+    """Return the folder for digests and conversions, beside the hub's own cache."""
     return Path(constants.HF_HOME) / "serbench"
 
 
