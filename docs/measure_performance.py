@@ -18,7 +18,7 @@ from typing import Any
 
 from serbench import datasets, evaluate, parallel
 from serbench.bench.result import Bench
-from serbench.bench.session import Wish, bench
+from serbench.bench.session import BenchRequest, bench
 from serbench.settings import settings
 
 PAGE = Path(__file__).resolve().with_name("performance.json")
@@ -33,10 +33,10 @@ EVALUATED: Mapping[str, dict[str, object]] = {
 
 def main(seconds: float) -> None:
     """Measure everything, and write it."""
-    at_once = Wish(seconds=seconds, jobs=parallel.cores(), only=("models",))
+    at_once = BenchRequest(seconds=seconds, jobs=parallel.cores(), only=("models",))
     words = {
         "schema": 1,
-        "benches": [_words(bench(Wish(seconds=seconds))), _words(bench(at_once))],
+        "benches": [_words(bench(BenchRequest(seconds=seconds))), _words(bench(at_once))],
         "lengths": [_words(bench(_of_encoder(name, seconds))) for name in CORPORA],
         "spinning": {str(threads): _small_trainings(threads) for threads in (1, parallel.cores())},
         "profiles": {name: _profiled(name) for name in PROFILED},
@@ -45,9 +45,9 @@ def main(seconds: float) -> None:
     PAGE.write_text(json.dumps(words, indent=1) + "\n", encoding="utf-8")
 
 
-def _of_encoder(corpus: str, seconds: float) -> Wish:
+def _of_encoder(corpus: str, seconds: float) -> BenchRequest:
     """The small transformer encoder on utterances as long as a corpus's, without an estimate."""
-    return Wish(model="whisper-base", dataset=corpus, seconds=seconds, only=("models",))
+    return BenchRequest(model="whisper-base", dataset=corpus, seconds=seconds, only=("models",))
 
 
 def _words(made: Bench) -> Any:
@@ -106,8 +106,8 @@ def _profiled(name: str) -> Any:
 def _evaluated(name: str, seconds: float) -> dict[str, object]:
     """What an evaluation on the built-in corpus takes, and what it was estimated to take."""
     jobs = parallel.cores()
-    wish = Wish(name, "toy", params=EVALUATED[name], jobs=jobs, seconds=seconds)
-    estimate = bench(wish).estimate
+    request = BenchRequest(name, "toy", params=EVALUATED[name], jobs=jobs, seconds=seconds)
+    estimate = bench(request).estimate
     assert estimate is not None
     with tempfile.TemporaryDirectory() as folder:
         os.environ["SERBENCH_CACHE"] = folder

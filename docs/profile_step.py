@@ -5,7 +5,6 @@ Usage: OMP_NUM_THREADS=1 python docs/profile_step.py alexnet-mel [cuda]
 On the CPU what is no operation of torch is Python, and writing; on CUDA the device waits for it.
 """
 
-import dataclasses
 import json
 import re
 import sys
@@ -62,8 +61,7 @@ def profiled(name: str, device: str = "cpu") -> dict[str, object]:
     source = datasets.find(LIKE, settings())
     model = workload.model(name, {"epochs": 2}, source, settings())
     batch = int(str(model.params["batch"] or measure.ROUND))
-    words = {**model.words(), "lengths": dataclasses.asdict(workload.of(source))}
-    inputs = measure.inputs(words, batch) * STEPS
+    inputs = measure.inputs(model.feature, workload.lengths_of(source), batch) * STEPS
     truth = np.arange(len(inputs)) % len(model.labels)
     train = Examples(inputs, truth, ("speaker",) * len(inputs))
     validation = Examples(inputs[:1], truth[:1], ("other",))

@@ -78,7 +78,7 @@ def main(wanted: argparse.Namespace) -> None:
 def _write(corpus: str, root: Path) -> None:
     """A look-alike whose tones are replaced by noise as long as the corpus's utterances."""
     WRITERS[corpus](root)
-    known = workload.of(datasets.find(corpus, settings(), root))
+    known = workload.lengths_of(datasets.find(corpus, settings(), root))
     files = sorted(root.rglob("*.wav"))
     random = np.random.default_rng(0)
     seconds = random.permutation(workload.trimmed(known, len(files)))

@@ -1,4 +1,4 @@
-"""What was measured of a machine, and how it looks: a table, or JSON."""
+"""Hold what was measured of a machine, and print it as a table or JSON."""
 
 import dataclasses
 import json
@@ -55,17 +55,17 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Bench:
-    """What this machine does in a second.
+    """What this machine does in a second. Prints as tables.
 
     Attributes:
-        like: whose utterances were imitated.
+        like: the dataset whose utterances were imitated.
         seconds: of such an utterance on average: "recorded" and "trimmed".
         at_once: how many processes learned at the same time.
         measured: the date.
         load: processes that wanted to run just before, on average over a minute.
-        machine: what it is.
-        items: what was measured.
-        left_out: what could not be, and why.
+        machine: as `machine` describes it.
+        items: in the order in which they were measured.
+        left_out: items that could not be measured, each with the reason.
         estimate: of an evaluation, where a model and a dataset were named.
     """
 
@@ -81,14 +81,14 @@ class Bench:
 
     def to_json(self) -> str:
         """Everything, with a schema number."""
-        words: dict[str, Any] = {"schema": SCHEMA, **dataclasses.asdict(self)}
+        data: dict[str, Any] = {"schema": SCHEMA, **dataclasses.asdict(self)}
         if self.estimate is not None:
-            words["estimate"]["seconds"] = self.estimate.seconds
-        return json.dumps(words, indent=1)
+            data["estimate"]["seconds"] = self.estimate.seconds
+        return json.dumps(data, indent=1)
 
     def table(self, form: str = "text") -> str:
         """The items alone."""
-        return tables.table(HEAD, [one.row() for one in self.items], form)
+        return tables.table(HEAD, [item.row() for item in self.items], form)
 
     def __str__(self) -> str:
         machine = self.machine
@@ -99,7 +99,7 @@ class Bench:
             "",
             self.table(),
         ]
-        lines += [f"left out: {name}: {why}" for name, why in self.left_out.items()]
+        lines += [f"left out: {name}: {reason}" for name, reason in self.left_out.items()]
         if self.at_once > 1:
             lines.append(f"each of {self.at_once} processes that learned at the same time")
         if self.load > machine["cores"] / 2:
@@ -111,7 +111,7 @@ class Bench:
 
 
 def figure(value: float | None) -> str:
-    """A number with three digits that count, "" where it is not known.
+    """Format a number with three significant digits, "" where it is not known.
 
     >>> figure(1234.5), figure(12.345), figure(0.0123), figure(3e7), figure(None)
     ('1234', '12.3', '0.0123', 'over 10^6', '')
@@ -124,22 +124,17 @@ def figure(value: float | None) -> str:
 
 
 def machine() -> dict[str, Any]:
-    """What this machine is."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
-    return {
-        "processor": _processor(),
-        "cores": cores(),
-        "memory_gb": round(memory, 1),
-        "system": platform.platform(),
-        "versions": versions(),
-    }
-
-
-def _processor() -> str:
-    """Its name, where the system tells one."""
+    """Describe this machine: its processor, cores, memory, system and versions of libraries."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         lines = []
     names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, "") or platform.processor() or platform.machine()
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    return {
+        "processor": next(names, "") or platform.processor() or platform.machine(),
+        "cores": cores(),
+        "memory_gb": round(memory, 1),
+        "system": platform.platform(),
+        "versions": versions(),
+    }

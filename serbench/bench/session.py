@@ -1,4 +1,4 @@
-"""Measures what this machine does in a second, and says how long an evaluation takes on it."""
+"""Measure this machine, and estimate from that how long an evaluation takes on it."""
 
 import dataclasses
 import datetime
@@ -12,12 +12,11 @@ from serbench import datasets, parallel
 from serbench import settings as devices
 from serbench.bench import measure, workload
 from serbench.bench.estimate import Estimate, FrontEnd, Speed, estimate
+from serbench.bench.measure import Learning, Task, Timing
 from serbench.bench.result import Bench, Measurement, machine
 from serbench.bench.workload import Candidate
 from serbench.corpus import Fold
 from serbench.errors import BadParameter, SerbenchError, nearest
-from serbench.features.store import Feature
-from serbench.parallel import Function, Words
 from serbench.plugins import registry
 from serbench.protocols import lookup
 from serbench.settings import settings
@@ -28,8 +27,8 @@ LIKE = "ravdess"
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What is to be measured.
+class BenchRequest:
+    """What to measure.
 
     Attributes:
         model: a model; None measures those of `MODELS` that are installed.
@@ -37,7 +36,7 @@ class Wish:
             evaluation on it is estimated.
         protocol: of the estimate; None is the dataset's default.
         params: of the model and its features.
-        only: groups of items, of `GROUPS`, or names of features; none is all of them, or what an
+        only: groups of items, of `GROUPS`, or names of features; empty is all of them, or what an
             estimate needs.
         seconds: to spend on an item, roughly: one round of each is always measured.
         jobs: folds at a time; None fills the cores.
@@ -56,61 +55,60 @@ class Wish:
     features: str | None = None
 
     @property
-    def estimates(self) -> bool:
+    def has_estimate(self) -> bool:
         """An evaluation is to be estimated."""
         return self.model is not None and self.dataset is not None and not self.only
 
     def has(self, group: str) -> bool:
         """A group of items is to be measured."""
-        return group in self.only or not (self.only or (self.estimates and group == "arithmetic"))
+        return group in self.only or not (
+            self.only or (self.has_estimate and group == "arithmetic")
+        )
 
 
-def bench(wish: Wish) -> Bench:
+def bench(request: BenchRequest) -> Bench:
     """Measure this machine; where a model and a dataset are named, estimate an evaluation.
 
     Raises:
-        SerbenchError: a name or parameter is unknown, or what was named cannot be measured.
+        SerbenchError: a name or parameter is unknown, or a named item cannot be measured.
     """
-    known = (*GROUPS, *registry.installed().entries["feature"])
-    for item in wish.only:
-        if item not in known:
-            raise nearest("item", item, known)
-    if wish.features is not None and wish.model is None:
-        raise BadParameter(f"features {wish.features!r} are of a model: name one by import path")
-    if not wish.seconds > 0:
-        raise BadParameter(f"seconds is {wish.seconds}, but must be greater than 0")
-    if wish.jobs is not None and wish.jobs < 1:
-        raise BadParameter(f"jobs is {wish.jobs}, but must be 1 or more")
-    return _Measuring(wish).all()
+    items = (*GROUPS, *registry.installed().entries["feature"])
+    for item in request.only:
+        if item not in items:
+            raise nearest("item", item, items)
+    if request.features is not None and request.model is None:
+        raise BadParameter(f"features {request.features!r} are of a model: name one by import path")
+    if not request.seconds > 0:
+        raise BadParameter(f"seconds is {request.seconds}, but must be greater than 0")
+    if request.jobs is not None and request.jobs < 1:
+        raise BadParameter(f"jobs is {request.jobs}, but must be 1 or more")
+    return _Session(request).bench()
 
 
-class _Measuring:
-    """One go at everything that is wished for; every item in a fresh process, as in a fold."""
+class _Session:
+    """The measurement of all items of a request, every item in a fresh process, as in a fold."""
 
-    def __init__(self, wish: Wish):
-        places = settings()
-        self._wish, self._places = wish, places
-        self._source = datasets.find(wish.dataset or LIKE, places)
-        self._lengths = workload.of(self._source)
-        self._at_once = min(wish.jobs or parallel.cores(), parallel.cores())
-        self._seconds: dict[str, float] = {}  # of an utterance, by item
-        self._start: dict[str, float] = {}  # of a process of the front end, by feature
+    def __init__(self, request: BenchRequest):
+        self._request, self._places = request, settings()
+        self._source = datasets.find(request.dataset or LIKE, self._places)
+        self._lengths = workload.lengths_of(self._source)
+        self._at_once = min(request.jobs or parallel.cores(), parallel.cores())
+        self._timings: dict[str, Timing] = {}  # of the front end, by item
         self._items: list[Measurement] = []
         self._left_out: dict[str, str] = {}
 
-    def all(self) -> Bench:
+    def bench(self) -> Bench:
         """Measure, and estimate."""
-        load, wish = os.getloadavg()[0], self._wish
-        folds = self._folds() if wish.estimates else []
-        models = list(self._models()) if wish.has("models") else []
-        device = devices.found(wish.device or self._places.device) if models else "cpu"
-        if wish.has("arithmetic"):
+        load, request = os.getloadavg()[0], self._request
+        folds = self._folds() if request.has_estimate else []
+        models = list(self._models()) if request.has("models") else []
+        device = devices.found(request.device or self._places.device) if models else "cpu"
+        if request.has("arithmetic"):
             self._arithmetic()
-        if wish.has("decode"):
-            self._front("decode", measure.decode, {})
+        if request.has("decode"):
+            self._front_end("decode", "decode", self._task())
         self._features(models)
         speeds = {model.name: self._learn(model, folds, device) for model in models}
-        estimated = self._estimate(models[0], folds, speeds) if folds else None
         recorded = workload.mean(self._lengths)
         return Bench(
             like=self._source.spec,
@@ -121,126 +119,114 @@ class _Measuring:
             machine=machine(),
             items=tuple(self._items),
             left_out=self._left_out,
-            estimate=estimated,
+            estimate=self._estimate(models[0], folds, speeds) if folds else None,
         )
 
     def _folds(self) -> list[Fold]:
         corpus = datasets.outline(self._source)
-        return lookup.make_folds(
-            lookup.find_protocol(self._wish.protocol, self._source.dataset), corpus
-        )
+        protocol = lookup.find_protocol(self._request.protocol, self._source.dataset)
+        return lookup.make_folds(protocol, corpus)
 
     def _models(self) -> Iterator[Candidate]:
         """The model that was named, or those that are always measured, if they are installed."""
-        wish, known = self._wish, registry.installed().entries["model"]
-        if wish.model is not None:
-            given = (wish.params, self._source, self._places, wish.features)
-            yield workload.model(wish.model, *given)
+        request = self._request
+        if request.model is not None:
+            given = (request.params, self._source, self._places, request.features)
+            yield workload.model(request.model, *given)
             return
         for name in MODELS:
             try:
-                if name in known:
+                if name in registry.installed().entries["model"]:
                     yield workload.model(name, {}, self._source, self._places)
             except SerbenchError as error:
                 self._left_out[name] = str(error)
 
     def _arithmetic(self) -> None:
         for threads in sorted({1, parallel.cores()}):
-            (made,), _ = self._ask(measure.product, {}, threads)
+            timing = Timing(**self._ask("product", self._task(threads=threads))[0])
+            gflops = 2 * measure.SIDE**3 / timing.seconds / 1e9
             self._items.append(
-                Measurement("matrix product", threads, "cpu", "float32", gflops=made["gflops"])
+                Measurement("matrix product", threads, "cpu", "float32", gflops=gflops)
             )
 
-    def _front(self, item: str, function: Function, words: Words) -> None:
-        (made,), launched = self._ask(function, words, threads=1)  # as the front end has
-        self._seconds[item] = made["seconds"]
-        if "began" in made:
-            self._start[item] = made["began"] - launched + made["load"]
-        self._items.append(Measurement(item, 1, per_second=1 / made["seconds"]))
+    def _front_end(self, name: str, item: str, task: Task) -> None:
+        timing = Timing(**self._ask(item, task)[0])
+        self._timings[name] = timing
+        self._items.append(Measurement(name, task.threads, per_second=1 / timing.seconds))
 
     def _features(self, models: Sequence[Candidate]) -> None:
-        """Measure those that were named, those of the models, or all that are installed."""
-        wish, known = self._wish, registry.installed().entries["feature"]
-        every = wish.has("features")
-        found = {model.feature.name: model.feature for model in models if every}
-        for name in known:
+        """Measure the features that were named, those of the models, or all that are installed."""
+        request, every = self._request, self._request.has("features")
+        features = {model.feature.name: model.feature for model in models if every}
+        for name in registry.installed().entries["feature"]:
             try:
-                if name in wish.only or (every and wish.model is None):
-                    found.setdefault(name, workload.feature(name))
+                if name in request.only or (every and request.model is None):
+                    features.setdefault(name, workload.feature(name))
             except SerbenchError as error:
                 self._left_out[name] = str(error)
-        for feature in found.values():
-            self._extract(feature)
-
-    def _extract(self, feature: Feature) -> None:
-        words = {"feature": dataclasses.asdict(feature)}
-        try:
-            self._front(feature.name, measure.extract, words)
-        except SerbenchError as error:
-            if self._wish.model is not None:
-                raise
-            self._left_out[feature.name] = str(error)
+        for name, feature in features.items():
+            try:
+                self._front_end(name, "extract", self._task(feature=feature))
+            except SerbenchError as error:
+                if request.model is not None:
+                    raise
+                self._left_out[name] = str(error)
 
     def _learn(self, model: Candidate, folds: Sequence[Fold], device: str) -> Speed:
         """Measure a model in as many processes as learn at a time; the slowest of them counts."""
-        wanted = max((len(fold.train) for fold in folds), default=None)
-        words = {**model.words(), "wanted": wanted, "device": device}
-        threads = model.threads
-        found, launched = self._ask(measure.learn, words, threads, self._at_once)
-        slowest = max(found, key=lambda made: made["fits"][-1][2] / made["fits"][-1][0])
-        speed = Speed.of(slowest, launched)
-        self._items += _learned(model.name, slowest, speed, threads, device)
-        return speed
+        most = max((len(fold.train) for fold in folds), default=None)
+        task = self._task(threads=model.threads, model=model, device=device, most=most)
+        learned = [measure.learning(words) for words in self._ask("learn", task, self._at_once)]
+        slowest = max(learned, key=lambda learning: learning.speed.epoch.per_utterance)
+        self._items += _learned(model, slowest, device)
+        return slowest.speed
 
     def _estimate(
         self, model: Candidate, folds: Sequence[Fold], speeds: Mapping[str, Speed]
     ) -> Estimate:
-        feature = model.feature.name
-        decode, extract = self._seconds["decode"], self._seconds[feature]
-        front = FrontEnd(self._start[feature], decode, extract, parallel.cores())
-        protocol = lookup.find_protocol(self._wish.protocol, self._source.dataset).name
+        decode, extract = self._timings["decode"], self._timings[model.feature.name]
+        front = FrontEnd(extract.start, decode.seconds, extract.seconds, parallel.cores())
+        protocol = lookup.find_protocol(self._request.protocol, self._source.dataset).name
         name = f"{model.name} on {self._source.spec}, {protocol}"
         return estimate(name, folds, model.epochs, self._at_once, front, speeds[model.name])
 
-    def _ask(
-        self, function: Function, words: Words, threads: int, at_once: int = 1
-    ) -> tuple[list[dict[str, Any]], float]:
-        """What processes say that do the same at the same time, and when they were launched."""
-        item = {
-            **words,
-            "lengths": dataclasses.asdict(self._lengths),
-            "threads": threads,
-            "seconds": self._wish.seconds,
-        }
-        launched = time.time()
-        found = []
-        for outcome in parallel.processes(
-            function, [item] * at_once, lambda *_: None, at_once=at_once, threads=threads
-        ):
+    def _task(self, **options: Any) -> Task:
+        return Task(self._lengths, self._request.seconds, **options)
+
+    def _ask(self, item: str, task: Task, at_once: int = 1) -> list[Mapping[str, Any]]:
+        """Measure an item in processes that run at the same time, and return what each found."""
+        task = dataclasses.replace(task, launched=time.time())
+        words = {"item": item, "task": dataclasses.asdict(task)}
+        outcomes = parallel.processes(
+            measure.run,
+            [words] * at_once,
+            lambda *_: None,
+            at_once=at_once,
+            threads=task.threads,
+        )
+        results = []
+        for outcome in outcomes:
             if outcome.result is None:
                 raise SerbenchError(outcome.error)
-            found.append(dict(outcome.result))
-        return found, launched
+            results.append(outcome.result)
+        return results
 
 
-def _learned(
-    name: str, made: Words, speed: Speed, threads: int, device: str
-) -> Iterator[Measurement]:
-    """Training and prediction."""
-    training = speed.epoch.each or speed.epoch.points[-1][1] / speed.epoch.points[-1][0]
-    peak = made.get("peak")
+def _learned(model: Candidate, learning: Learning, device: str) -> Iterator[Measurement]:
+    """The items of a model: the limit of its arithmetic, training and prediction."""
+    epoch, peak = learning.speed.epoch, learning.peak
+    how = (model.threads, device, learning.precision)
     if peak:
+        yield Measurement(f"matrix product, as in {model.name}", *how, gflops=peak / 1e9)
+    seconds = {
+        "training": epoch.slope or epoch.per_utterance,
+        "prediction": learning.speed.predict,
+    }
+    for kind, took in seconds.items():
+        rate = learning.flops[kind] / took if learning.flops else None
         yield Measurement(
-            f"matrix product, as in {name}", threads, device, made["precision"], gflops=peak / 1e9
-        )
-    for kind, took in (("training", training), ("prediction", speed.predict)):
-        flops = made.get(f"{kind}_flops")
-        rate = None if flops is None else flops / took
-        yield Measurement(
-            f"{name}, {kind}",
-            threads,
-            device,
-            made["precision"],
+            f"{model.name}, {kind}",
+            *how,
             per_second=1 / took,
             gflops=None if rate is None else rate / 1e9,
             limit=None if rate is None or not peak else rate / peak,

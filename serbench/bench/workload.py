@@ -1,4 +1,7 @@
-"""What can be measured on this machine: features and models, ready to run without a download."""
+"""Prepare what is measured: utterances like a corpus's, and features and models to process them.
+
+Nothing is downloaded: utterances are synthetic, and a model's weights may be random.
+"""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -22,28 +25,27 @@ ASKED = 200  # files of a corpus whose headers stand for all
 PITCHES = (110.0, 150.0, 190.0, 230.0)  # Hz, one after the other
 
 
-def of(source: Source) -> Lengths:
-    """How long the utterances of a corpus are: as its dataset says, or as its files do.
+def lengths_of(source: Source) -> Lengths:
+    """Return the lengths of a corpus's utterances: from its dataset, or from its files.
 
     Raises:
         CorpusError: the dataset does not say, and its corpus is not here.
     """
-    dataset: object = source.dataset
-    return dataset.lengths() if isinstance(dataset, Lasts) else _of_files(source)
-
-
-def _of_files(source: Source) -> Lengths:
     import soundfile
 
-    paths = [one.path for one in datasets.read(source).utterances if one.path is not None]
-    asked = [soundfile.info(path) for path in paths[:: max(1, len(paths) // ASKED)]]
+    dataset: object = source.dataset
+    if isinstance(dataset, Lasts):
+        return dataset.lengths()
+    corpus = datasets.read(source)
+    paths = [utterance.path for utterance in corpus.utterances if utterance.path is not None]
+    headers = [soundfile.info(path) for path in paths[:: max(1, len(paths) // ASKED)]]
     percent = np.linspace(0, 100, 21)
-    seconds = np.percentile([one.frames / one.samplerate for one in asked], percent)
-    return Lengths(tuple(percent.tolist()), tuple(seconds.tolist()), int(asked[0].samplerate))
+    seconds = np.percentile([header.frames / header.samplerate for header in headers], percent)
+    return Lengths(tuple(percent.tolist()), tuple(seconds.tolist()), int(headers[0].samplerate))
 
 
 def drawn(lengths: Lengths, count: int) -> list[float]:
-    """The seconds of so many utterances with the corpus's mean and its longest, rising.
+    """Return the seconds of so many utterances with the corpus's mean and its longest, rising.
 
     Evenly spaced percentiles, but for the last, which is the corpus's longest: some models make
     every utterance as long as that one. The others are shortened to keep the mean.
@@ -55,49 +57,44 @@ def drawn(lengths: Lengths, count: int) -> list[float]:
     if count > 1 and rest > 0:
         seconds[:-1] *= rest / seconds[:-1].sum()
         seconds[-1] = longest
-    return [float(one) for one in seconds]
+    return [float(length) for length in seconds]
 
 
 def trimmed(lengths: Lengths, count: int) -> list[float]:
-    """The same once silence is cut."""
-    return [lengths.trimmed * one for one in drawn(lengths, count)]
+    """Return the seconds of the same utterances once silence is cut."""
+    return [lengths.trimmed * seconds for seconds in drawn(lengths, count)]
 
 
 def mean(lengths: Lengths) -> float:
-    """Seconds of an utterance as recorded, on average."""
+    """Return the mean seconds of an utterance as recorded."""
     return float(np.mean(drawn(lengths, 1000)))
 
 
 def voices(
     seconds: Sequence[float], rate: int, *, sounding: float = 1.0
 ) -> list[npt.NDArray[np.float32]]:
-    """Synthetic utterances, each (samples,): harmonics that come and go, and some noise.
+    """Return synthetic utterances, each (samples,): harmonics that come and go, and some noise.
 
     Args:
         seconds: how long each is.
         rate: samples a second.
         sounding: which share of each is more than faint noise; the rest is at both ends.
     """
-    return [
-        _voice(round(rate * each), rate, PITCHES[place % len(PITCHES)], sounding, place)
-        for place, each in enumerate(seconds)
-    ]
-
-
-def _voice(
-    samples: int, rate: int, pitch: float, sounding: float, seed: int
-) -> npt.NDArray[np.float32]:
-    time = np.arange(samples, dtype=np.float32) / rate
-    random = np.random.default_rng(seed)
-    wave = random.standard_normal(samples, dtype=np.float32) * np.float32(0.01)
-    for harmonic in range(1, 9):
-        wave += np.sin(2 * np.pi * pitch * harmonic * time) * np.float32(0.1 / harmonic)
-    wave *= 0.55 + 0.45 * np.sin(2 * np.pi * 4 * time)  # syllables, four a second
-    silent = round(samples * (1 - sounding) / 2)
-    if silent:
-        wave[:silent] *= 1e-5
-        wave[-silent:] *= 1e-5
-    return wave.astype(np.float32)
+    waves = []
+    for seed, length in enumerate(seconds):
+        samples, pitch = round(rate * length), PITCHES[seed % len(PITCHES)]
+        time = np.arange(samples, dtype=np.float32) / rate
+        random = np.random.default_rng(seed)
+        wave = random.standard_normal(samples, dtype=np.float32) * np.float32(0.01)
+        for harmonic in range(1, 9):
+            wave += np.sin(2 * np.pi * pitch * harmonic * time) * np.float32(0.1 / harmonic)
+        wave *= 0.55 + 0.45 * np.sin(2 * np.pi * 4 * time)  # syllables, four a second
+        silent = round(samples * (1 - sounding) / 2)
+        if silent:
+            wave[:silent] *= 1e-5
+            wave[-silent:] *= 1e-5
+        waves.append(wave.astype(np.float32))
+    return waves
 
 
 @dataclass(frozen=True)
@@ -107,7 +104,7 @@ class Candidate:
     Attributes:
         name: of the model.
         params: exact.
-        feature: what it learns from.
+        feature: that it learns from.
         labels: of the corpus whose utterances are imitated.
         threads: of a fold.
     """
@@ -121,18 +118,8 @@ class Candidate:
     @property
     def epochs(self) -> int:
         """Of a training, at most; 1 where it has none."""
-        found = self.params.get("epochs")
-        return found if isinstance(found, int) else 1
-
-    def words(self) -> dict[str, Any]:
-        """What its process is told."""
-        return {
-            "model": self.name,
-            "params": dict(self.params),
-            "feature": dataclasses.asdict(self.feature),
-            "labels": list(self.labels),
-            "seed": 0,
-        }
+        epochs = self.params.get("epochs")
+        return epochs if isinstance(epochs, int) else 1
 
 
 def model(
@@ -142,9 +129,9 @@ def model(
     places: Settings,
     features: str | None = None,
 ) -> Candidate:
-    """A model with the parameters that it would have on a corpus.
+    """Return a model with the parameters that it would have on a corpus.
 
-    What it would have to fetch first is made up, where it knows how.
+    Where it needs a download first, and offers a stand-in (`contracts.Rehearses`), it gets that.
 
     Args:
         name: of the model.
@@ -154,7 +141,7 @@ def model(
         features: that a model by import path learns from.
 
     Raises:
-        SerbenchError: a name or parameter is unknown, or it cannot do without what is not here.
+        SerbenchError: a name or parameter is unknown, or it needs what is not here.
     """
     request = Request(name, source.spec, params=given, features=features)
     entry = plan.entry_of(request)
@@ -171,10 +158,10 @@ def model(
 
 
 def feature(name: str) -> Feature:
-    """A feature with its own defaults.
+    """Return a feature with its default parameters.
 
     Raises:
-        SerbenchError: it cannot do with them, or a package is missing.
+        SerbenchError: it refuses them, or a package is missing.
     """
     entry = registry.find("feature", name)
     extractor: Any = registry.load(entry)

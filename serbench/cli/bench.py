@@ -44,20 +44,20 @@ def bench(  # noqa: PLR0913 - a command's options are its parameters
     Needs no corpus and no checkpoint: utterances are synthetic, as long as a corpus's, and weights
     are random. Every item runs in a fresh process, with the threads that a fold would have.
     """
-    from serbench.bench.session import Wish
+    from serbench.bench.session import BenchRequest
     from serbench.bench.session import bench as measure
     from serbench.specs import parse, unique
 
-    wish = Wish(
+    request = BenchRequest(
         model=model,
         dataset=dataset,
         protocol=protocol,
-        params=unique(parse(one) for one in param or []),
-        only=[one.strip() for one in only.split(",") if one.strip()],
+        params=unique(parse(text) for text in param or []),
+        only=[item.strip() for item in only.split(",") if item.strip()],
         seconds=seconds,
         jobs=jobs_of(jobs),
         device=device,
         features=features,
     )
-    made = measure(wish)
-    typer.echo(made.to_json() if as_json else str(made))
+    measured = measure(request)
+    typer.echo(measured.to_json() if as_json else str(measured))

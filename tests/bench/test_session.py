@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,15 +13,16 @@ import pytest
 import serbench
 from serbench import datasets, parallel
 from serbench.bench import measure, session, workload
-from serbench.bench.estimate import FrontEnd, Growth, Speed, busy, estimate, fastest
+from serbench.bench.estimate import FrontEnd, Growth, Speed, busy, estimate
+from serbench.bench.measure import Task
 from serbench.bench.result import Bench, Measurement, machine
-from serbench.bench.session import Wish
+from serbench.bench.session import BenchRequest
 from serbench.contracts import Lengths
 from serbench.corpus import Fold
 from serbench.errors import BadParameter, SerbenchError, UnknownName
 
 SHORT = Lengths((0.0, 50.0, 100.0), (0.1, 0.2, 0.6), 16_000, 0.5)
-WORDS = {"lengths": vars(SHORT), "threads": 1, "seconds": 0.05}
+TASK = Task(SHORT, seconds=0.05)
 
 
 def test_drawn_lengths_have_the_mean_and_the_longest_of_the_corpus():
@@ -41,14 +43,14 @@ def test_a_synthetic_utterance_is_as_long_and_as_silent_as_asked():
 
 @pytest.mark.usefixtures("places")
 def test_lengths_of_a_dataset_that_says_nothing_are_those_of_its_files(places):
-    found = workload.of(datasets.find("tones", places))
+    found = workload.lengths_of(datasets.find("tones", places))
     assert found.rate == 16_000
     assert set(found.seconds) == {0.2}
 
 
 def test_time_grows_like_a_line_or_like_the_power_that_it_grew_by_last():
     line = Growth(((10, 3.0), (20, 5.0), (40, 9.0)))
-    assert (line.at(100), line.at(10), line.each) == (21.0, 3.0, 0.2)
+    assert (line.at(100), line.at(10), line.slope) == (21.0, 3.0, 0.2)
     square = Growth(((10, 1.0), (20, 4.0)))
     assert (square.at(40), square.power) == (16.0, 2.0)
     assert Growth(((10, 1.0),)).at(30) == 3.0
@@ -57,7 +59,7 @@ def test_time_grows_like_a_line_or_like_the_power_that_it_grew_by_last():
 
 def test_the_fastest_of_several_calls_counts():
     naps = itertools.cycle([0.05, 0.01])
-    assert 0.01 <= fastest(lambda: time.sleep(next(naps)), 0.3) < 0.05
+    assert 0.01 <= measure.fastest(lambda: time.sleep(next(naps)), 0.3) < 0.05
 
 
 def test_folds_at_a_time_are_shared_out_among_processes():
@@ -68,46 +70,42 @@ def test_folds_at_a_time_are_shared_out_among_processes():
 @pytest.mark.usefixtures("places")
 @pytest.mark.parametrize(("name", "least"), [("decode", 1e-6), ("crossings", 1e-6)])
 def test_a_front_end_item_takes_some_time_an_utterance(name, least):
-    words = {**WORDS, "feature": vars(workload.feature("crossings"))}
     function = measure.decode if name == "decode" else measure.extract
-    assert least < function(words, print)["seconds"] < 1
+    assert least < function(replace(TASK, feature=workload.feature("crossings"))).seconds < 1
 
 
 def test_matrices_are_multiplied_at_some_speed():
-    assert measure.product(WORDS, print)["gflops"] > 0.1
+    assert measure.product(TASK).seconds < 2 * measure.SIDE**3 / 1e8
 
 
-def learned(places, **changes):
-    model = workload.model("sleeper", {}, datasets.find("tones", places), places)
-    words = {**model.words(), **WORDS, "seconds": 0.5, "device": "cpu", "wanted": None}
-    return measure.learn({**words, **changes}, print)
+def speed(places, name="sleeper", params=None, **conditions):
+    model = workload.model(name, params or {}, datasets.find("tones", places), places)
+    task = replace(TASK, model=model, launched=time.time() - 1, **conditions)
+    return measure.learn(task).speed
 
 
 def test_a_fit_is_taken_apart_by_what_the_model_reports(places):
-    made = learned(places)
-    speed = Speed.of(made, made["began"] - 1)
-    (count, before, epoch, after), *_ = made["fits"]
+    found = speed(places, seconds=0.5)
+    count, epoch = found.epoch.points[0]
     assert count == 8
     # sleeping takes as long as asked or longer, on however busy a machine
-    assert epoch >= 8 / 2000
-    assert before + epoch >= 0.05 + 8 / 2000
-    assert min(after, made["late"], made["load"], made["predict"]) >= 0
-    assert speed.epoch.points[0] == (8, max(0.0, epoch - made["held_out"] * made["predict"]))
-    assert [row[0] for row in speed.before.points[:2]] == [4, 8]
-    assert speed.start == pytest.approx(2 + made["load"] + made["late"])
+    assert epoch >= 8 / 2000 - measure.HELD_OUT * found.predict
+    assert found.before.at(8) + epoch + measure.HELD_OUT * found.predict >= 0.05 + 8 / 2000
+    assert min(found.after, found.load, found.predict) >= 0
+    assert [count for count, _ in found.before.points[:2]] == [4, 8]
+    assert found.start >= 2 + found.load
 
 
-def test_no_fit_is_larger_than_wanted(places):
-    assert [row[0] for row in learned(places, wanted=12)["fits"]] == [8, 12]
+def test_no_fit_is_larger_than_an_estimate_needs(places):
+    found = speed(places, seconds=0.5, most=12)
+    assert [count for count, _ in found.epoch.points] == [8, 12]
 
 
 def test_a_model_without_epochs_is_timed_as_a_whole(places):
-    model = workload.model("centroid", {"nap": 0.1}, datasets.find("tones", places), places)
-    words = {**model.words(), **WORDS, "device": "cpu", "wanted": 16}
-    made = measure.learn(words, print)
-    assert made["fits"][0][1] == made["fits"][0][3] == 0
-    assert made["fits"][0][2] == pytest.approx(0.1, abs=0.05)
-    assert model.epochs == 1
+    found = speed(places, "centroid", {"nap": 0.1}, most=16)
+    assert found.before.points[1][1] == found.after == 0
+    assert found.epoch.points[0][1] == pytest.approx(0.1, abs=0.05)
+    assert workload.model("centroid", {}, datasets.find("tones", places), places).epochs == 1
 
 
 FOLDS = [Fold(str(n), ("a", "b", "c", "d"), ("e",), ("f", "g")) for n in range(3)]
@@ -149,8 +147,8 @@ def test_a_corpus_that_is_worth_it_is_decoded_on_all_cores():
 
 @pytest.mark.slow
 def test_an_estimate_is_what_an_evaluation_takes(places):
-    wish = Wish("sleeper", "tones", params={"epochs": 30}, seconds=0.4)
-    made = session.bench(wish)
+    request = BenchRequest("sleeper", "tones", params={"epochs": 30}, seconds=0.4)
+    made = session.bench(request)
     started = time.perf_counter()
     serbench.evaluate("sleeper", "tones", params={"epochs": 30})
     took = time.perf_counter() - started
@@ -159,7 +157,7 @@ def test_an_estimate_is_what_an_evaluation_takes(places):
 
 
 def test_a_fraction_of_the_limit_is_what_the_model_counts(places):
-    made = session.bench(Wish("sleeper", seconds=0.3, only=("models",)))
+    made = session.bench(BenchRequest("sleeper", seconds=0.3, only=("models",)))
     peak, training, prediction = made.items
     assert peak.item == "matrix product, as in sleeper"
     # whatever the machine does meanwhile: 2000 operations an utterance, of 40 million a second
@@ -174,29 +172,31 @@ def test_a_model_that_cannot_be_had_is_rehearsed(places):
 
 
 def test_what_cannot_be_measured_is_left_out_and_named(places):
-    made = session.bench(Wish(dataset="tones", seconds=0.01, only=("infinite", "crossings")))
+    made = session.bench(
+        BenchRequest(dataset="tones", seconds=0.01, only=("infinite", "crossings"))
+    )
     assert "not finite" in made.left_out["infinite"]
     assert [one.item for one in made.items] == ["crossings"]
 
 
 def test_what_is_named_and_cannot_be_measured_is_an_error(places):
     with pytest.raises(SerbenchError, match="not finite"):
-        session.bench(Wish("unfit", seconds=0.01, only=("models",)))
+        session.bench(BenchRequest("unfit", seconds=0.01, only=("models",)))
 
 
 @pytest.mark.usefixtures("places")
 @pytest.mark.parametrize(
-    ("wish", "error", "words"),
+    ("asked", "error", "words"),
     [
-        (Wish(only=("modles",)), UnknownName, "no item 'modles'; did you mean models"),
-        (Wish(seconds=0), BadParameter, "seconds is 0, but must be greater than 0"),
-        (Wish(jobs=0), BadParameter, "jobs is 0, but must be 1 or more"),
-        (Wish(model="slepeer"), UnknownName, "did you mean sleeper"),
+        (BenchRequest(only=("modles",)), UnknownName, "no item 'modles'; did you mean models"),
+        (BenchRequest(seconds=0), BadParameter, "seconds is 0, but must be greater than 0"),
+        (BenchRequest(jobs=0), BadParameter, "jobs is 0, but must be 1 or more"),
+        (BenchRequest(model="slepeer"), UnknownName, "did you mean sleeper"),
     ],
 )
-def test_an_impossible_wish_says_what_would_be_possible(wish, error, words):
+def test_an_impossible_request_says_what_would_be_possible(asked, error, words):
     with pytest.raises(error, match=words):
-        session.bench(wish)
+        session.bench(asked)
 
 
 MADE = Bench(
@@ -220,8 +220,6 @@ def test_a_bench_prints_as_a_table():
 
 
 def test_a_busy_machine_is_named():
-    from dataclasses import replace
-
     assert "the machine was busy (load 1.5 on 2 cores)" in str(replace(MADE, load=1.5))
 
 

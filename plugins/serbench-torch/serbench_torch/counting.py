@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from serbench.bench.estimate import fastest
+from serbench.bench.measure import fastest
 from serbench_torch.devices import Precision, arithmetic
 
 SIDE = 2048  # rows and columns of the matrices whose product is timed
