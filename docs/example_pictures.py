@@ -2,63 +2,50 @@
 
 import io
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from serbench.report import analysis
-from serbench.report.figures import (
-    boxes,
-    calibration,
-    clouds,
-    confusion,
-    learning_curves,
-    speaker_scores,
-    style,
-)
+from serbench.report.figures import catalogue, style
 from serbench.results import run
-from serbench.results.run import Run
 
 FOLDER = Path(__file__).resolve().parent / "pictures"
 SUBMISSIONS = FOLDER.parent.parent / "leaderboard" / "submissions"
 M1, WHISPER = "ravdess_alexnet-mel_paper_seed0_08683f95", "ravdess_whisper-tiny-en_paper_seed0_457"
 NAMES = ("alexnet-mel, the paper's M1", "whisper-tiny-en, fine-tuned")
+SHOWN = (  # of the section, of M1 and of Whisper: the figure's name in a report, and in the docs
+    {"f1": "f1", "selective": "selective"},
+    {"confusion": "confusion", "learning": "learning", "reliability": "reliability"},
+    {"pca-fold-01": "pca", "speakers": "speakers"},
+)
 DPI = 150
 NOTICED = 8  # of 255 shades; another processor may round a coordinate otherwise
 SHARE = 0.002  # of a picture's pixels
 
 
 def pictures() -> Iterator[tuple[Path, bytes]]:
-    """Every picture's file, and what it should hold."""
-    pair = [run.find(name, SUBMISSIONS) for name in (M1, WHISPER)]
+    """Yield the file of every picture, and what it should contain."""
+    runs = [run.find(start, SUBMISSIONS) for start in (M1, WHISPER)]
+    figures = [
+        catalogue.of_section(runs, NAMES),
+        *map(catalogue.of_run, runs, NAMES),
+    ]
     with style.drawing(), tempfile.TemporaryDirectory() as folder:
-        for name, draw in _draws(pair[0], pair[1]).items():
-            (path,) = style.save(draw(), Path(folder) / name, name, ("png",), DPI)
-            yield FOLDER / path.name, path.read_bytes()
+        for shown, of in zip(SHOWN, figures, strict=True):
+            for figure in of:
+                if name := shown.get(figure.name):
+                    (path,) = style.save(figure.draw(), Path(folder) / name, name, ("png",), DPI)
+                    yield FOLDER / path.name, path.read_bytes()
 
 
-def _draws(first: Run, second: Run) -> dict[str, Callable[[], Any]]:
-    labels, pooled = analysis.labels(first), first.confusions.sum(axis=0)
-    return {
-        "f1": lambda: boxes.boxes([first, second], NAMES),
-        "pca": lambda: clouds.cloud(second, NAMES[1], 0),
-        "confusion": lambda: confusion.matrix(pooled, labels, f"{NAMES[0]}, all test sets"),
-        "learning": lambda: learning_curves.learning(first, NAMES[0]),
-        "reliability": lambda: calibration.reliability(first, NAMES[0]),
-        "selective": lambda: calibration.selective([first, second], NAMES),
-        "speakers": lambda: speaker_scores.speakers(second, NAMES[1]),
-    }
-
-
-def alike(one: bytes, other: bytes) -> bool:
-    """Whether two PNG files look the same, but for single pixels a shade apart."""
-    if one == other:
+def alike(left: bytes, right: bytes) -> bool:
+    """Return whether two PNG files look the same, but for single pixels a shade apart."""
+    if left == right:
         return True
     from matplotlib.image import imread
 
-    first, second = (imread(io.BytesIO(content)) for content in (one, other))
+    first, second = (imread(io.BytesIO(content)) for content in (left, right))
     if first.shape != second.shape:
         return False
     apart = np.abs(first - second).max(axis=-1) > NOTICED / 255

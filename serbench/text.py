@@ -43,6 +43,7 @@ _UNSEEN = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
     "\U000e0100-\U000e01ef]"
 )
+_INVISIBLE = ("Cc", "Cf", "Co", "Cs", "Zl", "Zp")  # control, format, private, half characters
 WHOLE = re.compile(r"^(\d+)\.0*$")  # a number that a table made of a whole one
 ACCENTS = re.compile("[\u0300-\u036f]")
 PIECES = re.compile(r"\d+|[^\W\d_]+")  # runs of digits, and of letters
@@ -150,6 +151,17 @@ def shown(text: str, most: int | None = None, lines: bool = False) -> str:
 
 def _visible(character: str) -> str:
     return character.encode("unicode_escape").decode()
+
+
+def one_line(text: str, most: int = 200) -> str:
+    r"""Return untrusted text as one line of at most `most` characters, without invisible ones.
+
+    >>> one_line("a\nb\x1b[31m"), one_line("abcdef", 4)
+    ('a b [31m', 'abc…')
+    """
+    kept = "".join(" " if unicodedata.category(one) in _INVISIBLE else one for one in text)
+    line = " ".join(kept.split())
+    return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
 def inert(cell: str) -> str:

@@ -58,7 +58,7 @@ def report(
         if form not in style.FORMATS:
             raise nearest("picture format", form, style.FORMATS)
     if formats:
-        style.installed()
+        style.require_matplotlib()
     parent = results_folder(results)
     found = [
         one if isinstance(one, Run) else stored.find(str(one), parent) for one in runs_or_names

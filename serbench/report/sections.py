@@ -8,7 +8,7 @@ from pathlib import Path
 from serbench.errors import BadParameter, SerbenchError
 from serbench.parallel import Tell, Words
 from serbench.report.figures import catalogue, style
-from serbench.report.figures.catalogue import Picture
+from serbench.report.figures.catalogue import Figure
 from serbench.report.manifest import Made
 from serbench.report.tables import evidence, scores
 from serbench.report.tables.sheet import FORMS, Sheet
@@ -171,7 +171,7 @@ def _sheets(found: Sequence[Run], names: Sequence[str], about: str) -> Iterator[
         yield evidence.costs(found, names)
 
 
-def _pictures(found: Sequence[Run], words: Words) -> Iterator[Picture]:
+def _pictures(found: Sequence[Run], words: Words) -> Iterator[Figure]:
     if words["about"]:
         return catalogue.of_run(found[0], words["names"][0])
     return catalogue.of_section(found, words["names"])
@@ -184,6 +184,6 @@ def _tables(at: Path, sheet: Sheet) -> list[Path]:
     return paths
 
 
-def _made(kind: str, of: Sheet | Picture, words: Words, root: Path, paths: Sequence[Path]) -> Made:
+def _made(kind: str, of: Sheet | Figure, words: Words, root: Path, paths: Sequence[Path]) -> Made:
     files = tuple(path.relative_to(root).as_posix() for path in paths)
     return Made(kind, of.title, of.caption, words["section"], words["about"], files)

@@ -10,8 +10,10 @@ import pytest
 from serbench.errors import MissingRequirement
 from serbench.metrics import calibration, classification
 from serbench.report import analysis, speakers
-from serbench.report.figures import boxes, clouds, confusion, learning_curves, speaker_scores, style
+from serbench.report.figures import colours, confusion, f1_boxes, pca, style
+from serbench.report.figures import speakers as figures
 from serbench.report.figures.calibration import reliability, selective
+from serbench.report.figures.learning_curves import learning_curves
 
 pytest.importorskip("matplotlib")
 HOSTILE = "<script>alert(1)</script> $\\frac{1}{0}$ \x1b[31m\n& % _ #"
@@ -29,29 +31,29 @@ def drawing():
 
 
 def test_a_box_is_over_the_folds_of_its_emotion(run):
-    (panel,) = boxes.boxes([run], ["invented"]).axes
+    (panel,) = f1_boxes.f1_boxes([run], ["invented"]).axes
     medians = [line.get_ydata()[0] for line in panel.lines if line.get_linewidth() == 1.2]
     assert medians == pytest.approx(np.median(100 * analysis.label_f1(run), axis=0))
     points = [line.get_ydata() for line in panel.lines if line.get_marker() == "o"]
     drawn = np.stack(points).T
     assert drawn == pytest.approx(100 * analysis.label_f1(run))
-    assert [tick.get_text() for tick in panel.get_xticklabels()] == list(analysis.labels(run))
+    assert [tick.get_text() for tick in panel.get_xticklabels()] == list(run.folds[0].labels)
 
 
 @pytest.mark.parametrize(("runs", "panels"), [(1, 1), (2, 2), (4, 4), (5, 5)])
 def test_every_run_has_a_panel_of_boxes(run, runs, panels):
-    figure = boxes.boxes([run] * runs, [f"run {one}" for one in range(runs)])
+    figure = f1_boxes.f1_boxes([run] * runs, [f"run {one}" for one in range(runs)])
     assert [one.get_title(loc="left") for one in figure.axes] == [f"run {i}" for i in range(panels)]
 
 
 def test_a_test_set_without_an_emotion_leaves_its_box_empty(invented):
     run = invented(folds=2, utterances=8, speakers=4)  # each fold: two labels
-    (panel,) = boxes.boxes([run], ["few"]).axes
+    (panel,) = f1_boxes.f1_boxes([run], ["few"]).axes
     assert len(panel.get_xticklabels()) == 4
 
 
 def test_a_cloud_has_every_utterance_in_the_colour_of_its_label(run):
-    figure = clouds.cloud(run, "invented", 1)
+    figure = pca.single_test_set(run, "invented", 1)
     test = run.folds[1].test
     for panel, labels in zip(
         figure.axes, (test.truth, classification.predicted(test.activations)), strict=True
@@ -59,7 +61,7 @@ def test_a_cloud_has_every_utterance_in_the_colour_of_its_label(run):
         drawn = {}
         for one in panel.collections:
             drawn[tuple(one.get_facecolor()[0][:3])] = len(one.get_offsets())
-        for label, colour in enumerate(style.colours(analysis.labels(run))):
+        for label, (colour, _) in enumerate(colours.styles(run.folds[0].labels)):
             rgb = tuple(int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
             assert drawn[rgb] == (labels == label).sum()
 
@@ -67,7 +69,7 @@ def test_a_cloud_has_every_utterance_in_the_colour_of_its_label(run):
 def test_the_axes_of_a_cloud_say_what_they_explain(run):
     values = np.linalg.eigvalsh(np.cov(run.folds[0].test.activations.astype(float).T))[::-1]
     first, second = 100 * values[:2] / values.sum()
-    left = clouds.cloud(run, "invented", 0).axes[0]
+    left = pca.single_test_set(run, "invented", 0).axes[0]
     assert left.get_xlabel() == f"Component 1 ({first:.1f} % of variance)"
     assert left.get_ylabel() == f"Component 2 ({second:.1f} % of variance)"
     width, height = (np.ptp(limits) for limits in (left.get_xlim(), left.get_ylim()))
@@ -76,18 +78,18 @@ def test_the_axes_of_a_cloud_say_what_they_explain(run):
 
 @pytest.mark.parametrize(("folds", "columns"), [(1, 1), (2, 2), (6, 3), (10, 5), (24, 6), (91, 8)])
 def test_all_test_sets_fit_on_a_page_or_stay_readable(folds, columns):
-    assert clouds.side_by_side(folds) == columns
+    assert pca.side_by_side(folds) == columns
 
 
 def test_all_test_sets_are_on_one_picture(run):
-    figure = clouds.clouds(run, "invented")
+    figure = pca.all_test_sets(run, "invented")
     titles = [panel.get_title(loc="left") for panel in figure.axes if panel.axison]
     assert sorted(titles) == [f"{n}, {side}" for n in "123" for side in ("actual", "predicted")]
 
 
 def test_a_confusion_matrix_has_counts_and_percentages_of_its_rows(run):
     counts = run.confusions.sum(axis=0)
-    (panel,) = confusion.matrix(counts, analysis.labels(run), "all").axes
+    (panel,) = confusion.matrix(counts, run.folds[0].labels, "all").axes
     cells = {text.get_position(): text.get_text() for text in panel.texts}
     for row, numbers in enumerate(counts):
         percentages = 0.0
@@ -122,7 +124,7 @@ def test_a_model_that_is_always_sure_has_a_diagram_of_full_height(invented):
 
 
 def test_learning_curves_are_those_of_all_folds(run):
-    losses, scores = learning_curves.learning(run, "invented").axes
+    losses, scores = learning_curves(run, "invented").axes
     assert sum(len(line.get_xdata()) == 3 for line in losses.lines) == 6
     assert sum(len(line.get_xdata()) == 3 for line in scores.lines) == 3
     kept = [line for line in scores.lines if line.get_marker() == "o"]
@@ -132,12 +134,12 @@ def test_learning_curves_are_those_of_all_folds(run):
 
 def test_settings_that_were_tried_are_no_epochs(invented):
     run = invented(curve=[{"epoch": 1, "validation_uar": 0.5}], model={})
-    (panel,) = learning_curves.learning(run, "grid").axes
+    (panel,) = learning_curves(run, "grid").axes
     assert panel.get_xlabel() == "Setting tried"
 
 
 def test_speakers_are_sorted_by_their_scores(run):
-    (panel,) = speaker_scores.speakers(run, "invented").axes
+    (panel,) = figures.speakers(run, "invented").axes
     (dots,) = (line for line in panel.lines if line.get_marker() == "o")
     scores = {one.speaker: 100 * one.score for one in speakers.speaker_scores(run)}
     assert list(dots.get_ydata()) == sorted(scores.values())
@@ -154,15 +156,15 @@ def test_selective_accuracy_is_a_line_a_run(run):
 def test_each_sex_has_its_score(invented):
     pytest.importorskip("serbench_corpora")
     run = invented(speaker="{0:02d}", speakers=8, config={"dataset": "ravdess"})
-    (panel,) = speaker_scores.sexes([run], ["invented"]).axes
+    (panel,) = figures.sexes([run], ["invented"]).axes
     drawn = [one.lines[0].get_xdata()[0] for one in panel.containers]
     assert drawn == [100 * one.score for one in speakers.by_sex(run).groups]
 
 
 def test_one_colour_and_one_mark_belong_to_each_emotion():
-    assert len(set(style.EMOTIONS.values()) | set(style.OTHERS)) == 16
-    assert len({mark for _, mark in (*style.EMOTIONS.values(), *style.OTHERS)}) == 16
-    assert style.styles(["Anger"]) == style.styles(["angry"]) == style.styles(["ang"])
+    assert len(set(colours.EMOTIONS.values()) | set(colours.OTHERS)) == 16
+    assert len({mark for _, mark in (*colours.EMOTIONS.values(), *colours.OTHERS)}) == 16
+    assert colours.styles(["Anger"]) == colours.styles(["angry"]) == colours.styles(["ang"])
 
 
 @pytest.mark.parametrize("form", ["png", "svg", pytest.param("pdf", marks=pytest.mark.slow)])
@@ -180,9 +182,9 @@ def test_names_of_strangers_are_text(invented, tmp_path):
     run = invented(labels=labels, speaker=HOSTILE.replace("{", "{{").replace("}", "}}") + "{0}")
     for number, figure in enumerate(
         [
-            boxes.boxes([run], [HOSTILE]),
+            f1_boxes.f1_boxes([run], [HOSTILE]),
             confusion.matrix(run.confusions[0], labels, HOSTILE),
-            speaker_scores.speakers(run, HOSTILE),
+            figures.speakers(run, HOSTILE),
         ]
     ):
         (path,) = style.save(figure, tmp_path / f"{number}", HOSTILE, ("svg",))
@@ -212,7 +214,7 @@ def test_a_users_own_look_changes_nothing(run, tmp_path):
 def test_without_matplotlib_one_line_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(MissingRequirement, match=r"pictures need matplotlib: pip install 'serb"):
-        style.installed()
+        style.require_matplotlib()
 
 
 def test_the_numbers_need_no_matplotlib():

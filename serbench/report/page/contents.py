@@ -8,7 +8,7 @@ import numpy as np
 
 from serbench.metrics.classification import Floats
 from serbench.report import analysis, configuration, speakers
-from serbench.report.figures import style
+from serbench.report.figures.colours import styles
 from serbench.report.page import packing
 from serbench.report.page.packing import Register
 from serbench.report.sections import Section, sections
@@ -69,13 +69,13 @@ def _section(part: Section) -> dict[str, object]:
 
 def _run(run: Run, title: str, section: int, register: Register) -> dict[str, object]:
     emotions = analysis.labels(run)
-    styles = style.styles(emotions)
+    looks = styles(emotions)
     return {
         "title": title,
         "section": section,
         "labels": list(emotions),
-        "colours": [colour for colour, _ in styles],
-        "marks": [mark for _, mark in styles],
+        "colours": [colour for colour, _ in looks],
+        "marks": [mark for _, mark in looks],
         "folds": packing.folds(run, register),
         "surest": packing.surest_first(run),
         "scores": table(scores.folds(run, title)),

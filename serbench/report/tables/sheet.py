@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from serbench import tables
 from serbench.metrics.intervals import Interval, MeanStd
-from serbench.report.figures.style import plain
+from serbench.text import one_line
 
 Cell = str | int | float | MeanStd | Interval | None
 """Text, a count, a number, a mean with its deviation, an interval, or nothing known."""
@@ -98,7 +98,7 @@ def escaped(text: str) -> str:
     >>> escaped("[a](b) `c` \\ *d*")
     '\\[a](b) \\`c\\` \\\\ \\*d\\*'
     """
-    return MARKS.sub(r"\\\g<0>", plain(text, LONGEST)).replace("&", "&amp;")
+    return MARKS.sub(r"\\\g<0>", one_line(text, LONGEST)).replace("&", "&amp;")
 
 
 def _shown(column: Column, cell: Cell) -> str:
@@ -106,7 +106,7 @@ def _shown(column: Column, cell: Cell) -> str:
     if cell is None or (isinstance(cell, float) and math.isnan(cell)):
         return "-"
     if isinstance(cell, str):
-        return plain(cell, LONGEST)
+        return one_line(cell, LONGEST)
     if isinstance(cell, Interval):
         return tables.interval(cell)
     if isinstance(cell, MeanStd):
@@ -136,7 +136,7 @@ def _in_full(column: Column, cell: Cell) -> Sequence[str]:
         return [_number(one) for one in cell]
     if cell is None:
         return [""] * len(_csv_heads(column))
-    return [plain(cell, LONGEST) if isinstance(cell, str) else _number(cell)]
+    return [one_line(cell, LONGEST) if isinstance(cell, str) else _number(cell)]
 
 
 def _number(value: float) -> str:

@@ -2,29 +2,21 @@
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from serbench.report import analysis
 from serbench.report.figures import style
-from serbench.report.figures import style as colours
+from serbench.report.figures.colours import styles
 from serbench.results.run import Run
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from serbench.text import one_line
 
 
-def boxes(runs: Sequence[Run], names: Sequence[str]) -> "Figure":
-    """One panel a run: a box over its folds for each emotion, and every fold as a point.
+def f1_boxes(runs: Sequence[Run], names: Sequence[str]) -> "style.Figure":
+    """Draw one panel a run: a box over its folds for each emotion, and every fold as a point.
 
     A box reaches from quartile to quartile with the median in it, its whiskers to the outermost
     fold within one and a half times the box's height.
-
-    Args:
-        runs: with the same labels.
-        names: the panels' titles.
     """
     columns = 2 if len(runs) == 4 else min(len(runs), 3)
     rows = math.ceil(len(runs) / columns)
@@ -32,7 +24,7 @@ def boxes(runs: Sequence[Run], names: Sequence[str]) -> "Figure":
     figure = style.canvas(width, 0.3 + (1.9 if columns > 1 else 2.2) * rows)
     panels = figure.subplots(rows, columns, sharey=True, squeeze=False).ravel()
     for panel, run, name in zip(panels, runs, names, strict=False):
-        _panel(panel, run)
+        _draw_boxes(panel, run)
         panel.set_title(style.wrapped(name, 120 // columns if columns > 1 else 60))
     for panel in panels[: len(runs) : columns]:
         panel.set_ylabel("F1 (%)")
@@ -41,31 +33,30 @@ def boxes(runs: Sequence[Run], names: Sequence[str]) -> "Figure":
     return figure
 
 
-def _panel(panel: "Axes", run: Run) -> None:
-    emotions, scores = analysis.labels(run), 100 * analysis.label_f1(run)  # (folds, labels)
-    known = [column[~np.isnan(column)] for column in scores.T]
-    places = np.arange(len(emotions))
-    drawn = panel.boxplot(
-        known,
+def _draw_boxes(panel: "style.Axes", run: Run) -> None:
+    labels = run.folds[0].labels
+    scores = [column[~np.isnan(column)] for column in 100 * analysis.label_f1(run).T]
+    places = np.arange(len(labels))
+    line = {"linewidth": 0.6, "color": style.INK}
+    artists = panel.boxplot(
+        scores,
         positions=places,
         widths=0.62,
         showfliers=False,
         patch_artist=True,
         medianprops={"color": style.INK, "linewidth": 1.2},
         boxprops={"linewidth": 0.6, "edgecolor": style.INK},
-        whiskerprops={"linewidth": 0.6, "color": style.INK},
-        capprops={"linewidth": 0.6, "color": style.INK},
+        whiskerprops=line,
+        capprops=line,
     )
-    for box, colour in zip(drawn["boxes"], colours.colours(emotions), strict=True):
-        box.set_facecolor(colour)
-        box.set_alpha(0.7)
-    for place, column in zip(places, known, strict=True):
+    for box, (colour, _) in zip(artists["boxes"], styles(labels), strict=True):
+        box.set(facecolor=colour, alpha=0.7)
+    for place, column in zip(places, scores, strict=True):
         panel.plot(
             np.full(len(column), place), column, "o", ms=1.8, mfc="white", mec=style.INK, mew=0.5
         )
-    panel.set_xticks(places, [style.plain(one, 16) for one in emotions], rotation=40, ha="right")
-    for tick in panel.get_xticklabels():
-        tick.set_rotation_mode("anchor")
+    ticks = [one_line(label, 16) for label in labels]
+    panel.set_xticks(places, ticks, rotation=40, ha="right", rotation_mode="anchor")
     panel.set_ylim(-3, 103)
     panel.set_yticks(range(0, 101, 20))
     panel.grid(axis="y", linewidth=0.3, color=style.FAINT)
