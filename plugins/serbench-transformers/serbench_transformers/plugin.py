@@ -1,4 +1,4 @@
-"""Offers transformer encoders, fine-tuned and frozen; importing it imports no torch."""
+"""Register transformer encoders, fine-tuned and frozen, without importing torch."""
 
 from collections.abc import Iterable
 
@@ -16,7 +16,7 @@ PAPER = {"*": {"recipe": "paper"}, "iemocap": {"recipe": "paper-iemocap"}}
 
 @hookimpl
 def serbench_features() -> Iterable[Entry]:
-    """Offer what the layers of any frozen encoder make."""
+    """Register the layers of any frozen encoder."""
     yield Entry(
         "transformer-layers",
         "serbench_transformers.probing.layers:Layers",
@@ -28,7 +28,7 @@ def serbench_features() -> Iterable[Entry]:
 
 @hookimpl
 def serbench_models() -> Iterable[ModelEntry]:
-    """Offer any checkpoint, and presets."""
+    """Register any checkpoint, and presets."""
     yield ModelEntry(
         "transformer",
         FINE_TUNED,

@@ -1,1 +1,1 @@
-"""Fine-tuning of an encoder."""
+"""Fine-tune encoders: the model `transformer`."""

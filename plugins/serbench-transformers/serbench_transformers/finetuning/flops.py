@@ -1,4 +1,4 @@
-"""How much arithmetic an encoder with a head needs for utterances of given lengths."""
+"""Count the arithmetic of an encoder with a head, for utterances of given lengths."""
 
 from collections.abc import Sequence
 
@@ -11,10 +11,10 @@ from serbench_transformers.finetuning.network import Network
 
 
 def flops(network: Network, inputs: Sequence[Array], *, training: bool) -> float:
-    """Floating-point operations of learning once from waves, or of scoring them.
+    """Count the floating-point operations of learning once from waves, or of scoring them.
 
-    Learning begins at what no epoch changes, which is computed once. LayerDrop skips layers now
-    and then, and checkpointing computes them twice; neither is counted.
+    Learning begins after the stems, which are computed once. LayerDrop sometimes skips layers, and
+    checkpointing computes them twice; neither is counted.
 
     Args:
         network: on any device, in evaluation mode; it stays as it is.
@@ -22,34 +22,33 @@ def flops(network: Network, inputs: Sequence[Array], *, training: bool) -> float
         training: gradients too.
     """
     weights = {**dict(network.named_parameters()), **dict(network.named_buffers())}
-    blank = {
-        f"network.{name}": each.detach().to("meta").requires_grad_(each.requires_grad)
-        for name, each in weights.items()
+    on_meta = {
+        f"network.{name}": tensor.detach().to("meta").requires_grad_(tensor.requires_grad)
+        for name, tensor in weights.items()
     }
     parts = _Parts(network)
 
-    def of(wave: Array) -> float:
+    def count(wave: Array) -> float:
         prepared = network.encoder.preprocess(wave).to("meta")
 
-        def stem() -> Tensor:
-            made: Tensor = functional_call(parts, blank, (prepared, True))
-            return made
+        def compute_stem() -> Tensor:
+            stem: Tensor = functional_call(parts, on_meta, (prepared, True))
+            return stem
 
-        made = stem()
-        rest = counting.flops(lambda: functional_call(parts, blank, (made, False)), training)
-        return rest if training else rest + counting.flops(stem, training)
+        stem = compute_stem()
+        rest = counting.flops(lambda: functional_call(parts, on_meta, (stem, False)), training)
+        return rest if training else rest + counting.flops(compute_stem, training)
 
-    # one by one: padding, where there is any, is no work that had to be done
-    return sum(map(of, inputs))
+    return sum(map(count, inputs))  # one by one: padding is not counted
 
 
 class _Parts(nn.Module):
-    """The two parts of a network: what no epoch changes, and the rest."""
+    """The two parts of a network: the stem, and the rest."""
 
     def __init__(self, network: Network):
         super().__init__()
         self.network = network
 
-    def forward(self, given: Tensor, first: bool) -> Tensor:
-        made: Tensor = self.network.stems([given])[0] if first else self.network([given])
-        return made
+    def forward(self, part: Tensor, stem: bool) -> Tensor:
+        output: Tensor = self.network.stems([part])[0] if stem else self.network([part])
+        return output

@@ -1,4 +1,4 @@
-"""What one step of fine-tuning is: utterances, the recipe's loss, Adam."""
+"""Steps of fine-tuning: stems of utterances, scores, the recipe's loss, and Adam."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,20 +20,20 @@ from serbench_transformers.finetuning.recipes import Loss, Recipe, factor, steps
 
 KEPT = 2**30  # bytes of stems that are kept rather than computed again in every epoch
 LAID = 64 * 16000  # samples whose stems are computed together, however small the memory
-TOGETHER = 16  # utterances scored at a time
+SCORED = 16  # utterances scored together
 
 
 class Stems:
-    """What of each utterance no epoch changes; the first that `keep` has room for are kept.
+    """The stems of utterances, which no epoch changes; the first that fit into `keep` are kept.
 
-    These are computed in one order, whichever is asked for first: what is computed together rounds
-    differently, and a training that was killed and goes on must find the same numbers.
+    They are always computed in one order: computing others together rounds differently, and a
+    training that was killed and resumed must get the same numbers.
 
     Args:
         scorer: computes them.
         inputs: waves.
-        precision: in which they are computed, and what is made of them.
-        keep: how many bytes are kept.
+        precision: of the stems and of training on them.
+        keep: in bytes.
     """
 
     def __init__(
@@ -51,14 +51,14 @@ class Stems:
 
     @cached_property
     def lengths(self) -> npt.NDArray[np.int64]:
-        """How many samples each utterance has; reads them all."""
+        """The number of samples of each utterance; reads them all."""
         return np.array([len(wave) for wave in self._inputs], np.int64)
 
     def of(self, positions: Batch) -> list[Tensor]:
-        """The stems at these positions, each (frames, width)."""
-        missing = [one for one in positions.tolist() if one >= len(self._kept)]
-        found = dict(zip(missing, self._computed(missing), strict=True))
-        return [found[one] if one in found else self._kept[one] for one in positions.tolist()]
+        """Return the stems at these positions, each (frames, width)."""
+        missing = [place for place in positions.tolist() if place >= len(self._kept)]
+        again = dict(zip(missing, self._computed(missing), strict=True))
+        return [again[p] if p in again else self._kept[p] for p in positions.tolist()]
 
     @cached_property
     def _kept(self) -> list[Tensor]:
@@ -85,13 +85,13 @@ class Stems:
 
 @dataclass(frozen=True)
 class Scorer:
-    """A network with all it needs to score utterances.
+    """A network on its device, and how it scores utterances.
 
     Attributes:
-        network: on `device`, in whatever state training has left it.
-        loss: what it was trained by: it says how scores become probabilities.
+        network: on `device`.
+        loss: it was trained by; decides how scores become probabilities.
         device: "cpu" or "cuda".
-        batching: which utterances are computed together.
+        batching: chooses the utterances that are computed together.
     """
 
     network: Network
@@ -101,48 +101,43 @@ class Scorer:
 
     @property
     def computes(self) -> str:
-        """How it computes a batch: "packed", "sorted", "padded" or "one by one"."""
+        """The batching that results state: "packed", "sorted", "padded" or "one by one"."""
         if self.batching == "packed" and not self.network.encoder.packs:
             return "one by one"
         return self.batching
 
     @property
     def link(self) -> Link:
-        """What turns logits into probabilities."""
+        """The function from logits to probabilities."""
         return "sigmoid" if self.loss == "bce" else "softmax"
 
     def logits(self, stems: Sequence[Tensor], precision: str = "float32") -> Tensor:
-        """(utterances, labels)."""
+        """Compute the logits of a batch, (utterances, labels)."""
         with autocast(self.device, precision):
             logits: Tensor = self.network(stems)
         return logits
 
     def stems(self, waves: Sequence[Array], precision: str = "float32") -> list[Tensor]:
-        """What of each wave no epoch changes, (frames, width)."""
+        """Compute the stem of each wave, (frames, width)."""
         prepared = [moved(self.network.encoder.preprocess(wave), self.device) for wave in waves]
         with autocast(self.device, precision):
             return self.network.stems(prepared)
 
     def scores(self, stems: Stems) -> Tensor:
-        """Logits of all utterances, (utterances, labels), in evaluation mode."""
+        """Compute the logits of all utterances, (utterances, labels), in evaluation mode."""
         self.network.eval()
         order = np.arange(len(stems))
         if self.batching == "sorted":
             order = np.argsort(stems.lengths, kind="stable")
         back = moved(torch.from_numpy(np.argsort(order)), self.device)
         with torch.inference_mode():
-            logits = [self.logits(stems.of(part)) for part in cut(order, TOGETHER)]
+            logits = [self.logits(stems.of(part)) for part in cut(order, SCORED)]
             return torch.cat(logits)[back]
 
 
 @dataclass(frozen=True)
 class Labelled:
-    """Utterances and their labels.
-
-    Attributes:
-        stems: of the utterances.
-        truth: (utterances,), positions in the labels.
-    """
+    """Stems and the truth of their utterances, (utterances,), positions in the labels."""
 
     stems: Stems
     truth: npt.NDArray[np.int64]
@@ -151,7 +146,7 @@ class Labelled:
 def task(
     scorer: Scorer, train: Labelled, validation: Labelled, recipe: Recipe, seed: int
 ) -> Task[Batch]:
-    """What the training loop needs to know."""
+    """Return the task that the training loop of `serbench_torch` works on."""
     held_out = torch.from_numpy(validation.truth).to(scorer.device)
 
     def epoch_of(epoch: int) -> list[Batch]:
@@ -167,9 +162,11 @@ def task(
 
     def validate() -> Mapping[str, float]:
         logits = scorer.scores(validation.stems)
+        decisions = classification.predicted(logits.cpu().numpy())
+        counts = classification.confusion(validation.truth, decisions, logits.shape[1])
         return {
             "loss": float(criterion(logits, held_out, recipe.loss)),
-            "uar": _uar(validation.truth, logits.cpu().numpy()),
+            "uar": float(classification.uar(counts)),
         }
 
     optimizer = _adam(scorer.network, recipe)
@@ -179,13 +176,13 @@ def task(
 
 
 def split(batch: Batch, parts: int) -> list[tuple[Batch, float]]:
-    """A batch in so many parts, each with its share of the utterances."""
+    """Split a batch into so many parts, each with its share of the utterances."""
     pieces = cut(batch, -(-len(batch) // parts))
     return [(piece, len(piece) / len(batch)) for piece in pieces]
 
 
 def criterion(logits: Tensor, truth: Tensor, loss: Loss, smoothing: float = 0.0) -> Tensor:
-    """The mean loss of logits, (utterances, labels), against truth, (utterances,)."""
+    """Compute the mean loss of logits, (utterances, labels), against truth, (utterances,)."""
     if loss == "bce":
         labels = logits.shape[1]
         wanted = nn.functional.one_hot(truth, labels).to(logits.dtype)
@@ -195,18 +192,12 @@ def criterion(logits: Tensor, truth: Tensor, loss: Loss, smoothing: float = 0.0)
 
 
 def _adam(network: Network, recipe: Recipe) -> torch.optim.Optimizer:
-    """AdamW; matrices decay, norms and biases do not."""
-    trained = [each for each in network.parameters() if each.requires_grad]
+    """Return AdamW; matrices decay, norms and biases do not."""
+    trained = [weights for weights in network.parameters() if weights.requires_grad]
+    matrices = [weights for weights in trained if weights.ndim > 1]
+    vectors = [weights for weights in trained if weights.ndim <= 1]
     groups = [
-        {
-            "params": [each for each in trained if each.ndim > 1],
-            "weight_decay": recipe.weight_decay,
-        },
-        {"params": [each for each in trained if each.ndim <= 1], "weight_decay": 0.0},
+        {"params": matrices, "weight_decay": recipe.weight_decay},
+        {"params": vectors, "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(groups, lr=recipe.lr, fused=True)
-
-
-def _uar(truth: npt.NDArray[np.int64], logits: Array) -> float:
-    decisions = classification.confusion(truth, classification.predicted(logits), logits.shape[1])
-    return float(classification.uar(decisions))

@@ -1,4 +1,4 @@
-"""The page beside an exported checkpoint: what it is, and how plain transformers computes it."""
+"""Write the README of an exported checkpoint: its origin, and its use with plain transformers."""
 
 from collections.abc import Mapping
 from pathlib import Path

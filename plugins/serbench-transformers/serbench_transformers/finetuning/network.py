@@ -1,4 +1,4 @@
-"""An encoder with a head, from stems to one score a label."""
+"""The network that is fine-tuned: an encoder with a head, from stems to a score a label."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +19,7 @@ class Network(nn.Module):
         model: a sequence classifier of transformers; its weights are this module's.
         encoder: computes the model's encoder.
         frozen: where the stem ends; see `Encoder`.
-        mask: what training hides, where it does.
+        mask: hides frames in training.
         layout: the place of the utterances of a batch in a tensor; it changes no score.
 
     Attributes:
@@ -41,18 +41,18 @@ class Network(nn.Module):
         self.computed = self.padding = 0
 
     def train(self, mode: bool = True) -> "Network":
-        """Training mode, but for the stem."""
+        """Set the mode of all but the stem, which stays in evaluation mode."""
         super().train(mode)
         for module in self._stem:
             module.eval()
         return self
 
     def stems(self, prepared: Sequence[Tensor]) -> list[Tensor]:
-        """What of each utterance no epoch changes."""
+        """Compute the stem of each utterance; see `Encoder`."""
         return self.encoder.stems(prepared, self.frozen)
 
     def forward(self, stems: Sequence[Tensor]) -> Tensor:
-        """Logits, (utterances, labels), in float32."""
+        """Compute logits, (utterances, labels), in float32."""
         frames = self.encoder.batch(stems, self.frozen, self._layout)
         if self.training:
             self.computed += frames.layout.size
@@ -76,12 +76,11 @@ class Network(nn.Module):
         self.encoder.preprocess.save(folder)
 
     def facts(self) -> dict[str, object]:
-        """What a result says of it."""
+        """Return the facts that a result states."""
+        trained = (weights for weights in self.parameters() if weights.requires_grad)
         return {
-            "parameters": sum(each.numel() for each in self.parameters()),
-            "trained_parameters": sum(
-                each.numel() for each in self.parameters() if each.requires_grad
-            ),
+            "parameters": sum(weights.numel() for weights in self.parameters()),
+            "trained_parameters": sum(weights.numel() for weights in trained),
             "frozen_layers": max(0, self.frozen),
             "masked": self._mask.share if self._mask and self.encoder.packs else 0.0,
             "padded_fraction": self.padding / self.computed if self.computed else None,

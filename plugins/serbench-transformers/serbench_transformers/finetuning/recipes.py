@@ -1,4 +1,4 @@
-"""How encoders are fine-tuned: the paper's recipe, and one that suits small corpora."""
+"""Recipes of fine-tuning: the paper's, and one that suits small corpora."""
 
 import math
 from dataclasses import dataclass
@@ -15,19 +15,7 @@ WARM_UP_SHARE = 0.1  # of all steps, of the linear schedule
 
 @dataclass(frozen=True)
 class Recipe:
-    """What differs between recipes; each is a parameter of the model too.
-
-    Attributes:
-        loss: "bce" is binary cross-entropy on one-hot labels, "cross-entropy" the categorical one.
-        schedule: of the learning rate; see `factor`.
-        epochs: at most; the one with the lowest validation loss is kept.
-        lr: the highest learning rate.
-        batch: utterances in a step.
-        label_smoothing: of either loss.
-        weight_decay: of AdamW; 0 is Adam.
-        mask_time: the share of frames that training hides.
-        frozen: the share of layers, the lowest, that are not trained.
-    """
+    """The numbers that differ between recipes, all of them parameters of `Transformer` too."""
 
     loss: Loss
     schedule: Schedule
@@ -60,15 +48,10 @@ RECIPES: dict[Name, Recipe] = {
 
 
 def factor(schedule: Schedule, step: int, steps: int) -> float:
-    """The learning rate of a step as a share of the highest.
+    """Return the learning rate of a step, from 0, of so many as a share of the highest.
 
     "paper" rises for 1000 steps, however many there are, and then falls by 0.05 % a step;
     "linear" rises for a tenth of the steps and falls to 0 at the last.
-
-    Args:
-        schedule: which.
-        step: counted from 0.
-        steps: of the whole training.
 
     >>> [factor("paper", step, 120) for step in (0, 119)], factor("paper", 1000, 5000)
     ([0.001, 0.12], 1.0)
@@ -77,30 +60,24 @@ def factor(schedule: Schedule, step: int, steps: int) -> float:
     """
     if schedule == "paper":
         return (step + 1) / WARM_UP if step < WARM_UP else DECAY ** (step - WARM_UP)
-    rising = max(1, math.ceil(WARM_UP_SHARE * steps))
+    rising = warm_up(schedule, steps)
     if step < rising:
         return (step + 1) / rising
     return (steps - step) / max(1, steps - rising)
 
 
 def warm_up(schedule: Schedule, steps: int) -> int:
-    """How many steps the learning rate rises."""
+    """Return the number of steps in which the learning rate rises."""
     return WARM_UP if schedule == "paper" else max(1, math.ceil(WARM_UP_SHARE * steps))
 
 
 def steps_an_epoch(utterances: int, batch: int) -> int:
-    """How many batches there are."""
+    """Return the number of batches in an epoch."""
     return -(-utterances // batch)
 
 
-def taken(recipe: Recipe, utterances: int, epochs: int) -> dict[str, object]:
-    """What a result says of the steps of a training.
-
-    Args:
-        recipe: of the training.
-        utterances: how many it learned from.
-        epochs: how many it went on for.
-    """
+def step_facts(recipe: Recipe, utterances: int, epochs: int) -> dict[str, object]:
+    """Return facts about the steps of a training of so many utterances and epochs."""
     an_epoch = steps_an_epoch(utterances, recipe.batch)
     planned = recipe.epochs * an_epoch
     factors = [factor(recipe.schedule, step, planned) for step in range(epochs * an_epoch)]

@@ -1,4 +1,4 @@
-"""The model `transformer` and its presets: a pretrained encoder, fine-tuned for a fold."""
+"""The model `transformer` and its presets: fine-tune a pretrained encoder for a fold."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -23,9 +23,16 @@ from serbench_transformers.finetuning import flops as arithmetic
 from serbench_transformers.finetuning import model_card
 from serbench_transformers.finetuning.learning import Labelled, Scorer, Stems, task
 from serbench_transformers.finetuning.network import Network
-from serbench_transformers.finetuning.recipes import RECIPES, Loss, Name, Recipe, Schedule, taken
+from serbench_transformers.finetuning.recipes import (
+    RECIPES,
+    Loss,
+    Name,
+    Recipe,
+    Schedule,
+    step_facts,
+)
 
-WORDS = "serbench.json"
+MODEL = "serbench.json"
 
 
 @dataclass
@@ -67,7 +74,7 @@ class Transformer:
             less memory, a third more time.
 
     Raises:
-        BadParameter: a value that cannot be.
+        BadParameter: a value is out of its range.
     """
 
     version: ClassVar[str] = "1"
@@ -118,7 +125,7 @@ class Transformer:
 
     @classmethod
     def resolved(cls, params: Mapping[str, object]) -> Mapping[str, object]:
-        """The checkpoint's exact revision, and the recipe's numbers.
+        """Return the checkpoint's exact revision, and the recipe's numbers.
 
         Raises:
             SerbenchError: there is no such checkpoint here, and it cannot be fetched.
@@ -128,39 +135,34 @@ class Transformer:
         given = {name: params[name] for name in recipe if params[name] is not None}
         exact = {**loading.exact(params), **recipe, **given}
         if exact["batching"] != "packed":
-            found = find(str(exact["checkpoint"]), str(exact["revision"]))
-            architectures.require_padding(found.name, found.config())
+            checkpoint = find(str(exact["checkpoint"]), str(exact["revision"]))
+            architectures.require_padding(checkpoint.name, checkpoint.config())
         return exact
 
     @classmethod
     def rehearsed(cls, given: Mapping[str, object], folder: Path) -> Mapping[str, object]:
-        """The shape of a preset's checkpoint, with random weights."""
+        """Return the shape of a preset's checkpoint, with random weights."""
         return presets.without_weights(given, folder)
 
     def fit(self, train: Examples, validation: Examples, workspace: Workspace) -> None:
         """Learn from `train`; keep the epoch that is best on `validation`."""
         recipe = self._recipe()
-        found = find(self.checkpoint, str(self.revision))
+        checkpoint = find(self.checkpoint, str(self.revision))
         with devices.arithmetic(workspace.threads):
             model = loading.classifier(
-                found,
+                checkpoint,
                 self.labels,
                 head=self.head,
                 weights=self.weights,
                 seed=training.epoch_seed(self.seed, 0),
             )
-            scorer = self._scorer_of(model, found.folder, workspace.device)
+            scorer = self._scorer_of(model, checkpoint.folder, workspace.device)
             if self.checkpointing:
                 model.activation_checkpointing_enable({"use_reentrant": False})
-            todo = task(
-                scorer,
-                Labelled(Stems(scorer, train.inputs, workspace.precision), train.truth),
-                Labelled(Stems(scorer, validation.inputs), validation.truth),
-                recipe,
-                self.seed,
-            )
+            learned = Labelled(Stems(scorer, train.inputs, workspace.precision), train.truth)
+            held_out = Labelled(Stems(scorer, validation.inputs), validation.truth)
             trained = training.train(
-                todo,
+                task(scorer, learned, held_out, recipe, self.seed),
                 epochs=recipe.epochs,
                 patience=self.patience,
                 workspace=workspace,
@@ -168,13 +170,13 @@ class Transformer:
             )
         self._scorer, self._threads = scorer, workspace.threads
         self._facts = {
-            **found.facts(self.weights),
+            **checkpoint.facts(self.weights),
             "batching": scorer.computes,
             **scorer.network.facts(),
             "batch_parts": trained.parts,
             "best_epoch": trained.best_epoch,
             "epochs": trained.epochs,
-            **taken(recipe, len(train.truth), trained.epochs),
+            **step_facts(recipe, len(train.truth), trained.epochs),
             "precision": workspace.precision,
             **counting.gain(workspace.device, workspace.precision),
             "device": workspace.device,
@@ -182,39 +184,35 @@ class Transformer:
         }
 
     def predict(self, inputs: Sequence[Array]) -> Predictions:
-        """The outputs of the linear layer for waves, each (samples,) at 16 kHz."""
+        """Compute the outputs of the linear layer for waves, each (samples,) at 16 kHz."""
         assert self._scorer is not None, "fit or load comes before predict"
         with devices.arithmetic(self._threads):
             scores = self._scorer.scores(Stems(self._scorer, inputs, keep=0))
         return Predictions(scores.cpu().numpy().astype(np.float32), self._scorer.link)
 
     def describe(self) -> Mapping[str, object]:
-        """Facts about the fitted model."""
+        """Return facts about the fitted model."""
         return dict(self._facts)
 
     def flops(self, inputs: Sequence[Array], training: bool) -> float:
-        """Floating-point operations of learning once from each wave, or of scoring it."""
+        """Count the operations of learning once from each wave, or of scoring it."""
         assert self._scorer is not None, "fit comes before flops"
         return arithmetic.flops(self._scorer.network, inputs, training=training)
 
     def peak(self, device: str, threads: int) -> float:
-        """Those a second of a large matrix product in float32."""
+        """Measure the operations a second of a large matrix product in float32."""
         return counting.peak(device, "float32", threads)
 
     def save(self, folder: Path) -> None:
-        """Write a checkpoint of transformers, and beside it what else `load` needs."""
+        """Write a checkpoint of transformers, and beside it parameters and facts."""
         assert self._scorer is not None, "fit comes before save"
-        words = {
-            "labels": list(self.labels),
-            "seed": self.seed,
-            "params": model_files.params(self),
-            "facts": self.describe(),
-        }
         self._scorer.network.save(folder)
-        model_files.write(folder / WORDS, self.version, words)
+        content = {"labels": list(self.labels), "seed": self.seed}
+        content |= {"params": model_files.params(self), "facts": self.describe()}
+        model_files.write(folder / MODEL, self.version, content)
 
     def export(self, folder: Path) -> None:
-        """Write a checkpoint that transformers loads, with a page that says how."""
+        """Write a checkpoint that transformers loads, with a README that says how."""
         assert self._scorer is not None, "fit or load comes before export"
         self._scorer.network.save(folder)
         model_card.write(folder, self.describe(), self._scorer)
@@ -227,24 +225,21 @@ class Transformer:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """The model that `save` wrote, on the CPU.
+        """Load the model that `save` wrote, on the CPU.
 
         Raises:
             SerbenchError: the folder holds no model, or one of another version.
         """
-        words = model_files.read(folder / WORDS, cls.version)
-        model = cls(tuple(words["labels"]), words["seed"], **words["params"])
+        content = model_files.read(folder / MODEL, cls.version)
+        model = cls(tuple(content["labels"]), content["seed"], **content["params"])
         model._scorer = model._scorer_of(loading.saved(folder), folder, "cpu")
-        model._threads, model._facts = words["facts"]["threads"], words["facts"]
+        model._threads, model._facts = content["facts"]["threads"], content["facts"]
         return model
 
     def _recipe(self) -> Recipe:
-        """The recipe, with what is given in place of its own."""
-        given = {
-            each.name: getattr(self, each.name)
-            for each in dataclasses.fields(Recipe)
-            if getattr(self, each.name) is not None
-        }
+        """Return the recipe, with the parameters that are given in place of its own."""
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(Recipe)}
+        given = {name: value for name, value in fields.items() if value is not None}
         return dataclasses.replace(RECIPES[self.recipe], **given)
 
     def _scorer_of(self, model: torch.nn.Module, folder: Path, device: str) -> Scorer:

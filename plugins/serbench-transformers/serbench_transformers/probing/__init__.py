@@ -1,1 +1,1 @@
-"""Models on the layers of a frozen encoder."""
+"""Learn from the layers of frozen encoders: `transformer-layers` and `transformer-probe`."""

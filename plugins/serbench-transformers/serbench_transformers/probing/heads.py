@@ -1,7 +1,4 @@
-"""A fitted head as it scores utterances: standardised layers, mixed, then linear; plain arrays.
-
-However a head was learnt, this is what is left of it.
-"""
+"""Heads of probes in plain arrays: layers are standardised, mixed, and scored by linear layers."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -22,43 +19,35 @@ Singles = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
 
-EXTREME = 5.0  # standard deviations: what hardly varies in training must not drown all else
-UNSEEN = 30.0  # how far below the others a label lies that training never showed
+EXTREME = 5.0  # standard deviations: values that hardly vary in training must not dominate
+UNSEEN = 30.0  # the distance below all others of the score of a label absent from training
 TEMPERATURES = np.geomspace(0.001, 100, 151)  # steps of 8 %
 
 
 @dataclass(frozen=True)
 class Standard:
-    """What layers are measured in: the mean and the standard deviation of the training set.
-
-    Attributes:
-        mean: (layers, width).
-        scale: (layers, width).
-    """
+    """The mean and the standard deviation of the training set, each (layers, width)."""
 
     mean: Singles
     scale: Singles
 
     @classmethod
     def of(cls, embeddings: Array) -> Self:
-        """That of utterances, (utterances, layers, width)."""
-        layers = range(embeddings.shape[1])
+        """Compute the standard of utterances, (utterances, layers, width)."""
         # a layer at a time: numpy makes a copy in double precision
-        means = [embeddings[:, one].mean(axis=0, dtype=np.float64) for one in layers]
-        scales = [embeddings[:, one].std(axis=0, dtype=np.float64) for one in layers]
+        layers = [embeddings[:, layer] for layer in range(embeddings.shape[1])]
+        means = [layer.mean(axis=0, dtype=np.float64) for layer in layers]
+        scales = [layer.std(axis=0, dtype=np.float64) for layer in layers]
         scale = np.stack(scales).astype(np.float32)
         return cls(np.stack(means).astype(np.float32), np.where(scale > 0, scale, np.float32(1)))
 
     def __call__(self, embeddings: Array) -> Singles:
-        """Embeddings, (..., layers, width), in standard deviations, none beyond five.
-
-        They may be stored in half precision; what is made of them is float32.
-        """
+        """Standardise embeddings, (..., layers, width), to float32, and cut them at five."""
         scaled: Singles = (embeddings - self.mean) / self.scale
         return np.clip(scaled, -EXTREME, EXTREME, out=scaled)
 
     def only(self, layer: int) -> "Standard":
-        """That of one layer."""
+        """Return the standard of one layer."""
         return Standard(self.mean[layer : layer + 1], self.scale[layer : layer + 1])
 
 
@@ -69,11 +58,11 @@ class Problem:
     Attributes:
         train: (utterances, layers, width).
         truth: (utterances,), positions in `seen`.
-        held_out: (utterances, layers, width), of the validation speakers; those whose label
-            training never shows are left out, for they cannot choose between heads.
+        held_out: (utterances, layers, width), of the validation speakers, without those whose
+            label is absent from training: they cannot choose between heads.
         held_out_truth: (utterances,), positions in `seen`.
-        standard: what all is measured in.
-        seen: the labels that training shows, positions in all labels.
+        standard: of the training utterances.
+        seen: the labels in training, as positions in all labels.
     """
 
     train: Singles
@@ -85,65 +74,58 @@ class Problem:
 
     @classmethod
     def of(cls, train: Examples, validation: Examples) -> Self:
-        """The problem that a fold poses.
+        """Standardise a fold.
 
         Raises:
             SerbenchError: there is nothing to choose on, or only one label to learn.
         """
         seen, truth = np.unique(train.truth, return_inverse=True)
-        known = np.flatnonzero(np.isin(validation.truth, seen))
-        _check(len(seen), len(known))
+        usable = np.flatnonzero(np.isin(validation.truth, seen))
+        if len(usable) == 0:
+            raise SerbenchError(
+                "the fold has no validation utterances of the labels that are learnt, on which "
+                "this model chooses: use a protocol that has validation speakers"
+            )
+        if len(seen) < 2:
+            raise SerbenchError(
+                "all training utterances of the fold have one label, and a probe needs at least "
+                "two: check the corpus's labels, or use the model dummy"
+            )
         embeddings = np.stack(list(train.inputs))
         standard = Standard.of(embeddings)
         return cls(
             train=standard(embeddings),
             truth=truth.astype(np.int64),
-            held_out=standard(np.stack([validation.inputs[int(one)] for one in known])),
-            held_out_truth=np.searchsorted(seen, validation.truth[known]).astype(np.int64),
+            held_out=standard(np.stack([validation.inputs[int(place)] for place in usable])),
+            held_out_truth=np.searchsorted(seen, validation.truth[usable]).astype(np.int64),
             standard=standard,
             seen=seen.astype(np.int64),
         )
 
     @property
     def layers(self) -> int:
-        """How many layers an utterance has, with what enters the first."""
+        """The number of layers of an utterance, the input of the first included."""
         return int(self.train.shape[1])
 
     def uar(self, scores: Array) -> float:
-        """The unweighted average recall of scores of `held_out`, (utterances, len(seen))."""
+        """Compute the unweighted average recall of scores of `held_out`, (utterances, seen)."""
         decisions = classification.predicted(scores)
-        return float(
-            classification.uar(
-                classification.confusion(self.held_out_truth, decisions, len(self.seen))
-            )
-        )
-
-
-def _check(seen: int, known: int) -> None:
-    if known == 0:
-        raise SerbenchError(
-            "the fold has no validation utterances of the labels that are learnt, on which this "
-            "model chooses: use a protocol that has validation speakers"
-        )
-    if seen < 2:
-        raise SerbenchError(
-            "all training utterances of the fold have one label, and a probe needs at least two: "
-            "check the corpus's labels, or use the model dummy"
-        )
+        counts = classification.confusion(self.held_out_truth, decisions, len(self.seen))
+        return float(classification.uar(counts))
 
 
 @dataclass(frozen=True)
 class Head:
-    """From the layers of an utterance to a score a label.
+    """Scores the layers of utterances.
 
     Attributes:
-        standard: of the layers that it looks at.
-        layers: which these are, (k,).
+        standard: of the layers that it uses.
+        layers: their positions, (k,).
         mix: their weights, (k,).
         dense: weights (out, in) and biases (out,) of one linear layer, or of two with a
             rectifier between.
         seen: the labels that the last of them scores.
-        temperature: what scores are divided by, so that probabilities are honest.
+        temperature: divides scores to calibrate probabilities.
     """
 
     standard: Standard
@@ -154,40 +136,40 @@ class Head:
     temperature: float = 1.0
 
     def scores(self, standardised: Iterable[Array]) -> Doubles:
-        """Scores of the labels seen, of what `standard` made: (utterances, k, width)."""
-        hidden = np.stack([self.mix @ each.astype(np.float64) for each in standardised])
+        """Score the labels seen, from standardised layers, each (k, width)."""
+        hidden = np.stack([self.mix @ layers.astype(np.float64) for layers in standardised])
         for weight, bias in self.dense[:-1]:
             hidden = np.maximum(hidden @ weight.T + bias, 0)
         weight, bias = self.dense[-1]
         return np.asarray(hidden @ weight.T + bias)
 
     def activations(self, inputs: Sequence[Array], labels: int) -> Doubles:
-        """Scores of all labels, (utterances, labels), over the temperature.
+        """Score all labels, (utterances, labels), divided by the temperature.
 
         Args:
             inputs: (all layers, width) an utterance.
-            labels: how many there are; what training never showed lies below everything else.
+            labels: their number; those absent from training get the lowest scores.
         """
-        standardised = (self.standard(each[self.layers]) for each in inputs)
+        standardised = (self.standard(utterance[self.layers]) for utterance in inputs)
         seen = self.scores(standardised) / self.temperature
         activations = np.repeat(seen.min(axis=1, keepdims=True) - UNSEEN, labels, axis=1)
         activations[:, self.seen] = seen
         return activations
 
-    def honest(self, problem: Problem) -> "Head":
-        """The same with the temperature at which the truth is likeliest (Guo et al. 2017)."""
+    def calibrated(self, problem: Problem) -> "Head":
+        """Return the head at the temperature with the likeliest truth (Guo et al. 2017)."""
         scores, truth = self.scores(problem.held_out[:, self.layers]), problem.held_out_truth
         losses = [nll(truth, probabilities(scores / t, "softmax")) for t in TEMPERATURES]
         return replace(self, temperature=float(TEMPERATURES[int(np.argmin(losses))]))
 
     @property
     def parameters(self) -> int:
-        """How many numbers were learnt of the labels."""
+        """The number of trained parameters."""
         linear = sum(weight.size + bias.size for weight, bias in self.dense)
         return linear + (len(self.mix) if len(self.mix) > 1 else 0)
 
     def write(self, file: Path) -> None:
-        """Keep the arrays."""
+        """Write the arrays as safetensors."""
         arrays = {
             "mean": self.standard.mean,
             "scale": self.standard.scale,
@@ -204,14 +186,14 @@ class Head:
 
     @classmethod
     def read(cls, file: Path) -> Self:
-        """What `write` wrote."""
+        """Read the head that `write` wrote."""
         kept = safetensors.numpy.load(file.read_bytes())
         places = range(sum(name.endswith(".weight") for name in kept))
         return cls(
             Standard(kept["mean"], kept["scale"]),
             kept["layers"],
             kept["mix"],
-            tuple((kept[f"dense.{one}.weight"], kept[f"dense.{one}.bias"]) for one in places),
+            tuple((kept[f"dense.{i}.weight"], kept[f"dense.{i}.bias"]) for i in places),
             kept["seen"],
             float(kept["temperature"][0]),
         )

@@ -1,6 +1,6 @@
-"""The feature `transformer-layers`: what each layer of a frozen encoder makes of an utterance.
+"""The feature `transformer-layers`: the mean of every layer of a frozen encoder.
 
-It is computed once for a corpus and kept, so that whatever learns from it costs seconds.
+It is computed once for a corpus and stored, so that learning from it takes seconds.
 """
 
 import threading
@@ -25,11 +25,11 @@ COMPUTED = {
     "precision": "float32",
     "stored": "float32",
 }
-"""How, for the results of what learns from it."""
+"""Facts about the computation, for the results of models that learn from the feature."""
 
 
 class _Version:
-    """Ours and that of transformers, which computes the numbers: asked for when it is needed."""
+    """Our version and that of transformers, which computes the numbers; read when needed."""
 
     def __get__(self, instance: object, owner: type) -> str:
         return f"3 (transformers {metadata.version('transformers')})"
@@ -38,10 +38,10 @@ class _Version:
 class Layers:
     """The mean over time of every layer of an encoder that is not trained.
 
-    An array has the shape (layers + 1, hidden size): first what enters the first layer, last the
+    An array has the shape (layers + 1, hidden size): first the input of the first layer, last the
     encoder's output. Utterances are computed one by one, in float32, on the CPU: the numbers do
-    not depend on what else is in a batch, bit for bit. They are stored in float32: half precision
-    would magnify the differences in rounding between processors a thousand times.
+    not depend on other utterances, bit for bit. They are stored in float32: half precision would
+    magnify the differences in rounding between processors a thousand times.
 
     Args:
         checkpoint: a name on the hub, "facebook/wav2vec2-base", or a local folder.
@@ -64,7 +64,7 @@ class Layers:
 
     @classmethod
     def resolved(cls, params: Mapping[str, object]) -> Mapping[str, object]:
-        """The checkpoint's exact revision.
+        """Return the checkpoint's exact revision.
 
         Raises:
             SerbenchError: there is no such checkpoint here, and it cannot be fetched.
@@ -73,19 +73,15 @@ class Layers:
 
     @classmethod
     def rehearsed(cls, given: Mapping[str, object], folder: Path) -> Mapping[str, object]:
-        """The shape of a preset's checkpoint, with random weights."""
+        """Return the shape of a preset's checkpoint, with random weights."""
         return presets.without_weights(given, folder)
 
     def __call__(self, waves: Sequence[Wave]) -> list[Array]:
-        """One array a wave, (layers + 1, hidden size)."""
-        encoder = self._loaded()
+        """Compute one array a wave, (layers + 1, hidden size)."""
+        with self._lock:
+            if self._encoder is None:  # read when it is first needed
+                checkpoint = find(self._checkpoint, str(self._revision))
+                self._encoder = loading.load(checkpoint, weights=self._weights, seed=RANDOM)
+            encoder = self._encoder
         with torch.inference_mode():
             return [encoder.layer_means([encoder.preprocess(wave)])[0].numpy() for wave in waves]
-
-    def _loaded(self) -> Encoder:
-        """The encoder, read when it is first needed."""
-        with self._lock:
-            if self._encoder is None:
-                found = find(self._checkpoint, str(self._revision))
-                self._encoder = loading.load(found, weights=self._weights, seed=RANDOM)
-            return self._encoder

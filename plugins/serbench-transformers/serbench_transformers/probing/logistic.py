@@ -1,4 +1,4 @@
-"""Logistic regression on one layer; the validation speakers choose which, and how regularised."""
+"""The head `logistic`: logistic regression on one layer, chosen on the validation speakers."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class Fitted:
     """A classifier on one layer.
 
     Attributes:
-        layer: which.
+        layer: its position.
         c: scikit-learn's C.
         weight: (labels seen, width).
         bias: (labels seen,).
@@ -33,7 +33,7 @@ class Fitted:
     uar: float
 
     def head(self, problem: Problem) -> Head:
-        """The head that scores with it."""
+        """Return the head that scores with it."""
         return Head(
             problem.standard.only(self.layer),
             np.array([self.layer]),
@@ -42,21 +42,21 @@ class Fitted:
             problem.seen,
         )
 
-    def words(self) -> dict[str, object]:
-        """Which layer and strength, and how well they do."""
+    def facts(self) -> dict[str, object]:
+        """Return the layer, the strength and their score."""
         return {"layer": self.layer, "c": self.c, "validation_uar": self.uar}
 
 
 def learn(
     problem: Problem, layer: int | None, c: float | None, workspace: Workspace
 ) -> tuple[Head, dict[str, object]]:
-    """The layer and the strength with the highest validation UAR, the first of equals.
+    """Fit the layer and the strength with the highest validation UAR, the first of equals.
 
     Args:
         problem: the fold.
-        layer: which, from 0 on; None: chosen.
-        c: how strong; None: chosen.
-        workspace: hears the UAR of every layer.
+        layer: from 0 on; None chooses it.
+        c: scikit-learn's C; None chooses it.
+        workspace: is told the UAR of every layer.
 
     Returns:
         The head, and facts about it: under "layers" the best of every layer.
@@ -64,20 +64,20 @@ def learn(
     layers = range(problem.layers) if layer is None else (layer,)
     best_of = []
     with threadpool_limits(1):  # a second thread would wait more than it works
-        for step, one in enumerate(layers, start=1):
-            best_of.append(max(_strengths(problem, one, c), key=lambda fitted: fitted.uar))
+        for step, position in enumerate(layers, start=1):
+            best_of.append(max(_strengths(problem, position, c), key=lambda fitted: fitted.uar))
             workspace.report(step, len(layers), validation_uar=best_of[-1].uar)
     best = max(best_of, key=lambda fitted: fitted.uar)
-    return best.head(problem), {**best.words(), "layers": [each.words() for each in best_of]}
+    return best.head(problem), {**best.facts(), "layers": [fitted.facts() for fitted in best_of]}
 
 
 def _strengths(problem: Problem, layer: int, c: float | None) -> Iterator[Fitted]:
-    """One layer at every strength, or at the one given.
+    """Fit one layer at every strength, or at the given one.
 
-    Each strength starts where the one before it ended, which saves most of the steps; one that
-    is given is reached the same way, so that it is what would have been chosen.
+    Each strength starts from the solution of the one before, which saves most of the steps; a
+    given one is reached the same way, so that it has the same solution as if it were chosen.
     """
-    from sklearn.linear_model import LogisticRegression  # late: using a kept probe needs it not
+    from sklearn.linear_model import LogisticRegression  # late: a kept probe does not need it
 
     # in double precision: rounding in single precision would move the optimum between processors
     rows, held_out = (
@@ -86,7 +86,7 @@ def _strengths(problem: Problem, layer: int, c: float | None) -> Iterator[Fitted
     classifier = LogisticRegression(
         class_weight="balanced", max_iter=STEPS, tol=TOLERANCE, warm_start=True
     )
-    for strength in GRID if c is None else (*(one for one in GRID if one < c), c):
+    for strength in GRID if c is None else (*(weaker for weaker in GRID if weaker < c), c):
         classifier.set_params(C=strength).fit(rows, problem.truth)
         if c is None or strength == c:
             weight, bias = _of_all_labels(classifier.coef_, classifier.intercept_)
@@ -95,7 +95,7 @@ def _strengths(problem: Problem, layer: int, c: float | None) -> Iterator[Fitted
 
 
 def _of_all_labels(weight: Doubles, bias: Doubles) -> tuple[Doubles, Doubles]:
-    """Weights (labels, width) and biases (labels,): of two labels scikit-learn keeps one row."""
+    """Return weights (labels, width) and biases (labels,): scikit-learn has one row for two."""
     weight, bias = weight.astype(np.float64), bias.astype(np.float64)
     if len(weight) > 1:
         return weight, bias

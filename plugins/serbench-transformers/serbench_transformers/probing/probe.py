@@ -1,4 +1,4 @@
-"""The model `transformer-probe`: how much emotion the layers of a frozen encoder hold."""
+"""The model `transformer-probe`: a light head on the layers of a frozen encoder."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -18,15 +18,15 @@ from serbench_transformers.probing.heads import Head, Problem
 from serbench_transformers.probing.layers import COMPUTED
 from serbench_transformers.probing.weighted_sum import Course
 
-WORDS, ARRAYS = "probe.json", "probe.safetensors"
+MODEL, ARRAYS = "probe.json", "probe.safetensors"
 
 
 @dataclass
 class Probe:
     """A light head on the feature `transformer-layers`; the encoder is never trained.
 
-    Every layer is standardised on the training utterances. The validation speakers choose, and a
-    temperature for honest probabilities is theirs too.
+    Every layer is standardised on the training utterances. The validation speakers choose the
+    layer, the strength or the epoch, and the temperature that calibrates probabilities.
 
     Attributes:
         labels: the classes, in the order of the scores.
@@ -47,7 +47,7 @@ class Probe:
         patience: epochs without a lower validation loss before training stops.
 
     Raises:
-        BadParameter: a value that cannot be, or that belongs to the other head.
+        BadParameter: a value is out of its range, or belongs to the other head.
     """
 
     version: ClassVar[str] = "2"
@@ -97,13 +97,13 @@ class Probe:
             SerbenchError: there is nothing to choose on, or only one label to learn.
             BadParameter: there is no such layer.
         """
-        found = find(self.checkpoint, str(self.revision))
+        checkpoint = find(self.checkpoint, str(self.revision))
         problem = Problem.of(train, validation)
         with threadpool_limits(workspace.threads):
-            head, facts = self._learnt(problem, workspace)
-            self._head = head.honest(problem)
+            head, facts = self._learn(problem, workspace)
+            self._head = head.calibrated(problem)
         self._facts = {
-            **found.facts(self.weights),
+            **checkpoint.facts(self.weights),
             **COMPUTED,
             "device": weighted_sum.DEVICE,
             "threads": workspace.threads,
@@ -114,46 +114,42 @@ class Probe:
         }
 
     def predict(self, inputs: Sequence[Array]) -> Predictions:
-        """Scores over the chosen temperature; their softmax are probabilities."""
+        """Compute scores, divided by the temperature; their softmax are probabilities."""
         assert self._head is not None, "fit or load comes before predict"
         return Predictions(self._head.activations(inputs, len(self.labels)), "softmax")
 
     def describe(self) -> Mapping[str, object]:
-        """Checkpoint and head; which layer it looks at, or how it weighs them."""
+        """Return facts about the checkpoint, the head and its layers."""
         return dict(self._facts)
 
     def save(self, folder: Path) -> None:
-        """Write arrays and words, these last: a folder that has them is whole."""
+        """Write arrays, then parameters and facts: a folder that has these is complete."""
         assert self._head is not None, "fit comes before save"
         self._head.write(folder / ARRAYS)
-        words = {
-            "labels": list(self.labels),
-            "seed": self.seed,
-            "params": model_files.params(self),
-            "facts": self.describe(),
-        }
-        model_files.write(folder / WORDS, self.version, words)
+        content = {"labels": list(self.labels), "seed": self.seed}
+        content |= {"params": model_files.params(self), "facts": self.describe()}
+        model_files.write(folder / MODEL, self.version, content)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """The model that `save` wrote.
+        """Load the model that `save` wrote.
 
         Raises:
             SerbenchError: the folder holds no probe, or one of another version.
         """
-        words = model_files.read(folder / WORDS, cls.version)
-        model = cls(tuple(words["labels"]), words["seed"], **words["params"])
-        model._head, model._facts = Head.read(folder / ARRAYS), words["facts"]
+        content = model_files.read(folder / MODEL, cls.version)
+        model = cls(tuple(content["labels"]), content["seed"], **content["params"])
+        model._head, model._facts = Head.read(folder / ARRAYS), content["facts"]
         return model
 
-    def _learnt(self, problem: Problem, workspace: Workspace) -> tuple[Head, dict[str, object]]:
+    def _learn(self, problem: Problem, workspace: Workspace) -> tuple[Head, dict[str, object]]:
         if self.head == "logistic":
             return logistic.learn(problem, self._position(problem.layers), self.c, workspace)
         course = Course(self.hidden, self.lr, self.batch, self.epochs, self.patience)
         return weighted_sum.learn(problem, course, self.seed, workspace)
 
     def _position(self, layers: int) -> int | None:
-        """The layer that is asked for, from 0 on."""
+        """Return the position of the requested layer, from 0 on."""
         if self.layer is None:
             return None
         if not -layers <= self.layer < layers:

@@ -1,4 +1,4 @@
-"""A weighted sum of all layers, then linear: how SUPERB and EmoBox measure frozen encoders."""
+"""The head `weighted`: a weighted sum of all layers, then linear, as in SUPERB and EmoBox."""
 
 import itertools
 from collections.abc import Iterator, Mapping
@@ -18,15 +18,7 @@ DEVICE = "cpu"  # a step is too small for anything else to be faster
 
 @dataclass(frozen=True)
 class Course:
-    """How it is trained.
-
-    Attributes:
-        hidden: units between the sum and the scores; 0 is one linear layer.
-        lr: of Adam.
-        batch: utterances in a step.
-        epochs: at most; the one with the lowest validation loss is kept.
-        patience: epochs without a lower validation loss before training stops.
-    """
+    """The parameters of its training; see `Probe`."""
 
     hidden: int
     lr: float
@@ -47,7 +39,7 @@ class Weighted(nn.Module):
         )
 
     def forward(self, embeddings: Tensor) -> Tensor:
-        """Logits, (utterances, labels), of embeddings, (utterances, layers, width)."""
+        """Compute logits, (utterances, labels), of embeddings, (utterances, layers, width)."""
         hidden = torch.matmul(self.mix.softmax(dim=0), embeddings)
         for linear in self.dense[:-1]:
             hidden = linear(hidden).relu()
@@ -55,10 +47,10 @@ class Weighted(nn.Module):
         return logits
 
     def head(self, problem: Problem) -> Head:
-        """The head that scores as this does."""
+        """Return the head that scores with these weights."""
         with torch.no_grad():
             mix = self.mix.softmax(dim=0).double().numpy()
-            parts = [one.double().numpy() for one in self.dense.parameters()]
+            parts = [weights.double().numpy() for weights in self.dense.parameters()]
         return Head(
             problem.standard,
             np.arange(problem.layers),
@@ -74,7 +66,7 @@ def learn(
     """Train until the validation loss no longer falls.
 
     Returns:
-        The head, and facts about it: under "layer_weights" what the layers count, from 0 on.
+        The head, and facts about it: under "layer_weights" the weights of the layers, from 0 on.
     """
     with devices.private_randomness(DEVICE), devices.arithmetic(workspace.threads):
         devices.seed_randomness(DEVICE, training.epoch_seed(seed, 0))
@@ -97,7 +89,7 @@ def learn(
 
 
 def _task(module: Weighted, problem: Problem, course: Course, seed: int) -> training.Task[Labels]:
-    """Cross-entropy on shuffled batches, Adam."""
+    """Return the task of the training loop: cross-entropy on shuffled batches, Adam."""
     # in double precision: training in single precision would differ between processors
     inputs, truth = torch.from_numpy(problem.train).double(), torch.from_numpy(problem.truth)
     held_out = torch.from_numpy(problem.held_out).double()
