@@ -1,9 +1,8 @@
-"""Writes trees that look like RAVDESS, CREMA-D and IEMOCAP but hold only short tones.
+"""Write trees that look like RAVDESS, CREMA-D and IEMOCAP but hold only short tones, for tests.
 
-For tests and for trying things out: names, counts, labels and the corpora's known oddities are
-real, the audio is not. A tone depends on its utterance's name alone, by way of a digest, so that
-nothing can be learned from it. IEMOCAP's names are invented to fit its counts by speaker, wearer of
-the markers, part and label, so a name there says nothing of the real utterance with that name.
+Names, counts, labels and the known oddities of the corpora are real, the audio is not: a tone
+depends on a digest of its utterance's name alone, so that it tells nothing about the emotion.
+IEMOCAP's names are invented to fit its counts by speaker, wearer of the markers, part and label.
 """
 
 import hashlib
@@ -41,7 +40,7 @@ COPIES = {
 }
 SILENT = "1076_MTI_SAD_XX"
 
-# frustrated, and no majority (xxx), are the most frequent of what is not read
+# frustrated, and no majority (xxx), are the most frequent of the emotions that are not read
 OTHER_EMOTIONS = ("xxx", "fru", "xxx", "fru", "xxx", "sur", "fea", "oth", "dis")
 SCENES = ("01_1", "01_2", "01_3", "02_1", "02_2", "03_1", "03_2")
 DIALOGUES = {
@@ -72,10 +71,10 @@ def write_crema_d(root: Path) -> None:
 
 
 def write_iemocap(root: Path) -> None:
-    """Write `root/IEMOCAP_full_release`: turns as tones of 16 kHz, and what listeners said of them.
+    """Write `root/IEMOCAP_full_release`: turns as tones of 16 kHz, and their evaluations.
 
     5531 of the turns have one of the emotions that are read. For every five of those there is one
-    of another emotion (in IEMOCAP there are four), and there are each listener's own votes and
+    of another emotion (in IEMOCAP there are four), and there are the votes of single listeners and
     hidden files of macOS.
     """
     release = root / "IEMOCAP_full_release"
@@ -91,24 +90,20 @@ def write_iemocap(root: Path) -> None:
 
 
 def _turns() -> Mapping[tuple[str, str], list[tuple[str, str]]]:
-    """For each wearer and part the turns, well mixed: the speaker's letter and the emotion."""
+    """Return the turns of each wearer and part, shuffled: the speaker's letter and the emotion."""
     codes = {label: code for code, label in iemocap.EMOTIONS.items()}
-    turns: Mapping[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
+    turns: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
     for speaker, wearer, part, label, number in packaged_data.rows("iemocap-counts.csv"):
         turns[speaker[:5] + wearer, part] += [(speaker[5], codes[label])] * int(number)
-    return {
-        (wearer, part): _mixed([*read, *_others(len(read) // 5)], wearer + part)
-        for (wearer, part), read in turns.items()
-    }
-
-
-def _others(number: int) -> Iterator[tuple[str, str]]:
-    return islice(zip(cycle("FMM"), cycle(OTHER_EMOTIONS), strict=False), number)
-
-
-def _mixed(turns: Sequence[tuple[str, str]], salt: str) -> list[tuple[str, str]]:
-    places = {i: hashlib.sha256(f"{salt} {i}".encode()).digest() for i in range(len(turns))}
-    return [turns[i] for i in sorted(places, key=places.__getitem__)]
+    for (wearer, part), spoken in turns.items():
+        others = zip(cycle("FMM"), cycle(OTHER_EMOTIONS), strict=False)
+        spoken += islice(others, len(spoken) // 5)
+        digests = {
+            turn: hashlib.sha256(f"{wearer}{part} {turn}".encode()).digest()
+            for turn in range(len(spoken))
+        }
+        turns[wearer, part] = [spoken[turn] for turn in sorted(digests, key=digests.__getitem__)]
+    return turns
 
 
 def _write_dialogue(session: Path, dialogue: str, turns: Sequence[tuple[str, str]]) -> None:
@@ -132,7 +127,7 @@ def _write_dialogue(session: Path, dialogue: str, turns: Sequence[tuple[str, str
 
 
 def tone(name: str, rate: int) -> npt.NDArray[np.int16]:
-    """A tone whose length, pitch, level and phase come from a digest of `name`; (samples,)."""
+    """Return a tone with length, pitch, level and phase from a digest of `name`; (samples,)."""
     digest = hashlib.blake2b(name.encode(), digest_size=16).digest()
     parts = struct.unpack("<4I", digest)
     seconds, pitch, level, phase = (
@@ -145,7 +140,7 @@ def tone(name: str, rate: int) -> npt.NDArray[np.int16]:
 
 
 def wav(channels: Sequence[npt.NDArray[np.int16]], rate: int) -> bytes:
-    """A 16-bit wav file of channels of one length, as bytes."""
+    """Return the bytes of a 16-bit wav file of channels of one length."""
     samples = np.stack(channels, axis=1).tobytes()  # (samples, channels)
     frame = 2 * len(channels)
     form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, len(channels), rate, rate * frame, frame, 16)

@@ -1,1 +1,1 @@
-"""The toy corpus: synthetic speech for trying things out."""
+"""Synthesise the corpus `toy`: twelve speakers, thirteen sentences, four emotions."""

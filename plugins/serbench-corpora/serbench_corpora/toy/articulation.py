@@ -1,4 +1,4 @@
-"""What the mouth does, moment by moment, to say one of the toy corpus's thirteen sentences.
+"""Articulate the sentences of the toy corpus: the movements of the mouth, frame by frame.
 
 Formant frequencies are those of a man's voice, after G. E. Peterson and H. L. Barney, Control
 methods used in a study of the vowels (1952), rounded; consonants after D. H. Klatt, Software for
@@ -37,7 +37,7 @@ class Sound(NamedTuple):
 
 
 def _stop(second: float, centre: float, voice: float) -> tuple[Sound, ...]:
-    """A closure, then a burst; the second formant points to the place of the closure."""
+    """Return a closure, then a burst; the second formant depends on the place of the closure."""
     formants = (280.0, second, 2500.0)
     return Sound(formants, voice, 0.0, centre, 50), Sound(formants, voice, 0.5, centre, 20)
 
@@ -107,11 +107,11 @@ class Gesture:
 
 
 def articulate(sentence: str, tempo: float, timing: Floats) -> Gesture:
-    """The gesture of a sentence.
+    """Return the gesture of a sentence.
 
     Args:
         sentence: letters of `SOUNDS`, one of them a capital.
-        tempo: how often faster than even; bounded so that 0.8 to 1.5 s result.
+        tempo: a factor of the even tempo; bounded so that 0.8 to 1.5 s result.
         timing: factors of the sounds' durations, around 1; at least one a sound.
     """
     letters = sentence.replace(" ", "")
@@ -140,7 +140,7 @@ def articulate(sentence: str, tempo: float, timing: Floats) -> Gesture:
 
 
 def _smooth(values: Floats, milliseconds: int) -> Floats:
-    """Articulators have mass: they glide from target to target."""
+    """Let values glide from target to target, since articulators have mass."""
     half = round(milliseconds / 1000 / FRAME_SECONDS / 2)
     kernel = np.hanning(2 * half + 3)
     padded = np.pad(values, half + 1, mode="edge")
@@ -148,7 +148,7 @@ def _smooth(values: Floats, milliseconds: int) -> Floats:
 
 
 def _with_edges(gesture: Gesture) -> Gesture:
-    """The gesture with a moment of silence before and after it."""
+    """Add a moment of silence before and after a gesture."""
     edge = round(EDGE_SECONDS / FRAME_SECONDS)
 
     def hold(values: Floats) -> Floats:

@@ -1,8 +1,7 @@
-"""toy: twelve synthetic speakers say thirteen sentences in four emotions, made in seconds.
+"""Load toy: twelve synthetic speakers say thirteen sentences in four emotions, made in seconds.
 
-For trying things out where no corpus is at hand, and to show what leakage is worth: speakers
-realise emotions each in a way of their own, so a model that has heard a speaker does far better on
-that speaker than on a new one. `synthesis`, `voices` and `articulation` say how it sounds.
+It is for tests where no corpus is at hand, and shows the effect of leakage: each speaker expresses
+emotions differently, so a model does far better on speakers that it has heard than on new ones.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -41,7 +40,7 @@ LABEL_SETS: Mapping[str, LabelSet] = {NAME: {emotion: emotion for emotion in EMO
 
 
 def name(speaker: int, emotion: int, sentence: int) -> str:
-    """The id of an utterance.
+    """Return the id of an utterance.
 
     >>> name(0, 3, 12)
     'f01-angry-13'
@@ -58,7 +57,7 @@ def _takes() -> Iterator[tuple[int, int, int]]:
 
 @cache
 def manifest() -> Corpus:
-    """All 624 utterances; the seed changes how they sound, not which there are."""
+    """All 624 utterances; the seed changes how they sound, not their number."""
     utterances = [
         Utterance(
             name(speaker, emotion, sentence),
@@ -73,27 +72,27 @@ def manifest() -> Corpus:
 
 # ---- audio ----
 
-UNEVEN = 0.12  # how much the lengths of sounds differ from take to take
+UNEVEN = 0.12  # relative deviation of the lengths of sounds from take to take
 MOST_SOUNDS = 24  # in a sentence
 
 
 def utterance(seed: int, speaker: int, emotion: int, sentence: int) -> npt.NDArray[np.int16]:
-    """What a speaker says, (samples,) at 16 kHz; depends on nothing but these four numbers."""
+    """Synthesise an utterance, (samples,) at 16 kHz; depends on these four numbers alone."""
     random = stream(seed, SOUND, speaker, emotion, sentence)
-    taken = take(seed, speaker, emotion, sentence)
+    spoken = take(seed, speaker, emotion, sentence)
     timing = 1 + UNEVEN * spread(random, MOST_SOUNDS)
-    tempo = float(np.exp(taken.traits["tempo"]))
-    return speak(articulate(SENTENCES[sentence], tempo, timing), taken, random)
+    tempo = float(np.exp(spoken.traits["tempo"]))
+    return speak(articulate(SENTENCES[sentence], tempo, timing), spoken, random)
 
 
-# ---- the dataset ----
+# ---- dataset ----
 
 
 class Toy:
     """The synthetic corpus.
 
     Attributes:
-        seed: of the speakers and all they do; another seed is another corpus.
+        seed: of the speakers and their speech; another seed is another corpus.
     """
 
     about = ABOUT

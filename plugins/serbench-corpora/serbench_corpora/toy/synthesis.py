@@ -1,8 +1,7 @@
-"""Turns a gesture and a take into sound: a source (pulses and noise) through a filter (formants).
+"""Turn a gesture and a take into sound: a source (pulses and noise) through a filter (formants).
 
-Each closing of the vocal folds lays one impulse response of the vocal tract, as it is shaped at
-that moment, at its exact instant; noise is filtered frame by frame. So nothing aliases, and
-nothing is more regular than it is meant to be.
+Each closing of the vocal folds adds one impulse response of the vocal tract's momentary shape, at
+its exact instant, which avoids aliasing; noise is filtered frame by frame.
 """
 
 import numpy as np
@@ -21,7 +20,7 @@ PEAK = 0.9  # of full scale; what would be louder is turned down as a whole
 CUT_OFF, LOWEST, HIGHEST = 700.0, 120.0, 6000.0  # of the vocal folds, in Hz: at ease, at most
 BREATH, ROOM = -24.0, -34.0  # in dB below the voice
 TREMOR = 6.0  # Hz
-_HIGHER = np.array([3500.0, 4500.0, 5500.0, 6500.0])  # formants that tell no vowels apart
+_HIGHER = np.array([3500.0, 4500.0, 5500.0, 6500.0])  # formants that all vowels share
 _FREQUENCIES = np.fft.rfftfreq(LENGTH, 1 / RATE)
 _DELAY = np.exp(-2j * np.pi * _FREQUENCIES / RATE)  # by one sample
 _PARTS = 32  # a pulse is placed to this part of a sample
@@ -29,7 +28,7 @@ _DELAYS = _DELAY ** (np.arange(_PARTS)[:, np.newaxis] / _PARTS)
 
 
 def speak(gesture: Gesture, take: Take, random: np.random.Generator) -> npt.NDArray[np.int16]:
-    """A gesture made audible, (samples,) at 16 kHz."""
+    """Synthesise a gesture, (samples,) at 16 kHz."""
     tract = _tract(gesture, take)  # (frames, bins)
     voiced = _voiced(gesture, take, tract * _folds(take), random)
     wave = voiced / np.sqrt(np.mean(voiced**2)) + _unvoiced(gesture, take, tract, random)
@@ -46,7 +45,7 @@ def _gain(decibels: float) -> float:
 
 
 def _tract(gesture: Gesture, take: Take) -> Spectra:
-    """The vocal tract's response, coloured, (frames, bins): a pair of poles for each formant."""
+    """Return the vocal tract's coloured response, (frames, bins): two poles for each formant."""
     jaw, lips = np.exp(take.traits["jaw"]), np.exp(take.traits["lips"])
     vowel = gesture.formants * np.array([jaw, lips, lips])
     higher = np.broadcast_to(_HIGHER, (len(vowel), len(_HIGHER)))
@@ -64,14 +63,14 @@ def _tract(gesture: Gesture, take: Take) -> Spectra:
 
 
 def _colour(take: Take) -> Floats:
-    """The spectrum's shape, (bins,): a cosine series over logarithmic frequency."""
+    """Return the spectrum's shape, (bins,): a cosine series over logarithmic frequency."""
     position = np.log(np.maximum(_FREQUENCIES, 80.0) / 80.0) / np.log(RATE / 2 / 80.0)
     waves = np.cos(np.pi * np.outer(np.arange(1, len(take.colour) + 1), position))
     return np.asarray(10 ** (take.colour @ waves / 20))
 
 
 def _folds(take: Take) -> Spectra:
-    """The spectrum of one pulse of the vocal folds, radiated from the lips, (bins,)."""
+    """Return the spectrum of one pulse of the vocal folds, radiated from the lips, (bins,)."""
     cut_off = np.clip(CUT_OFF * 2 ** take.traits["edge"], LOWEST, HIGHEST)
     pole = np.exp(-2 * np.pi * cut_off / RATE)  # two of them: 12 dB an octave
     return np.asarray((1 - 0.97 * _DELAY) * ((1 - pole) / (1 - pole * _DELAY)) ** 2)
@@ -81,7 +80,7 @@ def _folds(take: Take) -> Spectra:
 
 
 def _voiced(gesture: Gesture, take: Take, filters: Spectra, random: np.random.Generator) -> Floats:
-    """The vocal folds' pulses through the filters, (samples,)."""
+    """Send the vocal folds' pulses through the filters, (samples,)."""
     cycles = np.cumsum(_pitch(gesture, take)) * FRAME_SECONDS
     numbers = np.arange(1, int(cycles[-1]))
     rough = float(np.clip(take.traits["rough"], 0.0, 1.5))
@@ -94,11 +93,11 @@ def _voiced(gesture: Gesture, take: Take, filters: Spectra, random: np.random.Ge
     strength *= np.maximum(1 + (0.05 + 0.3 * rough) * shimmer, 0.0)
     ticks = np.rint(instants * HOP * _PARTS).astype(np.int64)
     spectra = filters[frames] * _DELAYS[ticks % _PARTS] * strength[:, np.newaxis]
-    return _laid(spectra, ticks // _PARTS, len(gesture.voice) * HOP)
+    return _overlaid(spectra, ticks // _PARTS, len(gesture.voice) * HOP)
 
 
 def _pitch(gesture: Gesture, take: Take) -> Floats:
-    """The fundamental frequency in Hz, (frames,)."""
+    """Return the fundamental frequency in Hz, (frames,)."""
     traits = take.traits
     semitones = (
         traits["pitch"]
@@ -110,20 +109,20 @@ def _pitch(gesture: Gesture, take: Take) -> Floats:
 
 
 def _strength(gesture: Gesture, take: Take) -> Floats:
-    """How strong a pulse is, (frames,)."""
+    """Return the strength of pulses, (frames,)."""
     contrast = max(1.2 + take.traits["crisp"], 0.3)
     return np.asarray(gesture.voice**contrast * (1 + 0.4 * _tremor(gesture, take)))
 
 
 def _tremor(gesture: Gesture, take: Take) -> Floats:
-    """The shaking of the voice, (frames,), within -1 and 1."""
+    """Return the shaking of the voice, (frames,), within -1 and 1."""
     seconds = np.arange(len(gesture.voice)) * FRAME_SECONDS
     depth = np.clip(take.traits["tremor"], 0.0, 1.0)
     return np.asarray(depth * np.sin(2 * np.pi * TREMOR * seconds))
 
 
 def _unvoiced(gesture: Gesture, take: Take, tract: Spectra, random: np.random.Generator) -> Floats:
-    """Breath, the mouth's noises and the room, (samples,)."""
+    """Synthesise breath, the mouth's noises and the room, (samples,)."""
     frames = len(gesture.voice)
     octaves = np.log2(np.maximum(_FREQUENCIES, 20.0) / gesture.centre[:, np.newaxis])
     friction = gesture.noise[:, np.newaxis] * np.exp(-((octaves / 0.4) ** 2)) * _colour(take)
@@ -132,11 +131,11 @@ def _unvoiced(gesture: Gesture, take: Take, tract: Spectra, random: np.random.Ge
     noise = np.sqrt(3) * (2 * random.random((frames + 1) * HOP) - 1)
     pieces = np.lib.stride_tricks.sliding_window_view(noise, 2 * HOP)[::HOP]  # (frames, 2 hops)
     spectra = np.fft.rfft(pieces * np.hanning(2 * HOP + 1)[:-1], LENGTH, axis=1)
-    return _laid(spectra * (friction + breath + room), np.arange(frames) * HOP, frames * HOP)
+    return _overlaid(spectra * (friction + breath + room), np.arange(frames) * HOP, frames * HOP)
 
 
-def _laid(spectra: Spectra, starts: npt.NDArray[np.int64], samples: int) -> Floats:
-    """The impulse responses of the spectra, each added where it starts, (samples,)."""
+def _overlaid(spectra: Spectra, starts: npt.NDArray[np.int64], samples: int) -> Floats:
+    """Add up the impulse responses of the spectra, each at its start, (samples,)."""
     responses = np.fft.irfft(spectra, LENGTH, axis=1)
     places = starts[:, np.newaxis] + np.arange(LENGTH)
     total = np.bincount(places.ravel(), responses.ravel(), minlength=samples + LENGTH)

@@ -1,8 +1,8 @@
-"""Who speaks in the toy corpus, and how each of them sounds in each emotion.
+"""The speakers of the toy corpus, and their voices in each emotion.
 
-A take is the sum of four things: the speaker's own voice, what all speakers do alike in an emotion,
-what only this speaker does in it, and what differs from take to take. The second is all that a
-model can carry over to a speaker it has not heard; the third is what it gains by hearing them.
+A take is the sum of four parts: the speaker's own voice, the manner that all speakers share in an
+emotion, this speaker's own manner in it, and random variation. A model can transfer only the second
+to new speakers; the third is its gain from leakage.
 """
 
 from collections.abc import Mapping
@@ -24,10 +24,10 @@ class Trait(NamedTuple):
 
     Attributes:
         name: its key in `Take.traits`.
-        alike: what all speakers do in happiness, sadness and anger.
-        voice: how widely voices differ (standard deviation).
-        habit: how widely speakers differ in what they do in one emotion.
-        take: how widely the takes of one speaker in one emotion differ.
+        alike: its shift for all speakers in happiness, sadness and anger.
+        voice: standard deviation over speakers.
+        habit: standard deviation over speakers in one emotion, besides.
+        take: standard deviation over the takes of one speaker in one emotion.
     """
 
     name: str
@@ -58,22 +58,22 @@ TRAITS = (
 )
 RESTING = {"f": 200.0, "m": 112.0}  # Hz
 TRACT = {"f": 1.16, "m": 1.0}  # formant frequencies, as a factor of a man's average
-WEAKEST, STRONGEST = 0.6, 1.3  # how much of an emotion a take shows
+WEAKEST, STRONGEST = 0.6, 1.3  # intensity of an emotion in a take
 
 _ALIKE = np.array([(0.0, *trait.alike) for trait in TRAITS]).T  # (emotions, traits)
 _SPREADS = {
     part: np.array([getattr(trait, part) for trait in TRAITS])
     for part in ("voice", "habit", "take")
 }
-_BODY, _VOICE, _HABIT, _SLIP, _TAKE, SOUND = range(6)  # what a stream is for
+_BODY, _VOICE, _HABIT, _SLIP, _TAKE, SOUND = range(6)  # first keys of random streams
 
 
 @dataclass(frozen=True)
 class Take:
-    """How one utterance is spoken and recorded.
+    """The voice and the recording of one utterance.
 
     Attributes:
-        resting: the voice's pitch at ease in Hz.
+        resting: the voice's resting pitch in Hz.
         tract: formant frequencies, as a factor of a man's average.
         traits: by the names of `TRAITS`.
     """
@@ -89,21 +89,20 @@ class Take:
 
 
 def spread(random: np.random.Generator, *shape: int) -> Floats:
-    """Bell-shaped numbers of mean 0 and variance 1, never beyond 3.
+    """Draw bell-shaped numbers of mean 0 and variance 1, never beyond 3.
 
-    Sums of three uniform numbers, which are plain bits of the generator: numpy's normal ones pass
-    through logarithms, which may differ between machines, and through code that may change.
+    They are sums of three uniform numbers: numpy's normal ones may differ between machines.
     """
     return np.asarray(2 * random.random((3, *shape)).sum(axis=0) - 3)
 
 
 def stream(seed: int, *key: int) -> np.random.Generator:
-    """The random numbers of one thing, the same in whatever order things are made."""
+    """Return the random numbers of one key, which do not depend on those of others."""
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=key)))
 
 
 def take(seed: int, speaker: int, emotion: int, sentence: int) -> Take:
-    """How a speaker says a sentence in an emotion; the three are positions."""
+    """Draw the take of a speaker, an emotion and a sentence, which are positions."""
     random = stream(seed, _TAKE, speaker, emotion, sentence)
     cast = _cast(seed)
     intensity = WEAKEST + (STRONGEST - WEAKEST) * random.random()
@@ -125,8 +124,8 @@ class _Cast:
 
     Attributes:
         bodies: (speakers, 2), resting pitch and vocal tract.
-        voices: (speakers, traits), what a speaker always does.
-        manners: (speakers, emotions, traits), what a speaker does in an emotion besides.
+        voices: (speakers, traits), in every take of a speaker.
+        manners: (speakers, emotions, traits), in addition in an emotion.
     """
 
     bodies: Floats
@@ -146,19 +145,16 @@ def _cast(seed: int) -> _Cast:
 
 
 def _levelled(random: np.random.Generator, *shape: int) -> Floats:
-    """Bell-shaped numbers, (speakers, *shape), whose mean and variance over speakers are 0 and 1.
-
-    So whatever twelve speakers a seed draws, they do as much alike, and differ as much.
-    """
+    """Draw numbers, (speakers, *shape), of mean 0 and variance 1 over speakers for every seed."""
     values = spread(random, len(SPEAKERS), *shape)
     values -= values.mean(axis=0)
     return np.asarray(values / values.std(axis=0))
 
 
 def _shown(seed: int, speaker: int, emotion: int, sentence: int) -> int:
-    """The emotion that is heard: in one of the thirteen sentences it is not the one meant.
+    """Return the emotion that is heard: in one of thirteen sentences it is not the intended one.
 
-    Listeners disagree with actors more often than that. No model can foresee it.
+    Listeners disagree with actors more often than that. No model can predict it.
     """
     slip, other = stream(seed, _SLIP, speaker, emotion).random(2)
     if sentence != int(slip * len(SENTENCES)):
