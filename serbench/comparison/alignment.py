@@ -1,7 +1,7 @@
-"""Lays two runs side by side, utterance by utterance, or says why they cannot be compared."""
+"""Align the test utterances of runs, or refuse runs that cannot be compared."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,8 +17,8 @@ Key = tuple[str, int]
 
 
 @dataclass(frozen=True)
-class Tested:
-    """What one run says of its test utterances, in an order that does not depend on its folds'.
+class TestUtterances:
+    """The test utterances of a run, in an order that does not depend on its folds'.
 
     An utterance that several folds test is there several times: each test counts, as it does in the
     run's own scores.
@@ -46,32 +46,26 @@ class Tested:
             self.truth, self.prediction, self.speakers, len(self.labels)
         )
 
-
-def tested(run: Run) -> Tested:
-    """A run's test utterances, sorted by id; an utterance's tests stay in the protocol's order."""
-    counted: Counter[str] = Counter()
-    keys: list[Key] = []
-    for fold in run.folds:
-        for one in fold.test.ids:
-            keys.append((one, counted[one]))
-            counted[one] += 1
-    order = sorted(range(len(keys)), key=keys.__getitem__)
-    folds = [str(fold.facts["fold"]["name"]) for fold in run.folds for _ in fold.test.ids]
-    speakers = [speaker for fold in run.folds for speaker in fold.test.speakers]
-    truth = np.concatenate([fold.test.truth for fold in run.folds])
-    activations = np.concatenate([fold.test.activations for fold in run.folds])
-    return Tested(
-        keys=tuple(keys[place] for place in order),
-        folds=tuple(folds[place] for place in order),
-        speakers=tuple(speakers[place] for place in order),
-        truth=truth[order],
-        prediction=classification.predicted(activations)[order],
-        labels=run.folds[0].labels,
-    )
+    @classmethod
+    def of(cls, run: Run) -> "TestUtterances":
+        """Sort a run's test utterances by id; repeated tests stay in the protocol's order."""
+        times: Counter[str] = Counter()
+        rows: list[tuple[Key, str, str]] = []
+        for fold in run.folds:
+            name = str(fold.facts["fold"]["name"])
+            for id_, speaker in zip(fold.test.ids, fold.test.speakers, strict=True):
+                rows.append(((id_, times[id_]), name, speaker))
+                times[id_] += 1
+        order = sorted(range(len(rows)), key=lambda at: rows[at][0])
+        keys, folds, speakers = zip(*(rows[at] for at in order), strict=True)
+        truth = np.concatenate([fold.test.truth for fold in run.folds])[order]
+        activations = np.concatenate([fold.test.activations for fold in run.folds])[order]
+        prediction = classification.predicted(activations)
+        return cls(keys, folds, speakers, truth, prediction, run.folds[0].labels)
 
 
-def paired(runs: Sequence[Run]) -> tuple[Tested, ...]:
-    """The test utterances of runs, the same ones in the same order for all.
+def align(runs: Sequence[Run]) -> tuple[TestUtterances, ...]:
+    """Return the test utterances of runs, the same ones in the same order for all.
 
     Raises:
         SerbenchError: a run is incomplete, or differs from the first in its corpus, labels,
@@ -86,101 +80,78 @@ def paired(runs: Sequence[Run]) -> tuple[Tested, ...]:
             )
     first, *others = runs
     for other in others:
-        for differs in CHECKS:
-            difference = differs(first, other)
-            if difference:
-                raise SerbenchError(
-                    f"{first.name} and {other.name} cannot be compared: {difference}"
-                )
-    found = tuple(tested(run) for run in runs)
-    for other, its in zip(others, found[1:], strict=True):
-        _same_tests(first, other, found[0], its)
-    return found
+        _refuse(first, other, _different_data(first, other))
+    tests = tuple(map(TestUtterances.of, runs))
+    for other, test in zip(others, tests[1:], strict=True):
+        _refuse(first, other, _different_tests(tests[0], test))
+    return tests
 
 
-def _corpora(one: Run, other: Run) -> str:
-    if one.corpus == other.corpus:
-        return ""
-    return (
-        f"the corpus differs, {one.corpus} and {other.corpus}; choose runs on the same corpus "
-        "(`serbench runs` lists them)"
-    )
+def _refuse(first: Run, other: Run, reason: str) -> None:
+    if reason:
+        raise SerbenchError(f"{first.name} and {other.name} cannot be compared: {reason}")
 
 
-def _labels(one: Run, other: Run) -> str:
-    sets = [(run.config["labels"], list(run.facts["labels"])) for run in (one, other)]
-    if sets[0] == sets[1]:
-        return ""
-    ours, theirs = (f"{name} ({', '.join(labels)})" for name, labels in sets)
-    return (
-        f"the label set differs, {ours} and {theirs}; evaluate one of them again with "
-        f"--labels {sets[0][0]} or --labels {sets[1][0]}"
-    )
+def _different_data(first: Run, other: Run) -> str:
+    """Return how the data of two runs differ, a cause before its consequences; "" if alike."""
+    runs = (first, other)
+    if first.corpus != other.corpus:
+        return (
+            f"the corpus differs, {first.corpus} and {other.corpus}; choose runs on the same "
+            "corpus (`serbench runs` lists them)"
+        )
+    sets = [(run.config["labels"], list(run.facts["labels"])) for run in runs]
+    if sets[0] != sets[1]:
+        ours, theirs = (f"{name} ({', '.join(labels)})" for name, labels in sets)
+        return (
+            f"the label set differs, {ours} and {theirs}; evaluate one of them again with "
+            f"--labels {sets[0][0]} or --labels {sets[1][0]}"
+        )
 
+    def named(config: str, pin: str) -> list[str]:
+        return [f"{run.config[config]} (digest {run.facts['pins'][pin][:8]})" for run in runs]
 
-def _contents(one: Run, other: Run) -> str:
-    ours, theirs = (str(run.facts["pins"]["corpus"]) for run in (one, other))
-    if ours == theirs:
-        return ""
-    return (
-        f"the corpus differs, {one.config['dataset']} (digest {ours[:8]}) and "
-        f"{other.config['dataset']} (digest {theirs[:8]}), in its utterances, speakers or labels; "
-        "evaluate both on the same data"
-    )
-
-
-def _protocols(one: Run, other: Run) -> str:
-    ours, theirs = (str(run.facts["pins"]["protocol"]) for run in (one, other))
-    if ours == theirs:
-        return ""
-    return (
-        f"the protocol differs, {one.config['protocol']} (digest {ours[:8]}) and "
-        f"{other.config['protocol']} (digest {theirs[:8]}); evaluate one of them again with the "
-        "--protocol of the other"
-    )
-
-
-def _audio(one: Run, other: Run) -> str:
-    ours, theirs = (
+    ours, theirs = (run.facts["pins"] for run in runs)
+    if ours["corpus"] != theirs["corpus"]:
+        return (
+            f"the corpus differs, {' and '.join(named('dataset', 'corpus'))}, in its utterances, "
+            "speakers or labels; evaluate both on the same data"
+        )
+    if ours["protocol"] != theirs["protocol"]:
+        return (
+            f"the protocol differs, {' and '.join(named('protocol', 'protocol'))}; evaluate one "
+            "of them again with the --protocol of the other"
+        )
+    audio = [
         {fold.facts["fold"]["index"]: fold.facts["pins"]["audio"] for fold in run.folds}
-        for run in (one, other)
-    )
-    differing = [index for index in ours.keys() & theirs.keys() if ours[index] != theirs[index]]
-    if not differing:
-        return ""
-    return (
-        f"the audio differs in {len(differing)} of {len(ours)} folds, though its utterances are "
-        "called alike; evaluate both on the same files"
-    )
+        for run in runs
+    ]
+    differing = [at for at in audio[0].keys() & audio[1].keys() if audio[0][at] != audio[1][at]]
+    if differing:
+        return (
+            f"the audio differs in {len(differing)} of {len(audio[0])} folds, though its "
+            "utterances are called alike; evaluate both on the same files"
+        )
+    return ""
 
 
-CHECKS: tuple[Callable[[Run, Run], str], ...] = (
-    _corpora,
-    _labels,
-    _contents,
-    _protocols,
-    _audio,
-)
-"""What must be alike, what explains the others first; each says what differs, or nothing."""
-
-
-def _same_tests(one: Run, other: Run, ours: Tested, theirs: Tested) -> None:
-    """Pins say what a run was made of; what was tested is in the results, and is compared too."""
-    words = f"{one.name} and {other.name} cannot be compared: "
+def _different_tests(first: TestUtterances, other: TestUtterances) -> str:
+    """Return how the stored tests differ, whatever the pins of their runs say; "" if alike."""
     remedy = "; a result was edited, or a fold is of another run: evaluate both again"
-    if ours.keys != theirs.keys:
-        apart = Counter(ours.keys)
-        apart.subtract(theirs.keys)
+    if first.keys != other.keys:
+        apart = Counter(first.keys)
+        apart.subtract(other.keys)
         example = min(key for key, count in apart.items() if count)[0]
         only = [sum(count == sign for count in apart.values()) for sign in (1, -1)]
-        raise SerbenchError(
-            f"{words}the test utterances differ, {only[0]} are only in the first and {only[1]} "
-            f"only in the second, {example} for one{remedy}"
+        return (
+            f"the test utterances differ, {only[0]} are only in the first and {only[1]} only in "
+            f"the second, {example} for one{remedy}"
         )
-    same = (ours.truth == theirs.truth) & (np.array(ours.speakers) == np.array(theirs.speakers))
+    same = (first.truth == other.truth) & (np.array(first.speakers) == np.array(other.speakers))
     if not same.all():
-        example = ours.keys[int(np.argmin(same))][0]
-        raise SerbenchError(
-            f"{words}{np.sum(~same)} test utterances have another label or speaker, {example} for "
+        example = first.keys[int(np.argmin(same))][0]
+        return (
+            f"{np.sum(~same)} test utterances have another label or speaker, {example} for "
             f"one{remedy}"
         )
+    return ""

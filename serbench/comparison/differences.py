@@ -1,12 +1,13 @@
-"""Every number that says how one run's answers differ from another's on the same utterances."""
+"""Compute how the predictions of one run differ from another's on the same utterances."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
-from serbench.comparison.alignment import Tested
+from serbench.comparison.alignment import TestUtterances
 from serbench.metrics import intervals, significance
 from serbench.metrics.classification import METRICS, per_class
 from serbench.metrics.intervals import Interval
@@ -14,7 +15,7 @@ from serbench.metrics.intervals import Interval
 
 @dataclass(frozen=True)
 class Difference:
-    """A number of both runs, and an interval of how much higher the first run's is.
+    """A score of both runs, and an interval of how much higher the first run's is.
 
     Attributes:
         first: the first run's, a fraction.
@@ -33,7 +34,7 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Score(Difference):
+class MetricDifference(Difference):
     """A metric of all test utterances together.
 
     Attributes:
@@ -50,16 +51,27 @@ class Score(Difference):
 
 
 @dataclass(frozen=True)
-class Recall(Difference):
-    """The recall of one label; exploratory, since there are many and none is corrected for that.
+class RecallDifference(Difference):
+    """The recall of one label; exploratory, since no interval is adjusted for how many there are.
 
     Attributes:
-        label: whose.
+        label: its name.
         utterances: how many have it.
     """
 
     label: str
     utterances: int
+
+
+class Disagreement(NamedTuple):
+    """An utterance that one of two runs gets right and the other does not; all names."""
+
+    fold: str
+    utterance: str
+    speaker: str
+    truth: str
+    first: str
+    other: str
 
 
 @dataclass(frozen=True)
@@ -70,18 +82,18 @@ class Pair:
         other: the other run's name.
         scores: one a metric.
         recalls: one a label.
-        tests: what both say of the test utterances, the first run's answers first.
+        tests: the test utterances of both, the first run's before the other's.
     """
 
     other: str
-    scores: tuple[Score, ...]
-    recalls: tuple[Recall, ...]
-    tests: tuple[Tested, Tested]
+    scores: tuple[MetricDifference, ...]
+    recalls: tuple[RecallDifference, ...]
+    tests: tuple[TestUtterances, TestUtterances]
 
     @cached_property
     def counts(self) -> dict[str, int]:
-        """How many utterances which of the two gets right."""
-        first, other = (one.prediction == one.truth for one in self.tests)
+        """How many utterances both, one or neither of the runs gets right."""
+        first, other = (test.prediction == test.truth for test in self.tests)
         return {
             "both": int((first & other).sum()),
             "only_first": int((first & ~other).sum()),
@@ -90,69 +102,65 @@ class Pair:
         }
 
     @property
-    def apart(self) -> list[tuple[str, ...]]:
-        """The utterances that one gets and the other does not.
-
-        Rows of fold, utterance, speaker, truth, first prediction, other prediction.
-        """
+    def disagreements(self) -> list[Disagreement]:
+        """The utterances that one run gets right and the other does not."""
         first, other = self.tests
-        right = [one.prediction == one.truth for one in self.tests]
-        answers = (first.truth, first.prediction, other.prediction)
+        right = [test.prediction == test.truth for test in self.tests]
+        columns = (first.truth, first.prediction, other.prediction)
         return [
-            (
+            Disagreement(
                 first.folds[at],
                 first.keys[at][0],
                 first.speakers[at],
-                *(first.labels[of[at]] for of in answers),
+                *(first.labels[column[at]] for column in columns),
             )
             for at in np.flatnonzero(right[0] != right[1])
         ]
 
 
-def contrast(name: str, first: Tested, other: Tested, metrics: Sequence[str]) -> Pair:
-    """Every number about a run against the other, whose name is given; p-values unadjusted."""
-    scores = tuple(_score(first, other, metric) for metric in metrics)
-    return Pair(name, scores, _recalls(first, other), (first, other))
-
-
-def _score(first: Tested, other: Tested, metric: str) -> Score:
-    compute = METRICS[metric].compute
+def pair(name: str, first: TestUtterances, other: TestUtterances, metrics: Sequence[str]) -> Pair:
+    """Compare a run with the other, whose name is given; p-values are not adjusted yet."""
     both = (first.confusions, other.confusions)
-    pvalue = significance.paired_permutation(*both, compute).pvalue
-    return Score(
-        first=float(compute(both[0].sum(axis=0))),
-        other=float(compute(both[1].sum(axis=0))),
-        interval=intervals.paired_interval(*both, compute),
-        metric=metric,
-        pvalue=pvalue,
-        adjusted=pvalue,
-        detectable=significance.detectable_difference(*both, compute),
-    )
-
-
-def adjusted(pairs: Sequence[Pair]) -> tuple[Pair, ...]:
-    """The same pairs with p-values adjusted by Holm for all tests that were made."""
-    pvalues = iter(significance.holm([one.pvalue for pair in pairs for one in pair.scores]))
-    return tuple(
-        replace(
-            pair,
-            scores=tuple(replace(one, adjusted=float(next(pvalues))) for one in pair.scores),
+    pooled = [matrices.sum(axis=0) for matrices in both]
+    scores = []
+    for metric in metrics:
+        compute = METRICS[metric].compute
+        pvalue = significance.paired_permutation(*both, compute).pvalue
+        scores.append(
+            MetricDifference(
+                first=float(compute(pooled[0])),
+                other=float(compute(pooled[1])),
+                interval=intervals.paired_interval(*both, compute),
+                metric=metric,
+                pvalue=pvalue,
+                adjusted=pvalue,
+                detectable=significance.detectable_difference(*both, compute),
+            )
         )
-        for pair in pairs
+    lows, highs = intervals.bootstrap(
+        np.stack(both, axis=1), intervals.differences(lambda labels: labels.recall)
     )
-
-
-def _recalls(first: Tested, other: Tested) -> tuple[Recall, ...]:
-    both = np.stack([first.confusions, other.confusions], axis=1)
-    lows, highs = intervals.bootstrap(both, intervals.differences(lambda labels: labels.recall))
-    ours, theirs = per_class(both.sum(axis=0)).recall
-    return tuple(
-        Recall(
+    ours, theirs = (per_class(matrix).recall for matrix in pooled)
+    recalls = [
+        RecallDifference(
             first=float(ours[at]),
             other=float(theirs[at]),
             interval=Interval(float(lows[at]), float(highs[at])),
             label=label,
-            utterances=int(both[:, 0, at].sum()),
+            utterances=int(pooled[0][at].sum()),
         )
         for at, label in enumerate(first.labels)
+    ]
+    return Pair(name, tuple(scores), tuple(recalls), (first, other))
+
+
+def adjusted(pairs: Sequence[Pair]) -> tuple[Pair, ...]:
+    """Adjust the p-values of pairs by Holm for all tests that were made."""
+    pvalues = iter(significance.holm([score.pvalue for pair in pairs for score in pair.scores]))
+    return tuple(
+        replace(
+            pair,
+            scores=tuple(replace(score, adjusted=float(next(pvalues))) for score in pair.scores),
+        )
+        for pair in pairs
     )

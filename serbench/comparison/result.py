@@ -1,4 +1,4 @@
-"""Compares runs on the same utterances: which model is better, how much, and how sure is that?"""
+"""Compare runs on the same utterances: which model is better, by how much, and how surely?"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from serbench import tables
 from serbench.comparison import alignment, differences
-from serbench.comparison.differences import Difference, Pair, Score
+from serbench.comparison.differences import Difference, Disagreement, Pair
 from serbench.errors import BadParameter, nearest
 from serbench.metrics.classification import METRICS
 from serbench.metrics.significance import EXACT, EXCHANGES, smallest_pvalue
@@ -30,15 +30,13 @@ HEAD = (
     "p (Holm)",
     "detectable",
 )
-APART = ("against", "fold", "utterance", "speaker", "truth", "first", "other")
-NOTHING = ("-",) * len(HEAD)
 ESTIMAND = (
     "Everything is about these trained models on new speakers, not about models trained again."
 )
 
 
 @dataclass(frozen=True)
-class Compared:
+class ComparedRuns:
     """A run against one or more others. Prints as a table.
 
     Attributes:
@@ -57,7 +55,7 @@ class Compared:
 
     @property
     def title(self) -> str:
-        """What is compared with what, and on what."""
+        """Name the runs, the corpus, the protocol and the labels."""
         first, config = self.runs[0], self.runs[0].config
         tested = self.pairs[0].tests[0]
         others = ", ".join(self.names[pair.other] for pair in self.pairs)
@@ -68,41 +66,44 @@ class Compared:
         )
 
     def table(self, form: str = "text") -> str:
-        """The numbers of every pair in one of `FORMATS`; json: fractions in full precision."""
+        """The scores of every pair in one of `FORMATS`; json: fractions in full precision."""
         if form == "json":
             return self.page("json")
-        rows = [[*row, *NOTHING[len(row) :]] for row in self._rows()]
+        rows = [[*row, *["-"] * (len(HEAD) - len(row))] for row in self._rows()]
         return tables.table(HEAD, rows, form)
-
-    def apart(self, form: str = "text") -> str:
-        """The utterances that one of a pair gets and the other does not, in one of `FORMATS`."""
-        if form == "json":
-            return as_json(self._apart())
-        rows = [[self.names[pair.other], *row] for pair in self.pairs for row in pair.apart]
-        return tables.table(APART, rows, form)
-
-    def _apart(self) -> list[dict[str, str]]:
-        return [
-            dict(zip(APART, (pair.other, *row), strict=True))
-            for pair in self.pairs
-            for row in pair.apart
-        ]
 
     def _rows(self) -> Iterator[list[str]]:
         for pair in self.pairs:
             name, counts = self.names[pair.other], pair.counts
             for score in pair.scores:
-                yield [name, METRICS[score.metric].title, *_cells(score), *_tested(score)]
+                tests = f"{score.pvalue:.4f}", f"{score.adjusted:.4f}"
+                detectable = tables.percent(score.detectable)
+                yield [name, METRICS[score.metric].title, *_cells(score), *tests, detectable]
             for recall in pair.recalls:
                 yield [name, f"recall of {recall.label}", *_cells(recall)]
-            one, other = counts["only_first"], counts["only_other"]
-            yield [name, "utterances only it gets", f"{one}", f"{other}", f"{one - other:+d}"]
+            first, other = counts["only_first"], counts["only_other"]
+            yield [name, "utterances only it gets", f"{first}", f"{other}", f"{first - other:+d}"]
             yield [name, "utterances both get", *[f"{counts['both']}"] * 2]
             yield [name, "utterances neither gets", *[f"{counts['neither']}"] * 2]
 
+    def disagreements(self, form: str = "text") -> str:
+        """The utterances that one of a pair gets and the other does not, in one of `FORMATS`."""
+        if form == "json":
+            return as_json(self._disagreements())
+        head = ["against", *Disagreement._fields]
+        rows = [[self.names[pair.other], *row] for pair in self.pairs for row in pair.disagreements]
+        return tables.table(head, rows, form)
+
+    def _disagreements(self) -> list[dict[str, str]]:
+        return [
+            {"against": pair.other, **row._asdict()}
+            for pair in self.pairs
+            for row in pair.disagreements
+        ]
+
     @property
     def notes(self) -> list[str]:
-        """What the numbers mean, and what speaks against them."""
+        """How to read the numbers, and what speaks against them."""
         return [*_meaning(self), *_warnings(self)]
 
     def as_json(self) -> dict[str, object]:
@@ -118,7 +119,7 @@ class Compared:
         }
 
     def page(self, form: str = "text", listing: bool = False) -> str:
-        """What the command prints: text and Markdown with title and notes, else the table alone.
+        """Format all: text and Markdown have title and notes, other forms the table alone.
 
         Args:
             form: one of `FORMATS`.
@@ -126,16 +127,18 @@ class Compared:
                 which are one table, have that list instead of the scores.
         """
         if form == "json":
-            whole = {**self.as_json(), **({"utterances_apart": self._apart()} if listing else {})}
-            return as_json(numbers(whole))
+            data = self.as_json()
+            if listing:
+                data["utterances_apart"] = self._disagreements()
+            return as_json(numbers(data))
         if form in ("csv", "latex"):
-            return self.apart(form) if listing else self.table(form)
+            return self.disagreements(form) if listing else self.table(form)
         title, notes = shown(self.title), list(map(shown, self.notes))
         if form == "markdown":  # names may come from plugins and corpora
             title = title.replace("<", "&lt;")
             notes = ["- " + note.replace("<", "&lt;") for note in notes]
         parts = [title, self.table(form), "\n".join(notes)]
-        return "\n\n".join([*parts, self.apart(form)] if listing else parts)
+        return "\n\n".join([*parts, self.disagreements(form)] if listing else parts)
 
     def __str__(self) -> str:
         return self.page()
@@ -144,48 +147,35 @@ class Compared:
         return self.page("markdown")
 
 
-def _cells(numbers_of: Difference) -> list[str]:
-    """First, other, difference, interval."""
+def _cells(score: Difference) -> list[str]:
     return [
-        tables.percent(numbers_of.first),
-        tables.percent(numbers_of.other),
-        tables.signed(numbers_of.difference),
-        tables.interval(numbers_of.interval),
+        tables.percent(score.first),
+        tables.percent(score.other),
+        tables.signed(score.difference),
+        tables.interval(score.interval),
     ]
 
 
-def _tested(score: Score) -> list[str]:
-    return [f"{score.pvalue:.4f}", f"{score.adjusted:.4f}", tables.percent(score.detectable)]
-
-
 def _as_json(pair: Pair) -> dict[str, object]:
+    def plain(score: Difference, **more: float) -> dict[str, object]:
+        both = {"first": score.first, "other": score.other, "difference": score.difference}
+        return {**both, "interval": list(score.interval), **more}
+
     return {
         "metrics": {
-            one.metric: {
-                **_plain(one),
-                "p": one.pvalue,
-                "p_holm": one.adjusted,
-                "detectable": one.detectable,
-            }
-            for one in pair.scores
+            score.metric: plain(
+                score, p=score.pvalue, p_holm=score.adjusted, detectable=score.detectable
+            )
+            for score in pair.scores
         },
         "recalls": {
-            one.label: {**_plain(one), "utterances": one.utterances} for one in pair.recalls
+            recall.label: plain(recall, utterances=recall.utterances) for recall in pair.recalls
         },
         "utterances": pair.counts,
     }
 
 
-def _plain(one: Difference) -> dict[str, object]:
-    return {
-        "first": one.first,
-        "other": one.other,
-        "difference": one.difference,
-        "interval": list(one.interval),
-    }
-
-
-def _meaning(compared: Compared) -> list[str]:
+def _meaning(compared: ComparedRuns) -> list[str]:
     """How to read the columns."""
     speakers = len(compared.pairs[0].tests[0].confusions)
     tests = sum(len(pair.scores) for pair in compared.pairs)
@@ -203,8 +193,8 @@ def _meaning(compared: Compared) -> list[str]:
     ]
 
 
-def _warnings(compared: Compared) -> list[str]:
-    """What keeps the numbers from meaning that."""
+def _warnings(compared: ComparedRuns) -> list[str]:
+    """Warnings about speakers, protocols and models that make the numbers mean less."""
     speakers = len(compared.pairs[0].tests[0].confusions)
     notes = []
     if smallest_pvalue(speakers) > 0.05:
@@ -226,15 +216,15 @@ def _warnings(compared: Compared) -> list[str]:
             notes.append(f"UNSOUND: {name}: predicted alone, some utterances get other labels.")
         if run.objection:
             notes.append(f"NEVER RANKED: {name}: {run.objection}.")
-    found = [(compared.names[run.name], computed(run.facts)) for run in compared.runs]
-    return notes + circumstances(found)
+    named = [(compared.names[run.name], computed(run.facts)) for run in compared.runs]
+    return notes + circumstances(named)
 
 
 def compare(
     *runs_or_names: Run | str | Path,
     metrics: Sequence[str] = DEFAULT,
     results: str | Path | None = None,
-) -> Compared:
+) -> ComparedRuns:
     """Compare the first of two or more runs with each of the others, on the same utterances.
 
     Everything is about these trained models on new speakers, not about models trained again. An
@@ -261,10 +251,10 @@ def compare(
         if name not in METRICS:
             raise nearest("metric", name, list(METRICS))
     parent = results_folder(results)
-    found = tuple(one if isinstance(one, Run) else find(str(one), parent) for one in runs_or_names)
-    first, *others = alignment.paired(found)
+    runs = tuple(run if isinstance(run, Run) else find(str(run), parent) for run in runs_or_names)
+    first, *others = alignment.align(runs)
     pairs = [
-        differences.contrast(run.name, first, other, chosen)
-        for run, other in zip(found[1:], others, strict=True)
+        differences.pair(run.name, first, other, chosen)
+        for run, other in zip(runs[1:], others, strict=True)
     ]
-    return Compared(found, differences.adjusted(pairs))
+    return ComparedRuns(runs, differences.adjusted(pairs))

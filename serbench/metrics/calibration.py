@@ -1,4 +1,4 @@
-"""How good probabilities are, beyond the label that they decide for: likelihood and calibration.
+"""Score probabilities beyond the label with the highest one: likelihood and calibration.
 
 Probabilities have shape (utterances, labels) and rows that sum to 1; an utterance's confidence is
 the probability of its predicted label.
@@ -25,15 +25,11 @@ class Reliability(NamedTuple):
 
 
 def probabilities(activations: Matrix, link: str) -> Floats:
-    """Turn a model's output into probabilities; computed in float64, so that nothing overflows.
+    """Turn activations (..., labels) into probabilities, in float64 so that nothing overflows.
 
     identity: a_k / sum_j a_j; softmax: exp(a_k) / sum_j exp(a_j); sigmoid: s(a_k) / sum_j s(a_j)
     with s(a) = 1 / (1 + exp(-a)). Source: Bridle 1990 for softmax; the paper, section IV-C, trains
     M2 with binary cross-entropy, so its sigmoids are normalised here.
-
-    Args:
-        activations: (..., labels).
-        link: "identity", "softmax" or "sigmoid".
 
     >>> probabilities(np.array([[0.0, 1000.0]]), "softmax").tolist()
     [[0.0, 1.0]]
@@ -49,28 +45,20 @@ def probabilities(activations: Matrix, link: str) -> Floats:
             f"{np.sum(~finite)} of {finite.size} utterances have activations that are not finite: "
             "the training diverged; lower the learning rate"
         )
-    if link == "identity":
-        return _checked(scores)
     if link not in LINKS:
         raise nearest("link", link, LINKS)
-    logs = scores if link == "softmax" else -np.logaddexp(0.0, -scores)
-    return _normalised(np.exp(logs - logs.max(axis=-1, keepdims=True)))
-
-
-def _normalised(scores: Floats) -> Floats:
-    normalised: Floats = scores / scores.sum(axis=-1, keepdims=True)
-    return normalised
-
-
-def _checked(scores: Floats) -> Floats:
-    wrong = (np.abs(scores.sum(axis=-1) - 1) > TOLERANCE) | (scores < 0).any(axis=-1)
-    if wrong.any():
-        raise PluginError(
-            "with the link 'identity' activations must be probabilities, but those of "
-            f"{wrong.sum()} of {wrong.size} utterances are negative or do not sum to 1: "
-            "use the link softmax or sigmoid"
-        )
-    return _normalised(scores)
+    if link == "identity":
+        wrong = (np.abs(scores.sum(axis=-1) - 1) > TOLERANCE) | (scores < 0).any(axis=-1)
+        if wrong.any():
+            raise PluginError(
+                "with the link 'identity' activations must be probabilities, but those of "
+                f"{wrong.sum()} of {wrong.size} utterances are negative or do not sum to 1: "
+                "use the link softmax or sigmoid"
+            )
+    else:
+        logs = scores if link == "softmax" else -np.logaddexp(0.0, -scores)
+        scores = np.exp(logs - logs.max(axis=-1, keepdims=True))
+    return np.asarray(scores / scores.sum(axis=-1, keepdims=True))
 
 
 def nll(truth: Labels, probabilities: Floats) -> float:
@@ -103,8 +91,7 @@ def _of_truth(truth: Labels, probabilities: Floats) -> Floats:
             f"{len(truth)} true labels need probabilities of shape ({len(truth)}, labels), "
             f"not {probabilities.shape}"
         )
-    chosen: Floats = np.take_along_axis(probabilities, truth[:, None], axis=-1)[:, 0]
-    return chosen
+    return np.asarray(np.take_along_axis(probabilities, truth[:, None], axis=-1)[:, 0])
 
 
 def reliability_curve(truth: Labels, probabilities: Floats, bins: int = 15) -> Reliability:
@@ -149,8 +136,8 @@ def expected_calibration_error(truth: Labels, probabilities: Floats, bins: int =
 def selective_accuracy(truth: Labels, probabilities: Floats, coverage: float) -> float:
     """Accuracy over the share `coverage` of the utterances that the model is surest of.
 
-    sum_u w_u [correct_u] / sum_u w_u with w = 1 for the surest c n utterances, else 0. What ties
-    with the last of these shares its place, so that the order of the utterances does not matter.
+    sum_u w_u [correct_u] / sum_u w_u with w = 1 for the surest c n utterances, else 0. Utterances
+    that tie for the last places share them, so that their order does not matter.
     Source: El-Yaniv and Wiener, On the foundations of noise-free selective classification, 2010.
 
     >>> surest = np.array([[0.9, 0.1], [0.6, 0.4]])

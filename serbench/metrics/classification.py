@@ -55,14 +55,12 @@ class PerClass:
     @cached_property
     def present(self) -> npt.NDArray[np.bool_]:
         """The label occurs in the truth."""
-        there: npt.NDArray[np.bool_] = self.true > 0
-        return there
+        return np.asarray(self.true > 0)
 
     @cached_property
     def n_present(self) -> Matrix:
         """How many labels occur in the truth, (...)."""
-        count: Matrix = self.present.sum(axis=-1)
-        return count
+        return np.asarray(self.present.sum(axis=-1))
 
     @cached_property
     def precision(self) -> Floats:
@@ -115,8 +113,7 @@ def confusion(truth: Labels, prediction: Labels, n_labels: int) -> npt.NDArray[n
         SerbenchError: the lengths differ, or a label is not in 0 .. n_labels - 1.
     """
     whole = np.zeros_like(truth)
-    counts: npt.NDArray[np.int64] = _counted(whole, truth, prediction, (1, n_labels, n_labels))[0]
-    return counts
+    return np.asarray(_counted(whole, truth, prediction, (1, n_labels, n_labels))[0])
 
 
 def by_group(
@@ -124,21 +121,12 @@ def by_group(
 ) -> dict[str, npt.NDArray[np.int64]]:
     """The confusion matrix of each group of utterances (their speaker, their speaker's sex).
 
-    Args:
-        truth: (utterances,), positions in the labels.
-        prediction: the same.
-        groups: the group of each utterance.
-        n_labels: how many labels there are.
-
-    Returns:
-        The groups in sorted order, each with its matrix (labels, labels).
+    The groups are sorted; truth and prediction are positions in the labels, as for `confusion`.
 
     >>> parts = by_group(np.array([0, 1, 1]), np.array([0, 0, 1]), ["male", "female", "male"], 2)
     >>> {sex: float(uar(matrix)) for sex, matrix in parts.items()}
     {'female': 0.0, 'male': 1.0}
 
-    Raises:
-        SerbenchError: the lengths differ, or a label is not in 0 .. n_labels - 1.
     """
     names = sorted(set(groups))
     place = {name: at for at, name in enumerate(names)}
@@ -281,15 +269,12 @@ def every_metric(matrices: Matrix | PerClass) -> Floats:
 
 
 def chance(truth_counts: Matrix) -> Chance:
-    """The confusion matrices to expect of guessing, from how often each label is true.
+    """The confusion matrices to expect of guessing, from counts (..., labels) of true labels.
 
     Majority: always the commonest label (the first of equals). Stratified: each label as often as
     it is true, E[C[i, j]] = n_i n_j / n. Accuracy and UAR of the stratified matrix are exact
     expectations; its precision and F1 are those of a long run.
     Source: scikit-learn, `DummyClassifier`, strategies "most_frequent" and "stratified".
-
-    Args:
-        truth_counts: (..., labels), utterances of each label.
 
     >>> guesses = chance(np.array([6, 2]))
     >>> guesses.majority.tolist(), guesses.stratified.tolist()
@@ -311,5 +296,4 @@ def predicted(scores: Matrix) -> npt.NDArray[np.int64]:
     >>> predicted(np.array([[0.4, 0.4, 0.2], [0.1, 0.2, 0.7]])).tolist()
     [0, 2]
     """
-    labels: npt.NDArray[np.int64] = np.argmax(scores, axis=-1)
-    return labels
+    return np.asarray(np.argmax(scores, axis=-1))

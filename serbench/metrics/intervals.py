@@ -1,8 +1,12 @@
 """Compute how sure a score is: its spread over folds, and its interval over speakers.
 
 Utterances of one speaker are not independent, so speakers are resampled; the trained models are
-taken as given. Everything works on one confusion matrix a speaker, so that thousands of resamples
-cost one matrix product. Tests between models are in `serbench.metrics.significance`.
+taken as given. Everything works on one confusion matrix a speaker, (speakers, labels, labels), so
+that thousands of resamples cost one matrix product. Tests between models are in
+`serbench.metrics.significance`.
+
+A `metric` computes scores (...) from the counts of each label (..., 3, labels), as those of
+`METRICS` do; `level` is how often an interval should cover the truth, and `seed` that of the draws.
 """
 
 import functools
@@ -90,13 +94,6 @@ def speaker_interval(
     Source: Hesterberg, What teachers should know about the bootstrap, The American Statistician,
     2015 (there: the expanded percentile interval).
 
-    Args:
-        confusions: (speakers, labels, labels), one matrix a speaker.
-        metric: from the counts of each label, (..., 3, labels), to scores (...).
-        level: how often the interval should cover the truth.
-        resamples: how many corpora are drawn.
-        seed: of the draws.
-
     >>> from serbench.metrics.classification import accuracy
     >>> speaker_interval(np.array([[[5, 0], [0, 5]], [[5, 0], [0, 5]]]), accuracy)
     Interval(low=1.0, high=1.0)
@@ -110,9 +107,6 @@ def speaker_interval(
 
 def metric_intervals(confusions: Matrix) -> Mapping[str, Interval]:
     """The 95 % interval of each of `METRICS`, as `speaker_interval` computes it, all at once.
-
-    Args:
-        confusions: (speakers, labels, labels), one matrix a speaker.
 
     >>> part = np.array([[5, 0], [0, 5]])
     >>> metric_intervals(np.stack([part, part]))["f1"]
@@ -141,18 +135,10 @@ def paired_interval(
     """A confidence interval of how much better the first of two models is, over speakers.
 
     As `speaker_interval`, but of the difference of two pooled scores: a resampled corpus has the
-    same speakers for both models, so that what makes a speaker hard for both cancels.
-    In simulation it covers the truth in 93-95 % (docs/comparing.md). Source: Bisani and Ney,
-    Bootstrap estimates for confidence intervals in ASR performance evaluation, 2004, with speakers
-    as the segments.
-
-    Args:
-        first: (speakers, labels, labels), one model's confusion matrices.
-        second: the other model's on the same utterances, speakers in the same order.
-        metric: from the counts of each label, (..., 3, labels), to scores (...).
-        level: how often the interval should cover the true difference.
-        resamples: how many corpora are drawn.
-        seed: of the draws.
+    same speakers for both models, in the same order, so that what makes a speaker hard for both
+    cancels. In simulation it covers the truth in 93-95 % (docs/comparing.md). Source: Bisani and
+    Ney, Bootstrap estimates for confidence intervals in ASR performance evaluation, 2004, with
+    speakers as the segments.
 
     >>> from serbench.metrics.classification import accuracy
     >>> good, bad = np.array([[[4, 0], [0, 4]]] * 5), np.array([[[2, 2], [2, 2]]] * 5)

@@ -31,21 +31,15 @@ def pvalue(first: Matrix, second: Matrix, *, draws: int = DRAWS, seed: int = 0) 
     """The p-value of `significance.paired_permutation` for macro F1, however small.
 
     Exact, from all 2^S exchanges, with up to 12 speakers. With more, each exchange is drawn from
-    a mixture that pushes the answers of every speaker, a little or much, to where they make the
+    a mixture that pushes the predictions of every speaker, a little or much, to where they make the
     difference larger, and counts with the weight w = P(exchange) / Q(exchange), P uniform and Q the
     mixture: p = (w_0 + sum_i w_i [|d_i| >= |d_0|]) / (1 + draws), with d_0 the observed difference.
     Counting the observed exchange makes it valid with any number of draws: were the models alike,
-    p would be at most a in at most a share of a. Q depends on the unordered pairs of answers
-    alone, as that needs.
+    p would be at most a in at most a share of a. For that Q depends only on the unordered pairs of
+    predictions.
 
     Source: Harrison, Conservative hypothesis tests and confidence intervals using importance
     sampling, Biometrika, 2012.
-
-    Args:
-        first: (speakers, labels, labels), one model's confusion matrices.
-        second: the other model's on the same utterances, speakers in the same order.
-        draws: how many exchanges with more than 12 speakers.
-        seed: of the draws.
 
     >>> good, bad = np.array([[[4, 0], [0, 4]]] * 30), np.array([[[2, 2], [2, 2]]] * 30)
     >>> bool(1e-9 < pvalue(good, bad) < 3e-9), 2**-29
@@ -123,7 +117,7 @@ def _uniform(draws: int, speakers: int, seed: int) -> tuple[Floats, tuple[int, .
 
 
 def _tilted(sizes: Floats, draws: int, seed: int) -> Floats:
-    """(draws, speakers): 1 where a speaker's answers make the difference larger, else -1."""
+    """(draws, speakers): 1 where a speaker's predictions raise the difference, else -1."""
     uniform, rows = _uniform(draws, len(sizes), seed)
     odds = 1 / (1 + np.exp(-2 * _strengths(sizes)[:, None] * sizes))  # (tilts, speakers)
     signs = np.empty_like(uniform)

@@ -1,11 +1,13 @@
 """Test whether two models differ on the same speakers, and how large a difference is detectable.
 
 Utterances of one speaker are not independent, so speakers are exchanged or left out; the trained
-models are taken as given. Intervals are in `serbench.metrics.intervals`.
+models are taken as given. Confusion matrices of both have the shape (speakers, labels, labels), the
+same speakers in the same order; a `metric` computes scores (...) from the counts of each label
+(..., 3, labels). Intervals are in `serbench.metrics.intervals`.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -42,13 +44,6 @@ def paired_permutation(
     ones. Sources: Noreen, Computer-intensive methods for testing hypotheses, 1989; Phipson and
     Smyth, Permutation p-values should never be zero, 2010.
 
-    Args:
-        first: (speakers, labels, labels), one model's confusion matrices.
-        second: the other model's on the same utterances, speakers in the same order.
-        metric: from the counts of each label, (..., 3, labels), to scores (...).
-        resamples: how many exchanges are drawn with more than 12 speakers.
-        seed: of the draws.
-
     >>> from serbench.metrics.classification import accuracy
     >>> good, bad = np.array([[[4, 0], [0, 4]]] * 5), np.array([[[2, 2], [2, 2]]] * 5)
     >>> paired_permutation(good, bad, accuracy)
@@ -84,26 +79,21 @@ def pvalues(
     resamples: int = EXCHANGES,
     seed: int = 0,
 ) -> Floats:
-    """The p-values of `paired_permutation` for many pairs of models at once, unchecked.
+    """The p-values (...) of `paired_permutation` for many pairs (speakers, ..., labels, labels).
 
-    Args:
-        first: (speakers, ..., labels, labels).
-        second: the same of the other models.
-        metric: from the counts of each label, (..., 3, labels), to scores (...).
-        resamples: how many exchanges are drawn with more than 12 speakers.
-        seed: of the draws, which all pairs share.
-
-    Returns:
-        (...), a p-value each.
+    Unlike there, it is not checked that both have the same utterances; all pairs share the draws.
     """
     speakers, ours, theirs = len(first), per_class(first).counts, per_class(second).counts
     moving, ours, theirs = theirs - ours, ours.sum(axis=0), theirs.sum(axis=0)
     observed = np.abs(metric(PerClass(ours)) - metric(PerClass(theirs)))
-    exact = speakers <= EXACT
+    exact, rng = speakers <= EXACT, np.random.default_rng(seed)
     exchanges = (
         iter([all_exchanges(speakers)])
         if exact
-        else _random_exchanges(speakers, resamples, np.random.default_rng(seed), moving[0].size)
+        else (
+            rng.integers(2, size=(size, speakers)).astype(np.float64)
+            for size in chunks(resamples, speakers + moving[0].size)
+        )
     )
     hits, tried = np.zeros(observed.shape), 0
     for exchange in exchanges:
@@ -118,13 +108,6 @@ def pvalues(
 def all_exchanges(speakers: int) -> Floats:
     """Every row of zeros and ones: (2^speakers, speakers)."""
     return ((np.arange(2**speakers)[:, None] >> np.arange(speakers)) & 1).astype(np.float64)
-
-
-def _random_exchanges(
-    speakers: int, resamples: int, rng: np.random.Generator, cells: int
-) -> Iterator[Floats]:
-    for size in chunks(resamples, speakers + cells):
-        yield rng.integers(2, size=(size, speakers)).astype(np.float64)
 
 
 def holm(pvalues: Sequence[float] | Floats) -> Floats:
@@ -157,19 +140,12 @@ def detectable_difference(
     D = (t_{1 - level/2} + t_{power}) e, with Student's quantiles for S - 1 degrees of freedom and e
     the standard error of the difference d by leaving out one of the S speakers at a time,
     e^2 = (S - 1)/S sum_s (d_(s) - mean d_(s))^2. A true difference of D is then found significant
-    with the power given; a smaller one may be there and not be seen. It uses the spread found, not
-    the difference found, so unlike "observed power" it says something that the p-value does not.
+    at the level with the power; a smaller one may go unseen. It uses the observed spread, not the
+    observed difference, so unlike "observed power" it says something that the p-value does not.
     In simulation `paired_permutation` finds such a difference in 73-76 % with 10 speakers, and in
     77-81 % with 24 and 91 (docs/comparing.md).
     Sources: Bloom, Minimum detectable effects, Evaluation Review, 1995; the standard error from
     Efron and Stein, The jackknife estimate of variance, 1981.
-
-    Args:
-        first: (speakers, labels, labels), one model's confusion matrices.
-        second: the other model's on the same utterances, speakers in the same order.
-        metric: from the counts of each label, (..., 3, labels), to scores (...).
-        level: below which a p-value is called significant.
-        power: how often such a difference should be found.
 
     Returns:
         A difference, never negative; nan with so few speakers (at 5 %, up to 5) that no p-value of

@@ -174,8 +174,10 @@ def test_recalls_and_counts_are_those_of_slow_loops(trio):
         "only_other": both.count((False, True)),
         "neither": both.count((False, False)),
     }
-    assert len(pair.apart) == pair.counts["only_first"] + pair.counts["only_other"]
-    assert all((truth == first) != (truth == other) for *_, truth, first, other in pair.apart)
+    assert len(pair.disagreements) == pair.counts["only_first"] + pair.counts["only_other"]
+    assert all(
+        (truth == first) != (truth == other) for *_, truth, first, other in pair.disagreements
+    )
 
 
 def test_a_run_does_not_differ_from_itself(trio):
@@ -184,7 +186,7 @@ def test_a_run_does_not_differ_from_itself(trio):
         assert (score.difference, score.pvalue, score.detectable) == (0, 1, 0)
         assert score.interval == (0, 0)
     assert pair.counts["only_first"] == pair.counts["only_other"] == 0
-    assert pair.apart == []
+    assert pair.disagreements == []
 
 
 @settings(max_examples=10, deadline=None)
@@ -219,7 +221,7 @@ def test_neither_the_order_of_utterances_nor_the_seed_matters(write, trio):
         shuffled.append(FoldResult({**part.facts, "config": config}, test))
     other = write("toy_shuffled_4", shuffled)
     assert compare(trio[0], other).pairs[0].scores == compare(*trio[:2]).pairs[0].scores
-    assert compare(trio[1], other).pairs[0].apart == []
+    assert compare(trio[1], other).pairs[0].disagreements == []
 
 
 def test_an_utterance_that_is_tested_twice_counts_twice_and_is_paired_by_fold(write):
@@ -230,9 +232,9 @@ def test_an_utterance_that_is_tested_twice_counts_twice_and_is_paired_by_fold(wr
     one, other = twice("one", (0, 1)), twice("two", (0, 2))
     compared = compare(one, other)
     pair = compared.pairs[0]
-    assert len(alignment.tested(one).keys) == 24
+    assert len(alignment.TestUtterances.of(one).keys) == 24
     assert pair.counts == {"both": 4, "only_first": 4, "only_other": 4, "neither": 12}
-    assert {row[0] for row in pair.apart} == {"2"}
+    assert {row[0] for row in pair.disagreements} == {"2"}
     assert pair.scores[0].first == one.pooled("uar")
     assert "12 utterances are in more than one test set; each test counts." in str(compared)
 
@@ -350,7 +352,7 @@ def test_the_command_prints_what_the_function_makes(trio, tmp_path):
     names = ("toy_good", "toy_fair", "toy_poor", "--results", tmp_path)
     assert printed(*names).stdout == f"{compare(*trio)}\n"
     done = printed(*names, "--metric", "accuracy", "--utterances", "--format", "csv")
-    assert done.stdout == compare(*trio, metrics=["accuracy"]).apart("csv") + "\n"
+    assert done.stdout == compare(*trio, metrics=["accuracy"]).disagreements("csv") + "\n"
     done = printed("toy_good", "--results", tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("serbench: comparing takes two runs or more")
@@ -365,7 +367,7 @@ def test_a_comparison_comes_in_every_form(trio, form):
     assert shown in page
     assert (ESTIMAND in page) == (form not in ("csv", "latex"))
     listed = compared.page(form, listing=True)
-    assert compared.pairs[1].apart[0][1] in listed
+    assert compared.pairs[1].disagreements[0][1] in listed
 
 
 def test_names_cannot_break_a_markdown_page(write):
@@ -386,7 +388,7 @@ def test_csv_is_one_table_and_json_is_plain(trio):
     assert uar["interval"] == list(compared.pairs[0].scores[0].interval)
     assert made["utterances_apart"][0].keys() >= {"utterance", "truth", "first", "other"}
     assert len(list(csv.reader(io.StringIO(compared.page("csv", listing=True))))) == 1 + sum(
-        len(pair.apart) for pair in compared.pairs
+        len(pair.disagreements) for pair in compared.pairs
     )
 
 
