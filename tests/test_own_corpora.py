@@ -144,7 +144,7 @@ def test_a_report_knows_the_sexes_of_whoever_is_kept_with_the_other_corpora(tabl
 
     assert by_sex(run).note == "the speakers' sexes are not known: csv:my is not at hand"
     _keep(table)
-    assert [one.group for one in by_sex(run).groups] == ["female", "male"]
+    assert [one.sex for one in by_sex(run).groups] == ["female", "male"]
 
 
 def test_a_report_finds_the_audio_of_ids_with_folders(table):

@@ -10,8 +10,8 @@ from serbench.parallel import Tell, Words
 from serbench.report.figures import catalogue, style
 from serbench.report.figures.catalogue import Figure
 from serbench.report.manifest import Made
-from serbench.report.tables import evidence, scores
-from serbench.report.tables.sheet import FORMS, Sheet
+from serbench.report.tables import catalogue as tables
+from serbench.report.tables.table import FORMS, Table
 from serbench.results import run as stored
 from serbench.results.display_names import TITLES, titled
 from serbench.results.run import Run
@@ -157,18 +157,12 @@ def write(words: Words, tell: Tell) -> Words:
     return {"made": [asdict(one) for one in made]}
 
 
-def _sheets(found: Sequence[Run], names: Sequence[str], about: str) -> Iterator[Sheet]:
+def _sheets(found: Sequence[Run], names: Sequence[str], about: str) -> Iterator[Table]:
     if about:
         (run,), (name,) = found, names
-        yield scores.folds(run, name)
-        yield scores.emotions(run, name)
-        yield evidence.mistakes(run, name)
-        yield evidence.leaks(run, name)
+        yield from tables.of_run(run, name)
     else:
-        yield scores.table_two(found, names)
-        yield evidence.calibration(found, names)
-        yield scores.sexes(found, names)
-        yield evidence.costs(found, names)
+        yield from tables.of_section(found, names)
 
 
 def _pictures(found: Sequence[Run], words: Words) -> Iterator[Figure]:
@@ -177,13 +171,13 @@ def _pictures(found: Sequence[Run], words: Words) -> Iterator[Figure]:
     return catalogue.of_section(found, words["names"])
 
 
-def _tables(at: Path, sheet: Sheet) -> list[Path]:
+def _tables(at: Path, sheet: Table) -> list[Path]:
     paths = [at / f"{sheet.name}.{ending}" for ending in FORMS]
     for path in paths:
         path.write_text(sheet.file(path.suffix[1:]), encoding="utf-8")
     return paths
 
 
-def _made(kind: str, of: Sheet | Figure, words: Words, root: Path, paths: Sequence[Path]) -> Made:
+def _made(kind: str, of: Table | Figure, words: Words, root: Path, paths: Sequence[Path]) -> Made:
     files = tuple(path.relative_to(root).as_posix() for path in paths)
     return Made(kind, of.title, of.caption, words["section"], words["about"], files)

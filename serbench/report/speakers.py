@@ -1,10 +1,9 @@
-"""Whose utterances a model recognises: scores of each speaker, and of women and men."""
+"""Scores each test speaker, and women and men, from a run's stored predictions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from serbench import datasets
 from serbench.errors import CorpusError, SerbenchError
@@ -28,7 +27,7 @@ class SpeakerScore:
 class GroupScore:
     """A metric over the test utterances of one sex, with its interval over these speakers."""
 
-    group: str
+    sex: str
     score: float
     interval: Interval
     speakers: int
@@ -43,13 +42,13 @@ class BySex:
     note: str
 
 
-def speaker_names(run: Run) -> tuple[str, ...]:
-    """The test speakers, sorted: the rows of `run.speaker_confusions`."""
-    return tuple(sorted({one for fold in run.folds for one in fold.test.speakers}))
+def speaker_names(run: Run) -> list[str]:
+    """Return the test speakers, sorted: the rows of `run.speaker_confusions`."""
+    return sorted({speaker for fold in run.folds for speaker in fold.test.speakers})
 
 
 def speaker_scores(run: Run, metric: str = "uar") -> list[SpeakerScore]:
-    """A metric over each test speaker's own utterances, speakers in sorted order."""
+    """Return a metric over each test speaker's own utterances, speakers in sorted order."""
     matrices = run.speaker_confusions
     scores = METRICS[metric].compute(matrices)
     return [
@@ -59,48 +58,46 @@ def speaker_scores(run: Run, metric: str = "uar") -> list[SpeakerScore]:
 
 
 def by_sex(run: Run, metric: str = "uar") -> BySex:
-    """A metric over the test utterances of each sex, as far as the corpus's manifest says it.
+    """Score the test utterances of each sex, as far as the corpus's manifest has the sexes.
 
     The manifest comes with the dataset's plugin; nothing of the corpus itself is read.
     """
     known, note = _known_sexes(run)
     if note:
         return BySex((), note)
-    names = speaker_names(run)
-    sexes = np.array([known.get(name, "") for name in names])
-    groups = sorted(set(sexes.tolist()) - {""})
-    if len(groups) < 2:
+    sexes = np.array([known.get(speaker, "") for speaker in speaker_names(run)])
+    if len(set(sexes.tolist()) - {""}) < 2:
         return BySex((), "the speakers' sexes are not known, or all the same")
-    found = tuple(_group(run, one, sexes == one, metric) for one in groups)
+    compute, groups = METRICS[metric].compute, []
+    for sex in sorted(set(sexes.tolist()) - {""}):
+        matrices = run.speaker_confusions[sexes == sex]
+        groups.append(
+            GroupScore(
+                sex=sex,
+                score=float(compute(matrices.sum(axis=0))),
+                interval=intervals.speaker_interval(matrices, compute),
+                speakers=len(matrices),
+                utterances=int(matrices.sum()),
+            )
+        )
     unknown = int((sexes == "").sum())
-    return BySex(found, f"the sex of {unknown} speakers is not known" if unknown else "")
-
-
-def _group(run: Run, name: str, chosen: npt.NDArray[np.bool_], metric: str) -> GroupScore:
-    matrices, compute = run.speaker_confusions[chosen], METRICS[metric].compute
-    return GroupScore(
-        group=name,
-        score=float(compute(matrices.sum(axis=0))),
-        interval=intervals.speaker_interval(matrices, compute),
-        speakers=len(matrices),
-        utterances=int(matrices.sum()),
-    )
+    return BySex(tuple(groups), f"the sex of {unknown} speakers is not known" if unknown else "")
 
 
 def sexes(run: Run) -> Mapping[str, str]:
-    """Each speaker's sex, as far as the corpus's manifest says it: by the speaker's name."""
-    return {name: sex for name, sex in _known_sexes(run)[0].items() if sex}
+    """Return the sex of each speaker whom the corpus's manifest names with one."""
+    return {speaker: sex for speaker, sex in _known_sexes(run)[0].items() if sex}
 
 
 def _known_sexes(run: Run) -> tuple[Mapping[str, str], str]:
-    """Each speaker's sex, "" where unknown; or why nobody's is known."""
+    """Return the sex of each speaker, "" where unknown; or why none is known."""
     spec = str(run.config["dataset"])
     try:
         corpus = datasets.named(spec, settings()).dataset.manifest()
-    except CorpusError:  # its words tell where this machine keeps what, and a page is published
+    except CorpusError:  # its message has paths of this machine, and a page is published
         return {}, f"the speakers' sexes are not known: {spec} is not at hand"
     except SerbenchError as error:
         return {}, f"the speakers' sexes are not known: {error}"
     if corpus is None:
         return {}, f"the speakers' sexes are not known: dataset {spec} comes without a manifest"
-    return {one.speaker: one.sex for one in corpus.utterances}, ""
+    return {utterance.speaker: utterance.sex for utterance in corpus.utterances}, ""

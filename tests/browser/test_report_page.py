@@ -58,7 +58,7 @@ def corpus(tmp_path, runs):
 
 def one_by_place(run):
     """What the page calls an utterance's place: all test sets one after the other."""
-    given = analysis.answers(run)
+    given = analysis.predictions(run)
     return given, lambda place: (given.ids[place], given.speakers[place])
 
 
@@ -149,7 +149,7 @@ def test_hovering_a_point_says_whose_it_is_and_what_was_answered(see, text, runs
     tip = seen.page.locator(".tip").first
     tip.wait_for()
     given, names = one_by_place(runs[0])
-    labels = analysis.labels(runs[0])
+    labels = runs[0].folds[0].labels
     words = tip.inner_text()
     identity, speaker = names(place)
     assert words.splitlines()[0] == identity
@@ -196,12 +196,12 @@ def test_every_test_set_has_its_own_cloud_and_one_can_be_chosen(see, text, runs)
     assert seen.page.locator("#fold").input_value() == "1"
     groups = seen.series(MAP)
     places = [one[2] for group in groups for one in group["data"]]
-    assert sorted(places) == np.flatnonzero(analysis.answers(runs[0]).fold == 1).tolist()
+    assert sorted(places) == np.flatnonzero(analysis.predictions(runs[0]).fold == 1).tolist()
     assert {row[6] for row in seen.rows()} == {"2"}
 
 
 def test_colours_follow_the_actual_the_predicted_or_whether_it_is_right(see, text, runs):
-    given = analysis.answers(runs[0])
+    given = analysis.predictions(runs[0])
     seen = see(text)
     seen.page.select_option("#fold", "0")
     here = given.fold == 0
@@ -241,7 +241,7 @@ def test_a_cell_lists_its_utterances_and_fades_the_others(see, text, runs):
     matrix = runs[0].confusions.sum(axis=0)
     np.fill_diagonal(matrix, 0)
     truth, called = np.unravel_index(matrix.argmax(), matrix.shape)
-    labels = analysis.labels(runs[0])
+    labels = runs[0].folds[0].labels
     cell = seen.page.locator(f"[data-key='cell-{truth}-{called}']")
     cell.hover()
     total = runs[0].confusions.sum(axis=0)[truth].sum()
@@ -338,7 +338,7 @@ def test_curves_and_calibration_are_those_of_the_run(see, text, runs):
     seen = see(text)
     curves = seen.series("#learning .chart")
     assert len(curves) == 4  # training and validation loss of two folds
-    last = analysis.curves(runs[0])[1].values["validation_loss"]
+    last = analysis.learning_curves(runs[0])[1].values["validation_loss"]
     assert [one["value"][1] for one in curves[3]["data"]] == pytest.approx(last.tolist(), abs=1e-3)
     found = analysis.reliability(runs[0])
     _, points = seen.series("#calibration .chart")

@@ -107,29 +107,29 @@ def test_selective_accuracy_ends_at_accuracy(run):
     found = analysis.selective(run, points=10)
     assert found.coverage.tolist() == pytest.approx([0.1 * one for one in range(1, 11)])
     assert found.accuracy[-1] == run.pooled("accuracy")
-    given = analysis.answers(run)
+    given = analysis.predictions(run)
     surest = np.argsort(-given.confidence)[:90]
     assert found.accuracy[4] == (given.truth == given.prediction)[surest].mean()
 
 
 def test_what_reports_no_loss_tries_settings(invented):
-    (epochs, _) = analysis.curves(invented())
+    (epochs, _) = analysis.learning_curves(invented())
     assert epochs.epochs
     assert epochs.values["train_loss"].tolist() == [2.0, 1.0, 2.0 / 3]
     assert epochs.best == 2
     grid = [{"epoch": 1, "validation_uar": 0.5}, {"epoch": 2, "validation_uar": None}]
-    (settings, _) = analysis.curves(invented(curve=grid, model={}))
+    (settings, _) = analysis.learning_curves(invented(curve=grid, model={}))
     assert not settings.epochs
     assert list(settings.values) == ["validation_uar"]
     assert np.isnan(settings.values["validation_uar"][1])
-    assert analysis.curves(invented(curve=[])) == []
+    assert analysis.learning_curves(invented(curve=[])) == []
 
 
 def test_sexes_come_from_the_manifest(invented):
     pytest.importorskip("serbench_corpora")
     run = invented(speaker="{0:02d}", speakers=8, config={"dataset": "ravdess"})
     found = speakers.by_sex(run)  # speaker 00 is none of RAVDESS's
-    assert [(one.group, one.speakers) for one in found.groups] == [("female", 3), ("male", 4)]
+    assert [(group.sex, group.speakers) for group in found.groups] == [("female", 3), ("male", 4)]
     assert found.note == "the sex of 1 speakers is not known"
     women = run.speaker_confusions[[2, 4, 6]].sum(axis=0)
     assert found.groups[0].score == classification.uar(women)

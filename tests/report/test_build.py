@@ -13,8 +13,8 @@ import pytest
 from serbench.errors import BadParameter, SerbenchError
 from serbench.metrics.intervals import Interval, MeanStd
 from serbench.report import report, sections
-from serbench.report.tables import evidence, scores
-from serbench.report.tables.sheet import Column, Sheet
+from serbench.report.tables import run_tables, section_tables
+from serbench.report.tables.table import Column, Table
 from serbench.results import fold_file
 from serbench.results.run import read
 
@@ -131,9 +131,9 @@ def test_a_report_is_never_written_into_a_run(write, tmp_path):
 
 
 def test_a_sheet_of_a_report_holds_no_formula():
-    sheet = Sheet("n", "T", "C", (Column("=a"), Column("b", "number")), (("@b|calc", -0.5),))
+    sheet = Table("n", "T", "C", (Column("=a"), Column("b", "number")), (("@b|calc", -0.5),))
     assert sheet.text("csv").splitlines() == ["'=a,b", "'@b|calc,-0.5"]
-    assert "{}[1pt]" in Sheet("n", "T", "C", (Column("a"),), (("[1pt]",),)).text("latex")
+    assert "{}[1pt]" in Table("n", "T", "C", (Column("a"),), (("[1pt]",),)).text("latex")
 
 
 def test_mistakes_are_one_line(write, tmp_path):
@@ -177,7 +177,7 @@ def test_folders_are_unique_where_capitals_are_small_letters(write):
 
 def test_table_two_is_mean_and_deviation_beside_chance_and_the_paper(invented):
     run = invented(config={"dataset": "ravdess"})
-    sheet = scores.table_two([run], ["invented"])
+    sheet = section_tables.table_two([run], ["invented"])
     table = list(csv.DictReader(io.StringIO(sheet.text("csv"))))
     assert [row["model"].partition(":")[0] for row in table] == [
         "invented",
@@ -198,27 +198,27 @@ def test_table_two_is_mean_and_deviation_beside_chance_and_the_paper(invented):
 
 def test_what_must_not_be_compared_says_so(invented):
     run = invented(protocol={"name": "random", "leaks": "speakers are shared", "folds": 3})
-    (row, *others) = scores.table_two([replace(run, missing=1)], ["invented"]).rows
+    (row, *others) = section_tables.table_two([replace(run, missing=1)], ["invented"]).rows
     assert row[-1] == "leaks: speakers are shared; incomplete: 1 of 3 folds missing"
     assert others == []  # chance is that of all test sets
 
 
 def test_folds_and_emotions_are_those_of_the_run(invented):
     run = invented(folds=3, speakers=6)
-    table = scores.folds(run, "invented").rows
+    table = run_tables.folds(run, "invented").rows
     assert [row[2] for row in table[:3]] == run.scores("precision").tolist()
     assert table[3][1:] == (
         48,
         *(run.pooled(one) for one in ("precision", "uar", "f1", "accuracy")),
     )
     assert table[4][4] == run.interval("f1").low
-    emotions = scores.emotions(run, "invented").rows
+    emotions = run_tables.emotions(run, "invented").rows
     assert sum(row[1] for row in emotions) == 48
 
 
 def test_every_mistake_is_in_the_csv_file_and_the_first_in_the_others(invented):
     run = invented(utterances=400, right=0.2)
-    sheet = evidence.mistakes(run, "invented")
+    sheet = run_tables.mistakes(run, "invented")
     wrong = int(run.confusions.sum() - run.confusions.trace(axis1=1, axis2=2).sum())
     assert len(sheet.text("csv").splitlines()) == 1 + wrong
     assert len(sheet.text("markdown").splitlines()) == 2 + 50
@@ -232,19 +232,19 @@ def test_the_certificate_is_judged_and_not_believed(invented):
     shared = {kind: {pair: {"count": 0, "examples": []} for pair in pairs} for kind in KINDS}
     shared["speakers"]["train|test"] = {"count": 2, "examples": ["a", "b"]}
     run = invented(certificate={"schema": 1, "clean": True, "audio_checked": False, **shared})
-    table = evidence.leaks(run, "invented").rows
+    table = run_tables.leakage_certificate(run, "invented").rows
     assert table[0] == ("1", "train and validation", 0, "not compared", 0, 0, "clean")
     assert table[1] == ("1", "train and test", 2, "not compared", 0, 0, "leaks")
 
 
 def test_costs_are_sums_over_folds(invented):
-    (row,) = evidence.costs([invented()], ["invented"]).rows
+    (row,) = section_tables.costs([invented()], ["invented"]).rows
     assert row == ("invented", 2, 6.0, 1.0, 200, 1000, "cpu", "1")
 
 
 def test_a_sheet_is_full_in_csv_and_short_elsewhere():
     kinds = ("text", "count", "percent", "number", "duration", "spread", "interval")
-    sheet = Sheet(
+    sheet = Table(
         "name",
         "Title",
         "Caption",

@@ -103,7 +103,7 @@ def test_a_confusion_matrix_has_counts_and_percentages_of_its_rows(run):
 
 def test_reliability_is_the_curve_and_the_numbers_of_the_calibration_module(run):
     upper, lower = reliability(run, "invented").axes
-    given = analysis.answers(run)
+    given = analysis.predictions(run)
     curve = calibration.reliability_curve(given.truth, given.probabilities)
     filled = curve.utterances > 0
     drawn = next(line for line in upper.lines if line.get_color() == style.ACCENT)

@@ -160,7 +160,7 @@ def test_a_page_is_utf_8_even_where_a_fact_is_half_a_character(invented):
 
 
 def test_every_utterance_comes_back_as_it_was(run, shown):
-    given = analysis.answers(run)
+    given = analysis.predictions(run)
     made = shown["runs"][0]
     register = shown["utterances"]
     for position, fold in enumerate(run.folds):
@@ -184,7 +184,7 @@ def test_points_keep_their_shape(run, shown):
 
 
 def test_mistakes_are_in_the_order_of_the_tables(run, shown):
-    given = analysis.answers(run)
+    given = analysis.predictions(run)
     order = numbers(shown["runs"][0]["surest"], "<u4")
     wrong = [given.ids[at] for at in order if given.truth[at] != given.prediction[at]]
     assert wrong == [one.utterance for one in analysis.mistakes(run)]

@@ -56,7 +56,7 @@ def of_run(run: Run, name: str) -> Iterator[Figure]:
     """Yield the figures of one run."""
     yield from _pca(run, name)
     yield from _confusions(run, name)
-    if curves := analysis.curves(run):
+    if curves := analysis.learning_curves(run):
         yield Figure(
             "learning",
             f"{name}: learning curves",

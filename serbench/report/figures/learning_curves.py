@@ -13,7 +13,7 @@ def learning_curves(run: Run, name: str) -> "style.Figure":
     A dot is the epoch that was kept. A model that tries settings has no losses, and only the second
     panel.
     """
-    curves = analysis.curves(run)
+    curves = analysis.learning_curves(run)
     has_losses = any(curve.epochs for curve in curves)
     figure = style.canvas(style.PAGE if has_losses else style.COLUMN, 2.3)
     panels = figure.subplots(1, 2 if has_losses else 1, squeeze=False)[0]

@@ -56,7 +56,7 @@ def sexes(runs: Sequence[Run], names: Sequence[str], metric: str = "uar") -> "st
     for row, run in enumerate(runs):
         groups = data.by_sex(run, metric).groups
         for position, group in enumerate(groups):
-            mark, colour = MARKS.get(group.group, OTHER)
+            mark, colour = MARKS.get(group.sex, OTHER)
             ends = [[group.score - group.interval.low], [group.interval.high - group.score]]
             panel.errorbar(
                 100 * group.score,
@@ -66,7 +66,7 @@ def sexes(runs: Sequence[Run], names: Sequence[str], metric: str = "uar") -> "st
                 ms=3.5,
                 linewidth=0.9,
                 color=colour,
-                label=None if row else f"{one_line(group.group, 12)} ({group.speakers})",
+                label=None if row else f"{one_line(group.sex, 12)} ({group.speakers})",
             )
     panel.set_yticks(range(len(runs)), [style.wrapped(name, 26) for name in names])
     panel.set(xlim=(0, 100), ylim=(len(runs) - 0.5, -0.5))

@@ -12,8 +12,8 @@ from serbench.report.figures.colours import styles
 from serbench.report.page import packing
 from serbench.report.page.packing import Register
 from serbench.report.sections import Section, sections
-from serbench.report.tables import evidence, scores
-from serbench.report.tables.sheet import Sheet
+from serbench.report.tables import run_tables, section_tables
+from serbench.report.tables.table import Table
 from serbench.results import literature
 from serbench.results.run import Run
 
@@ -57,18 +57,18 @@ def _section(part: Section) -> dict[str, object]:
     published = literature.rows(first.corpus, "II")
     return {
         "title": part.title,
-        "scores": table(scores.table_two(part.runs, part.names)),
+        "scores": table(section_tables.table_two(part.runs, part.names)),
         "published": [list(row.caveats) for row in published],
         "comparable": all(literature.comparable(row, *setting) for row in published),
-        "calibration": table(evidence.calibration(part.runs, part.names)),
-        "sexes": table(scores.sexes(part.runs, part.names)),
+        "calibration": table(section_tables.calibration(part.runs, part.names)),
+        "sexes": table(section_tables.sexes(part.runs, part.names)),
         "sexes_notes": sorted({speakers.by_sex(run).note for run in part.runs} - {""}),
-        "costs": table(evidence.costs(part.runs, part.names)),
+        "costs": table(section_tables.costs(part.runs, part.names)),
     }
 
 
 def _run(run: Run, title: str, section: int, register: Register) -> dict[str, object]:
-    emotions = analysis.labels(run)
+    emotions = run.folds[0].labels
     looks = styles(emotions)
     return {
         "title": title,
@@ -78,24 +78,26 @@ def _run(run: Run, title: str, section: int, register: Register) -> dict[str, ob
         "marks": [mark for _, mark in looks],
         "folds": packing.folds(run, register),
         "surest": packing.surest_first(run),
-        "scores": table(scores.folds(run, title)),
+        "scores": table(run_tables.folds(run, title)),
         "boxes": [box(column) for column in analysis.label_f1(run).T],
         "reliability": _reliability(run),
         "selective": _numbers(analysis.selective(run).accuracy),
-        "curves": [_curve(one) for one in analysis.curves(run) if len(one.steps) >= FEWEST],
+        "curves": [
+            _curve(one) for one in analysis.learning_curves(run) if len(one.steps) >= FEWEST
+        ],
         "speakers": [
             [one.speaker, _number(one.score), one.utterances]
             for one in speakers.speaker_scores(run)
         ],
         "uar": [_number(one) for one in (run.pooled("uar"), *run.interval("uar"))],
-        "leaks": table(evidence.leaks(run, title)),
+        "leaks": table(run_tables.leakage_certificate(run, title)),
         "configuration": configuration.configuration(run),
         "versions": configuration.versions(run),
         "commands": configuration.commands(run),
     }
 
 
-def table(sheet: Sheet) -> dict[str, object]:
+def table(sheet: Table) -> dict[str, object]:
     """A sheet's heads and rows as text."""
     return {"head": [column.title for column in sheet.columns], "rows": sheet.shown()}
 

@@ -8,7 +8,7 @@ import numpy as np
 from serbench.contracts import Array
 from serbench.metrics.classification import Floats
 from serbench.report import analysis
-from serbench.report.analysis import Answers
+from serbench.report.analysis import Predictions
 from serbench.results.run import Run
 
 SCORE = 10_000  # a probability's step is a hundredth of a percent
@@ -56,7 +56,7 @@ def folds(run: Run, register: Register) -> list[dict[str, object]]:
     Raises:
         SerbenchError: activations are not finite, or are no probabilities where they should be.
     """
-    given = analysis.answers(run)
+    given = analysis.predictions(run)
     names = analysis.fold_names(run)
     return [
         _fold(run, position, given, register) | {"name": names[position]}
@@ -64,7 +64,7 @@ def folds(run: Run, register: Register) -> list[dict[str, object]]:
     ]
 
 
-def _fold(run: Run, position: int, given: Answers, register: Register) -> dict[str, object]:
+def _fold(run: Run, position: int, given: Predictions, register: Register) -> dict[str, object]:
     chosen, test = given.fold == position, run.folds[position].test
     projection = analysis.pca(run, position)
     return {
@@ -89,6 +89,4 @@ def _steps(points: Floats) -> Floats:
 
 def surest_first(run: Run) -> str:
     """The order of all test utterances, the most confident first, as `facts.mistakes` has it."""
-    given = analysis.answers(run)
-    keys = zip(-given.confidence, -given.margin, given.ids, range(len(given.ids)), strict=True)
-    return packed(np.array([key[-1] for key in sorted(keys)]), "<u4")
+    return packed(np.array(analysis.predictions(run).surest_first), "<u4")

@@ -1,0 +1,23 @@
+"""Lists the tables of a report: a new table is one entry here."""
+
+from collections.abc import Iterator, Sequence
+
+from serbench.report.tables import run_tables, section_tables
+from serbench.report.tables.table import Table
+from serbench.results.run import Run
+
+
+def of_section(runs: Sequence[Run], names: Sequence[str]) -> Iterator[Table]:
+    """Yield the tables that show the comparable runs of a section side by side."""
+    yield section_tables.table_two(runs, names)
+    yield section_tables.calibration(runs, names)
+    yield section_tables.sexes(runs, names)
+    yield section_tables.costs(runs, names)
+
+
+def of_run(run: Run, name: str) -> Iterator[Table]:
+    """Yield the tables of one run."""
+    yield run_tables.folds(run, name)
+    yield run_tables.emotions(run, name)
+    yield run_tables.mistakes(run, name)
+    yield run_tables.leakage_certificate(run, name)

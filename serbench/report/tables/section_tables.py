@@ -1,0 +1,168 @@
+"""Tables that compare the runs of a section: Table II, calibration, sexes, time and memory."""
+
+import math
+from collections.abc import Sequence
+
+from serbench.metrics import classification, intervals
+from serbench.metrics.classification import METRICS
+from serbench.metrics.intervals import MeanStd
+from serbench.report import analysis, speakers
+from serbench.report.tables.table import FRACTIONS, HEADS, SCORES, Cell, Column, Table
+from serbench.results import literature
+from serbench.results.run import Run, circumstances, computed
+
+STEPS = ("fit", "predict")
+MACHINE = ("device", "threads")
+
+
+def table_two(runs: Sequence[Run], names: Sequence[str]) -> Table:
+    """Return these runs beside chance and the rows of the paper's Table II on the same corpus."""
+    rows: list[tuple[Cell, ...]] = [
+        (name, *(run.mean_std(metric) for metric in SCORES), _remarks(run))
+        for run, name in zip(runs, names, strict=True)
+    ]
+    whole = next((run for run in runs if not run.missing), None)
+    if whole is not None:  # chance depends on the test sets alone
+        guesses = classification.chance(whole.confusions.sum(axis=-1))
+        rows += [
+            (
+                f"chance ({name})",
+                *(intervals.mean_std(METRICS[metric].compute(matrix)) for metric in SCORES),
+                None,
+            )
+            for name, matrix in zip(("majority", "stratified"), guesses, strict=True)
+        ]
+    published = literature.rows(runs[0].corpus, "II")
+    rows += [_published(row) for row in published]
+    how = [(name, computed(run.facts)) for name, run in zip(names, runs, strict=True)]
+    caveats = [f" {sentence}" for sentence in circumstances(how)]
+    caveats += [
+        f" On its {row.model}: {'; '.join(row.caveats)}." for row in published if row.caveats
+    ]
+    return Table(
+        "table2",
+        "Precision, recall and F1 beside the paper's Table II",
+        f"Mean ± sample standard deviation over test sets, {FRACTIONS}; macro averages. "
+        f"The paper: {literature.PAPER}.{''.join(caveats)}",
+        (Column("model"), *(Column(head, "spread") for head in HEADS), Column("remarks")),
+        tuple(rows),
+    )
+
+
+def _published(row: literature.Row) -> tuple[Cell, ...]:
+    reported = ("recall" if metric == "uar" else metric for metric in SCORES)
+    scores = [
+        MeanStd(row.scores[metric], row.stds.get(metric, math.nan))
+        if metric in row.scores
+        else None
+        for metric in reported
+    ]
+    return (f"the paper, {row.model}: {row.system}", *scores, None)
+
+
+def _remarks(run: Run) -> str | None:
+    """Say why a run must not be compared with the others, or return None."""
+    leaks, total = str(run.facts["protocol"]["leaks"]), run.facts["protocol"]["folds"]
+    remarks = (
+        f"leaks: {leaks}" if leaks else "" if run.clean else "its sets share speakers or audio",
+        f"incomplete: {run.missing} of {total} folds missing" if run.missing else "",
+        "labels depend on the batch" if run.batch_dependent else "",
+        run.objection,
+    )
+    return "; ".join(filter(None, remarks)) or None
+
+
+def calibration(runs: Sequence[Run], names: Sequence[str]) -> Table:
+    """Return how reliable each run's probabilities are."""
+    rows = []
+    for run, name in zip(runs, names, strict=True):
+        pooled = analysis.reliability(run)
+        ece, brier, nll = (intervals.mean_std(column) for column in pooled.folds.T)
+        rows.append((name, pooled.ece, ece, pooled.brier, brier, pooled.nll, nll))
+    return Table(
+        "calibration",
+        "Calibration",
+        f"Expected calibration error ({analysis.BINS} bins; {FRACTIONS}), Brier score (0 to 2) and "
+        "negative log-likelihood (nats): of all test utterances pooled, and mean ± sample standard "
+        "deviation over test sets. Lower is better.",
+        (
+            Column("model"),
+            Column("ECE", "percent"),
+            Column("ECE over test sets", "spread"),
+            Column("Brier", "number"),
+            Column("Brier over test sets", "number spread"),
+            Column("NLL", "number"),
+            Column("NLL over test sets", "number spread"),
+        ),
+        tuple(rows),
+    )
+
+
+def sexes(runs: Sequence[Run], names: Sequence[str], metric: str = "uar") -> Table:
+    """Return scores over the utterances of each sex."""
+    rows: list[tuple[Cell, ...]] = []
+    notes = []
+    for run, name in zip(runs, names, strict=True):
+        scores = speakers.by_sex(run, metric)
+        rows += [
+            (name, group.sex, group.speakers, group.utterances, group.score, group.interval)
+            for group in scores.groups
+        ]
+        notes += [f" {name}: {scores.note}."] if scores.note else []
+    title = METRICS[metric].title
+    return Table(
+        "sexes",
+        f"{title} by sex",
+        f"Over the test utterances of each sex, {FRACTIONS}, with 95 % intervals by bootstrap over "
+        f"its speakers.{''.join(notes)}",
+        (
+            Column("model"),
+            Column("sex"),
+            Column("speakers", "count"),
+            Column("utterances", "count"),
+            Column(title, "percent"),
+            Column("95 % over speakers", "interval"),
+        ),
+        tuple(rows),
+    )
+
+
+def costs(runs: Sequence[Run], names: Sequence[str]) -> Table:
+    """Return time and memory of every run, and the device that computed it."""
+    rows: list[tuple[Cell, ...]] = []
+    for run, name in zip(runs, names, strict=True):
+        facts = [fold.facts for fold in run.folds]
+        memory = [fold["peak_memory_mb"] for fold in facts if fold.get("peak_memory_mb")]
+        rows.append(
+            (
+                name,
+                len(facts),
+                *(
+                    sum(float(fold["seconds"].get(of, 0)) for fold in facts)
+                    for of in ("fit", "predict")
+                ),
+                round(max(memory)) if memory else None,
+                run.facts.get("model", {}).get("parameters"),
+                *(
+                    ", ".join(sorted({str(fold[of]) for fold in facts}))
+                    for of in ("device", "threads")
+                ),
+            )
+        )
+    return Table(
+        "costs",
+        "Time and memory",
+        "Fitting and predicting, summed over folds; the largest peak memory of a fold's process, "
+        "its reading of features included.",
+        (
+            Column("model"),
+            Column("folds", "count"),
+            Column("fitting", "duration"),
+            Column("predicting", "duration"),
+            Column("peak memory (MB)", "count"),
+            Column("parameters", "count"),
+            Column("device"),
+            Column("threads", "count"),
+        ),
+        tuple(rows),
+    )

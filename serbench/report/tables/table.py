@@ -1,0 +1,139 @@
+"""A table of a report as Markdown, as LaTeX and, with every number in full, as CSV."""
+
+import math
+import re
+from dataclasses import dataclass
+
+from serbench import tables
+from serbench.metrics.intervals import Interval, MeanStd
+from serbench.text import one_line
+
+Cell = str | int | float | MeanStd | Interval | None
+"""Text, a count, a number, a mean with its deviation, an interval, or nothing known."""
+
+FORMS = {"md": "markdown", "tex": "latex", "csv": "csv"}
+"""From a file's ending to one of `tables.FORMATS`."""
+
+HALVES = {
+    "spread": ("mean", "std"),
+    "number spread": ("mean", "std"),
+    "interval": ("low", "high"),
+    "duration": ("seconds",),
+}
+"""The endings of a column's heads in CSV, by its kind."""
+
+MARKS = re.compile(r"[\\`*\[]")  # characters that start markup in the middle of a Markdown line
+LONGEST = 2_000  # characters of a caption or a cell
+SHOWN = 50  # rows in Markdown and LaTeX
+FRACTIONS = "in %, in the CSV file as fractions"  # how captions name the unit of scores
+SCORES = ("precision", "uar", "f1", "accuracy")
+HEADS = ("precision", "recall (UAR)", "F1", "accuracy (WA)")  # of the columns of `SCORES`
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table.
+
+    Attributes:
+        title: its head.
+        kind: "text", "count", "percent" (fractions, shown as percentages), "number", "duration"
+            (seconds), "spread" or "interval" (of fractions), "number spread".
+    """
+
+    title: str
+    kind: str = "text"
+
+    @property
+    def csv_heads(self) -> list[str]:
+        """The heads of its columns in CSV."""
+        if self.kind not in HALVES:
+            return [self.title]
+        return [f"{self.title} {half}" for half in HALVES[self.kind]]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of a report."""
+
+    name: str  # of its files, without their endings
+    title: str  # what it shows, in a few words
+    caption: str  # how to read it
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]  # a cell a column
+
+    def file(self, ending: str) -> str:
+        """Return the content of its file with that ending; Markdown also has title and caption."""
+        table = self.text(FORMS[ending])
+        if ending != "md":
+            return f"{table}\n"
+        more = f" The first {SHOWN} of {len(self.rows)} rows." * (len(self.rows) > SHOWN)
+        title, caption = (escaped(text).replace("<", "&lt;") for text in (self.title, self.caption))
+        return f"# {title}\n\n{table}\n\n{caption}{more}\n"
+
+    def text(self, form: str) -> str:
+        """Return the table in a form of `tables.FORMATS`.
+
+        CSV has every row, numbers in full precision and scores as fractions; the other forms are
+        for readers: they round numbers, and have only the first of many rows.
+        """
+        if form == "csv":
+            heads = [head for column in self.columns for head in column.csv_heads]
+            return tables.table(heads, [self._in_full(row) for row in self.rows], "csv")
+        rows = self.shown()[:SHOWN]
+        if form == "markdown":
+            rows = [
+                [
+                    escaped(cell) if column.kind == "text" else cell
+                    for column, cell in zip(self.columns, row, strict=True)
+                ]
+                for row in rows
+            ]
+        return tables.table([column.title for column in self.columns], rows, form)
+
+    def shown(self) -> list[list[str]]:
+        """Return every row as a reader wants to see it."""
+        return [
+            [_shown(column, cell) for column, cell in zip(self.columns, row, strict=True)]
+            for row in self.rows
+        ]
+
+    def _in_full(self, row: tuple[Cell, ...]) -> list[str]:
+        """Return the cells of a row for a program: as many as the columns have heads in CSV."""
+        texts: list[str] = []
+        for column, cell in zip(self.columns, row, strict=True):
+            if cell is None:
+                texts += [""] * len(column.csv_heads)
+            elif isinstance(cell, str):
+                texts.append(one_line(cell, LONGEST))
+            else:
+                numbers = cell if isinstance(cell, MeanStd | Interval) else (cell,)
+                texts += ["" if math.isnan(number) else repr(number) for number in numbers]
+        return texts
+
+
+def escaped(text: str) -> str:
+    r"""Return untrusted text as Markdown shows it; `tables.table` takes care of "<" and "|".
+
+    >>> escaped("[a](b) `c` \\ *d*")
+    '\\[a](b) \\`c\\` \\\\ \\*d\\*'
+    """
+    return MARKS.sub(r"\\\g<0>", one_line(text, LONGEST)).replace("&", "&amp;")
+
+
+def _shown(column: Column, cell: Cell) -> str:
+    """Return a cell as a reader wants to see it."""
+    if cell is None or (isinstance(cell, float) and math.isnan(cell)):
+        return "-"
+    if isinstance(cell, str):
+        return one_line(cell, LONGEST)
+    if isinstance(cell, Interval):
+        return tables.interval(cell)
+    if isinstance(cell, MeanStd):
+        if column.kind == "spread":
+            return tables.spread(cell)
+        return f"{cell.mean:.3f}" + ("" if math.isnan(cell.std) else f" ± {cell.std:.3f}")
+    if column.kind == "percent":
+        return tables.percent(cell)
+    if column.kind == "duration":
+        return tables.duration(cell)
+    return f"{cell:.3f}" if column.kind == "number" else str(cell)
