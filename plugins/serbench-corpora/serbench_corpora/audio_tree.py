@@ -128,12 +128,7 @@ def read(
 ) -> Corpus:
     """Read a published corpus: the utterances of its manifest, each with its file below `root`.
 
-    Args:
-        manifest: the corpus as published.
-        root: the folder to search.
-        identify: see `audio`.
-        about: see `missing`.
-        remedy: how a user can complete an incomplete corpus.
+    `remedy` tells the user how to complete an incomplete corpus.
 
     Raises:
         CorpusError: it is missing, incomplete or mixed with other files.
@@ -175,14 +170,7 @@ def complete(manifest: Corpus, root: Path, paths: Mapping[str, Path], remedy: st
 
 
 def missing(name: str, root: Path, about: About, example: str) -> CorpusError:
-    """The error for a corpus without any file: where it was looked for and how to get it.
-
-    Args:
-        name: the dataset.
-        root: the folder that was searched.
-        about: how large it is, under which licence and how to get it.
-        example: the name of a file that was looked for.
-    """
+    """The error for a corpus without any file like `example`: how to get it."""
     where = f"no file like {example} under {root}" if root.is_dir() else f"no folder {root}"
     return CorpusError(
         f"{name} is missing: there is {where}. {about.title} ({about.size}; {about.licence}) is at "

@@ -29,19 +29,12 @@ ATTEMPTS = 5  # how often one file may break off
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A published file.
-
-    Attributes:
-        url: its address.
-        name: its path below the folder it is fetched into: "AudioWAV/1001_DFA_ANG_XX.wav".
-        size: in bytes.
-        checksum: "md5:..." or "sha256:...".
-    """
+    """A published file."""
 
     url: str
-    name: str
-    size: int
-    checksum: str
+    name: str  # its path below the folder it is fetched into: "AudioWAV/1001_DFA_ANG_XX.wav"
+    size: int  # in bytes
+    checksum: str  # "md5:..." or "sha256:..."
 
 
 class StoppedError(Exception):
@@ -58,7 +51,7 @@ def fetch(
     Args:
         files: what to fetch.
         folder: made if need be.
-        at_once: how many at the same time.
+        at_once: the number of files at the same time.
         pause: seconds before a broken download is resumed, doubled each time.
 
     Raises:
@@ -161,12 +154,7 @@ def _fetch_one(download: "Resuming") -> None:
 class Resuming:
     """Downloads one file for pooch, into a `.part` beside its place that outlives a failure.
 
-    Attributes:
-        file: what to fetch.
-        folder: its name is relative to.
-        session: the connection.
-        advance: is told how many bytes have come; negative if they must come again.
-        pause: seconds before a broken download is resumed, doubled each time.
+    See `fetch`; `advance` is told how many bytes have come, negative if they must come again.
     """
 
     file: RemoteFile

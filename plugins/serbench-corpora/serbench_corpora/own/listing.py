@@ -26,29 +26,17 @@ INVISIBLE = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The text that a corpus's description has of one utterance.
+    """The text that a corpus's description has of one utterance; "" where it has none."""
 
-    Attributes:
-        where: the place in the description: "my.csv, line 7".
-        path: of its audio, relative to the corpus's folder or absolute.
-        label: its emotion.
-        speaker: who speaks.
-        id: its name in results; "" derives it from the path.
-        sex: see `SEXES`.
-        session: or "".
-        dialogue: or "".
-        split: the part of the split that it is in, or "".
-    """
-
-    where: str
-    path: str
+    where: str  # in the description: "my.csv, line 7"
+    path: str  # of its audio, relative to the corpus's folder or absolute
     label: str
     speaker: str
-    id: str = ""
-    sex: str = ""
+    id: str = ""  # its name in results; "" derives it from the path
+    sex: str = ""  # one of `SEXES`
     session: str = ""
     dialogue: str = ""
-    split: str = ""
+    split: str = ""  # the part of the split that it is in
 
 
 @dataclass(frozen=True)
@@ -85,7 +73,7 @@ def collect(
 
     Args:
         rows: one an utterance.
-        folder: what paths are relative to.
+        folder: paths are relative to it.
         source: of the rows, for the messages.
         mend: how the user can correct wrong speakers.
         single: the user says that every utterance has a different speaker.

@@ -63,10 +63,7 @@ class OwnSplit:
 def own_split(listing: Listing, source: Path, partial: bool = False) -> OwnSplit | None:
     """Return the split of a corpus; None if it has none, or one part holds all utterances.
 
-    Args:
-        listing: the corpus.
-        source: where it is described, for the messages.
-        partial: utterances may be in no part.
+    With `partial` utterances may be in no part.
 
     Raises:
         CorpusError: a part has another name, or there is no training or no test set.

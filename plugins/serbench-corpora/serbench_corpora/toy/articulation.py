@@ -19,21 +19,13 @@ SHORTEST_SECONDS, LONGEST_SECONDS = 0.8, 1.5
 
 
 class Sound(NamedTuple):
-    """One target of the articulators.
+    """One target of the articulators."""
 
-    Attributes:
-        formants: the first three, in Hz.
-        voice: amplitude of the vocal folds.
-        noise: amplitude of the noise made in the mouth.
-        centre: where that noise is strongest, in Hz.
-        milliseconds: how long it lasts at an even tempo.
-    """
-
-    formants: tuple[float, float, float]
-    voice: float
-    noise: float
-    centre: float
-    milliseconds: float
+    formants: tuple[float, float, float]  # the first three, in Hz
+    voice: float  # amplitude of the vocal folds
+    noise: float  # amplitude of the noise made in the mouth
+    centre: float  # of that noise, in Hz
+    milliseconds: float  # at an even tempo
 
 
 def _stop(second: float, centre: float, voice: float) -> tuple[Sound, ...]:
@@ -87,23 +79,14 @@ SENTENCES = (
 
 @dataclass(frozen=True)
 class Gesture:
-    """A sentence as targets, one a frame of 8 ms.
+    """A sentence as targets, one a frame of 8 ms."""
 
-    Attributes:
-        formants: (frames, 3), in Hz.
-        voice: (frames,), amplitude of the vocal folds.
-        noise: (frames,), amplitude of the noise made in the mouth.
-        centre: (frames,), where that noise is strongest, in Hz.
-        accent: (frames,), 0 to 1, highest in the accented vowel.
-        place: (frames,), 0 where the sentence starts to 1 where it ends.
-    """
-
-    formants: Floats
-    voice: Floats
-    noise: Floats
-    centre: Floats
-    accent: Floats
-    place: Floats
+    formants: Floats  # (frames, 3), in Hz
+    voice: Floats  # (frames,), amplitude of the vocal folds
+    noise: Floats  # (frames,), amplitude of the noise made in the mouth
+    centre: Floats  # (frames,), of that noise, in Hz
+    accent: Floats  # (frames,), 0 to 1, highest in the accented vowel
+    place: Floats  # (frames,), 0 at the start of the sentence to 1 at its end
 
 
 def articulate(sentence: str, tempo: float, timing: Floats) -> Gesture:

@@ -20,21 +20,13 @@ COLOURS = 6
 
 
 class Trait(NamedTuple):
-    """One property of a take, in a unit of its own.
+    """One property of a take, in a unit of its own."""
 
-    Attributes:
-        name: its key in `Take.traits`.
-        alike: its shift for all speakers in happiness, sadness and anger.
-        voice: standard deviation over speakers.
-        habit: standard deviation over speakers in one emotion, besides.
-        take: standard deviation over the takes of one speaker in one emotion.
-    """
-
-    name: str
-    alike: tuple[float, float, float]
-    voice: float
-    habit: float
-    take: float
+    name: str  # its key in `Take.traits`
+    alike: tuple[float, float, float]  # shift for all speakers in happiness, sadness and anger
+    voice: float  # standard deviation over speakers
+    habit: float  # standard deviation over speakers in one emotion, besides
+    take: float  # standard deviation over the takes of one speaker in one emotion
 
 
 # directions after P. N. Juslin and P. Laukka, Communication of emotions in vocal expression and
@@ -70,17 +62,11 @@ _BODY, _VOICE, _HABIT, _SLIP, _TAKE, SOUND = range(6)  # first keys of random st
 
 @dataclass(frozen=True)
 class Take:
-    """The voice and the recording of one utterance.
+    """The voice and the recording of one utterance."""
 
-    Attributes:
-        resting: the voice's resting pitch in Hz.
-        tract: formant frequencies, as a factor of a man's average.
-        traits: by the names of `TRAITS`.
-    """
-
-    resting: float
-    tract: float
-    traits: Mapping[str, float]
+    resting: float  # pitch of the voice at rest, in Hz
+    tract: float  # formant frequencies, as a factor of a man's average
+    traits: Mapping[str, float]  # by the names of `TRAITS`
 
     @property
     def colour(self) -> Floats:
@@ -120,17 +106,11 @@ def take(seed: int, speaker: int, emotion: int, sentence: int) -> Take:
 
 @dataclass(frozen=True)
 class _Cast:
-    """The twelve speakers of one seed.
+    """The twelve speakers of one seed."""
 
-    Attributes:
-        bodies: (speakers, 2), resting pitch and vocal tract.
-        voices: (speakers, traits), in every take of a speaker.
-        manners: (speakers, emotions, traits), in addition in an emotion.
-    """
-
-    bodies: Floats
-    voices: Floats
-    manners: Floats
+    bodies: Floats  # (speakers, 2), resting pitch and vocal tract
+    voices: Floats  # (speakers, traits), in every take of a speaker
+    manners: Floats  # (speakers, emotions, traits), in addition in an emotion
 
 
 @lru_cache(maxsize=4)

@@ -38,9 +38,8 @@ class Checkpoint:
         folder: where its files are.
         licence: "apache-2.0", as its README says; "unknown" where it does not.
         has_weights: False for a configuration alone.
-        fine_tuned_before: what it was trained to tell apart, "neu, hap, ang, sad", where its
-            configuration names classes or its weights hold a head: it may have learned them from
-            test speakers.
+        fine_tuned_before: the classes that it was trained on, "neu, hap, ang, sad", where its
+            configuration names them or its weights hold a head: test speakers may be known to it.
     """
 
     name: str
@@ -141,7 +140,7 @@ def _resolve_folder(given: Path, revision: str | None, *, weights: bool) -> Chec
                 f"{folder} lacks {len(lacking)} of the files that its {kind}.index.json names "
                 f"({', '.join(lacking[:3])}): get them too"
             )
-    if ready is None and weights and folders.has_weights(folder, folders.PICKLED):
+    if ready is None and weights and folders.weights(folder, folders.PICKLED):
         ready = conversion.convert(folder, key)
     checkpoint = _read(folder.name, exact, ready or folder)
     folders.remember(folder.name, exact, folder)
@@ -169,9 +168,9 @@ def _cached(
     """Return the folder to read a checkpoint from, if the hub's cache has all of it.
 
     Args:
-        name: at the hub.
-        revision: a commit, a branch or a tag.
-        weights: whether its weights are wanted.
+        name: see `resolve`.
+        revision: see `resolve`.
+        weights: see `resolve`.
         plan: while planning, compare weights with what the hub announced, and convert them.
         fetched: the checkpoint was just downloaded, so a missing file is not at the hub either.
     """
@@ -183,12 +182,12 @@ def _cached(
         return None
     if not fetched and not folders.has_preprocessor(folder):
         return None
+    parts: list[str] = []
     if plan and weights:
-        kind = folders.SAFE if folders.has_weights(folder) else folders.PICKLED
-        if folders.has_weights(folder, kind):
-            folders.require_announced(folder, folders.parts(folder, kind))
+        parts = folders.weights(folder) or folders.weights(folder, folders.PICKLED)
+        folders.require_announced(folder, parts)
     ready = _ready(folder, key)
-    if ready is None and plan and weights and folders.has_weights(folder, folders.PICKLED):
+    if ready is None and parts:
         _configs(folder)
         return conversion.convert(folder, key)
     return ready or (None if weights else folder)
@@ -196,7 +195,7 @@ def _cached(
 
 def _ready(folder: Path, key: str) -> Path | None:
     """Return the folder with its weights as safetensors: itself, a converted one, or None."""
-    if folders.has_weights(folder):
+    if folders.weights(folder):
         return folder
     return conversion.converted(key) if folders.parts(folder, folders.PICKLED) else None
 
@@ -217,7 +216,7 @@ def _read(name: str, revision: str, folder: Path) -> Checkpoint:
             )
     config = configs["config.json"]
     _refuse_quantised(name, config)
-    parts = folders.parts(folder, folders.SAFE) if folders.has_weights(folder) else []
+    parts = folders.weights(folder)
     tensors = [tensor for part in parts for tensor in folders.tensors(folder / part)]
     preset = presets.of_checkpoint(name)
     licence = folders.licence(folder) or (preset.licence if preset else "unknown")
@@ -226,14 +225,10 @@ def _read(name: str, revision: str, folder: Path) -> Checkpoint:
 
 
 def _classes(config: Mapping[str, object], heads: Sequence[str]) -> str:
-    """Return the classes that a checkpoint was trained to tell apart, or "".
+    """Return the classes that a checkpoint was trained on, or "", by its config and its heads.
 
     Transformers writes LABEL_0 and LABEL_1 when no classes are named. These two alone mean nothing,
     unless the weights hold a head; any other number of classes does mean training.
-
-    Args:
-        config: its config.json.
-        heads: the tensors in its weights that do not come from pretraining.
     """
     named = config.get("id2label")
     classes = [str(label) for label in named.values()] if isinstance(named, dict) else []

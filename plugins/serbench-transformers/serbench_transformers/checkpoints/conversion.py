@@ -43,10 +43,6 @@ def converted(key: str) -> Path | None:
 def convert(folder: Path, key: str) -> Path:
     """Convert a folder's pickled weights to safetensors in another folder, with its configuration.
 
-    Args:
-        folder: one that has all pickled weights.
-        key: see `converted`.
-
     Raises:
         SerbenchError: the weights hold something other than tensors, are cut off, or cannot be
             written.
@@ -76,11 +72,7 @@ def convert(folder: Path, key: str) -> Path:
 
 
 def _tensors(path: Path) -> Mapping[str, "Tensor"]:
-    """Read the tensors in a pickle, copied so that no two share memory.
-
-    Raises:
-        SerbenchError: the pickle holds something else, or is cut off.
-    """
+    """Read the tensors in a pickle, copied so that no two share memory; refuse other content."""
     import torch
 
     require_fetched(path)

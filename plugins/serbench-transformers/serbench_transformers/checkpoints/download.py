@@ -36,17 +36,11 @@ AGAIN = "what has arrived is kept: run the same command again to resume"
 
 @dataclass(frozen=True)
 class File:
-    """A file of a repository, as the hub announces it.
+    """A file of a repository, as the hub announces it."""
 
-    Attributes:
-        name: "model.safetensors".
-        size: in bytes.
-        checksum: its sha256 where it is stored in LFS, or git's own of a small file (sha1).
-    """
-
-    name: str
-    size: int
-    checksum: str
+    name: str  # "model.safetensors"
+    size: int  # in bytes
+    checksum: str  # its sha256 where it is stored in LFS, or git's own of a small file (sha1)
 
 
 class BrokenOffError(Exception):
@@ -54,25 +48,23 @@ class BrokenOffError(Exception):
 
 
 def fetch(repository: str, commit: str, files: Iterable[File], home: Path) -> None:
-    """Download the files that a repository's folder in the hub's cache lacks.
-
-    Args:
-        repository: its name at the hub.
-        commit: of the files.
-        files: the files that are wanted.
-        home: the folder, "models--org--name".
+    """Download files of a repository that `home`, its folder in the hub's cache, lacks.
 
     Raises:
         SerbenchError: a file is not what the hub announced.
         OSError: a file cannot be written.
         Exception: an error of the hub's client or of the connection; see `waits`.
     """
+    from huggingface_hub.utils import WeakFileLock
+
     for file in files:
         blob = home / "blobs" / file.checksum
         part = blob.with_name(f"{blob.name}.serbench.part")
         if not blob.exists():
             blob.parent.mkdir(parents=True, exist_ok=True)
-            with _alone(blob):
+            lock = home.parent / ".locks" / home.name / f"{blob.name}.lock"
+            lock.parent.mkdir(parents=True, exist_ok=True)
+            with WeakFileLock(lock):  # the one that the hub's own client takes for this file
                 patiently(lambda: _receive(repository, commit, file, blob, part), of=part)  # noqa: B023
         _link(blob, home / "snapshots" / commit / file.name)
 
@@ -93,9 +85,6 @@ def patiently(call: Callable[[], Made], of: Path | None = None) -> Made:
     Args:
         call: asks the hub.
         of: the file that grows; attempts are counted since it last grew.
-
-    Raises:
-        Exception: what the last attempt raised.
     """
     attempt, furthest = 0, _size(of)
     while True:
@@ -124,17 +113,14 @@ def waits(error: Exception, attempt: int = 0) -> float | None:
         if error.response.status_code not in BUSY:
             return None
         return max(pause, _asked(error.response.headers))
-    return pause if isinstance(error, BrokenOffError) or _of_connection(error) else None
+    # by name, since the client's transport differs between its versions
+    broken = any(kind.__name__ == "TransportError" for kind in type(error).__mro__)
+    return pause if broken or isinstance(error, BrokenOffError) else None
 
 
 def is_unreachable(error: Exception) -> bool:
     """Return whether no connection was made at all."""
-    return any(one in type(error).__name__ for one in ("Connect", "Proxy"))
-
-
-def _of_connection(error: Exception) -> bool:
-    """Return whether an error comes from the client's transport, in any of its versions."""
-    return any(kind.__name__ == "TransportError" for kind in type(error).__mro__)
+    return any(word in type(error).__name__ for word in ("Connect", "Proxy"))
 
 
 def _asked(headers: Any) -> float:
@@ -157,10 +143,10 @@ def reason(error: Exception) -> str:
     if isinstance(error, HfHubHTTPError):
         answer = error.response
         return f"{answer.url.host} answers {answer.status_code} {answer.reason_phrase}".strip()
-    words = f"{type(error).__name__} {error}".strip().partition("\n")[0]
-    with contextlib.suppress(AttributeError, RuntimeError):  # not every error knows its request
-        return f"{words} ({error.request.url.host})"  # type: ignore[attr-defined]
-    return words
+    line = f"{type(error).__name__} {error}".strip().partition("\n")[0]
+    with contextlib.suppress(AttributeError, RuntimeError):  # not every error has its request
+        return f"{line} ({error.request.url.host})"  # type: ignore[attr-defined]
+    return line
 
 
 def _receive(repository: str, commit: str, file: File, blob: Path, part: Path) -> None:
@@ -232,23 +218,11 @@ def checksum(path: Path, file: File) -> str:
     """Return the checksum of the bytes at `path`, of the kind that the hub announces."""
     sha256 = len(file.checksum) == 64
     start = b"" if sha256 else b"blob %d\0" % path.stat().st_size
-    known = hashlib.new("sha256" if sha256 else "sha1", start)
+    digest = hashlib.new("sha256" if sha256 else "sha1", start)
     with path.open("rb") as opened:
         while chunk := opened.read(CHUNK):
-            known.update(chunk)
-    return known.hexdigest()
-
-
-@contextlib.contextmanager
-def _alone(blob: Path) -> Any:
-    """Hold the lock that the hub's own client takes for this file."""
-    from huggingface_hub.utils import WeakFileLock
-
-    home = blob.parent.parent
-    lock = home.parent / ".locks" / home.name / f"{blob.name}.lock"
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with WeakFileLock(lock):
-        yield
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 def _link(blob: Path, place: Path) -> None:

@@ -41,7 +41,7 @@ def revision_of(folder: Path) -> str:
     """
     patterns = (*CONFIGS, "*.safetensors", "*.safetensors.index.json")
     names = {path.name for pattern in patterns for path in folder.glob(pattern)}
-    if not has_weights(folder):
+    if not weights(folder):
         names.update(set(parts(folder, PICKLED)) - set(missing_parts(folder, PICKLED)))
     contents = digests(folder, sorted(names))
     return PREFIX + digest([[name, sha256] for name, sha256 in contents.items()])[:DIGITS]
@@ -105,11 +105,7 @@ def recall(name: str, revision: str) -> Path:
 
 
 def require_same(folder: Path, revision: str) -> None:
-    """Refuse a folder whose contents are not those of `revision`.
-
-    Raises:
-        SerbenchError: they are not.
-    """
+    """Refuse a folder whose contents are not those of `revision`."""
     if (now := revision_of(folder)) != revision:
         raise SerbenchError(
             f"the checkpoint in {folder} is {now} now, not {revision}: put the files back as they "
@@ -144,9 +140,9 @@ def missing_parts(folder: Path, kind: str = SAFE) -> list[str]:
     return [name for name in parts(folder, kind) if not (folder / name).is_file()]
 
 
-def has_weights(folder: Path, kind: str = SAFE) -> bool:
-    """Return whether all weights of a kind are there: one file, or an index and all its files."""
-    return bool(parts(folder, kind)) and not missing_parts(folder, kind)
+def weights(folder: Path, kind: str = SAFE) -> list[str]:
+    """Return the names of the files with its weights of a kind if all are there, else []."""
+    return [] if missing_parts(folder, kind) else parts(folder, kind)
 
 
 def has_preprocessor(folder: Path) -> bool:
@@ -158,9 +154,6 @@ def require_announced(folder: Path, names: Sequence[str]) -> None:
     """Refuse files in the hub's cache whose bytes are not those that the hub announced.
 
     The cache keeps a large file under its announced sha256.
-
-    Raises:
-        SerbenchError: a file has another sha256.
     """
     links = [name for name in names if (folder / name).is_symlink()]
     stated = {name: Path(os.readlink(folder / name)).name for name in links}
@@ -193,11 +186,7 @@ def tensors(path: Path) -> list[str]:
 
 
 def require_fetched(path: Path) -> None:
-    """Refuse a file that was never fetched from Git LFS.
-
-    Raises:
-        SerbenchError: it is a Git LFS pointer.
-    """
+    """Refuse a file that was never fetched from Git LFS."""
     with path.open("rb") as file:
         if file.read(40).startswith(b"version https://git-lfs"):
             raise SerbenchError(

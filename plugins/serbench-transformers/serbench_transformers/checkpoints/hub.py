@@ -29,11 +29,7 @@ def snapshot(name: str, revision: str) -> Path | None:
 
 
 def commit(name: str, revision: str) -> str:
-    """Return the commit of a branch or tag in the cache, or "".
-
-    Raises:
-        BadParameter: a revision cannot be called that.
-    """
+    """Return the commit of a branch or tag in the cache, or ""; refuse an impossible name."""
     if not REVISION.fullmatch(revision):
         raise BadParameter(
             f"revision {revision!r} of {name} is not a commit, a branch or a tag: give one with "
@@ -49,15 +45,7 @@ def commit(name: str, revision: str) -> str:
 
 
 def fetch(name: str, revision: str, *, weights: bool) -> Path:
-    """Download the files of an encoder into the hub's cache, and no code.
-
-    Args:
-        name: at the hub.
-        revision: a commit, a branch or a tag.
-        weights: whether its weights are wanted, or its configuration only.
-
-    Returns:
-        The cache's folder; its name is the commit.
+    """Download the files of an encoder, and no code, into a folder that is named by the commit.
 
     Raises:
         SerbenchError: there is no network, no such name, no such revision, or nothing to use.
@@ -127,11 +115,7 @@ def _fetch(name: str, revision: str, *, weights: bool) -> Path:
 
 
 def _file(name: str, announced: Mapping[str, Any], file: str) -> File:
-    """Return a file with its announced size and checksum.
-
-    Raises:
-        SerbenchError: there is no such file, or no checksum was announced.
-    """
+    """Return a file with its announced size and checksum; refuse one without."""
     if file not in announced:
         raise SerbenchError(
             f"{name} lacks {file}, which the index of its weights names: give another revision "
@@ -182,7 +166,7 @@ def _lacking(name: str, revision: str) -> str:
     parts = [folders.parts(folder, kind) for kind in (folders.SAFE, folders.PICKLED)]
     if not any(parts):
         lacking.append("weights")
-    elif not any(folders.has_weights(folder, kind) for kind in (folders.SAFE, folders.PICKLED)):
+    elif not (folders.weights(folder) or folders.weights(folder, folders.PICKLED)):
         lacking += folders.missing_parts(folder) or folders.missing_parts(folder, folders.PICKLED)
     return f", which lacks {', '.join(lacking)}" if lacking else ""
 

@@ -27,10 +27,7 @@ Head = Literal["linear", "projector"]
 def load(checkpoint: Checkpoint, *, weights: Weights = "pretrained", seed: int = 0) -> Encoder:
     """Load the encoder of a checkpoint, in evaluation mode, on the CPU, in float32.
 
-    Args:
-        checkpoint: found by `resolve` or `find`.
-        weights: "random" leaves the checkpoint's own unread.
-        seed: of random weights.
+    `weights="random"` leaves the checkpoint's own unread and draws them by `seed`.
 
     Raises:
         SerbenchError: the checkpoint holds no such encoder, or lacks weights.
@@ -102,9 +99,6 @@ def require_fit(checkpoint: Checkpoint) -> None:
     """Refuse an encoder that cannot be built, or that does not fit its preprocessor.
 
     A second of silence is computed on shapes alone, which takes almost no time and no memory.
-
-    Raises:
-        SerbenchError: it cannot be built, has no preprocessor, or does not fit it.
     """
     model = classifier(checkpoint, (), weights="shape")
     if not has_preprocessor(checkpoint.folder):
@@ -140,11 +134,7 @@ def encoder_of(model: Any, folder: Path) -> Encoder:
 
 
 def saved(folder: Path) -> Any:
-    """Load the sequence classifier that `Network.save` wrote, in evaluation mode.
-
-    Raises:
-        SerbenchError: weights are missing.
-    """
+    """Load the sequence classifier that `Network.save` wrote, in evaluation mode."""
     from transformers import AutoModelForAudioClassification
 
     with quiet_transformers(), private_randomness("cpu"):
@@ -164,11 +154,7 @@ def saved(folder: Path) -> Any:
 
 
 def _config(checkpoint: Checkpoint) -> Any:
-    """Read the checkpoint's configuration.
-
-    Raises:
-        SerbenchError: transformers has no sequence classifier on such an encoder.
-    """
+    """Read the checkpoint's configuration; refuse encoders without a sequence classifier."""
     from transformers import AutoConfig
     from transformers.models.auto.modeling_auto import (
         MODEL_FOR_AUDIO_CLASSIFICATION_MAPPING_NAMES as CLASSIFIERS,

@@ -14,29 +14,16 @@ from serbench.files import replacing_folder
 
 @dataclass(frozen=True)
 class Preset:
-    """A published checkpoint.
+    """A published checkpoint."""
 
-    Attributes:
-        name: its name here: "hubert-base".
-        checkpoint: its name at the hub.
-        revision: the commit that it is pinned to, or None.
-        config: the shape of its encoder, where its config.json differs from what transformers has
-            for the type.
-        parameters: of its encoder, in millions.
-        licence: as its model card states it; "unknown" where the card's metadata does not.
-        megabytes: to download (10^6 bytes); whisper's come with their decoder.
-        pickled: at that commit the weights are known to exist only as pytorch_model.bin, which is
-            converted here.
-    """
-
-    name: str
-    checkpoint: str
-    revision: str | None
-    config: Mapping[str, object]
-    parameters: float
-    licence: str
-    megabytes: int
-    pickled: bool = False
+    name: str  # here: "hubert-base"
+    checkpoint: str  # its name at the hub
+    revision: str | None  # the commit that it is pinned to
+    config: Mapping[str, object]  # the part of its config.json that differs from its type's default
+    parameters: float  # of its encoder, in millions
+    licence: str  # as its model card states it; "unknown" where the card's metadata does not
+    megabytes: int  # to download (10^6 bytes); whisper's come with their decoder
+    pickled: bool = False  # at that commit the weights are pytorch_model.bin alone
 
 
 _LARGE = {

@@ -187,15 +187,7 @@ MASKED = ("unispeech", "unispeech-sat", "wavlm")
 
 
 def require_padding(name: str, config: Mapping[str, object]) -> None:
-    """Refuse to pad a checkpoint whose numbers padding would change, even if masked.
-
-    Args:
-        name: of the checkpoint.
-        config: its config.json.
-
-    Raises:
-        BadParameter: padding would change them.
-    """
+    """Refuse to pad a checkpoint whose numbers padding would change, even if masked."""
     kind = config.get("model_type")
     norm = config.get("feat_extract_norm", "group")  # transformers does not write default values
     masked = kind == "wav2vec2-bert" or (kind in MASKED and norm == "layer")

@@ -25,14 +25,8 @@ def attention(
 ) -> tuple[Tensor, None]:
     """Attend within each utterance.
 
-    Args:
-        module: the layer that calls.
-        query: (rows, heads, time, width of a head), and so are key and value.
-        key: see query.
-        value: see query.
-        attention_mask: the batch's `Layout`: layers pass on the mask that they are given.
-        dropout: of the attention weights.
-        scaling: of the products; None is one over the root of the width.
+    Query, key and value are (rows, heads, time, width of a head). The mask is the batch's `Layout`:
+    layers pass on the mask that they are given.
 
     Returns:
         (rows, time, heads, width of a head), and no weights.
@@ -72,14 +66,9 @@ def variable(
 ) -> Tensor:
     """Attend within utterances that lie end to end, in half precision and without dropout.
 
-    Args:
-        query: (frames of all, heads, width of a head), and so are key, value and the result.
-        key: see query.
-        value: see query.
-        ends: (utterances + 1,) int32, where each utterance ends, after a 0.
-        lengths: of the utterances in frames; asking the device for them would wait.
-        dropout: 0.
-        scale: of the products; None is one over the root of the width.
+    Query, key, value and the result are (frames of all, heads, width of a head). `ends` is where
+    each utterance ends, after a 0: (utterances + 1,), int32. `lengths` has the same numbers on the
+    CPU, since asking the device for them would wait.
     """
     # imported late: it takes seconds, and is used on CUDA only
     from torch.nn.attention.varlen import varlen_attn

@@ -87,13 +87,7 @@ class Encoder:
         return Frames.of([self.convolve(stem) for stem in stems] if frozen < 0 else stems, layout)
 
     def pool(self, frames: Frames, frozen: int, mask: Mask | None = None) -> Tensor:
-        """Compute the mean of the output over each utterance: (utterances, hidden size).
-
-        Args:
-            frames: from `batch`.
-            frozen: where the stem ended.
-            mask: hides frames from the layers in training.
-        """
+        """Compute the mean of the output over each utterance: (utterances, hidden size)."""
         if frozen <= 0:
             frames = self.embed(frames, mask)
         elif mask is not None:

@@ -17,14 +17,9 @@ from serbench_transformers.encoders.attention import one_kernel
 
 @dataclass(frozen=True)
 class Layout(ABC):
-    """The place of each utterance in a tensor; layers pass it on to `attention` as their mask.
+    """The place of each utterance in a tensor; layers pass it on to `attention` as their mask."""
 
-    Attributes:
-        lengths: of the utterances, in frames.
-        device: of the frames.
-    """
-
-    lengths: tuple[int, ...]
+    lengths: tuple[int, ...]  # of the utterances, in frames
     device: torch.device
 
     @property
@@ -143,14 +138,9 @@ class Padded(Layout):
 
 @dataclass(frozen=True)
 class Frames:
-    """The frames of a batch of utterances in one tensor.
+    """The frames of a batch of utterances in one tensor."""
 
-    Attributes:
-        values: (rows, time, width).
-        layout: the place of each utterance.
-    """
-
-    values: Tensor
+    values: Tensor  # (rows, time, width)
     layout: Layout
 
     @classmethod

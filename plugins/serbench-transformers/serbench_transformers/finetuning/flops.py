@@ -16,10 +16,7 @@ def flops(network: Network, inputs: Sequence[Array], *, training: bool) -> float
     Learning begins after the stems, which are computed once. LayerDrop sometimes skips layers, and
     checkpointing computes them twice; neither is counted.
 
-    Args:
-        network: on any device, in evaluation mode; it stays as it is.
-        inputs: waves, each (samples,) at 16 kHz.
-        training: gradients too.
+    The network is in evaluation mode on any device, and stays as it is.
     """
     weights = {**dict(network.named_parameters()), **dict(network.named_buffers())}
     on_meta = {

@@ -85,18 +85,11 @@ class Stems:
 
 @dataclass(frozen=True)
 class Scorer:
-    """A network on its device, and how it scores utterances.
-
-    Attributes:
-        network: on `device`.
-        loss: it was trained by; decides how scores become probabilities.
-        device: "cpu" or "cuda".
-        batching: chooses the utterances that are computed together.
-    """
+    """A network on its device, and how it scores utterances."""
 
     network: Network
-    loss: Loss
-    device: str
+    loss: Loss  # it was trained by; decides how scores become probabilities
+    device: str  # "cpu" or "cuda"
     batching: Batching = "packed"
 
     @property

@@ -144,11 +144,9 @@ class Head:
         return np.asarray(hidden @ weight.T + bias)
 
     def activations(self, inputs: Sequence[Array], labels: int) -> Doubles:
-        """Score all labels, (utterances, labels), divided by the temperature.
+        """Score so many labels, (utterances, labels), divided by the temperature.
 
-        Args:
-            inputs: (all layers, width) an utterance.
-            labels: their number; those absent from training get the lowest scores.
+        Inputs are (all layers, width) an utterance; labels absent from training score lowest.
         """
         standardised = (self.standard(utterance[self.layers]) for utterance in inputs)
         seen = self.scores(standardised) / self.temperature

@@ -16,21 +16,13 @@ TOLERANCE = 1e-7  # of the gradient
 
 @dataclass(frozen=True)
 class Fitted:
-    """A classifier on one layer.
-
-    Attributes:
-        layer: its position.
-        c: scikit-learn's C.
-        weight: (labels seen, width).
-        bias: (labels seen,).
-        uar: on the validation speakers.
-    """
+    """A classifier on one layer."""
 
     layer: int
     c: float
-    weight: Doubles
-    bias: Doubles
-    uar: float
+    weight: Doubles  # (labels seen, width)
+    bias: Doubles  # (labels seen,)
+    uar: float  # on the validation speakers
 
     def head(self, problem: Problem) -> Head:
         """Return the head that scores with it."""
@@ -52,11 +44,7 @@ def learn(
 ) -> tuple[Head, dict[str, object]]:
     """Fit the layer and the strength with the highest validation UAR, the first of equals.
 
-    Args:
-        problem: the fold.
-        layer: from 0 on; None chooses it.
-        c: scikit-learn's C; None chooses it.
-        workspace: is told the UAR of every layer.
+    Where a layer (from 0 on) or scikit-learn's C is given, it is not chosen.
 
     Returns:
         The head, and facts about it: under "layers" the best of every layer.
