@@ -1,17 +1,22 @@
 """`report()`: every picture, every table and the page on runs, in one folder."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from serbench import parallel
 from serbench.errors import BadParameter, SerbenchError, nearest
 from serbench.files import expanded, replacing_folder
-from serbench.report import sections as parts
+from serbench.parallel import Tell, Words
+from serbench.report.figures import catalogue as figures
 from serbench.report.figures import style
-from serbench.report.manifest import LISTING, PAGE, Made, Report, listing, refuse_others
-from serbench.report.page import audio as clips
+from serbench.report.figures.catalogue import Figure
+from serbench.report.manifest import MANIFEST, PAGE, Item, Report, refuse_others
+from serbench.report.page import audio as page_audio
 from serbench.report.page.document import page
 from serbench.report.sections import Section, sections
+from serbench.report.tables import catalogue as tables
+from serbench.report.tables.table import FORMS, Table
 from serbench.results import run as stored
 from serbench.results.run import Run
 from serbench.settings import results_folder
@@ -42,11 +47,12 @@ def report(
         runs_or_names: runs, their folders, or the starts of their names.
         out: the folder to write; a report that is there already is replaced as a whole.
         results: the parent folder of all runs; None is SERBENCH_RESULTS, or "results".
-        formats: of the pictures: "png", "svg", "pdf"; none makes none, and needs no matplotlib.
+        formats: of the pictures: "png", "svg", "pdf"; an empty one draws none, and needs no
+            matplotlib.
         jobs: processes that draw at a time; 0: only this one.
         audio: the folder of the corpus: the page then links to each utterance's file.
         embed: put the audio of so many of each run's most confident mistakes into the page
-            instead of links; who passes the page on passes that audio on.
+            instead of links; passing the page on then passes that audio on.
         hear: called with the title of each picture that is drawn.
 
     Raises:
@@ -60,23 +66,22 @@ def report(
     if formats:
         style.require_matplotlib()
     parent = results_folder(results)
-    found = [
-        one if isinstance(one, Run) else stored.find(str(one), parent) for one in runs_or_names
-    ]
-    parted = sections(found)
+    runs = [run if isinstance(run, Run) else stored.find(str(run), parent) for run in runs_or_names]
+    grouped = sections(runs)  # before anything is written: it refuses runs
     folder = expanded(out).resolve()
-    _refuse_runs(folder, [*(run.folder for run in found), *stored.folders(parent)])
+    _refuse_runs(folder, [*(run.folder for run in runs), *stored.folders(parent)])
     refuse_others(folder)
-    files = _audio(found, folder, audio, embed)
+    files = _audio_files(runs, folder, audio, embed)
     with replacing_folder(folder) as new:
-        made = tuple(_written(new, parted, formats, jobs, hear))
-        names = tuple(run.name for run in found)
-        (new / PAGE).write_text(page(found, audio=files, embed=embed > 0), encoding="utf-8")
-        (new / LISTING).write_text(listing(names, made), encoding="utf-8")
+        folders = [part for section in grouped for part in _folders(new, section, formats)]
+        items = tuple(_write_all(folders, jobs, hear))
+        written = Report(folder, tuple(run.name for run in runs), items)
+        (new / PAGE).write_text(page(runs, audio=files, embed=embed > 0), encoding="utf-8")
+        (new / MANIFEST).write_text(written.manifest(), encoding="utf-8")
         refuse_others(folder)  # again, since drawing takes a while
         if folder.exists():
             folder.rename(new.parent / "before")  # which goes when this block ends
-    return Report(folder, names, made)
+    return written
 
 
 def _refuse_runs(out: Path, folders: Sequence[Path]) -> None:
@@ -88,30 +93,82 @@ def _refuse_runs(out: Path, folders: Sequence[Path]) -> None:
             )
 
 
-def _audio(
-    found: Sequence[Run], out: Path, audio: str | Path | None, embed: int
+def _audio_files(
+    runs: Sequence[Run], out: Path, audio: str | Path | None, embed: int
 ) -> dict[str, Path]:
-    """The files of the utterances that the page plays, by id."""
+    """Return the files of the utterances that the page plays, by id."""
     if audio is None:
         if embed:
             raise BadParameter("audio can be put into the page only where --audio says where it is")
         return {}
     folder = Path(audio)
-    return clips.chosen(found, folder, embed) if embed else clips.found(found, folder, out)
+    return page_audio.chosen(runs, folder, embed) if embed else page_audio.found(runs, folder, out)
 
 
-def _written(
-    new: Path, found: Sequence[Section], formats: Sequence[str], jobs: int, hear: Hear
-) -> Iterator[Made]:
-    """Write every part of every section; yields what was made, in order."""
-    items = [part for section in found for part in parts.parts(new, section, formats)]
+@dataclass(frozen=True)
+class Folder:
+    """A folder of a report: the tables and pictures of a section, or of one of its runs."""
+
+    root: str  # the report's own folder
+    path: str  # below the root
+    section: str  # the section's title
+    run: str  # the run's name; "" for the section as a whole
+    runs: Sequence[str]  # the folders of the runs' results
+    names: Sequence[str]  # of the runs, for readers
+    formats: Sequence[str]  # of the pictures
+
+    def item(self, kind: str, shown: Table | Figure, paths: Sequence[Path]) -> Item:
+        """Return what the manifest says of a table or picture in this folder."""
+        files = [path.relative_to(self.root).as_posix() for path in paths]
+        return Item(kind, shown.title, shown.caption, self.section, self.run, files)
+
+
+def _folders(root: Path, section: Section, formats: Sequence[str]) -> list[Folder]:
+    results = [str(run.folder.resolve()) for run in section.runs]
+    whole = Folder(str(root), section.folder, section.title, "", results, section.names, formats)
+    return [whole] + [
+        replace(whole, path=f"{section.folder}/{folder}", run=run.name, runs=[result], names=[name])
+        for run, name, folder, result in zip(
+            section.runs, section.names, section.folders, results, strict=True
+        )
+    ]
+
+
+def _write_all(folders: Sequence[Folder], jobs: int, hear: Hear) -> Iterator[Item]:
+    """Write every folder, `jobs` at a time; yield all tables and pictures in order."""
     if jobs < 0:
         raise BadParameter(f"jobs is {jobs}, but must be 0 or more")
     engine = parallel.of(min(jobs, parallel.cores()), threads=1)
-    outcomes = engine(parts.write, items, lambda _, words: hear(str(words["picture"])))
-    for outcome in sorted(outcomes, key=lambda one: one.item):
+    tasks = [asdict(folder) for folder in folders]
+    outcomes = engine(write_folder, tasks, lambda _, told: hear(str(told["picture"])))
+    for outcome in sorted(outcomes, key=lambda outcome: outcome.item):
         if outcome.result is None:
-            about = items[outcome.item]["about"] or items[outcome.item]["section"]
-            raise SerbenchError(f"the report on {about} failed: {outcome.error}")
-        for one in outcome.result["made"]:
-            yield Made(**{**one, "files": tuple(one["files"])})
+            folder = folders[outcome.item]
+            raise SerbenchError(
+                f"the report on {folder.run or folder.section} failed: {outcome.error}"
+            )
+        yield from (Item(**item) for item in outcome.result["items"])
+
+
+def write_folder(task: Words, tell: Tell) -> Words:
+    """Write a `Folder`, in a process of its own, and tell the title of each picture."""
+    folder, items = Folder(**task), []
+    runs, path = [stored.read(Path(run)) for run in folder.runs], Path(folder.root, folder.path)
+    path.mkdir(parents=True, exist_ok=True)
+    if folder.run:
+        shown = tables.of_run(runs[0], folder.names[0])
+        drawn = figures.of_run(runs[0], folder.names[0])
+    else:
+        shown = tables.of_section(runs, folder.names)
+        drawn = figures.of_section(runs, folder.names)
+    for table in shown:
+        paths = [path / f"{table.name}.{ending}" for ending in FORMS]
+        for file in paths:
+            file.write_text(table.file(file.suffix[1:]), encoding="utf-8")
+        items.append(folder.item("table", table, paths))
+    for figure in drawn if folder.formats else ():
+        with style.drawing():
+            paths = style.save(figure.draw(), path / figure.name, figure.title, folder.formats)
+        items.append(folder.item("picture", figure, paths))
+        tell({"picture": figure.title})
+    return {"items": [asdict(item) for item in items]}

@@ -1,21 +1,20 @@
-"""What a report consists of, and how its folder says so."""
+"""The manifest of a report, `report.json`: which files it has, and so what may be replaced."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from serbench.errors import SerbenchError
 
 SCHEMA = 1
-LISTING = "report.json"
+MANIFEST = "report.json"
 PAGE = "index.html"
 
 
 @dataclass(frozen=True)
-class Made:
+class Item:
     """A picture or a table of a report.
 
     Attributes:
@@ -32,7 +31,7 @@ class Made:
     caption: str
     section: str
     run: str
-    files: tuple[str, ...]
+    files: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -42,41 +41,37 @@ class Report:
     Attributes:
         folder: where it is.
         runs: the names of the runs that it is about.
-        made: its pictures and tables, in order.
+        items: its pictures and tables, in order.
     """
 
     folder: Path
     runs: tuple[str, ...]
-    made: tuple[Made, ...]
+    items: tuple[Item, ...]
 
     def __str__(self) -> str:
-        count = {kind: sum(one.kind == kind for one in self.made) for kind in ("picture", "table")}
-        files = sum(len(one.files) for one in self.made)
-        counts = [_count(len(self.runs), "run"), _count(count["picture"], "picture")]
+        kinds = ["run"] * len(self.runs) + [item.kind for item in self.items]
+        counts = [(kinds.count(kind), kind) for kind in ("run", "picture", "table")]
+        runs, pictures, tables = (f"{n} {noun}{'s' * (n != 1)}" for n, noun in counts)
+        files = sum(len(item.files) for item in self.items)
         return (
-            f"{self.folder / PAGE}: {', '.join(counts)} and {_count(count['table'], 'table')} in "
-            f"{files} files; {LISTING} lists them"
+            f"{self.folder / PAGE}: {runs}, {pictures} and {tables} in {files} files; "
+            f"{MANIFEST} lists them"
         )
 
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" + "s" * (number != 1)
-
-
-def listing(runs: tuple[str, ...], made: tuple[Made, ...]) -> str:
-    """What `report.json` holds."""
-    words = {
-        "schema": SCHEMA,
-        "serbench": version("serbench"),
-        "runs": runs,
-        "page": PAGE,
-        "made": [asdict(one) for one in made],
-    }
-    return json.dumps(words, indent=1, ensure_ascii=False) + "\n"
+    def manifest(self) -> str:
+        """Return the content of its `report.json`."""
+        content = {
+            "schema": SCHEMA,
+            "serbench": version("serbench"),
+            "runs": self.runs,
+            "page": PAGE,
+            "made": [asdict(item) for item in self.items],
+        }
+        return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
 def refuse_others(folder: Path) -> None:
-    """Check that at a folder's place there is nothing, or a report and nothing else.
+    """Check that a folder does not exist yet, or holds a report and nothing else.
 
     Raises:
         SerbenchError: there is something else in it, or at its place.
@@ -85,28 +80,21 @@ def refuse_others(folder: Path) -> None:
         return
     if not folder.is_dir():
         raise SerbenchError(f"{folder} is a file: name a folder with --out")
-    known = _listed(folder)
-    # where there is no listing nothing below is looked at: it may be somebody's home
-    found = folder.rglob("*") if known else folder.iterdir()
-    strange = next((path for path in found if not _known(path, folder, known)), None)
-    if strange is not None:
-        raise SerbenchError(
-            f"{folder} holds what serbench report did not write, such as "
-            f"{strange.relative_to(folder)}: move it away, or name another folder with --out"
-        )
-
-
-def _known(path: Path, folder: Path, known: set[str]) -> bool:
-    if known and path.is_dir() and not path.is_symlink():
-        return True  # what is in it is looked at itself
-    return path.relative_to(folder).as_posix() in known
+    files = _listed(folder)
+    # without a manifest nothing below is looked at: it may be a home directory
+    for path in folder.rglob("*") if files else folder.iterdir():
+        is_folder_of_report = files and path.is_dir() and not path.is_symlink()
+        if not is_folder_of_report and path.relative_to(folder).as_posix() not in files:
+            raise SerbenchError(
+                f"{folder} contains what serbench report did not write, such as "
+                f"{path.relative_to(folder)}: move it away, or name another folder with --out"
+            )
 
 
 def _listed(folder: Path) -> set[str]:
-    """The files of the report that is in a folder, as its listing says."""
+    """Return the files of the report in a folder, as its manifest lists them."""
     try:
-        words: Mapping[str, Any] = json.loads((folder / LISTING).read_text(encoding="utf-8"))
-        files = {name for one in words["made"] for name in one["files"]}
-        return {LISTING, PAGE, *map(str, files)}
+        content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        return {MANIFEST, PAGE, *(str(file) for item in content["made"] for file in item["files"])}
     except (OSError, ValueError, KeyError, TypeError):
         return set()

@@ -7,12 +7,17 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from serbench.errors import BadParameter, SerbenchError
 from serbench.metrics.intervals import Interval, MeanStd
 from serbench.report import report, sections
+from serbench.report.figures import catalogue as figures
+from serbench.report.figures import style
+from serbench.report.figures.catalogue import Figure
+from serbench.report.tables import catalogue as tables
 from serbench.report.tables import run_tables, section_tables
 from serbench.report.tables.table import Column, Table
 from serbench.results import fold_file
@@ -55,7 +60,7 @@ def test_the_folder_holds_what_its_listing_says_and_the_page(write, tmp_path):
     listed = json.loads((tmp_path / "out" / "report.json").read_text())
     named = [name for one in listed["made"] for name in one["files"]]
     assert set(files(tmp_path / "out")) == {"report.json", "index.html", *named}
-    pictures = [one for one in made.made if one.kind == "picture"]
+    pictures = [one for one in made.items if one.kind == "picture"]
     assert [one.title for one in pictures] == heard
     assert {one.files[0].rpartition("/")[2] for one in pictures} == {
         "f1.svg",
@@ -68,15 +73,48 @@ def test_the_folder_holds_what_its_listing_says_and_the_page(write, tmp_path):
         "reliability.svg",
         "speakers.svg",
     }
-    assert all(one.title and one.caption and one.section for one in made.made)
+    assert all(one.title and one.caption and one.section for one in made.items)
     assert "1 run, 9 pictures and 8 tables in 33 files" in str(made)
+
+
+def test_a_new_table_or_figure_is_one_entry_of_its_catalogue(write, tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib")
+
+    def tables_of_run(run, name):
+        yield Table("new", f"{name}: new table", "How to read it.", (Column("a"),), (("b",),))
+
+    def figures_of_run(run, name):
+        yield Figure("new", f"{name}: new figure", "How to read it.", lambda: style.canvas(1, 1))
+
+    monkeypatch.setattr(tables, "of_run", tables_of_run)
+    monkeypatch.setattr(figures, "of_run", figures_of_run)
+    monkeypatch.setattr(figures, "of_section", lambda runs, names: ())
+    made = report(write("one"), out=tmp_path / "out", formats=("svg",))
+    folder = "toy-kfold-n-6-toy/one"
+    assert [(item.title, list(item.files)) for item in made.items if item.run] == [
+        ("invented: new table", [f"{folder}/new.{ending}" for ending in ("md", "tex", "csv")]),
+        ("invented: new figure", [f"{folder}/new.svg"]),
+    ]
+    assert all((tmp_path / "out" / file).exists() for item in made.items for file in item.files)
+
+
+def test_every_table_and_figure_is_in_the_documentation(invented):
+    pytest.importorskip("serbench_corpora")
+    runs, names = [invented(speaker="{0:02d}", speakers=8, config={"dataset": "ravdess"})], ["a"]
+    sections = [catalogue.of_section(runs, names) for catalogue in (tables, figures)]
+    of_runs = [catalogue.of_run(runs[0], names[0]) for catalogue in (tables, figures)]
+    text = (Path(__file__).parents[2] / "docs" / "reports.md").read_text(encoding="utf-8")
+    files = re.findall(r"`([^`]*)`", "".join(re.findall(r"^\| (`SECTION.*?) \|", text, re.M)))
+    listed = {file.rpartition("/")[2].replace("NN", "01") for file in files}
+    shown = {item.name for part in (*sections, *of_runs) for item in part}
+    assert {name for name in shown if not name.endswith("-02")} == listed
 
 
 def test_runs_that_cannot_be_compared_have_sections_of_their_own(write, tmp_path):
     made = report(
         write("one"), write("two", **SETTING), write("three"), out=tmp_path / "out", formats=()
     )
-    assert [one.files[0].partition("/")[0] for one in made.made if one.run == ""] == [
+    assert [one.files[0].partition("/")[0] for one in made.items if one.run == ""] == [
         *["toy-kfold-n-6-toy"] * 4,
         *["toy-loso-toy"] * 4,
     ]
