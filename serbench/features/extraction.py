@@ -1,7 +1,7 @@
-"""The front end: decodes files and writes their features, wherever an engine puts it."""
+"""Decode the files of a corpus and write their features, in this process or in others."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,22 +37,22 @@ def extract(words: Words, tell: Tell) -> Words:
     target = registry.load(registry.find("feature", feature.name))
     extractor: Any = target(**registry.complete(target, feature.params))
     reading = audio.Reading(feature.reading["trim_db"])  # type: ignore[arg-type]
-    found: list[audio.Decoded] = []
-    made: dict[str, Array] = {}
+    arrays: dict[str, Array] = {}
     with threadpoolctl.threadpool_limits(words["threads"]):
-        for files in _batches(words["files"], BATCH):
-            for name, wanted in files:
-                one, samples, rate = audio.decoded(Path(name))
-                found.append(one)
-                if wanted and one.digest not in store and one.digest not in made:
+        for start in range(0, len(words["files"]), BATCH):
+            digests: list[audio.Decoded] = []
+            for name, wanted in words["files"][start : start + BATCH]:
+                entry, samples, rate = audio.decoded(Path(name))
+                digests.append(entry)
+                if wanted and entry.digest not in store and entry.digest not in arrays:
                     with _naming(name):
                         wave = audio.wave(samples, rate, reading)
-                        made[one.digest] = of_one(feature.name, extractor, wave)
-            if len(made) >= SHARD:
-                store.write(made)
-                made = {}
-            tell({"utterances": len(files), "digests": found[-len(files) :]})
-        store.write(made)
+                        arrays[entry.digest] = of_one(feature.name, extractor, wave)
+            if len(arrays) >= SHARD:
+                store.write(arrays)
+                arrays = {}
+            tell({"utterances": len(digests), "digests": digests})
+        store.write(arrays)
     return {}
 
 
@@ -77,13 +77,8 @@ def of_one(name: str, extractor: Any, wave: Wave) -> Array:
     return array.copy()  # it may use the same memory again
 
 
-def _batches(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
-
-
 def audio_digests(corpus: Corpus, cache: Path, root: Path) -> dict[str, str | None]:
-    """The digest of each utterance's samples; None where its file changed since it was decoded."""
+    """Return the digest of each utterance's samples; None where its file has changed since."""
     remembered = audio.Digests(cache, root)
     return {
         utterance.id: remembered.known(utterance.path)

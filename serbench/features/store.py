@@ -1,12 +1,12 @@
-"""The shared feature store: what was extracted once is never extracted again.
+"""Store features, so that each is extracted only once.
 
-An array is found by what it was made of: the digest of the samples, and the identity of the
-extractor with its version, its parameters and the reading of the audio. So a changed file,
-setting or version never meets an old array.
+An array is found by the digest of the samples that it was made of, and the identity of the
+extractor with its version, its parameters and the reading of the audio. So a changed file, setting
+or version never meets an old array.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, overload
 
@@ -22,14 +22,7 @@ from serbench.results.config import Config
 
 @dataclass(frozen=True)
 class Feature:
-    """Which extractor, with which settings, as plain words.
-
-    Attributes:
-        name: of the extractor.
-        version: of the extractor.
-        params: its parameters.
-        reading: how the waves are read.
-    """
+    """The identity of features: extractor, version, parameters, and the reading of the waves."""
 
     name: str
     version: str
@@ -38,18 +31,12 @@ class Feature:
 
     @classmethod
     def of(cls, config: Config) -> "Feature":
-        """The feature that a run's model learns from."""
+        """Return the feature that a run's model learns from."""
         return cls(config.feature, config.feature_version, config.feature_params, config.reading)
 
     def folder(self, cache: Path) -> Path:
-        """Where its arrays are."""
-        words = {
-            "name": self.name,
-            "version": self.version,
-            "params": dict(self.params),
-            "reading": dict(self.reading),
-        }
-        return cache / "features" / f"{self.name}-{digest(words)[:16]}"
+        """Return the folder of its arrays."""
+        return cache / "features" / f"{self.name}-{digest(asdict(self))[:16]}"
 
 
 class Store:
@@ -85,7 +72,7 @@ class Store:
             )
 
     def read(self, keys: Sequence[str]) -> "Features":
-        """The arrays under these digests, read when asked for.
+        """Return the arrays under these digests, each read when it is asked for.
 
         Raises:
             PluginError: one is not there.
@@ -118,10 +105,10 @@ class Features(Sequence[Array]):
 
 
 def check_arrays(name: str, made: Any, expected: int) -> list[Array]:
-    """The arrays that an extractor returned, if they are what it must return.
+    """Return the arrays that an extractor made, once they are checked.
 
     Raises:
-        PluginError: not one finite array of float32, or float16, an utterance.
+        PluginError: they are not one finite array of float32, or float16, an utterance.
     """
     arrays = list(made)
     if len(arrays) != expected:

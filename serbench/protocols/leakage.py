@@ -1,4 +1,4 @@
-"""The leakage certificate: what a fold's training, validation and test sets share."""
+"""Certify what a fold's training, validation and test sets share: speakers, audio, sessions."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -16,11 +16,9 @@ SCHEMA = 1
 
 @dataclass(frozen=True)
 class Shared:
-    """What two sets share.
+    """How many speakers, recordings, sessions or dialogues two sets share, and the first few.
 
-    Attributes:
-        count: how many speakers, recordings, sessions or dialogues.
-        examples: the first few: names, or for audio two utterances that are identical, "a = b".
+    Examples are names, or for audio two utterances that are identical, "a = b".
     """
 
     count: int
@@ -30,20 +28,13 @@ class Shared:
 Overlaps = Mapping[str, Shared]
 """For each pair of sets, "train|validation", "train|test", "validation|test"."""
 
-Keys = Mapping[str, Sequence[str | None]]
-"""For each set what is compared of its utterances, in their order."""
-
 
 @dataclass(frozen=True)
 class Certificate:
     """What the sets of one fold share. Speakers and audio must not be shared, the rest may.
 
-    Attributes:
-        speakers: speakers in both sets of a pair.
-        audio: recordings that are in both, sample for sample, whatever their names.
-        sessions: sessions in both.
-        dialogues: conversations in both.
-        audio_checked: the audio of every utterance of the fold was compared.
+    Recordings are compared sample for sample, whatever their names; `audio_checked` says that this
+    was done for every utterance of the fold.
     """
 
     speakers: Overlaps
@@ -56,36 +47,35 @@ class Certificate:
     def clean(self) -> bool:
         """No shared speaker and no shared audio was found; see `audio_checked`."""
         return not any(
-            shared.count for what in FORBIDDEN for shared in getattr(self, what).values()
+            shared.count for kind in FORBIDDEN for shared in getattr(self, kind).values()
         )
 
     def counts(self, pair: tuple[str, str]) -> dict[str, int]:
         """How many of each kind the two sets of a pair share."""
-        return {what: getattr(self, what)["|".join(pair)].count for what in KINDS}
+        return {kind: getattr(self, kind)["|".join(pair)].count for kind in KINDS}
 
 
 def to_json(certificate: Certificate) -> dict[str, object]:
-    """The certificate as plain JSON values, for a result file."""
+    """Return the certificate as plain JSON values, for a result file."""
     return {
         "schema": SCHEMA,
         "clean": certificate.clean,
         "audio_checked": certificate.audio_checked,
-        **{what: _plain(getattr(certificate, what)) for what in KINDS},
-    }
-
-
-def _plain(overlaps: Overlaps) -> dict[str, object]:
-    return {
-        pair: {"count": shared.count, "examples": list(shared.examples)}
-        for pair, shared in overlaps.items()
+        **{
+            kind: {
+                pair: {"count": shared.count, "examples": list(shared.examples)}
+                for pair, shared in getattr(certificate, kind).items()
+            }
+            for kind in KINDS
+        },
     }
 
 
 def from_json(data: object) -> Certificate:
-    """The certificate that `to_json` wrote; `clean` is computed anew, never believed.
+    """Return the certificate that `to_json` wrote; `clean` is computed anew, never believed.
 
     Raises:
-        SerbenchError: it is none, or of another schema.
+        SerbenchError: it is damaged, or of another schema.
     """
     schema = data.get("schema") if isinstance(data, Mapping) else None
     if not isinstance(data, Mapping) or schema != SCHEMA:
@@ -93,24 +83,24 @@ def from_json(data: object) -> Certificate:
             f"a leakage certificate of schema {schema!r} cannot be read here, only schema "
             f"{SCHEMA}: install the serbench that wrote it, or run the fold again"
         )
+
+    def read(overlaps: object) -> Overlaps:
+        if not isinstance(overlaps, Mapping):
+            raise TypeError(f"{overlaps!r} is not an object")
+        shared = {"|".join(pair): overlaps["|".join(pair)] for pair in PAIRS}
+        return {
+            pair: Shared(int(row["count"]), tuple(map(str, row["examples"])))
+            for pair, row in shared.items()
+        }
+
     try:
-        overlaps = {what: _read(data[what]) for what in KINDS}
+        overlaps = {kind: read(data[kind]) for kind in KINDS}
         return Certificate(**overlaps, audio_checked=data["audio_checked"] is True)
     except (KeyError, TypeError, ValueError) as error:
         raise SerbenchError(
             f"a leakage certificate is damaged ({type(error).__name__}: {error}): "
             "run the fold again"
         ) from error
-
-
-def _read(value: object) -> Overlaps:
-    if not isinstance(value, Mapping):
-        raise TypeError(f"{value!r} is not an object")
-    pairs = {"|".join(pair): value["|".join(pair)] for pair in PAIRS}
-    return {
-        pair: Shared(int(found["count"]), tuple(map(str, found["examples"])))
-        for pair, found in pairs.items()
-    }
 
 
 Checked = Sequence[tuple[Fold, Certificate]]
@@ -121,53 +111,37 @@ def certify(corpus: Corpus, fold: Fold, audio: Mapping[str, str]) -> Certificate
 
     Args:
         corpus: it tells who speaks an utterance, and in which session and dialogue.
-        fold: ids that the corpus has; `serbench.protocols.lookup.make_folds` sees to that.
+        fold: ids that the corpus has, as `serbench.protocols.lookup.make_folds` checks.
         audio: from an utterance's id to the sha256 of its samples; empty where no audio is at
             hand. Identical audio within one set is no leak.
     """
-    ids = _ids(fold)
-
-    def told(what: str) -> Keys:
-        return {part: [getattr(corpus.by_id[one], what) for one in ids[part]] for part in PARTS}
-
+    spoken = corpus.utterances
     return Certificate(
         speakers=shared_speakers(corpus, fold),
-        audio=_overlaps(
-            ids, {part: [audio.get(one) for one in ids[part]] for part in PARTS}, twins=True
-        ),
-        sessions=_overlaps(ids, told("session"), unknown=""),
-        dialogues=_overlaps(ids, told("dialogue"), unknown=""),
-        audio_checked=all(audio.keys() >= set(ids[part]) for part in PARTS),
+        audio=_overlaps(fold, audio, twins=True),
+        sessions=_overlaps(fold, {said.id: said.session for said in spoken if said.session}),
+        dialogues=_overlaps(fold, {said.id: said.dialogue for said in spoken if said.dialogue}),
+        audio_checked=all(audio.keys() >= set(getattr(fold, part)) for part in PARTS),
     )
 
 
 def shared_speakers(corpus: Corpus, fold: Fold) -> Overlaps:
-    """The speakers that the sets of a fold share: of a certificate what needs no audio."""
-    ids, known = _ids(fold), corpus.by_id
-    return _overlaps(ids, {part: [known[one].speaker for one in ids[part]] for part in PARTS})
+    """Return the speakers that the sets of a fold share: the part that needs no audio."""
+    return _overlaps(fold, {said.id: said.speaker for said in corpus.utterances})
 
 
-_Ids = Mapping[str, Sequence[str]]
-
-
-def _ids(fold: Fold) -> _Ids:
-    """The ids of each set, backwards: the last of a key stays in a dict, so that is the first."""
-    return {part: getattr(fold, part)[::-1] for part in PARTS}
-
-
-def _overlaps(ids: _Ids, keys: Keys, unknown: str | None = None, twins: bool = False) -> Overlaps:
-    found = {part: dict(zip(keys[part], ids[part], strict=True)) for part in PARTS}
-    for first in found.values():
-        first.pop(unknown, None)
-    return {f"{a}|{b}": _shared(found[a], found[b], twins) for a, b in PAIRS}
-
-
-def _shared(
-    first: Mapping[str | None, str], second: Mapping[str | None, str], twins: bool
-) -> Shared:
-    both = first.keys() & second.keys()
-    names = sorted(f"{first[key]} = {second[key]}" if twins else str(key) for key in both)
-    return Shared(len(both), tuple(names[:EXAMPLES]))
+def _overlaps(fold: Fold, keys: Mapping[str, str], twins: bool = False) -> Overlaps:
+    """Compare the keys of the utterances in each pair of sets, as far as they are known."""
+    first: dict[str, dict[str, str]] = {}
+    for part in PARTS:
+        ids = getattr(fold, part)[::-1]  # the last id of a key stays in a dict
+        first[part] = {keys[id_]: id_ for id_ in ids if id_ in keys}
+    overlaps = {}
+    for one, other in PAIRS:
+        both = first[one].keys() & first[other].keys()
+        names = sorted(f"{first[one][key]} = {first[other][key]}" if twins else key for key in both)
+        overlaps[f"{one}|{other}"] = Shared(len(both), tuple(names[:EXAMPLES]))
+    return overlaps
 
 
 def require_clean(protocol: Protocol, checked: Checked) -> None:
@@ -187,33 +161,30 @@ def require_clean(protocol: Protocol, checked: Checked) -> None:
             f"{len(leaking)} of {len(checked)} folds of protocol {protocol.name} leak, such as "
             f"fold {fold.name}"
         )
+    nouns = {"speakers": ("speaker", "speakers"), "audio": ("recording", "recordings")}
+    leaks = [
+        f"{' and '.join(pair.split('|'))} share {shared.count} {nouns[kind][shared.count > 1]} "
+        f"({', '.join(shared.examples)}{', ...' if shared.count > len(shared.examples) else ''})"
+        for kind in FORBIDDEN
+        for pair, shared in getattr(certificate, kind).items()
+        if shared.count
+    ]
     twins = any(shared.count for shared in certificate.audio.values())
     mend = "mend the split" + (", remove one of two identical recordings" if twins else "")
     raise LeakageError(
-        f"{where}: {'; '.join(_found(certificate))}. No speaker and no recording may be in two "
+        f"{where}: {'; '.join(leaks)}. No speaker and no recording may be in two "
         f"sets: {mend}, or declare that it leaks (file:path=...,leaks=true, or Protocol.leaks in a "
         "plugin), and it is never ranked"
     )
 
 
-def _found(certificate: Certificate) -> list[str]:
-    nouns = {"speakers": ("speaker", "speakers"), "audio": ("recording", "recordings")}
-    return [
-        f"{' and '.join(pair.split('|'))} share {shared.count} {nouns[what][shared.count > 1]} "
-        f"({', '.join(shared.examples)}{', ...' if shared.count > len(shared.examples) else ''})"
-        for what in FORBIDDEN
-        for pair, shared in getattr(certificate, what).items()
-        if shared.count
-    ]
-
-
 def check(corpus: Corpus, folds: Sequence[Fold], audio: Mapping[str, str]) -> Checked:
-    """Every fold with its certificate; what `rows` shows and `require_clean` judges."""
+    """Certify every fold, for `rows` and `require_clean`."""
     return [(fold, certify(corpus, fold, audio)) for fold in folds]
 
 
 def rows(checked: Checked) -> list[dict[str, object]]:
-    """One row a fold and pair of sets: how many of each kind they share, and the verdict.
+    """Return a row for each fold and pair of sets: what they share, and the verdict.
 
     The audio is None where it was not checked and nothing was found.
     """

@@ -28,7 +28,9 @@ def is_missing(name: str) -> bool:
     >>> is_missing("N/A"), is_missing("--"), is_missing("Nan Ho")
     (True, True, False)
     """
-    return text.folded(name) in MISSING or all(unicodedata.category(one)[0] in "PZ" for one in name)
+    return text.folded(name) in MISSING or all(
+        unicodedata.category(character)[0] in "PZ" for character in name
+    )
 
 
 def is_single(dataset: object) -> bool:
@@ -58,14 +60,14 @@ def require_people(
             speaks everything; each label has a single speaker; without `single` each speaker has
             one utterance, or with it some have more.
     """
-    for one in utterances:
-        if is_missing(one.speaker):
+    for said in utterances:
+        if is_missing(said.speaker):
             raise CorpusError(
-                f"{where}: the speaker of {one.id} is '{shown(one.speaker, 20)}', which stands for "
-                "a missing name: write who speaks, or leave the utterance out"
+                f"{where}: the speaker of {said.id} is '{shown(said.speaker, 20)}', which stands "
+                "for a missing name: write who speaks, or leave the utterance out"
             )
-    counts = Counter(one.speaker for one in utterances)
-    pairs = {(one.label, one.speaker) for one in utterances}
+    counts = Counter(said.speaker for said in utterances)
+    pairs = {(said.label, said.speaker) for said in utterances}
     labels = {label for label, _ in pairs}
     if len(counts) == 1:
         raise CorpusError(
@@ -74,7 +76,7 @@ def require_people(
         )
     if all(label == speaker for label, speaker in pairs):
         raise CorpusError(f"{where}: the speakers are the labels, {_some(counts)}: {mend}")
-    if all(one.path and one.path.suffix == f".{one.speaker.lstrip('.')}" for one in utterances):
+    if all(said.path and said.path.suffix == f".{said.speaker.lstrip('.')}" for said in utterances):
         raise CorpusError(f"{where}: the speakers are endings of files, {_some(counts)}: {mend}")
     if len(pairs) == len(labels):
         label, speaker = min(pairs)
@@ -99,10 +101,10 @@ def require_people(
 
 
 def doubts(corpus: Corpus) -> tuple[str, ...]:
-    """Return what looks wrong about speakers and labels, but may be right; a line each."""
-    counts = Counter(one.speaker for one in corpus.utterances)
-    found = [
-        *(_same(corpus, field) for field in ("session", "dialogue")),
+    """Return a line for each thing that looks wrong about speakers and labels, but may be right."""
+    counts = Counter(said.speaker for said in corpus.utterances)
+    lines = [
+        *(_same_as_speaker(corpus, field) for field in ("session", "dialogue")),
         *(_few(counts), _one_label(corpus, counts), _combined(counts)),
         _alike(
             "speakers",
@@ -110,13 +112,18 @@ def doubts(corpus: Corpus) -> tuple[str, ...]:
             "write them alike if they are one person: training and test may share a voice",
         ),
         _alike("labels", corpus.labels, "write them alike if they are one emotion"),
-        *_missing_labels(corpus),
+        *(
+            f"the label {label!r} of {times} utterances may stand for a missing one, and counts as "
+            "an emotion; leave them out if it does"
+            for label, times in Counter(said.label for said in corpus.utterances).items()
+            if is_missing(label)
+        ),
     ]
-    return tuple(shown(f"{corpus.name}: {line}") for line in found if line)
+    return tuple(shown(f"{corpus.name}: {line}") for line in lines if line)
 
 
-def _same(corpus: Corpus, field: str) -> str:
-    if any(getattr(one, field) != one.speaker for one in corpus.utterances):
+def _same_as_speaker(corpus: Corpus, field: str) -> str:
+    if any(getattr(said, field) != said.speaker for said in corpus.utterances):
         return ""
     return (
         f"speaker and {field} are the same for all {len(corpus.utterances)} utterances; if more "
@@ -137,7 +144,7 @@ def _few(counts: Counter[str]) -> str:
 
 
 def _one_label(corpus: Corpus, counts: Counter[str]) -> str:
-    pairs = {(one.speaker, one.label) for one in corpus.utterances}
+    pairs = {(said.speaker, said.label) for said in corpus.utterances}
     if len(pairs) > len(counts) or len(counts) == len(corpus.utterances):
         return ""
     speaker, label = min(pairs)
@@ -153,7 +160,7 @@ def _combined(counts: Counter[str]) -> str:
     if len({len(pieces) for pieces in names}) > 1 or len(counts) == counts.total():
         return ""
     for cut in range(1, len(names[0])):
-        heads, tails = {one[:cut] for one in names}, {one[cut:] for one in names}
+        heads, tails = {pieces[:cut] for pieces in names}, {pieces[cut:] for pieces in names}
         combined = len(heads) * len(tails)
         if min(len(heads), len(tails)) > FEW and len(counts) > COMBINED * combined:
             return (
@@ -175,16 +182,6 @@ def _alike(kind: str, names: Sequence[str] | Counter[str], risk: str) -> str:
         f"the {kind} {pair}{more} differ only in punctuation, leading zeros, accents or letters "
         f"that look alike; {risk}"
     )
-
-
-def _missing_labels(corpus: Corpus) -> list[str]:
-    counts = Counter(one.label for one in corpus.utterances)
-    return [
-        f"the label {label!r} of {times} utterances may stand for a missing one, and counts as an "
-        "emotion; leave them out if it does"
-        for label, times in counts.items()
-        if is_missing(label)
-    ]
 
 
 def _some(names: Counter[str]) -> str:

@@ -16,20 +16,20 @@ SCHEMA = 1
 
 @dataclass
 class _Table:
-    """One fold as its file tells it: which part an id is in, in the order of the file."""
+    """One fold of a file: its group, and the part of each utterance in the order of the file."""
 
     group: str
     parts: dict[str, str] = field(default_factory=dict)
 
     def part(self, name: str) -> tuple[str, ...]:
-        return tuple(sorted(one for one, part in self.parts.items() if part == name))
+        return tuple(sorted(id_ for id_, part in self.parts.items() if part == name))
 
 
 def file(path: str = "", leaks: bool = False) -> Protocol:
     """The split that a CSV with the columns fold,split,utterance describes.
 
-    Where a fold has no validation set, `serbench.corpus.held_out` makes one out of its training
-    set. A fourth column, group, marks the folds of which only the best on validation counts.
+    Where a fold has no validation set, `serbench.corpus.held_out` divides its training set. A
+    fourth column, group, marks the folds of which only the best on validation counts.
 
     Args:
         path: the CSV; read when the folds are asked for.
@@ -51,7 +51,7 @@ def file(path: str = "", leaks: bool = False) -> Protocol:
 
 
 def read(path: Path, corpus: Corpus) -> list[Fold]:
-    """The folds of a split file, in the order in which it first names them.
+    """Read the folds of a split file, in the order in which it first names them.
 
     Raises:
         SerbenchError: the file is missing or not such a table, names utterances that the corpus
@@ -63,7 +63,14 @@ def read(path: Path, corpus: Corpus) -> list[Fold]:
         _put(f"{path}, line {line}", table, row)
     if not tables:
         raise SerbenchError(f"{path} has no rows: each must give a fold, a split and an utterance")
-    _known(path, corpus, tables)
+    named = {id_ for table in tables.values() for id_ in table.parts}
+    unknown = sorted(named - corpus.by_id.keys())
+    if unknown:
+        raise SerbenchError(
+            f"{path} names {len(unknown)} of {len(named)} utterances that corpus {corpus.name} "
+            f"does not have under the label set {corpus.label_set}: {', '.join(unknown[:3])}; "
+            f"write them as the corpus does, like {corpus.utterances[0].id}, and leave out others"
+        )
     return [_fold(path, corpus, name, table) for name, table in tables.items()]
 
 
@@ -110,17 +117,6 @@ def _put(where: str, table: _Table, row: dict[str, str]) -> None:
     table.parts[utterance] = split
 
 
-def _known(path: Path, corpus: Corpus, tables: dict[str, _Table]) -> None:
-    named = {one for table in tables.values() for one in table.parts}
-    unknown = sorted(named - corpus.by_id.keys())
-    if unknown:
-        raise SerbenchError(
-            f"{path} names {len(unknown)} of {len(named)} utterances that corpus {corpus.name} "
-            f"does not have under the label set {corpus.label_set}: {', '.join(unknown[:3])}; "
-            f"write them as the corpus does, like {corpus.utterances[0].id}, and leave out others"
-        )
-
-
 def _fold(path: Path, corpus: Corpus, name: str, table: _Table) -> Fold:
     parts = {part: table.part(part) for part in PARTS}
     if not parts["validation"] and parts["train"]:
@@ -132,19 +128,19 @@ def _fold(path: Path, corpus: Corpus, name: str, table: _Table) -> Fold:
 
 
 def write_csv(path: Path, folds: Sequence[Fold]) -> None:
-    """Write folds as fold,split,utterance, and group where there are any: what `read` reads."""
+    """Write folds as `read` reads them: fold,split,utterance, and group where there are any."""
     grouped = any(fold.group for fold in folds)
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow([*COLUMNS, "group"] if grouped else COLUMNS)
         for fold in folds:
             for part in PARTS:
-                for one in getattr(fold, part):
-                    writer.writerow([fold.name, part, one] + [fold.group] * grouped)
+                for id_ in getattr(fold, part):
+                    writer.writerow([fold.name, part, id_] + [fold.group] * grouped)
 
 
 def write_json(path: Path, protocol: Protocol, corpus: Corpus, folds: Sequence[Fold]) -> None:
-    """Write a protocol on a corpus as plain data, with its identity and what it is about."""
+    """Write a protocol on a corpus as JSON: its folds, its identity and that of the corpus."""
     data = {
         "schema": SCHEMA,
         **{key: getattr(protocol, key) for key in ("name", "summary", "leaks", "source")},
