@@ -13,7 +13,7 @@ from serbench.report.figures import style
 from serbench.report.figures.catalogue import Figure
 from serbench.report.manifest import MANIFEST, PAGE, Item, Report, refuse_others
 from serbench.report.page import audio as page_audio
-from serbench.report.page.document import page
+from serbench.report.page.html import page
 from serbench.report.sections import Section, sections
 from serbench.report.tables import catalogue as tables
 from serbench.report.tables.table import FORMS, Table
@@ -71,12 +71,12 @@ def report(
     folder = expanded(out).resolve()
     _refuse_runs(folder, [*(run.folder for run in runs), *stored.folders(parent)])
     refuse_others(folder)
-    files = _audio_files(runs, folder, audio, embed)
+    clips = _clips(runs, folder, audio, embed)
     with replacing_folder(folder) as new:
         folders = [part for section in grouped for part in _folders(new, section, formats)]
         items = tuple(_write_all(folders, jobs, hear))
         written = Report(folder, tuple(run.name for run in runs), items)
-        (new / PAGE).write_text(page(runs, audio=files, embed=embed > 0), encoding="utf-8")
+        (new / PAGE).write_text(page(runs, clips), encoding="utf-8")
         (new / MANIFEST).write_text(written.manifest(), encoding="utf-8")
         refuse_others(folder)  # again, since drawing takes a while
         if folder.exists():
@@ -93,16 +93,16 @@ def _refuse_runs(out: Path, folders: Sequence[Path]) -> None:
             )
 
 
-def _audio_files(
-    runs: Sequence[Run], out: Path, audio: str | Path | None, embed: int
-) -> dict[str, Path]:
-    """Return the files of the utterances that the page plays, by id."""
+def _clips(runs: Sequence[Run], out: Path, audio: str | Path | None, embed: int) -> dict[str, str]:
+    """Return the addresses of the audio that the page plays, by utterance."""
     if audio is None:
         if embed:
             raise BadParameter("audio can be put into the page only where --audio says where it is")
         return {}
     folder = Path(audio)
-    return page_audio.chosen(runs, folder, embed) if embed else page_audio.found(runs, folder, out)
+    return (
+        page_audio.embedded(runs, folder, embed) if embed else page_audio.links(runs, folder, out)
+    )
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import pytest
 from serbench import tables
 from serbench.report import analysis, speakers
 from serbench.report.page import audio
-from serbench.report.page.document import page
+from serbench.report.page.html import page
 
 pytestmark = pytest.mark.browser
 
@@ -160,8 +160,8 @@ def test_hovering_a_point_says_whose_it_is_and_what_was_answered(see, text, runs
 
 
 def test_a_click_on_a_point_chooses_it_and_plays_its_audio(see, runs, corpus, tmp_path):
-    known = audio.found(runs, corpus, tmp_path / "report")
-    seen = see(page(runs, audio=known))
+    clips = audio.links(runs, corpus, tmp_path / "report")
+    seen = see(page(runs, clips))
     x, y, place = seen.loneliest(MAP)
     seen.page.mouse.click(x, y)
     _, names = one_by_place(runs[0])
@@ -177,8 +177,8 @@ def test_a_click_on_a_point_chooses_it_and_plays_its_audio(see, runs, corpus, tm
 
 
 def test_embedded_clips_play_without_any_file(see, runs, corpus):
-    known = audio.chosen(runs[:1], corpus, 2)
-    seen = see(page(runs[:1], audio=known, embed=True))
+    clips = audio.embedded(runs[:1], corpus, 2)
+    seen = see(page(runs[:1], clips))
     for one in corpus.iterdir():
         one.unlink()
     assert seen.page.get_by_role("button", name="Play ").count() == 2

@@ -14,7 +14,7 @@ from serbench.cli.app import app
 from serbench.errors import SerbenchError
 from serbench.evaluation import command, pipeline
 from serbench.leaderboard import hub_card
-from serbench.report import configuration
+from serbench.report.page import run_details
 from serbench.results import run
 from serbench.results.config import Config, Request
 from serbench.specs import checked, parameters
@@ -187,7 +187,7 @@ def odd(places, tmp_path, monkeypatch):
 @pytest.mark.parametrize("of", ["report", "card"])
 def test_the_commands_of_report_and_card_make_the_same_run(odd, of, tmp_path):
     if of == "report":
-        _, line = configuration.commands(odd)
+        _, line = run_details.commands(odd)
     else:
         line = next(
             line for line in hub_card.card(odd).splitlines() if line.startswith("serbench evaluate")

@@ -16,7 +16,7 @@ from serbench.evaluation.progress import Quiet
 from serbench.leaderboard.reproduction.proposal import propose
 from serbench.leaderboard.verification.verdict import verify
 from serbench.plugins import import_path, registry, source_code
-from serbench.report import configuration
+from serbench.report.page import run_details
 from serbench.results.config import Request
 from serbench.results.run import find
 
@@ -393,7 +393,7 @@ def test_runs_by_import_path_are_listed_scored_and_compared(here):
     assert "tones_own-Nearest_kfold-n-3_seed0_" in said("runs")
     assert found[0].name in said("score", str(found[0]))
     assert "own:Nearest, scale=3.0" in said("compare", *map(str, found))
-    _, command = configuration.commands(find(str(found[0]), here / "results"))
+    _, command = run_details.commands(find(str(found[0]), here / "results"))
     assert "--model own:Nearest" in command
     assert "--features crossings" in command
 

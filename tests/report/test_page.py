@@ -6,11 +6,11 @@ What a reader sees and does is in tests/browser.
 import base64
 import doctest
 import hashlib
-import html.parser
 import json
 import re
 import shlex
 import wave
+from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
@@ -18,16 +18,15 @@ import pytest
 
 from serbench.errors import BadParameter, SerbenchError
 from serbench.metrics import classification
-from serbench.report import analysis, configuration
-from serbench.report.page import audio, contents, packing
-from serbench.report.page import document as pages
-from serbench.report.page.document import json_in_html, page
+from serbench.report import analysis
+from serbench.report.page import audio, data, html, run_details, utterances
+from serbench.report.page.html import json_in_html, page
 
 HOSTILE = "<script>alert(1)</script>"
 QUOTES = "a\"b'c</script><img src=x onerror=alert(2)>"
 
 
-class Parts(html.parser.HTMLParser):
+class Parts(HTMLParser):
     """Every element of a page with its attributes, and the text of scripts and styles."""
 
     def __init__(self):
@@ -113,21 +112,21 @@ def test_no_handler_and_no_style_stands_in_the_markup(run):
 
 
 def test_our_scripts_never_make_markup_of_text():
-    for name in pages.SCRIPTS:
-        script = pages._asset(name)
+    for name in html.SCRIPTS:
+        script = html.asset(name)
         for way in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("):
             assert way not in script, f"{name} uses {way}"
         assert "Function(" not in script, name
 
 
 def test_the_charting_library_is_the_published_file():
-    digest = hashlib.sha256(pages._asset(pages.LIBRARY).encode()).hexdigest()
+    digest = hashlib.sha256(html.asset(html.LIBRARY).encode()).hexdigest()
     assert digest == "b66b25aeb4df84e33199dc21694014d336d222cbd9deb0e5a7c14bd6aa0d0fd0"
 
 
 def test_assets_have_the_line_ends_that_browsers_hash():
-    for name in (*pages.SCRIPTS, pages.LIBRARY, "page.css", "page.html"):
-        assert "\r" not in pages._asset(name), name
+    for name in (*html.SCRIPTS, html.LIBRARY, "page.css", "page.html"):
+        assert "\r" not in html.asset(name), name
 
 
 def test_names_and_ids_are_data_whatever_they_are(invented):
@@ -239,7 +238,7 @@ def test_the_command_for_a_run_can_be_typed(invented):
     made = invented(
         name="a b", config={"params": {"word": "x; rm -rf /", "none": None, "lr": 1e-5}}
     )
-    score, evaluate = (shlex.split(one) for one in configuration.commands(made))
+    score, evaluate = (shlex.split(one) for one in run_details.commands(made))
     assert score == ["serbench", "score", "a b"]
     assert evaluate[:4] == ["serbench", "evaluate", "--model", "invented"]
     assert evaluate[-8:-6] == ["--trim-db", "60"]
@@ -266,8 +265,8 @@ def corpus(tmp_path, run):
 
 
 def test_audio_is_linked_relative_to_the_page(run, corpus, tmp_path):
-    known = audio.found([run], corpus, tmp_path / "reports" / "one")
-    found = parts(page([run], audio=known)).contents()
+    clips = audio.links([run], corpus, tmp_path / "reports" / "one")
+    found = parts(page([run], clips)).contents()
     ids = found["utterances"]["ids"]
     links = {
         ids[int(at)]: found["clips"]["start"] + one for at, one in found["clips"]["rest"].items()
@@ -278,8 +277,8 @@ def test_audio_is_linked_relative_to_the_page(run, corpus, tmp_path):
 
 
 def test_a_link_never_leaves_the_disk():
-    assert audio.linked(Path("javascript:alert(1).wav")) == "javascript%3Aalert%281%29.wav"
-    assert audio.linked(Path("/a/b#c.wav")) == "file:///a/b%23c.wav"
+    assert audio.link(Path("javascript:alert(1).wav")) == "javascript%3Aalert%281%29.wav"
+    assert audio.link(Path("/a/b#c.wav")) == "file:///a/b%23c.wav"
 
 
 def test_chosen_clips_are_in_the_page_as_sound(run, corpus):
@@ -287,10 +286,10 @@ def test_chosen_clips_are_in_the_page_as_sound(run, corpus):
 
     import soundfile
 
-    known = audio.chosen([run], corpus, 3)
+    clips = audio.embedded([run], corpus, 3)
     surest = [one.utterance for one in analysis.mistakes(run)[:3]]
-    assert list(known) == surest
-    found = parts(page([run], audio=known, embed=True)).contents()["clips"]
+    assert list(clips) == surest
+    found = parts(page([run], clips)).contents()["clips"]
     assert len(found["rest"]) == 3
     kind, _, data = (found["start"] + found["rest"].popitem()[1]).partition(",")
     samples, rate = soundfile.read(io.BytesIO(base64.b64decode(data)))
@@ -305,26 +304,26 @@ def test_only_files_are_clips(run, tmp_path):
     os.mkfifo(tmp_path / f"{first}.wav")  # whoever opens it waits for its writer
     (tmp_path / f"{second}.wav").mkdir()
     with pytest.raises(SerbenchError, match="none of the 48 utterances"):
-        audio.chosen([run], tmp_path, 3)
+        audio.embedded([run], tmp_path, 3)
 
 
 def test_a_folder_without_the_audio_is_refused(run, tmp_path):
     with pytest.raises(SerbenchError, match="none of the 48 utterances.*name the folder of their"):
-        audio.found([run], tmp_path, tmp_path)
+        audio.links([run], tmp_path, tmp_path)
 
 
 def test_clips_are_one_or_more(run, tmp_path):
     with pytest.raises(BadParameter, match="0 clips are to be embedded, but there must be one"):
-        audio.chosen([run], tmp_path, 0)
+        audio.embedded([run], tmp_path, 0)
 
 
 def test_what_the_owners_allow_is_said_beside_the_audio(run, corpus, tmp_path):
-    known = audio.found([run], corpus, tmp_path)
-    assert parts(page([run], audio=known)).contents()["licence"]
+    clips = audio.links([run], corpus, tmp_path)
+    assert parts(page([run], clips)).contents()["licence"]
     assert not parts(page([run])).contents()["licence"]
 
 
-@pytest.mark.parametrize("module", [pages, contents, packing, audio])
+@pytest.mark.parametrize("module", [html, data, utterances, audio])
 def test_examples_in_the_documentation_are_true(module):
     results = doctest.testmod(module)
     assert results.attempted

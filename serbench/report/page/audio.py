@@ -1,10 +1,10 @@
-"""The audio behind the points of a report's page: links to files, or the clips themselves."""
+"""Finds the audio of the utterances on a page, and links to it or puts it into the page."""
 
 import base64
 import io
 import os
 import urllib.parse
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from serbench import datasets
@@ -19,48 +19,11 @@ ENDINGS = (".wav", ".flac", ".ogg", ".mp3", ".m4a")
 WHOLE = audio.Reading(trim_db=None)
 
 
-def addresses(known: Mapping[str, Path], embed: bool) -> dict[str, str]:
-    """Where a page finds the audio of utterances.
+def links(runs: Sequence[Run], folder: Path, page: Path) -> dict[str, str]:
+    """Return links to the files of the runs' test utterances, by id.
 
-    A relative path becomes a relative link, which holds as long as page and audio move together;
-    an absolute one a link to this machine's disk.
-
-    Args:
-        known: from an utterance's id to its file; what is embedded is read from here.
-        embed: put the audio itself into the page, as 16 kHz mono FLAC.
-
-    Raises:
-        CorpusError: a file that is to be put into the page cannot be read.
-    """
-    address = embedded if embed else linked
-    return {one: address(path) for one, path in known.items()}
-
-
-def linked(path: Path) -> str:
-    """A link to a file.
-
-    >>> linked(Path("../audio/a clip#1.wav"))
-    '../audio/a%20clip%231.wav'
-    """
-    if path.is_absolute():
-        return path.as_uri()
-    quoted = urllib.parse.quote(path.as_posix())
-    # a colon before the first slash would make it a scheme
-    return f"./{quoted}" if ":" in quoted.partition("/")[0] else quoted
-
-
-def embedded(path: Path) -> str:
-    """The audio itself as an address: 16 kHz mono FLAC, what a model hears before trimming."""
-    import soundfile
-
-    wave = audio.wave(*audio.decode(path), WHOLE)
-    buffer = io.BytesIO()
-    soundfile.write(buffer, wave, audio.RATE, format="FLAC", subtype="PCM_16")
-    return f"data:audio/flac;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
-
-
-def found(runs: Sequence[Run], folder: Path, page: Path) -> dict[str, Path]:
-    """The files of the runs' utterances, for a page to link to: relative to it, where they can be.
+    They are relative to the page, so they hold as long as page and audio move together; on another
+    drive they name a file of this machine.
 
     Args:
         runs: whose test utterances.
@@ -71,54 +34,47 @@ def found(runs: Sequence[Run], folder: Path, page: Path) -> dict[str, Path]:
         SerbenchError: no utterance has a file in the folder.
     """
     home = expanded(page).resolve()
-    return {one: _relative(path, home) for one, path in files(runs, folder).items()}
+    return {
+        utterance: link(_relative(path, home)) for utterance, path in files(runs, folder).items()
+    }
 
 
-def chosen(runs: Sequence[Run], folder: Path, most: int) -> dict[str, Path]:
-    """The files of every run's most confident mistakes, for a page to hold.
+def embedded(runs: Sequence[Run], folder: Path, most: int) -> dict[str, str]:
+    """Return the audio itself of each run's `most` most confident mistakes, by id.
 
-    Args:
-        runs: whose mistakes.
-        folder: as for `found`.
-        most: how many a run.
+    It is what a model hears before trimming, as 16 kHz mono FLAC in a data address.
 
     Raises:
         BadParameter: none are wanted.
         SerbenchError: no utterance has a file in the folder.
+        CorpusError: a file cannot be read.
     """
+    import soundfile
+
     if most < 1:
         raise BadParameter(f"{most} clips are to be embedded, but there must be one or more")
-    wanted = [one.utterance for run in runs for one in analysis.mistakes(run)[:most]]
-    known = files(runs, folder)
-    return {one: known[one] for one in dict.fromkeys(wanted) if one in known}
+    wanted = [mistake.utterance for run in runs for mistake in analysis.mistakes(run)[:most]]
+    paths, addresses = files(runs, folder), {}
+    for utterance in dict.fromkeys(wanted):
+        if utterance in paths:
+            wave, buffer = audio.wave(*audio.decode(paths[utterance]), WHOLE), io.BytesIO()
+            soundfile.write(buffer, wave, audio.RATE, format="FLAC", subtype="PCM_16")
+            content = base64.b64encode(buffer.getvalue()).decode("ascii")
+            addresses[utterance] = f"data:audio/flac;base64,{content}"
+    return addresses
 
 
-def files(runs: Sequence[Run], folder: Path) -> dict[str, Path]:
-    """The files below a folder that are named as the runs' utterances are, by id.
+def link(path: Path) -> str:
+    """Return a link to a file.
 
-    An id is a file's name without its ending, or its path below the folder without that.
-
-    Raises:
-        SerbenchError: no utterance has a file in the folder.
+    >>> link(Path("../audio/a clip#1.wav"))
+    '../audio/a%20clip%231.wav'
     """
-    wanted = {one for run in runs for fold in run.folds for one in fold.test.ids}
-    home = expanded(folder).resolve()
-    below = sorted(home.rglob("*"), reverse=True)
-    # backwards, so that of files called alike the first stays; a pipe would wait for its writer
-    known = {
-        name: path
-        for path in below
-        if path.suffix.lower() in ENDINGS
-        for name in (path.stem, path.relative_to(home).with_suffix("").as_posix())
-        if name in wanted and path.is_file()
-    }
-    named = {one: known[one] for one in sorted(wanted) if one in known}
-    if not named:
-        raise SerbenchError(
-            f"none of the {len(wanted)} utterances, such as {min(wanted)}, has a file in {folder}: "
-            "name the folder of their corpus"
-        )
-    return named
+    if path.is_absolute():
+        return path.as_uri()
+    quoted = urllib.parse.quote(path.as_posix())
+    # a colon before the first slash would make it a scheme
+    return f"./{quoted}" if ":" in quoted.partition("/")[0] else quoted
 
 
 def _relative(path: Path, home: Path) -> Path:
@@ -128,14 +84,40 @@ def _relative(path: Path, home: Path) -> Path:
         return path
 
 
+def files(runs: Sequence[Run], folder: Path) -> dict[str, Path]:
+    """Return the files below a folder that are named like the runs' utterances, by id.
+
+    An id is a file's name without its ending, or its path below the folder without that.
+
+    Raises:
+        SerbenchError: no utterance has a file in the folder.
+    """
+    ids = {utterance for run in runs for fold in run.folds for utterance in fold.test.ids}
+    home = expanded(folder).resolve()
+    # backwards, so that of files of one name the first stays; a pipe would wait for its writer
+    paths = {
+        name: path
+        for path in sorted(home.rglob("*"), reverse=True)
+        if path.suffix.lower() in ENDINGS
+        for name in (path.stem, path.relative_to(home).with_suffix("").as_posix())
+        if name in ids and path.is_file()
+    }
+    if not paths:
+        raise SerbenchError(
+            f"none of the {len(ids)} utterances, such as {min(ids)}, has a file in {folder}: "
+            "name the folder of their corpus"
+        )
+    return dict(sorted(paths.items()))
+
+
 def licence(runs: Sequence[Run]) -> str:
-    """What the owners of the audio allow, in a sentence a corpus, as their datasets say it."""
-    words = []
+    """Return what the owners of the audio allow, in a sentence a corpus, as their datasets say."""
+    sentences = []
     for spec in dict.fromkeys(str(run.config["dataset"]) for run in runs):
         try:
             about = datasets.named(spec, settings()).dataset.about
         except SerbenchError:  # its plugin is not installed here
-            words.append(f"{spec}: licence not known here")
+            sentences.append(f"{spec}: licence not known here")
         else:
-            words.append(f"{about.title}: {about.licence}")
-    return "; ".join(words)
+            sentences.append(f"{about.title}: {about.licence}")
+    return "; ".join(sentences)

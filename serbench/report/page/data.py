@@ -1,0 +1,223 @@
+"""The data of a report's page, as its scripts read them: keys of the JSON are fields here."""
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import numpy as np
+
+from serbench.metrics.classification import Floats
+from serbench.report import analysis, speakers
+from serbench.report.analysis import Curve
+from serbench.report.figures.colours import styles
+from serbench.report.page import run_details, utterances
+from serbench.report.page.utterances import FoldData, Register, Utterances
+from serbench.report.sections import Section, sections
+from serbench.report.tables import run_tables, section_tables
+from serbench.report.tables.table import Table
+from serbench.results import literature
+from serbench.results.run import Run
+
+DIGITS = 4
+FEWEST = 2  # reports; a single one is a point, not a curve
+
+
+@dataclass(frozen=True)
+class Box:
+    """A box plot over test sets."""
+
+    five: Floats | None  # lower whisker, quartile, median, quartile, upper whisker
+    values: Floats  # (folds,), nan where a test set lacks the label
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """A reliability diagram, and what it says in numbers."""
+
+    confidence: Floats  # (bins,), nan in an empty one
+    accuracy: Floats  # (bins,), nan in an empty one
+    utterances: list[int]  # of each bin
+    words: str
+
+
+@dataclass(frozen=True)
+class SectionData:
+    """The tables of a section."""
+
+    title: str
+    scores: Table
+    published: list[list[str]]  # the caveats of each of the paper's rows
+    comparable: bool  # whether the paper's rows are for the same setting
+    calibration: Table
+    sexes: Table
+    sexes_notes: list[str]
+    costs: Table
+
+
+@dataclass(frozen=True)
+class RunData:
+    """All that the page shows of one run."""
+
+    title: str
+    section: int  # its position
+    labels: tuple[str, ...]
+    colours: list[str]  # of the labels, "#RRGGBB"
+    marks: list[str]  # of the labels, as matplotlib names them
+    folds: list[FoldData]
+    surest: str  # packed positions of all test utterances, the most confident first
+    scores: Table
+    boxes: list[Box]  # F1 of each label
+    reliability: Reliability
+    selective: Floats  # accuracy of the surest 1 %, 2 %, ...
+    curves: list[Curve]
+    speakers: list[tuple[str, float | None, int]]  # name, UAR, utterances
+    uar: Floats  # pooled, and both ends of its interval
+    leaks: Table
+    configuration: run_details.Rows
+    versions: run_details.Rows
+    commands: tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Clips:
+    """The addresses of the audio of utterances: of each the same start, and the rest."""
+
+    start: str
+    rest: dict[int, str]  # by the utterance's position
+
+
+@dataclass(frozen=True)
+class PageData:
+    """All that the page shows."""
+
+    serbench: str  # version
+    paper: str
+    score: int  # steps of a probability
+    sections: list[SectionData]
+    runs: list[RunData]
+    utterances: Utterances
+    clips: Clips
+    licence: str  # of the audio
+
+
+def page_data(runs: Sequence[Run], clips: Mapping[str, str], licence: str = "") -> PageData:
+    """Return all that the page shows.
+
+    Args:
+        runs: at least one, each once.
+        clips: from an utterance's id to the address of its audio.
+        licence: of the audio, shown beside it.
+
+    Raises:
+        SerbenchError: there is no run, or one is given twice, or its activations or certificates
+            are damaged.
+    """
+    grouped, register = sections(runs), Register()
+    shown = [
+        _run_data(run, title, position, register)
+        for position, section in enumerate(grouped)
+        for run, title in zip(section.runs, section.names, strict=True)
+    ]
+    return PageData(
+        serbench=version("serbench"),
+        paper=literature.PAPER,
+        score=utterances.SCORE,
+        sections=[_section_data(section) for section in grouped],
+        runs=shown,
+        utterances=register.utterances(),
+        clips=_clips(clips, register),
+        licence=licence,
+    )
+
+
+def _section_data(section: Section) -> SectionData:
+    runs, names, first = section.runs, section.names, section.runs[0]
+    setting = [str(first.config[key]) for key in ("dataset", "protocol", "labels")]
+    published = literature.rows(first.corpus, "II")
+    return SectionData(
+        title=section.title,
+        scores=section_tables.table_two(runs, names),
+        published=[list(row.caveats) for row in published],
+        comparable=all(literature.comparable(row, *setting) for row in published),
+        calibration=section_tables.calibration(runs, names),
+        sexes=section_tables.sexes(runs, names),
+        sexes_notes=sorted({speakers.by_sex(run).note for run in runs} - {""}),
+        costs=section_tables.costs(runs, names),
+    )
+
+
+def _run_data(run: Run, title: str, section: int, register: Register) -> RunData:
+    labels = run.folds[0].labels
+    looks = styles(labels)
+    calibration = analysis.reliability(run)
+    return RunData(
+        title=title,
+        section=section,
+        labels=labels,
+        colours=[colour for colour, _ in looks],
+        marks=[mark for _, mark in looks],
+        folds=utterances.fold_data(run, register),
+        surest=utterances.packed(analysis.predictions(run).surest_first, "<u4"),
+        scores=run_tables.folds(run, title),
+        boxes=[box(column) for column in analysis.label_f1(run).T],
+        reliability=Reliability(
+            calibration.curve.confidence,
+            calibration.curve.accuracy,
+            calibration.curve.utterances.tolist(),
+            f"ECE {100 * calibration.ece:.1f} %, Brier {calibration.brier:.3f}, "
+            f"NLL {calibration.nll:.3f} nats",
+        ),
+        selective=analysis.selective(run).accuracy,
+        curves=[curve for curve in analysis.learning_curves(run) if len(curve.steps) >= FEWEST],
+        speakers=[
+            (row.speaker, _rounded(row.score), row.utterances)
+            for row in speakers.speaker_scores(run)
+        ],
+        uar=np.array([run.pooled("uar"), *run.interval("uar")]),
+        leaks=run_tables.leakage_certificate(run, title),
+        configuration=run_details.configuration(run),
+        versions=run_details.versions(run),
+        commands=run_details.commands(run),
+    )
+
+
+def box(values: Floats) -> Box:
+    """Return a box plot: whiskers reach the outermost value within 1.5 times the box's height.
+
+    >>> box(np.array([0.1, 0.2, 0.3, 0.4, 2.0])).five.tolist()
+    [0.1, 0.2, 0.3, 0.4, 0.4]
+    """
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return Box(None, values)
+    low, middle, high = np.quantile(known, (0.25, 0.5, 0.75))
+    reach = 1.5 * (high - low)
+    inside = known[(known >= low - reach) & (known <= high + reach)]
+    return Box(np.array([inside.min(), low, middle, high, inside.max()]), values)
+
+
+def _clips(addresses: Mapping[str, str], register: Register) -> Clips:
+    """Return the addresses of the utterances that are shown, what all share apart."""
+    shown = {
+        place: addresses[utterance]
+        for (utterance, _), place in register.places.items()
+        if utterance in addresses
+    }
+    start = os.path.commonprefix(list(shown.values()))  # noqa: RUF071 - of characters
+    return Clips(start, {place: address[len(start) :] for place, address in shown.items()})
+
+
+def as_json(value: object) -> object:
+    """Return a dataclass, a table or an array as plain values: `default` of `json.dumps`."""
+    if isinstance(value, Table):
+        return {"head": [column.title for column in value.columns], "rows": value.shown()}
+    if isinstance(value, np.ndarray):
+        return [_rounded(number) for number in value.tolist()]
+    return vars(value)
+
+
+def _rounded(number: float) -> float | None:
+    """Round a number; JSON has no nan, so that becomes null."""
+    return round(number, DIGITS) if math.isfinite(number) else None
