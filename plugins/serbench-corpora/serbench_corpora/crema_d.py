@@ -26,7 +26,7 @@ ABOUT = About(
 
 # ---- labels ----
 
-# what the actor was asked for; listeners often heard something else
+# the emotions that actors were asked for; listeners often heard others
 EMOTIONS = {
     "NEU": "neutral",
     "HAP": "happy",

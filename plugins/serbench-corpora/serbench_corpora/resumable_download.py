@@ -20,7 +20,7 @@ from serbench.errors import CorpusError
 if TYPE_CHECKING:
     import requests
 
-AGAIN = "what came is kept: run the same command again to go on"
+AGAIN = "the received part is kept: run the same command again to resume"
 CHUNK = 1 << 14  # bytes: at most so much is lost when a connection breaks off
 TIMEOUT = (10, 60)  # seconds: to connect, and between two chunks
 BUSY = (429, 500, 502, 503, 504)

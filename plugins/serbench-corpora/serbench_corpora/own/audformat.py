@@ -74,8 +74,8 @@ class Audformat(OwnCorpus):
             raise CorpusError(_missing(database, self._label, "label", place))
         if frame[self._speaker].isna().all():
             raise CorpusError(
-                f"{_missing(database, self._speaker, 'speaker', place)}; without it nobody can see "
-                "whether a voice is both in training and in test"
+                f"{_missing(database, self._speaker, 'speaker', place)}; without it a voice "
+                "that is both in training and in test goes unnoticed"
             )
         if bare := int(frame[self._label].isna().sum()):
             raise CorpusError(
@@ -149,7 +149,7 @@ def _check_header(place: Path) -> None:
         )
     try:
         if not isinstance(yaml.safe_load(header.read_text("utf-8")), dict):
-            raise CorpusError(f"{header} is no header of a database: it must be a mapping")
+            raise CorpusError(f"{header} is not the header of a database: it must be a mapping")
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise CorpusError(
             f"{header} is not plain YAML, so it is not read: {' '.join(str(error).split())}"

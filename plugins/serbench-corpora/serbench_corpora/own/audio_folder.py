@@ -32,7 +32,7 @@ PATTERN = "change speaker_pattern: its first group must hold the speaker alone, 
 
 
 class AudioFolder(OwnCorpus):
-    r"""Reads a folder of audio: what its metadata lists, or one folder a label.
+    r"""Reads a folder of audio: the files that its metadata lists, or one folder a label.
 
     `metadata.csv` or `metadata.jsonl` is in the folder itself, or in each of its folders `train`,
     `validation` and `test`; the column file_name is relative to it. Without metadata the name of
@@ -44,10 +44,10 @@ class AudioFolder(OwnCorpus):
         speaker_pattern: without metadata, a regular expression that is looked for in each file's
             path below the folder; its first group, or all of it, is the speaker: `^(s\d+)_`.
         id: the column of the utterance's name in results.
-        sex: the column; so are those below. "" names none.
-        session: see there.
-        dialogue: see there.
-        split: else the folders train, validation and test tell.
+        sex: the column; "" reads none.
+        session: see `sex`.
+        dialogue: see `sex`.
+        split: see `sex`; without it the folders train, validation and test are the split.
         speakers: single if every utterance really has a different speaker.
     """
 
@@ -127,10 +127,10 @@ class AudioFolder(OwnCorpus):
         """Find the speaker of a file in its path."""
         if self._pattern is None:
             raise CorpusError(
-                f"{place} does not say who speaks, and without that nobody can see whether a voice "
-                "is both in training and in test: add metadata.csv with file_name,label,speaker, "
-                "or write ,speaker_pattern=REGEX behind the path, which finds the speaker in names "
-                f"such as {path.as_posix()}"
+                f"{place} does not say who speaks, and without that a voice that is both in "
+                "training and in test goes unnoticed: add metadata.csv with "
+                "file_name,label,speaker, or write ,speaker_pattern=REGEX behind the path, which "
+                f"finds the speaker in names such as {path.as_posix()}"
             )
         match = self._pattern.search(path.as_posix())
         speaker = match and match[min(1, self._pattern.groups)]
@@ -148,7 +148,8 @@ def _compiled(pattern: str) -> re.Pattern[str] | None:
         return re.compile(pattern) if pattern else None
     except re.error as error:
         raise BadParameter(
-            f"speaker_pattern {pattern} is no regular expression: {error}; one is ^(s[0-9]+)_"
+            f"speaker_pattern {pattern} is not a regular expression: {error}; write one "
+            "such as ^(s[0-9]+)_"
         ) from error
 
 

@@ -106,6 +106,6 @@ class OwnCorpus:
             CorpusError: the description is broken, or files are missing.
         """
         root = root.resolve()
-        found = self._listing if root == self._place else self._read(root)
-        utterances = listing.present(found, root)
-        return Corpus(root.name, found.labels, utterances, "raw", found.remarks)
+        described = self._listing if root == self._place else self._read(root)
+        utterances = listing.present(described, root)
+        return Corpus(root.name, described.labels, utterances, "raw", described.remarks)

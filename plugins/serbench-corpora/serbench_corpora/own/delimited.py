@@ -22,7 +22,7 @@ REQUIRED = {  # fields that every row needs, with the names that their columns o
 WHY = {
     "path": "it says where the audio is",
     "label": "it says which emotion is heard",
-    "speaker": "without it nobody can see whether a voice is both in training and in test, and a "
+    "speaker": "without it a voice that is both in training and in test goes unnoticed, and a "
     "model would be praised for knowing voices",
 }
 

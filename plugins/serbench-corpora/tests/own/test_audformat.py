@@ -87,7 +87,7 @@ def test_without_speakers_it_says_why_they_are_needed(tmp_path):
     _table(database, "emotion", FILES, emotion=EMOTIONS)
     words = _refusal(_saved(database, tmp_path))
     assert "has no 'speaker' for whole files" in words
-    assert "whether a voice is both in training and in test" in words
+    assert "a voice that is both in training and in test goes unnoticed" in words
 
 
 @pytest.mark.parametrize("by_name", [True, False])
@@ -181,7 +181,7 @@ def test_no_pickle_is_read(tmp_path):
     ("header", "words"),
     [
         (None, "there is no .*db.yaml: name the folder of a database, as in audformat:DIR"),
-        ("[1, 2]", "is no header of a database"),
+        ("[1, 2]", "is not the header of a database"),
         ("name: x", "audformat cannot read .*: TypeError"),
     ],
 )

@@ -77,7 +77,7 @@ def test_without_speakers_it_says_what_to_add(tmp_path):
     [
         ("(x)_", "the speaker_pattern (x)_ finds no speaker in 12 of the 12 files, such as happy"),
         ("(s1)_", "finds no speaker in 8 of the 12 files, such as happy/s2_1.wav: change it"),
-        ("(s", "is no regular expression: "),
+        ("(s", "is not a regular expression: "),
     ],
 )
 def test_a_rule_that_finds_nobody_is_refused(tmp_path, pattern, words):

@@ -286,7 +286,7 @@ def test_sexes_are_words_and_a_speaker_has_one(tmp_path):
             "no column 'speaker' .*if 'speaker_id' is meant, write ,speaker=",
         ),
         ("path,emotion,speaker", "no column 'label' .*write ,label=emotion behind the path"),
-        ("path,label,x", "no column 'speaker' .*whether a voice is both in training and in test"),
+        ("path,label,x", "no column 'speaker' .*a voice that is both in training and in test"),
         ("path,label,label", "has two columns 'label': rename or remove one"),
     ],
 )

@@ -157,7 +157,7 @@ def _require_folder(folder: Path) -> None:
         raise SerbenchError(f"checkpoint {folder} is a file: give the folder that it is in")
     if not (folder / "config.json").is_file():
         raise SerbenchError(
-            f"{folder} has no config.json: it is no checkpoint of transformers, which "
+            f"{folder} has no config.json: it is not a checkpoint of transformers, which "
             "`model.save_pretrained(FOLDER)` writes"
         )
 

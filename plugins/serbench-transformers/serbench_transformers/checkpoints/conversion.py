@@ -52,7 +52,7 @@ def convert(folder: Path, key: str) -> Path:
     print(f"converting the weights in {folder} to safetensors, once", file=sys.stderr)
     try:
         with replacing_folder(_place(key)) as target:
-            files = {}
+            files: dict[str, str] = {}
             for number, part in enumerate(parts(folder, PICKLED), start=1):
                 tensors = _tensors(folder / part)
                 name = SAFE if part == PICKLED else f"model-{number:05d}.safetensors"

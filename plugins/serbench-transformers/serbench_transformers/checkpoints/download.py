@@ -31,7 +31,7 @@ BUSY = (408, 429, 500, 502, 503, 504)
 ATTEMPTS = 5  # without progress; fewer if nothing answers at all
 PAUSE = 1.0  # seconds before the second attempt, doubled each time
 LONGEST = 60.0  # seconds; if a busy hub asks for a longer pause, give up
-AGAIN = "what has arrived is kept: run the same command again to resume"
+AGAIN = "the received part is kept: run the same command again to resume"
 
 
 @dataclass(frozen=True)
@@ -190,8 +190,8 @@ def _receive(repository: str, commit: str, file: File, blob: Path, part: Path) -
         raise SerbenchError(
             f"{file.name} of {repository} is not what the hub announces: {size} bytes with the "
             f"checksum {came} came, instead of {file.size} with {file.checksum}; nothing of it "
-            f"was kept: run the same command again, and if that does not help check what is "
-            f"between this machine and {constants.ENDPOINT} (a proxy, a mirror)"
+            f"was kept: run the same command again, and if that does not help check the "
+            f"connection between this machine and {constants.ENDPOINT} (a proxy, a mirror)"
         )
     part.replace(blob)
 

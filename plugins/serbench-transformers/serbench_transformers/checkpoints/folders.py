@@ -3,8 +3,8 @@
 Results name a local folder by its digest, never by its path.
 
 Digests of folders and converted weights are stored below HF_HOME rather than in serbench's own
-cache. That cache holds what a model must not see, so processes that train and predict are not told
-where it is, but they do read checkpoints.
+cache. That cache holds data that a model must not see, so its place is hidden from processes that
+train and predict, but they do read checkpoints.
 """
 
 import contextlib

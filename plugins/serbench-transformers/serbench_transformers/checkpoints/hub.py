@@ -83,17 +83,18 @@ def _fetch(name: str, revision: str, *, weights: bool) -> Path:
     info = download.patiently(
         lambda: api.model_info(name, revision=revision, files_metadata=True, timeout=TIMEOUT)
     )
-    if not COMMIT.fullmatch(str(info.sha)):
+    commit = str(info.sha)
+    if not COMMIT.fullmatch(commit):
         raise SerbenchError(
             f"{constants.ENDPOINT} names no commit of {name} at {revision}: is HF_ENDPOINT a hub?"
         )
     announced = {file.rfilename: file for file in info.siblings or ()}
     if "config.json" not in announced:
         raise SerbenchError(
-            f"{name} at {revision} has no config.json: it is no checkpoint of transformers"
+            f"{name} at {revision} has no config.json: it is not a checkpoint of transformers"
         )
     home = _home(name)
-    folder = home / "snapshots" / info.sha
+    folder = home / "snapshots" / commit
     texts = [file for file in announced if TEXTS.fullmatch(file)]
     kinds = (folders.SAFE, folders.PICKLED)
     available = [kind for kind in kinds if {kind, f"{kind}.index.json"} & announced.keys()]
@@ -102,15 +103,15 @@ def _fetch(name: str, revision: str, *, weights: bool) -> Path:
     kind = available[0] if weights else ""
     if weights and kind not in announced:
         texts.append(f"{kind}.index.json")
-    download.fetch(name, info.sha, [_file(name, announced, text) for text in texts], home)
-    download.remember(home, revision, info.sha)
+    download.fetch(name, commit, [_file(name, announced, text) for text in texts], home)
+    download.remember(home, revision, commit)
     names = [kind] if kind in announced else folders.parts(folder, kind) if kind else []
     parts = [_file(name, announced, part) for part in names]
     missing_parts = [part for part in parts if not (home / "blobs" / part.checksum).exists()]
     if missing_parts:
         size = sum(part.size for part in missing_parts) / 1e6
-        print(f"downloading {name} at {info.sha} ({size:.0f} MB) into {cache()}", file=sys.stderr)
-    download.fetch(name, info.sha, parts, home)
+        print(f"downloading {name} at {commit} ({size:.0f} MB) into {cache()}", file=sys.stderr)
+    download.fetch(name, commit, parts, home)
     return folder
 
 
@@ -185,8 +186,8 @@ def _failed(name: str, revision: str, error: Exception) -> SerbenchError:
     if refused and get_token():
         return SerbenchError(
             f"{constants.ENDPOINT} does not accept the token that is set here (HF_TOKEN, or that "
-            f"of `hf auth login`; 401): set a valid one, or, since what is public needs none, run "
-            "the same command with HF_HUB_DISABLE_IMPLICIT_TOKEN=1"
+            f"of `hf auth login`; 401): set a valid one, or, since public checkpoints need none, "
+            "run the same command with HF_HUB_DISABLE_IMPLICIT_TOKEN=1"
         )
     reason = download.reason(error)
     wait = download.waits(error)

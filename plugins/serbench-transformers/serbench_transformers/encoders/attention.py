@@ -75,7 +75,8 @@ def variable(
 
     assert not dropout, "this kernel has none"
     longest = max(lengths)
-    attended: Tensor = varlen_attn(query, key, value, ends, ends, longest, longest, scale=scale)
+    attended = varlen_attn(query, key, value, ends, ends, longest, longest, scale=scale)
+    assert isinstance(attended, Tensor)  # it returns more only if it is asked to
     return attended
 
 
@@ -92,11 +93,11 @@ def jagged(
 
     They have dropout, every precision and every device, but not inference mode.
     """
-    nested = [
+    q, k, v = (
         torch.nested.nested_tensor_from_jagged(
             part.contiguous(), ends, min_seqlen=min(lengths), max_seqlen=max(lengths)
         ).transpose(1, 2)
         for part in (query, key, value)
-    ]
-    attended = scaled_dot_product_attention(*nested, dropout_p=dropout, scale=scale)
+    )
+    attended = scaled_dot_product_attention(q, k, v, dropout_p=dropout, scale=scale)
     return attended.transpose(1, 2).values()

@@ -46,7 +46,7 @@ class Transformer:
         labels: the classes, in the order of the scores.
         seed: of the head, the order of the utterances, dropout and masks.
         checkpoint: a name on the hub, "facebook/wav2vec2-base", or a local folder.
-        revision: of a name on the hub; what is computed with, and recorded, is its commit.
+        revision: of a name on the hub; its commit is used and recorded.
         weights: "random" leaves the checkpoint's unread: never ranked, and the floor that every
             claim of pretraining must beat.
         head: "linear" is one layer, the paper's; "projector" is that of transformers' own
@@ -61,11 +61,11 @@ class Transformer:
         label_smoothing: of either loss.
         weight_decay: of AdamW; 0 is Adam.
         mask_time: the share of frames that training hides from the layers.
-        frozen: the share of layers, the lowest, that are not trained; what they make is computed
+        frozen: the share of layers, the lowest, that are not trained; their output is computed
             once, so that they cost nothing in an epoch. Encoders that transformers computes one
             utterance after the other (WavLM) train all of theirs.
         patience: epochs without a lower validation loss before training stops.
-        freeze_convolutions: do not train what is below the layers' input projection.
+        freeze_convolutions: do not train the modules below the layers' input projection.
         batching: "packed" lays the utterances of a step end to end, without padding; "padded" is
             the reference, the same random batches padded to their longest; "sorted" pads batches
             of like lengths. Encoders that transformers computes one utterance after the other go

@@ -45,7 +45,7 @@ class Layers:
 
     Args:
         checkpoint: a name on the hub, "facebook/wav2vec2-base", or a local folder.
-        revision: of a name on the hub; what is computed with is its commit.
+        revision: of a name on the hub; its commit is used.
         weights: "random" leaves the checkpoint's unread, the floor that pretraining must beat.
     """
 

@@ -37,7 +37,7 @@ class Probe:
         head: "logistic" is logistic regression on one layer, labels weighted to count equally;
             "weighted" is a trained weighted sum of all layers with a linear layer on it, as
             SUPERB has it.
-        layer: of the head "logistic": 0 is what enters the first layer, -1 the last layer's
+        layer: of the head "logistic": 0 is the input of the first layer, -1 the last layer's
             output; None: chosen by UAR on the validation speakers.
         c: of the head "logistic": scikit-learn's C; None: chosen with the layer.
         hidden: of the head "weighted": units of a layer before the scores; 0 is none.
@@ -154,7 +154,7 @@ class Probe:
             return None
         if not -layers <= self.layer < layers:
             raise BadParameter(
-                f"layer={self.layer} is not there: {self.checkpoint} has the layers 0 (what enters "
-                f"the first) to {layers - 1}, or, from the last, -1 to {-layers}"
+                f"layer={self.layer} is not there: {self.checkpoint} has the layers 0 (the input "
+                f"of the first) to {layers - 1}, or, from the last, -1 to {-layers}"
             )
         return self.layer % layers

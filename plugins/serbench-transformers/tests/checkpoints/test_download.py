@@ -69,7 +69,7 @@ def test_a_hub_that_stays_busy_is_given_up_and_what_came_is_kept(served):
     line = failure()
     assert f"the download of org/model at main from {constants.ENDPOINT} broke off" in line
     assert (
-        "127.0.0.1 answers 503 Service Unavailable; what has arrived is kept: run the same" in line
+        "127.0.0.1 answers 503 Service Unavailable; the received part is kept: run the same" in line
     )
     served.asked.clear()
     assert weights() == WEIGHTS
