@@ -86,8 +86,7 @@ class Speed:
         before: by training utterances, until the first epoch.
         epoch: by training utterances, of one epoch, validation apart.
         after: from the last epoch on, until the model is fitted.
-        predict: of an utterance among others.
-        alone: of an utterance on its own.
+        predict: of an utterance among others; `alone`: of one on its own.
     """
 
     load: float
@@ -103,11 +102,8 @@ class Speed:
 class FrontEnd:
     """The measured times of decoding and of a feature, in seconds of one process.
 
-    Attributes:
-        start: of a process, with its imports.
-        decode: of an utterance.
-        extract: of an utterance.
-        cores: the number of processes, where a corpus is large enough for several.
+    `start` is of a process with its imports, `decode` and `extract` of an utterance; there are as
+    many processes as `cores` where a corpus is large enough.
     """
 
     start: float
@@ -118,12 +114,7 @@ class FrontEnd:
 
 @dataclass(frozen=True)
 class Estimate:
-    """How long an evaluation will take. Prints as a table.
-
-    Attributes:
-        about: the evaluation, in a line.
-        parts: seconds of each on the clock, in order.
-    """
+    """How long an evaluation will take: seconds of its parts, in order. Prints as a table."""
 
     about: str
     parts: Mapping[str, float]

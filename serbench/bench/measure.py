@@ -9,7 +9,7 @@ import math
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,8 @@ import threadpoolctl
 from serbench.bench import workload
 from serbench.bench.estimate import Growth, Speed
 from serbench.bench.workload import Candidate
-from serbench.contracts import Array, Counts, Describes, Examples, Lengths, Model, Wave, Workspace
+from serbench.contracts import Array, Counts, Describes, Examples, Lengths, Model, Wave
+from serbench.evaluation.model_process import FoldWorkspace
 from serbench.features import audio
 from serbench.features.store import Feature, check_arrays
 from serbench.parallel import Tell, Words
@@ -36,15 +37,13 @@ MOST = 32  # steps of the largest fit, where no estimate says how many are neede
 
 @dataclass(frozen=True)
 class Task:
-    """What a process measures, and under which conditions.
+    """What a process measures: a feature, a model or the machine, and under which conditions.
 
     Attributes:
         lengths: of the utterances to imitate.
         seconds: to spend, roughly.
         threads: of the process.
         launched: when the process was launched, in seconds since the epoch.
-        feature: to extract.
-        model: to fit.
         device: of the model: "cpu" or "cuda".
         most: training utterances of the largest fit, where an estimate says so.
     """
@@ -72,7 +71,6 @@ class Learning:
     """The measured times and the arithmetic of a model.
 
     Attributes:
-        speed: its times.
         precision: of its products; "" where it does not tell.
         flops: operations of one utterance in "training" and "prediction", where it counts them.
         peak: operations a second of a matrix product in its precision; 0 where it does not count.
@@ -178,14 +176,9 @@ def _waves(lengths: Lengths, count: int) -> list[Wave]:
 
 @dataclass(frozen=True)
 class Fit:
-    """The times of one fit, in seconds.
+    """The seconds of a fit to `count` utterances, in all and apart, as far as its reports tell.
 
-    Attributes:
-        count: training utterances.
-        before: until the first epoch began, as far as an epoch's length tells.
-        epoch: of the fastest epoch.
-        after: from the last epoch's report on.
-        total: in all.
+    `before` the first epoch began, of the fastest `epoch`, and `after` the last epoch's report.
     """
 
     count: int
@@ -193,21 +186,6 @@ class Fit:
     epoch: float
     after: float
     total: float
-
-
-@dataclass
-class Watch:
-    """A workspace that notes the time of every report."""
-
-    device: str
-    threads: int
-    precision: str
-    folder: Path
-    times: list[float] = field(default_factory=list)
-
-    def report(self, epoch: int, epochs: int, **values: float) -> None:
-        """Note that an epoch is over."""
-        self.times.append(time.perf_counter())
 
 
 def learn(task: Task) -> Learning:
@@ -220,7 +198,7 @@ def learn(task: Task) -> Learning:
     with threadpoolctl.threadpool_limits(task.threads):
         first = trial.fit(trial.few, epochs=1)  # imports what is imported late
         peak = trial.peak()
-        half, fits = trial.half(), trial.grow()
+        half, *fits = trial.grow()
         pool, predict = trial.pool, trial.model.predict
         among = fastest(lambda: predict(pool), task.seconds / 4) / len(pool)
         alone = fastest(lambda: predict(pool[:1]), 0)
@@ -266,18 +244,16 @@ class Trial:
         self._most = task.most or MOST * self._batch
         self.pool = inputs(candidate.feature, task.lengths, self._batch)
 
-    def half(self) -> Fit:
-        """Fit the model to half a step of utterances."""
-        return self.fit(max(1, min(self._batch, self._most) // 2))
-
     def grow(self) -> list[Fit]:
-        """Fit the model to one step of utterances, two, four, and so on, while there is time."""
+        """Fit the model to half a step of utterances, one, two, four, and so on as time allows."""
+        step = min(self._batch, self._most)
+        half = self.fit(max(1, step // 2))
         end = time.perf_counter() + self._task.seconds
-        fits = [self.fit(min(self._batch, self._most))]
+        fits = [self.fit(step)]
         # the next one may well take more than twice as long
         while fits[-1].count < self._most and time.perf_counter() + 2.5 * fits[-1].total < end:
             fits.append(self.fit(min(2 * fits[-1].count, self._most)))
-        return fits
+        return [half, *fits]
 
     def fit(self, count: int, epochs: int = EPOCHS) -> Fit:
         """Fit the model to so many utterances, for so many epochs if it has any."""
@@ -289,11 +265,15 @@ class Trial:
         self.model = target(labels=tuple(self._candidate.labels), seed=0, **params)
         train, validation = self._examples(count, 1), self._examples(HELD_OUT, 2)
         with tempfile.TemporaryDirectory() as folder:
-            watch: Any = Watch(task.device, task.threads, "float32", Path(folder))
-            workspace: Workspace = watch
+            times: list[float] = []
+
+            def note(words: Words) -> None:
+                times.append(time.perf_counter())
+
+            workspace = FoldWorkspace(task.device, task.threads, Path(folder), note)
             started = time.perf_counter()
             self.model.fit(train, validation, workspace)
-            between = np.diff([started, *watch.times, time.perf_counter()]).tolist()
+            between = np.diff([started, *times, time.perf_counter()]).tolist()
         total = sum(between)
         if not has_epochs or len(between) < 2:  # not in epochs, or it does not report them
             return Fit(count, 0.0, total, 0.0, total)

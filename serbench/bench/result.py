@@ -20,12 +20,9 @@ HEAD = ("item", "utterances/s", "GFLOP/s", "of the limit", "threads", "device", 
 
 @dataclass(frozen=True)
 class Measurement:
-    """One item, in one process.
+    """One item, such as "mel" or "alexnet-mel, training", in one process.
 
     Attributes:
-        item: "mel", "alexnet-mel, training".
-        threads: of the process.
-        device: "cpu" or "cuda".
         precision: of its products, where known.
         per_second: utterances.
         gflops: 10^9 floating-point operations a second, where they are counted.

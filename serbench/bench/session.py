@@ -15,7 +15,7 @@ from serbench.bench.estimate import Estimate, FrontEnd, Speed, estimate
 from serbench.bench.measure import Learning, Task, Timing
 from serbench.bench.result import Bench, Measurement, machine
 from serbench.bench.workload import Candidate
-from serbench.corpus import Fold
+from serbench.corpus import Fold, Protocol
 from serbench.errors import BadParameter, SerbenchError, nearest
 from serbench.plugins import registry
 from serbench.protocols import lookup
@@ -100,7 +100,9 @@ class _Session:
     def bench(self) -> Bench:
         """Measure, and estimate."""
         load, request = os.getloadavg()[0], self._request
-        folds = self._folds() if request.has_estimate else []
+        folds: list[Fold] = []
+        if request.has_estimate:
+            folds = lookup.make_folds(self._protocol(), datasets.outline(self._source))
         models = list(self._models()) if request.has("models") else []
         device = devices.found(request.device or self._places.device) if models else "cpu"
         if request.has("arithmetic"):
@@ -122,10 +124,8 @@ class _Session:
             estimate=self._estimate(models[0], folds, speeds) if folds else None,
         )
 
-    def _folds(self) -> list[Fold]:
-        corpus = datasets.outline(self._source)
-        protocol = lookup.find_protocol(self._request.protocol, self._source.dataset)
-        return lookup.make_folds(protocol, corpus)
+    def _protocol(self) -> Protocol:
+        return lookup.find_protocol(self._request.protocol, self._source.dataset)
 
     def _models(self) -> Iterator[Candidate]:
         """The model that was named, or those that are always measured, if they are installed."""
@@ -186,8 +186,7 @@ class _Session:
     ) -> Estimate:
         decode, extract = self._timings["decode"], self._timings[model.feature.name]
         front = FrontEnd(extract.start, decode.seconds, extract.seconds, parallel.cores())
-        protocol = lookup.find_protocol(self._request.protocol, self._source.dataset).name
-        name = f"{model.name} on {self._source.spec}, {protocol}"
+        name = f"{model.name} on {self._source.spec}, {self._protocol().name}"
         return estimate(name, folds, model.epochs, self._at_once, front, speeds[model.name])
 
     def _task(self, **options: Any) -> Task:
