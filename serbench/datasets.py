@@ -1,4 +1,4 @@
-"""From a dataset's name as typed to the corpus on this disk, under a label set."""
+"""Find the dataset that a user names, and read its corpus from this disk under a label set."""
 
 import os
 from collections.abc import Sequence
@@ -21,22 +21,18 @@ from serbench.specs import checked, parameters, parse_name
 class Source:
     """A dataset, and where on this machine its corpus is.
 
-    Attributes:
-        spec: as the user typed it: "toy:seed=3"; one that is named by its place goes by its
-            name alone, "csv:my", the same on every machine.
-        dataset: the plugin's object.
-        root: the corpus's folder, or its file.
-        generated: it is made in the cache when it is first needed.
+    The `spec` is as the user typed it, "toy:seed=3"; that of a dataset with a path has only a
+    name, "csv:my", the same on every machine.
     """
 
     spec: str
     dataset: Dataset
-    root: Path
-    generated: bool = False
+    root: Path  # the corpus's folder, or its file
+    generated: bool = False  # it is made in the cache when it is first needed
 
 
 def find(spec: str, places: Settings, data: Path | None = None) -> Source:
-    """The dataset of that name and the folder of its corpus.
+    """Return the dataset of that name and the folder of its corpus.
 
     Args:
         spec: name and parameters, or name, path and parameters: "csv:my.csv,label=emotion".
@@ -56,16 +52,15 @@ def find(spec: str, places: Settings, data: Path | None = None) -> Source:
     if not isinstance(dataset, Makes):
         return Source(spec, dataset, (places.data / name).resolve())
     folder = f"{spec.replace(':', '-').replace(',', '-')}-{dataset.version}"
-    made = (places.cache / "corpora" / folder).resolve()
-    return Source(spec, cast(Dataset, dataset), made, generated=True)
+    root = (places.cache / "corpora" / folder).resolve()
+    return Source(spec, cast(Dataset, dataset), root, generated=True)
 
 
 def named(spec: str, places: Settings) -> Source:
-    """The dataset that results name, perhaps a stranger's; only `places.data` is looked at.
+    """Return the dataset that results name, perhaps a stranger's; look only into `places.data`.
 
     Raises:
-        SerbenchError: as `find`; or a corpus that is named by its place is not spelled as results
-            spell it.
+        SerbenchError: as `find`; or a dataset with a path is not spelled as results spell it.
     """
     name, _, text = spec.partition(":")
     target: Any = registry.load(registry.find("dataset", name))
@@ -80,7 +75,7 @@ def named(spec: str, places: Settings) -> Source:
 
 
 def _located(target: Any, spec: str, places: Settings, data: Path | None) -> Source:
-    """A dataset that is named by its place."""
+    """Return a dataset with a path; see `contracts.Located`."""
     name, _, text = spec.partition(":")
     known = parameters(target)
     typed, given = specs.divided(text, known)
@@ -98,7 +93,7 @@ def _located(target: Any, spec: str, places: Settings, data: Path | None) -> Sou
 
 
 def _found(name: str, path: Path, typed: str, target: Any, places: Settings) -> Path:
-    """Where a corpus is whose path, or whose name alone, was typed; it need not be there."""
+    """Return where a corpus is, or would be, whose path or name was typed."""
     for place in specs.candidates(path, target.endings):
         if place.is_file() if target.endings else place.is_dir():
             return place
@@ -109,13 +104,13 @@ def _found(name: str, path: Path, typed: str, target: Any, places: Settings) -> 
 
 
 def _kept(name: str, corpus: str, endings: Sequence[str], places: Settings) -> Path:
-    """Where a corpus is that is kept with the others: `places.data / "csv" / "my.csv"`."""
+    """Return where a corpus is that is kept with the others: `places.data / "csv" / "my.csv"`."""
     bare, *tried = specs.candidates(places.data / name / corpus, endings)
     return next((place for place in (*tried, bare) if place.exists()), tried[0] if tried else bare)
 
 
 def read(source: Source, labels: str | None = None) -> Corpus:
-    """The corpus under a label set; one that is generated is made first.
+    """Read the corpus under a label set; a generated one is made first.
 
     Raises:
         CorpusError: it is missing, incomplete or mixed with something else, or its speakers are
@@ -130,14 +125,14 @@ def read(source: Source, labels: str | None = None) -> Corpus:
 
 
 def manifest(source: Source, labels: str | None = None) -> Corpus:
-    """The corpus without its audio, or as it is on this disk where it ships no manifest."""
+    """Return the corpus without its audio, or as it is on this disk if it ships no manifest."""
     name = label_set_name(source, labels)
-    known = source.dataset.manifest()
-    return read(source, labels) if known is None else _named(source, name, known)
+    shipped = source.dataset.manifest()
+    return read(source, labels) if shipped is None else _named(source, name, shipped)
 
 
 def outline(source: Source) -> Corpus:
-    """The corpus as far as it is known without its audio; ids may be made up.
+    """Return the corpus as far as it is known without its audio; ids may be made up.
 
     Raises:
         CorpusError: nothing is known of it, and it is not on this disk either.
@@ -149,15 +144,15 @@ def outline(source: Source) -> Corpus:
 
 
 def label_set_name(source: Source, labels: str | None) -> str:
-    """The label set that a user names, or the dataset's default.
+    """Return the label set that a user names, or the dataset's default.
 
     Raises:
         UnknownName: it has no such label set.
     """
-    known = list(source.dataset.label_sets)
-    if labels is not None and labels not in known:
-        raise nearest(f"label set of {source.spec}", labels, known)
-    return labels or known[0]
+    names = list(source.dataset.label_sets)
+    if labels is not None and labels not in names:
+        raise nearest(f"label set of {source.spec}", labels, names)
+    return labels or names[0]
 
 
 def _named(source: Source, label_set: str, corpus: Corpus) -> Corpus:

@@ -20,12 +20,9 @@ class Growth:
     The extrapolation is a straight line through the first and the last time; where time grew faster
     than in proportion from the last but one to the last, it goes on with that power. A single time
     is extrapolated in proportion.
-
-    Attributes:
-        points: (count, seconds), rising.
     """
 
-    points: Sequence[tuple[float, float]]
+    points: Sequence[tuple[float, float]]  # (count, seconds), rising
 
     def at(self, count: float) -> float:
         """Return the seconds for a count.
@@ -78,23 +75,14 @@ def busy(times: Sequence[float], at_once: int) -> float:
 
 @dataclass(frozen=True)
 class Speed:
-    """The measured times of a model, in seconds.
+    """The measured times of a model, in seconds."""
 
-    Attributes:
-        load: of the imports that the model's class needs.
-        start: of a fold's processes, with these imports and all later ones.
-        before: by training utterances, until the first epoch.
-        epoch: by training utterances, of one epoch, validation apart.
-        after: from the last epoch on, until the model is fitted.
-        predict: of an utterance among others; `alone`: of one on its own.
-    """
-
-    load: float
-    start: float
-    before: Growth
-    epoch: Growth
-    after: float
-    predict: float
+    load: float  # of the imports that the model's class needs
+    start: float  # of a fold's processes, with these imports and all later ones
+    before: Growth  # by training utterances, until the first epoch
+    epoch: Growth  # by training utterances, of one epoch, validation apart
+    after: float  # from the last epoch on, until the model is fitted
+    predict: float  # of an utterance among others; `alone`: of one on its own
     alone: float
 
 

@@ -37,25 +37,16 @@ MOST = 32  # steps of the largest fit, where no estimate says how many are neede
 
 @dataclass(frozen=True)
 class Task:
-    """What a process measures: a feature, a model or the machine, and under which conditions.
+    """What a process measures: a feature, a model or the machine, and under which conditions."""
 
-    Attributes:
-        lengths: of the utterances to imitate.
-        seconds: to spend, roughly.
-        threads: of the process.
-        launched: when the process was launched, in seconds since the epoch.
-        device: of the model: "cpu" or "cuda".
-        most: training utterances of the largest fit, where an estimate says so.
-    """
-
-    lengths: Lengths
-    seconds: float
-    threads: int = 1
-    launched: float = 0.0
+    lengths: Lengths  # of the utterances to imitate
+    seconds: float  # to spend, roughly
+    threads: int = 1  # of the process
+    launched: float = 0.0  # when the process was launched, in seconds since the epoch
     feature: Feature | None = None
     model: Candidate | None = None
-    device: str = "cpu"
-    most: int | None = None
+    device: str = "cpu"  # of the model: "cpu" or "cuda"
+    most: int | None = None  # training utterances of the largest fit, where an estimate says so
 
 
 @dataclass(frozen=True)
@@ -68,18 +59,12 @@ class Timing:
 
 @dataclass(frozen=True)
 class Learning:
-    """The measured times and the arithmetic of a model.
-
-    Attributes:
-        precision: of its products; "" where it does not tell.
-        flops: operations of one utterance in "training" and "prediction", where it counts them.
-        peak: operations a second of a matrix product in its precision; 0 where it does not count.
-    """
+    """The measured times of a model, and its arithmetic where it counts operations."""
 
     speed: Speed
-    precision: str
-    flops: Mapping[str, float]
-    peak: float
+    precision: str  # of its products; "" where it does not tell
+    flops: Mapping[str, float]  # of one utterance in "training" and "prediction"
+    peak: float  # a second, of a matrix product in its precision; 0 where it does not count
 
 
 def run(words: Words, tell: Tell) -> Words:
@@ -225,14 +210,11 @@ def learn(task: Task) -> Learning:
 class Trial:
     """A model on synthetic utterances.
 
-    Attributes:
-        pool: inputs of one step; larger sets repeat it, a little changed, so that all have the
-            same lengths in the same shares.
-        few: utterances of the smallest fit.
-        model: the one that was fitted last.
+    `pool` has the inputs of one step; larger sets repeat it, a little changed, so that all have the
+    same lengths in the same shares.
     """
 
-    model: Model
+    model: Model  # fitted last
 
     def __init__(self, task: Task, candidate: Candidate):
         self._task, self._candidate = task, candidate

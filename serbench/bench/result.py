@@ -20,22 +20,15 @@ HEAD = ("item", "utterances/s", "GFLOP/s", "of the limit", "threads", "device", 
 
 @dataclass(frozen=True)
 class Measurement:
-    """One item, such as "mel" or "alexnet-mel, training", in one process.
-
-    Attributes:
-        precision: of its products, where known.
-        per_second: utterances.
-        gflops: 10^9 floating-point operations a second, where they are counted.
-        limit: the share of what a large matrix product does there in that precision.
-    """
+    """One item, such as "mel" or "alexnet-mel, training", in one process."""
 
     item: str
     threads: int
     device: str = "cpu"
-    precision: str = ""
-    per_second: float | None = None
-    gflops: float | None = None
-    limit: float | None = None
+    precision: str = ""  # of its products, where known
+    per_second: float | None = None  # utterances
+    gflops: float | None = None  # 10^9 floating-point operations a second, where counted
+    limit: float | None = None  # the share of what a large matrix product does in that precision
 
     def row(self) -> list[str]:
         """The cells under `HEAD`."""
@@ -52,29 +45,17 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Bench:
-    """What this machine does in a second. Prints as tables.
+    """What this machine does in a second. Prints as tables."""
 
-    Attributes:
-        like: the dataset whose utterances were imitated.
-        seconds: of such an utterance on average: "recorded" and "trimmed".
-        at_once: how many processes learned at the same time.
-        measured: the date.
-        load: processes that wanted to run just before, on average over a minute.
-        machine: as `machine` describes it.
-        items: in the order in which they were measured.
-        left_out: items that could not be measured, each with the reason.
-        estimate: of an evaluation, where a model and a dataset were named.
-    """
-
-    like: str
-    seconds: Mapping[str, float]
-    at_once: int
-    measured: str
-    load: float
+    like: str  # the dataset whose utterances were imitated
+    seconds: Mapping[str, float]  # of such an utterance on average: "recorded" and "trimmed"
+    at_once: int  # processes that learned at the same time
+    measured: str  # the date
+    load: float  # processes that wanted to run just before, on average over a minute
     machine: Mapping[str, Any]
-    items: tuple[Measurement, ...]
-    left_out: Mapping[str, str] = field(default_factory=dict)
-    estimate: Estimate | None = None
+    items: tuple[Measurement, ...]  # in the order in which they were measured
+    left_out: Mapping[str, str] = field(default_factory=dict)  # item to reason
+    estimate: Estimate | None = None  # where a model and a dataset were named
 
     def to_json(self) -> str:
         """Everything, with a schema number."""

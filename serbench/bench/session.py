@@ -28,31 +28,17 @@ LIKE = "ravdess"
 
 @dataclass(frozen=True)
 class BenchRequest:
-    """What to measure.
+    """What to measure; with a model, a dataset and no `only`, an evaluation is estimated too."""
 
-    Attributes:
-        model: a model; None measures those of `MODELS` that are installed.
-        dataset: whose utterances are imitated; None is RAVDESS. With a model, and no `only`, an
-            evaluation on it is estimated.
-        protocol: of the estimate; None is the dataset's default.
-        params: of the model and its features.
-        only: groups of items, of `GROUPS`, or names of features; empty is all of them, or what an
-            estimate needs.
-        seconds: to spend on an item, roughly: one round of each is always measured.
-        jobs: folds at a time; None fills the cores.
-        device: "auto", "cpu" or "cuda"; None is as the settings say.
-        features: that a model by import path learns from.
-    """
-
-    model: str | None = None
-    dataset: str | None = None
-    protocol: str | None = None
-    params: Mapping[str, object] = field(default_factory=dict)
-    only: Sequence[str] = ()
-    seconds: float = 5.0
-    jobs: int | None = None
-    device: str | None = None
-    features: str | None = None
+    model: str | None = None  # None measures those of `MODELS` that are installed
+    dataset: str | None = None  # whose utterances are imitated; None is RAVDESS
+    protocol: str | None = None  # of the estimate; None is the dataset's default
+    params: Mapping[str, object] = field(default_factory=dict)  # of the model and its features
+    only: Sequence[str] = ()  # names of features, or of `GROUPS`; empty is all that is needed
+    seconds: float = 5.0  # to spend on an item, roughly: one round of each is always measured
+    jobs: int | None = None  # folds at a time; None fills the cores
+    device: str | None = None  # "auto", "cpu" or "cuda"; None is as the settings say
+    features: str | None = None  # that a model by import path learns from
 
     @property
     def has_estimate(self) -> bool:

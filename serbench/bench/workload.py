@@ -99,21 +99,13 @@ def voices(
 
 @dataclass(frozen=True)
 class Candidate:
-    """A model that can be measured.
+    """A model that can be measured."""
 
-    Attributes:
-        name: of the model.
-        params: exact.
-        feature: that it learns from.
-        labels: of the corpus whose utterances are imitated.
-        threads: of a fold.
-    """
-
-    name: str
-    params: Mapping[str, object]
-    feature: Feature
-    labels: tuple[str, ...]
-    threads: int
+    name: str  # of the model
+    params: Mapping[str, object]  # exact
+    feature: Feature  # that it learns from
+    labels: tuple[str, ...]  # of the corpus whose utterances are imitated
+    threads: int  # of a fold
 
     @property
     def epochs(self) -> int:

@@ -22,22 +22,14 @@ class TestUtterances:
 
     An utterance that several folds test is there several times: each test counts, as it does in the
     run's own scores.
-
-    Attributes:
-        keys: sorted.
-        folds: the name of the fold that tested each.
-        speakers: one an utterance.
-        truth: (utterances,), positions in the labels.
-        prediction: the same.
-        labels: the names of the labels.
     """
 
-    keys: tuple[Key, ...]
-    folds: tuple[str, ...]
-    speakers: tuple[str, ...]
-    truth: npt.NDArray[np.int64]
-    prediction: npt.NDArray[np.int64]
-    labels: tuple[str, ...]
+    keys: tuple[Key, ...]  # sorted
+    folds: tuple[str, ...]  # the name of the fold that tested each
+    speakers: tuple[str, ...]  # one an utterance
+    truth: npt.NDArray[np.int64]  # (utterances,), positions in the labels
+    prediction: npt.NDArray[np.int64]  # the same
+    labels: tuple[str, ...]  # the names of the labels
 
     @cached_property
     def confusions(self) -> npt.NDArray[np.int64]:

@@ -15,17 +15,11 @@ from serbench.metrics.intervals import Interval
 
 @dataclass(frozen=True)
 class Difference:
-    """A score of both runs, and an interval of how much higher the first run's is.
+    """A score of both runs, and an interval of how much higher the first run's is."""
 
-    Attributes:
-        first: the first run's, a fraction.
-        other: the other run's.
-        interval: the 95 % interval of the difference, over speakers.
-    """
-
-    first: float
-    other: float
-    interval: Interval
+    first: float  # the first run's, a fraction
+    other: float  # the other run's
+    interval: Interval  # the 95 % interval of the difference, over speakers
 
     @property
     def difference(self) -> float:
@@ -35,32 +29,20 @@ class Difference:
 
 @dataclass(frozen=True)
 class MetricDifference(Difference):
-    """A metric of all test utterances together.
+    """A metric of all test utterances together."""
 
-    Attributes:
-        metric: its name.
-        pvalue: of exchanging the predictions speaker by speaker.
-        adjusted: the same, by Holm for all tests of the comparison.
-        detectable: the smallest true difference that would be found at 5 % with 80 % power.
-    """
-
-    metric: str
-    pvalue: float
-    adjusted: float
-    detectable: float
+    metric: str  # its name
+    pvalue: float  # of exchanging the predictions speaker by speaker
+    adjusted: float  # the same, by Holm for all tests of the comparison
+    detectable: float  # the smallest true difference that would be found at 5 % with 80 % power
 
 
 @dataclass(frozen=True)
 class RecallDifference(Difference):
-    """The recall of one label; exploratory, since no interval is adjusted for how many there are.
-
-    Attributes:
-        label: its name.
-        utterances: how many have it.
-    """
+    """The recall of one label; exploratory: intervals are not adjusted for how many there are."""
 
     label: str
-    utterances: int
+    utterances: int  # how many have it
 
 
 class Disagreement(NamedTuple):
@@ -76,19 +58,12 @@ class Disagreement(NamedTuple):
 
 @dataclass(frozen=True)
 class Pair:
-    """The first run against one other.
+    """The first run against one other."""
 
-    Attributes:
-        other: the other run's name.
-        scores: one a metric.
-        recalls: one a label.
-        tests: the test utterances of both, the first run's before the other's.
-    """
-
-    other: str
-    scores: tuple[MetricDifference, ...]
-    recalls: tuple[RecallDifference, ...]
-    tests: tuple[TestUtterances, TestUtterances]
+    other: str  # the other run's name
+    scores: tuple[MetricDifference, ...]  # one a metric
+    recalls: tuple[RecallDifference, ...]  # one a label
+    tests: tuple[TestUtterances, TestUtterances]  # the first run's, the other's
 
     @cached_property
     def counts(self) -> dict[str, int]:

@@ -37,15 +37,10 @@ ESTIMAND = (
 
 @dataclass(frozen=True)
 class ComparedRuns:
-    """A run against one or more others. Prints as a table.
+    """A run against one or more others. Prints as a table."""
 
-    Attributes:
-        runs: the first is compared with each of the others.
-        pairs: one for each other run, in their order.
-    """
-
-    runs: tuple[Run, ...]
-    pairs: tuple[Pair, ...]
+    runs: tuple[Run, ...]  # the first is compared with each of the others
+    pairs: tuple[Pair, ...]  # one for each other run, in their order
 
     @cached_property
     def names(self) -> Mapping[str, str]:

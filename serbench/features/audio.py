@@ -1,4 +1,4 @@
-"""Reads an utterance: whatever the file is, 16 kHz mono float32, silence trimmed at both ends."""
+"""Read an utterance from any audio file: 16 kHz mono float32, silence trimmed at both ends."""
 
 import functools
 import hashlib
@@ -42,30 +42,26 @@ Samples = npt.NDArray[Any]
 class Reading:
     """How a wave is made of a file; part of the identity of every feature.
 
-    Attributes:
-        trim_db: leading and trailing frames this far below the loudest are cut; librosa's
-            default of 60, since the paper gives none. None trims nothing.
-        version: changes whenever the numbers change.
+    Leading and trailing frames that are `trim_db` below the loudest are cut; librosa's default of
+    60, since the paper gives none. None trims nothing.
     """
 
     trim_db: float | None = 60.0
-    version: str = "1"
+    version: str = "1"  # changes whenever the numbers change
 
     def __post_init__(self) -> None:
         if self.trim_db is not None and not self.trim_db > 0:
             raise BadParameter(f"trim_db is {self.trim_db}, but must be greater than 0, or none")
 
     def identity(self) -> Mapping[str, object]:
-        """The settings as plain words."""
+        """Return the settings as plain values."""
         return asdict(self) | {"rate": RATE, "resampler": "soxr HQ", "channels": "mean"}
 
 
 def decode(path: Path, *, remedy: str = AGAIN) -> tuple[Samples, int]:
-    """The samples of a file as they are stored, and their rate in Hz.
+    """Return the samples of a file as they are stored, and their rate in Hz.
 
-    Args:
-        path: of the file.
-        remedy: what the user is told to do about a file that cannot be read.
+    The `remedy` tells the user what to do about a file that cannot be read.
 
     Raises:
         CorpusError: the file cannot be read, is cut off, or its samples make no valid wave.
@@ -73,9 +69,9 @@ def decode(path: Path, *, remedy: str = AGAIN) -> tuple[Samples, int]:
     import soundfile
 
     try:
-        found = truncation.inspect(path)
-        if found.cut:
-            raise CorpusError(f"{path} is cut off: {found.cut}; {remedy}")
+        header = truncation.inspect(path)
+        if header.cut:
+            raise CorpusError(f"{path} is cut off: {header.cut}; {remedy}")
         with _forward()(path) as file:
             samples, rate = _samples(file), int(file.samplerate)
             form, promised = file.format, file.frames
@@ -89,10 +85,10 @@ def decode(path: Path, *, remedy: str = AGAIN) -> tuple[Samples, int]:
         raise CorpusError(
             f"{path} is cut off: it has {len(samples)} of {promised} samples; {remedy}"
         )
-    if len(samples) + SPARE < found.samples:
+    if len(samples) + SPARE < header.samples:
         raise CorpusError(
             f"{path} has no header with its length, and only {len(samples)} of its "
-            f"{found.samples} samples can be decoded: {CONVERT}"
+            f"{header.samples} samples can be decoded: {CONVERT}"
         )
     _check_samples(path, samples, rate, remedy)
     return samples, rate
@@ -122,11 +118,7 @@ def _samples(file: Any) -> Samples:
 
 
 def _check_samples(path: Path, samples: Samples, rate: int, remedy: str) -> None:
-    """Refuse samples that make no valid wave.
-
-    Raises:
-        CorpusError: there are none, their rate is too low, or their values are invalid.
-    """
+    """Refuse samples without a valid wave: none, at too low a rate, or with invalid values."""
     if not len(samples):
         raise CorpusError(f"{path} holds no samples; {remedy}")
     if rate < SLOWEST:
@@ -200,17 +192,14 @@ def oddity(samples: Samples, rate: int) -> str:
 
 
 def remarks(oddities: Mapping[str, str]) -> list[str]:
-    """Return a line for each kind of oddity.
-
-    Args:
-        oddities: of each utterance, by name, a key of `ODD` or "".
+    """Return a line for each kind of oddity, a key of `ODD` or "" for each utterance by name.
 
     >>> remarks({"a": "short", "b": "", "c": "short"})
     ['2 utterances are shorter than 0.1 s: a, c']
     """
     lines = []
-    for oddity, words in ODD.items():
-        names = [name for name, one in oddities.items() if one == oddity]
+    for kind, words in ODD.items():
+        names = [name for name, oddity in oddities.items() if oddity == kind]
         more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
         are = "utterances are" if len(names) > 1 else "utterance is"
         if names:
@@ -219,7 +208,7 @@ def remarks(oddities: Mapping[str, str]) -> list[str]:
 
 
 def samples_digest(samples: Samples, rate: int) -> str:
-    """The identity of audio: sha256 of the samples, their type, shape and rate.
+    """Return the identity of audio: sha256 of the samples, their type, shape and rate.
 
     A FLAC and the wav it was made from have the same; a header or a tag changes nothing.
     """
@@ -230,9 +219,9 @@ def samples_digest(samples: Samples, rate: int) -> str:
 
 
 def wave(samples: Samples, rate: int, reading: Reading) -> Wave:
-    """Samples as decoded -> mono, 16 kHz, trimmed: shape (samples,), float32.
+    """Make samples as decoded mono, 16 kHz and trimmed: shape (samples,), float32.
 
-    What would be empty after trimming stays as it is: an utterance is never empty.
+    An utterance that would be empty after trimming stays as it is.
     """
     floats = samples.astype(np.float32)
     if samples.dtype == np.int16:
@@ -265,24 +254,17 @@ def trimmed(mono: Wave, top_db: float) -> Wave:
 
 
 def read(path: Path, reading: Reading | None = None) -> Wave:
-    """The wave of a file, shape (samples,), 16 kHz mono float32."""
+    """Return the wave of a file, shape (samples,), 16 kHz mono float32."""
     return wave(*decode(path), reading or Reading())
 
 
 class Decoded(NamedTuple):
-    """What is remembered of a file that was decoded.
+    """What is remembered of a file that was decoded."""
 
-    Attributes:
-        path: of the file.
-        stamp: of the file before it was decoded.
-        digest: of its samples.
-        oddity: see the function `oddity`.
-    """
-
-    path: str
-    stamp: list[int]
-    digest: str
-    oddity: str
+    path: str  # of the file
+    stamp: list[int]  # of the file before it was decoded
+    digest: str  # of its samples
+    oddity: str  # see the function `oddity`
 
 
 def decoded(path: Path) -> tuple[Decoded, Samples, int]:
@@ -300,8 +282,8 @@ def decoded(path: Path) -> tuple[Decoded, Samples, int]:
 class Digests:
     """Remembers the digest of every file's samples, so that each is decoded for it only once.
 
-    Kept in the cache, by path, size and times, with what is odd about the samples; a file that
-    changed is forgotten.
+    Kept in the cache, by path, size and times, with the oddity of the samples; a file that changed
+    is forgotten.
     """
 
     def __init__(self, cache: Path, root: Path):
@@ -311,15 +293,15 @@ class Digests:
 
     def _read(self) -> dict[str, list[Any]]:
         try:
-            known = json.loads(self._file.read_text())
+            rows = json.loads(self._file.read_text())
         except (OSError, ValueError):
             return {}
-        if not isinstance(known, dict):
+        if not isinstance(rows, dict):
             return {}
-        return {name: one for name, one in known.items() if isinstance(one, list) and len(one) == 3}
+        return {name: row for name, row in rows.items() if isinstance(row, list) and len(row) == 3}
 
     def known(self, path: Path) -> str | None:
-        """The digest of the file as it is now, or None where it has not been decoded yet.
+        """Return the digest of the file as it is now, or None where it has not been decoded yet.
 
         Raises:
             CorpusError: the file is gone.
@@ -328,13 +310,13 @@ class Digests:
         return entry[1] if entry and entry[0] == stamp(path) else None
 
     def oddity(self, path: Path) -> str:
-        """Return what was odd about the file when it was last decoded; see `oddity`."""
+        """Return the oddity of the file when it was last decoded; see the function `oddity`."""
         entry = self._known.get(self._name(path))
         return str(entry[2]) if entry else ""
 
-    def remember(self, found: Iterable["Decoded"]) -> None:
+    def remember(self, files: Iterable[Decoded]) -> None:
         """Keep digests; each with the stamp that its file had before it was decoded."""
-        rows = {self._name(Path(one.path)): list(one[1:]) for one in found}
+        rows = {self._name(Path(file.path)): list(file[1:]) for file in files}
         if rows:
             with alone_with(self._file):
                 self._known = {**self._read(), **rows}  # another command may have written meanwhile
@@ -347,7 +329,7 @@ class Digests:
 
 
 def stamp(path: Path) -> list[int]:
-    """What changes when a file does: size, time of change of contents, and of the entry.
+    """Return the size of a file, and the times of change of its contents and its entry.
 
     Raises:
         CorpusError: the file is gone.

@@ -17,38 +17,24 @@ CHUNKS = 1000  # chunks that are searched at most for the one with the samples
 PAGE = 27 + 255 + 255 * 255  # bytes of an Ogg page at most; RFC 3533
 
 
-class Found(NamedTuple):
-    """What a file holds by its own account.
+class Inspection(NamedTuple):
+    """What a file holds by its own account."""
 
-    Attributes:
-        cut: how much of the promised size is there if the file is cut off, else "".
-        samples: that each channel has at least, or 0 if they were not counted.
-    """
-
-    cut: str = ""
-    samples: int = 0
+    cut: str = ""  # how much of the promised size is there if the file is cut off, else ""
+    samples: int = 0  # that each channel has at least, or 0 if they were not counted
 
 
 @dataclass(frozen=True)
 class _Chunked:
-    """A format of chunks, each with a name, a size and that many bytes.
+    """A format of chunks, each with a name, a size and that many bytes."""
 
-    Attributes:
-        start: where the first chunk begins.
-        name: bytes of a name.
-        size: bytes of a size.
-        data: the name of the chunk that holds the samples.
-        aligned: chunks begin at multiples of this from the file's start.
-        counted: the size counts name and size too.
-    """
-
-    start: int
-    name: int
-    size: int
+    start: int  # where the first chunk begins
+    name: int  # bytes of a name
+    size: int  # bytes of a size
     order: Literal["little", "big"]
-    data: bytes
-    aligned: int = 2
-    counted: bool = False
+    data: bytes  # the name of the chunk that holds the samples
+    aligned: int = 2  # chunks begin at multiples of this from the file's start
+    counted: bool = False  # the size counts name and size too
 
 
 _WAV = _Chunked(12, 4, 4, "little", b"data")
@@ -67,7 +53,7 @@ _CHUNKED = {
 }
 
 
-def inspect(path: Path) -> Found:
+def inspect(path: Path) -> Inspection:
     """Compare the size that a file's header promises with what is there.
 
     Raises:
@@ -84,15 +70,15 @@ def inspect(path: Path) -> Found:
         if kind == b"NIST":
             return _of_bytes(_sphere(head), size)
         if kind == b"OggS":
-            return Found(_ogg(file, size))
+            return Inspection(_ogg(file, size))
         if head[:3] == b"ID3" or _frame(head[:4]) is not None:
             return _mpeg(file, head, size)
-    return Found()
+    return Inspection()
 
 
-def _of_bytes(promised: int, size: int) -> Found:
+def _of_bytes(promised: int, size: int) -> Inspection:
     slack = min(SLACK, 64 + promised // 64)
-    return Found(f"it has {size} of {promised} bytes" if promised - size > slack else "")
+    return Inspection(f"it has {size} of {promised} bytes" if promised - size > slack else "")
 
 
 def _known(size: int, width: int = 4) -> int:
@@ -194,7 +180,7 @@ def _frame(head: bytes) -> _Frame | None:
     return _Frame(length, samples, 4 + ((17 if mono else 32) if first else (9 if mono else 17)))
 
 
-def _mpeg(file: IO[bytes], head: bytes, size: int) -> Found:
+def _mpeg(file: IO[bytes], head: bytes, size: int) -> Inspection:
     """Check MPEG audio (MP3 and older layers) by its length header, else by counting frames."""
     start = 0
     if head[:3] == b"ID3":
@@ -203,7 +189,7 @@ def _mpeg(file: IO[bytes], head: bytes, size: int) -> Found:
         head = file.read(1024)
     first = _frame(head[:4])
     if first is None:
-        return Found()
+        return Inspection()
     promised = _told(head, first.header)
     if promised:
         return _of_bytes(start + promised, size)
@@ -213,9 +199,9 @@ def _mpeg(file: IO[bytes], head: bytes, size: int) -> Found:
     while (frame := _frame(stream[place : place + 4])) is not None:
         there = len(stream) - place
         if there < frame.length - 1:  # some encoders forget the padding of the last
-            return Found(f"its last frame has {there} of {frame.length} bytes", samples)
+            return Inspection(f"its last frame has {there} of {frame.length} bytes", samples)
         place, samples = place + frame.length, samples + frame.samples
-    return Found("", samples)
+    return Inspection("", samples)
 
 
 def _told(head: bytes, place: int) -> int:

@@ -30,12 +30,9 @@ class PerClass:
     """Counts of each label, and the scores computed from them, all of shape (..., labels).
 
     A score is nan where the truth lacks the label.
-
-    Attributes:
-        counts: (..., 3, labels): `hits`, `predicted` and `true`.
     """
 
-    counts: Matrix
+    counts: Matrix  # (..., 3, labels): `hits`, `predicted` and `true`
 
     @property
     def hits(self) -> Matrix:

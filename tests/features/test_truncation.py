@@ -96,7 +96,7 @@ def test_a_file_whose_length_was_not_known_when_it_was_written_is_whole(
     content = _written(tmp_path / "a", form)
     at = content.index(size) + len(size)
     (tmp_path / "a").write_bytes(content[:at] + b"\xff" * width + content[at + width :])
-    assert truncation.inspect(tmp_path / "a") == truncation.Found()
+    assert truncation.inspect(tmp_path / "a") == truncation.Inspection()
 
 
 def test_a_size_that_is_too_large_by_a_header_is_no_cut(tmp_path):
