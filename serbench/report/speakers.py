@@ -62,10 +62,10 @@ def by_sex(run: Run, metric: str = "uar") -> BySex:
 
     The manifest comes with the dataset's plugin; nothing of the corpus itself is read.
     """
-    known, note = _known_sexes(run)
+    sex_by_speaker, note = _known_sexes(run)
     if note:
         return BySex((), note)
-    sexes = np.array([known.get(speaker, "") for speaker in speaker_names(run)])
+    sexes = np.array([sex_by_speaker.get(speaker, "") for speaker in speaker_names(run)])
     if len(set(sexes.tolist()) - {""}) < 2:
         return BySex((), "the speakers' sexes are not known, or all the same")
     compute, groups = METRICS[metric].compute, []

@@ -49,8 +49,8 @@ def corpus(tmp_path, runs):
     folder = tmp_path / "audio"
     folder.mkdir()
     tone = (9000 * np.sin(np.arange(16000) / 9)).astype("<i2").tobytes()
-    for one in [one for fold in runs[0].folds for one in fold.test.ids]:
-        with wave.open(str(folder / f"{one}.wav"), "wb") as file:
+    for utterance in [utterance for fold in runs[0].folds for utterance in fold.test.ids]:
+        with wave.open(str(folder / f"{utterance}.wav"), "wb") as file:
             file.setparams((1, 2, 16000, 0, "NONE", ""))
             file.writeframes(tone)
     return folder

@@ -17,12 +17,12 @@ def run(invented):
 
 def test_components_are_the_eigenvectors_of_the_covariance(run):
     for position, fold in enumerate(run.folds):
-        found = analysis.pca(run, position)
+        projection = analysis.pca(run, position)
         rows = fold.test.activations.astype(np.float64)
         values = np.linalg.eigvalsh(np.cov(rows.T))[::-1]
-        assert found.explained == pytest.approx(values[:2] / values.sum())
-        assert np.cov(found.points.T) == pytest.approx(np.diag(values[:2]), abs=1e-9)
-        assert found.points.mean(axis=0) == pytest.approx([0, 0], abs=1e-9)
+        assert projection.explained == pytest.approx(values[:2] / values.sum())
+        assert np.cov(projection.points.T) == pytest.approx(np.diag(values[:2]), abs=1e-9)
+        assert projection.points.mean(axis=0) == pytest.approx([0, 0], abs=1e-9)
 
 
 def test_a_components_sign_does_not_depend_on_the_order_of_utterances(run):
@@ -59,17 +59,17 @@ def test_shares_of_a_row_sum_to_one(run):
 
 
 def test_calibration_is_that_of_all_utterances_and_of_each_fold(run):
-    found = analysis.reliability(run)
-    shares = [calibration.probabilities(one.test.activations, "softmax") for one in run.folds]
-    truth = [one.test.truth for one in run.folds]
+    measured = analysis.reliability(run)
+    shares = [calibration.probabilities(fold.test.activations, "softmax") for fold in run.folds]
+    truth = [fold.test.truth for fold in run.folds]
     pooled = np.concatenate(truth), np.concatenate(shares)
-    assert found.ece == calibration.expected_calibration_error(*pooled)
-    assert found.brier == calibration.brier(*pooled)
-    assert found.nll == calibration.nll(*pooled)
-    assert found.curve.utterances.sum() == 180
-    for row, one, other in zip(found.folds, truth, shares, strict=True):
-        assert row[0] == calibration.expected_calibration_error(one, other)
-        assert row[2] == calibration.nll(one, other)
+    assert measured.ece == calibration.expected_calibration_error(*pooled)
+    assert measured.brier == calibration.brier(*pooled)
+    assert measured.nll == calibration.nll(*pooled)
+    assert measured.curve.utterances.sum() == 180
+    for row, labels, probabilities in zip(measured.folds, truth, shares, strict=True):
+        assert row[0] == calibration.expected_calibration_error(labels, probabilities)
+        assert row[2] == calibration.nll(labels, probabilities)
 
 
 def test_mistakes_are_those_of_a_loop_the_most_confident_first(run):
@@ -82,34 +82,34 @@ def test_mistakes_are_those_of_a_loop_the_most_confident_first(run):
             truth = fold.test.truth[at]
             if shares[truth] != best:
                 expected.append((-best, name, best - second, shares[truth]))
-    found = analysis.mistakes(run)
-    assert [one.utterance for one in found] == [row[1] for row in sorted(expected)]
-    for one, row in zip(found, sorted(expected), strict=True):
-        assert one.confidence == pytest.approx(-row[0])
-        assert one.margin == pytest.approx(row[2])
-        assert one.likelihood == pytest.approx(row[3])
-        assert one.speaker == one.utterance.partition("-")[0]
-        assert one.truth != one.prediction
+    mistakes = analysis.mistakes(run)
+    assert [mistake.utterance for mistake in mistakes] == [row[1] for row in sorted(expected)]
+    for mistake, row in zip(mistakes, sorted(expected), strict=True):
+        assert mistake.confidence == pytest.approx(-row[0])
+        assert mistake.margin == pytest.approx(row[2])
+        assert mistake.likelihood == pytest.approx(row[3])
+        assert mistake.speaker == mistake.utterance.partition("-")[0]
+        assert mistake.truth != mistake.prediction
 
 
 def test_a_speakers_score_is_over_their_own_utterances(run):
-    for one in speakers.speaker_scores(run, "uar"):
-        (fold,) = (fold for fold in run.folds if one.speaker in fold.test.speakers)
-        own = np.array(fold.test.speakers) == one.speaker
+    for row in speakers.speaker_scores(run, "uar"):
+        (fold,) = (fold for fold in run.folds if row.speaker in fold.test.speakers)
+        own = np.array(fold.test.speakers) == row.speaker
         matrix = classification.confusion(
             fold.test.truth[own], fold.test.activations[own].argmax(axis=1), len(fold.labels)
         )
-        assert one.score == classification.uar(matrix)
-        assert one.utterances == own.sum() == 30
+        assert row.score == classification.uar(matrix)
+        assert row.utterances == own.sum() == 30
 
 
 def test_selective_accuracy_ends_at_accuracy(run):
-    found = analysis.selective(run, points=10)
-    assert found.coverage.tolist() == pytest.approx([0.1 * one for one in range(1, 11)])
-    assert found.accuracy[-1] == run.pooled("accuracy")
+    curve = analysis.selective(run, points=10)
+    assert curve.coverage.tolist() == pytest.approx([0.1 * step for step in range(1, 11)])
+    assert curve.accuracy[-1] == run.pooled("accuracy")
     given = analysis.predictions(run)
     surest = np.argsort(-given.confidence)[:90]
-    assert found.accuracy[4] == (given.truth == given.prediction)[surest].mean()
+    assert curve.accuracy[4] == (given.truth == given.prediction)[surest].mean()
 
 
 def test_what_reports_no_loss_tries_settings(invented):
@@ -128,15 +128,15 @@ def test_what_reports_no_loss_tries_settings(invented):
 def test_sexes_come_from_the_manifest(invented):
     pytest.importorskip("serbench_corpora")
     run = invented(speaker="{0:02d}", speakers=8, config={"dataset": "ravdess"})
-    found = speakers.by_sex(run)  # speaker 00 is none of RAVDESS's
-    assert [(group.sex, group.speakers) for group in found.groups] == [("female", 3), ("male", 4)]
-    assert found.note == "the sex of 1 speakers is not known"
+    scores = speakers.by_sex(run)  # speaker 00 is none of RAVDESS's
+    assert [(group.sex, group.speakers) for group in scores.groups] == [("female", 3), ("male", 4)]
+    assert scores.note == "the sex of 1 speakers is not known"
     women = run.speaker_confusions[[2, 4, 6]].sum(axis=0)
-    assert found.groups[0].score == classification.uar(women)
+    assert scores.groups[0].score == classification.uar(women)
     assert speakers.sexes(run)["02"] == "female"
 
 
 def test_sexes_are_left_out_with_a_note_where_nobody_knows_them(invented):
-    found = speakers.by_sex(invented(config={"dataset": "no-such-corpus"}))
-    assert found.groups == ()
-    assert "there is no dataset 'no-such-corpus'" in found.note
+    scores = speakers.by_sex(invented(config={"dataset": "no-such-corpus"}))
+    assert scores.groups == ()
+    assert "there is no dataset 'no-such-corpus'" in scores.note

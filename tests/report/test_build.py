@@ -32,8 +32,8 @@ def write(tmp_path, invented):
     """Invent a run, write it, and read it again."""
 
     def write(name="toy_invented_paper_seed0_1", **what):
-        made = invented(name, **what)
-        for number, fold in enumerate(made.folds):
+        run = invented(name, **what)
+        for number, fold in enumerate(run.folds):
             fold_file.write(tmp_path / "results" / name / f"fold-{number}.safetensors", fold)
         return read(tmp_path / "results" / name)
 
@@ -56,13 +56,13 @@ def rows(path):
 def test_the_folder_holds_what_its_listing_says_and_the_page(write, tmp_path):
     pytest.importorskip("matplotlib")
     heard = []
-    made = report(write(folds=1), out=tmp_path / "out", formats=("svg",), hear=heard.append)
+    written = report(write(folds=1), out=tmp_path / "out", formats=("svg",), hear=heard.append)
     listed = json.loads((tmp_path / "out" / "report.json").read_text())
-    named = [name for one in listed["made"] for name in one["files"]]
+    named = [name for item in listed["made"] for name in item["files"]]
     assert set(files(tmp_path / "out")) == {"report.json", "index.html", *named}
-    pictures = [one for one in made.items if one.kind == "picture"]
-    assert [one.title for one in pictures] == heard
-    assert {one.files[0].rpartition("/")[2] for one in pictures} == {
+    pictures = [item for item in written.items if item.kind == "picture"]
+    assert [item.title for item in pictures] == heard
+    assert {item.files[0].rpartition("/")[2] for item in pictures} == {
         "f1.svg",
         "selective.svg",
         "pca.svg",
@@ -73,8 +73,8 @@ def test_the_folder_holds_what_its_listing_says_and_the_page(write, tmp_path):
         "reliability.svg",
         "speakers.svg",
     }
-    assert all(one.title and one.caption and one.section for one in made.items)
-    assert "1 run, 9 pictures and 8 tables in 33 files" in str(made)
+    assert all(item.title and item.caption and item.section for item in written.items)
+    assert "1 run, 9 pictures and 8 tables in 33 files" in str(written)
 
 
 def test_a_new_table_or_figure_is_one_entry_of_its_catalogue(write, tmp_path, monkeypatch):
@@ -89,13 +89,13 @@ def test_a_new_table_or_figure_is_one_entry_of_its_catalogue(write, tmp_path, mo
     monkeypatch.setattr(tables, "of_run", tables_of_run)
     monkeypatch.setattr(figures, "of_run", figures_of_run)
     monkeypatch.setattr(figures, "of_section", lambda runs, names: ())
-    made = report(write("one"), out=tmp_path / "out", formats=("svg",))
+    written = report(write("one"), out=tmp_path / "out", formats=("svg",))
     folder = "toy-kfold-n-6-toy/one"
-    assert [(item.title, list(item.files)) for item in made.items if item.run] == [
+    assert [(item.title, list(item.files)) for item in written.items if item.run] == [
         ("invented: new table", [f"{folder}/new.{ending}" for ending in ("md", "tex", "csv")]),
         ("invented: new figure", [f"{folder}/new.svg"]),
     ]
-    assert all((tmp_path / "out" / file).exists() for item in made.items for file in item.files)
+    assert all((tmp_path / "out" / file).exists() for item in written.items for file in item.files)
 
 
 def test_every_table_and_figure_is_in_the_documentation(invented):
@@ -111,10 +111,10 @@ def test_every_table_and_figure_is_in_the_documentation(invented):
 
 
 def test_runs_that_cannot_be_compared_have_sections_of_their_own(write, tmp_path):
-    made = report(
+    written = report(
         write("one"), write("two", **SETTING), write("three"), out=tmp_path / "out", formats=()
     )
-    assert [one.files[0].partition("/")[0] for one in made.items if one.run == ""] == [
+    assert [item.files[0].partition("/")[0] for item in written.items if item.run == ""] == [
         *["toy-kfold-n-6-toy"] * 4,
         *["toy-loso-toy"] * 4,
     ]
@@ -209,8 +209,8 @@ def test_names_of_strangers_make_no_folders_and_no_marks(write, tmp_path):
 
 
 def test_folders_are_unique_where_capitals_are_small_letters(write):
-    found = sections.sections([write("toy_A"), write("toy_a"), write("toy a")])
-    assert found[0].folders == ("toy_A", "toy_a-2", "toy-a")
+    (section,) = sections.sections([write("toy_A"), write("toy_a"), write("toy a")])
+    assert section.folders == ("toy_A", "toy_a-2", "toy-a")
 
 
 def test_table_two_is_mean_and_deviation_beside_chance_and_the_paper(invented):
@@ -247,7 +247,7 @@ def test_folds_and_emotions_are_those_of_the_run(invented):
     assert [row[2] for row in table[:3]] == run.scores("precision").tolist()
     assert table[3][1:] == (
         48,
-        *(run.pooled(one) for one in ("precision", "uar", "f1", "accuracy")),
+        *(run.pooled(metric) for metric in ("precision", "uar", "f1", "accuracy")),
     )
     assert table[4][4] == run.interval("f1").low
     emotions = run_tables.emotions(run, "invented").rows

@@ -42,8 +42,9 @@ def test_a_box_is_over_the_folds_of_its_emotion(run):
 
 @pytest.mark.parametrize(("runs", "panels"), [(1, 1), (2, 2), (4, 4), (5, 5)])
 def test_every_run_has_a_panel_of_boxes(run, runs, panels):
-    figure = f1_boxes.f1_boxes([run] * runs, [f"run {one}" for one in range(runs)])
-    assert [one.get_title(loc="left") for one in figure.axes] == [f"run {i}" for i in range(panels)]
+    figure = f1_boxes.f1_boxes([run] * runs, [f"run {i}" for i in range(runs)])
+    titles = [panel.get_title(loc="left") for panel in figure.axes]
+    assert titles == [f"run {i}" for i in range(panels)]
 
 
 def test_a_test_set_without_an_emotion_leaves_its_box_empty(invented):
@@ -59,8 +60,8 @@ def test_a_cloud_has_every_utterance_in_the_colour_of_its_label(run):
         figure.axes, (test.truth, classification.predicted(test.activations)), strict=True
     ):
         drawn = {}
-        for one in panel.collections:
-            drawn[tuple(one.get_facecolor()[0][:3])] = len(one.get_offsets())
+        for points in panel.collections:
+            drawn[tuple(points.get_facecolor()[0][:3])] = len(points.get_offsets())
         for label, (colour, _) in enumerate(colours.styles(run.folds[0].labels)):
             rgb = tuple(int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
             assert drawn[rgb] == (labels == label).sum()
@@ -94,9 +95,9 @@ def test_a_confusion_matrix_has_counts_and_percentages_of_its_rows(run):
     for row, numbers in enumerate(counts):
         percentages = 0.0
         for column, count in enumerate(numbers):
-            words = cells[column, row].split()
-            assert int(words[0]) == count
-            percentages += float(words[1]) if count else 0.0
+            text = cells[column, row].split()
+            assert int(text[0]) == count
+            percentages += float(text[1]) if count else 0.0
         assert percentages == pytest.approx(100, abs=0.5 * len(numbers))
     assert panel.get_yticklabels()[0].get_text() == f"neutral ({counts[0].sum()})"
 
@@ -141,7 +142,7 @@ def test_settings_that_were_tried_are_no_epochs(invented):
 def test_speakers_are_sorted_by_their_scores(run):
     (panel,) = figures.speakers(run, "invented").axes
     (dots,) = (line for line in panel.lines if line.get_marker() == "o")
-    scores = {one.speaker: 100 * one.score for one in speakers.speaker_scores(run)}
+    scores = {row.speaker: 100 * row.score for row in speakers.speaker_scores(run)}
     assert list(dots.get_ydata()) == sorted(scores.values())
     shown = [tick.get_text() for tick in panel.get_xticklabels()]
     assert [scores[name] for name in shown] == list(dots.get_ydata())
@@ -157,8 +158,8 @@ def test_each_sex_has_its_score(invented):
     pytest.importorskip("serbench_corpora")
     run = invented(speaker="{0:02d}", speakers=8, config={"dataset": "ravdess"})
     (panel,) = figures.sexes([run], ["invented"]).axes
-    drawn = [one.lines[0].get_xdata()[0] for one in panel.containers]
-    assert drawn == [100 * one.score for one in speakers.by_sex(run).groups]
+    drawn = [bar.lines[0].get_xdata()[0] for bar in panel.containers]
+    assert drawn == [100 * group.score for group in speakers.by_sex(run).groups]
 
 
 def test_one_colour_and_one_mark_belong_to_each_emotion():
@@ -172,9 +173,9 @@ def test_the_same_picture_has_the_same_bytes(run, tmp_path, form):
     paths = [tmp_path / "one", tmp_path / "two"]
     for path in paths:
         style.save(selective([run], ["invented"]), path, "title", (form,))
-    one, two = (path.with_suffix(f".{form}").read_bytes() for path in paths)
-    assert one == two
-    assert b"2026" not in one or form == "png"  # no date
+    first, second = (path.with_suffix(f".{form}").read_bytes() for path in paths)
+    assert first == second
+    assert b"2026" not in first or form == "png"  # no date
 
 
 def test_names_of_strangers_are_text(invented, tmp_path):
@@ -188,9 +189,9 @@ def test_names_of_strangers_are_text(invented, tmp_path):
         ]
     ):
         (path,) = style.save(figure, tmp_path / f"{number}", HOSTILE, ("svg",))
-        found = {element.tag.rpartition("}")[2] for element in ET.parse(path).iter()}
-        assert "script" not in found
-        assert "path" in found
+        tags = {element.tag.rpartition("}")[2] for element in ET.parse(path).iter()}
+        assert "script" not in tags
+        assert "path" in tags
 
 
 @pytest.mark.parametrize("length", [1, 500])

@@ -18,9 +18,11 @@ import pytest
 
 from serbench.errors import BadParameter, SerbenchError
 from serbench.metrics import classification
-from serbench.report import analysis
+from serbench.report import analysis, sections
+from serbench.report.figures import colours, style
 from serbench.report.page import audio, data, html, run_details, utterances
 from serbench.report.page.html import json_in_html, page
+from serbench.report.tables import table
 
 HOSTILE = "<script>alert(1)</script>"
 QUOTES = "a\"b'c</script><img src=x onerror=alert(2)>"
@@ -57,9 +59,9 @@ class Parts(HTMLParser):
 
 
 def parts(text):
-    found = Parts()
-    found.feed(text)
-    return found
+    read = Parts()
+    read.feed(text)
+    return read
 
 
 def numbers(text, kind):
@@ -81,9 +83,9 @@ def test_the_page_is_the_same_for_the_same_runs(run, invented):
 
 
 def test_every_script_and_style_is_named_in_the_policy(run):
-    found = parts(page([run]))
-    policy = found.policy()
-    for tag, attributes, text in found.texts:
+    read = parts(page([run]))
+    policy = read.policy()
+    for tag, attributes, text in read.texts:
         if attributes.get("type") == "application/json":
             continue
         digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
@@ -95,14 +97,14 @@ def test_every_script_and_style_is_named_in_the_policy(run):
 
 
 def test_the_page_asks_for_nothing_from_anywhere(run):
-    found = parts(page([run]))
+    read = parts(page([run]))
     asked = {
         attributes[key]
-        for _, attributes in found.elements
+        for _, attributes in read.elements
         for key in ("src", "href", "action", "srcset")
         if key in attributes
     }
-    assert all(one.startswith(("#", "data:")) for one in asked), asked
+    assert all(address.startswith(("#", "data:")) for address in asked), asked
 
 
 def test_no_handler_and_no_style_stands_in_the_markup(run):
@@ -130,7 +132,7 @@ def test_assets_have_the_line_ends_that_browsers_hash():
 
 
 def test_names_and_ids_are_data_whatever_they_are(invented):
-    made = invented(
+    run = invented(
         name=HOSTILE,
         ids=QUOTES + "{number}",
         speaker=HOSTILE + "{0}",
@@ -138,14 +140,14 @@ def test_names_and_ids_are_data_whatever_they_are(invented):
         config={"model": HOSTILE, "dataset": QUOTES},
         versions={HOSTILE: HOSTILE},
     )
-    text = page([made])
+    text = page([run])
     plain = page([invented()])
     assert "alert(1)</script>" not in text
     assert [tag for tag, _ in parts(text).elements] == [tag for tag, _ in parts(plain).elements]
-    found = parts(text).contents()
-    assert found["runs"][0]["labels"][0] == HOSTILE
-    assert found["utterances"]["ids"][0] == f"{QUOTES}0"
-    assert found["utterances"]["speakers"][0] == f"{HOSTILE}0"
+    contents = parts(text).contents()
+    assert contents["runs"][0]["labels"][0] == HOSTILE
+    assert contents["utterances"]["ids"][0] == f"{QUOTES}0"
+    assert contents["utterances"]["speakers"][0] == f"{HOSTILE}0"
 
 
 def test_json_in_a_page_holds_none_of_the_signs_that_end_it():
@@ -160,14 +162,14 @@ def test_a_page_is_utf_8_even_where_a_fact_is_half_a_character(invented):
 
 def test_every_utterance_comes_back_as_it_was(run, shown):
     given = analysis.predictions(run)
-    made = shown["runs"][0]
+    data = shown["runs"][0]
     register = shown["utterances"]
     for position, fold in enumerate(run.folds):
-        packed = made["folds"][position]
+        packed = data["folds"][position]
         at = numbers(packed["at"], "<u4")
         speakers = numbers(register["speaker"], "<u4")[at]
-        assert tuple(register["ids"][one] for one in at) == fold.test.ids
-        assert tuple(register["speakers"][one] for one in speakers) == fold.test.speakers
+        assert tuple(register["ids"][place] for place in at) == fold.test.ids
+        assert tuple(register["speakers"][place] for place in speakers) == fold.test.speakers
         assert numbers(packed["truth"], "u1").tolist() == fold.test.truth.tolist()
         predicted = classification.predicted(fold.test.activations)
         assert numbers(packed["prediction"], "u1").tolist() == predicted.tolist()
@@ -186,42 +188,42 @@ def test_mistakes_are_in_the_order_of_the_tables(run, shown):
     given = analysis.predictions(run)
     order = numbers(shown["runs"][0]["surest"], "<u4")
     wrong = [given.ids[at] for at in order if given.truth[at] != given.prediction[at]]
-    assert wrong == [one.utterance for one in analysis.mistakes(run)]
+    assert wrong == [mistake.utterance for mistake in analysis.mistakes(run)]
     assert sorted(order) == list(range(len(given.ids)))
 
 
 def test_an_utterance_of_several_runs_is_named_once(run, invented):
     other = invented(name="toy_invented_paper_seed1_2", seed=1)
-    found = parts(page([run, other])).contents()
-    assert len(found["utterances"]["ids"]) == 48
-    assert [one["title"] for one in found["runs"]] == ["invented, seed 0", "invented, seed 1"]
+    contents = parts(page([run, other])).contents()
+    assert len(contents["utterances"]["ids"]) == 48
+    assert [data["title"] for data in contents["runs"]] == ["invented, seed 0", "invented, seed 1"]
 
 
 def test_runs_that_cannot_be_compared_have_tables_of_their_own(run, invented):
     other = invented(name="b", config={"dataset": "ravdess", "protocol": "paper"})
-    found = parts(page([run, other])).contents()
-    assert [len(one["published"]) for one in found["sections"]] == [0, 2]
-    assert [one["section"] for one in found["runs"]] == [0, 1]
-    rows = found["sections"][1]["scores"]["rows"]
+    contents = parts(page([run, other])).contents()
+    assert [len(section["published"]) for section in contents["sections"]] == [0, 2]
+    assert [data["section"] for data in contents["runs"]] == [0, 1]
+    rows = contents["sections"][1]["scores"]["rows"]
     assert rows[-2][0].startswith("the paper, M1")
     assert rows[-2][3] == "34.83 ± 2.80"
 
 
 def test_activations_that_are_all_the_same_are_shown(invented):
-    made = invented(link="identity")
-    for fold in made.folds:
+    run = invented(link="identity")
+    for fold in run.folds:
         fold.test.activations[:] = 0.25
-    fold = parts(page([made])).contents()["runs"][0]["folds"][0]
+    fold = parts(page([run])).contents()["runs"][0]["folds"][0]
     assert fold["explained"] == [None, None]
     assert not numbers(fold["points"], "<i2").any()
 
 
 def test_a_label_that_is_never_true_has_no_box(invented):
-    made = invented(labels=("a", "b", "c", "d"))
-    for fold in made.folds:
+    run = invented(labels=("a", "b", "c", "d"))
+    for fold in run.folds:
         fold.test.truth[fold.test.truth == 3] = 0
-    boxes = parts(page([made])).contents()["runs"][0]["boxes"]
-    assert [one["five"] is None for one in boxes] == [False, False, False, True]
+    boxes = parts(page([run])).contents()["runs"][0]["boxes"]
+    assert [box["five"] is None for box in boxes] == [False, False, False, True]
 
 
 def test_a_report_needs_a_run():
@@ -235,10 +237,8 @@ def test_a_damaged_certificate_is_refused(invented):
 
 
 def test_the_command_for_a_run_can_be_typed(invented):
-    made = invented(
-        name="a b", config={"params": {"word": "x; rm -rf /", "none": None, "lr": 1e-5}}
-    )
-    score, evaluate = (shlex.split(one) for one in run_details.commands(made))
+    run = invented(name="a b", config={"params": {"word": "x; rm -rf /", "none": None, "lr": 1e-5}})
+    score, evaluate = (shlex.split(line) for line in run_details.commands(run))
     assert score == ["serbench", "score", "a b"]
     assert evaluate[:4] == ["serbench", "evaluate", "--model", "invented"]
     assert evaluate[-8:-6] == ["--trim-db", "60"]
@@ -257,8 +257,8 @@ def corpus(tmp_path, run):
     """Half a second of audio for every utterance of the run but the first."""
     folder = tmp_path / "corpus" / "a folder"
     folder.mkdir(parents=True)
-    for one in [one for fold in run.folds for one in fold.test.ids][1:]:
-        with wave.open(str(folder / f"{one}.wav"), "wb") as file:
+    for utterance in [utterance for fold in run.folds for utterance in fold.test.ids][1:]:
+        with wave.open(str(folder / f"{utterance}.wav"), "wb") as file:
             file.setparams((1, 2, 8000, 0, "NONE", ""))
             file.writeframes((3000 * np.sin(np.arange(4000) / 5)).astype("<i2").tobytes())
     return folder.parent
@@ -266,11 +266,10 @@ def corpus(tmp_path, run):
 
 def test_audio_is_linked_relative_to_the_page(run, corpus, tmp_path):
     clips = audio.links([run], corpus, tmp_path / "reports" / "one")
-    found = parts(page([run], clips)).contents()
-    ids = found["utterances"]["ids"]
-    links = {
-        ids[int(at)]: found["clips"]["start"] + one for at, one in found["clips"]["rest"].items()
-    }
+    contents = parts(page([run], clips)).contents()
+    ids = contents["utterances"]["ids"]
+    packed = contents["clips"]
+    links = {ids[int(at)]: packed["start"] + rest for at, rest in packed["rest"].items()}
     first = run.folds[0].test.ids[0]
     assert set(ids) - set(links) == {first}
     assert links["s01-001"] == "../../corpus/a%20folder/s01-001.wav"
@@ -287,11 +286,11 @@ def test_chosen_clips_are_in_the_page_as_sound(run, corpus):
     import soundfile
 
     clips = audio.embedded([run], corpus, 3)
-    surest = [one.utterance for one in analysis.mistakes(run)[:3]]
+    surest = [mistake.utterance for mistake in analysis.mistakes(run)[:3]]
     assert list(clips) == surest
-    found = parts(page([run], clips)).contents()["clips"]
-    assert len(found["rest"]) == 3
-    kind, _, data = (found["start"] + found["rest"].popitem()[1]).partition(",")
+    packed = parts(page([run], clips)).contents()["clips"]
+    assert len(packed["rest"]) == 3
+    kind, _, data = (packed["start"] + packed["rest"].popitem()[1]).partition(",")
     samples, rate = soundfile.read(io.BytesIO(base64.b64decode(data)))
     assert (kind, rate, len(samples)) == ("data:audio/flac;base64", 16000, 8000)
     assert 0.08 < np.abs(samples).max() < 0.11
@@ -323,7 +322,9 @@ def test_what_the_owners_allow_is_said_beside_the_audio(run, corpus, tmp_path):
     assert not parts(page([run])).contents()["licence"]
 
 
-@pytest.mark.parametrize("module", [html, data, utterances, audio])
+@pytest.mark.parametrize(
+    "module", [html, data, utterances, audio, analysis, colours, style, sections, table]
+)
 def test_examples_in_the_documentation_are_true(module):
     results = doctest.testmod(module)
     assert results.attempted

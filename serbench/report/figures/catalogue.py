@@ -40,9 +40,9 @@ def of_section(runs: Sequence[Run], names: Sequence[str]) -> Iterator[Figure]:
         "Accuracy over the share of all test utterances with the highest confidence.",
         functools.partial(calibration.selective, runs, names),
     )
-    known = [pair for pair in zip(runs, names, strict=True) if by_sex(pair[0]).groups]
-    if known:
-        known_runs, known_names = zip(*known, strict=True)
+    pairs = [pair for pair in zip(runs, names, strict=True) if by_sex(pair[0]).groups]
+    if pairs:
+        known_runs, known_names = zip(*pairs, strict=True)
         yield Figure(
             "sexes",
             "UAR by sex",

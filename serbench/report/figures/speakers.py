@@ -25,8 +25,8 @@ def speakers(run: Run, name: str, metric: str = "uar") -> "style.Figure":
     if low == low:  # nan where there is one speaker
         panel.axhspan(100 * low, 100 * high, color=style.FAINT, alpha=0.35, linewidth=0)
     panel.axhline(100 * run.pooled(metric), color=style.INK, linewidth=0.8)
-    known = data.sexes(run)
-    sexes = np.array([known.get(row.speaker, "") for row in scores])
+    sex_by_speaker = data.sexes(run)
+    sexes = np.array([sex_by_speaker.get(row.speaker, "") for row in scores])
     for sex in sorted(set(sexes.tolist())):
         places = np.flatnonzero(sexes == sex)
         mark, colour = MARKS.get(sex, OTHER)

@@ -189,12 +189,12 @@ def box(values: Floats) -> Box:
     >>> box(np.array([0.1, 0.2, 0.3, 0.4, 2.0])).five.tolist()
     [0.1, 0.2, 0.3, 0.4, 0.4]
     """
-    known = values[~np.isnan(values)]
-    if not len(known):
+    scores = values[~np.isnan(values)]
+    if not len(scores):
         return Box(None, values)
-    low, middle, high = np.quantile(known, (0.25, 0.5, 0.75))
+    low, middle, high = np.quantile(scores, (0.25, 0.5, 0.75))
     reach = 1.5 * (high - low)
-    inside = known[(known >= low - reach) & (known <= high + reach)]
+    inside = scores[(scores >= low - reach) & (scores <= high + reach)]
     return Box(np.array([inside.min(), low, middle, high, inside.max()]), values)
 
 

@@ -47,8 +47,8 @@ def emotions(run: Run, name: str) -> Table:
     scores = classification.per_class(run.confusions)
     for position, label in enumerate(run.folds[0].labels):
         columns = [score[:, position] for score in (scores.precision, scores.recall, scores.f1)]
-        known = [column[~np.isnan(column)] for column in columns]
-        spread = [intervals.mean_std(values) if len(values) else None for values in known]
+        present = [column[~np.isnan(column)] for column in columns]
+        spread = [intervals.mean_std(values) if len(values) else None for values in present]
         rows.append((label, int(run.confusions[:, position].sum()), *spread))
     return Table(
         "emotions",

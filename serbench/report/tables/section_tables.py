@@ -138,14 +138,14 @@ def costs(runs: Sequence[Run], names: Sequence[str]) -> Table:
                 name,
                 len(facts),
                 *(
-                    sum(float(fold["seconds"].get(of, 0)) for fold in facts)
-                    for of in ("fit", "predict")
+                    sum(float(fold["seconds"].get(step, 0)) for fold in facts)
+                    for step in ("fit", "predict")
                 ),
                 round(max(memory)) if memory else None,
                 run.facts.get("model", {}).get("parameters"),
                 *(
-                    ", ".join(sorted({str(fold[of]) for fold in facts}))
-                    for of in ("device", "threads")
+                    ", ".join(sorted({str(fold[key]) for fold in facts}))
+                    for key in ("device", "threads")
                 ),
             )
         )
