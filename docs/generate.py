@@ -187,7 +187,7 @@ def _details(run: Run) -> str:
             f"`{_words({**config['feature_params'], **config['params']})}`, trimmed at "
             f"{config['reading']['trim_db']:g} dB; {facts['device']}, {facts['threads']} threads, "
             f"{tables.duration(run.seconds())} in all; no speaker and no recording shared between "
-            f"sets: {'shown for every fold' if run.clean else 'NO, it leaks'}; predicted alone, "
+            f"sets: {'NO, it leaks' if run.leaks else 'shown for every fold'}; predicted alone, "
             f"scores differ by at most {_alone(run):.1g}.{_checkpoint(run)}",
             f"Pooled over folds, with 95 % intervals over {len(run.speaker_confusions)} speakers: "
             f"{intervals}. Chance (majority): accuracy {chance}.",

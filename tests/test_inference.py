@@ -185,7 +185,7 @@ def test_a_model_that_never_was_pretrained_is_not_ranked(places):
     evaluate("exporter", params={"scale": 90.0})
     random = evaluate("exporter", params={"pretrained": False})
     assert not random.ranked
-    assert "NEVER RANKED: random weights, not pretrained." in str(random)
+    assert "NOT RANKED: random weights, not pretrained." in str(random)
     from serbench.leaderboard.build import show
 
     board = show(places.results)
@@ -194,7 +194,7 @@ def test_a_model_that_never_was_pretrained_is_not_ranked(places):
     short = random.name.rpartition("_")[2]
     assert short in rows[1]
     assert f"({short}): random weights, not pretrained." in board
-    assert "random weights" in find(random.name, places.results).objection
+    assert "random weights" in find(random.name, places.results).objections[0]
 
 
 SMALL = {

@@ -203,14 +203,10 @@ def _warnings(compared: ComparedRuns) -> list[str]:
             "counts."
         )
     for run in compared.runs:
-        name, leaks = compared.names[run.name], run.facts["protocol"]["leaks"]
-        if leaks or not run.clean:
-            why = leaks or "its sets share speakers or audio"
-            notes.append(f"LEAKY, so not about new speakers: {name}: {why}.")
-        if run.batch_dependent:
-            notes.append(f"UNSOUND: {name}: predicted alone, some utterances get other labels.")
-        if run.objection:
-            notes.append(f"NEVER RANKED: {name}: {run.objection}.")
+        name = compared.names[run.name]
+        notes += [f"NOT RANKED: {name}: {objection}." for objection in run.objections]
+        if run.leaks:
+            notes.append(f"LEAKY, so not about new speakers: {name}.")
     named = [(compared.names[run.name], computed(run.facts)) for run in compared.runs]
     return notes + circumstances(named)
 

@@ -89,10 +89,9 @@ class Badge:
 def badge(run: Run) -> Badge:
     """The badge of a run; one that is not ranked says why, and shows no score."""
     about = shown(subject(run), 60)
-    reasons = against(run)
-    if reasons:
-        message = shown(f"{about} · not ranked: {reasons[0]}", MOST)
-        title = f"{about}: not ranked: {'; '.join(reasons)}"
+    if run.objections:
+        message = shown(f"{about} · not ranked: {run.objections[0]}", MOST)
+        title = f"{about}: not ranked: {'; '.join(run.objections)}"
         return Badge(message, shown(title), ranked=False)
     mean = run.mean_std("uar").mean
     interval = tables.interval(run.interval("uar"))
@@ -109,19 +108,6 @@ def subject(run: Run) -> str:
     dataset, labels = str(run.config["dataset"]), str(run.config["labels"])
     title = f"{TITLES.get(dataset, dataset)} {run.config['protocol']}"
     return title if labels == run.corpus else f"{title}, labels {labels}"
-
-
-def against(run: Run) -> list[str]:
-    """Everything that keeps a run from being ranked, in short words, the worst first."""
-    leaks = run.facts["protocol"]["leaks"]
-    reasons = (
-        ("its sets share speakers or audio", bool(leaks) or not run.clean),
-        (run.objection, bool(run.objection)),
-        ("its labels depend on the batch", run.batch_dependent),
-        (f"{run.missing} of {run.facts['protocol']['folds']} folds missing", bool(run.missing)),
-    )
-    found = [words for words, holds in reasons if holds]
-    return found or ([] if run.ranked else ["see its table"])
 
 
 def _pixels(text: str) -> int:

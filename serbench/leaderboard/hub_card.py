@@ -8,7 +8,6 @@ from typing import Any
 from serbench import tables
 from serbench.errors import SerbenchError
 from serbench.evaluation import command
-from serbench.leaderboard.badge import against
 from serbench.leaderboard.submissions.safe_read import shown
 from serbench.results.config import Config
 from serbench.results.display_names import TITLES, names
@@ -30,12 +29,11 @@ def card(run: Run) -> str:
     Raises:
         SerbenchError: the run is not ranked. A hub would show its scores without the reason.
     """
-    reasons = against(run)
-    if reasons:
+    if run.objections:
         raise SerbenchError(
-            f"{run.name} is not ranked ({'; '.join(reasons)}), so it gets no card: a model hub "
-            "would show its scores without saying so; use a run that is complete, does not leak "
-            "and started from pretrained weights, if from any"
+            f"{run.name} is not ranked ({'; '.join(run.objections)}), so it gets no card: a model "
+            "hub would show its scores without saying so; use a run that is complete, does not "
+            "leak and started from pretrained weights, if from any"
         )
     front = "\n".join(_yaml({"model-index": [_index(run)]}))
     return f"---\n{front}\n---\n\n{_section(run)}\n"

@@ -14,7 +14,7 @@ from serbench import tables
 from serbench.errors import SerbenchError, nearest
 from serbench.metrics import classification, intervals
 from serbench.metrics.classification import METRICS, Floats
-from serbench.results import fold_file, literature
+from serbench.results import eligibility, fold_file, literature
 from serbench.results.fold_file import FoldResult
 from serbench.text import shown
 
@@ -109,57 +109,25 @@ class Run:
         return float(max(fold.facts["alone"]["largest_difference"] for fold in self.folds))
 
     @property
-    def batch_dependent(self) -> bool:
-        """An utterance's label depends on what else is predicted with it."""
-        return any(fold.facts["alone"].get("other_labels") for fold in self.folds)
-
-    @property
     def tested_twice(self) -> int:
         """How many utterances are in more than one fold's test set."""
         tested = [one for fold in self.folds for one in fold.test.ids]
         return len(tested) - len(set(tested))
 
+    @cached_property
+    def objections(self) -> tuple[str, ...]:
+        """Every reason why it has no rank, the gravest first; see `results.eligibility`."""
+        return eligibility.objections(self.folds, self.missing)
+
     @property
     def ranked(self) -> bool:
-        """Nothing keeps it from being compared: no leak, no fold missing, no batch effect.
-
-        And the model started from a checkpoint that was pretrained, and only pretrained.
-        """
-        sound = self.clean and not self.facts["protocol"]["leaks"] and not self.batch_dependent
-        return sound and not self.missing and not self.objection
+        """Whether nothing keeps it from being compared."""
+        return not self.objections
 
     @property
-    def objection(self) -> str:
-        """Why what the model knew before a fold keeps the run from being compared, or nothing.
-
-        Other folds, a checkpoint that has seen labels, or no checkpoint at all; or it could not be
-        checked whether scores depend on the batch.
-        """
-        if any(fold.facts.get("folds_before") for fold in self.folds):
-            return (
-                "folds were trained in one process, one after the other (--jobs 0): one may "
-                "know what another has learned"
-            )
-        for fold in self.folds:
-            alone = fold.facts["alone"]
-            if alone.get("utterances", 1) == 0:
-                reason = alone.get("unchecked") or "no utterance was predicted alone"
-                return f"batch effects unchecked: {reason}"
-        models = [fold.facts.get("model", {}) for fold in self.folds]
-        if any(model.get("pretrained") is False for model in models):
-            return "random weights, not pretrained"
-        before = {str(model.get("fine_tuned_before") or "") for model in models} - {""}
-        if before:
-            return (
-                f"its checkpoint was fine-tuned before, to tell apart {min(before)}: it may have "
-                "learned from these test speakers"
-            )
-        return ""
-
-    @property
-    def clean(self) -> bool:
-        """Every fold's certificate says that no speaker and no audio is shared."""
-        return all(fold.facts["certificate"]["clean"] for fold in self.folds)
+    def leaks(self) -> str:
+        """What training, validation and test sets share, or ""."""
+        return eligibility.leak(self.folds)
 
     def seconds(self) -> float:
         """Fitting and predicting, summed over folds."""
@@ -281,11 +249,7 @@ def _title(run: Run) -> str:
 
 def _notes(run: Run) -> list[str]:
     notes = ["% mean ± sample standard deviation over folds."]
-    if run.missing:
-        total = run.facts["protocol"]["folds"]
-        notes.append(f"INCOMPLETE: {run.missing} of {total} folds are missing.")
-    if run.facts["protocol"]["leaks"] or not run.clean:
-        notes.append(f"LEAKY, never ranked: {run.facts['protocol']['leaks']}")
+    notes += [f"NOT RANKED: {objection}." for objection in run.objections]
     if run.differing():
         notes.append(f"The folds differ in {', '.join(run.differing())}.")
     published = literature.rows(run.corpus, "II")
@@ -303,10 +267,6 @@ def _notes(run: Run) -> list[str]:
         )
     if run.tested_twice:
         notes.append(f"{run.tested_twice} utterances are in more than one test set.")
-    if run.batch_dependent:
-        notes.append("UNSOUND, never ranked: predicted alone, some utterances get other labels.")
-    if run.objection:
-        notes.append(f"NEVER RANKED: {run.objection}.")
     if len(run.speaker_confusions) < FEW:
         notes.append(f"An interval over {len(run.speaker_confusions)} speakers is too narrow.")
     notes.append(f"Predicted one at a time, scores differ by at most {run.alone:.1g}.")

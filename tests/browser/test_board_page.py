@@ -28,7 +28,7 @@ def text(invented):
                 entry("b_bad", 0.1, status="reproduced", parameters=9_000_000),
                 entry("c_middle", 0.5, parameters=2_000),
                 entry("d_other", 0.5, protocol="loso", protocol_pin="q" * 64),
-                entry("e_evil", 0.5, model=HOSTILE, submitter=HOSTILE, objection=HOSTILE),
+                entry("e_evil", 0.5, model=HOSTILE, submitter=HOSTILE, objections=(HOSTILE,)),
             ],
             [Rejected(HOSTILE, (HOSTILE,))],
         ),

@@ -8,6 +8,7 @@ import pytest
 import serbench
 from serbench.evaluation.fold import Order
 from serbench.results.config import Request
+from serbench.results.eligibility import BATCH
 
 
 def evaluate(model, jobs=2, **params):
@@ -19,22 +20,19 @@ def evaluate(model, jobs=2, **params):
 def test_what_looks_for_labels_guesses_and_is_never_ranked(places, model):
     run = evaluate(model, stretched=False)
     assert run.pooled("uar") < 0.6  # in the corpus's order it would be 1
-    assert run.batch_dependent
-    assert not run.ranked
-    assert "UNSOUND, never ranked: predicted alone, some utterances get other labels." in str(run)
+    assert BATCH in run.objections
+    assert "NOT RANKED: labels depend on the batch: " in str(run)
 
 
 def test_what_averages_over_neighbours_and_remembers_is_never_ranked(places):
     run = evaluate("Neighbours", reach=4)
-    assert run.batch_dependent
-    assert not run.ranked
+    assert BATCH in run.objections
 
 
 def test_which_utterances_are_asked_alone_cannot_be_foretold(places):
     run = evaluate("Foretelling", reach=8)
     assert run.alone > 1e-3  # where 8 of 24 are foretold, the others tell
-    assert run.batch_dependent
-    assert not run.ranked
+    assert BATCH in run.objections
 
 
 def test_the_process_that_predicts_is_not_told_where_anything_is(places):

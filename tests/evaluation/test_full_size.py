@@ -22,7 +22,7 @@ def test_a_whole_corpus_is_evaluated(places, dataset, write, folds, tested):
     run = serbench.evaluate("dummy", dataset, params={"strategy": "stratified"})
     assert len(run.folds) == folds
     assert int(run.confusions.sum()) == tested
-    assert run.clean
+    assert not run.leaks
     assert all(fold.facts["certificate"]["audio_checked"] for fold in run.folds)
     low, high = run.interval("uar")
     assert low < 1 / len(run.facts["labels"]) + 0.02

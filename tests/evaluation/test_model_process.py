@@ -12,6 +12,7 @@ import serbench
 from serbench.errors import FoldError
 from serbench.evaluation import fold as worker
 from serbench.evaluation import model_process
+from serbench.results.eligibility import BATCH
 
 
 def _forked(compute, patience=30.0):
@@ -54,7 +55,7 @@ def test_a_forked_copy_does_not_outlive_what_forked_it(tmp_path):
 def test_with_several_threads_a_saved_copy_or_a_fork_is_asked(places, model):
     run = serbench.evaluate(model, "tones", jobs=1, threads=2, folds=["1"])
     assert run.folds[0].facts["alone"]["utterances"] == 8
-    assert not run.batch_dependent
+    assert BATCH not in run.objections
 
 
 def test_where_no_copy_can_be_asked_the_run_says_so(places, monkeypatch):
@@ -76,7 +77,7 @@ def test_what_the_models_process_may_not_say_is_not_taken_from_it(places, monkey
     honest = worker._answer
     monkeypatch.setattr(worker, "_answer", lambda *words: {**honest(*words), **told})
     run = serbench.evaluate("centroid", "tones", jobs=0)
-    assert run.clean
+    assert not run.leaks
     assert run.folds[0].labels == ("low", "middle", "high")
     assert run.facts["protocol"]["name"] == "kfold:n=3"
 
@@ -102,7 +103,7 @@ def test_a_run_that_nobody_could_check_is_never_ranked(invented):
     unchecked = {"utterances": 0, "largest_difference": 0.0, "other_labels": 0, "unchecked": "so"}
     run = invented(alone=unchecked)
     assert not run.ranked
-    assert "NEVER RANKED: batch effects unchecked: so." in str(run)
+    assert "NOT RANKED: batch effects unchecked: so." in str(run)
 
 
 def test_a_model_without_cuda_is_refused_where_it_trains(places):

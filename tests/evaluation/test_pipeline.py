@@ -92,7 +92,7 @@ def test_only_a_missing_fold_is_run_and_predicts_the_same():
 def test_only_the_folds_that_are_named_are_run_and_predict_the_same():
     run = evaluate(folds=["2"])
     assert [fold.facts["fold"]["name"] for fold in run.folds] == ["2"]
-    assert "INCOMPLETE: 2 of 3 folds are missing." in str(run)
+    assert "NOT RANKED: incomplete: 2 of 3 folds are missing." in str(run)
     assert not run.ranked
     first = written(run)
     whole = evaluate(folds=["3", "1", "3"])
@@ -231,13 +231,13 @@ def test_a_split_that_shares_speakers_runs_only_when_it_says_so(tmp_path):
     with pytest.raises(LeakageError, match="train and validation share 6 speakers"):
         evaluate(protocol=str(path))
     run = evaluate(protocol=f"file:path={path},leaks=true")
-    assert not run.clean
-    assert "LEAKY, never ranked" in str(run)
+    assert run.leaks
+    assert "NOT RANKED: leaks: " in str(run)
 
 
 def test_a_random_split_is_leaky_by_name():
     run = evaluate(protocol="random:n=3")
-    assert not run.clean
+    assert run.leaks
     assert run.folds[0].facts["certificate"]["audio_checked"]
 
 
@@ -272,7 +272,7 @@ def test_scores_that_depend_on_the_batch_are_seen():
     run = evaluate("faulty", params={"fault": "neighbours"})
     assert run.alone > 0.1
     assert not run.ranked
-    assert "UNSOUND, never ranked" in str(run)
+    assert "NOT RANKED: labels depend on the batch" in str(run)
 
 
 def test_features_are_extracted_from_each_utterance_alone(places):
@@ -303,7 +303,7 @@ def test_folds_that_shared_a_process_are_never_ranked(monkeypatch):
     run = evaluate("faulty", params={"fault": "none"}, jobs=0)
     assert [fold.facts.get("folds_before", 0) for fold in run.folds] == [0, 1, 2]
     assert not run.ranked
-    assert "NEVER RANKED: folds were trained in one process, one after the other" in str(run)
+    assert "NOT RANKED: folds were trained in one process, one after the other" in str(run)
 
 
 def test_a_link_to_the_corpus_serves_too(own_copy, tmp_path):

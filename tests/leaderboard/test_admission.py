@@ -17,7 +17,7 @@ from serbench.leaderboard.admission import Arrivals
 from serbench.leaderboard.ranking import copies
 from serbench.leaderboard.submissions import submission
 from serbench.leaderboard.submissions.pack import Words, submit
-from serbench.results import fold_file
+from serbench.results import eligibility, fold_file
 from serbench.results.config import Config
 from serbench.results.run import read
 from serbench.settings import settings
@@ -478,7 +478,7 @@ def test_a_run_without_a_rank_keeps_nobody_from_one_by_its_audio(ada):
         return dataclasses.replace(fold, facts={**facts, "alone": alone})
 
     forged(ada, "Ada", of_other_audio)
-    assert build(ada, "github:ada")[ada.name]["objection"] == "labels depend on the batch"
+    assert build(ada, "github:ada")[ada.name]["objection"] == eligibility.BATCH
     eve = forged(ada, "Eve", lambda fold: honest(erring(fold, 5)), seed=7)
     assert build(eve, "github:eve")[eve.name]["rank"] == 1
 

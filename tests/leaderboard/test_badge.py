@@ -12,7 +12,7 @@ from serbench.cli.app import app
 from serbench.errors import SerbenchError
 from serbench.leaderboard import badge as badges
 from serbench.leaderboard import hub_card
-from serbench.leaderboard.badge import Badge, against, badge, subject
+from serbench.leaderboard.badge import Badge, badge, subject
 from serbench.results import fold_file
 from serbench.results.fold_file import FoldResult, Scored
 from serbench.results.run import read
@@ -78,12 +78,12 @@ def make(tmp_path):
 
 LEAKS = {"protocol": {"name": "paper", "leaks": "on purpose", "folds": 2}}
 UNRANKED = [
-    ({"folds": (0,)}, "1 of 2 folds missing"),
-    (LEAKS, "its sets share speakers or audio"),
-    ({"certificate": {"clean": False}}, "its sets share speakers or audio"),
+    ({"folds": (0,)}, "incomplete: 1 of 2 folds are missing"),
+    (LEAKS, "leaks: on purpose"),
+    ({"certificate": {"clean": False}}, "leaks: sets share speakers or audio"),
     ({"model": {"pretrained": False}}, "random weights, not pretrained"),
     ({"model": {"fine_tuned_before": "ang, hap"}}, "its checkpoint was fine-tuned before"),
-    ({"alone": {"largest_difference": 0.5, "other_labels": 2}}, "its labels depend on the batch"),
+    ({"alone": {"largest_difference": 0.5, "other_labels": 2}}, "labels depend on the batch"),
 ]
 
 
@@ -99,7 +99,7 @@ def test_a_ranked_run_shows_its_corpus_protocol_and_uar(make):
 def test_a_run_that_is_not_ranked_says_so_and_shows_no_score(make, how, words):
     run = make(**how)
     made = badge(run)
-    assert against(run)[0].startswith(words)
+    assert run.objections[0].startswith(words)
     assert made.message.startswith(f"RAVDESS paper · not ranked: {words}")
     assert not made.ranked
     assert made.colour == badges.UNRANKED != badges.RANKED
@@ -112,8 +112,8 @@ def test_a_run_that_is_not_ranked_says_so_and_shows_no_score(make, how, words):
 
 def test_every_reason_is_told_the_worst_first(make):
     run = make(folds=(0,), **LEAKS)
-    assert against(run) == ["its sets share speakers or audio", "1 of 2 folds missing"]
-    assert "share speakers or audio; 1 of 2 folds missing" in badge(run).title
+    assert run.objections == ("leaks: on purpose", "incomplete: 1 of 2 folds are missing")
+    assert "leaks: on purpose; incomplete: 1 of 2 folds are missing" in badge(run).title
 
 
 def test_labels_that_are_not_the_corpuss_own_are_named(make):

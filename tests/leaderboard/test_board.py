@@ -25,6 +25,7 @@ from serbench.leaderboard.ranking.statistics import Numbers
 from serbench.leaderboard.submissions.pack import Words, submit
 from serbench.metrics import classification, significance
 from serbench.metrics.intervals import mean_std, metric_intervals, speaker_interval
+from serbench.results import eligibility
 from serbench.results.run import read
 from serbench.text import escaped
 
@@ -68,20 +69,20 @@ def test_better_models_have_lower_ranks_and_equal_ones_the_same(entry):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"leaks": "speakers are shared"}, "leaks: speakers are shared"),
-        ({"folds": 3}, "incomplete: 3 of 4 folds"),
-        ({"objection": "random weights, not pretrained"}, "random weights, not pretrained"),
+        ({"objections": ("random weights",)}, "random weights"),
+        ({"objections": ("leaks: all", "random weights")}, "leaks: all; random weights"),
     ],
 )
 def test_what_is_unsound_never_has_a_rank(entry, change, words):
     table = only(board([entry("unsound", 0.95, **change), entry("sound", 0.3)]))
     assert ranks(table) == {"sound": 1, "unsound": None}
-    assert table.lines[-1].objection == words
+    assert "; ".join(table.lines[-1].objections) == words
     assert any(f": {words}." in note for note in cells.notes(table))
 
 
 def test_a_table_of_leaky_runs_ranks_nothing_and_comes_last(entry):
     leaky = {"protocol": "a", "leaks": "on purpose", "protocol_pin": "q" * 64}
+    leaky["objections"] = ("leaks: on purpose",)
     made = board([entry("one", **leaky), entry("two", 0.9, **leaky), entry("sound")])
     first, last = next(one.tables for one in made.sections if one.corpus == "toy")
     assert set(ranks(last).values()) == {None}
@@ -114,7 +115,7 @@ def test_a_submitters_own_counts_must_be_of_what_recomputed_runs_were_tested_on(
     table = only(board([*odd, fine, entry("sound", 0.5, draws=9)]))
     assert ranks(table) == {"sound": 1, "fine": 1, "odd0": None, "odd1": None, "odd2": None}
     words = "its counts are not of the utterances that the recomputed runs were tested on"
-    assert {line.objection for line in table.lines if line.rank is None} == {words}
+    assert {line.objections for line in table.lines if line.rank is None} == {(words,)}
 
 
 def test_where_nothing_was_recomputed_and_two_disagree_nobody_takes_rank_1(entry):
@@ -123,8 +124,8 @@ def test_where_nothing_was_recomputed_and_two_disagree_nobody_takes_rank_1(entry
     forged = [of_others(entry(f"forged{at}", 0.95, draws=at, status=OWN)) for at in range(3)]
     table = only(board([*honest, *forged]))
     assert set(ranks(table).values()) == {None}
-    words = "forged0 and honest0 disagree about the test utterances, and nothing tells who errs"
-    assert {line.objection for line in table.lines} == {words}
+    words = eligibility.DISAGREEMENT.format("forged0", "honest0")
+    assert {line.objections for line in table.lines} == {(words,)}
     assert words in markdown.readme(board([*honest, *forged]), "submissions")
 
 
@@ -193,7 +194,7 @@ def test_copies_have_no_rank_and_do_not_raise_what_a_rank_takes(entry):
     table = only(board([*copies, good, bad]))
     assert ranks(table) == {"good": 1, "bad": 2} | {one.run: None for one in copies}
     assert table.standing.threshold == only(board([good, bad])).standing.threshold
-    assert table.lines[-1].objection == "same predictions as bad"
+    assert table.lines[-1].objections == ("same predictions as bad",)
 
 
 def test_who_sent_the_predictions_first_keeps_the_rank(entry):
@@ -209,7 +210,7 @@ def test_seeds_with_the_same_predictions_are_one_seed(entry):
     assert [len(line.entries) for line in table.lines] == [1, 1, 1]
     assert ranks(table) == {"seed0": 1, "seed1": None, "seed2": None}
     words = "same predictions as seed0, so both count as one seed"
-    assert table.lines[1].objection == words
+    assert table.lines[1].objections == (words,)
 
 
 def test_too_few_speakers_are_said(entry, invented):
@@ -249,7 +250,9 @@ def test_nobody_adds_a_seed_to_what_another_submitted(entry):
 
 def test_an_unsound_seed_does_not_take_the_others_with_it(entry):
     sound = entry("sound", configuration="c")
-    unsound = entry("unsound", configuration="c", seed=1, objection="labels depend on the batch")
+    unsound = entry(
+        "unsound", configuration="c", seed=1, objections=("labels depend on the batch",)
+    )
     assert ranks(only(board([sound, unsound]))) == {"sound": 1, "unsound": None}
 
 
@@ -331,7 +334,7 @@ def test_numbers_are_computed_once(entry):
 @pytest.fixture
 def evil(entry):
     words = {"model": EVIL, "submitter": EVIL, "checkpoint": EVIL, "reproductions": (EVIL,)}
-    words |= {"objection": EVIL, "dataset": f"toy:{EVIL}", "flags": (EVIL,), "protocol": EVIL}
+    words |= {"objections": (EVIL,), "dataset": f"toy:{EVIL}", "flags": (EVIL,), "protocol": EVIL}
     return board([entry("evil", **words)], [Rejected(EVIL, (EVIL,))])
 
 
@@ -553,7 +556,7 @@ def test_a_model_that_had_seen_the_test_corpus_has_no_rank(submissions, monkeypa
     monkeypatch.setattr(submissions_module, "load", lambda _: said)
     found = build.judged(folder)
     words = "its model had seen the test corpus"
-    assert found.objection == (words if seen == "yes" else "")
+    assert found.objections == ((words,) if seen == "yes" else ())
     made = board([found])
     for text in (markdown.readme(made, "submissions"), latex.tables(made)):
         assert (f": {words}." in text) == (seen == "yes")

@@ -95,7 +95,7 @@ def test_of_a_group_only_the_best_on_validation_counts(write):
 def test_missing_folds_are_said(write):
     run = read(write(GOOD))
     assert run.missing == 1
-    assert "INCOMPLETE: 1 of 2 folds are missing" in str(run)
+    assert "NOT RANKED: incomplete: 1 of 2 folds are missing." in str(run)
 
 
 def test_a_leak_is_said_and_never_ranked_first(write, tmp_path):
@@ -103,7 +103,7 @@ def test_a_leak_is_said_and_never_ranked_first(write, tmp_path):
     write(fold(0, [0, 1], [0, 1], **leaks), name="toy_leaky_2")
     write(GOOD, POOR)
     run = find("toy_leaky", tmp_path)
-    assert "LEAKY, never ranked: on purpose" in str(run)
+    assert "NOT RANKED: leaks: on purpose." in str(run)
     board = show(tmp_path)
     rows = [line for line in board.splitlines() if "| made-up" in line]
     assert [row.split("|")[1].strip() for row in rows] == ["1", "-"]

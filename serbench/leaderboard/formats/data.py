@@ -136,7 +136,7 @@ def _measured(line: Line) -> dict[str, object]:
         "seeds": " ".join(str(one.seed) for one in line.entries),
         "checked": line.status,
         "reproductions": "; ".join(line.reproductions),
-        "objection": line.objection,
+        "objection": "; ".join(line.objections),
         "leakage": first.leaks or "none",
         "parameters": first.parameters,
         "checkpoint": first.checkpoint,

@@ -160,7 +160,7 @@ def _row(row: Cells, submissions: str, leads: str) -> str:
         line.first.serbench or "-",
     )
     more = {
-        "model": _runs(line, submissions) + _small([*line.flags, *line.notes, line.objection]),
+        "model": _runs(line, submissions) + _small([*line.flags, *line.notes, *line.objections]),
         "pooled F1 [95 %]": _drawn(line.pooled, line.interval),
         "checked": _small(line.reproductions),
     }

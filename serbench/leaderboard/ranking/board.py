@@ -148,7 +148,7 @@ def _in_order(table: Table) -> tuple[object, ...]:
 def _table(entries: Sequence[Entry], published: Iterable[Row], numbers: Numbers) -> Table:
     first = entries[0]
     found = lines(entries, numbers)
-    ranked = [line for line in found if not line.objection]
+    ranked = [line for line in found if not line.objections]
     place = standing(
         [line.scores["f1"].mean for line in ranked],
         [line.by_speaker.counts for line in ranked],
@@ -162,7 +162,7 @@ def _table(entries: Sequence[Entry], published: Iterable[Row], numbers: Numbers)
         pins=(first.corpus_pin, first.protocol_pin),
         audio="",
         apart=False,
-        lines=(*placed, *(line for line in found if line.objection)),
+        lines=(*placed, *(line for line in found if line.objections)),
         standing=place,
         guesses=_guesses(whole) if whole.folds == whole.total else (),
         published=_alike(published, names),

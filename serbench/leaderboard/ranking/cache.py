@@ -30,7 +30,7 @@ from serbench.metrics.intervals import Interval
 from serbench.plugins import registry
 from serbench.settings import Settings
 
-SCHEMA = 4
+SCHEMA = 5
 SETTLED = 2.0  # seconds; a file changed more recently may change again within one tick of its time
 ARRAYS = ("confusions", "by_speaker")
 
@@ -150,7 +150,7 @@ def opened(submissions: Path, places: Settings) -> Store:
 
 def _placed(entry: Entry) -> list[object]:
     """Return what an entry takes from the ledger and from other entries, not from its own files."""
-    words = [entry.account, entry.seen, entry.order, entry.status, entry.objection]
+    words = [entry.account, entry.seen, entry.order, entry.status, entry.objections]
     return [*words, entry.reproductions, entry.notes]
 
 
@@ -272,7 +272,9 @@ def _unpack(store: Store, data: bytes) -> None:
                 words[array] = counts[at : at + size].reshape(shape)
                 at += size
             words["speakers"] = speakers[words["speakers"]]
-            words |= {key: tuple(words[key]) for key in ("reproductions", "flags", "notes")}
+            words |= {
+                key: tuple(words[key]) for key in ("objections", "reproductions", "flags", "notes")
+            }
             words["records"] = tuple(Record(*one) for one in words["records"])
             answers, folds, length = row["traces"]
             traces = mistakes[begin : begin + length]

@@ -1,7 +1,7 @@
 """What the leaderboard knows of one run: plain words and counts, from which every cell is made."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +11,7 @@ from serbench.files import digest
 from serbench.leaderboard.ranking.copies import NOTHING, Traces
 from serbench.leaderboard.submissions.reproduction_record import Reproduction
 from serbench.leaderboard.submissions.submission import Submission
+from serbench.results import eligibility
 from serbench.results.fold_file import FoldResult, Scored
 from serbench.results.run import Run, computed
 
@@ -67,7 +68,7 @@ class Entry:
         folds: how many of the protocol's folds are there; `total` is how many it has.
         total: see there.
         leaks: why its sets are not apart, or "".
-        objection: what else keeps it from being ranked, or "".
+        objections: every reason why it has no rank; see `serbench.results.eligibility`.
         seconds: of fitting and predicting, over all folds.
         finished: when the last fold was, UTC.
         device: where it was computed.
@@ -107,7 +108,7 @@ class Entry:
     folds: int
     total: int
     leaks: str
-    objection: str
+    objections: tuple[str, ...]
     seconds: float
     finished: str
     device: str
@@ -140,8 +141,8 @@ class Entry:
 
     @property
     def ranked(self) -> bool:
-        """Nothing keeps it from being compared."""
-        return self.folds == self.total and not self.leaks and not self.objection
+        """Whether nothing keeps it from being compared."""
+        return not self.objections
 
     @property
     def sender(self) -> tuple[str, bool]:
@@ -159,6 +160,10 @@ class Entry:
     def day(self) -> str:
         """When it was sent."""
         return (self.seen or self.submitted)[:10]
+
+    def with_objection(self, reason: str) -> "Entry":
+        """Return the entry with one more reason why it has no rank."""
+        return replace(self, objections=(*self.objections, reason))
 
     @property
     def age(self) -> tuple[int, str, int, str]:
@@ -202,10 +207,10 @@ def of_submission(
     folds = tuple(FoldResult(facts, _UNREAD) for facts in submission.folds)
     total = submission.folds[0]["protocol"]["folds"]
     run = Run(submission.folder, folds, total - len(card.folds))
-    seen = "its model had seen the test corpus" if card.model.seen_test_corpus == "yes" else ""
+    seen = (eligibility.SEEN,) if card.model.seen_test_corpus == "yes" else ()
     return _entry(
         run,
-        objection="; ".join(filter(None, [_objection(run), seen])),
+        objections=(*run.objections, *seen),
         folder=f"{submission.folder.parent.name}/{submission.folder.name}",
         submitter=card.submitter.name,
         submitted=card.submitted,
@@ -242,8 +247,8 @@ def _entry(run: Run, **known: Any) -> Entry:
         "parameters": _parameters(run),
         "folds": facts["protocol"]["folds"] - run.missing,
         "total": facts["protocol"]["folds"],
-        "leaks": _leaks(run),
-        "objection": _objection(run),
+        "leaks": run.leaks,
+        "objections": run.objections,
         "seconds": run.seconds(),
         "finished": max(str(fold.facts.get("finished", "")) for fold in run.folds),
         "device": str(facts["device"]),
@@ -278,16 +283,6 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 def _audio(run: Run) -> Mapping[str, str]:
     pins = {str(one.facts["fold"]["name"]): one.facts["pins"].get("audio") for one in run.folds}
     return {name: str(pin) for name, pin in pins.items() if pin}
-
-
-def _leaks(run: Run) -> str:
-    declared = str(run.facts["protocol"]["leaks"])
-    return declared or ("" if run.clean else "sets share speakers or audio")
-
-
-def _objection(run: Run) -> str:
-    batch = "labels depend on the batch" if run.batch_dependent else ""
-    return "; ".join(filter(None, [batch, run.objection]))
 
 
 def recorded(record: Reproduction) -> str:

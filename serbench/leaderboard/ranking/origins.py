@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from serbench.leaderboard.ledger import OWN, Ledger, Line
 from serbench.leaderboard.ranking import impersonation
 from serbench.leaderboard.ranking.entry import REPRODUCED, SAYS_SUBMITTER, Entry
+from serbench.results import eligibility
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,6 @@ def _placed(entry: Entry, ledger: Ledger, present: set[str]) -> Entry:
     mine = [at for at, one in alike if line.account and one.account == line.account]
     order = min([own, *mine])
     gone = [one for at, one in alike if at < order and one.what not in present]
-    words = _of_gone(line, gone)
     counting = [_separate(entry, line, ledger, at) for at in range(len(entry.records))]
     agreed = any(one.agrees for one, yes in zip(entry.records, counting, strict=True) if yes)
     return replace(
@@ -85,7 +85,7 @@ def _placed(entry: Entry, ledger: Ledger, present: set[str]) -> Entry:
         account=line.account,
         seen=ledger.lines[order].seen,
         order=order + 1,
-        objection="; ".join(filter(None, [entry.objection, words])),
+        objections=(*entry.objections, *_sent_before(line, gone)),
         status=REPRODUCED if agreed and entry.status == "recomputed" else entry.status,
         reproductions=tuple(
             one.words + ("" if yes or not one.agrees else f", {SAYS_SUBMITTER}")
@@ -94,12 +94,10 @@ def _placed(entry: Entry, ledger: Ledger, present: set[str]) -> Entry:
     )
 
 
-def _of_gone(line: Line, gone: Sequence[Line]) -> str:
-    """Return why an entry with the answers of another account's removed run has no rank, or ""."""
+def _sent_before(line: Line, gone: Sequence[Line]) -> list[str]:
+    """Return why an entry with the answers of another account's removed run has no rank."""
     others = [one for one in gone if line.account and one.account not in ("", line.account)]
-    if not others:
-        return ""
-    return f"same answers as {others[0].what}, which {others[0].account} sent before"
+    return [eligibility.SENT_BEFORE.format(one.what, one.account) for one in others[:1]]
 
 
 def _separate(entry: Entry, line: Line, ledger: Ledger, at: int) -> bool:

@@ -32,7 +32,7 @@ class Line:
             folds.
         pooled: F1 of all test utterances of all seeds together.
         interval: the 95 % interval of that, over speakers.
-        objection: why it is not ranked, or "".
+        objections: every reason why it has no rank.
         rank: from 1; None where it is not ranked.
     """
 
@@ -42,7 +42,7 @@ class Line:
     scores: Mapping[str, MeanStd]
     pooled: float
     interval: Interval
-    objection: str = ""
+    objections: tuple[str, ...] = ()
     rank: int | None = None
 
     @property
@@ -113,7 +113,7 @@ def lines(entries: Iterable[Entry], numbers: Numbers) -> list[Line]:
             scores=_spreads(np.mean([scores[one.run] for one in group], axis=0)),
             pooled=whole,
             interval=numbers.interval(each),
-            objection=_objection(group[0]),
+            objections=group[0].objections,
         )
         for group, each, whole in zip(groups.values(), counts, pooled, strict=True)
     ]
@@ -122,7 +122,7 @@ def lines(entries: Iterable[Entry], numbers: Numbers) -> list[Line]:
 
 def in_order(line: Line) -> tuple[bool, float, str, str]:
     """Sorts lines: those that may be ranked first, by their F1; the rest does not matter."""
-    return bool(line.objection), -line.scores["f1"].mean, line.name, line.first.run
+    return bool(line.objections), -line.scores["f1"].mean, line.name, line.first.run
 
 
 def _of_folds(entries: Sequence[Entry]) -> dict[str, Floats]:
@@ -180,13 +180,3 @@ def _names(entries: Sequence[Entry]) -> Mapping[str, str]:
     return told_apart(
         {one.run: (called(one.model, one.checkpoint), dict(one.params)) for one in entries}
     )
-
-
-def _objection(entry: Entry) -> str:
-    """Why it is not ranked, or "", shortly."""
-    reasons = [
-        f"leaks: {entry.leaks}" if entry.leaks else "",
-        f"incomplete: {entry.folds} of {entry.total} folds" if entry.folds < entry.total else "",
-        entry.objection,
-    ]
-    return "; ".join(filter(None, reasons))

@@ -9,6 +9,7 @@ from dataclasses import replace
 from serbench.files import digest
 from serbench.leaderboard.ranking import copies
 from serbench.leaderboard.ranking.entry import SUBMITTERS_OWN, Entry
+from serbench.results import eligibility
 
 Audio = Mapping[str, str]
 Group = tuple[str, list[Entry]]
@@ -57,8 +58,9 @@ def _heard(entries: Sequence[Entry]) -> Sequence[Entry]:
     senders = {entry.account for entry in entries if entry.account}
     if len(senders) > 1 or not all(entry.folder for entry in entries):
         return entries
-    words = "no other account has its audio, so there is nothing to rank it against"
-    return [_objected(entry, words) if entry.ranked else entry for entry in entries]
+    return [
+        entry.with_objection(eligibility.LONE_AUDIO) if entry.ranked else entry for entry in entries
+    ]
 
 
 def _compared(entries: Sequence[Entry]) -> list[Entry]:
@@ -133,11 +135,12 @@ def _of_same_tests(entries: Sequence[Entry]) -> list[Entry]:
     first = {_tests(one): one.run for one in sorted(judges, key=lambda one: one.run, reverse=True)}
     if len(first) > 1:
         one, other = sorted(first.values())[:2]
-        words = f"{one} and {other} disagree about the test utterances, and nothing tells who errs"
-        return [_objected(entry, words) if entry.ranked else entry for entry in entries]
-    words = "its counts are not of the utterances that the recomputed runs were tested on"
+        reason = eligibility.DISAGREEMENT.format(one, other)
+        return [entry.with_objection(reason) if entry.ranked else entry for entry in entries]
     return [
-        _objected(entry, words) if entry.ranked and _tests(entry) not in first else entry
+        entry.with_objection(eligibility.OTHER_UTTERANCES)
+        if entry.ranked and _tests(entry) not in first
+        else entry
         for entry in entries
     ]
 
@@ -165,22 +168,19 @@ def _but_the_first(group: Sequence[Entry]) -> list[Entry]:
     first = group[0]
     rivals = [one for one in group if one.seen == first.seen and one.sender != first.sender]
     if first.seen and rivals:
-        words = "same predictions as {}; both were added together, so neither was first"
-        found = [_objected(first, words.format(rivals[0].run))]
-        found += [_objected(one, words.format(first.run)) for one in rivals]
-        return found + [_objected(one, _copy(one, first)) for one in group[1:] if one not in rivals]
-    return [first, *(_objected(one, _copy(one, first)) for one in group[1:])]
+        tie = eligibility.COPIED_TOGETHER
+        found = [first.with_objection(tie.format(rivals[0].run))]
+        found += [one.with_objection(tie.format(first.run)) for one in rivals]
+        return found + [_as_copy(one, first) for one in group[1:] if one not in rivals]
+    return [first, *(_as_copy(one, first) for one in group[1:])]
 
 
-def _copy(entry: Entry, first: Entry) -> str:
-    seed = ", so both count as one seed" if _same_run(entry, first) else ""
-    return f"same predictions as {first.run}{seed}"
+def _as_copy(entry: Entry, first: Entry) -> Entry:
+    seed = _same_run(entry, first)
+    reason = eligibility.COPIED_SEED if seed else eligibility.COPY
+    return entry.with_objection(reason.format(first.run))
 
 
 def _predictions(entry: Entry) -> tuple[object, ...]:
     arrays = (entry.confusions, entry.by_speaker)
     return entry.speakers, *((one.shape, one.tobytes()) for one in arrays)
-
-
-def _objected(entry: Entry, words: str) -> Entry:
-    return replace(entry, objection="; ".join(filter(None, [entry.objection, words])))

@@ -18,7 +18,7 @@ MACHINE = ("device", "threads")
 def table_two(runs: Sequence[Run], names: Sequence[str]) -> Table:
     """Return these runs beside chance and the rows of the paper's Table II on the same corpus."""
     rows: list[tuple[Cell, ...]] = [
-        (name, *(run.mean_std(metric) for metric in SCORES), _remarks(run))
+        (name, *(run.mean_std(metric) for metric in SCORES), "; ".join(run.objections) or None)
         for run, name in zip(runs, names, strict=True)
     ]
     whole = next((run for run in runs if not run.missing), None)
@@ -58,18 +58,6 @@ def _published(row: literature.Row) -> tuple[Cell, ...]:
         for metric in reported
     ]
     return (f"the paper, {row.model}: {row.system}", *scores, None)
-
-
-def _remarks(run: Run) -> str | None:
-    """Say why a run must not be compared with the others, or return None."""
-    leaks, total = str(run.facts["protocol"]["leaks"]), run.facts["protocol"]["folds"]
-    remarks = (
-        f"leaks: {leaks}" if leaks else "" if run.clean else "its sets share speakers or audio",
-        f"incomplete: {run.missing} of {total} folds missing" if run.missing else "",
-        "labels depend on the batch" if run.batch_dependent else "",
-        run.objection,
-    )
-    return "; ".join(filter(None, remarks)) or None
 
 
 def calibration(runs: Sequence[Run], names: Sequence[str]) -> Table:

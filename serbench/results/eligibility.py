@@ -1,0 +1,67 @@
+"""Why a run has no rank: every reason, worded once for tables, reports, badges and the leaderboard.
+
+What follows from a run's own folds is found by `objections`. The constants below it are the reasons
+that only a submission's card, the ledger or other runs can give.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from serbench.results.fold_file import FoldResult
+
+LEAKS = "leaks: {}"
+BATCH = "labels depend on the batch: some change when an utterance is predicted alone"
+
+SEEN = "its model had seen the test corpus"
+LONE_AUDIO = "no other account has its audio, so there is nothing to rank it against"
+OTHER_UTTERANCES = "its counts are not of the utterances that the recomputed runs were tested on"
+DISAGREEMENT = "{} and {} disagree about the test utterances, and nothing tells which is right"
+COPY = "same predictions as {}"
+COPIED_SEED = "same predictions as {}, so both count as one seed"
+COPIED_TOGETHER = "same predictions as {}; both were added together, so neither was first"
+SENT_BEFORE = "same answers as {}, which {} sent before"
+
+
+def leak(folds: Sequence[FoldResult]) -> str:
+    """Return what training, validation and test sets share, or ""."""
+    clean = all(fold.facts["certificate"]["clean"] for fold in folds)
+    return str(folds[0].facts["protocol"]["leaks"]) or (
+        "" if clean else "sets share speakers or audio"
+    )
+
+
+def objections(folds: Sequence[FoldResult], missing: int) -> tuple[str, ...]:
+    """Return every reason why a run has no rank, the gravest first; none if it may be ranked.
+
+    Args:
+        folds: of the run, one or more.
+        missing: how many folds of the protocol are not there.
+    """
+    return tuple(_objections(folds, missing))
+
+
+def _objections(folds: Sequence[FoldResult], missing: int) -> Iterator[str]:
+    if shared := leak(folds):
+        yield LEAKS.format(shared)
+    if any(fold.facts.get("folds_before") for fold in folds):
+        yield (
+            "folds were trained in one process, one after the other (--jobs 0): one may know what "
+            "another has learned"
+        )
+    tests = [fold.facts["alone"] for fold in folds]
+    unchecked = next((test for test in tests if test.get("utterances", 1) == 0), None)
+    if unchecked is not None:
+        reason = unchecked.get("unchecked") or "no utterance was predicted alone"
+        yield f"batch effects unchecked: {reason}"
+    if any(test.get("other_labels") for test in tests):
+        yield BATCH
+    models = [fold.facts.get("model", {}) for fold in folds]
+    if any(model.get("pretrained") is False for model in models):
+        yield "random weights, not pretrained"
+    if before := {str(model.get("fine_tuned_before") or "") for model in models} - {""}:
+        yield (
+            f"its checkpoint was fine-tuned before, to tell apart {min(before)}: it may have "
+            "learned from these test speakers"
+        )
+    if missing:
+        total = folds[0].facts["protocol"]["folds"]
+        yield f"incomplete: {missing} of {total} folds are missing"
