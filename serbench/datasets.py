@@ -77,22 +77,22 @@ def named(spec: str, places: Settings) -> Source:
 def _located(target: Any, spec: str, places: Settings, data: Path | None) -> Source:
     """Return a dataset with a path; see `contracts.Located`."""
     name, _, text = spec.partition(":")
-    known = parameters(target)
-    typed, given = specs.divided(text, known)
+    allowed = parameters(target)
+    typed, given = specs.divided(text, allowed)
     if data is None and not typed:
         raise BadParameter(f"{name} needs a path: write {name}:PATH, or add --data PATH")
     path = Path(os.path.abspath(os.path.expanduser(typed or str(data))))
-    chosen = checked(name, known, specs.values(given, known))
-    place = expanded(data) if data is not None else _found(name, path, typed, target, places)
+    chosen = checked(name, allowed, specs.values(given, allowed))
+    place = expanded(data) if data is not None else _place_of(name, path, typed, target, places)
     if data is not None or not place.exists():
-        specs.require_known(name, typed, known)
-    spec = specs.spelled(name, specs.called(path, target.endings), chosen, known)
+        specs.require_known(name, typed, allowed)
+    spec = specs.spelled(name, specs.called(path, target.endings), chosen, allowed)
     dataset: Located = target(**chosen)
     root = place.resolve()
     return Source(spec, dataset.at(root), root)
 
 
-def _found(name: str, path: Path, typed: str, target: Any, places: Settings) -> Path:
+def _place_of(name: str, path: Path, typed: str, target: Any, places: Settings) -> Path:
     """Return where a corpus is, or would be, whose path or name was typed."""
     for place in specs.candidates(path, target.endings):
         if place.is_file() if target.endings else place.is_dir():

@@ -64,7 +64,7 @@ class PredictedFiles:
         return f"{self.run}: the mean probabilities of the models of {which} folds"
 
     def table(self, form: str = "text") -> str:
-        """Every file with its label and all probabilities, in one of `FORMATS`.
+        """Format every file with its label and all probabilities, in one of `FORMATS`.
 
         Text has three digits, csv and json have all.
         """
@@ -129,7 +129,7 @@ def predict(
 
 
 def _inputs(run: Run, files: Sequence[Path]) -> list[Array]:
-    """The features of files, made as the run's were; all files are read before anything slow."""
+    """Extract the features of files as the run's were; read all files before anything slow."""
     if not files:
         raise SerbenchError("there is no file to predict: name one audio file or more")
     config, stored = run.config, run.config["reading"]
@@ -148,7 +148,7 @@ def _inputs(run: Run, files: Sequence[Path]) -> list[Array]:
 
 
 def _decoded(path: Path) -> tuple[audio.Samples, int]:
-    """The samples and the rate of a file, which must be as long as an utterance may be."""
+    """Return the samples and the rate of a file, which must not be longer than an utterance."""
     if not path.is_file():
         what = "is a folder: name the files in it" if path.is_dir() else "is not there"
         raise SerbenchError(f"{path} {what}; nothing was predicted")
@@ -162,7 +162,7 @@ def _decoded(path: Path) -> tuple[audio.Samples, int]:
 
 
 def _probabilities(kept: Kept, inputs: Sequence[Array], device: str) -> Floats:
-    """The probabilities (files, labels) of one fold's model on a device."""
+    """Return the probabilities (files, labels) of one fold's model on a device."""
     model = kept_models.load(kept)  # on the CPU
     if isinstance(model, Moves):
         model.to(devices.found(device))

@@ -153,7 +153,7 @@ def _extractor(feature: Feature) -> Any:
 
 
 def _waves(lengths: Lengths, count: int) -> list[Wave]:
-    """Utterances in no order of length, as in a corpus."""
+    """Return utterances in no order of length, as in a corpus."""
     seconds = workload.trimmed(lengths, count)
     order = np.random.default_rng(0).permutation(count)
     return workload.voices([seconds[place] for place in order], audio.RATE)
@@ -263,7 +263,7 @@ class Trial:
         return Fit(count, max(0.0, between[0] - epoch), epoch, between[-1], total)
 
     def _examples(self, count: int, seed: int) -> Examples:
-        """So many utterances of the pool, again and again, no two quite the same."""
+        """Return so many utterances of the pool, again and again, no two quite the same."""
         random = np.random.default_rng(seed)
         places = np.arange(count) % len(self.pool)
         arrays = [_changed(self.pool[place], random) for place in places]

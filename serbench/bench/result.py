@@ -31,7 +31,7 @@ class Measurement:
     limit: float | None = None  # the share of what a large matrix product does in that precision
 
     def row(self) -> list[str]:
-        """The cells under `HEAD`."""
+        """Return the cells under `HEAD`."""
         return [
             self.item,
             figure(self.per_second),
@@ -65,7 +65,7 @@ class Bench:
         return json.dumps(data, indent=1)
 
     def table(self, form: str = "text") -> str:
-        """The items alone."""
+        """Format the items alone."""
         return tables.table(HEAD, [item.row() for item in self.items], form)
 
     def __str__(self) -> str:

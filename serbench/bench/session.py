@@ -46,7 +46,7 @@ class BenchRequest:
         return self.model is not None and self.dataset is not None and not self.only
 
     def has(self, group: str) -> bool:
-        """A group of items is to be measured."""
+        """Return whether a group of items is to be measured."""
         return group in self.only or not (
             self.only or (self.has_estimate and group == "arithmetic")
         )
@@ -114,7 +114,7 @@ class _Session:
         return lookup.find_protocol(self._request.protocol, self._source.dataset)
 
     def _models(self) -> Iterator[Candidate]:
-        """The model that was named, or those that are always measured, if they are installed."""
+        """Yield the model that was named, or those of `MODELS` that are installed."""
         request = self._request
         if request.model is not None:
             given = (request.params, self._source, self._places, request.features)
@@ -198,7 +198,7 @@ class _Session:
 
 
 def _learned(model: Candidate, learning: Learning, device: str) -> Iterator[Measurement]:
-    """The items of a model: the limit of its arithmetic, training and prediction."""
+    """Yield the items of a model: the limit of its arithmetic, training and prediction."""
     epoch, peak = learning.speed.epoch, learning.peak
     how = (model.threads, device, learning.precision)
     if peak:

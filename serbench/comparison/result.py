@@ -61,7 +61,7 @@ class ComparedRuns:
         )
 
     def table(self, form: str = "text") -> str:
-        """The scores of every pair in one of `FORMATS`; json: fractions in full precision."""
+        """Format the scores of every pair; json: fractions in full precision."""
         if form == "json":
             return self.page("json")
         rows = [[*row, *["-"] * (len(HEAD) - len(row))] for row in self._rows()]
@@ -82,7 +82,7 @@ class ComparedRuns:
             yield [name, "utterances neither gets", *[f"{counts['neither']}"] * 2]
 
     def disagreements(self, form: str = "text") -> str:
-        """The utterances that one of a pair gets and the other does not, in one of `FORMATS`."""
+        """List the utterances that one of a pair gets and the other does not."""
         if form == "json":
             return as_json(self._disagreements())
         head = ["against", *Disagreement._fields]
@@ -102,7 +102,7 @@ class ComparedRuns:
         return [*_meaning(self), *_warnings(self)]
 
     def as_json(self) -> dict[str, object]:
-        """The same as plain values; scores are fractions."""
+        """Return everything as plain values; scores are fractions."""
         tested = self.pairs[0].tests[0]
         return {
             "first": self.runs[0].name,
@@ -171,7 +171,7 @@ def _as_json(pair: Pair) -> dict[str, object]:
 
 
 def _meaning(compared: ComparedRuns) -> list[str]:
-    """How to read the columns."""
+    """Explain the columns."""
     speakers = len(compared.pairs[0].tests[0].confusions)
     tests = sum(len(pair.scores) for pair in compared.pairs)
     exchanges = f"all {2**speakers}" if speakers <= EXACT else f"{EXCHANGES} random"

@@ -104,13 +104,13 @@ class Features(Sequence[Array]):
         return array
 
 
-def check_arrays(name: str, made: Any, expected: int) -> list[Array]:
+def check_arrays(name: str, returned: Any, expected: int) -> list[Array]:
     """Return the arrays that an extractor made, once they are checked.
 
     Raises:
         PluginError: they are not one finite array of float32, or float16, an utterance.
     """
-    arrays = list(made)
+    arrays = list(returned)
     if len(arrays) != expected:
         raise PluginError(f"feature {name} made {len(arrays)} arrays of {expected} utterances")
     for array in arrays:

@@ -95,7 +95,7 @@ def _of_truth(truth: Labels, probabilities: Floats) -> Floats:
 
 
 def reliability_curve(truth: Labels, probabilities: Floats, bins: int = 15) -> Reliability:
-    """Mean confidence and accuracy of the utterances in each of `bins` equal intervals (low, high].
+    """Return mean confidence and accuracy of the utterances in `bins` equal intervals (low, high].
 
     Source: DeGroot and Fienberg, The comparison and evaluation of forecasters, 1983.
 

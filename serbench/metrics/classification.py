@@ -116,7 +116,7 @@ def confusion(truth: Labels, prediction: Labels, n_labels: int) -> npt.NDArray[n
 def by_group(
     truth: Labels, prediction: Labels, groups: Sequence[str], n_labels: int
 ) -> dict[str, npt.NDArray[np.int64]]:
-    """The confusion matrix of each group of utterances (their speaker, their speaker's sex).
+    """Count utterances by label in each group (speaker, speaker's sex): group to confusion matrix.
 
     The groups are sorted; truth and prediction are positions in the labels, as for `confusion`.
 
@@ -158,12 +158,12 @@ def _ratio(part: Matrix, whole: Matrix, empty: float = 0.0) -> Floats:
 
 
 def _macro(labels: PerClass, scores: Floats) -> Floats:
-    """The mean over the labels that occur in the truth; nan where none does."""
+    """Return the mean over the labels that occur in the truth; nan where none does."""
     return _ratio(np.where(labels.present, scores, 0.0).sum(axis=-1), labels.n_present, np.nan)
 
 
 def per_class(matrix: Matrix | PerClass) -> PerClass:
-    """The counts, precision, recall and F1 of each label.
+    """Return the counts, precision, recall and F1 of each label.
 
     Source: van Rijsbergen, Information Retrieval, 1979, chapter 7.
 
@@ -258,7 +258,7 @@ METRICS: Mapping[str, Metric] = {
 
 
 def every_metric(matrices: Matrix | PerClass) -> Floats:
-    """The scores (..., metrics) of matrices (..., labels, labels), in the order of `METRICS`."""
+    """Return the scores (..., metrics) of matrices (..., labels, labels), ordered as `METRICS`."""
     labels = per_class(matrices)
     computes = [metric.compute for metric in METRICS.values()]
     scores = {compute: compute(labels) for compute in set(computes)}  # recall is the UAR
@@ -266,7 +266,7 @@ def every_metric(matrices: Matrix | PerClass) -> Floats:
 
 
 def chance(truth_counts: Matrix) -> Chance:
-    """The confusion matrices to expect of guessing, from counts (..., labels) of true labels.
+    """Return the confusion matrices that guessing gives, from counts (..., labels) of true labels.
 
     Majority: always the commonest label (the first of equals). Stratified: each label as often as
     it is true, E[C[i, j]] = n_i n_j / n. Accuracy and UAR of the stratified matrix are exact
@@ -285,7 +285,7 @@ def chance(truth_counts: Matrix) -> Chance:
 
 
 def predicted(scores: Matrix) -> npt.NDArray[np.int64]:
-    """The label with the highest score, the first of equals: argmax_k s_k.
+    """Return the label with the highest score, the first of equals: argmax_k s_k.
 
     Activations and probabilities decide alike, since every link keeps their order; where sigmoids
     saturate only the activations still tell the labels apart. Source: the Bayes decision rule.

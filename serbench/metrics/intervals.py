@@ -49,7 +49,7 @@ class MeanStd(NamedTuple):
 
 
 def mean_std(values: Sequence[float] | Floats) -> MeanStd:
-    """Mean and sample standard deviation over folds: sqrt(sum_i (x_i - mean)^2 / (n - 1)).
+    """Return mean and sample standard deviation over folds: sqrt(sum_i (x_i - mean)^2 / (n - 1)).
 
     The columns of the paper's Table II, which does not say whether it divides by n - 1 or by n.
 
@@ -64,7 +64,7 @@ def mean_std(values: Sequence[float] | Floats) -> MeanStd:
 def speaker_confusions(
     truth: Labels, prediction: Labels, speakers: Sequence[str], n_labels: int
 ) -> npt.NDArray[np.int64]:
-    """One confusion matrix a speaker, (speakers, labels, labels), speakers in sorted order.
+    """Count utterances by label and speaker, (speakers, labels, labels), speakers sorted.
 
     >>> speaker_confusions(np.array([0, 1]), np.array([0, 0]), ["b", "a"], 2).tolist()
     [[[0, 0], [1, 0]], [[1, 0], [0, 0]]]
@@ -83,7 +83,7 @@ def speaker_interval(
     resamples: int = 5_000,
     seed: int = 0,
 ) -> Interval:
-    """A confidence interval of a pooled score, by bootstrap over speakers.
+    """Return a confidence interval of a pooled score, by bootstrap over speakers.
 
     Speakers are drawn with replacement; the interval lies between quantiles of the scores of the
     resampled corpora. With S speakers the percentile interval is too narrow by about
@@ -106,7 +106,7 @@ def speaker_interval(
 
 
 def metric_intervals(confusions: Matrix) -> Mapping[str, Interval]:
-    """The 95 % interval of each of `METRICS`, as `speaker_interval` computes it, all at once.
+    """Return the 95 % interval of each of `METRICS`: `speaker_interval` for all at once.
 
     >>> part = np.array([[5, 0], [0, 5]])
     >>> metric_intervals(np.stack([part, part]))["f1"]
@@ -132,7 +132,7 @@ def paired_interval(
     resamples: int = 5_000,
     seed: int = 0,
 ) -> Interval:
-    """A confidence interval of how much better the first of two models is, over speakers.
+    """Return a confidence interval of how much better the first of two models is, over speakers.
 
     As `speaker_interval`, but of the difference of two pooled scores: a resampled corpus has the
     same speakers for both models, in the same order, so that what makes a speaker hard for both
@@ -155,7 +155,7 @@ def paired_interval(
 
 
 def differences(metric: Callable[[PerClass], Floats]) -> Callable[[PerClass], Floats]:
-    """A metric's difference between two models, of counts (..., 2, 3, labels)."""
+    """Make of a metric its difference between two models, of counts (..., 2, 3, labels)."""
 
     def difference(both: PerClass) -> Floats:
         scores = metric(both)
@@ -173,7 +173,7 @@ def bootstrap(
     resamples: int = 5_000,
     seed: int = 0,
 ) -> Floats:
-    """The ends of expanded percentile intervals of whatever follows from the counts of each label.
+    """Return the ends of intervals over speakers of statistics of the counts of each label.
 
     See `speaker_interval` for the method and its source. A resample in which a number is not
     defined (a label that none of its speakers has) does not count for that number.
@@ -206,20 +206,20 @@ def bootstrap(
 
 
 def _quantiles(scores: Floats, at: tuple[float, float]) -> Floats:
-    """(2, ...) of (resamples, ...): of each number over the resamples where it is defined."""
+    """Return quantiles (2, ...) of scores (resamples, ...), each over where it is defined."""
     undefined = np.isnan(scores)
     if not undefined.any():
         return np.quantile(scores, at, axis=0)
     ends = np.full((2, *scores.shape[1:]), math.nan)
     for place in np.ndindex(scores.shape[1:]):
-        known = scores[(slice(None), *place)][~undefined[(slice(None), *place)]]
-        if len(known):
-            ends[(slice(None), *place)] = np.quantile(known, at)
+        defined = scores[(slice(None), *place)][~undefined[(slice(None), *place)]]
+        if len(defined):
+            ends[(slice(None), *place)] = np.quantile(defined, at)
     return ends
 
 
 def _draws(speakers: int, resamples: int, seed: int, cells: int) -> Iterator[Floats]:
-    """How often each speaker is drawn, (resamples, speakers), a chunk at a time."""
+    """Yield how often each speaker is drawn, (resamples, speakers), a chunk at a time."""
     sizes = tuple(chunks(resamples, speakers + cells))
     if len(sizes) == 1:  # a table needs the same ones for every row
         yield _first_draws(speakers, resamples, seed)
@@ -244,14 +244,14 @@ def _drawn(speakers: int, resamples: int, rng: np.random.Generator) -> Floats:
 
 
 def chunks(rows: int, cells: int) -> Iterator[int]:
-    """How many of so many rows to compute at once, where each needs so many cells."""
+    """Yield how many of the rows to compute at once, where each needs so many cells."""
     most = max(1, CHUNK // cells)
     for start in range(0, rows, most):
         yield min(most, rows - start)
 
 
 def weighted(weights: Floats, parts: Matrix) -> Floats:
-    """The sums over speakers under each row of weights: (rows, ...) of parts (speakers, ...)."""
+    """Sum parts (speakers, ...) over speakers under each row of weights: (rows, ...)."""
     flat = parts.reshape(len(parts), -1).astype(np.float64)
     return (weights @ flat).reshape(len(weights), *parts.shape[1:])
 
@@ -262,7 +262,7 @@ def _expanded_tail(tail: float, speakers: int) -> float:
 
 
 def student_quantile(probability: float, freedom: int) -> float:
-    """Student's t by Cornish and Fisher's expansion (Abramowitz and Stegun, 26.7.5).
+    """Return Student's t by Cornish and Fisher's expansion (Abramowitz and Stegun, 26.7.5).
 
     Within 0.2 % of the 97.5 % quantile from three degrees of freedom on.
     """

@@ -28,7 +28,7 @@ The first, no push at all, keeps every weight below the number of tilts.
 
 
 def pvalue(first: Matrix, second: Matrix, *, draws: int = DRAWS, seed: int = 0) -> float:
-    """The p-value of `significance.paired_permutation` for macro F1, however small.
+    """Return the p-value of `significance.paired_permutation` for macro F1, however small.
 
     Exact, from all 2^S exchanges, with up to 12 speakers. With more, each exchange is drawn from
     a mixture that pushes the predictions of every speaker, a little or much, to where they make the
@@ -66,7 +66,7 @@ def pvalue(first: Matrix, second: Matrix, *, draws: int = DRAWS, seed: int = 0) 
 
 
 def _halves(first: Matrix, second: Matrix) -> tuple[Floats, Floats, Floats]:
-    """Half of what each speaker adds to the difference, the mean of both models, and the truth.
+    """Return half of what each speaker adds to the difference, the mean of both, and the truth.
 
     Macro F1 needs only how often each label is predicted, and how often rightly: the columns are
     the hits of each label, then its predictions, (speakers, 2 labels) and (2 labels,); the truth is
@@ -83,7 +83,7 @@ def _halves(first: Matrix, second: Matrix) -> tuple[Floats, Floats, Floats]:
 
 
 def _differences(moved: Floats, middle: Floats, truth: Floats) -> Floats:
-    """(rows,): the difference in macro F1 when the middle is moved up for one, down for the other.
+    """Return the differences (rows,) in macro F1 of models at middle + moved and middle - moved.
 
     See `serbench.metrics.classification.macro_f1` for the score and its source.
     """
@@ -97,7 +97,7 @@ def _differences(moved: Floats, middle: Floats, truth: Floats) -> Floats:
 
 
 def _slopes(middle: Floats, truth: Floats) -> Floats:
-    """(2 labels,): what moving the middle by one in each column adds to the difference."""
+    """Return what moving the middle by one in each column adds to the difference, (2 labels,)."""
     labels = len(truth)
     base = truth + middle[labels:]
     slopes: Floats = 4 / labels * np.concatenate([1 / base, -middle[:labels] / base**2])
@@ -117,7 +117,7 @@ def _uniform(draws: int, speakers: int, seed: int) -> tuple[Floats, tuple[int, .
 
 
 def _tilted(sizes: Floats, draws: int, seed: int) -> Floats:
-    """(draws, speakers): 1 where a speaker's predictions raise the difference, else -1."""
+    """Draw (draws, speakers): 1 where a speaker's predictions raise the difference, else -1."""
     uniform, rows = _uniform(draws, len(sizes), seed)
     odds = 1 / (1 + np.exp(-2 * _strengths(sizes)[:, None] * sizes))  # (tilts, speakers)
     signs = np.empty_like(uniform)
@@ -128,13 +128,13 @@ def _tilted(sizes: Floats, draws: int, seed: int) -> Floats:
 
 
 def _strengths(sizes: Floats) -> Floats:
-    """(tilts,): a speaker is pushed with odds exp(2 strength size)."""
+    """Return strengths (tilts,): a speaker is pushed with odds exp(2 strength size)."""
     spread = math.sqrt(float((sizes**2).sum()))
     return np.array(TILTS) / spread if spread > 0 else np.zeros(len(TILTS))
 
 
 def _weights(sums: Floats, sizes: Floats) -> Floats:
-    """(rows,): P / Q of exchanges whose sizes sum up, with their signs, to these sums.
+    """Return P / Q (rows,) of exchanges whose sizes sum up, with their signs, to these sums.
 
     Under a tilt of strength k an exchange with the sum s has 2^-S exp(k s) / prod_i cosh(k size_i).
     Since an exchange and its opposite differ by as much, each stands for both, so that cosh(k s)

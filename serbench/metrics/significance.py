@@ -79,7 +79,7 @@ def pvalues(
     resamples: int = EXCHANGES,
     seed: int = 0,
 ) -> Floats:
-    """The p-values (...) of `paired_permutation` for many pairs (speakers, ..., labels, labels).
+    """Return the p-values (...) of `paired_permutation` for pairs (speakers, ..., labels, labels).
 
     Unlike there, it is not checked that both have the same utterances; all pairs share the draws.
     """
@@ -106,7 +106,7 @@ def pvalues(
 
 
 def all_exchanges(speakers: int) -> Floats:
-    """Every row of zeros and ones: (2^speakers, speakers)."""
+    """Return every row of zeros and ones: (2^speakers, speakers)."""
     return ((np.arange(2**speakers)[:, None] >> np.arange(speakers)) & 1).astype(np.float64)
 
 
@@ -135,7 +135,7 @@ def detectable_difference(
     level: float = 0.05,
     power: float = 0.8,
 ) -> float:
-    """The smallest true difference that this many speakers, so different, would mostly reveal.
+    """Return the smallest true difference that speakers as many and different mostly reveal.
 
     D = (t_{1 - level/2} + t_{power}) e, with Student's quantiles for S - 1 degrees of freedom and e
     the standard error of the difference d by leaving out one of the S speakers at a time,
@@ -167,7 +167,7 @@ def detectable_difference(
 
 
 def smallest_pvalue(speakers: int) -> float:
-    """The smallest p-value that exchanging so many speakers can give: 2 of all 2^S exchanges.
+    """Return the smallest p-value that so many speakers can give: 2 of all 2^S exchanges.
 
     >>> smallest_pvalue(5)
     0.0625

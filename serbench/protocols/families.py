@@ -152,16 +152,16 @@ def _require_enough_folds(name: str, n: int) -> None:
         )
 
 
-def _require_enough(corpus: Corpus, name: str, least: int, found: int, what: str) -> None:
-    if found < FEWEST:
+def _require_enough(corpus: Corpus, name: str, least: int, count: int, what: str) -> None:
+    if count < FEWEST:
         raise SerbenchError(
-            f"corpus {corpus.name} has {found} {what}, but protocol {name} needs at least "
+            f"corpus {corpus.name} has {count} {what}, but protocol {name} needs at least "
             f"{FEWEST}: some to train, some to validate and some to test"
         )
-    if found < least:
+    if count < least:
         raise SerbenchError(
             f"protocol {name} needs at least {least} {what}, but corpus {corpus.name} has "
-            f"{found}: choose n from {FEWEST} to {found}"
+            f"{count}: choose n from {FEWEST} to {count}"
         )
 
 

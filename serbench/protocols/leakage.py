@@ -51,7 +51,7 @@ class Certificate:
         )
 
     def counts(self, pair: tuple[str, str]) -> dict[str, int]:
-        """How many of each kind the two sets of a pair share."""
+        """Count what the two sets of a pair share, by kind."""
         return {kind: getattr(self, kind)["|".join(pair)].count for kind in KINDS}
 
 
