@@ -21,7 +21,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from serbench.corpus import Corpus, Fold
+from serbench import Corpus, Fold
 from serbench.features import audio
 from serbench.metrics.classification import confusion, uar
 from serbench.protocols import families

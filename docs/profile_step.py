@@ -17,10 +17,9 @@ from typing import Any
 import numpy as np
 from torch.profiler import profile
 
-from serbench import datasets
+from serbench import Examples, datasets
 from serbench.bench import measure, workload
 from serbench.bench.session import LIKE
-from serbench.contracts import Examples
 from serbench.plugins import registry
 from serbench.settings import settings
 

@@ -1,32 +1,78 @@
-"""serbench: speech emotion recognition, measured so that the numbers can be compared."""
+"""serbench: speech emotion recognition, measured so that the numbers can be compared.
+
+Everything that evaluates, reads runs or makes a plugin is imported from here: `evaluate` and its
+companions, what a dataset, an extractor or a model works with, and the errors. A name is imported
+when it is first used, so that the command line starts fast.
+"""
 
 TYPE_CHECKING = False  # typing takes milliseconds to import, in which Ctrl-C is a traceback
 if TYPE_CHECKING:
-    from serbench.comparison.result import compare
-    from serbench.evaluation.pipeline import evaluate
-    from serbench.inference import predict
-    from serbench.results.run import Run
+    from serbench.comparison.result import compare as compare
+    from serbench.contracts import About as About
+    from serbench.contracts import Array as Array
+    from serbench.contracts import Dataset as Dataset
+    from serbench.contracts import Entry as Entry
+    from serbench.contracts import Examples as Examples
+    from serbench.contracts import Extractor as Extractor
+    from serbench.contracts import Lengths as Lengths
+    from serbench.contracts import Link as Link
+    from serbench.contracts import Model as Model
+    from serbench.contracts import ModelEntry as ModelEntry
+    from serbench.contracts import Predictions as Predictions
+    from serbench.contracts import Wave as Wave
+    from serbench.contracts import Workspace as Workspace
+    from serbench.contracts import hookimpl as hookimpl
+    from serbench.corpus import Corpus as Corpus
+    from serbench.corpus import Fold as Fold
+    from serbench.corpus import LabelSet as LabelSet
+    from serbench.corpus import Protocol as Protocol
+    from serbench.corpus import Utterance as Utterance
+    from serbench.corpus import held_out as held_out
+    from serbench.corpus import speaker_fold as speaker_fold
+    from serbench.errors import BadParameter as BadParameter
+    from serbench.errors import CorpusError as CorpusError
+    from serbench.errors import FoldError as FoldError
+    from serbench.errors import LeakageError as LeakageError
+    from serbench.errors import MissingRequirement as MissingRequirement
+    from serbench.errors import PluginError as PluginError
+    from serbench.errors import SerbenchError as SerbenchError
+    from serbench.errors import UnknownName as UnknownName
+    from serbench.errors import nearest as nearest
+    from serbench.evaluation.pipeline import evaluate as evaluate
+    from serbench.files import replacing as replacing
+    from serbench.inference import export as export
+    from serbench.inference import predict as predict
+    from serbench.report.build import write_report as write_report
+    from serbench.results.run import Run as Run
+
+_NAMES = {  # of each module; the same as above
+    "comparison.result": "compare",
+    "contracts": "About Array Dataset Entry Examples Extractor Lengths Link Model ModelEntry "
+    "Predictions Wave Workspace hookimpl",
+    "corpus": "Corpus Fold LabelSet Protocol Utterance held_out speaker_fold",
+    "errors": "BadParameter CorpusError FoldError LeakageError MissingRequirement PluginError "
+    "SerbenchError UnknownName nearest",
+    "evaluation.pipeline": "evaluate",
+    "files": "replacing",
+    "inference": "export predict",
+    "report.build": "write_report",
+    "results.run": "Run",
+}
+_MODULES = {name: module for module, names in _NAMES.items() for name in names.split()}
 
 __version__ = "0.1.0"
-__all__ = ["Run", "__version__", "compare", "evaluate", "predict"]
+__all__ = ["__version__", *_MODULES]
 
 
 def __getattr__(name: str) -> object:
-    """Import the Python API when it is first asked for, so that the command line starts fast."""
-    if name == "evaluate":
-        from serbench.evaluation.pipeline import evaluate
+    """Import a name when it is first used."""
+    if name not in _MODULES:
+        raise AttributeError(f"module 'serbench' has no attribute {name!r}")
+    import importlib
 
-        return evaluate
-    if name == "compare":
-        from serbench.comparison.result import compare
+    value: object = getattr(importlib.import_module(f"serbench.{_MODULES[name]}"), name)
+    return value
 
-        return compare
-    if name == "predict":
-        from serbench.inference import predict
 
-        return predict
-    if name == "Run":
-        from serbench.results.run import Run
-
-        return Run
-    raise AttributeError(f"module 'serbench' has no attribute {name!r}")
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_MODULES})

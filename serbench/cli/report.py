@@ -42,12 +42,12 @@ def report(
     nothing else. Runs on several corpora or under several protocols come in sections.
     """
     from serbench.parallel import cores
-    from serbench.report import report as write
+    from serbench.report import write_report
     from serbench.report.figures.style import FORMATS
     from serbench.settings import results_folder
 
     with _counting() as hear:
-        made = write(
+        made = write_report(
             *names,
             out=out,
             results=results_folder(results),

@@ -1,5 +1,5 @@
 """Reports on runs: pictures, tables and a page, all from stored predictions."""
 
-from serbench.report.build import report
+from serbench.report.build import write_report
 
-__all__ = ["report"]
+__all__ = ["write_report"]

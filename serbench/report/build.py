@@ -1,4 +1,4 @@
-"""`report()`: every picture, every table and the page on runs, in one folder."""
+"""`write_report()`: every picture, every table and the page on runs, in one folder."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -28,7 +28,7 @@ Hear = Callable[[str], None]
 def _nothing(_: str) -> None: ...
 
 
-def report(
+def write_report(
     *runs_or_names: Run | str | Path,
     out: str | Path,
     results: str | Path | None = None,

@@ -13,7 +13,7 @@ import pytest
 
 from serbench.errors import BadParameter, SerbenchError
 from serbench.metrics.intervals import Interval, MeanStd
-from serbench.report import report, sections
+from serbench.report import sections, write_report
 from serbench.report.figures import catalogue as figures
 from serbench.report.figures import style
 from serbench.report.figures.catalogue import Figure
@@ -56,7 +56,9 @@ def rows(path):
 def test_the_folder_holds_what_its_listing_says_and_the_page(write, tmp_path):
     pytest.importorskip("matplotlib")
     heard = []
-    written = report(write(folds=1), out=tmp_path / "out", formats=("svg",), hear=heard.append)
+    written = write_report(
+        write(folds=1), out=tmp_path / "out", formats=("svg",), hear=heard.append
+    )
     listed = json.loads((tmp_path / "out" / "report.json").read_text())
     named = [name for item in listed["made"] for name in item["files"]]
     assert set(files(tmp_path / "out")) == {"report.json", "index.html", *named}
@@ -89,7 +91,7 @@ def test_a_new_table_or_figure_is_one_entry_of_its_catalogue(write, tmp_path, mo
     monkeypatch.setattr(tables, "of_run", tables_of_run)
     monkeypatch.setattr(figures, "of_run", figures_of_run)
     monkeypatch.setattr(figures, "of_section", lambda runs, names: ())
-    written = report(write("one"), out=tmp_path / "out", formats=("svg",))
+    written = write_report(write("one"), out=tmp_path / "out", formats=("svg",))
     folder = "toy-kfold-n-6-toy/one"
     assert [(item.title, list(item.files)) for item in written.items if item.run] == [
         ("invented: new table", [f"{folder}/new.{ending}" for ending in ("md", "tex", "csv")]),
@@ -111,7 +113,7 @@ def test_every_table_and_figure_is_in_the_documentation(invented):
 
 
 def test_runs_that_cannot_be_compared_have_sections_of_their_own(write, tmp_path):
-    written = report(
+    written = write_report(
         write("one"), write("two", **SETTING), write("three"), out=tmp_path / "out", formats=()
     )
     assert [item.files[0].partition("/")[0] for item in written.items if item.run == ""] == [
@@ -125,37 +127,37 @@ def test_runs_that_cannot_be_compared_have_sections_of_their_own(write, tmp_path
 def test_the_same_runs_give_the_same_bytes_in_whatever_process(write, tmp_path):
     given = [write("one"), write("two", seed=1)]
     for out, jobs in (("here", 0), ("elsewhere", 2)):
-        report(*given, out=tmp_path / out, formats=(), jobs=jobs)
+        write_report(*given, out=tmp_path / out, formats=(), jobs=jobs)
     assert files(tmp_path / "here") == files(tmp_path / "elsewhere")
 
 
 def test_a_report_is_replaced_as_a_whole(write, tmp_path):
     out = tmp_path / "out"
-    report(write("one"), out=out, formats=())
-    report(write("two"), out=out, formats=())
+    write_report(write("one"), out=out, formats=())
+    write_report(write("two"), out=out, formats=())
     assert not [name for name in files(out) if "/one/" in name]
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
 def test_nothing_that_somebody_else_wrote_is_replaced(write, tmp_path):
     run, out = write(), tmp_path / "out"
-    report(run, out=out, formats=())
+    write_report(run, out=out, formats=())
     before = files(out)
     (out / "toy-kfold-n-6-toy" / "mine.txt").write_text("mine")
     with pytest.raises(SerbenchError, match=r"did not write, such as toy-kfold-n-6-toy/mine.txt"):
-        report(run, out=out, formats=())
+        write_report(run, out=out, formats=())
     assert files(out) == {**before, "toy-kfold-n-6-toy/mine.txt": b"mine"}
     with pytest.raises(SerbenchError, match="move it away, or name another folder with --out"):
-        report(run, out=tmp_path, formats=())
+        write_report(run, out=tmp_path, formats=())
     (tmp_path / "file").write_text("")
     with pytest.raises(SerbenchError, match=r"file is a file: name a folder with --out"):
-        report(run, out=tmp_path / "file", formats=())
+        write_report(run, out=tmp_path / "file", formats=())
 
 
 def test_what_fails_leaves_no_report(write, tmp_path):
     run = write("broken", link="identity")  # which its scores are not made for
     with pytest.raises(SerbenchError, match="the report on toy, .* failed: "):
-        report(run, out=tmp_path / "out", formats=())
+        write_report(run, out=tmp_path / "out", formats=())
     assert not (tmp_path / "out").exists()
     assert [path.name for path in tmp_path.iterdir()] == ["results"]
 
@@ -164,7 +166,7 @@ def test_a_report_is_never_written_into_a_run(write, tmp_path):
     run = write()
     for out in (run.folder, run.folder / "sub", run.folder / "sub" / "deeper"):
         with pytest.raises(SerbenchError, match="is in the folder of a run, toy_invented.*--out"):
-            report(run, out=out, formats=())
+            write_report(run, out=out, formats=())
     assert not list(run.folder.glob("sub"))
 
 
@@ -177,13 +179,13 @@ def test_a_sheet_of_a_report_holds_no_formula():
 def test_mistakes_are_one_line(write, tmp_path):
     run = write()
     with pytest.raises(BadParameter, match="a report needs a run or more"):
-        report(out=tmp_path / "out")
+        write_report(out=tmp_path / "out")
     with pytest.raises(SerbenchError, match="is given twice: name each run once"):
-        report(run, run.folder, out=tmp_path / "out")
+        write_report(run, run.folder, out=tmp_path / "out")
     with pytest.raises(SerbenchError, match="there is no picture format 'gif'"):
-        report(run, out=tmp_path / "out", formats=("gif",))
+        write_report(run, out=tmp_path / "out", formats=("gif",))
     with pytest.raises(BadParameter, match="only where --audio says where it is"):
-        report(run, out=tmp_path / "out", formats=(), embed=3)
+        write_report(run, out=tmp_path / "out", formats=(), embed=3)
 
 
 def test_names_of_strangers_make_no_folders_and_no_marks(write, tmp_path):
@@ -192,7 +194,7 @@ def test_names_of_strangers_make_no_folders_and_no_marks(write, tmp_path):
         config={"dataset": "../../up", "model": HOSTILE, "labels": "a/b", "protocol": ".."},
     )
     out = tmp_path / "deep" / "out"
-    report(run, out=out, formats=())
+    write_report(run, out=out, formats=())
     assert {path.name for path in (tmp_path / "deep").iterdir()} == {"out"}
     assert (out / "up-a-b").is_dir()
     for name, content in files(out).items():

@@ -4,9 +4,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from serbench.contracts import About
-from serbench.corpus import Corpus, Fold, LabelSet, Protocol, Utterance, speaker_fold
-from serbench.errors import CorpusError
+from serbench import About, Corpus, CorpusError, Fold, LabelSet, Protocol, Utterance, speaker_fold
 
 NAME = "example-dataset"
 

@@ -2,7 +2,7 @@ from collections import Counter
 
 import pytest
 from pretended import write
-from serbench.errors import CorpusError
+from serbench import CorpusError
 
 from example_dataset.corpus import ExampleDataset
 

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
-from serbench.contracts import Array, Wave
-from serbench.errors import BadParameter
+from serbench import Array, BadParameter, Wave
 
 RATE = 16_000  # Hz, what serbench reads
 QUIET = 1e-6  # added to every energy, so that silence has a logarithm

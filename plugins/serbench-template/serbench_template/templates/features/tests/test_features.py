@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from serbench.errors import BadParameter
+from serbench import BadParameter
 
 from example_features.features import RATE, ExampleFeatures, statistics
 

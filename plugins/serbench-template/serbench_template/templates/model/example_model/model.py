@@ -6,9 +6,7 @@ from typing import Self
 
 import numpy as np
 import safetensors.numpy
-from serbench import model_files
-from serbench.contracts import Array, Examples, Predictions, Workspace
-from serbench.errors import BadParameter
+from serbench import Array, BadParameter, Examples, Predictions, Workspace, model_files
 
 from example_model.spectrum import summary
 

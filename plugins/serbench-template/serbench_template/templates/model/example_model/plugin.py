@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from serbench.contracts import ModelEntry, hookimpl
+from serbench import ModelEntry, hookimpl
 
 
 @hookimpl

@@ -1,7 +1,7 @@
 """What the model sees of an utterance: how loud the bands of its spectrum are, and how unsteady."""
 
 import numpy as np
-from serbench.contracts import Array, Wave
+from serbench import Array, Wave
 
 RATE = 16_000  # Hz, what serbench reads
 FRAME, HOP = 400, 160  # samples: 25 ms, every 10 ms
