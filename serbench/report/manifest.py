@@ -15,23 +15,14 @@ PAGE = "index.html"
 
 @dataclass(frozen=True)
 class Item:
-    """A picture or a table of a report.
+    """A picture or a table of a report."""
 
-    Attributes:
-        kind: "picture" or "table".
-        title: what it shows, in a few words.
-        caption: how to read it.
-        section: the title of its section.
-        run: the name of the run it is about, or "" for all of its section.
-        files: relative to the report's folder, one a format.
-    """
-
-    kind: str
-    title: str
-    caption: str
-    section: str
-    run: str
-    files: Sequence[str]
+    kind: str  # "picture" or "table"
+    title: str  # what it shows, in a few words
+    caption: str  # how to read it
+    section: str  # the title of its section
+    run: str  # the name of the run it is about, or "" for all of its section
+    files: Sequence[str]  # relative to the report's folder, one a format
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,7 @@ DARK = 0.5  # shares from here on have white text
 
 
 def matrix(counts: Matrix, labels: Sequence[str], title: str) -> "style.Figure":
-    """Draw one confusion matrix: rows the truth, columns the prediction, shaded by the row's share.
-
-    Args:
-        counts: (labels, labels).
-        labels: of both axes.
-        title: above the matrix.
-    """
+    """Draw counts of (truth, prediction): rows the truth, shaded by the share of the row."""
     side = max(2.4, 0.34 * len(labels))
     figure = style.canvas(side + 0.8, side + 0.75)
     panel = figure.subplots()

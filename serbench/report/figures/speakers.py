@@ -44,13 +44,7 @@ def speakers(run: Run, name: str, metric: str = "uar") -> "style.Figure":
 
 
 def sexes(runs: Sequence[Run], names: Sequence[str], metric: str = "uar") -> "style.Figure":
-    """Draw each run's score over the utterances of each sex, with intervals over speakers.
-
-    Args:
-        runs: whose speakers' sexes are known.
-        names: of the runs.
-        metric: by name.
-    """
+    """Draw the score of each sex, in runs where the sexes are known, with 95 % intervals."""
     figure = style.canvas(style.COLUMN, 0.75 + 0.42 * len(runs))
     panel = figure.subplots()
     for row, run in enumerate(runs):

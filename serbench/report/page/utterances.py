@@ -38,14 +38,10 @@ class FoldData:
 
 
 class Register:
-    """Gives each utterance, an id with its speaker, one position for all runs.
-
-    Attributes:
-        places: from (id, speaker) to its position.
-    """
+    """Gives each utterance, an id with its speaker, one position for all runs."""
 
     def __init__(self) -> None:
-        self.places: dict[tuple[str, str], int] = {}
+        self.places: dict[tuple[str, str], int] = {}  # from (id, speaker) to its position
 
     def add(self, ids: Sequence[str], speakers: Sequence[str]) -> list[int]:
         """Return the positions of these utterances; new ones get the next positions."""

@@ -32,15 +32,11 @@ HEADS = ("precision", "recall (UAR)", "F1", "accuracy (WA)")  # of the columns o
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table.
+    """A column of a table."""
 
-    Attributes:
-        title: its head.
-        kind: "text", "count", "percent" (fractions, shown as percentages), "number", "duration"
-            (seconds), "spread" or "interval" (of fractions), "number spread".
-    """
-
-    title: str
+    title: str  # its head
+    # "text", "count", "percent" (fractions, shown as percentages), "number", "duration" (seconds),
+    # "spread" or "interval" (of fractions), "number spread"
     kind: str = "text"
 
     @property
