@@ -20,13 +20,21 @@ def kappa(matrix):
     return (agreed - by_chance) / (1 - by_chance)
 
 
-@pytest.fixture(autouse=True)
-def seventh(monkeypatch):
+@pytest.fixture
+def register(monkeypatch):
+    """A function that adds a seventh metric."""
     metric = Metric("kappa", "Kappa", "(p - e) / (1 - e), e = sum_k p_k q_k", kappa)
-    monkeypatch.setitem(METRICS, "kappa", metric)
+    return lambda: monkeypatch.setitem(METRICS, "kappa", metric)
 
 
-def test_all_intervals_include_it_and_equal_its_own():
+def call(*arguments):
+    result = CliRunner().invoke(app, list(map(str, arguments)))
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_all_intervals_include_it_and_equal_its_own(register):
+    register()
     matrices = np.random.default_rng(3).multinomial(30, np.full(9, 1 / 9), 7).reshape(7, 3, 3)
     intervals = metric_intervals(matrices)
     assert list(intervals) == list(METRICS)
@@ -34,14 +42,9 @@ def test_all_intervals_include_it_and_equal_its_own():
         assert intervals[name] == speaker_interval(matrices, metric.compute)
 
 
-def test_it_is_scored_compared_submitted_and_built_into_a_leaderboard(places, tmp_path):
+def test_it_is_scored_compared_submitted_and_built_into_a_leaderboard(places, tmp_path, register):
+    register()
     runs = [serbench.evaluate("centroid", "tones", jobs=0, seed=seed) for seed in (0, 1)]
-
-    def call(*arguments):
-        result = CliRunner().invoke(app, list(map(str, arguments)))
-        assert result.exit_code == 0, result.output
-        return result.stdout
-
     scored = json.loads(call("score", runs[0].name, "--format", "json"))
     assert scored["metrics"]["kappa"]["pooled"] == kappa(runs[0].confusions.sum(axis=0))
     names = [run.name for run in runs]
@@ -52,3 +55,12 @@ def test_it_is_scored_compared_submitted_and_built_into_a_leaderboard(places, tm
     call("leaderboard", "build", "--submissions", tmp_path / "sent", "--out", tmp_path / "board")
     board = (tmp_path / "board" / "leaderboard.csv").read_text()
     assert board.count(",measured,") == len(runs)
+
+
+@pytest.mark.parametrize("protocol", ["kfold:n=3", "nested"])
+def test_submissions_made_before_it_existed_stay_valid(places, tmp_path, register, protocol):
+    run = serbench.evaluate("centroid", "tones", protocol=protocol, jobs=0)
+    call("leaderboard", "submit", run.name, "--submitter", "Ada", "--out", tmp_path / "sent")
+    register()
+    call("leaderboard", "build", "--submissions", tmp_path / "sent", "--out", tmp_path / "board")
+    assert ",measured," in (tmp_path / "board" / "leaderboard.csv").read_text()
