@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 import serbench
-from serbench.cli import protocol
+from serbench.cli import splits
 from serbench.errors import BadParameter, SerbenchError, UnknownName
 from serbench.features import audio
 from serbench.metrics.calibration import probabilities
@@ -209,7 +209,7 @@ def test_models_that_are_installed_predict_as_their_results_say(model, tmp_path,
     pytest.importorskip("serbench_alexnet" if model == "alexnet-mel" else "serbench_sklearn")
     pytest.importorskip("serbench_corpora")
     out = tmp_path / "split.csv"
-    protocol.export("toy", "kfold:n=6", out, None, None)
+    splits.export("toy", "kfold:n=6", out, None, None)
     head, *rows = out.read_text().splitlines()
     few = [row for row in rows if row.startswith("1,") and row.endswith("-01")]
     out.write_text("\n".join([head, *few]))
