@@ -61,13 +61,11 @@ def examined(violating, tmp_path):
 
     def examine(kind, name, expected=None, **words):
         from serbench.testing.examination import Examination
-        from serbench.testing.kinds import KINDS, Asked
+        from serbench.testing.kinds import KINDS
 
         folder = Path(tempfile.mkdtemp(dir=tmp_path))
-        asked = Asked(name, words.pop("params", {}), folder, **words)
-        of = KINDS[kind]
-        package = of.package(name)
-        made = Examination(of.subject(asked), of.checks, package=package, expected=expected)
-        return {check: made.verdict(check) for check in made.checks}
+        subject = KINDS[kind].subject(name, words.pop("params", {}), folder, **words)
+        examination = Examination(subject, KINDS[kind].checks, expected=expected)
+        return {check: examination.verdict(check) for check in examination.checks}
 
     return examine

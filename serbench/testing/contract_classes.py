@@ -5,17 +5,17 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from serbench.testing.examination import Check, Examination, Verdict, require_reasons
-from serbench.testing.kinds import KINDS, Asked
+from serbench.testing.examination import Check, Examination, require_reasons
+from serbench.testing.kinds import KINDS, Kind
 
 
 class Contract:
-    """What the four classes have in common.
+    """The common part of the four classes.
 
     Attributes:
         plugin: its name.
         params: parameters to check it with.
-        params_fixture: the name of a fixture that gives them, where a test must make something.
+        params_fixture: the name of a fixture that returns them, where a test must make something.
         expected_failures: for checks that may fail the reason, in a sentence; a check that then
             holds is reported.
     """
@@ -27,22 +27,22 @@ class Contract:
     data: ClassVar[Path | str | None] = None
     data_fixture: ClassVar[str] = ""
     complete: ClassVar[Sequence[str]] = ()
-    _kind: ClassVar[str] = ""
+    _kind: ClassVar[Kind | None] = None
     _folder: ClassVar[Any] = None
     _examination: ClassVar[Examination | None] = None
 
-    def __init_subclass__(cls, kind: str = "", **words: Any) -> None:
-        super().__init_subclass__(**words)
+    def __init_subclass__(cls, kind: str = "", **options: Any) -> None:
+        super().__init_subclass__(**options)
         if kind:
-            cls._kind = kind
-            for check in KINDS[kind].checks:
+            cls._kind = KINDS[kind]
+            for check in cls._kind.checks:
                 setattr(cls, f"test_{check.name}", _test(check))
         if cls._kind:
-            require_reasons(cls.expected_failures, [c.name for c in KINDS[cls._kind].checks])
+            require_reasons(cls.expected_failures, [check.name for check in cls._kind.checks])
 
     @classmethod
     def setup_class(cls) -> None:
-        """Begin anew; what is fitted is fitted when a test first asks for it."""
+        """Begin anew; models are fitted when a test first asks for them."""
         cls._folder, cls._examination = tempfile.TemporaryDirectory(), None
 
     @classmethod
@@ -54,9 +54,9 @@ class Contract:
     @classmethod
     def _examined(cls, fixture: Callable[[str], Any]) -> Examination:
         if cls._examination is None:
-            kind = KINDS[cls._kind]
+            assert cls._kind is not None, "only its subclasses have tests"
             data = fixture(cls.data_fixture) if cls.data_fixture else cls.data
-            asked = Asked(
+            subject = cls._kind.subject(
                 cls.plugin,
                 fixture(cls.params_fixture) if cls.params_fixture else cls.params,
                 Path(cls._folder.name),
@@ -64,32 +64,25 @@ class Contract:
                 cls.complete,
             )
             cls._examination = Examination(
-                kind.subject(asked),
-                kind.checks,
-                package=kind.package(cls.plugin),
-                expected=cls.expected_failures,
+                subject, cls._kind.checks, expected=cls.expected_failures
             )
         return cls._examination
 
 
 def _test(check: Check) -> Callable[[Contract, Any], None]:
     def test(self: Contract, request: Any) -> None:
-        _tell(type(self)._examined(request.getfixturevalue).verdict(check.name))
+        import pytest  # only tests have it
+
+        verdict = type(self)._examined(request.getfixturevalue).verdict(check.name)
+        if verdict.state == "failed":
+            pytest.fail(f"{verdict.name}: {verdict.reason}", pytrace=False)
+        if verdict.state == "expected":
+            pytest.xfail(verdict.reason)
+        if verdict.state == "not run":
+            pytest.skip(f"not run: {verdict.reason}")
 
     test.__name__, test.__doc__ = f"test_{check.name}", check.demands
     return test
-
-
-def _tell(verdict: Verdict) -> None:
-    """Say to pytest what came of a check."""
-    import pytest  # of whoever tests, never of whoever uses
-
-    if verdict.state == "failed":
-        pytest.fail(f"{verdict.name}: {verdict.reason}", pytrace=False)
-    if verdict.state == "expected":
-        pytest.xfail(verdict.reason)
-    if verdict.state == "not run":
-        pytest.skip(f"not run: {verdict.reason}")
 
 
 class ModelContract(Contract, kind="model"):
@@ -106,7 +99,7 @@ class DatasetContract(Contract, kind="dataset"):
     Attributes:
         data: the folder of its corpus. Without it checks that need the corpus are skipped where
             the corpus is not in its place; with it they must hold.
-        data_fixture: the name of a fixture that gives it, such as a look-alike.
+        data_fixture: the name of a fixture that returns it, such as a look-alike.
         complete: the protocols that test every utterance exactly once.
     """
 

@@ -1,4 +1,4 @@
-"""Models that behave in a known way, for testing what runs models.
+"""Models with known behaviour, for tests of code that runs models.
 
 Each is named by its import path: `--model serbench.testing.doubles:Constant`.
 """
@@ -19,12 +19,12 @@ from serbench.settings import settings
 
 
 class Constant:
-    """Says one label of everything.
+    """Predicts one label for every utterance.
 
     Args:
-        labels: the emotions.
-        seed: of no influence.
-        label: the one that it says; None is the first.
+        labels: of the label set.
+        seed: has no influence.
+        label: to predict; None is the first.
     """
 
     version = "1"
@@ -33,27 +33,27 @@ class Constant:
         if label is not None and label not in labels:
             raise BadParameter(str(nearest("label", label, list(labels))))
         self._labels = tuple(labels)
-        self._said = 0 if label is None else self._labels.index(label)
+        self._position = 0 if label is None else self._labels.index(label)
 
     def fit(self, train: Examples, validation: Examples, workspace: Workspace) -> None:
         """Learn nothing."""
         workspace.report(1, 1)
 
     def predict(self, inputs: Sequence[Array]) -> Predictions:
-        """All of the probability on its label."""
+        """Put all of the probability on its label."""
         scores = np.zeros((len(inputs), len(self._labels)), np.float32)
-        scores[:, self._said] = 1
+        scores[:, self._position] = 1
         return Predictions(scores)
 
 
 class NaN(Constant):
-    """Gives scores that are no numbers."""
+    """Returns NaN scores."""
 
     def __init__(self, *, labels: Sequence[str], seed: int) -> None:
         super().__init__(labels=labels, seed=seed)
 
     def predict(self, inputs: Sequence[Array]) -> Predictions:
-        """The right shape, nothing in it."""
+        """Return NaN in the right shape."""
         return Predictions(np.full((len(inputs), len(self._labels)), np.nan, np.float32))
 
 
@@ -61,9 +61,9 @@ class Crashing(Constant):
     """Raises a `RuntimeError`.
 
     Args:
-        labels: the emotions.
-        seed: of no influence.
-        when: in which of its methods.
+        labels: of the label set.
+        seed: has no influence.
+        when: the method that raises.
     """
 
     def __init__(
@@ -77,21 +77,21 @@ class Crashing(Constant):
         self._crash("fit")
 
     def predict(self, inputs: Sequence[Array]) -> Predictions:
-        """Crash, or say the first label."""
+        """Crash, or predict the first label."""
         self._crash("predict")
         return super().predict(inputs)
 
-    def _crash(self, here: str) -> None:
-        if here == self._when:
-            raise RuntimeError(f"crashed in {here}, as it was asked to")
+    def _crash(self, method: str) -> None:
+        if method == self._when:
+            raise RuntimeError(f"crashed in {method}, as it was asked to")
 
 
 class Slow(Constant):
     """Sleeps through every epoch, and reports it.
 
     Args:
-        labels: the emotions.
-        seed: of no influence.
+        labels: of the label set.
+        seed: has no influence.
         seconds: of an epoch.
         epochs: how many.
     """
@@ -115,15 +115,15 @@ class Slow(Constant):
 
 
 class Oracle:
-    """Knows the label of every utterance of a corpus by its samples, as nobody should.
+    """Looks up the label of an utterance in the corpus, by its samples: a cheating model.
 
-    Of recordings that are there under two labels it says the one that the corpus lists last.
+    For recordings that have two labels it predicts the one that the corpus lists last.
 
     Args:
-        labels: the emotions, of one of the corpus's label sets.
-        seed: of no influence.
-        dataset: whose corpus it knows, with parameters, as it is typed.
-        data: that corpus's folder, where it is not in SERBENCH_DATA.
+        labels: of one of the corpus's label sets.
+        seed: has no influence.
+        dataset: of the corpus, with parameters, as a user types it.
+        data: the folder of the corpus, where it is not in SERBENCH_DATA.
 
     Raises:
         BadParameter: the corpus has no label set of these labels.
@@ -137,23 +137,23 @@ class Oracle:
     ) -> None:
         self._labels, self._dataset = tuple(labels), dataset
         self._source = datasets.find(dataset, settings(), Path(data) if data else None)
-        self._known: Mapping[str, int] = {}
+        self._answers: Mapping[str, int] = {}
 
     def fit(self, train: Examples, validation: Examples, workspace: Workspace) -> None:
         """Read the whole corpus, and remember it."""
-        known: dict[str, int] = {}
+        answers: dict[str, int] = {}
         corpus = self._corpus()
-        for one in corpus.utterances:
-            assert one.path is not None, "a corpus that was read has paths"
-            samples, rate = audio.decode(one.path)
+        for utterance in corpus.utterances:
+            assert utterance.path is not None, "a corpus that was read has paths"
+            samples, rate = audio.decode(utterance.path)
             for trim in (None, audio.Reading().trim_db):  # trimmed or not, as the run may be
                 wave = audio.wave(samples, rate, audio.Reading(trim))
-                known[_key(wave)] = self._labels.index(one.label)
-        self._known = known
+                answers[_key(wave)] = self._labels.index(utterance.label)
+        self._answers = answers
         workspace.report(1, 1, utterances=len(corpus.utterances))
 
     def _corpus(self) -> Corpus:
-        """The corpus under the label set that these labels are of."""
+        """Return the corpus under the label set that has these labels."""
         for name, label_set in self._source.dataset.label_sets.items():
             if tuple(dict.fromkeys(label_set.values())) == self._labels:
                 return datasets.read(self._source, name)
@@ -163,19 +163,21 @@ class Oracle:
         )
 
     def predict(self, inputs: Sequence[Array]) -> Predictions:
-        """All of the probability on the truth.
+        """Put all of the probability on the truth.
 
         Raises:
             SerbenchError: an utterance is not of its corpus.
         """
-        found = [self._known.get(_key(wave)) for wave in inputs]
-        if None in found:
+        positions = [self._answers.get(_key(wave)) for wave in inputs]
+        if None in positions:
+            missing, total = positions.count(None), len(positions)
             raise SerbenchError(
-                f"the oracle knows {self._dataset} only, and {found.count(None)} of {len(found)} "
+                f"the oracle knows {self._dataset} only, and {missing} of {total} "
                 "utterances are not of it: name the corpus that is evaluated, with --param "
                 "dataset=... and data=..., and leave --trim-db and --features as they are"
             )
-        return Predictions(np.eye(len(self._labels), dtype=np.float32)[np.array(found, np.int64)])
+        rows = np.eye(len(self._labels), dtype=np.float32)
+        return Predictions(rows[np.array(positions, np.int64)])
 
 
 def _key(wave: Wave) -> str:

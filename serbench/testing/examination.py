@@ -1,23 +1,28 @@
-"""What a check is, what it can find, and how several are run so that none stops the others."""
+"""Run the checks of a plugin, so that no check stops the others, and say what each one found."""
 
 import contextlib
 import inspect
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, ClassVar, Literal
 
+from serbench.contracts import Entry
 from serbench.errors import BadParameter, PluginError, SerbenchError, nearest
+from serbench.parallel import Tell
+from serbench.plugins import registry
 
-Checked = TypeVar("Checked")
 Frame = tuple[str, int, str]
+"""File, line and function."""
+
 State = Literal["ok", "failed", "expected", "not run"]
 CORE = Path(__file__).resolve().parent.parent
 
 
 class Violation(PluginError):
-    """What a plugin does that it must not: what is wrong, what would be right, what to do."""
+    """A plugin breaks its contract: what is wrong, what would be right, what to do."""
 
 
 class NotRun(SerbenchError):
@@ -29,9 +34,10 @@ class Check:
     """A named demand on a plugin.
 
     Attributes:
-        run: what checks it: takes what is checked, returns a remark or None, raises `Violation` or
-            `NotRun`. Its name is the check's; its docstring says what is demanded, and why.
-        needs: checks without which this one says nothing.
+        run: takes the subject, returns a remark or None, raises `Violation` or `NotRun`. Its name
+            is the check's; the first paragraph of its docstring says what is demanded, the second
+            why.
+        needs: checks that must be ok before this one says anything.
     """
 
     run: Callable[[Any], str | None]
@@ -39,33 +45,32 @@ class Check:
 
     @property
     def name(self) -> str:
-        """What it is called in reports, in tests and in lists of expected failures."""
+        """The name in reports, in tests and in lists of expected failures."""
         return self.run.__name__
 
     @property
     def demands(self) -> str:
         """What a plugin must do, a sentence."""
-        return self._words()[0]
+        return self._paragraphs()[0]
 
     @property
     def why(self) -> str:
         """What would go wrong otherwise."""
-        return self._words()[1]
+        return self._paragraphs()[1]
 
-    def _words(self) -> tuple[str, str]:
-        text = inspect.getdoc(self.run) or ""
-        first, _, rest = text.partition("\n\n")
+    def _paragraphs(self) -> tuple[str, str]:
+        first, _, rest = (inspect.getdoc(self.run) or "").partition("\n\n")
         return " ".join(first.split()), " ".join(rest.split())
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What came of one check.
+    """The result of one check.
 
     Attributes:
         name: of the check.
-        state: "ok"; "failed"; "expected", it failed as was written; "not run", nothing is known.
-        reason: why, or a remark; may be empty where all is well.
+        state: "expected" is a failure with a written reason; of "not run" nothing is known.
+        reason: why, or a remark; may be empty if the check is ok.
     """
 
     name: str
@@ -73,14 +78,54 @@ class Verdict:
     reason: str = ""
 
 
+@dataclass
+class Subject:
+    """A plugin under examination, and what its checks may use.
+
+    Attributes:
+        name: as a user types it.
+        params: of the plugin, as a user would give them.
+        folder: to write into.
+        data: the folder of a dataset's corpus; None is where the settings expect it.
+        complete: the protocols of a dataset that must test every utterance exactly once.
+        threads: that a model may use.
+        tell: hears the reports of a model.
+    """
+
+    kind: ClassVar[str]
+    """Of the plugin, as the registry calls it."""
+
+    name: str
+    params: Mapping[str, object]
+    folder: Path
+    data: Path | None = None
+    complete: Sequence[str] = ()
+    threads: int = 1
+    tell: Tell = field(default=lambda words: None)
+
+    @cached_property
+    def entry(self) -> Entry:
+        """What its plugin registers."""
+        return registry.find(self.kind, self.name)
+
+    @cached_property
+    def target(self) -> Any:
+        """The class, or another callable, that makes the plugin's object."""
+        return registry.load(self.entry)
+
+    @property
+    def package(self) -> str:
+        """The top-level package of the plugin's code: "serbench_alexnet"."""
+        return self.entry.target.partition(":")[0].partition(".")[0]
+
+
 class Examination:
-    """The checks of one plugin, each run when it is first asked for, and once.
+    """The checks of one plugin, each run once, when its verdict is first asked for.
 
     Args:
-        subject: what is checked.
+        subject: the plugin, in the form that its checks take.
         checks: of its kind.
-        package: the first word of where the plugin's code is, "serbench_alexnet".
-        expected: for checks that fail the written reason.
+        expected: a reason for each check that is expected to fail.
         known: verdicts of an earlier examination of the same plugin.
 
     Raises:
@@ -90,50 +135,52 @@ class Examination:
 
     def __init__(
         self,
-        subject: object,
+        subject: Subject,
         checks: Sequence[Check],
         *,
-        package: str = "",
         expected: Mapping[str, str] | None = None,
         known: Iterable[Verdict] = (),
     ):
         self.checks = {check.name: check for check in checks}
-        self._subject, self._package = subject, package
-        self._expected = require_reasons(expected or {}, list(self.checks))
+        self._subject, self._package = subject, subject.package
+        self._expected = expected or {}
+        require_reasons(self._expected, list(self.checks))
         self._known = {verdict.name: verdict for verdict in known}
 
     def verdict(self, name: str) -> Verdict:
-        """What a check finds, where it was expected to fail with the reason for that."""
-        found, reason = self._found(name), self._expected.get(name)
-        if reason is None or found.state == "not run":
-            return found
-        if found.state == "failed":
+        """Return the result of a check, with the reason of a failure that was expected."""
+        verdict, reason = self._verdict(name), self._expected.get(name)
+        if reason is None or verdict.state == "not run":
+            return verdict
+        if verdict.state == "failed":
             return Verdict(name, "expected", reason)
         remedy = "take it off the expected failures"
         return Verdict(name, "failed", f"it holds, but was expected to fail ({reason}): {remedy}")
 
-    def _found(self, name: str) -> Verdict:
+    def _verdict(self, name: str) -> Verdict:
         if name not in self._known:
             self._known[name] = self._run(self.checks[name])
         return self._known[name]
 
     def _run(self, check: Check) -> Verdict:
-        lacking = [one.__name__ for one in check.needs if self._found(one.__name__).state != "ok"]
-        if lacking:
-            return Verdict(check.name, "not run", f"it says nothing until {lacking[0]} is ok")
+        for need in check.needs:
+            if self._verdict(need.__name__).state != "ok":
+                return Verdict(
+                    check.name, "not run", f"it says nothing until {need.__name__} is ok"
+                )
         try:
             return Verdict(check.name, "ok", check.run(self._subject) or "")
         except NotRun as reason:
             return Verdict(check.name, "not run", str(reason))
         except Exception as error:
-            return Verdict(check.name, "failed", told(error, self._package))
+            return Verdict(check.name, "failed", described(error, self._package))
         except SystemExit as error:
-            line = f"it ended the process (SystemExit: {error.code}){where(error, self._package)}"
+            line = f"it ended the process (SystemExit: {error.code}){place(error, self._package)}"
             return Verdict(check.name, "failed", f"{line}: raise an error instead")
 
 
-def require_reasons(expected: Mapping[str, str], names: Sequence[str]) -> Mapping[str, str]:
-    """Expected failures, each of a check that there is and with a reason.
+def require_reasons(expected: Mapping[str, str], names: Sequence[str]) -> None:
+    """Refuse expected failures of unknown checks or without a reason.
 
     Raises:
         BadParameter: a reason is empty.
@@ -146,57 +193,48 @@ def require_reasons(expected: Mapping[str, str], names: Sequence[str]) -> Mappin
             raise BadParameter(
                 f"{name} is expected to fail without a reason: write in a sentence why it may"
             )
-    return expected
 
 
 @contextlib.contextmanager
-def blaming(what: str) -> Iterator[None]:
-    """Say with any error what brought it about, and what to do: "for silence: add ..."."""
+def blaming(cause: str) -> Iterator[None]:
+    """Add to every error of the block its cause and remedy: "for silence: add ..."."""
     try:
         yield
     except Exception as error:
-        error.add_note(what)
+        error.add_note(cause)
         raise
 
 
-def told(error: Exception, package: str = "") -> str:
-    """An error in a line: a message meant for a user as it is, else what was raised and where."""
+def described(error: Exception, package: str) -> str:
+    """Return an error in one line: a user's message as it is, else what was raised, and where."""
     notes = "".join(f", {note}" for note in getattr(error, "__notes__", ()))
     if isinstance(error, SerbenchError):
         return f"{error}{notes}"
-    said = f"{type(error).__name__}: {error}".removesuffix(": ")
-    return f"it raised {said}{where(error, package)}{notes}"
+    raised = f"{type(error).__name__}: {error}".removesuffix(": ")
+    return f"it raised {raised}{place(error, package)}{notes}"
 
 
-def where(error: BaseException, package: str = "") -> str:
-    """The place in the plugin's code that an error comes from: " (my_ser.py, line 12, in fit)"."""
+def place(error: BaseException, package: str) -> str:
+    """Return the place in a plugin's code that raised: " (my_ser.py, line 12, in fit)"."""
     frames = traceback.extract_tb(error.__traceback__)
-    place = placed([(one.filename, one.lineno or 0, one.name) for one in frames], package)
-    return place and f" ({place})"
+    line = located([(frame.filename, frame.lineno or 0, frame.name) for frame in frames], package)
+    return line and f" ({line})"
 
 
-def placed(frames: Sequence[Frame], package: str = "") -> str:
-    """The last frame of a plugin's code, or else of anybody's but the core's, or nothing.
+def located(frames: Sequence[Frame], package: str) -> str:
+    """Return the last frame in a plugin's code, or else in any code but the core's, or "".
 
     Args:
-        frames: file, line and function of each, the innermost last.
-        package: the first word of where the plugin's code is.
+        frames: the innermost last.
+        package: the top-level package of the plugin's code.
     """
-    own = [frame for frame in frames if package and _belongs(Path(frame[0]), package)]
+    own = [frame for frame in frames if package in (Path(frame[0]).stem, *Path(frame[0]).parts)]
     others = [frame for frame in frames if CORE not in Path(frame[0]).resolve().parents]
     if not (chosen := own or others):
         return ""
     file, line, function = chosen[-1]
     path = Path(file)
-    shown = path.name if path.stem == package or not own else _below(path, package)
-    return f"{shown}, line {line}, in {function}"
-
-
-def _belongs(path: Path, package: str) -> bool:
-    return path.stem == package or package in path.parts
-
-
-def _below(path: Path, package: str) -> str:
-    """The path from the package's folder on, that of the repository above it left out."""
-    start = len(path.parts) - 1 - path.parts[::-1].index(package)
-    return "/".join(path.parts[start:])
+    name = path.name
+    if own and path.stem != package:  # without the repository above the package
+        name = "/".join(path.parts[len(path.parts) - 1 - path.parts[::-1].index(package) :])
+    return f"{name}, line {line}, in {function}"

@@ -1,95 +1,77 @@
-"""The four kinds of plugins that can be checked: their checks, and what is examined."""
+"""The four kinds of plugins that can be checked, each with its checks; and which kind a name is."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from serbench.parallel import Tell
+from serbench.errors import BadParameter, UnknownName, nearest
 from serbench.plugins import registry
-from serbench.testing.checks import dataset, features, learning, model
-from serbench.testing.checks.package import CHECKS
-from serbench.testing.examination import Check
-from serbench.testing.subjects.dataset import Known
-from serbench.testing.subjects.features import Extracting
-from serbench.testing.subjects.model import Learner
-from serbench.testing.subjects.package import Package
-
-
-@dataclass(frozen=True)
-class Asked:
-    """Which plugin is to be checked, and with what.
-
-    Attributes:
-        name: of the plugin.
-        params: of it, as a user would give them.
-        data: the folder of a dataset's corpus.
-        complete: a dataset's protocols that say they test every utterance.
-        folder: to write into.
-        threads: that a model may use.
-        tell: hears a model's reports.
-    """
-
-    name: str
-    params: Mapping[str, object]
-    folder: Path
-    data: Path | None = None
-    complete: Sequence[str] = ()
-    threads: int = 1
-    tell: Tell = field(default=lambda words: None)
+from serbench.testing.checks import dataset, features, learning, model, package
+from serbench.testing.checks.package import entry_points, names_of
+from serbench.testing.examination import Check, Subject
 
 
 @dataclass(frozen=True)
 class Kind:
-    """What is checked of one kind of plugin.
+    """The class that the checks of a kind examine, and the checks in the order of reports."""
 
-    Attributes:
-        checks: in the order of reports.
-        subject: what they look at.
-        package: the first word of where a plugin's code is, for errors.
-    """
-
+    subject: type[Subject]
     checks: Sequence[Check]
-    subject: Callable[[Asked], object]
-    package: Callable[[str], str]
 
+    def package(self, name: str) -> str:
+        """Return the top-level package of a plugin's code.
 
-def _owner(kind: str) -> Callable[[str], str]:
-    def package(name: str) -> str:
-        entry = registry.find(kind, name)
-        return entry.target.partition(":")[0].partition(".")[0]
-
-    return package
-
-
-def _of_dataset(name: str) -> str:
-    return _owner("dataset")(name.partition(":")[0])
-
-
-def _of_package(name: str) -> str:
-    return Package(name).points[0].module.partition(".")[0]
+        Raises:
+            UnknownName: no plugin of this kind has that name; the nearest are listed.
+        """
+        return self.subject(name, {}, Path()).package
 
 
 KINDS: Mapping[str, Kind] = {
-    "model": Kind(
-        (*model.CHECKS, *learning.CHECKS),
-        lambda asked: Learner(asked.name, asked.params, asked.folder, asked.threads, asked.tell),
-        _owner("model"),
-    ),
-    "features": Kind(
-        features.CHECKS,
-        lambda asked: Extracting(asked.name, asked.params),
-        _owner("feature"),
-    ),
-    "dataset": Kind(
-        dataset.CHECKS,
-        lambda asked: Known(asked.name, asked.params, asked.folder, asked.data, asked.complete),
-        _of_dataset,
-    ),
-    "package": Kind(CHECKS, lambda asked: Package(asked.name), _of_package),
+    "model": Kind(model.ModelSubject, (*model.CHECKS, *learning.CHECKS)),
+    "features": Kind(features.FeatureSubject, features.CHECKS),
+    "dataset": Kind(dataset.DatasetSubject, dataset.CHECKS),
+    "package": Kind(package.PackageSubject, package.CHECKS),
 }
+ALIASES = {"feature": "features", "models": "model", "datasets": "dataset", "packages": "package"}
 
 
-def lines() -> list[tuple[str, Any]]:
-    """Every check with its kind, for the page that lists them."""
-    return [(kind, check) for kind, each in KINDS.items() for check in each.checks]
+def find_kind(name: str, kind: str | None) -> str:
+    """Return the key in `KINDS` of a plugin.
+
+    Args:
+        name: of the plugin, as a user types it.
+        kind: as a user types it; None looks it up, a package last.
+
+    Raises:
+        UnknownName: there is no such plugin or kind; the nearest names are listed.
+        BadParameter: several kinds have that name.
+    """
+    if kind is not None:
+        kind = ALIASES.get(kind, kind)
+        if kind not in KINDS:
+            raise nearest("kind of plugin", kind, list(KINDS))
+        KINDS[kind].package(name)  # refuses an unknown name
+        return kind
+    kinds = [kind for kind in KINDS if _is_offered(name, kind)]
+    others = [kind for kind in kinds if kind != "package"]
+    if len(others) > 1:
+        raise BadParameter(f"{name} is a {' and a '.join(others)}: say which with --kind")
+    if kinds:
+        return (others or kinds)[0]
+    installed = registry.installed()
+    names = {entry for entries in installed.entries.values() for entry in entries}
+    names |= {package for point in entry_points() for package in names_of(point)}
+    broken = [plugin.plugin for plugin in installed.broken]
+    hint = f"; broken: `serbench plugin check {broken[0]}` says why" if broken else ""
+    raise nearest("dataset, feature, model or package", name, sorted(names), hint)
+
+
+def _is_offered(name: str, kind: str) -> bool:
+    if kind == "model" and name.partition(":")[0] in registry.installed().entries["dataset"]:
+        return False  # toy:seed=3 is no import path
+    try:
+        KINDS[kind].package(name)
+    except UnknownName:
+        return False
+    return True

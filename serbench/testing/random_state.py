@@ -1,4 +1,4 @@
-"""The global random states of this process: whether something touched them, and as they were."""
+"""Watch the global random states of this process, and restore them."""
 
 import contextlib
 import random
@@ -11,58 +11,44 @@ import numpy as np
 
 @contextlib.contextmanager
 def watched(draws: int = 1) -> Iterator[list[str]]:
-    """Yield a list that says, when the block is over, which global random states it changed.
+    """Yield a list that names, after the block, the global random states that the block changed.
 
-    They are put back as they were before. Torch's counts only where torch is loaded already.
+    All are restored. Torch's is watched only if torch is loaded already.
 
     Args:
-        draws: numbers drawn from each before the block. Whoever uses them gets others, and
-            whoever seeds them as an earlier block did leaves them changed all the same.
+        draws: numbers drawn from each before the block. Code that uses a state then gets other
+            numbers, and code that seeds it as an earlier block did is noticed all the same.
     """
-    before = _states()
+    torch, before = sys.modules.get("torch"), _states()
     for _ in range(draws):
-        _draw()
-    started = _words()
+        random.random()
+        np.random.random()
+        if torch is not None:
+            torch.rand(1)
+    started = _contents(_states())
     touched: list[str] = []
     try:
         yield touched
     finally:
-        now = _words()
-        touched += [name for name, words in started.items() if now[name] != words]
-        _restore(before)
-
-
-def _torch() -> Any:
-    return sys.modules.get("torch")
+        now = _contents(_states())
+        touched += [name for name, content in started.items() if now[name] != content]
+        random.setstate(before["random"])
+        np.random.set_state(before["numpy.random"])
+        if torch is not None:
+            torch.set_rng_state(before["torch"])
 
 
 def _states() -> Mapping[str, Any]:
     states: dict[str, Any] = {"random": random.getstate(), "numpy.random": np.random.get_state()}
-    if (torch := _torch()) is not None:
+    if (torch := sys.modules.get("torch")) is not None:
         states["torch"] = torch.get_rng_state()
     return states
 
 
-def _words() -> Mapping[str, bytes]:
-    """The states as something that can be compared."""
-    states = dict(_states())
-    words = {"random": repr(states["random"]).encode()}
+def _contents(states: Mapping[str, Any]) -> Mapping[str, object]:
+    """Return the states as values that can be compared."""
     name, keys, *rest = states["numpy.random"]
-    words["numpy.random"] = repr((name, rest)).encode() + keys.tobytes()
+    contents = {**states, "numpy.random": (name, keys.tobytes(), *rest)}
     if "torch" in states:
-        words["torch"] = states["torch"].numpy().tobytes()
-    return words
-
-
-def _draw() -> None:
-    random.random()
-    np.random.random()
-    if (torch := _torch()) is not None:
-        torch.rand(1)
-
-
-def _restore(states: Mapping[str, Any]) -> None:
-    random.setstate(states["random"])
-    np.random.set_state(states["numpy.random"])
-    if "torch" in states:
-        _torch().set_rng_state(states["torch"])
+        contents["torch"] = states["torch"].numpy().tobytes()
+    return contents

@@ -1,4 +1,4 @@
-"""What came of the checks of one plugin, for people and for programs."""
+"""The report of one plugin's checks, as text and as JSON."""
 
 import json
 from collections import Counter
@@ -24,7 +24,7 @@ class Report:
     Attributes:
         kind: "model", "features", "dataset" or "package".
         name: of the plugin.
-        checks: that were asked for.
+        checks: of the kind.
         verdicts: one a check, in their order.
     """
 
@@ -36,36 +36,32 @@ class Report:
     @property
     def ok(self) -> bool:
         """Nothing failed, and something was run."""
-        states = {verdict.state for verdict in self.verdicts}
-        return "failed" not in states and "ok" in states
+        counts = self.count()
+        return counts["ok"] > 0 and counts["failed"] == 0
 
-    def count(self) -> dict[str, int]:
-        """How many checks came out how."""
-        found = Counter(verdict.state for verdict in self.verdicts)
-        return {state: found[state] for state in SHOWN}
+    def count(self) -> dict[State, int]:
+        """Count the checks in each state."""
+        counts = Counter(verdict.state for verdict in self.verdicts)
+        return {state: counts[state] for state in SHOWN}
 
     def text(self) -> str:
-        """One line a check, and one that sums up."""
+        """Write one line a check, and one that sums up."""
         width = max((len(check.name) for check in self.checks), default=0)
         lines = [f"{self.kind} {shown(self.name)}"]
         for check, verdict in zip(self.checks, self.verdicts, strict=True):
-            words = shown(verdict.reason) or check.demands
-            lines.append(f"  {SHOWN[verdict.state]:8}  {check.name:{width}}  {words}")
-        counts = [f"{number} {SHOWN[state]}" for state, number in self._some()]
+            remark = shown(verdict.reason) or check.demands
+            lines.append(f"  {SHOWN[verdict.state]:8}  {check.name:{width}}  {remark}")
+        counts = [f"{count} {SHOWN[state]}" for state, count in self.count().items() if count]
         page = "" if self.ok else "; docs/checking.md explains each"
         return "\n".join([*lines, f"{', '.join(counts)}{page}"])
 
-    def _some(self) -> list[tuple[State, int]]:
-        found = Counter(verdict.state for verdict in self.verdicts)
-        return [(state, found[state]) for state in SHOWN if found[state]]
-
     def json(self) -> str:
-        """The same for programs, with a schema number."""
+        """Write the same for programs, with a schema number."""
         rows = [
             {**asdict(verdict), "demands": check.demands, "why": check.why}
             for check, verdict in zip(self.checks, self.verdicts, strict=True)
         ]
-        words = {
+        report = {
             "schema": SCHEMA,
             "kind": self.kind,
             "name": self.name,
@@ -73,4 +69,4 @@ class Report:
             "counts": self.count(),
             "checks": rows,
         }
-        return json.dumps(words, indent=1, ensure_ascii=False)
+        return json.dumps(report, indent=1, ensure_ascii=False)

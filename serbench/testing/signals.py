@@ -20,11 +20,11 @@ SECONDS = (0.3, 0.6)
 
 
 @dataclass(frozen=True)
-class Spoken:
-    """Utterances with what is known of them.
+class Utterances:
+    """Utterances with their labels and speakers.
 
     Attributes:
-        waves: of unlike lengths.
+        waves: of different lengths.
         truth: (utterances,) int64, positions in `LABELS`.
         speakers: one an utterance.
     """
@@ -33,14 +33,13 @@ class Spoken:
     truth: npt.NDArray[np.int64]
     speakers: tuple[str, ...]
 
-    def of_labels(self, kept: Sequence[int]) -> "Spoken":
-        """The utterances of some labels."""
-        places = np.flatnonzero(np.isin(self.truth, kept))
-        return self.at(places.tolist())
+    def of_labels(self, labels: Sequence[int]) -> "Utterances":
+        """Return the utterances of some labels."""
+        return self.at(np.flatnonzero(np.isin(self.truth, labels)).tolist())
 
-    def at(self, places: Sequence[int]) -> "Spoken":
-        """The utterances at these places."""
-        return Spoken(
+    def at(self, places: Sequence[int]) -> "Utterances":
+        """Return the utterances at these places."""
+        return Utterances(
             [self.waves[place] for place in places],
             self.truth[list(places)],
             tuple(self.speakers[place] for place in places),
@@ -48,28 +47,28 @@ class Spoken:
 
 
 @cache
-def spoken(each: int, part: str) -> Spoken:
-    """So many utterances of each label, label after label in turn.
+def utterances(of_label: int, part: str) -> Utterances:
+    """Make so many utterances of each label, the labels in turn.
 
     Args:
-        each: of a label.
+        of_label: how many of each label.
         part: "train", "validation", "test": no two share an utterance or a speaker.
     """
-    truth = np.arange(each * len(LABELS), dtype=np.int64) % len(LABELS)
+    truth = np.arange(of_label * len(LABELS), dtype=np.int64) % len(LABELS)
     first = PARTS.index(part) * 1000
     waves = []
     for place, label in enumerate(truth):
         random = np.random.default_rng(first + place)
         waves.append(utterance(int(label), random.uniform(*SECONDS), first + place))
     speakers = tuple(f"{part}{place // len(LABELS) % SPEAKERS}" for place in range(len(truth)))
-    return Spoken(waves, truth, speakers)
+    return Utterances(waves, truth, speakers)
 
 
 @cache
 def utterance(label: int, seconds: float, seed: int) -> Wave:
-    """A buzz of a label's pitch and colour that swells and fades, in faint noise: (samples,).
+    """Make a buzz of a label's pitch and colour that swells and fades, in faint noise: (samples,).
 
-    Always the same array, which cannot be written to.
+    The array is shared, and cannot be written to.
     """
     random = np.random.default_rng(seed)
     time = np.arange(round(seconds * RATE)) / RATE
@@ -78,26 +77,31 @@ def utterance(label: int, seconds: float, seed: int) -> Wave:
     wave = np.zeros(len(time))
     for harmonic in range(1, HARMONICS):
         octaves = np.log2(harmonic * PITCH[label] / PEAK[label])
-        if abs(octaves) < 1.6:  # of the others nothing would be heard
+        if abs(octaves) < 1.6:  # the others could not be heard
             wave += np.exp(-2 * octaves**2) * np.sin(harmonic * phase)
     wave *= 0.6 + 0.4 * np.sin(2 * np.pi * (4 * time + random.uniform()))  # syllables
     wave *= random.uniform(0.1, 0.3) / max(np.abs(wave).max(), 1e-9)
-    heard = (wave + random.normal(0, 0.003, len(time))).astype(np.float32)
-    heard.setflags(write=False)  # it is given to everybody
-    return heard
+    noisy = (wave + random.normal(0, 0.003, len(time))).astype(np.float32)
+    noisy.setflags(write=False)
+    return noisy
+
+
+def short() -> Wave:
+    """Make an utterance of 0.1 s."""
+    return utterance(0, 0.1, 6000)
 
 
 @cache
-def long(label: int, seconds: int, seed: int) -> Wave:
-    """A second of an utterance, again and again."""
-    return np.tile(utterance(label, 1.0, seed), seconds)
+def long() -> Wave:
+    """Make an utterance of 30 s: a second of one, again and again."""
+    return np.tile(utterance(0, 1.0, 6001), 30)
 
 
-def silent(seconds: float = 0.5) -> Wave:
-    """Digital silence."""
-    return np.zeros(round(seconds * RATE), np.float32)
+def silent() -> Wave:
+    """Make half a second of digital silence."""
+    return np.zeros(RATE // 2, np.float32)
 
 
-def constant(seconds: float = 0.5) -> Wave:
-    """One value that is not 0, all the time."""
-    return np.full(round(seconds * RATE), 0.25, np.float32)
+def constant() -> Wave:
+    """Make half a second of one value that is not 0."""
+    return np.full(RATE // 2, 0.25, np.float32)

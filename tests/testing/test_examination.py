@@ -6,6 +6,12 @@ from serbench.errors import BadParameter, UnknownName
 from serbench.testing.examination import Check, Examination, NotRun, Verdict, Violation, blaming
 
 
+class Asked(list):
+    """The names of the checks that were run, as the subject of an examination."""
+
+    package = "test_testing_findings"
+
+
 def first(asked):
     """It is first.
 
@@ -51,8 +57,8 @@ def test_a_check_is_named_and_described_by_its_function():
 
 
 def test_what_one_check_finds_stops_none_of_the_others():
-    asked = []
-    examination = Examination(asked, CHECKS, package="test_testing_findings")
+    asked = Asked()
+    examination = Examination(asked, CHECKS)
     found = {name: examination.verdict(name) for name in examination.checks}
     assert found["first"] == Verdict("first", "ok")
     assert found["second"] == Verdict("second", "failed", "second is wrong: mend it")
@@ -65,7 +71,7 @@ def test_what_one_check_finds_stops_none_of_the_others():
 
 
 def test_needs_are_looked_at_first_and_everything_once():
-    asked = []
+    asked = Asked()
     examination = Examination(asked, CHECKS)
     assert examination.verdict("fourth").state == "not run"
     assert examination.verdict("second") == examination.verdict("second")
@@ -73,7 +79,7 @@ def test_needs_are_looked_at_first_and_everything_once():
 
 
 def test_what_is_known_already_is_not_asked_again():
-    asked = []
+    asked = Asked()
     known = [Verdict("second", "ok", "it was so")]
     examination = Examination(asked, CHECKS, known=known)
     assert examination.verdict("fourth").state == "ok"
@@ -81,13 +87,13 @@ def test_what_is_known_already_is_not_asked_again():
 
 
 def test_a_failure_that_is_expected_is_told_with_its_reason():
-    examination = Examination([], CHECKS, expected={"second": "nobody is perfect"})
+    examination = Examination(Asked(), CHECKS, expected={"second": "nobody is perfect"})
     assert examination.verdict("second") == Verdict("second", "expected", "nobody is perfect")
     assert examination.verdict("fourth").state == "not run"
 
 
 def test_a_failure_that_is_expected_and_does_not_come_is_one():
-    verdict = Examination([], CHECKS, expected={"first": "it is hard"}).verdict("first")
+    verdict = Examination(Asked(), CHECKS, expected={"first": "it is hard"}).verdict("first")
     assert verdict.state == "failed"
     assert verdict.reason == (
         "it holds, but was expected to fail (it is hard): take it off the expected failures"
@@ -95,16 +101,16 @@ def test_a_failure_that_is_expected_and_does_not_come_is_one():
 
 
 def test_a_failure_is_not_expected_where_the_check_was_not_run():
-    examination = Examination([], CHECKS, expected={"third": "it is hard"})
+    examination = Examination(Asked(), CHECKS, expected={"third": "it is hard"})
     assert examination.verdict("third").state == "not run"
 
 
 @pytest.mark.parametrize("reason", ["", "  \n"])
 def test_an_expected_failure_needs_a_reason(reason):
     with pytest.raises(BadParameter, match="first is expected to fail without a reason: write in"):
-        Examination([], CHECKS, expected={"first": reason})
+        Examination(Asked(), CHECKS, expected={"first": reason})
 
 
 def test_an_expected_failure_of_no_check_is_a_mistake():
     with pytest.raises(UnknownName, match="no check 'secund'; did you mean second"):
-        Examination([], CHECKS, expected={"secund": "a reason"})
+        Examination(Asked(), CHECKS, expected={"secund": "a reason"})

@@ -120,7 +120,7 @@ def test_a_clean_package_passes_all_by_either_name(install, examined, name):
 def test_what_an_entry_requires_and_is_not_here_is_named_and_no_failure(install, examined):
     install(HEAD + CLEAN.replace('"a model"', '"a model", ("no_such_module",)'))
     found = examined("package", "made")
-    assert found["targets_load"].reason == "not tried, for want of what they require: made-up"
+    assert found["targets_load"].reason == "not tried, because a requirement is missing: made-up"
     assert {one.state for one in found.values()} == {"ok"}
 
 

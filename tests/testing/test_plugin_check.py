@@ -64,8 +64,7 @@ def test_a_report_is_json_too(report):
         "state": "ok",
         "reason": "version 1",
         "demands": "It is imported, takes its parameters, and has a version.",
-        "why": "The version is part of what finds a stored array: without a new one, old numbers "
-        "come back.",
+        "why": "Stored arrays are found by version: without a new one, old numbers come back.",
     }
 
 

@@ -1,163 +1,249 @@
-"""What a dataset must do: the same corpus wherever it is, honest protocols, helpful errors."""
+"""Checks that a dataset reads the same corpus anywhere, splits it cleanly, and explains errors."""
 
 import dataclasses
+import os
+import shutil
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import ClassVar
 
-from serbench.contracts import About
-from serbench.corpus import Corpus
+from serbench import datasets, specs
+from serbench.contracts import About, Dataset, Entry, Makes
+from serbench.corpus import Corpus, Fold, Protocol, relabelled
+from serbench.datasets import Source
 from serbench.errors import CorpusError
 from serbench.files import file_digest
+from serbench.plugins import registry
 from serbench.protocols import leakage, lookup, speakers
+from serbench.settings import settings
 from serbench.testing.checks.parameters import require_parameters
-from serbench.testing.examination import Check, NotRun, Violation, blaming
-from serbench.testing.subjects.dataset import Known, Split
+from serbench.testing.examination import Check, NotRun, Subject, Violation, blaming
 
 
-def is_made(known: Known) -> str:
+@dataclass(frozen=True)
+class Split:
+    """The folds of one protocol on the corpus under one label set."""
+
+    corpus: Corpus
+    protocol: Protocol
+    folds: Sequence[Fold]
+
+
+class DatasetSubject(Subject):
+    """A dataset, and what it says of its corpus; its name may hold parameters: "toy:seed=3"."""
+
+    kind: ClassVar[str] = "dataset"
+
+    @cached_property
+    def entry(self) -> Entry:
+        """What its plugin registers."""
+        return registry.find("dataset", self.name.partition(":")[0])
+
+    @cached_property
+    def source(self) -> Source:
+        """The dataset and its corpus's folder."""
+        spec = self.name
+        for param in self.params.items():
+            spec += ("," if ":" in spec else ":") + specs.typed(*param)
+        return datasets.find(spec, settings(), self.data)
+
+    @property
+    def dataset(self) -> Dataset:
+        """The plugin's object."""
+        return self.source.dataset
+
+    @cached_property
+    def corpus(self) -> Corpus:
+        """The corpus on this disk, with its own labels; a generated one is made first.
+
+        Raises:
+            NotRun: it is not here; the message says how to get it.
+        """
+        if self.data is None and not self.source.generated and not self.source.root.exists():
+            raise NotRun(
+                f"corpus not here: {self.source.root} does not exist; name its folder with --data"
+            )
+        if self.source.generated:
+            datasets.read(self.source)
+        return self.dataset.read(self.source.root)
+
+    @cached_property
+    def corpus_if_here(self) -> Corpus | None:
+        """The corpus, or None if it is not on this disk."""
+        try:
+            return self.corpus
+        except NotRun:
+            return None
+
+    @cached_property
+    def manifest(self) -> Corpus | None:
+        """The corpus without audio."""
+        return self.dataset.manifest()
+
+    @cached_property
+    def outline(self) -> Corpus:
+        """Utterances, speakers and labels: of the manifest, or of the corpus if it is here."""
+        return self.corpus if self.manifest is None else self.manifest
+
+    @cached_property
+    def splits(self) -> Sequence[Split]:
+        """Every protocol under every label set."""
+        default = lookup.find_protocol(None, self.dataset)
+        protocols = {protocol.name: protocol for protocol in (*self.dataset.protocols, default)}
+        return [
+            Split(corpus, protocol, lookup.make_folds(protocol, corpus))
+            for name, label_set in self.dataset.label_sets.items()
+            for corpus in [relabelled(self.outline, name, label_set)]
+            for protocol in protocols.values()
+        ]
+
+    @cached_property
+    def moved(self) -> Path:
+        """The same files in a folder of another name: links to them."""
+        root, place = self.source.root, self.folder / "moved"
+        if root.is_dir():
+            shutil.copytree(root, place, copy_function=_link)
+            return place
+        place.symlink_to(root.parent, target_is_directory=True)
+        return place / root.name
+
+
+def _link(source: str, target: str) -> None:
+    os.symlink(os.path.realpath(source), target)
+
+
+def is_made(subject: DatasetSubject) -> str:
     """It is imported, takes its parameters, and says where its corpus comes from.
 
-    Whoever lacks the corpus reads title, size, licence and how to get it.
+    Users without the corpus read title, size, licence and how to get it.
     """
-    about = known.about
+    about = subject.dataset.about
     if not isinstance(about, About):
         raise Violation(f"about is a {type(about).__name__}: make it a serbench.contracts.About")
     for name, value in dataclasses.asdict(about).items():
         if not isinstance(value, str) or not value.strip():
             raise Violation(f"about.{name} is empty: say it in a few words")
-    if known.source.generated:
-        _require_version(known)
+    if isinstance(subject.dataset, Makes):
+        version: object = subject.dataset.version  # names the folder of the corpus
+        if not isinstance(version, str) or not version:
+            raise Violation(
+                f"it makes its corpus and has the version {version!r}: give its class "
+                'version = "1", and change it whenever what is written changes'
+            )
     return about.title
 
 
-def _require_version(known: Known) -> None:
-    """Refuse a generated corpus whose folder could not tell a new one from an old one."""
-    if not isinstance(known.dataset.version, str) or not known.dataset.version:
-        raise Violation(
-            f"it makes its corpus and has the version {known.dataset.version!r}: give its class "
-            'version = "1", and change it whenever what is written changes'
-        )
-
-
-def parameters_are_annotated(known: Known) -> str:
+def parameters_are_annotated(subject: DatasetSubject) -> str:
     """Every parameter of the constructor has a default and an annotation that the default fits.
 
     They are typed behind the name, toy:seed=3, and checked.
     """
-    return require_parameters(known.name, known.target)
+    return require_parameters(subject.name, subject.target)
 
 
-def is_a_corpus(known: Known) -> str:
-    """What is known of it is a Corpus: ids unique, every label among its labels.
+def is_a_corpus(subject: DatasetSubject) -> str:
+    """Manifest and corpus are each a Corpus: ids unique, every label among its labels.
 
     An id names an utterance in every result; two of one name would be scored as one.
     """
-    found = [each for each in (known.manifest, _corpus_if_here(known)) if each is not None]
-    if not found:
+    pair = (subject.manifest, subject.corpus_if_here)
+    corpora = [corpus for corpus in pair if corpus is not None]
+    if not corpora:
         raise NotRun("it has no manifest, and its corpus is not here; name its folder with --data")
-    for corpus in found:
+    for corpus in corpora:
         if not isinstance(corpus, Corpus):
             raise Violation(f"it gives a {type(corpus).__name__}: make it a serbench.corpus.Corpus")
         if not corpus.utterances:
             raise Violation("it gives a corpus without utterances: raise CorpusError instead")
-    corpus = found[0]
-    return f"{len(corpus.utterances)} utterances, {len(corpus.speakers)} speakers"
+    return f"{len(corpora[0].utterances)} utterances, {len(corpora[0].speakers)} speakers"
 
 
-def _corpus_if_here(known: Known) -> Corpus | None:
-    try:
-        return known.corpus
-    except NotRun:
-        return None
-
-
-def speakers_are_people(known: Known) -> str:
+def speakers_are_people(subject: DatasetSubject) -> str:
     """No speaker is missing, a label or a file, and most speak more than one utterance.
 
     A voice under two names is in training and in test, and no protocol can tell.
     """
+    single = speakers.is_single(subject.dataset)
     try:
-        speakers.require_people(
-            known.outline.utterances, known.name, single=speakers.is_single(known.dataset)
-        )
+        speakers.require_people(subject.outline.utterances, subject.name, single=single)
     except CorpusError as error:
         raise Violation(str(error)) from error
-    return "; ".join(speakers.doubts(known.outline))
+    return "; ".join(speakers.doubts(subject.outline))
 
 
-def label_sets(known: Known) -> str:
-    """There is a label set, and each names only labels of the corpus, and none in vain.
+def label_sets(subject: DatasetSubject) -> str:
+    """There is a label set, and each names only labels of the corpus, at least one that occurs.
 
-    A label that is misspelt there silently leaves its utterances out.
+    A misspelt label silently leaves its utterances out.
     """
-    sets = known.dataset.label_sets
+    sets = subject.dataset.label_sets
     if not sets:
         raise Violation("it has no label set: name one that maps every label to itself")
-    own, spoken = known.outline.labels, {one.label for one in known.outline.utterances}
+    own = subject.outline.labels
+    occurring = {utterance.label for utterance in subject.outline.utterances}
     for name, mapping in sets.items():
         if unknown := [label for label in mapping if label not in own]:
             raise Violation(
                 f"label set {name} names {unknown[0]!r}, which the corpus lacks: its labels are "
                 f"{', '.join(own)}"
             )
-        if not mapping or not spoken & set(mapping):
+        if not occurring & set(mapping):
             raise Violation(f"label set {name} leaves nothing of the corpus: name its labels")
     return ", ".join(sets)
 
 
-def protocols_are_named(known: Known) -> str:
+def protocols_are_named(subject: DatasetSubject) -> str:
     """Protocols have names of their own, and there is a default.
 
     serbench evaluate without --protocol takes the first, or default_protocol.
     """
-    for name, times in Counter(one.name for one in known.protocols).items():
+    for name, times in Counter(protocol.name for protocol in subject.dataset.protocols).items():
         if times > 1:
             raise Violation(f"{times} protocols are named {name!r}: give each its own name")
-    default = lookup.find_protocol(None, known.dataset).name
-    return f"default {default}"
+    return f"default {lookup.find_protocol(None, subject.dataset).name}"
 
 
-def protocols_hold(known: Known) -> str:
-    """Under every label set every protocol makes folds, of utterances that there are.
+def protocols_hold(subject: DatasetSubject) -> str:
+    """Under every label set every protocol makes folds, of utterances of the corpus.
 
-    Sets that are empty or share utterances stop an evaluation.
+    Parts that are empty or share utterances stop an evaluation.
     """
-    counts = [f"{one.protocol.name} {len(one.folds)}" for one in known.splits]
+    counts = [f"{split.protocol.name} {len(split.folds)}" for split in subject.splits]
     return f"folds: {', '.join(dict.fromkeys(counts))}"
 
 
-def protocols_are_disjoint(known: Known) -> str:
-    """No protocol shares a speaker or a recording between its sets, unless it says that it leaks.
+def protocols_are_disjoint(subject: DatasetSubject) -> str:
+    """No protocol shares a speaker or a recording between its parts, unless it says that it leaks.
 
-    What a model has heard of a speaker in training flatters its score on that speaker.
+    A model that heard a speaker in training scores too high on that speaker.
     """
-    audio = _recordings(known)
-    for split in known.splits:
-        leakage.require_clean(split.protocol, leakage.check(split.corpus, split.folds, audio))
-    leaky = [one.name for one in known.protocols if one.leaks]
-    compared = "speakers and files" if audio else "speakers"
+    corpus = subject.corpus_if_here
+    digests = {
+        utterance.id: file_digest(utterance.path)
+        for utterance in (corpus.utterances if corpus else ())
+        if utterance.path and utterance.path.is_file()
+    }
+    for split in subject.splits:
+        leakage.require_clean(split.protocol, leakage.check(split.corpus, split.folds, digests))
+    leaky = [protocol.name for protocol in subject.dataset.protocols if protocol.leaks]
+    compared = "speakers and files" if digests else "speakers"
     return f"{compared} compared" + (f"; declared leaky: {', '.join(leaky)}" if leaky else "")
 
 
-def _recordings(known: Known) -> dict[str, str]:
-    """The digest of every utterance's file, where the corpus is here."""
-    corpus = _corpus_if_here(known)
-    found = corpus.utterances if corpus is not None else ()
-    return {one.id: file_digest(one.path) for one in found if one.path and one.path.is_file()}
+def protocols_are_complete(subject: DatasetSubject) -> str:
+    """No utterance is in two test sets; a protocol said to be complete tests every utterance.
 
-
-def protocols_are_complete(known: Known) -> str:
-    """No utterance is in two test sets, and who says so tests every utterance.
-
-    One that is tested twice counts twice in every pooled score.
+    An utterance that is tested twice counts twice in every pooled score.
     """
     remarks = {}
-    for split in known.splits:
+    for split in subject.splits:
         tested = _tested_once(split)
-        total = len(split.corpus.utterances)
-        name = split.protocol.name
-        if name in known.complete and len(tested) < total:
-            missed = next(one.id for one in split.corpus.utterances if one.id not in tested)
+        total, name = len(split.corpus.utterances), split.protocol.name
+        if name in subject.complete and len(tested) < total:
+            missed = next(u.id for u in split.corpus.utterances if u.id not in tested)
             raise Violation(
                 f"protocol {name} is said to test every utterance, but tests {len(tested)} of "
                 f"{total}, {missed} not among them"
@@ -167,9 +253,9 @@ def protocols_are_complete(known: Known) -> str:
 
 
 def _tested_once(split: Split) -> set[str]:
-    """All ids that are tested, in one test set each; folds of a group share theirs."""
+    """Return the ids of tested utterances, each in one test set; folds of a group share theirs."""
     groups = {fold.group or fold.name: fold.test for fold in split.folds}
-    times = Counter(one for test in groups.values() for one in test)
+    times = Counter(utterance for test in groups.values() for utterance in test)
     utterance, most = times.most_common(1)[0]
     if most > 1:
         raise Violation(
@@ -179,110 +265,102 @@ def _tested_once(split: Split) -> set[str]:
     return set(times)
 
 
-def same_corpus_twice(known: Known) -> None:
+def same_corpus_twice(subject: DatasetSubject) -> None:
     """Read twice, it is the same corpus.
 
     A run's folds are planned in one process and trained in others.
     """
-    if _told(known.corpus) != _told(known.read(known.source.root)):
+    corpora = (subject.corpus, subject.dataset.read(subject.source.root))
+    first, again = (
+        (corpus.digest, [dataclasses.astuple(utterance) for utterance in corpus.utterances])
+        for corpus in corpora
+    )
+    if first != again:
         raise Violation(
             "read twice, the corpora differ: sort what the disk lists, and draw nothing at random"
         )
 
 
-def _told(corpus: Corpus) -> object:
-    return corpus.digest, [dataclasses.astuple(one) for one in corpus.utterances]
-
-
-def independent_of_the_root(known: Known) -> None:
+def independent_of_the_root(subject: DatasetSubject) -> None:
     """Moved to another folder, or reached by a link, it is the same corpus.
 
     The same run on another machine must have the same identity.
     """
-    here = known.corpus
-    link = known.folder / "link"
+    digest, link = subject.corpus.digest, subject.folder / "link"
     if not link.is_symlink():
-        link.symlink_to(known.source.root)
-    for root, how in ((known.moved, "moved to another folder"), (link, "reached by a link")):
+        link.symlink_to(subject.source.root)
+    for root, how in ((subject.moved, "moved to another folder"), (link, "reached by a link")):
         with blaming(f"with the corpus {how}"):
-            there = known.read(root)
-        if there.digest != here.digest:
+            corpus = subject.dataset.read(root)
+        if corpus.digest != digest:
             raise Violation(
                 f"{how}, the corpus has other ids, speakers or labels: take them from names below "
                 "the root, never from the root's own path"
             )
 
 
-def paths_exist(known: Known) -> None:
-    """Every utterance has a file of its own that is there.
+def paths_exist(subject: DatasetSubject) -> None:
+    """Every utterance has a file of its own that exists.
 
-    What is missing is found when reading, not hours later.
+    A missing file is then found when the corpus is read, not hours later.
     """
     owners: dict[Path, str] = {}
-    for one in known.corpus.utterances:
-        if one.path is None or not one.path.is_file():
-            raise Violation(f"utterance {one.id} has the path {one.path}, which is no file")
-        if (other := owners.setdefault(one.path, one.id)) != one.id:
-            raise Violation(f"utterances {other} and {one.id} are one file, {one.path}")
+    for utterance in subject.corpus.utterances:
+        path = utterance.path
+        if path is None or not path.is_file():
+            raise Violation(f"utterance {utterance.id} has the path {path}, which is no file")
+        if (other := owners.setdefault(path, utterance.id)) != utterance.id:
+            raise Violation(f"utterances {other} and {utterance.id} are one file, {path}")
 
 
-def manifest_agrees(known: Known) -> None:
+def manifest_agrees(subject: DatasetSubject) -> None:
     """Manifest and corpus have the same ids, speakers and labels.
 
-    Protocols, estimates and submissions are worked out from the manifest where no audio is.
+    Without audio, protocols, estimates and submissions are computed from the manifest.
     """
-    if known.manifest is None:
+    if subject.manifest is None:
         raise NotRun("it has no manifest, which is optional")
-    read, listed = known.corpus, known.manifest
-    if read.digest == listed.digest:
+    corpus, manifest = subject.corpus, subject.manifest
+    if corpus.digest == manifest.digest:
         return
-    different = [
-        one.id
-        for one in (*read.utterances, *listed.utterances)
-        if _row(read, one.id) != _row(listed, one.id)
-    ]
-    what = f"such as {different[0]}" if different else "in the order of their labels"
+    read, listed = (
+        {utterance.id: (utterance.speaker, utterance.label) for utterance in source.utterances}
+        for source in (corpus, manifest)
+    )
+    different = [id_ for id_ in (*read, *listed) if read.get(id_) != listed.get(id_)]
+    difference = f"such as {different[0]}" if different else "in the order of their labels"
     raise Violation(
-        f"manifest and corpus differ, {what}: {len(listed.utterances)} utterances are listed, "
-        f"{len(read.utterances)} are there"
+        f"manifest and corpus differ, {difference}: {len(listed)} utterances are listed, "
+        f"{len(read)} are there"
     )
 
 
-def _row(corpus: Corpus, utterance: str) -> object:
-    one = corpus.by_id.get(utterance)
-    return one and (one.speaker, one.label)
-
-
-def absence_is_explained(known: Known) -> None:
-    """Where the corpus is not, reading raises a CorpusError that says how to get it.
+def absence_is_explained(subject: DatasetSubject) -> None:
+    """Without the corpus, reading raises a CorpusError that says how to get it.
 
     It is the first thing that most users see.
     """
-    empty = known.folder / "empty"
+    empty = subject.folder / "empty"
     empty.mkdir(exist_ok=True)
-    places = [known.folder / "absent"]
-    # a generated corpus is made whole, so that an empty folder is no user's
-    for root in places if known.source.generated else [*places, empty]:
-        what = "an empty folder" if root is empty else "a folder that is not there"
+    places = [(subject.folder / "absent", "a folder that is not there")]
+    if not subject.source.generated:  # whose folder is made whole, never empty
+        places.append((empty, "an empty folder"))
+    for root, place in places:
         try:
-            known.read(root)
+            subject.dataset.read(root)
         except CorpusError as error:
-            _require_help(known, what, str(error).replace(str(root), "..."))
+            message = str(error).replace(str(root), "...")
+            helpful = (subject.dataset.about.obtain, subject.dataset.about.home, "--data")
+            if not any(remedy in message for remedy in helpful):
+                raise Violation(
+                    f"of {place} it says {message!r}: say how to get the corpus (about.obtain), "
+                    "and that --data names its folder"
+                ) from error
         except Exception as error:
-            kind = type(error).__name__
-            said = f"of {what} it raises {kind}: raise CorpusError instead"
-            raise Violation(said) from error
+            fault = f"of {place} it raises {type(error).__name__}: raise CorpusError instead"
+            raise Violation(fault) from error
         else:
-            raise Violation(f"of {what} it makes a corpus: raise CorpusError instead")
-
-
-def _require_help(known: Known, what: str, said: str) -> None:
-    helpful = (known.about.obtain, known.about.home, "--data")
-    if not any(words in said for words in helpful):
-        raise Violation(
-            f"of {what} it says {said!r}: say how to get the corpus (about.obtain), and that "
-            "--data names its folder"
-        )
+            raise Violation(f"of {place} it makes a corpus: raise CorpusError instead")
 
 
 CHECKS = (

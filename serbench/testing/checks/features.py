@@ -1,202 +1,230 @@
-"""What a feature must do: one finite array a wave, made of that wave alone, always the same."""
+"""Checks that a feature makes one finite array a wave, of that wave alone, always the same."""
 
 import concurrent.futures
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any, ClassVar
 
 import numpy as np
 
-from serbench.contracts import Array, Wave
+from serbench import specs
+from serbench.contracts import Array, Resolves, Wave
+from serbench.features.store import check_arrays
 from serbench.plugins import registry
 from serbench.testing import signals
 from serbench.testing.checks.parameters import require_parameters
-from serbench.testing.examination import Check, Violation, blaming
+from serbench.testing.examination import Check, Subject, Violation, blaming
 from serbench.testing.random_state import watched
-from serbench.testing.subjects.features import Extracting
 
-SHORT, LONG = 0.1, 30  # seconds
 TOLERANCE = 1e-3  # of an array's range: rounding of other batches
 THREADS = 4
 
 
-def is_made(extracting: Extracting) -> str:
+class FeatureSubject(Subject):
+    """A feature, its extractor, and the arrays that most checks look at."""
+
+    kind: ClassVar[str] = "feature"
+
+    def new(self) -> Any:
+        """Make an extractor."""
+        parameters = specs.parameters(self.target)
+        parameters.pop("device", None)
+        values: Any = specs.checked(self.name, parameters, self.params)
+        if isinstance(self.target, Resolves):
+            values = self.target.resolved(values)
+        return self.target(**values)
+
+    @cached_property
+    def extractor(self) -> Any:
+        """The extractor that most checks ask."""
+        return self.new()
+
+    def extract(self, waves: Sequence[Wave], extractor: Any = None) -> list[Array]:
+        """Extract from copies of the waves, checked as the harness checks arrays."""
+        extractor = extractor or self.extractor
+        return check_arrays(self.name, extractor([wave.copy() for wave in waves]), len(waves))
+
+    @cached_property
+    def waves(self) -> Sequence[Wave]:
+        """Nine utterances of different lengths."""
+        return signals.utterances(3, "test").waves
+
+    @cached_property
+    def arrays(self) -> list[Array]:
+        """The features of `waves`."""
+        return self.extract(self.waves)
+
+
+def is_made(subject: FeatureSubject) -> str:
     """It is imported, takes its parameters, and has a version.
 
-    The version is part of what finds a stored array: without a new one, old numbers come back.
+    Stored arrays are found by version: without a new one, old numbers come back.
     """
-    extracting.require_callable()
-    return f"version {registry.version(extracting.entry, extracting.target)}"
+    if not callable(subject.extractor):
+        raise Violation("it cannot be called: write __call__(self, waves)")
+    return f"version {registry.version(subject.entry, subject.target)}"
 
 
-def parameters_are_annotated(extracting: Extracting) -> str:
+def parameters_are_annotated(subject: FeatureSubject) -> str:
     """Every parameter of the constructor has a default and an annotation that the default fits.
 
-    --param checks values against them; what has neither, no user can set, and no run records.
+    --param checks values against them. Without both, no user can set the parameter, and no run
+    records it.
     """
-    return require_parameters(extracting.name, extracting.target)
+    return require_parameters(subject.name, subject.target)
 
 
-def arrays(extracting: Extracting) -> str:
+def arrays(subject: FeatureSubject) -> str:
     """One finite array of float32 (or float16) a wave.
 
     They are stored as they come, and one that is not finite spoils a whole training.
     """
-    first = extracting.arrays[0]
-    return f"{first.dtype}, {'x'.join(map(str, first.shape))} of {_seconds(extracting.waves[0])} s"
+    first, seconds = subject.arrays[0], len(subject.waves[0]) / signals.RATE
+    return f"{first.dtype}, {'x'.join(map(str, first.shape))} of {round(seconds, 2)} s"
 
 
-def _seconds(wave: Wave) -> float:
-    return round(len(wave) / signals.RATE, 2)
-
-
-def repeats_itself(extracting: Extracting) -> None:
+def repeats_itself(subject: FeatureSubject) -> None:
     """The same waves give the same arrays, to the last bit, from a new extractor too.
 
-    It is extracted once and then read: who begins with an empty store must get the same.
+    Arrays are extracted once and then read: with an empty store a run must get the same ones.
     """
-    other = extracting.of(extracting.waves, extracting.new())
-    for again in (extracting.of(extracting.waves), other):
-        if not all(map(np.array_equal, extracting.arrays, again)):
+    for extractor in (subject.extractor, subject.new()):
+        again = subject.extract(subject.waves, extractor)
+        if not all(map(np.array_equal, subject.arrays, again)):
             raise Violation(
                 "extracted twice, arrays differ: draw nothing at random, and keep nothing from "
                 "one call to the next"
             )
 
 
-def random_state(extracting: Extracting) -> None:
+def random_state(subject: FeatureSubject) -> None:
     """It leaves the global random states of random, numpy and torch as they were.
 
-    Whoever seeds them changes what others in the process draw.
+    Seeding them changes what other code in the process draws.
     """
     with watched() as touched:
-        extracting.of(extracting.waves, extracting.new())
+        subject.extract(subject.waves, subject.new())
     if touched:
         raise Violation(
             f"it changes the global random state of {' and '.join(touched)}: a feature needs none"
         )
 
 
-def neighbours(extracting: Extracting) -> None:
+def neighbours(subject: FeatureSubject) -> None:
     """An array depends on its own wave only, not on the others in the batch.
 
     Which utterances are extracted together depends on what was stored before.
     """
-    for wave, among in zip(extracting.waves, extracting.arrays, strict=True):
-        (alone,) = extracting.of([wave])
-        remedy = "compute each wave on its own, or keep padding out of it"
-        _same(alone, among, f"of a wave alone and among others {{}}: {remedy}")
+    alone = [subject.extract([wave])[0] for wave in subject.waves]
+    remedy = "compute each wave on its own, or keep padding out of it"
+    _require_same(alone, subject.arrays, f"of a wave alone and among others {{}}: {remedy}")
 
 
-def _same(first: Array, other: Array, said: str) -> None:
+def _require_same(arrays: Sequence[Array], others: Sequence[Array], fault: str) -> None:
     """Refuse arrays that differ in shape, or by more than rounding explains."""
-    if first.shape != other.shape:
-        raise Violation(said.format(f"arrays have the shapes {first.shape} and {other.shape}"))
-    apart = float(np.abs(first.astype(np.float64) - other).max())
-    if not apart <= TOLERANCE * (float(np.ptp(first)) or 1.0):
-        raise Violation(said.format(f"arrays differ by up to {apart:.2g}"))
+    for array, other in zip(arrays, others, strict=True):
+        if array.shape != other.shape:
+            raise Violation(fault.format(f"arrays have the shapes {array.shape} and {other.shape}"))
+        apart = float(np.abs(array.astype(np.float64) - other).max())
+        if not apart <= TOLERANCE * (float(np.ptp(array)) or 1.0):
+            raise Violation(fault.format(f"arrays differ by up to {apart:.2g}"))
 
 
-def place(extracting: Extracting) -> None:
+def place(subject: FeatureSubject) -> None:
     """Arrays come in the order of the waves.
 
-    An array is stored under its wave's digest: another order gives utterances away to each other.
+    An array is stored under its wave's digest: in another order utterances would be mixed up.
     """
-    back = extracting.of(extracting.waves[::-1])[::-1]
-    for forth, turned in zip(extracting.arrays, back, strict=True):
-        remedy = "undo any sorting before returning"
-        _same(forth, turned, f"in another order, {{}}: {remedy}")
+    backward = subject.extract(subject.waves[::-1])[::-1]
+    fault = "in another order, {}: undo any sorting before returning"
+    _require_same(subject.arrays, backward, fault)
 
 
-def shapes(extracting: Extracting) -> str:
+def shapes(subject: FeatureSubject) -> str:
     """Whatever the length of a wave, at most one axis of its array changes its size.
 
     Models stack or pad along one axis, time; everything else must be the same size.
     """
     lengths = (0.5, 0.9, 2.0)
-    found = [extracting.of([signals.utterance(0, seconds, 7000)])[0].shape for seconds in lengths]
-    if len({len(shape) for shape in found}) > 1:
-        raise Violation(
-            f"of {_listed(lengths)} s its arrays have the shapes {_listed(found)}: "
-            "give all of them the same number of axes"
-        )
-    changing = [axis for axis, sizes in enumerate(zip(*found, strict=True)) if len({*sizes}) > 1]
-    if len(changing) > 1:
-        raise Violation(
-            f"of {_listed(lengths)} s its arrays have the shapes {_listed(found)}: only the axis "
-            "of time may grow"
-        )
-    return f"axis {changing[0]} grows with time" if changing else f"always {found[0]}"
+    waves = [signals.utterance(0, seconds, 7000) for seconds in lengths]
+    shapes = [subject.extract([wave])[0].shape for wave in waves]
+    seconds, listed = (", ".join(map(str, values)) for values in (lengths, shapes))
+    fault = f"of {seconds} s its arrays have the shapes {listed}"
+    if len({len(shape) for shape in shapes}) > 1:
+        raise Violation(f"{fault}: give all of them the same number of axes")
+    growing = [axis for axis, sizes in enumerate(zip(*shapes, strict=True)) if len({*sizes}) > 1]
+    if len(growing) > 1:
+        raise Violation(f"{fault}: only the axis of time may grow")
+    return f"axis {growing[0]} grows with time" if growing else f"always {shapes[0]}"
 
 
-def _listed(values: object) -> str:
-    return ", ".join(map(str, values))  # type: ignore[call-overload]
-
-
-def short_input(extracting: Extracting) -> None:
+def short_input(subject: FeatureSubject) -> None:
     """It takes a wave of 0.1 s.
 
     Trimming leaves such utterances, and one of them stops an extraction.
     """
-    _survives(extracting, signals.utterance(0, SHORT, 7001), "0.1 s: pad what is shorter")
+    _require_array(subject, signals.short(), "0.1 s: pad what is shorter")
 
 
-def long_input(extracting: Extracting) -> None:
+def long_input(subject: FeatureSubject) -> None:
     """It takes a wave of 30 s.
 
     IEMOCAP has some of 34 s.
     """
-    _survives(extracting, signals.long(0, LONG, 7002), "30 s: work in parts where memory is short")
+    _require_array(subject, signals.long(), "30 s: work in parts where memory is short")
 
 
-def silent_input(extracting: Extracting) -> None:
+def silent_input(subject: FeatureSubject) -> None:
     """It takes digital silence.
 
     CREMA-D has a silent recording, and no test utterance may be left out.
     """
-    _survives(extracting, signals.silent(), "silence: add a small number before a log or division")
+    cause = "silence: add a small number before a log or division"
+    _require_array(subject, signals.silent(), cause)
 
 
-def constant_input(extracting: Extracting) -> None:
+def constant_input(subject: FeatureSubject) -> None:
     """It takes a signal that is one value all the time.
 
     Such recordings have no variance to divide by.
     """
-    remedy = "add a small number before dividing by a deviation"
-    _survives(extracting, signals.constant(), f"a constant signal: {remedy}")
+    cause = "a constant signal: add a small number before dividing by a deviation"
+    _require_array(subject, signals.constant(), cause)
 
 
-def _survives(extracting: Extracting, wave: Wave, said: str) -> None:
+def _require_array(subject: FeatureSubject, wave: Wave, cause: str) -> None:
     """Refuse an error, or an array of another kind than usual."""
-    with blaming(f"for {said}"):
-        (made,) = extracting.of([wave])
-        if made.ndim != extracting.arrays[0].ndim:
-            raise Violation(f"its array has the shape {made.shape}")
+    with blaming(f"for {cause}"):
+        (array,) = subject.extract([wave])
+        if array.ndim != subject.arrays[0].ndim:
+            raise Violation(f"its array has the shape {array.shape}")
 
 
-def leaves_waves_alone(extracting: Extracting) -> None:
+def leaves_waves_alone(subject: FeatureSubject) -> None:
     """It does not write into the waves that it is given.
 
-    They are shared with whoever comes next.
+    The caller uses them again.
     """
-    given = [wave.copy() for wave in extracting.waves]
-    extracting.extractor(given)
-    if not all(map(np.array_equal, given, extracting.waves)):
+    waves = [wave.copy() for wave in subject.waves]
+    subject.extractor(waves)
+    if not all(map(np.array_equal, waves, subject.waves)):
         raise Violation(
             "the waves are changed once it is done: write wave = wave / ..., not wave /= ..."
         )
 
 
-def threads(extracting: Extracting) -> None:
+def threads(subject: FeatureSubject) -> None:
     """Called from several threads at once, it gives the same.
 
-    Extraction may use threads; what an extractor keeps in itself between lines is then another's.
+    Extraction may use threads: another call can change whatever an extractor keeps in itself.
     """
-    waves = [*extracting.waves]
+    waves, arrays = [*subject.waves], subject.arrays
+    remedy = "keep what a call works with in local variables"
+    fault = f"called from {THREADS} threads at once, {{}}: {remedy}"
     with concurrent.futures.ThreadPoolExecutor(THREADS) as pool:
         turns = [waves[start:] + waves[:start] for start in range(THREADS)]
-        for start, made in enumerate(pool.map(extracting.of, turns)):
-            expected = [*extracting.arrays[start:], *extracting.arrays[:start]]
-            for there, here in zip(made, expected, strict=True):
-                remedy = "keep what a call works with in local variables"
-                _same(there, here, f"called from {THREADS} threads at once, {{}}: {remedy}")
+        for start, threaded in enumerate(pool.map(subject.extract, turns)):
+            _require_same(threaded, [*arrays[start:], *arrays[:start]], fault)
 
 
 CHECKS = (

@@ -1,159 +1,343 @@
-"""What a model must do: be made, give scores, and score each utterance on its own."""
+"""Checks that a model can be made, gives scores, and scores each utterance on its own."""
 
+import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar, cast
 
 import numpy as np
 
-from serbench.contracts import Wave
+from serbench.contracts import Array, Describes, Examples, Model, ModelEntry, Wave
 from serbench.evaluation import model_output
+from serbench.evaluation.model_process import FoldWorkspace
+from serbench.evaluation.plan import made_of
+from serbench.features.audio import samples_digest
+from serbench.features.store import Feature, Features, Store
+from serbench.parallel import Tell
 from serbench.plugins import registry
 from serbench.plugins.sklearn_adapter import Estimator
-from serbench.testing import signals
+from serbench.results.config import Request
+from serbench.settings import settings
+from serbench.testing import random_state, signals
+from serbench.testing.checks.features import FeatureSubject
 from serbench.testing.checks.parameters import require_parameters
-from serbench.testing.examination import Check, NotRun, Violation, blaming
-from serbench.testing.subjects.model import Learner
+from serbench.testing.examination import Check, NotRun, Subject, Violation, blaming
+from serbench.testing.signals import LABELS, Utterances
 
-SHORT, LONG = 0.1, 30  # seconds
+CORPUS = "toy"
+"""The defaults for it in a model's entry hold here: it is as small and as synthetic."""
+
+COARSE = {"bfloat16": 3e-2, "float16": 5e-3}  # of the range of scores, by precision
+FINE = 1e-3
+FEW, MANY, HELD_OUT, TESTED = 4, 24, 6, 10  # utterances a label
+EVEN = 0.5  # seconds of utterances that must not need padding
 
 
-def is_made(learner: Learner) -> str:
+@dataclass(frozen=True)
+class Fitted:
+    """A model that was fitted and has predicted the test utterances.
+
+    Attributes:
+        model: the fitted model.
+        reports: how often it reported.
+        touched: the global random states that it changed.
+    """
+
+    model: Model
+    reports: int
+    touched: tuple[str, ...]
+
+
+class ModelSubject(Subject):
+    """A model, and every fit that its checks look at, each made once."""
+
+    kind: ClassVar[str] = "model"
+
+    @cached_property
+    def made_of(self) -> tuple[dict[str, object], Feature]:
+        """The model's exact parameters, and its feature."""
+        request = Request(self.name, CORPUS, params=self.params)
+        _, params, feature = made_of(cast(ModelEntry, self.entry), request)
+        return params, feature
+
+    def new(self, labels: Sequence[str] = LABELS) -> Model:
+        """Make a model that has learned nothing."""
+        model: Model = self.target(labels=tuple(labels), seed=0, **self.made_of[0])
+        return model
+
+    @cached_property
+    def feature(self) -> FeatureSubject:
+        """The feature that the model learns from."""
+        feature = self.made_of[1]
+        target = registry.load(registry.find("feature", feature.name))
+        return FeatureSubject(feature.name, registry.complete(target, feature.params), self.folder)
+
+    @cached_property
+    def _features(self) -> Path:
+        return Path(tempfile.mkdtemp(dir=self.folder))
+
+    def inputs(self, waves: Sequence[Wave]) -> Features:
+        """Return features as the harness hands them over: from a store, read when asked for."""
+        keys = [samples_digest(wave, signals.RATE) for wave in waves]
+        store = Store(self._features)
+        missing = {k: wave for k, wave in zip(keys, waves, strict=True) if k not in store}
+        if missing:
+            arrays = self.feature.extract([*missing.values()])
+            store.write(dict(zip(missing, arrays, strict=True)))
+            store = Store(self._features)
+        return store.read(keys)
+
+    def workspace(self, folder: Path | None = None, tell: Tell | None = None) -> FoldWorkspace:
+        """Return a workspace, in a new folder unless one is given."""
+        folder = folder or Path(tempfile.mkdtemp(dir=self.folder))
+        return FoldWorkspace(settings().device, self.threads, folder, tell or self.tell)
+
+    def fit(
+        self,
+        train: Utterances,
+        *,
+        validation: Utterances | None = None,
+        labels: Sequence[str] = LABELS,
+        workspace: FoldWorkspace | None = None,
+        draws: int = 1,
+    ) -> Fitted:
+        """Make a model, fit it, and let it predict, and watch the global random states.
+
+        Args:
+            train: to learn from.
+            validation: to choose by; None is `held_out`.
+            labels: that the model is given, in this order.
+            workspace: of the fit; None is a new one.
+            draws: numbers drawn from the global random states before.
+        """
+        learned, chosen = (
+            Examples(self.inputs(part.waves), part.truth, part.speakers)
+            for part in (train, validation or self.held_out)
+        )
+        asked = self.inputs(self.tested.waves)
+        workspace = workspace or self.workspace()
+        with random_state.watched(draws) as touched:
+            model = self.new(labels)
+            model.fit(learned, chosen, workspace)
+            model.predict(asked)
+        return Fitted(model, len(workspace.curve), tuple(touched))
+
+    @cached_property
+    def tested(self) -> Utterances:
+        """Test utterances."""
+        return signals.utterances(TESTED, "test")
+
+    @cached_property
+    def many(self) -> Utterances:
+        """Training utterances enough to learn from."""
+        return signals.utterances(MANY, "train")
+
+    @cached_property
+    def few(self) -> Utterances:
+        """The first of `many`, for checks that need no learning."""
+        return self.many.at(range(FEW * len(LABELS)))
+
+    @cached_property
+    def held_out(self) -> Utterances:
+        """Validation utterances."""
+        return signals.utterances(HELD_OUT, "validation")
+
+    @cached_property
+    def small(self) -> Fitted:
+        """A model fitted to `few`."""
+        return self.fit(self.few)
+
+    @cached_property
+    def small_again(self) -> Fitted:
+        """Another one, fitted after others have drawn random numbers.
+
+        An odd number of them: normal numbers are made of pairs, of which some are thrown away, so
+        that after an even number the same ones might follow.
+        """
+        return self.fit(self.few, draws=1 + 3)
+
+    @cached_property
+    def large(self) -> Fitted:
+        """A model fitted to `many`."""
+        return self.fit(self.many)
+
+    def scores(self, model: Model, waves: Sequence[Wave]) -> Array:
+        """Return the scores of a fitted model, (utterances, labels), checked as in a fold."""
+        return model_output.ask(model, self.inputs(waves), len(LABELS)).activations
+
+    @cached_property
+    def even(self) -> list[Wave]:
+        """Six utterances of one length."""
+        return [signals.utterance(place % len(LABELS), EVEN, 5000 + place) for place in range(6)]
+
+    @cached_property
+    def tolerance(self) -> float:
+        """How far equal scores may differ, as a share of their range: rounding, no more."""
+        model: object = self.small.model
+        facts = model.describe() if isinstance(model, Describes) else {}
+        return COARSE.get(str(facts.get("precision", "")), FINE)
+
+    @cached_property
+    def range(self) -> float:
+        """Between the lowest and the highest score of the test utterances."""
+        return float(np.ptp(self.scores(self.small.model, self.tested.waves))) or 1.0
+
+    def require_same(self, first: Array, other: Array, fault: str, remedy: str) -> None:
+        """Refuse scores that differ by more than rounding explains.
+
+        Raises:
+            Violation: it says by how much.
+        """
+        apart = float(np.abs(first - other).max()) / self.range
+        if not apart <= self.tolerance:
+            raise Violation(f"{fault} by up to {100 * apart:.3g} % of their range: {remedy}")
+
+
+def is_made(subject: ModelSubject) -> str:
     """It is imported, takes labels, seed and its parameters, and has a version.
 
     Planning makes every model once, so that a value it refuses is refused before anything runs.
     """
-    _, feature = learner.made_of
-    model = learner.new()
+    _, feature = subject.made_of
+    model = subject.new()
     for method in ("fit", "predict"):
         if not callable(getattr(model, method, None)):
             raise Violation(f"it has no {method}: see serbench.contracts.Model")
-    return f"version {registry.version(learner.entry, learner.target)}, learns from {feature.name}"
+    return f"version {registry.version(subject.entry, subject.target)}, learns from {feature.name}"
 
 
-def parameters_are_annotated(learner: Learner) -> str:
+def parameters_are_annotated(subject: ModelSubject) -> str:
     """Every parameter of the constructor has a default and an annotation that the default fits.
 
-    --param checks values against them; what has neither, no user can set, and no run records.
+    --param checks values against them. Without both, no user can set the parameter, and no run
+    records it.
     """
-    if issubclass(learner.target, Estimator):
+    if issubclass(subject.target, Estimator):
         raise NotRun("its parameters are those of an estimator, which has rules of its own")
-    return require_parameters(learner.name, learner.target, ("labels", "seed"))
+    return require_parameters(subject.name, subject.target, ("labels", "seed"))
 
 
-def fits(learner: Learner) -> str:
+def fits(subject: ModelSubject) -> str:
     """It learns from twelve utterances and predicts others without an error.
 
-    All further checks ask the model that this leaves.
+    All further checks use the model that is fitted here.
     """
-    model_output.described(learner.small.model)
-    reports = learner.small.reports
-    return f"reported {reports} times" if reports else "it never reports: nobody sees how far it is"
+    model_output.described(subject.small.model)
+    reports = subject.small.reports
+    return f"reported {reports} times" if reports else "it never reports: its progress is not shown"
 
 
-def scores(learner: Learner) -> None:
+def scores(subject: ModelSubject) -> None:
     """One row of finite scores an utterance, one column a label, and a link that fits them.
 
-    Anything else stops an evaluation after the training, which is the dear part.
+    Anything else stops an evaluation after the training, which is the expensive part.
     """
-    for waves in (learner.tested.waves, learner.tested.waves[:1]):
-        learner.scores(learner.small.model, waves)
+    for waves in (subject.tested.waves, subject.tested.waves[:1]):
+        subject.scores(subject.small.model, waves)
 
 
-def repeats_itself(learner: Learner) -> None:
+def repeats_itself(subject: ModelSubject) -> None:
     """Asked twice about the same utterances, it gives the same scores.
 
-    Dropout that is still on, or a state that grows, would make a result that nobody gets again.
+    With dropout still on, or a state that grows, a result could not be reproduced.
     """
-    model, waves = learner.small.model, learner.tested.waves
-    first, again = learner.scores(model, waves), learner.scores(model, waves)
+    model, waves = subject.small.model, subject.tested.waves
+    first, again = subject.scores(model, waves), subject.scores(model, waves)
     remedy = "switch dropout off in predict, and keep nothing from one call to the next"
-    learner.same(first, again, "asked twice, its scores differ", remedy)
+    subject.require_same(first, again, "asked twice, its scores differ", remedy)
 
 
-def neighbours(learner: Learner) -> None:
+def neighbours(subject: ModelSubject) -> None:
     """An utterance's scores do not depend on the other utterances it is predicted with.
 
-    Else a result depends on what else is in the test set, and on how it is cut into batches.
+    Otherwise a result depends on the rest of the test set, and on how it is cut into batches.
     """
-    for waves in (learner.even, learner.even[::-1]):
+    for waves in (subject.even, subject.even[::-1]):
         remedy = "normalise each utterance on its own, or by what was learned in fit"
-        _same_alone(learner, waves, "an utterance's scores alone and among others differ", remedy)
+        _require_same_alone(
+            subject, waves, "an utterance's scores alone and among others differ", remedy
+        )
 
 
-def place(learner: Learner) -> None:
+def place(subject: ModelSubject) -> None:
     """An utterance's scores do not depend on its place among the others.
 
     The harness may give utterances in any order; rows must come back in the order of the inputs.
     """
-    model, waves = learner.small.model, learner.even
-    forth = learner.scores(model, waves)
-    back = learner.scores(model, waves[::-1])[::-1]
-    turned = np.roll(learner.scores(model, [*waves[1:], waves[0]]), 1, axis=0)
+    model, waves = subject.small.model, subject.even
+    forward = subject.scores(model, waves)
+    backward = subject.scores(model, waves[::-1])[::-1]
+    turned = np.roll(subject.scores(model, [*waves[1:], waves[0]]), 1, axis=0)
     remedy = "undo any sorting before predict returns, and keep no state between utterances"
-    for other in (back, turned):
-        learner.same(forth, other, "in another order, an utterance's scores differ", remedy)
+    for other in (backward, turned):
+        fault = "in another order, an utterance's scores differ"
+        subject.require_same(forward, other, fault, remedy)
 
 
-def padding(learner: Learner) -> None:
+def padding(subject: ModelSubject) -> None:
     """A short utterance's scores do not change beside a long one, nor the other way round.
 
-    Padding that is averaged, normalised or attended to gives every utterance the length of its
-    neighbour.
+    Padding that is averaged, normalised or attended to makes scores depend on the length of the
+    other utterances.
     """
     short, long = signals.utterance(0, 0.3, 6000), signals.utterance(1, 3.0, 6001)
     remedy = "keep padding out of means, norms and attention (mask it), or predict one by one"
-    for waves in ([short, long], [long, short]):
-        kind = "short" if waves[0] is short else "long"
-        other = "long" if kind == "short" else "short"
-        what = f"a {kind} utterance's scores alone and beside a {other} one differ"
-        _same_alone(learner, waves, what, remedy)
+    for waves, kind, other in (([short, long], "short", "long"), ([long, short], "long", "short")):
+        fault = f"a {kind} utterance's scores alone and beside a {other} one differ"
+        _require_same_alone(subject, waves, fault, remedy)
 
 
-def _same_alone(learner: Learner, waves: Sequence[Wave], what: str, remedy: str) -> None:
-    """Refuse scores of the first wave, in the first place, that the others change."""
-    model = learner.small.model
-    alone, among = learner.scores(model, waves[:1]), learner.scores(model, waves)
-    learner.same(alone[0], among[0], what, remedy)
+def _require_same_alone(
+    subject: ModelSubject, waves: Sequence[Wave], fault: str, remedy: str
+) -> None:
+    """Refuse scores of the first wave that change when the others are predicted with it."""
+    model = subject.small.model
+    alone, among = subject.scores(model, waves[:1]), subject.scores(model, waves)
+    subject.require_same(alone[0], among[0], fault, remedy)
 
 
-def short_input(learner: Learner) -> None:
+def short_input(subject: ModelSubject) -> None:
     """It scores an utterance of 0.1 s.
 
     Trimming leaves such utterances, and one of them must not cost a fold.
     """
-    _survives(learner, signals.utterance(0, SHORT, 6002), "0.1 s", "pad what is shorter than that")
+    _require_scores(subject, signals.short(), "0.1 s: pad what is shorter than that")
 
 
-def long_input(learner: Learner) -> None:
+def long_input(subject: ModelSubject) -> None:
     """It scores an utterance of 30 s.
 
     IEMOCAP has some of 34 s.
     """
     remedy = "cut what is longer than that into parts, and take the mean of their scores"
-    _survives(learner, signals.long(0, LONG, 6003), "30 s", remedy)
+    _require_scores(subject, signals.long(), f"30 s: {remedy}")
 
 
-def silent_input(learner: Learner) -> None:
+def silent_input(subject: ModelSubject) -> None:
     """It scores digital silence.
 
     CREMA-D has a silent recording, and no test utterance may be left out.
     """
-    _survives(learner, signals.silent(), "silence", "add a small number before a log or a division")
+    remedy = "add a small number before a log or a division"
+    _require_scores(subject, signals.silent(), f"silence: {remedy}")
 
 
-def constant_input(learner: Learner) -> None:
+def constant_input(subject: ModelSubject) -> None:
     """It scores a signal that is one value all the time.
 
     Such recordings have no variance to divide by.
     """
     remedy = "add a small number before dividing by a deviation"
-    _survives(learner, signals.constant(), "a constant signal", remedy)
+    _require_scores(subject, signals.constant(), f"a constant signal: {remedy}")
 
 
-def _survives(learner: Learner, wave: Wave, what: str, remedy: str) -> None:
-    """Refuse an error, or scores that are none, of an input alone and beside another."""
-    for waves in ([wave], [wave, learner.even[0]]):
-        with blaming(f"for {what}: {remedy}"):
-            learner.scores(learner.small.model, waves)
+def _require_scores(subject: ModelSubject, wave: Wave, cause: str) -> None:
+    """Refuse an error, or invalid scores, of an input alone and beside another."""
+    for waves in ([wave], [wave, subject.even[0]]):
+        with blaming(f"for {cause}"):
+            subject.scores(subject.small.model, waves)
 
 
 CHECKS = (

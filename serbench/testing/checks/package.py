@@ -1,104 +1,215 @@
-"""What a package of plugins must do: be named in no time, and lead to what it names."""
+"""Checks that a package of plugins is listed without delay, and leads to working plugins."""
 
-from collections.abc import Sequence
+import importlib.metadata
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from importlib.metadata import EntryPoint
+from types import ModuleType
 
 from serbench import specs
-from serbench.contracts import ModelEntry
+from serbench.contracts import Entry, ModelEntry
 from serbench.errors import nearest
 from serbench.plugins import registry
-from serbench.plugins.registry import HOOKS, Offer
-from serbench.testing.examination import Check, Violation, blaming
-from serbench.testing.subjects.package import Package, brought
+from serbench.plugins.registry import HOOKS, Offer, offers
+from serbench.testing.examination import Check, Subject, Violation, blaming
+
+HEAVY = (
+    "torch",
+    "transformers",
+    "sklearn",
+    "scipy",
+    "librosa",
+    "numba",
+    "pandas",
+    "matplotlib",
+    "tensorflow",
+    "jax",
+)
+"""Packages that take tenths of seconds to import, and more."""
+
+# the module of a hook is its argument; what was there before does not count
+NAMING = """
+import importlib, json, sys
+heavy = json.loads(sys.argv[2])
+before = set(sys.modules)
+module = importlib.import_module(sys.argv[1])
+for name in json.loads(sys.argv[3]):
+    list(getattr(module, name, tuple)())
+print(json.dumps([name for name in heavy if name in sys.modules and name not in before]))
+"""
 
 
-def entry_points_resolve(package: Package) -> str:
+class PackageSubject(Subject):
+    """An installed package that has entry points in the group "serbench".
+
+    Its name is that of the distribution, or of one of its entry points.
+    """
+
+    @property
+    def package(self) -> str:
+        """The top-level package of the plugin's code."""
+        return self.points[0].module.partition(".")[0]
+
+    @cached_property
+    def points(self) -> Sequence[EntryPoint]:
+        """Its entry points.
+
+        Raises:
+            UnknownName: no installed package has that name and an entry point.
+        """
+        installed = entry_points()
+        points = [point for point in installed if normalised(self.name) in names_of(point)]
+        if not points:
+            names = sorted({name for point in installed for name in names_of(point)})
+            hint = "; is it installed, with [project.entry-points.serbench] in its pyproject.toml?"
+            raise nearest("package with plugins", self.name, names, hint)
+        return points
+
+    @cached_property
+    def modules(self) -> Sequence[ModuleType]:
+        """The modules that its entry points name."""
+        return [point.load() for point in self.points]
+
+    @cached_property
+    def offers(self) -> Sequence[Offer]:
+        """Everything that its hooks return, sound or not."""
+        return [offer for module in self.modules for offer in offers(module)]
+
+    @cached_property
+    def entries(self) -> Sequence[tuple[str, Entry]]:
+        """Each sound entry with its kind."""
+        return [(offer.kind, offer.entry) for offer in self.offers if offer.entry is not None]
+
+
+def entry_points() -> Sequence[EntryPoint]:
+    """Return all entry points of the group "serbench"."""
+    return tuple(importlib.metadata.entry_points(group="serbench"))
+
+
+def names_of(point: EntryPoint) -> set[str]:
+    """Return the names by which a user may call the package of an entry point."""
+    return {normalised(point.name), *([normalised(point.dist.name)] if point.dist else [])}
+
+
+def normalised(name: str) -> str:
+    """Return a package's name as indexes write it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def heavy_imports(point: EntryPoint) -> list[str]:
+    """Return the heavy modules that listing an entry point's plugins imports in a fresh process.
+
+    Raises:
+        Violation: that process fails.
+    """
+    arguments = [point.module, json.dumps(HEAVY), json.dumps([*HOOKS])]
+    path = os.pathsep.join(filter(None, map(os.path.abspath, sys.path)))
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", NAMING, *arguments],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": path},
+        check=False,
+    )
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
+        raise Violation(f"{point.module} cannot be imported in a fresh process: {last}")
+    modules: list[str] = json.loads(done.stdout.splitlines()[-1])
+    return modules
+
+
+def entry_points_resolve(subject: PackageSubject) -> str:
     """Its entry points lead to modules that can be imported.
 
-    A plugin that cannot is listed as broken, and nothing that it offers can be used.
+    A plugin without such a module is listed as broken, and nothing that it offers can be used.
     """
-    for point in package.points:
-        with blaming(
-            f"importing {point.value}: mend [project.entry-points.serbench] or the module"
-        ):
+    for point in subject.points:
+        remedy = "mend [project.entry-points.serbench] or the module"
+        with blaming(f"importing {point.value}: {remedy}"):
             point.load()
-    return ", ".join(f"{point.name} = {point.value}" for point in package.points)
+    return ", ".join(f"{point.name} = {point.value}" for point in subject.points)
 
 
-def imports_nothing_heavy(package: Package) -> None:
+def imports_nothing_heavy(subject: PackageSubject) -> None:
     """Importing its hook module and calling its hooks imports no heavy library.
 
-    Every serbench command names all plugins; torch alone would take seconds.
+    Every serbench command lists all plugins; torch alone would take seconds.
     """
-    for point in package.points:
-        if found := brought(point):
+    for point in subject.points:
+        if heavy := heavy_imports(point):
             raise Violation(
-                f"naming the plugins of {point.module} imports {', '.join(found)}: import that in "
+                f"naming the plugins of {point.module} imports {', '.join(heavy)}: import that in "
                 "the module that an entry's target names, not in the one of the hooks"
             )
 
 
-def hooks_are_known(package: Package) -> str:
+def hooks_are_known(subject: PackageSubject) -> str:
     """It has hooks, and each is one of the three.
 
     A misspelt hook is never called.
     """
-    for module in package.modules.values():
-        for word, value in vars(module).items():
-            if word.startswith("serbench_") and callable(value) and word not in HOOKS:
-                raise nearest("hook", word, [*HOOKS])
-    _refuse([offer for offer in package.offers if not offer.kind])
-    return f"{len(package.entries)} entries"
+    for module in subject.modules:
+        for name, value in vars(module).items():
+            if name.startswith("serbench_") and callable(value) and name not in HOOKS:
+                raise nearest("hook", name, [*HOOKS])
+    _refuse_faults(offer for offer in subject.offers if not offer.kind)
+    return f"{len(subject.entries)} entries"
 
 
-def entries_are_sound(package: Package) -> None:
-    """Entries are plain words: a name in lower case, module:Name, one line of summary.
+def entries_are_sound(subject: PackageSubject) -> None:
+    """Entries are plain text: a name in lower case, module:Name, one line of summary.
 
     They are printed in listings and typed by users.
     """
-    _refuse([offer for offer in package.offers if offer.kind])
-    for kind, entry in package.entries:
+    _refuse_faults(offer for offer in subject.offers if offer.kind)
+    for kind, entry in subject.entries:
         if not entry.summary.strip() or not entry.summary.isprintable():
             raise Violation(f"the {kind} {entry.name}: its summary must be one line, and not empty")
 
 
-def _refuse(offers: Sequence[Offer]) -> None:
-    faults = [offer.fault for offer in offers if offer.fault]
-    if faults:
-        raise Violation(faults[0])
+def _refuse_faults(offers: Iterable[Offer]) -> None:
+    for offer in offers:
+        if offer.fault:
+            raise Violation(offer.fault)
 
 
-def names_are_free(package: Package) -> None:
+def names_are_free(subject: PackageSubject) -> None:
     """No other plugin offers one of its names, and it offers none twice.
 
     A name offered twice cannot be used.
     """
-    found = registry.installed()
-    for kind, entry in package.entries:
-        if (kind, entry.name) in found.clashes:
-            clash = registry.clash(found.clashes[kind, entry.name])
+    installed = registry.installed()
+    for kind, entry in subject.entries:
+        if (kind, entry.name) in installed.clashes:
+            clash = registry.clash(installed.clashes[kind, entry.name])
             raise Violation(f"the {kind} {entry.name} {clash}")
-        if found.owners.get((kind, entry.name)) == registry.CORE:
+        if installed.owners.get((kind, entry.name)) == registry.CORE:
             raise Violation(f"the {kind} {entry.name} is the core's own name: choose another")
 
 
-def targets_load(package: Package) -> str:
+def targets_load(subject: PackageSubject) -> str:
     """Every entry leads to something that can be imported and called.
 
-    Else the error comes when a user first names it.
+    Otherwise the error comes when a user first names it.
     """
-    lacking = [entry.name for _, entry in package.entries if registry.lacking(entry)]
-    for _, entry in package.entries:
+    lacking = [entry.name for _, entry in subject.entries if registry.lacking(entry)]
+    for _, entry in subject.entries:
         if entry.name not in lacking:
             registry.load(entry)
-    return f"not tried, for want of what they require: {', '.join(lacking)}" if lacking else ""
+    return f"not tried, because a requirement is missing: {', '.join(lacking)}" if lacking else ""
 
 
-def parameters_fit(package: Package) -> None:
+def parameters_fit(subject: PackageSubject) -> None:
     """A model's feature is installed, and what its entry says of parameters is true of them.
 
     A parameter that a model and its feature both have must mean the same, so it has one default.
     """
-    for _, entry in package.entries:
+    for _, entry in subject.entries:
         if isinstance(entry, ModelEntry) and not registry.lacking(entry):
             _require_parameters(entry)
 
@@ -108,19 +219,19 @@ def _require_parameters(entry: ModelEntry) -> None:
     if registry.lacking(feature):
         return
     of_model, of_feature = (specs.parameters(registry.load(each)) for each in (entry, feature))
-    said = f"model {entry.name}"
+    model = f"model {entry.name}"
     for name in entry.feature_params:
         if name not in of_feature:
-            raise nearest(f"parameter of the feature {feature.name}", name, [*of_feature])
+            raise nearest(f"parameter of the feature {entry.features}", name, [*of_feature])
         if of_model.get(name, of_feature[name])[1] != of_feature[name][1]:
             raise Violation(
-                f"parameter {name} is {of_model[name][1]!r} in {said} but {of_feature[name][1]!r} "
-                f"in its feature {feature.name}: give both one default"
+                f"parameter {name} is {of_model[name][1]!r} in {model} but {of_feature[name][1]!r} "
+                f"in its feature {entry.features}: give both one default"
             )
     given = {name: of_feature[name] for name in entry.feature_params}
     for corpus, values in entry.defaults.items():
-        with blaming(f"in the defaults of {said} for {corpus!r}"):
-            specs.checked(said, given | of_model, values)
+        with blaming(f"in the defaults of {model} for {corpus!r}"):
+            specs.checked(model, given | of_model, values)
 
 
 CHECKS = (

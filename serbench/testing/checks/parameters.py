@@ -1,15 +1,15 @@
-"""What models, features and datasets have in common: how they are made, and their parameters."""
+"""The check of parameters that models, features and datasets have in common."""
 
-import inspect
 import types
 import typing
 from collections.abc import Callable, Sequence
+from inspect import Parameter, signature
 from typing import Any
 
 from serbench import specs
 from serbench.testing.examination import Violation
 
-PLAIN = (bool, int, float, str, types.NoneType)
+PLAIN = (bool, int, float, str, types.NoneType, None)
 
 
 def require_parameters(owner: str, target: Callable[..., Any], given: Sequence[str] = ()) -> str:
@@ -17,44 +17,38 @@ def require_parameters(owner: str, target: Callable[..., Any], given: Sequence[s
 
     Args:
         owner: for the messages.
-        target: a class, or whatever makes the plugin's object.
+        target: a class, or another callable that makes the plugin's object.
         given: parameters that the harness gives: "labels", "seed".
 
     Returns:
-        A remark: which there are.
+        The names of the parameters, as a remark.
 
     Raises:
         Violation: one has no default, no annotation, or a default that its annotation forbids.
     """
-    found = inspect.signature(target).parameters.values()
-    ours = [one for one in found if one.name not in (*given, "device")]
-    for one in ours:
-        if one.kind in (one.VAR_POSITIONAL, one.VAR_KEYWORD):
-            raise Violation(f"{owner} takes {one}: name each parameter, with a default")
-        if one.default is one.empty:
-            raise Violation(f"parameter {one.name} of {owner} has no default: give it one")
-    known = specs.parameters(target)
-    for one in ours:
-        _require_plain(owner, one.name, *known[one.name], annotated=one.annotation is not one.empty)
-    return ", ".join(one.name for one in ours) or "none"
+    every = signature(target).parameters.values()
+    own = [parameter for parameter in every if parameter.name not in (*given, "device")]
+    for parameter in own:
+        if parameter.kind in (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD):
+            raise Violation(f"{owner} takes {parameter}: name each parameter, with a default")
+        if parameter.default is Parameter.empty:
+            raise Violation(f"parameter {parameter.name} of {owner} has no default: give it one")
+    typed = specs.parameters(target)
+    for parameter in own:
+        name = parameter.name
+        annotation, default = typed[name]
+        is_annotated = parameter.annotation is not Parameter.empty
+        if not is_annotated or not _is_plain(annotation):
+            fault = f"is annotated with {annotation}" if is_annotated else "has no annotation"
+            raise Violation(
+                f"parameter {name} of {owner} {fault}, so --param cannot check it: annotate it "
+                "with bool, int, float, str, a Literal, or one of these | None"
+            )
+        specs.checked(owner, {name: typed[name]}, {name: default})
+    return ", ".join(parameter.name for parameter in own) or "none"
 
 
-def _require_plain(
-    owner: str, name: str, annotation: Any, default: object, *, annotated: bool
-) -> None:
-    if not annotated or not all(_plain(option) for option in _options(annotation)):
-        said = f"is annotated with {annotation}" if annotated else "has no annotation"
-        raise Violation(
-            f"parameter {name} of {owner} {said}, so --param cannot check it: annotate it with "
-            "bool, int, float, str, a Literal, or one of these | None"
-        )
-    specs.checked(owner, {name: (annotation, default)}, {name: default})
-
-
-def _options(annotation: Any) -> tuple[Any, ...]:
+def _is_plain(annotation: Any) -> bool:
     union = typing.get_origin(annotation) in (typing.Union, types.UnionType)
-    return typing.get_args(annotation) if union else (annotation,)
-
-
-def _plain(option: Any) -> bool:
-    return option in (None, *PLAIN) or typing.get_origin(option) is typing.Literal
+    options = typing.get_args(annotation) if union else (annotation,)
+    return all(option in PLAIN or typing.get_origin(option) is typing.Literal for option in options)

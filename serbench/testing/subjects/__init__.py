@@ -1,1 +1,0 @@
-"""What the checks are run on: a plugin's model, features, dataset or package."""
