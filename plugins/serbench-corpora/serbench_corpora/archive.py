@@ -5,8 +5,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
-from serbench.errors import CorpusError
-from serbench.files import replacing
+from serbench import CorpusError, replacing
 from serbench_corpora import audio_tree
 
 CHUNK = 1 << 20

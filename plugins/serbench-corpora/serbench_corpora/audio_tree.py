@@ -6,9 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import replace
 from pathlib import Path
 
-from serbench.contracts import About
-from serbench.corpus import Corpus, Utterance
-from serbench.errors import CorpusError
+from serbench import About, Corpus, CorpusError, Utterance
 
 AUDIO = (".wav", ".flac")
 POINTER = b"version https://git-lfs.github.com/spec/"

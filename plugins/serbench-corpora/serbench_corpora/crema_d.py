@@ -6,8 +6,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path, PurePosixPath
 
-from serbench.contracts import About, Lengths
-from serbench.corpus import Corpus, Fold, LabelSet, Protocol, Utterance
+from serbench import About, Corpus, Fold, LabelSet, Lengths, Protocol, Utterance
 from serbench.files import file_digest
 from serbench_corpora import audio_tree, packaged_data, published_splits, rotation
 from serbench_corpora.resumable_download import RemoteFile, fetch

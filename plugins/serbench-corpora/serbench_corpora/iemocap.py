@@ -5,9 +5,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-from serbench.contracts import About, Lengths
-from serbench.corpus import Corpus, Fold, LabelSet, Protocol, Utterance, speaker_fold
-from serbench.errors import CorpusError
+from serbench import (
+    About,
+    Corpus,
+    CorpusError,
+    Fold,
+    LabelSet,
+    Lengths,
+    Protocol,
+    Utterance,
+    speaker_fold,
+)
 from serbench_corpora import audio_tree, packaged_data, published_splits
 
 NAME = "iemocap"

@@ -3,7 +3,7 @@
 import csv
 from importlib.resources import files
 
-from serbench.contracts import Lengths
+from serbench import Lengths
 
 
 def rows(name: str) -> list[list[str]]:

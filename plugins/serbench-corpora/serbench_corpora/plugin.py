@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from serbench.contracts import Entry, hookimpl
+from serbench import Entry, hookimpl
 
 
 @hookimpl

@@ -8,7 +8,8 @@ that the label set leaves out are skipped.
 
 from collections.abc import Callable, Mapping
 
-from serbench.corpus import PARTS, Corpus, Fold, Protocol, held_out
+from serbench import Corpus, Fold, Protocol, held_out
+from serbench.corpus import PARTS
 from serbench_corpora import packaged_data
 
 EMOBOX = "EmoBox (Ma et al., Interspeech 2024), emo-box/EmoBox at 08280f2"

@@ -6,8 +6,7 @@ from functools import cache
 from itertools import product
 from pathlib import Path
 
-from serbench.contracts import About, Lengths
-from serbench.corpus import Corpus, Fold, LabelSet, Protocol, Utterance
+from serbench import About, Corpus, Fold, LabelSet, Lengths, Protocol, Utterance
 from serbench_corpora import archive, audio_tree, packaged_data, published_splits, rotation
 from serbench_corpora.resumable_download import RemoteFile, check_room, fetch
 

@@ -15,7 +15,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from serbench.errors import CorpusError
+from serbench import CorpusError
 
 if TYPE_CHECKING:
     import requests

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain
 
-from serbench.corpus import Corpus, Fold, speaker_fold
+from serbench import Corpus, Fold, speaker_fold
 
 Blocks = Sequence[Sequence[str]]
 """Speakers, block by block: each block is tested once."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from serbench.errors import CorpusError, SerbenchError
+from serbench import CorpusError, SerbenchError
 from serbench_corpora.own.corpus import OwnCorpus
 from serbench_corpora.own.listing import Listing, Row
 from serbench_corpora.own.split import NAMES

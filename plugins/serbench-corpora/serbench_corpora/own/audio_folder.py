@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Literal
 
-from serbench.errors import BadParameter, CorpusError
+from serbench import BadParameter, CorpusError
 from serbench_corpora import audio_tree
 from serbench_corpora.own import delimited
 from serbench_corpora.own.corpus import OwnCorpus

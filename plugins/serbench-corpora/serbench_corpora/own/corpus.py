@@ -7,9 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal, Self
 
-from serbench.contracts import About
-from serbench.corpus import Corpus, LabelSet, Protocol
-from serbench.errors import LeakageError
+from serbench import About, Corpus, LabelSet, LeakageError, Protocol
 from serbench.protocols import speakers
 from serbench_corpora.own import listing
 from serbench_corpora.own.listing import Listing, Row

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from serbench.errors import CorpusError
+from serbench import CorpusError
 from serbench_corpora.own.listing import Row
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}

@@ -8,8 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from serbench.corpus import Utterance
-from serbench.errors import CorpusError
+from serbench import CorpusError, Utterance
 from serbench.protocols import speakers
 from serbench.text import alike, folded, shown
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from serbench.corpus import PARTS, Corpus, Fold, Protocol, held_out
-from serbench.errors import CorpusError
+from serbench import Corpus, CorpusError, Fold, Protocol, held_out
+from serbench.corpus import PARTS
 from serbench_corpora.audio_tree import listed
 from serbench_corpora.own.listing import Listing
 

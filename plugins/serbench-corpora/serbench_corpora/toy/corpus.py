@@ -13,9 +13,16 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from serbench.contracts import About, Lengths
-from serbench.corpus import Corpus, LabelSet, Protocol, Utterance
-from serbench.errors import BadParameter, CorpusError
+from serbench import (
+    About,
+    BadParameter,
+    Corpus,
+    CorpusError,
+    LabelSet,
+    Lengths,
+    Protocol,
+    Utterance,
+)
 from serbench_corpora import audio_tree, lookalike, packaged_data
 from serbench_corpora.toy.articulation import SENTENCES, articulate
 from serbench_corpora.toy.synthesis import RATE, speak

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from serbench.errors import BadParameter, SerbenchError
+from serbench import BadParameter, SerbenchError
 from serbench_transformers.checkpoints import conversion, folders, hub, presets
 
 MANY = 20  # at most so many classes, and letters of each, are in a result

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from safetensors import SafetensorError
 
-from serbench.errors import SerbenchError
+from serbench import SerbenchError
 from serbench.files import replacing_folder
 from serbench_transformers.checkpoints.folders import (
     CONFIGS,

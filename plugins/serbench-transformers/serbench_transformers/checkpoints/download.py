@@ -20,7 +20,7 @@ from typing import Any, BinaryIO, TypeVar
 
 from huggingface_hub import constants
 
-from serbench.errors import SerbenchError
+from serbench import SerbenchError
 
 Made = TypeVar("Made")
 

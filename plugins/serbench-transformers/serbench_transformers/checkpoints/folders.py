@@ -17,8 +17,8 @@ from typing import Any
 
 from huggingface_hub import constants
 
-from serbench.errors import SerbenchError
-from serbench.files import digest, file_digest, replacing
+from serbench import SerbenchError, replacing
+from serbench.files import digest, file_digest
 
 PREFIX = "sha256:"
 DIGITS = 16  # of the digest, in a revision and in a link's name

@@ -9,7 +9,7 @@ from typing import Any
 
 from huggingface_hub import constants
 
-from serbench.errors import BadParameter, SerbenchError
+from serbench import BadParameter, SerbenchError
 from serbench_transformers.checkpoints import download, folders, presets
 from serbench_transformers.checkpoints.download import AGAIN, TIMEOUT, File
 

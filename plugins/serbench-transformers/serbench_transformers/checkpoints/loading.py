@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from serbench.errors import SerbenchError, nearest
+from serbench import SerbenchError, nearest
 from serbench_torch.devices import private_randomness, seed_randomness
 from serbench_transformers.checkpoints.checkpoint import Checkpoint, require_weights, resolve
 from serbench_transformers.checkpoints.folders import has_preprocessor

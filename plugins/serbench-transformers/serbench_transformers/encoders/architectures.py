@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from serbench.errors import BadParameter
+from serbench import BadParameter
 from serbench_transformers.encoders.encoder import Encoder, first_of
 from serbench_transformers.encoders.layout import Frames, Layout, Padded
 from serbench_transformers.encoders.masking import Mask

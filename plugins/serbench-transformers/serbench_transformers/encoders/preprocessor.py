@@ -7,8 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from serbench.contracts import Wave
-from serbench.errors import SerbenchError
+from serbench import SerbenchError, Wave
 
 RATE = 16_000
 SHORTEST = RATE // 10  # samples: shorter waves are followed by silence

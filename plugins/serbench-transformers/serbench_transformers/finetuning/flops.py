@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from serbench.contracts import Array
+from serbench import Array
 from serbench_torch import counting
 from serbench_transformers.finetuning.network import Network
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
-from serbench.contracts import Array, Link
+from serbench import Array, Link
 from serbench.metrics import classification
 from serbench_torch.devices import autocast, moved
 from serbench_torch.training import Task

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from serbench.files import replacing
+from serbench import replacing
 from serbench_transformers.finetuning.learning import Scorer
 
 _PAGE = """---

@@ -9,9 +9,7 @@ from typing import ClassVar, Self
 import numpy as np
 import torch
 
-from serbench import model_files
-from serbench.contracts import Array, Examples, Predictions, Workspace
-from serbench.errors import BadParameter
+from serbench import Array, BadParameter, Examples, Predictions, Workspace, model_files
 from serbench_torch import counting, devices, training
 from serbench_transformers.checkpoints import loading, presets
 from serbench_transformers.checkpoints.checkpoint import find

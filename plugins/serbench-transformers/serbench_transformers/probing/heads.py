@@ -9,9 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import safetensors.numpy
 
-from serbench.contracts import Array, Examples
-from serbench.errors import SerbenchError
-from serbench.files import replacing
+from serbench import Array, Examples, SerbenchError, replacing
 from serbench.metrics import classification
 from serbench.metrics.calibration import nll, probabilities
 

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 import torch
 
-from serbench.contracts import Array, Wave
+from serbench import Array, Wave
 from serbench_transformers.checkpoints import loading, presets
 from serbench_transformers.checkpoints.checkpoint import find
 from serbench_transformers.checkpoints.loading import Weights, exact

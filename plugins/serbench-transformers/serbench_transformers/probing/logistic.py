@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from serbench.contracts import Workspace
+from serbench import Workspace
 from serbench_transformers.probing.heads import Doubles, Head, Problem
 
 GRID = (0.0001, 0.001, 0.01, 0.1)  # C, the most regularised first

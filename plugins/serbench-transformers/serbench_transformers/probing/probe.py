@@ -8,9 +8,7 @@ from typing import ClassVar, Literal, Self
 
 from threadpoolctl import threadpool_limits
 
-from serbench import model_files
-from serbench.contracts import Array, Examples, Predictions, Workspace
-from serbench.errors import BadParameter
+from serbench import Array, BadParameter, Examples, Predictions, Workspace, model_files
 from serbench_transformers.checkpoints.checkpoint import find
 from serbench_transformers.checkpoints.loading import Weights
 from serbench_transformers.probing import logistic, weighted_sum

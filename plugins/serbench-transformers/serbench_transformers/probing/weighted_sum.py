@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from serbench.contracts import Workspace
+from serbench import Workspace
 from serbench_torch import devices, training
 from serbench_torch.adam import Adam
 from serbench_transformers.probing.heads import Head, Labels, Problem
