@@ -20,8 +20,7 @@ import soundfile
 import serbench
 from serbench import datasets, tables
 from serbench.bench import workload
-from serbench.evaluation.pipeline import What
-from serbench.evaluation.plan import plan
+from serbench.evaluation.plan import make_plan
 from serbench.results.config import Request
 from serbench.results.run import Run
 from serbench.settings import settings
@@ -92,12 +91,13 @@ def _evaluated(model: str, corpus: str, folder: Path, wanted: argparse.Namespace
     if model == "wav2vec2-xlsr":
         params |= _random(folder / "xlsr")
     params |= unique(parse(one) for one in wanted.param)
-    what: What = {"params": params, "data": folder / "data" / corpus}
-    names = [one.name for one in plan(Request(model, corpus, **what), settings()).folds]
+    request = Request(model, corpus, params=params, data=folder / "data" / corpus)
+    names = [fold.name for fold in make_plan(request, settings()).folds]
     return serbench.evaluate(
         model,
         corpus,
-        **what,
+        params=request.params,
+        data=request.data,
         results=folder / "results",
         device=wanted.device,
         jobs=wanted.jobs,

@@ -461,6 +461,11 @@ class ModelEntry(Entry):
     threads: int = 1
     memory: float = 1.0
 
+    def defaults_on(self, dataset: str) -> dict[str, object]:
+        """Return the parameters that the entry sets on a dataset, "toy:seed=3"."""
+        corpus = dataset.partition(":")[0]
+        return {**self.defaults.get("*", {}), **self.defaults.get(corpus, {})}
+
 
 @hookspec
 def serbench_datasets() -> Iterable[Entry]:  # type: ignore[empty-body]

@@ -136,14 +136,13 @@ def model(
         SerbenchError: a name or parameter is unknown, or it needs what is not here.
     """
     request = Request(name, source.spec, params=given, features=features)
-    entry = plan.entry_of(request)
-    corpus = source.spec.partition(":")[0]
-    wanted = {**entry.defaults.get("*", {}), **entry.defaults.get(corpus, {}), **given}
+    entry = plan.find_entry(request)
+    wanted = {**entry.defaults_on(source.spec), **given}
     for owner in (registry.load(registry.find("feature", entry.features)), registry.load(entry)):
         target: object = owner
         if isinstance(target, Rehearses):
             wanted |= target.rehearsed(wanted, places.cache / "rehearsal")
-    _, params, feature = plan.made_of(entry, dataclasses.replace(request, params=wanted))
+    _, params, feature = plan.resolve(entry, dataclasses.replace(request, params=wanted))
     sets = source.dataset.label_sets
     labels = tuple(dict.fromkeys(sets[datasets.label_set_name(source, None)].values()))
     return Candidate(name, params, feature, labels, entry.threads)

@@ -1,16 +1,15 @@
-"""The whole benchmark: plan, extract what is missing, run what is missing, read."""
+"""`evaluate`: plan a run, extract missing features, compute missing folds, and read the result."""
 
 import dataclasses
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TypedDict, Unpack
 
 from serbench import parallel
 from serbench.contracts import Located
 from serbench.errors import BadParameter, CorpusError, FoldError, SerbenchError, nearest
 from serbench.evaluation import fold as worker
 from serbench.evaluation import kept_models
-from serbench.evaluation.plan import Job, Plan, Resources, jobs_of, plan
+from serbench.evaluation.plan import Job, Plan, Resources, make_jobs, make_plan
 from serbench.evaluation.progress import Listener, Quiet
 from serbench.features import extraction
 from serbench.features.audio import Decoded, Digests, remarks
@@ -27,89 +26,25 @@ from serbench.specs import by_path
 FEW = 100  # utterances that are not worth starting processes for
 
 
-def extract(
-    plan: Plan, waiting: Sequence[int], places: Settings, listener: Listener
-) -> Mapping[str, str]:
-    """Decode what is not known, and extract what the waiting folds miss.
-
-    The listener gets remarks on odd audio, whether it was decoded now or earlier.
-
-    Returns:
-        The digest of every utterance's samples, by id.
-
-    Raises:
-        FoldError: a file cannot be read, or the extractor breaks its contract.
-    """
-    wanted = {one for position in waiting for one in plan.ids(position)}
-    feature = Feature.of(plan.config)
-    known = extraction.audio_digests(plan.corpus, places.cache, plan.source.root)
-    store = Store(feature.folder(places.cache))
-    files = [
-        (str(utterance.path), utterance.id in wanted)
-        for utterance in plan.corpus.utterances
-        if (key := known[utterance.id]) is None or (utterance.id in wanted and key not in store)
-    ]
-    found: dict[str, Decoded] = {}
-
-    def hear(_: int, words: parallel.Words) -> None:
-        found.update((one[0], Decoded(*one)) for one in words["digests"])
-        listener.extracting(len(found), len(files))
-
-    try:
-        _work(files, plan, places, hear)
-    finally:  # whatever stops it, what is decoded is decoded
-        remembered = Digests(places.cache, plan.source.root)
-        remembered.remember(found.values())
-    paths = {one.id: one.path for one in plan.corpus.utterances if one.path is not None}
-    for line in remarks({one: remembered.oddity(path) for one, path in paths.items()}):
-        listener.remarked(line)
-    decoded = {one: found[str(path)].digest for one, path in paths.items() if str(path) in found}
-    return {one: decoded.get(one, str(key)) for one, key in known.items()}
-
-
-def _work(
-    files: Sequence[tuple[str, bool]], plan: Plan, places: Settings, hear: parallel.Hear
-) -> None:
-    if not files:
-        return
-    common = {
-        "feature": dataclasses.asdict(Feature.of(plan.config)),
-        "cache": str(places.cache.resolve()),
-        "threads": 1,
-    }
-    at_once = parallel.cores() if len(files) > FEW else 1
-    items = [{**common, "files": files[start::at_once]} for start in range(at_once)]
-    engine = parallel.of(at_once if at_once > 1 else 0, threads=1)
-    for outcome in engine(extraction.extract, items, hear):
-        if outcome.result is None:
-            raise FoldError(outcome.error)
-
-
-class What(TypedDict, total=False):
-    """What may differ from the defaults; see `serbench.results.config.Request`."""
-
-    protocol: str | None
-    labels: str | None
-    seed: int
-    params: Mapping[str, object]
-    trim_db: float | None
-    data: str | Path | None
-    features: str | None
-    precision: str
-    threads: int | None
-
-
-def evaluate(  # noqa: PLR0913 - whoever leaves one out gets what the command line gets
+def evaluate(  # noqa: PLR0913 - the options of `serbench evaluate`
     model: str,
     dataset: str,
     *,
+    protocol: str | None = None,
+    labels: str | None = None,
+    seed: int = 0,
+    params: Mapping[str, object] | None = None,
+    trim_db: float | None = 60.0,
+    data: str | Path | None = None,
+    features: str | None = None,
+    precision: str = "float32",
+    threads: int | None = None,
     jobs: int | None = None,
     device: str | None = None,
     results: str | Path | None = None,
     listener: Listener | None = None,
     keep_models: bool = False,
     folds: Collection[str] | None = None,
-    **what: Unpack[What],
 ) -> run.Run:
     """Train and test a model on a dataset under a protocol; finished folds are not run again.
 
@@ -117,6 +52,16 @@ def evaluate(  # noqa: PLR0913 - whoever leaves one out gets what the command li
         model: a model's name; `serbench models` lists them. Or its import path:
             "my_ser:Nearest", "sklearn.svm:SVC".
         dataset: a dataset's name with its parameters; `serbench datasets` lists them.
+        protocol: a protocol's name; None is the dataset's default.
+        labels: a label set's name; None is the dataset's first.
+        seed: of everything random in training.
+        params: of the model and its features, where they differ from the defaults.
+        trim_db: where silence begins, in dB; see `serbench.features.audio.Reading`.
+        data: the corpus's own folder, where it is not under SERBENCH_DATA.
+        features: what a model by import path learns from, by name; None is what its attribute
+            `features` names, or else "functionals" for an estimator, "waveform" for a model.
+        precision: what training computes in, "float32" or "bfloat16"; scores are always float32.
+        threads: of every fold; None is what the model's entry says.
         jobs: how many folds run at the same time, each in fresh processes of its own; None runs as
             many as fill the cores and fit into memory; 0 runs them in this process, for debuggers.
             Predictions do not depend on it.
@@ -126,7 +71,6 @@ def evaluate(  # noqa: PLR0913 - whoever leaves one out gets what the command li
         listener: hears the progress.
         keep_models: keep every fold's model in the run's folder, for `serbench.predict`.
         folds: run only the folds of these names, and leave the others as they are.
-        **what: see `serbench.results.config.Request`.
 
     Returns:
         The run: prints as a table, converts to a data frame.
@@ -141,75 +85,183 @@ def evaluate(  # noqa: PLR0913 - whoever leaves one out gets what the command li
     wanted_device = require_known(device or places.device)
     if keep_models:
         kept_models.saving(model)  # it refuses what cannot be kept
-    made = plan(Request(model, dataset, **what), places)  # shared speakers are refused here
-    wanted = _wanted(made, folds)
-    folder = results_folder(results) / made.config.name
-    lent = Resources(folder, places.cache, wanted_device, keep_models, isolated=jobs != 0)
-    missing = {lent.result(one).stem: one for one in wanted if not lent.result(one).exists()}
-    with claimed(folder, list(missing)) as held:  # other commands may compute other folds
-        finished = [one for one in range(len(made.folds)) if lent.result(one).exists()]
-        taken = {missing[stem]: holder for stem, holder in held.items()}
-        waiting = [one for one in missing.values() if one not in finished and one not in taken]
+    request = Request(
+        model,
+        dataset,
+        protocol=protocol,
+        labels=labels,
+        seed=seed,
+        params=params or {},
+        trim_db=trim_db,
+        data=data,
+        features=features,
+        precision=precision,
+        threads=threads,
+    )
+    plan = make_plan(request, places)  # shared speakers are refused here
+    chosen = _positions(plan, folds)
+    folder = results_folder(results) / plan.config.name
+    resources = Resources(folder, places.cache, wanted_device, keep_models, isolated=jobs != 0)
+    missing = {path.stem: at for at in chosen if not (path := resources.result(at)).exists()}
+    with claimed(folder, list(missing)) as holders:  # other commands may compute other folds
+        finished = [at for at in range(len(plan.folds)) if resources.result(at).exists()]
+        taken = {missing[stem]: holder for stem, holder in holders.items()}
+        waiting = [at for at in missing.values() if at not in finished and at not in taken]
         if not waiting:
-            _check_computed(made, lent, taken)
+            _require_computed(plan, resources, taken)
         if keep_models:
-            _check_kept(made, lent, finished)
-        listener.planned(made, folder, len(wanted) - len(taken), len(waiting))
-        for line in (*made.doubts, *lookup.fold_remarks(made.corpus, made.folds)):
+            _require_kept(plan, resources, finished)
+        listener.planned(plan, folder, len(chosen) - len(taken), len(waiting))
+        for line in (*plan.doubts, *lookup.fold_remarks(plan.corpus, plan.folds)):
             listener.remarked(line)
-        audio = extract(made, waiting, places, listener)
-        planned = jobs_of(made, lent, audio)
-        _check_finished(made, (planned[position] for position in finished))
-        leaking = leakage.check(made.corpus, [made.folds[one] for one in waiting], audio)
-        leakage.require_clean(made.protocol, leaking)  # shared recordings are refused here
-        at_once = at_a_time(made, len(waiting), wanted_device) if jobs is None else jobs
-        engine = parallel.of(min(at_once, parallel.cores()), made.config.threads)
-        # each in `worker.run`: leakage certificate, fit, predict, the result's file
-        _run(made, [planned[position] for position in waiting], engine, listener)
-    _check_computed(made, lent, taken)
+        audio = extract(plan, waiting, places, listener)
+        planned = make_jobs(plan, resources, audio)
+        _require_unchanged(plan, (planned[at] for at in finished))
+        leaking = leakage.check(plan.corpus, [plan.folds[at] for at in waiting], audio)
+        leakage.require_clean(plan.protocol, leaking)  # shared recordings are refused here
+        at_once = _at_once(plan, len(waiting), wanted_device) if jobs is None else jobs
+        engine = parallel.of(min(at_once, parallel.cores()), plan.config.threads)
+        _compute(plan, [planned[at] for at in waiting], engine, listener)
+    _require_computed(plan, resources, taken)
     return run.read(folder)  # scores are worked out from the files alone
 
 
-def at_a_time(made: Plan, folds: int, device: str) -> int:
+def _positions(plan: Plan, folds: Collection[str] | None) -> list[int]:
+    """Return the positions of the folds of these names, in the protocol's order; None is all.
+
+    Raises:
+        UnknownName: the protocol has no such fold.
+    """
+    names = [fold.name for fold in plan.folds]
+    for name in folds or ():
+        if name not in names:
+            raise nearest(f"fold of {plan.config.protocol}", name, names)
+    return [at for at, name in enumerate(names) if folds is None or name in folds]
+
+
+def extract(
+    plan: Plan, waiting: Sequence[int], places: Settings, listener: Listener
+) -> Mapping[str, str]:
+    """Decode audio without a known digest, and extract the features that waiting folds miss.
+
+    The listener gets remarks on odd audio, whether it was decoded now or earlier.
+
+    Returns:
+        The digest of every utterance's samples, by id.
+
+    Raises:
+        FoldError: a file cannot be read, or the extractor breaks its contract.
+    """
+    needed = {id_ for at in waiting for id_ in plan.ids(at)}
+    feature = Feature.of(plan.config)
+    known = extraction.audio_digests(plan.corpus, places.cache, plan.source.root)
+    store = Store(feature.folder(places.cache))
+    paths = {one.id: str(one.path) for one in plan.corpus.utterances if one.path is not None}
+    files = [
+        (path, id_ in needed)
+        for id_, path in paths.items()
+        if (key := known[id_]) is None or (id_ in needed and key not in store)
+    ]
+    decoded: dict[str, Decoded] = {}
+
+    def hear(_: int, words: parallel.Words) -> None:
+        decoded.update((row[0], Decoded(*row)) for row in words["digests"])
+        listener.extracting(len(decoded), len(files))
+
+    at_once = parallel.cores() if len(files) > FEW else 1
+    common = {
+        "feature": dataclasses.asdict(feature),
+        "cache": str(places.cache.resolve()),
+        "threads": 1,
+    }
+    shares = [{**common, "files": files[start::at_once]} for start in range(at_once)]
+    engine = parallel.of(at_once if at_once > 1 else 0, threads=1)
+    remembered = Digests(places.cache, plan.source.root)
+    try:
+        for outcome in engine(extraction.extract, shares if files else [], hear):
+            if outcome.result is None:
+                raise FoldError(outcome.error)
+    finally:  # keep the digests of what was decoded, whatever stops it
+        remembered.remember(decoded.values())
+    for line in remarks({id_: remembered.oddity(Path(path)) for id_, path in paths.items()}):
+        listener.remarked(line)
+    return {
+        id_: decoded[path].digest if path in decoded else str(known[id_])
+        for id_, path in paths.items()
+    }
+
+
+def _at_once(plan: Plan, folds: int, device: str) -> int:
     """Return how many folds fill the cores and fit into memory; at least 1.
 
     A model that wants a GPU, and may use one, runs one fold at a time: folds would share its
     memory.
     """
-    if made.gpus and device != "cpu" and any(Path("/dev").glob("nvidia[0-9]*")):
+    if plan.gpus and device != "cpu" and any(Path("/dev").glob("nvidia[0-9]*")):
         return 1
-    by_memory = parallel.free_memory() / made.memory
-    return max(1, int(min(folds, parallel.cores() // made.config.threads, by_memory)))
+    by_memory = parallel.free_memory() / plan.memory
+    return max(1, int(min(folds, parallel.cores() // plan.config.threads, by_memory)))
 
 
-def _wanted(made: Plan, folds: Collection[str] | None) -> list[int]:
-    """The positions of the folds of these names, in the protocol's order; None is all.
-
-    Raises:
-        UnknownName: the protocol has no such fold.
-    """
-    names = [fold.name for fold in made.folds]
-    for name in folds or ():
-        if name not in names:
-            raise nearest(f"fold of {made.config.protocol}", name, names)
-    return [at for at, name in enumerate(names) if folds is None or name in folds]
-
-
-def _check_computed(made: Plan, lent: Resources, taken: Mapping[int, str]) -> None:
-    """Refuse to show a run while folds that were asked for are being computed elsewhere.
+def _compute(plan: Plan, waiting: Sequence[Job], engine: Engine, listener: Listener) -> None:
+    """Compute folds, each with `fold.run`; one that fails stops none of the others.
 
     Raises:
-        SerbenchError: another process is computing a fold; the message says which.
+        FoldError: folds that failed, each with its reason.
     """
-    names: dict[str, list[str]] = {}
-    for position, holder in taken.items():
-        if not lent.result(position).exists():
-            names.setdefault(holder, []).append(made.folds[position].name)
-    if names:
+    names = [plan.folds[job.fold].name for job in waiting]
+    failed: dict[int, str] = {}
+    for outcome in engine(
+        worker.run,
+        [job.words() for job in waiting],
+        lambda item, words: listener.training(names[item], words),
+    ):
+        listener.finished(names[outcome.item], outcome.error)
+        if outcome.error:
+            failed[outcome.item] = outcome.error
+    if not failed:
+        return
+    by_error: dict[str, list[str]] = {}
+    for item, error in sorted(failed.items()):  # in the protocol's order
+        by_error.setdefault(error, []).append(names[item])
+    reasons = "\n".join(
+        f"fold{'s' * (len(alike) > 1)} {', '.join(alike)}: {error}"
+        for error, alike in by_error.items()
+    )
+    hint = ""
+    if by_path(plan.config.model) and plan.config.feature == "waveform":
+        hint = (
+            f"{plan.config.model} was given waveforms of different lengths; if it wants vectors, "
+            "add --features functionals\n"
+        )
+    kept = len(list(Path(waiting[0].result).parent.glob("*.safetensors")))
+    raise FoldError(
+        f"{reasons}\n{hint}{len(failed)} of {len(plan.folds)} folds failed, {kept} are kept; mend "
+        "the cause and run the same command again: only the missing folds run"
+    )
+
+
+def _require_computed(plan: Plan, resources: Resources, taken: Mapping[int, str]) -> None:
+    """Refuse to show a run while other processes compute folds that were asked for.
+
+    Args:
+        plan: of the run.
+        resources: of the run.
+        taken: which process holds a fold, by the fold's position.
+
+    Raises:
+        SerbenchError: which process is computing which folds.
+    """
+    by_holder: dict[str, list[str]] = {}
+    for at, holder in taken.items():
+        if not resources.result(at).exists():
+            by_holder.setdefault(holder, []).append(plan.folds[at].name)
+    if by_holder:
         busy = "; ".join(
-            f"{'folds' if len(some) > 1 else 'fold'} {', '.join(some)} of {lent.folder.name} "
-            f"{'are' if len(some) > 1 else 'is'} being computed by {holder}"
-            for holder, some in names.items()
+            f"{'folds' if len(names) > 1 else 'fold'} {', '.join(names)} of "
+            f"{resources.folder.name} {'are' if len(names) > 1 else 'is'} being computed by "
+            f"{holder}"
+            for holder, names in by_holder.items()
         )
         raise SerbenchError(
             f"{busy}: wait for that command, or stop it, and run this one again; what is finished "
@@ -217,29 +269,28 @@ def _check_computed(made: Plan, lent: Resources, taken: Mapping[int, str]) -> No
         )
 
 
-def _check_kept(made: Plan, lent: Resources, finished: Sequence[int]) -> None:
-    """Refuse to keep the models of a run whose finished folds have kept none.
+def _require_kept(plan: Plan, resources: Resources, finished: Sequence[int]) -> None:
+    """Refuse to keep models in a run with finished folds that kept none.
 
     Raises:
         SerbenchError: models are gone, and only fitting them again brings them back.
     """
-    lost = [
-        position for position in finished if not kept_models.folder(lent.folder, position).is_dir()
-    ]
+    lost = [at for at in finished if not kept_models.folder(resources.folder, at).is_dir()]
     if lost:
-        names = ", ".join(made.folds[position].name for position in lost)
-        files = ", ".join(lent.result(position).name for position in lost)
+        names = ", ".join(plan.folds[at].name for at in lost)
+        files = ", ".join(resources.result(at).name for at in lost)
         raise SerbenchError(
-            f"{len(lost)} of {len(made.folds)} folds ({names}) are finished, but their models were "
-            f"not kept: remove {files} from {lent.folder}, and run the same command again, or use "
-            "another --results folder"
+            f"{len(lost)} of {len(plan.folds)} folds ({names}) are finished, but their models were "
+            f"not kept: remove {files} from {resources.folder}, and run the same command again, or "
+            "use another --results folder"
         )
 
 
-def _check_finished(made: Plan, finished: Iterable[Job]) -> None:
-    """Refuse to go on with folds that were made of other data.
+def _require_unchanged(plan: Plan, finished: Iterable[Job]) -> None:
+    """Refuse to go on where finished folds were made of other data.
 
     Raises:
+        SerbenchError: a result is of another run or fold.
         CorpusError: the corpus, the protocol or the audio is not what it was.
     """
     for job in finished:
@@ -251,64 +302,23 @@ def _check_finished(made: Plan, finished: Iterable[Job]) -> None:
             )
         changed = [name for name, pin in job.pins.items() if facts["pins"].get(name) != pin]
         if changed:
-            raise CorpusError(_changed(made, changed, job))
+            raise CorpusError(_changed(plan, changed, job))
 
 
-def _changed(made: Plan, pins: Sequence[str], job: Job) -> str:
+def _changed(plan: Plan, pins: Sequence[str], job: Job) -> str:
     """Return the message for data that changed since a fold was made."""
     folder = Path(job.result).parent
-    if not isinstance(made.source.dataset, Located) or pins == ["protocol"]:
+    if not isinstance(plan.source.dataset, Located) or pins == ["protocol"]:
         return (
             f"the {' and the '.join(pins)} changed since {job.result} was made: restore it, or "
             f"keep that run and start anew with another --results folder, or remove {folder}"
         )
-    kind, _, rest = made.config.dataset.partition(":")
+    kind, _, rest = plan.config.dataset.partition(":")
     called, comma, params = rest.partition(",")
-    noun = "table" if made.source.dataset.endings else "folder"
+    noun = "table" if plan.source.dataset.endings else "folder"
     return (
         f"another {noun} called {kind}:{called} has run here, or this one changed since: "
-        f"{made.source.root} is not what {job.result} was made of. Use another --results folder, "
+        f"{plan.source.root} is not what {job.result} was made of. Use another --results folder, "
         f"or give it another name, --dataset {kind}:OTHER{comma}{params} --data "
-        f"{made.source.root}; if the old run is no longer wanted, remove {folder}"
+        f"{plan.source.root}; if the old run is no longer wanted, remove {folder}"
     )
-
-
-def _features(made: Plan) -> str:
-    """A hint for those whose model expects something else than it gets."""
-    if not by_path(made.config.model) or made.config.feature != "waveform":
-        return ""
-    return (
-        f"{made.config.model} was given waveforms of different lengths; if it wants vectors, add "
-        "--features functionals\n"
-    )
-
-
-def _run(made: Plan, waiting: Sequence[Job], engine: Engine, listener: Listener) -> None:
-    """Run the jobs; what one does wrong stops none of the others.
-
-    Raises:
-        FoldError: folds that failed, each with its reason.
-    """
-    names = [made.folds[job.fold].name for job in waiting]
-    failed: dict[str, str] = {}
-    for outcome in engine(
-        worker.run,
-        [job.words() for job in waiting],
-        lambda item, words: listener.training(names[item], words),
-    ):
-        listener.finished(names[outcome.item], outcome.error)
-        if outcome.error:
-            failed[names[outcome.item]] = outcome.error
-    if failed:
-        alike: dict[str, list[str]] = {}
-        for name in (one for one in names if one in failed):  # in the protocol's order
-            alike.setdefault(failed[name], []).append(name)
-        reasons = "\n".join(
-            f"fold{'s' * (len(names) > 1)} {', '.join(names)}: {error}"
-            for error, names in alike.items()
-        )
-        kept = len(list(Path(waiting[0].result).parent.glob("*.safetensors")))
-        raise FoldError(
-            f"{reasons}\n{_features(made)}{len(failed)} of {len(made.folds)} folds failed, {kept} "
-            "are kept; mend the cause and run the same command again: only the missing folds run"
-        )

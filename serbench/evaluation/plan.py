@@ -1,4 +1,4 @@
-"""From what a user asks for to independent jobs of plain words, one a fold."""
+"""Plan a run: check a request, fix the run's identity, and divide it into a job a fold."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -21,11 +21,13 @@ from serbench.settings import Settings
 from serbench.specs import by_path, checked, parameters
 
 MOST_THREADS = 1024
+MOST_SEED = 2**32 - 1  # scikit-learn and others take no more than 32 bits of it
+RESERVED = ("labels", "seed", "device")  # arguments of a model that are no parameters
 
 
 @dataclass(frozen=True)
 class Job:
-    """One fold to train and score, in words that any process can be given.
+    """One fold to train and score, made of plain values so that any process can be given it.
 
     Attributes:
         config: of the run.
@@ -53,60 +55,48 @@ class Job:
     isolated: bool = True
 
     def words(self) -> dict[str, Any]:
-        """The job as plain words."""
+        """Return the job as JSON values."""
         return {**asdict(self), "config": self.config.words()}
 
     @classmethod
     def of(cls, words: Mapping[str, Any]) -> "Job":
-        """The job that `words` made."""
+        """Return the job that `words` made."""
         return cls(**{**words, "config": Config(**words["config"])})
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A run, before anything of it is computed.
-
-    Attributes:
-        config: its identity.
-        params: all parameters of the model.
-        memory: gigabytes that a fold takes, as the model's entry says.
-        gpus: how many a fold wants, as the model's entry says.
-        corpus: under its label set.
-        folds: in the protocol's order.
-        source: where the corpus is.
-        pins: digests of the corpus and of the protocol.
-        protocol: the one that made the folds.
-    """
+    """A run, before anything of it is computed; its corpus is under the label set asked for."""
 
     config: Config
-    params: Mapping[str, object]
-    memory: float
-    gpus: float
+    params: Mapping[str, object]  # all parameters of the model
+    memory: float  # gigabytes that a fold takes, as the model's entry says
+    gpus: float  # how many a fold wants, as the model's entry says
     corpus: Corpus
-    folds: tuple[Fold, ...]
+    folds: tuple[Fold, ...]  # in the protocol's order
     source: datasets.Source
-    pins: Mapping[str, str]
+    pins: Mapping[str, str]  # digests of the corpus and of the protocol
     protocol: Protocol
 
     @property
     def doubts(self) -> tuple[str, ...]:
-        """What looks wrong about speakers and labels, but may be right; a line each."""
+        """A line for everything about speakers and labels that looks wrong, but may be right."""
         return speakers.doubts(self.corpus)
 
     def ids(self, position: int) -> tuple[str, ...]:
-        """All utterances of a fold: training, validation, test."""
+        """Return all utterances of a fold: training, validation, test."""
         fold = self.folds[position]
         return (*fold.train, *fold.validation, *fold.test)
 
 
-def plan(request: Request, places: Settings) -> Plan:
-    """Look everything up, and check all that can be checked before anything is computed.
+def make_plan(request: Request, places: Settings) -> Plan:
+    """Look up every name, and check all that can be checked before anything is computed.
 
     Raises:
-        SerbenchError: a name or parameter is unknown, the corpus is not there or not whole, or
-            the protocol shares speakers between its sets without saying so.
+        SerbenchError: a name or parameter is unknown, the corpus is missing or incomplete, or the
+            protocol shares speakers between its sets without saying so.
     """
-    entry = entry_of(request)
+    entry = find_entry(request)
     data = Path(request.data) if request.data is not None else None
     source = datasets.find(request.dataset, places, data)
     protocol = lookup.find_protocol(request.protocol, source.dataset)
@@ -114,7 +104,7 @@ def plan(request: Request, places: Settings) -> Plan:
     fold_file.require_size(corpus)
     folds = lookup.make_folds(protocol, corpus)
     leakage.require_clean(protocol, leakage.check(corpus, folds, {}))
-    model, params, feature = made_of(entry, request)  # may download, so the cheap checks come first
+    model, params, feature = resolve(entry, request)  # may download, so cheap checks come first
     config = Config(
         dataset=source.spec,
         labels=corpus.label_set,
@@ -130,7 +120,9 @@ def plan(request: Request, places: Settings) -> Plan:
         precision=_precision(request, model),
         threads=_threads(request, entry),
     )
-    _try(model, request, corpus, params)
+    # its constructor may refuse a value
+    with guarded(f"{request.model} cannot be made", passing=(SerbenchError,)):
+        model(labels=corpus.labels, seed=request.seed, **params)
     pins = {"corpus": corpus.digest, "protocol": protocol_digest(folds)}
     return Plan(
         config, params, entry.memory, entry.gpus, corpus, tuple(folds), source, pins, protocol
@@ -143,11 +135,11 @@ def _precision(request: Request, model: Any) -> str:
     Raises:
         BadParameter: the model does not offer it.
     """
-    known = tuple(getattr(model, "precisions", ("float32",)))
-    if request.precision not in known:
+    offered = tuple(getattr(model, "precisions", ("float32",)))
+    if request.precision not in offered:
         raise BadParameter(
             f"the precision is {request.precision!r}, but {request.model} computes in "
-            f"{' or '.join(known)}"
+            f"{' or '.join(offered)}"
         )
     return request.precision
 
@@ -159,24 +151,8 @@ def _threads(request: Request, entry: ModelEntry) -> int:
     return threads
 
 
-def _try(model: Any, request: Request, corpus: Corpus, params: Mapping[str, object]) -> None:
-    """Make the model once: it may refuse a value.
-
-    Raises:
-        SerbenchError: it does, or its constructor fails.
-    """
-    refused: SerbenchError | None = None
-    with guarded(f"{request.model} cannot be made"):
-        try:
-            model(labels=corpus.labels, seed=request.seed, **params)
-        except SerbenchError as error:
-            refused = error
-    if refused is not None:
-        raise refused
-
-
-def entry_of(request: Request) -> ModelEntry:
-    """The entry of the model that is asked for, with the features that are.
+def find_entry(request: Request) -> ModelEntry:
+    """Return the entry of the model that is asked for, with the features that are.
 
     Raises:
         SerbenchError: there is no such model, or it does not let its features be chosen.
@@ -193,36 +169,35 @@ def entry_of(request: Request) -> ModelEntry:
     return replace(entry, features=request.features)
 
 
-def made_of(entry: ModelEntry, request: Request) -> tuple[Any, dict[str, object], Feature]:
-    """The model's class, its parameters, and its feature, all checked."""
+def resolve(entry: ModelEntry, request: Request) -> tuple[Any, dict[str, object], Feature]:
+    """Return the model's class, its exact parameters, and its feature, all checked."""
     model: Any = registry.load(entry)
-    extracted = registry.find("feature", entry.features)
-    extractor: Any = registry.load(extracted)
-    of_model = parameters(model)
+    feature_entry = registry.find("feature", entry.features)
+    extractor: Any = registry.load(feature_entry)
+    of_model = {name: of for name, of in parameters(model).items() if name not in RESERVED}
     of_feature = parameters(extractor)
     if not by_path(entry.name):  # its entry says which of them are open
         of_feature = {name: of_feature[name] for name in of_feature if name in entry.feature_params}
-    for reserved in ("labels", "seed", "device"):
-        of_model.pop(reserved, None)
-    corpus_name = request.dataset.partition(":")[0]
-    own = {**entry.defaults.get("*", {}), **entry.defaults.get(corpus_name, {})}
-    given = {**own, **request.params}
+    given = {**entry.defaults_on(request.dataset), **request.params}
     values = checked(entry.name, of_feature | of_model, given)
-    if not isinstance(request.seed, int) or not 0 <= request.seed < 2**32:
-        raise BadParameter(  # scikit-learn and others take no more than 32 bits of it
-            f"the seed is {request.seed!r}, but must be a whole number from 0 to {2**32 - 1}"
+    if not isinstance(request.seed, int) or not 0 <= request.seed <= MOST_SEED:
+        raise BadParameter(
+            f"the seed is {request.seed!r}, but must be a whole number from 0 to {MOST_SEED}"
         )
-    exact = _resolved(entry.features, extractor, {name: values[name] for name in of_feature})
+    exact = _exact(entry.features, extractor, {name: values[name] for name in of_feature})
     extractor(**exact)  # it may refuse a value
-    reading = Reading(request.trim_db).identity()
-    version = registry.version(extracted, extractor)
-    feature = Feature(entry.features, version, registry.identifying(extractor, exact), reading)
+    feature = Feature(
+        entry.features,
+        registry.version(feature_entry, extractor),
+        registry.identifying(extractor, exact),
+        Reading(request.trim_db).identity(),
+    )
     values |= exact
-    return model, _resolved(entry.name, model, {name: values[name] for name in of_model}), feature
+    return model, _exact(entry.name, model, {name: values[name] for name in of_model}), feature
 
 
-def _resolved(owner: str, target: Any, params: dict[str, object]) -> dict[str, object]:
-    """Parameters as the model's or the extractor's class makes them exact, where it does."""
+def _exact(owner: str, target: Any, params: dict[str, object]) -> dict[str, object]:
+    """Return parameters as the class makes them exact; see `serbench.contracts.Resolves`."""
     if not isinstance(target, Resolves):
         return params
     exact = target.resolved(params)
@@ -246,30 +221,24 @@ class Resources:
     isolated: bool = True
 
     def result(self, position: int) -> Path:
-        """The result file of a fold."""
+        """Return the result file of a fold."""
         return self.folder.resolve() / f"{fold_file.stem(position)}.safetensors"
 
 
-def jobs_of(made: Plan, resources: Resources, audio: Mapping[str, str]) -> list[Job]:
-    """One job a fold, in the protocol's order.
-
-    Args:
-        made: the plan.
-        resources: what each may use.
-        audio: the digest of every utterance's samples, by id.
-    """
+def make_jobs(plan: Plan, resources: Resources, audio: Mapping[str, str]) -> list[Job]:
+    """Return one job a fold, in the protocol's order; `audio` are digests of samples, by id."""
     return [
         Job(
-            config=made.config,
-            params=made.params,
+            config=plan.config,
+            params=plan.params,
             fold=position,
-            pins={**made.pins, "audio": digest([audio[one] for one in made.ids(position)])},
-            root=str(made.source.root),
+            pins={**plan.pins, "audio": digest([audio[id_] for id_ in plan.ids(position)])},
+            root=str(plan.source.root),
             cache=str(resources.cache.resolve()),
             result=str(resources.result(position)),
             device=resources.device,
             keep_model=resources.keep_models,
             isolated=resources.isolated,
         )
-        for position in range(len(made.folds))
+        for position in range(len(plan.folds))
     ]

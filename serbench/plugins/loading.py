@@ -34,18 +34,24 @@ def imported(module: str, who: str) -> ModuleType:
 
 
 @contextlib.contextmanager
-def guarded(doing: str) -> Iterator[None]:
-    """Run other people's code: what it raises is one line, what it prints no part of our output.
+def guarded(doing: str, *, passing: tuple[type[Exception], ...] = ()) -> Iterator[None]:
+    """Run plugin code: report its errors in one line, and keep what it prints out of our output.
 
     The current folder, which results may be relative to, is afterwards what it was.
 
+    Args:
+        doing: what failed if the code raises something: "my-model cannot be made".
+        passing: errors that are raised as they are.
+
     Raises:
-        PluginError: it raised something, `SystemExit` too.
+        PluginError: it raised something else, `SystemExit` too.
     """
     try:
         with contextlib.redirect_stdout(sys.stderr), _staying():
             yield
     except KeyboardInterrupt:
+        raise
+    except passing:
         raise
     except BaseException as error:  # nothing that others wrote may end this process
         raise PluginError(f"{doing}: {said(error)}") from error

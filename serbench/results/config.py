@@ -11,22 +11,7 @@ from serbench.files import digest
 
 @dataclass(frozen=True)
 class Request:
-    """What a user asks for: names, and what differs from the defaults.
-
-    Attributes:
-        model: a model's name, or its import path: "my_ser:Nearest", "sklearn.svm:SVC".
-        dataset: a dataset's name with its parameters.
-        protocol: a protocol's name; None is the dataset's default.
-        labels: a label set's name; None is the dataset's first.
-        seed: of everything random in training.
-        params: of the model and its features.
-        trim_db: see `serbench.features.audio.Reading`.
-        data: the corpus's own folder, where it is not under SERBENCH_DATA.
-        features: what a model by import path learns from, by name; None is what its attribute
-            `features` names, or else "functionals" for an estimator, "waveform" for a model.
-        precision: what training computes in, "float32" or "bfloat16"; scores are always float32.
-        threads: of every fold; None is what the model's entry says.
-    """
+    """What a user asks for: names, and what differs from the defaults; see `serbench.evaluate`."""
 
     model: str
     dataset: str

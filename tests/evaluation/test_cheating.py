@@ -46,11 +46,11 @@ def test_utterances_come_in_an_order_that_says_nothing_and_is_always_the_same(pl
     from serbench.evaluation.pipeline import extract
     from serbench.evaluation.progress import Quiet
 
-    made = plan.plan(Request("centroid", "tones"), places)
+    made = plan.make_plan(Request("centroid", "tones"), places)
     audio = extract(made, [0, 1, 2], places, Quiet())
     lent = plan.Resources(places.results / made.config.name, places.cache, "cpu")
     orders = []
-    for job in plan.jobs_of(made, lent, audio):
+    for job in plan.make_jobs(made, lent, audio):
         sets = _sets(job)
         order = Order.of(sets)
         assert sorted(order.test) == list(range(len(sets.fold.test)))
@@ -59,4 +59,4 @@ def test_utterances_come_in_an_order_that_says_nothing_and_is_always_the_same(pl
         repeats = np.mean([one == other for one, other in itertools.pairwise(labels)])
         assert repeats < 0.6  # in the corpus's order most neighbours have one label
         orders.append(order)
-    assert orders == [Order.of(_sets(job)) for job in plan.jobs_of(made, lent, audio)]
+    assert orders == [Order.of(_sets(job)) for job in plan.make_jobs(made, lent, audio)]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from serbench.evaluation.plan import plan
+from serbench.evaluation.plan import make_plan
 from serbench.leaderboard.reproduction.proposal import propose
 from serbench.settings import settings
 
@@ -48,7 +48,7 @@ def test_there_are_submissions():
 @pytest.mark.parametrize("folder", SUBMISSIONS, ids=lambda folder: folder.name)
 def test_a_committed_submission_is_planned_as_it_was_but_for_what_is_said(here, folder):
     proposal = propose(folder, ["all"])
-    made = plan(proposal.request, settings())
+    made = make_plan(proposal.request, settings())
     assert made.config == proposal.here
     pins = proposal.files[0].facts["pins"]
     assert made.pins == {name: pins[name] for name in made.pins}

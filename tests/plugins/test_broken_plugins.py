@@ -234,7 +234,7 @@ said = {}
 for name in json.loads(sys.argv[1]):
     try:
         entry = registry.find("model", name)
-        registry.version(entry, plan.made_of(entry, Request(name, "tones"))[0])
+        registry.version(entry, plan.resolve(entry, Request(name, "tones"))[0])
     except SerbenchError as error:
         said[name] = str(error)
 print(json.dumps(said))

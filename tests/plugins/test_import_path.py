@@ -129,8 +129,8 @@ def evaluate(model, **what):
 def checked(model, **what):
     """What planning makes of a model."""
     request = Request(model, "tones", **what)
-    entry = plan.entry_of(request)
-    target, params, feature = plan.made_of(entry, request)
+    entry = plan.find_entry(request)
+    target, params, feature = plan.resolve(entry, request)
     return registry.version(entry, target), params, feature
 
 
@@ -293,7 +293,7 @@ def test_an_edit_within_a_second_that_changes_no_length_is_run(here, monkeypatch
         os.utime(here / "own.py", (10**9, 10**9))
         words = (
             "from serbench.evaluation import plan; from serbench.plugins import registry; "
-            "print(plan.made_of(registry.find('model', 'own:Nearest'), "
+            "print(plan.resolve(registry.find('model', 'own:Nearest'), "
             "plan.Request('own:Nearest', 'tones'))[1])"
         )
         done = subprocess.run(

@@ -80,22 +80,22 @@ def test_a_parameter_that_was_added_is_left_out_at_the_value_of_before(given, wo
 def test_a_seed_that_libraries_would_cut_off_is_refused(seed, places):
     request = Request("centroid", "tones", seed=seed)
     with pytest.raises(BadParameter, match=r"must be a whole number from 0 to 4294967295"):
-        plan.plan(request, places)
+        plan.make_plan(request, places)
 
 
 @pytest.mark.parametrize("threads", [0, -1, 2000])
 def test_threads_that_cannot_be_are_refused(threads, places):
     with pytest.raises(BadParameter, match=rf"threads is {threads}, but must be from 1 to 1024"):
-        plan.plan(Request("centroid", "tones", threads=threads), places)
+        plan.make_plan(Request("centroid", "tones", threads=threads), places)
 
 
 def test_a_precision_that_the_model_does_not_have_is_refused(places):
     words = "the precision is 'bfloat16', but centroid computes in float32"
     with pytest.raises(BadParameter, match=words):
-        plan.plan(Request("centroid", "tones", precision="bfloat16"), places)
+        plan.make_plan(Request("centroid", "tones", precision="bfloat16"), places)
 
 
 def test_a_machine_without_cuda_plans_for_it(places, monkeypatch):
     monkeypatch.setenv("SERBENCH_DEVICE", "cuda")
-    planned = plan.plan(Request("centroid", "tones"), places)
+    planned = plan.make_plan(Request("centroid", "tones"), places)
     assert "device" not in planned.config.words()

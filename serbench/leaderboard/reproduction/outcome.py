@@ -10,7 +10,7 @@ from serbench import tables
 from serbench.errors import CorpusError, SerbenchError
 from serbench.evaluation import pipeline, provenance
 from serbench.evaluation.pipeline import extract
-from serbench.evaluation.plan import Plan, plan
+from serbench.evaluation.plan import Plan, make_plan
 from serbench.evaluation.progress import Listener, Quiet
 from serbench.files import digest, expanded
 from serbench.leaderboard.reproduction.proposal import Proposal, where
@@ -190,7 +190,7 @@ def reproduce(
         SerbenchError: what is here is not what was submitted, such as another configuration or
             other audio, or a fold fails.
     """
-    made = plan(proposal.request, settings())
+    made = make_plan(proposal.request, settings())
     _require_same(made.config, proposal.here)
     _require_pins(made, proposal, listener or Quiet())
     folder = expanded(proposal.results) / made.config.name

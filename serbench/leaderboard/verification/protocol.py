@@ -14,6 +14,7 @@ from serbench import specs
 from serbench.contracts import Array, ModelEntry
 from serbench.corpus import PARTS, Fold
 from serbench.errors import BadParameter, SerbenchError
+from serbench.evaluation.plan import RESERVED
 from serbench.features.audio import Reading
 from serbench.files import digest
 from serbench.leaderboard.submissions.fold_file import FoldFile
@@ -26,7 +27,6 @@ COMPUTE, VALUES = "compute", ("auto", "float32")
 """The parameter that chose the precision in older releases; see `proposing`."""
 
 UNCHECKED = "its parameters were not checked: "
-RESERVED = ("labels", "seed", "device")  # `serbench.evaluation.plan.made_of` gives these itself
 
 Known = Mapping[str, tuple[Any, object]]
 

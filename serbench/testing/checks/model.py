@@ -12,7 +12,7 @@ import numpy as np
 from serbench.contracts import Array, Describes, Examples, Model, ModelEntry, Wave
 from serbench.evaluation import model_output
 from serbench.evaluation.model_process import FoldWorkspace
-from serbench.evaluation.plan import made_of
+from serbench.evaluation.plan import resolve
 from serbench.features.audio import samples_digest
 from serbench.features.store import Feature, Features, Store
 from serbench.parallel import Tell
@@ -59,7 +59,7 @@ class ModelSubject(Subject):
     def made_of(self) -> tuple[dict[str, object], Feature]:
         """The model's exact parameters, and its feature."""
         request = Request(self.name, CORPUS, params=self.params)
-        _, params, feature = made_of(cast(ModelEntry, self.entry), request)
+        _, params, feature = resolve(cast(ModelEntry, self.entry), request)
         return params, feature
 
     def new(self, labels: Sequence[str] = LABELS) -> Model:
