@@ -1,19 +1,21 @@
-"""How numbers look to a user: one way to round them, one way to lay them out."""
+"""Numbers rounded for readers, and tables as text, Markdown, CSV or LaTeX."""
 
+import csv
+import io
 import math
 from collections.abc import Sequence
 
-import tabulate as tabulating
+import tabulate
 
 from serbench.metrics.intervals import Interval, MeanStd
-from serbench.text import escaped, inert, shown
+from serbench.text import csv_cell, latex, shown
 
 FORMATS = ("text", "markdown", "csv", "latex")
 _TABULATE = {"text": "simple", "markdown": "github"}
 
 
 def percent(value: float | None) -> str:
-    """A fraction as a percentage with two digits, "-" where it is not known.
+    """Return a fraction as a percentage with two digits, "-" for None and NaN.
 
     >>> percent(0.3483), percent(None)
     ('34.83', '-')
@@ -22,19 +24,19 @@ def percent(value: float | None) -> str:
 
 
 def signed(value: float) -> str:
-    """A difference of fractions in percentage points.
+    """Return a difference of fractions in percentage points.
 
     >>> signed(0.0421), signed(-0.1), signed(0.0)
     ('+4.21', '-10.00', '0.00')
     """
-    shown = percent(value)
-    if shown in ("0.00", "-0.00", "-"):
-        return shown.removeprefix("-") or "-"
-    return shown if value < 0 else f"+{shown}"
+    points = percent(value)
+    if points in ("0.00", "-0.00", "-"):
+        return points.removeprefix("-") or "-"
+    return points if value < 0 else f"+{points}"
 
 
 def spread(value: MeanStd) -> str:
-    """Mean and standard deviation over folds, as the paper prints them.
+    """Return mean and standard deviation in %, as the paper prints them.
 
     >>> spread(MeanStd(0.3483, 0.028))
     '34.83 ± 2.80'
@@ -43,7 +45,7 @@ def spread(value: MeanStd) -> str:
 
 
 def interval(value: Interval) -> str:
-    """An interval in brackets.
+    """Return an interval of fractions in %, in brackets.
 
     >>> interval(Interval(0.31, 0.385))
     '[31.00, 38.50]'
@@ -52,7 +54,7 @@ def interval(value: Interval) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds, minutes or hours, whatever reads best.
+    """Return a duration in seconds, minutes or hours, whichever reads best.
 
     >>> duration(7.26), duration(125), duration(4000)
     ('7.3 s', '2 min 5 s', '1 h 7 min')
@@ -67,53 +69,53 @@ def duration(seconds: float) -> str:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], form: str = "text") -> str:
-    """Rows under a head, in one of `FORMATS`: whatever names hold, it shows them and no more."""
-    lines = [[shown(cell) for cell in row] for row in (head, *rows)]
+    """Return rows under a head in one of `FORMATS`.
+
+    Control characters are made visible, and no cell breaks the table; markup in Markdown cells
+    stays markup, see `serbench.text.markdown`.
+    """
+    cells = [[shown(cell) for cell in row] for row in (head, *rows)]
     if form == "csv":
-        return _csv(lines)
+        sheet = io.StringIO()
+        writer = csv.writer(sheet, lineterminator="\n")
+        writer.writerows([csv_cell(cell) for cell in row] for row in cells)
+        return sheet.getvalue().rstrip("\n")
     if form == "latex":
-        return _latex(lines[0], lines[1:])
-    cells = [[_plain(cell) for cell in row] for row in lines] if form == "markdown" else lines
-    text_of: str = tabulating.tabulate(
+        return latex_table(cells[0], cells[1:], "l" * len(head))
+    if form == "markdown":
+        cells = [[cell.replace("|", "\\|").replace("<", "&lt;") for cell in row] for row in cells]
+    text: str = tabulate.tabulate(
         cells[1:], cells[0], tablefmt=_TABULATE[form], disable_numparse=True, stralign="left"
     )
-    return text_of
+    return text
 
 
-def _plain(cell: str) -> str:
-    """A cell that Markdown takes as text: names may come from plugins and corpora."""
-    return cell.replace("|", "\\|").replace("<", "&lt;")
+def latex_table(head: Sequence[str], rows: Sequence[Sequence[str]], columns: str) -> str:
+    """Return a LaTeX table, which needs booktabs, and fontenc with T1.
 
-
-def _csv(lines: Sequence[Sequence[str]]) -> str:
-    import csv
-    import io
-
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(map(inert, line) for line in lines)
-    return text.getvalue().rstrip("\n")
-
-
-def latex_row(cells: Sequence[str]) -> str:
-    r"""A row; one that begins with [ or * would be read as an option of the row before it.
-
-    >>> latex_row(["[1pt]", "a"])
-    '{}[1pt] & a \\\\'
+    Args:
+        head: a cell a column.
+        rows: a cell a column; a row without cells is a line across the table.
+        columns: how each column is aligned: "rll".
     """
-    text = " & ".join(escaped(cell) for cell in cells)
-    return "{}" * text.startswith(("[", "*")) + text + r" \\"
-
-
-def _latex(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Rows under a head; it needs booktabs, and fontenc with T1."""
     return "\n".join(
         [
-            rf"\begin{{tabular}}{{{'l' * len(head)}}}",
+            rf"\begin{{tabular}}{{{columns}}}",
             r"\toprule",
-            latex_row(head),
+            _latex_row(head),
             r"\midrule",
-            *map(latex_row, rows),
+            *(_latex_row(row) if row else r"\midrule" for row in rows),
             r"\bottomrule",
             r"\end{tabular}",
         ]
     )
+
+
+def _latex_row(cells: Sequence[str]) -> str:
+    r"""Return a row that does not begin with [ or *, which would be options of the row before.
+
+    >>> _latex_row(["[1pt]", "a"])
+    '{}[1pt] & a \\\\'
+    """
+    text = " & ".join(latex(cell) for cell in cells)
+    return "{}" * text.startswith(("[", "*")) + text + r" \\"

@@ -1,11 +1,41 @@
-"""Text from files and plugins made safe to show, and names that look alike recognised."""
+"""Text from files and plugins made safe to show, and names that look alike recognised.
+
+`shown` and `one_line` are for terminals; `markdown`, `latex`, `csv_cell` and `as_json` also keep
+text from being read as markup, a formula or code of that format.
+"""
 
 import functools
 import json
+import math
 import re
 import unicodedata
 from collections.abc import Callable, Iterable
+from typing import Any
 
+INVISIBLE = ("Cc", "Cf", "Co", "Cs", "Zl", "Zp")  # control, format, private, half characters
+PLAIN = re.compile(r"[A-Za-z0-9 .,;%+=±()-]*")  # no character of it is ever markup
+LAST_LETTER = "\u017f"  # of Latin Extended-A, which LaTeX's fonts have in T1
+LATEX = {
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "$": r"\$",
+    "&": r"\&",
+    "#": r"\#",
+    "%": r"\%",
+    "_": r"\_",
+    "^": r"\textasciicircum{}",
+    "~": r"\textasciitilde{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"\textquotedbl{}",
+    "±": r"$\pm$",
+    "–": "--",
+    "—": "---",
+    "…": r"\ldots{}",
+    "×": r"$\times$",
+}
 _PASSING = {  # letters that pass for a Latin one; Unicode Technical Standard 39, confusables
     "a": "АаΑαɑᴀᎪ",
     "b": "ВвΒβЬьƄƅᏴʙ",
@@ -34,7 +64,7 @@ _PASSING = {  # letters that pass for a Latin one; Unicode Technical Standard 39
     "y": "УуΥγүʏᎩ",
     "z": "ΖᏃᴢ",
 }
-_LATIN = str.maketrans({one: latin for latin, all_ in _PASSING.items() for one in all_})
+_LATIN = str.maketrans({letter: latin for latin, alike in _PASSING.items() for letter in alike})
 REMEMBERED = 4096  # names: a board has the same ones in many rows
 _SHAPES = str.maketrans("01i|", "olll")  # the same in many typefaces
 _SCRIPTS = ("CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE")
@@ -43,10 +73,130 @@ _UNSEEN = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
     "\U000e0100-\U000e01ef]"
 )
-_INVISIBLE = ("Cc", "Cf", "Co", "Cs", "Zl", "Zp")  # control, format, private, half characters
 WHOLE = re.compile(r"^(\d+)\.0*$")  # a number that a table made of a whole one
 ACCENTS = re.compile("[\u0300-\u036f]")
 PIECES = re.compile(r"\d+|[^\W\d_]+")  # runs of digits, and of letters
+
+
+def shown(text: str, most: int | None = None, lines: bool = False) -> str:
+    r"""Return untrusted text for a terminal, with control characters as visible escapes.
+
+    Args:
+        text: from a file, a name or a plugin.
+        most: characters of it to show.
+        lines: keep line breaks.
+
+    >>> shown("a\x1b[31m\nb"), shown("abcdef", 4)
+    ('a\\x1b[31m\\nb', 'abcd…')
+    """
+    clean = text if most is None else text[:most]
+    if not clean.isprintable():
+        clean = "".join(
+            character
+            if character.isprintable() or (lines and character == "\n")
+            else character.encode("unicode_escape").decode()
+            for character in clean
+        )
+    return clean + "…" * (most is not None and len(text) > most)
+
+
+def one_line(text: str, most: int = 200) -> str:
+    r"""Return untrusted text as one line of at most `most` characters, without invisible ones.
+
+    >>> one_line("a\nb\x1b[31m"), one_line("abcdef", 4)
+    ('a b [31m', 'abc…')
+    """
+    kept = "".join(
+        " " if unicodedata.category(character) in INVISIBLE else character for character in text
+    )
+    line = " ".join(kept.split())
+    return line if len(line) <= most else f"{line[: most - 1]}…"
+
+
+def markdown(text: str, most: int) -> str:
+    r"""Return untrusted text for a Markdown table or paragraph: nothing in it is markup or a link.
+
+    `serbench.tables.table` escapes what ends a cell, "|".
+
+    Args:
+        text: from a file, a name or a plugin.
+        most: characters of it to show.
+
+    >>> print(markdown("[a](http://b) *c* <d> [1.00, 2.00]", 99))
+    [a]\(http:\//b) \*c\* &lt;d> [1.00, 2.00]
+    """
+    text = shown(text, most)
+    if PLAIN.fullmatch(text) and "www." not in text.lower():
+        return text
+    text = re.sub(r"&(?=[A-Za-z#])", "&amp;", text).replace("<", "&lt;")
+    text = re.sub(r"([\\`*$~]|(?<=\])[(\[:])", r"\\\1", text)
+    text = re.sub(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\_", text)
+    text = re.sub(r"://", r":\\//", text)
+    text = re.sub(r"@(?=[\w-])", "@&#8288;", text)  # an escape does not keep mail from linking
+    return re.sub(r"(?i)\b(www)\.", r"\1\\.", text)
+
+
+def latex(text: str) -> str:
+    r"""Return untrusted text as LaTeX shows it; characters that its fonts lack, by their number.
+
+    >>> latex("50 % of a_b ± 1 я")
+    '50 \\% of a\\_b $\\pm$ 1 \\texttt{U+044F}'
+    """
+    plain = unicodedata.normalize("NFC", shown(text))
+    return "".join(
+        LATEX.get(character)
+        or (character if character <= LAST_LETTER else rf"\texttt{{U+{ord(character):04X}}}")
+        for character in plain
+    )
+
+
+def csv_cell(text: str) -> str:
+    """Return a cell of a CSV file, with a quote before what a spreadsheet takes for a formula.
+
+    >>> csv_cell("=1+1"), csv_cell("-0.5"), csv_cell("-")
+    ("'=1+1", '-0.5', '-')
+    """
+    if not text.startswith(("=", "+", "-", "@")) or text == "-":
+        return text
+    try:
+        float(text)
+    except ValueError:
+        return f"'{text}"
+    return text
+
+
+def finite(value: Any, digits: int | None = None) -> Any:
+    """Return plain data with None for NaN and infinity, which JSON does not have.
+
+    Args:
+        value: dictionaries, lists and scalars.
+        digits: round to so many significant digits.
+
+    >>> finite({"a": [float("nan"), 1 / 3]}, digits=3)
+    {'a': [None, 0.333]}
+    """
+    if isinstance(value, dict):
+        return {key: finite(item, digits) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item, digits) for item in value]
+    if not isinstance(value, float):
+        return value
+    if not math.isfinite(value):
+        return None
+    return value if digits is None else float(f"{value:.{digits}g}")
+
+
+def as_json(value: object) -> str:
+    r"""Return JSON that can be read and shown: NaN as null, invisible characters as their numbers.
+
+    >>> as_json("ä\u202e")
+    '"ä\\u202e"'
+    """
+    text = json.dumps(finite(value), indent=1, ensure_ascii=False, allow_nan=False)
+    return "".join(
+        character if character.isprintable() or character == "\n" else json.dumps(character)[1:-1]
+        for character in text
+    )
 
 
 def folded(name: str) -> str:
@@ -67,7 +217,9 @@ def spelling(name: str) -> str:
     """
     bare = folded(ACCENTS.sub("", unicodedata.normalize("NFKD", name)).translate(_LATIN))
     pieces = PIECES.findall(bare)
-    return " ".join(one.lstrip("0") or "0" if one.isdigit() else one for one in pieces) or bare
+    return (
+        " ".join(piece.lstrip("0") or "0" if piece.isdigit() else piece for piece in pieces) or bare
+    )
 
 
 def alike(names: Iterable[str], key: Callable[[str], str]) -> list[tuple[str, str]]:
@@ -75,8 +227,8 @@ def alike(names: Iterable[str], key: Callable[[str], str]) -> list[tuple[str, st
     first: dict[str, str] = {}
     pairs = []
     for name in sorted(set(names)):
-        if (known := first.setdefault(key(name), name)) != name:
-            pairs.append((known, name))
+        if (other := first.setdefault(key(name), name)) != name:
+            pairs.append((other, name))
     return pairs
 
 
@@ -93,7 +245,7 @@ def skeleton(name: str) -> str:
     """
     text = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", name)).translate(_LATIN)
     seen = text.casefold().translate(_SHAPES)
-    return "".join(one for one in seen if one.isalnum() and not _UNSEEN.match(one))
+    return "".join(letter for letter in seen if letter.isalnum() and not _UNSEEN.match(letter))
 
 
 @functools.lru_cache(maxsize=REMEMBERED)
@@ -108,12 +260,12 @@ def disguised(text: str) -> str:
     ('', '')
     """
     for word in re.findall(r"[^\W_]+", text):
-        latin = any(one.isascii() and one.isalpha() for one in word)
-        for one in "" if word.isascii() else word:
-            name, plain = unicodedata.name(one, ""), unicodedata.normalize("NFKC", one)
-            of_another_form = plain != one and plain.isascii() and plain.isalpha()
+        latin = any(letter.isascii() and letter.isalpha() for letter in word)
+        for letter in "" if word.isascii() else word:
+            name, plain = unicodedata.name(letter, ""), unicodedata.normalize("NFKC", letter)
+            of_another_form = plain != letter and plain.isascii() and plain.isalpha()
             if of_another_form or (latin and name.startswith(_SCRIPTS)):
-                return f"U+{ord(one):04X} {name} in {word!r}"
+                return f"U+{ord(letter):04X} {name} in {word!r}"
     return ""
 
 
@@ -121,118 +273,10 @@ def unseen(text: str, emoji: bool = False) -> str:
     """Return the first invisible character that counts as printable, or "".
 
     Args:
-        text: a name, or words.
+        text: a name, or prose.
         emoji: let the selectors pass that say how an emoji is drawn.
     """
     if text.isascii():
         return ""
-    found = _UNSEEN.findall(text)
-    return next((one for one in found if not (emoji and one in _SELECTORS)), "")
-
-
-def shown(text: str, most: int | None = None, lines: bool = False) -> str:
-    r"""A stranger's text for a terminal: what would move, colour or turn it is made visible.
-
-    Args:
-        text: from a file, a name or a plugin.
-        most: characters of it to show.
-        lines: it may have more than one line.
-
-    >>> shown("a\x1b[31m\nb"), shown("abcdef", 4)
-    ('a\\x1b[31m\\nb', 'abcd…')
-    """
-    clean = text if most is None else text[:most]
-    if not clean.isprintable():
-        clean = "".join(
-            one if one.isprintable() or (lines and one == "\n") else _visible(one) for one in clean
-        )
-    return clean + "…" * (most is not None and len(text) > most)
-
-
-def _visible(character: str) -> str:
-    return character.encode("unicode_escape").decode()
-
-
-def one_line(text: str, most: int = 200) -> str:
-    r"""Return untrusted text as one line of at most `most` characters, without invisible ones.
-
-    >>> one_line("a\nb\x1b[31m"), one_line("abcdef", 4)
-    ('a b [31m', 'abc…')
-    """
-    kept = "".join(" " if unicodedata.category(one) in _INVISIBLE else one for one in text)
-    line = " ".join(kept.split())
-    return line if len(line) <= most else f"{line[: most - 1]}…"
-
-
-def inert(cell: str) -> str:
-    """A cell of a sheet; what a spreadsheet would take for a formula gets a quote before it.
-
-    >>> inert("=1+1"), inert("-0.5"), inert("-")
-    ("'=1+1", '-0.5', '-')
-    """
-    if not cell.startswith(("=", "+", "-", "@")) or cell == "-":
-        return cell
-    try:
-        float(cell)
-    except ValueError:
-        return f"'{cell}"
-    return cell
-
-
-def as_json(value: object) -> str:
-    r"""JSON that can be read and shown: letters as they are, control characters as their numbers.
-
-    >>> as_json("ä\u202e")
-    '"ä\\u202e"'
-    """
-    text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
-    return "".join(
-        one if one.isprintable() or one == "\n" else json.dumps(one)[1:-1] for one in text
-    )
-
-
-SPECIAL = {
-    "\\": r"\textbackslash{}",
-    "{": r"\{",
-    "}": r"\}",
-    "$": r"\$",
-    "&": r"\&",
-    "#": r"\#",
-    "%": r"\%",
-    "_": r"\_",
-    "^": r"\textasciicircum{}",
-    "~": r"\textasciitilde{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    '"': r"\textquotedbl{}",
-    "±": r"$\pm$",
-    "–": "--",
-    "—": "---",
-    "…": r"\ldots{}",
-    "×": r"$\times$",
-}
-
-
-LAST_LETTER = "\u017f"  # of Latin Extended-A, which fonts have in T1
-
-
-def escaped(text: str) -> str:
-    r"""Words as LaTeX shows them; characters that fonts lack, by their number.
-
-    >>> escaped("50 % of a_b ± 1")
-    '50 \\% of a\\_b $\\pm$ 1'
-    """
-    plain = unicodedata.normalize("NFC", shown(text))
-    if max(plain, default="") <= LAST_LETTER:
-        return plain.translate(_SPECIAL)
-    return "".join(_character(one) for one in plain)
-
-
-def _character(one: str) -> str:
-    if one in SPECIAL or one <= LAST_LETTER:
-        return one.translate(_SPECIAL)
-    return rf"\texttt{{U+{ord(one):04X}}}"
-
-
-_SPECIAL = str.maketrans(SPECIAL)
+    invisible = _UNSEEN.findall(text)
+    return next((mark for mark in invisible if not (emoji and mark in _SELECTORS)), "")

@@ -13,7 +13,6 @@ from serbench.metrics.classification import METRICS
 from serbench.metrics.significance import EXACT, EXCHANGES, smallest_pvalue
 from serbench.results.display_names import names as short_names
 from serbench.results.run import Run, circumstances, computed, find
-from serbench.results.summary import numbers
 from serbench.settings import results_folder
 from serbench.text import as_json, shown
 
@@ -125,7 +124,7 @@ class ComparedRuns:
             data = self.as_json()
             if listing:
                 data["utterances_apart"] = self._disagreements()
-            return as_json(numbers(data))
+            return as_json(data)
         if form in ("csv", "latex"):
             return self.disagreements(form) if listing else self.table(form)
         title, notes = shown(self.title), list(map(shown, self.notes))

@@ -67,8 +67,8 @@ class Arrivals:
 
     def _remarks(self, entry: Entry) -> list[str]:
         found = list(entry.notes)
-        if entry.objections:
-            found.append(f"it has no rank: {'; '.join(entry.objections)}")
+        if entry.faults:
+            found.append(f"it has no rank: {'; '.join(entry.faults)}")
         if not entry.account and reserved(entry.submitter):
             found.append(TAKEN)
         said = [one for one in entry.reproductions if one.endswith(SAYS_SUBMITTER)]

@@ -1,10 +1,8 @@
 """Runs' scores, computed again from their stored predictions, in the form that is asked for."""
 
-import json
-import math
 from collections.abc import Sequence
 
-from serbench import tables
+from serbench import tables, text
 from serbench.metrics.classification import METRICS
 from serbench.results.run import Run
 
@@ -23,7 +21,7 @@ def several(runs: Sequence[Run], metrics: Sequence[str] | None, form: str) -> st
         return table(runs[0], metrics, form)
     names = list(metrics or METRICS)
     if form == "json":
-        return _json([as_json(run, names) for run in runs])
+        return text.as_json([as_json(run, names) for run in runs])
     rows = [[run.name, *row] for run in runs for row in _rows(run, names)]
     return tables.table(["run", "of", *names], rows, form)
 
@@ -38,12 +36,8 @@ def table(run: Run, metrics: Sequence[str] | None, form: str) -> str:
     """
     names = list(metrics or METRICS)
     if form == "json":
-        return _json(as_json(run, names))
+        return text.as_json(as_json(run, names))
     return tables.table([run.name, *names], _rows(run, names), form)
-
-
-def _json(value: object) -> str:
-    return json.dumps(numbers(value), indent=1, allow_nan=False)
 
 
 def _rows(run: Run, names: Sequence[str]) -> list[list[str]]:
@@ -68,7 +62,7 @@ def listing(runs: Sequence[Run], form: str) -> str:
         form: one of `FORMATS`; json has fractions in full precision.
     """
     if form == "json":
-        return _json([_listed(run) for run in runs])
+        return text.as_json([_listed(run) for run in runs])
     rows = [
         [
             run.name,
@@ -92,15 +86,6 @@ def _listed(run: Run) -> dict[str, object]:
         "missing_folds": run.missing,
         **{one: run.mean_std(one)._asdict() for one in LISTED},
     }
-
-
-def numbers(value: object) -> object:
-    """The same with null for what is no number: JSON has no NaN."""
-    if isinstance(value, dict):
-        return {key: numbers(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [numbers(one) for one in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def as_json(run: Run, names: Sequence[str]) -> dict[str, object]:

@@ -27,7 +27,7 @@ from serbench.metrics import classification, significance
 from serbench.metrics.intervals import mean_std, metric_intervals, speaker_interval
 from serbench.results import eligibility
 from serbench.results.run import read
-from serbench.text import escaped
+from serbench.text import latex as latex_text
 
 OWN = "not recomputed"
 EVIL = '<script>alert(1)</script>|[x](javascript:y)`*_$&amp;\x1b[31m\u202e"'
@@ -360,11 +360,11 @@ def test_no_name_is_markup_or_script_in_the_page(evil):
 
 
 def test_no_name_is_a_command_in_latex(evil):
-    text = latex.tables(evil)
+    text = latex.document(evil)
     row = next(line for line in text.splitlines() if "alert" in line and line.endswith(r"\\"))
     assert len(re.findall(r"(?<!\\)&", row)) == len(cells.MAIN) - 1
     assert r"\textless{}script\textgreater{}" in row
-    assert escaped("é 日 \\input{x}") == r"é \texttt{U+65E5} \textbackslash{}input\{x\}"
+    assert latex_text("é 日 \\input{x}") == r"é \texttt{U+65E5} \textbackslash{}input\{x\}"
 
 
 def test_no_name_is_a_formula_in_the_sheet(entry):
@@ -558,7 +558,7 @@ def test_a_model_that_had_seen_the_test_corpus_has_no_rank(submissions, monkeypa
     words = "its model had seen the test corpus"
     assert found.objections == ((words,) if seen == "yes" else ())
     made = board([found])
-    for text in (markdown.readme(made, "submissions"), latex.tables(made)):
+    for text in (markdown.readme(made, "submissions"), latex.document(made)):
         assert (f": {words}." in text) == (seen == "yes")
     assert ranks(only(made, "tones")) == {found.run: None if seen == "yes" else 1}
 

@@ -22,7 +22,6 @@ from serbench.report import analysis, sections
 from serbench.report.figures import colours, style
 from serbench.report.page import audio, data, html, run_details, utterances
 from serbench.report.page.html import json_in_html, page
-from serbench.report.tables import table
 
 HOSTILE = "<script>alert(1)</script>"
 QUOTES = "a\"b'c</script><img src=x onerror=alert(2)>"
@@ -323,7 +322,7 @@ def test_what_the_owners_allow_is_said_beside_the_audio(run, corpus, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "module", [html, data, utterances, audio, analysis, colours, style, sections, table]
+    "module", [html, data, utterances, audio, analysis, colours, style, sections]
 )
 def test_examples_in_the_documentation_are_true(module):
     results = doctest.testmod(module)

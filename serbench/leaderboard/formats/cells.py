@@ -13,7 +13,6 @@ from serbench.leaderboard.ranking.entry import Entry
 from serbench.leaderboard.ranking.row import Line
 from serbench.metrics.classification import METRICS
 from serbench.metrics.intervals import Interval
-from serbench.results import eligibility
 from serbench.results.literature import Row
 from serbench.results.run import circumstances, reported
 
@@ -208,11 +207,10 @@ def notes(table: Table) -> list[str]:
 
 def objections(table: Table) -> list[str]:
     """Why rows have no rank; where none has, because of leakage, only what else is wrong."""
-    leaks = {eligibility.LEAKS.format(line.first.leaks) for line in table.lines if table.leaks}
     return [
         f"Not ranked: {named(line.first, line)}: {words}."
         for line in table.lines
-        for words in ["; ".join(one for one in line.objections if one not in leaks)]
+        for words in ["; ".join(line.first.faults if table.leaks else line.objections)]
         if words
     ]
 

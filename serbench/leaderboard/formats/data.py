@@ -18,6 +18,7 @@ from serbench.leaderboard.ranking.row import SHOWN, Line
 from serbench.leaderboard.submissions.safe_read import shown
 from serbench.metrics.intervals import MeanStd
 from serbench.results.literature import Row
+from serbench.text import csv_cell, finite
 
 SCHEMA = 1
 REMEMBERED = 4096  # texts: names, dates and digests stand in many rows
@@ -83,13 +84,12 @@ def _cell(value: object) -> str:
         return ""
     if isinstance(value, int | float):
         return f"{value:.6g}" if isinstance(value, float) else str(value)
-    return _text(str(value))
+    return csv_cell(_shown(str(value)))
 
 
 @functools.lru_cache(maxsize=REMEMBERED)
-def _text(value: str) -> str:
-    text = shown(value, 2000)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+def _shown(value: str) -> str:
+    return shown(value, 2000)
 
 
 def _sheet(section: Section) -> Iterator[dict[str, object]]:
@@ -187,7 +187,7 @@ def page_part(section: Section) -> str:
         "tables": [_table(table) for table in section.tables],
         "published": _rows(section.published),
     }
-    return _laid_out(_plain(found), 4)
+    return _laid_out(finite(found, digits=9), 4)
 
 
 def whole_page(parts: Iterable[str], rejected: Sequence[Rejected]) -> str:
@@ -208,17 +208,6 @@ def _laid_out(value: Any, levels: int) -> str:
         parts = [f"{json.dumps(key)}: {_laid_out(one, levels - 1)}" for key, one in value.items()]
         return "{\n" + ",\n".join(parts) + "\n}"
     return "[\n" + ",\n".join(_laid_out(one, levels - 1) for one in value) + "\n]"
-
-
-def _plain(value: Any) -> Any:
-    """The same with null for what is no number, and without the digits that machines differ in."""
-    if isinstance(value, dict):  # most of what is in one is text, and stays as it is
-        return {key: one if type(one) is str else _plain(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    if isinstance(value, float):
-        return float(f"{value:.9g}") if math.isfinite(value) else None
-    return value
 
 
 def _rows(rows: Sequence[Row]) -> list[dict[str, object]]:

@@ -3,17 +3,17 @@
 They compile with pdflatex, whatever strangers call their models.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from serbench import tables
 from serbench.leaderboard.formats import cells
 from serbench.leaderboard.ranking.board import Board, Section, Table
-from serbench.tables import latex_row
-from serbench.text import escaped
+from serbench.text import latex
 
 COLUMNS = "rllllllll"
 
 
-def tables(board: Board) -> str:
+def document(board: Board) -> str:
     """Every main table, ready to be included."""
     return whole(map(part, board.sections))
 
@@ -30,24 +30,19 @@ def whole(parts: Iterable[str]) -> str:
 
 
 def _table(table: Table) -> str:
-    rows, before = [], ""
-    for each in cells.main(table):
-        if before and each.kind == "chance" != before:
-            rows.append(r"\midrule")
-        rows.append(latex_row(each.cells))
-        before = each.kind
+    rows: list[Sequence[str]] = []
+    before = ""
+    for row in cells.main(table):
+        if before and row.kind == "chance" != before:
+            rows.append(())
+        rows.append(row.cells)
+        before = row.kind
     return "\n".join(
         [
             r"\begin{table}",
-            rf"\caption{{{escaped(cells.title(table))}}}",
-            rf"\begin{{tabular}}{{{COLUMNS}}}",
-            r"\toprule",
-            latex_row(cells.MAIN),
-            r"\midrule",
-            *rows,
-            r"\bottomrule",
-            r"\end{tabular}",
-            *(rf"\par\footnotesize {escaped(note)}" for note in cells.objections(table)),
+            rf"\caption{{{latex(cells.title(table))}}}",
+            tables.latex_table(cells.MAIN, rows, COLUMNS),
+            *(rf"\par\footnotesize {latex(note)}" for note in cells.objections(table)),
             r"\end{table}",
         ]
     )

@@ -1,6 +1,5 @@
 """The leaderboard as Markdown for a repository's page, and as plain text for a terminal."""
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from urllib.parse import quote
 
@@ -10,33 +9,18 @@ from serbench.leaderboard.ranking.board import Board, Section, Table
 from serbench.leaderboard.ranking.entry import Rejected
 from serbench.leaderboard.submissions.safe_read import shown
 from serbench.results import literature
+from serbench.text import markdown
 
 MOST_LINES = 100  # of a table in Markdown; the page, the csv and the json have them all
-PLAIN = re.compile(r"[A-Za-z0-9 .,;%+=±()-]*")  # no character of it is ever markup
 LONGEST, LONGEST_NOTE = 300, 3000  # characters of a cell, of a note
 
 
-def escaped(text: str, most: int = LONGEST) -> str:
-    r"""A stranger's words for a Markdown table or paragraph: nothing in them is markup or a link.
-
-    What `serbench.tables` escapes in cells, `<` and `|`, is left to it.
-
-    >>> print(escaped("[a](http://b) *c* [1.00, 2.00]"))
-    [a]\(http:\//b) \*c\* [1.00, 2.00]
-    """
-    text = shown(text, most)
-    if PLAIN.fullmatch(text) and "www." not in text.lower():
-        return text
-    text = re.sub(r"&(?=[A-Za-z#])", "&amp;", text)
-    text = re.sub(r"([\\`*$~]|(?<=\])[(\[:])", r"\\\1", text)
-    text = re.sub(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\_", text)
-    text = re.sub(r"://", r":\\//", text)
-    text = re.sub(r"@(?=[\w-])", "@&#8288;", text)  # an escape does not keep mail from linking
-    return re.sub(r"(?i)\b(www)\.", r"\1\\.", text)
+def _cell(text: str) -> str:
+    return markdown(text, LONGEST)
 
 
 def _paragraph(text: str) -> str:
-    return escaped(text, LONGEST_NOTE).replace("<", "&lt;")
+    return markdown(text, LONGEST_NOTE)
 
 
 def readme(board: Board, submissions: str, beside: Sequence[str] = ()) -> str:
@@ -87,7 +71,7 @@ def _markdown(section: Section, submissions: str) -> Iterator[str]:
         yield "Nothing measured yet."
     if section.published:
         yield "### Published, tested otherwise" if section.tables else "### Published"
-        rows = [[escaped(cell) for cell in cells.published(row)] for row in section.published]
+        rows = [[_cell(cell) for cell in cells.published(row)] for row in section.published]
         yield tables.table(cells.PUBLISHED, rows, "markdown")
 
 
@@ -102,7 +86,7 @@ def _rows(table: Table, escape: Callable[[str], str], most: int = MOST_LINES) ->
 
 def _unbroken(text: str) -> str:
     """Escaped, with scores that stay on one line."""
-    return escaped(text).replace(" ± ", "&nbsp;±&nbsp;")
+    return _cell(text).replace(" ± ", "&nbsp;±&nbsp;")
 
 
 def _more(table: Table) -> list[str]:
@@ -113,7 +97,7 @@ def _more(table: Table) -> list[str]:
 def _runs(table: Table, submissions: str) -> list[list[str]]:
     """The runs of the rows that are shown, each with a link to its folder."""
     return [
-        [_linked(row[0], entry.folder, submissions), *map(escaped, row[1:])]
+        [_linked(row[0], entry.folder, submissions), *map(_cell, row[1:])]
         for line in table.lines[:MOST_LINES]
         for entry in line.entries
         for row in [cells.run(entry, line)]
@@ -121,12 +105,12 @@ def _runs(table: Table, submissions: str) -> list[list[str]]:
 
 
 def _linked(words: str, folder: str, submissions: str) -> str:
-    return f"[{escaped(words)}]({quote(f'{submissions}/{folder}')})" if folder else escaped(words)
+    return f"[{_cell(words)}]({quote(f'{submissions}/{folder}')})" if folder else _cell(words)
 
 
 def text(board: Board, form: str = "text") -> str:
     """The tables without links and pages, for a terminal, as "text" or "markdown"."""
-    escape, heading = (shown, _underlined) if form == "text" else (escaped, _hashed)
+    escape, heading = (shown, _underlined) if form == "text" else (_cell, _hashed)
     paragraph = shown if form == "text" else _paragraph
     about = "\n".join(f"- {note}" for note in (*cells.ABOUT, f"The paper: {literature.PAPER}."))
     parts = [heading(1, "Leaderboard"), about]

@@ -145,6 +145,12 @@ class Entry:
         return not self.objections
 
     @property
+    def faults(self) -> tuple[str, ...]:
+        """The objections but for the leak, which the protocol declares for all its runs."""
+        leak = eligibility.LEAKS.format(self.leaks)
+        return tuple(reason for reason in self.objections if reason != leak)
+
+    @property
     def sender(self) -> tuple[str, bool]:
         """Who sent it, and whether the ledger confirms that."""
         return self.account or self.submitter, bool(self.account)

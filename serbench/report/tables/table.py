@@ -1,12 +1,11 @@
 """A table of a report as Markdown, as LaTeX and, with every number in full, as CSV."""
 
 import math
-import re
 from dataclasses import dataclass
 
 from serbench import tables
 from serbench.metrics.intervals import Interval, MeanStd
-from serbench.text import one_line
+from serbench.text import markdown, one_line
 
 Cell = str | int | float | MeanStd | Interval | None
 """Text, a count, a number, a mean with its deviation, an interval, or nothing known."""
@@ -22,7 +21,6 @@ HALVES = {
 }
 """The endings of a column's heads in CSV, by its kind."""
 
-MARKS = re.compile(r"[\\`*\[]")  # characters that start markup in the middle of a Markdown line
 LONGEST = 2_000  # characters of a caption or a cell
 SHOWN = 50  # rows in Markdown and LaTeX
 FRACTIONS = "in %, in the CSV file as fractions"  # how captions name the unit of scores
@@ -63,7 +61,9 @@ class Table:
         if ending != "md":
             return f"{table}\n"
         more = f" The first {SHOWN} of {len(self.rows)} rows." * (len(self.rows) > SHOWN)
-        title, caption = (escaped(text).replace("<", "&lt;") for text in (self.title, self.caption))
+        title, caption = (
+            markdown(one_line(text, LONGEST), LONGEST) for text in (self.title, self.caption)
+        )
         return f"# {title}\n\n{table}\n\n{caption}{more}\n"
 
     def text(self, form: str) -> str:
@@ -79,7 +79,7 @@ class Table:
         if form == "markdown":
             rows = [
                 [
-                    escaped(cell) if column.kind == "text" else cell
+                    markdown(cell, LONGEST) if column.kind == "text" else cell
                     for column, cell in zip(self.columns, row, strict=True)
                 ]
                 for row in rows
@@ -105,15 +105,6 @@ class Table:
                 numbers = cell if isinstance(cell, MeanStd | Interval) else (cell,)
                 texts += ["" if math.isnan(number) else repr(number) for number in numbers]
         return texts
-
-
-def escaped(text: str) -> str:
-    r"""Return untrusted text as Markdown shows it; `tables.table` takes care of "<" and "|".
-
-    >>> escaped("[a](b) `c` \\ *d*")
-    '\\[a](b) \\`c\\` \\\\ \\*d\\*'
-    """
-    return MARKS.sub(r"\\\g<0>", one_line(text, LONGEST)).replace("&", "&amp;")
 
 
 def _shown(column: Column, cell: Cell) -> str:
