@@ -2,28 +2,29 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Self
 
 import numpy as np
 import torch
+from safetensors.torch import load_file, save_file
 
-from serbench import model_files
-from serbench.contracts import Array, Examples, Predictions, Workspace
-from serbench.errors import BadParameter
-from serbench_alexnet import saving
+from serbench import Array, BadParameter, Examples, Predictions, Workspace, replacing
 from serbench_alexnet.learning import Labelled, Steps, task
 from serbench_alexnet.mel import RATE
 from serbench_alexnet.network import SMALLEST, AlexNet, Initialisation, initialise
 from serbench_alexnet.scoring import Scorer
 from serbench_alexnet.spectrograms import Normalisation, Scale, Spectrograms
 from serbench_torch import counting, devices, training
+from serbench_torch.kept_model import TorchModel
+
+ARRAYS = "model.safetensors"
 
 
 @dataclass
-class AlexNetMel:
+class AlexNetMel(TorchModel[Scorer]):
     """AlexNet on mel spectrograms, trained as the paper trains M1.
 
     From the paper (section III-A): categorical cross-entropy, Adam, a constant learning rate of
@@ -59,8 +60,6 @@ class AlexNetMel:
     version: ClassVar[str] = "1"
     precisions: ClassVar[Sequence[str]] = devices.PRECISIONS
 
-    labels: tuple[str, ...]
-    seed: int
     _: dataclasses.KW_ONLY
     epochs: int = 16
     lr: float = 1e-4
@@ -74,9 +73,6 @@ class AlexNetMel:
     n_mels: int = 64
     hop: int = 128
     floor_db: float = -100.0
-    _scorer: Scorer | None = field(default=None, init=False, repr=False)
-    _threads: int = field(default=1, init=False, repr=False)
-    _facts: Mapping[str, object] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if min(self.epochs, self.batch, self.patience) < 1:
@@ -109,34 +105,22 @@ class AlexNetMel:
             workspace=workspace,
             seed=self.seed,
         )
-        self._scorer, self._threads = scorer, workspace.threads
+        self._scorer = scorer
         self._facts = {
             "parameters": sum(weights.numel() for weights in scorer.network.parameters()),
             "frames": scorer.frames,
-            "batch_parts": trained.parts,
-            "best_epoch": trained.best_epoch,
-            "epochs": trained.epochs,
-            "precision": workspace.precision,
-            **counting.gain(scorer.device, workspace.precision),
-            "device": scorer.device,
-            "threads": workspace.threads,
+            **trained.facts(workspace),
         }
 
     def predict(self, inputs: Sequence[Array]) -> Predictions:
         """The softmax outputs of utterances, each (bands, frames)."""
-        assert self._scorer is not None, "fit or load comes before predict"
-        with devices.arithmetic(self._threads):
-            scores = self._scorer.probabilities(self._scorer.prepared(inputs))
+        with devices.arithmetic(self._facts["threads"]):
+            scores = self.scorer.probabilities(self.scorer.prepared(inputs))
         return Predictions(scores.astype(np.float32), link="identity")
-
-    def describe(self) -> Mapping[str, object]:
-        """Facts about the fitted model."""
-        return dict(self._facts)
 
     def flops(self, inputs: Sequence[Array], training: bool) -> float:
         """Floating-point operations of learning once from each utterance, or of scoring it."""
-        assert self._scorer is not None, "fit comes before flops"
-        frames = self._scorer.frames
+        frames = self.scorer.frames
         windows = [1 if training else math.ceil(each.shape[1] / frames) for each in inputs]
         network = self._blank()
 
@@ -147,30 +131,13 @@ class AlexNetMel:
 
         return counting.flops(compute, training)
 
-    def peak(self, device: str, threads: int) -> float:
-        """Those a second of a large matrix product in float32."""
-        return counting.peak(device, "float32", threads)
-
     def save(self, folder: Path) -> None:
         """Write the weights and the normalisation (safetensors), and everything else (JSON)."""
-        assert self._scorer is not None, "fit comes before save"
-        words = {
-            "labels": list(self.labels),
-            "seed": self.seed,
-            "params": model_files.params(self),
-            "frames": self._scorer.frames,
-            "facts": self.describe(),
-        }
-        scale = self._scorer.scale
-        arrays = {"scale.mean": scale.mean, "scale.deviation": scale.deviation}
-        saving.write(folder, self.version, words, {**self._scorer.network.state_dict(), **arrays})
-
-    def to(self, device: str) -> None:
-        """Compute on "cpu" or "cuda" from now on."""
-        assert self._scorer is not None, "fit or load comes before to"
-        scorer = self._scorer
-        network = scorer.network.to(device)
-        self._scorer = self._scorer_of(network, scorer.scale, scorer.frames, device)
+        scale, weights = self.scorer.scale, self.scorer.network.state_dict()
+        arrays = {**weights, "scale.mean": scale.mean, "scale.deviation": scale.deviation}
+        with replacing(folder / ARRAYS) as temporary:
+            save_file({name: each.cpu().contiguous() for name, each in arrays.items()}, temporary)
+        self._write(folder, frames=self.scorer.frames)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -179,13 +146,12 @@ class AlexNetMel:
         Raises:
             SerbenchError: the folder holds no model, or one of another version.
         """
-        words, arrays = saving.read(folder, cls.version)
-        model = cls(tuple(words["labels"]), words["seed"], **words["params"])
+        model, content = cls._read(folder)
+        arrays = load_file(folder / ARRAYS)
         scale = Scale(arrays.pop("scale.mean"), arrays.pop("scale.deviation"))
         network = model._network()
         network.load_state_dict(arrays)
-        model._scorer = model._scorer_of(network, scale, words["frames"], "cpu")
-        model._threads, model._facts = words["facts"]["threads"], words["facts"]
+        model._scorer = model._scorer_of(network, scale, content["frames"], "cpu")
         return model
 
     def _untrained(self, learned: Spectrograms, device: str) -> Scorer:

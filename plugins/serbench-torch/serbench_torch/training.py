@@ -12,6 +12,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from serbench.contracts import Workspace
 from serbench.errors import BadParameter, SerbenchError
+from serbench_torch import counting
 from serbench_torch.adam import Optimizer
 from serbench_torch.devices import arithmetic, private_randomness, seed_randomness
 from serbench_torch.resuming import Best, Stored
@@ -65,6 +66,19 @@ class Trained:
     epochs: int
     validation_loss: float
     parts: int = 1
+
+    def facts(self, workspace: Workspace, **more: object) -> dict[str, object]:
+        """Return what a model's `describe` says of the training and of where it ran."""
+        return {
+            "batch_parts": self.parts,
+            "best_epoch": self.best_epoch,
+            "epochs": self.epochs,
+            **more,
+            "precision": workspace.precision,
+            **counting.gain(workspace.device, workspace.precision),
+            "device": workspace.device,
+            "threads": workspace.threads,
+        }
 
 
 def train(

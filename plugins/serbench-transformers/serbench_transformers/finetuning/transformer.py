@@ -2,15 +2,16 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Self
 
 import numpy as np
 import torch
 
-from serbench import Array, BadParameter, Examples, Predictions, Workspace, model_files
-from serbench_torch import counting, devices, training
+from serbench import Array, BadParameter, Examples, Predictions, Workspace
+from serbench_torch import devices, training
+from serbench_torch.kept_model import TorchModel
 from serbench_transformers.checkpoints import loading, presets
 from serbench_transformers.checkpoints.checkpoint import find
 from serbench_transformers.checkpoints.loading import Head, Weights
@@ -30,11 +31,9 @@ from serbench_transformers.finetuning.recipes import (
     step_facts,
 )
 
-MODEL = "serbench.json"
-
 
 @dataclass
-class Transformer:
+class Transformer(TorchModel[Scorer]):
     """A pretrained speech encoder with a linear head, fine-tuned.
 
     The output is averaged over an utterance's own frames, and padding, where there is any, is kept
@@ -78,9 +77,8 @@ class Transformer:
     version: ClassVar[str] = "1"
     precisions: ClassVar[Sequence[str]] = devices.PRECISIONS
     added: ClassVar[Mapping[str, object]] = {"batching": "packed"}
+    file: ClassVar[str] = "serbench.json"
 
-    labels: tuple[str, ...]
-    seed: int
     _: dataclasses.KW_ONLY
     checkpoint: str = ""
     revision: str | None = None
@@ -100,9 +98,6 @@ class Transformer:
     freeze_convolutions: bool = True
     batching: Batching = "packed"
     checkpointing: bool = False
-    _scorer: Scorer | None = field(default=None, init=False, repr=False)
-    _threads: int = field(default=1, init=False, repr=False)
-    _facts: Mapping[str, object] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         recipe = self._recipe()
@@ -166,60 +161,33 @@ class Transformer:
                 workspace=workspace,
                 seed=self.seed,
             )
-        self._scorer, self._threads = scorer, workspace.threads
+        self._scorer = scorer
         self._facts = {
             **checkpoint.facts(self.weights),
             "batching": scorer.computes,
             **scorer.network.facts(),
-            "batch_parts": trained.parts,
-            "best_epoch": trained.best_epoch,
-            "epochs": trained.epochs,
-            **step_facts(recipe, len(train.truth), trained.epochs),
-            "precision": workspace.precision,
-            **counting.gain(workspace.device, workspace.precision),
-            "device": workspace.device,
-            "threads": workspace.threads,
+            **trained.facts(workspace, **step_facts(recipe, len(train.truth), trained.epochs)),
         }
 
     def predict(self, inputs: Sequence[Array]) -> Predictions:
         """Compute the outputs of the linear layer for waves, each (samples,) at 16 kHz."""
-        assert self._scorer is not None, "fit or load comes before predict"
-        with devices.arithmetic(self._threads):
-            scores = self._scorer.scores(Stems(self._scorer, inputs, keep=0))
-        return Predictions(scores.cpu().numpy().astype(np.float32), self._scorer.link)
-
-    def describe(self) -> Mapping[str, object]:
-        """Return facts about the fitted model."""
-        return dict(self._facts)
+        with devices.arithmetic(self._facts["threads"]):
+            scores = self.scorer.scores(Stems(self.scorer, inputs, keep=0))
+        return Predictions(scores.cpu().numpy().astype(np.float32), self.scorer.link)
 
     def flops(self, inputs: Sequence[Array], training: bool) -> float:
         """Count the operations of learning once from each wave, or of scoring it."""
-        assert self._scorer is not None, "fit comes before flops"
-        return arithmetic.flops(self._scorer.network, inputs, training=training)
-
-    def peak(self, device: str, threads: int) -> float:
-        """Measure the operations a second of a large matrix product in float32."""
-        return counting.peak(device, "float32", threads)
+        return arithmetic.flops(self.scorer.network, inputs, training=training)
 
     def save(self, folder: Path) -> None:
         """Write a checkpoint of transformers, and beside it parameters and facts."""
-        assert self._scorer is not None, "fit comes before save"
-        self._scorer.network.save(folder)
-        content = {"labels": list(self.labels), "seed": self.seed}
-        content |= {"params": model_files.params(self), "facts": self.describe()}
-        model_files.write(folder / MODEL, self.version, content)
+        self.scorer.network.save(folder)
+        self._write(folder)
 
     def export(self, folder: Path) -> None:
         """Write a checkpoint that transformers loads, with a README that says how."""
-        assert self._scorer is not None, "fit or load comes before export"
-        self._scorer.network.save(folder)
-        model_card.write(folder, self.describe(), self._scorer)
-
-    def to(self, device: str) -> None:
-        """Compute on "cpu" or "cuda" from now on."""
-        assert self._scorer is not None, "fit or load comes before to"
-        network = self._scorer.network.to(device)
-        self._scorer = dataclasses.replace(self._scorer, network=network, device=device)
+        self.scorer.network.save(folder)
+        model_card.write(folder, self.describe(), self.scorer)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -228,10 +196,8 @@ class Transformer:
         Raises:
             SerbenchError: the folder holds no model, or one of another version.
         """
-        content = model_files.read(folder / MODEL, cls.version)
-        model = cls(tuple(content["labels"]), content["seed"], **content["params"])
+        model, _ = cls._read(folder)
         model._scorer = model._scorer_of(loading.saved(folder), folder, "cpu")
-        model._threads, model._facts = content["facts"]["threads"], content["facts"]
         return model
 
     def _recipe(self) -> Recipe:

@@ -8,7 +8,8 @@ from typing import ClassVar, Literal, Self
 
 from threadpoolctl import threadpool_limits
 
-from serbench import Array, BadParameter, Examples, Predictions, Workspace, model_files
+from serbench import Array, BadParameter, Examples, Predictions, Workspace
+from serbench_torch.kept_model import KeptModel
 from serbench_transformers.checkpoints.checkpoint import find
 from serbench_transformers.checkpoints.loading import Weights
 from serbench_transformers.probing import logistic, weighted_sum
@@ -16,11 +17,11 @@ from serbench_transformers.probing.heads import Head, Problem
 from serbench_transformers.probing.layers import COMPUTED
 from serbench_transformers.probing.weighted_sum import Course
 
-MODEL, ARRAYS = "probe.json", "probe.safetensors"
+ARRAYS = "probe.safetensors"
 
 
 @dataclass
-class Probe:
+class Probe(KeptModel):
     """A light head on the feature `transformer-layers`; the encoder is never trained.
 
     Every layer is standardised on the training utterances. The validation speakers choose the
@@ -50,9 +51,8 @@ class Probe:
 
     version: ClassVar[str] = "2"
     notes: ClassVar[Mapping[str, str]] = {"2": "heads are trained in double precision"}
+    file: ClassVar[str] = "probe.json"
 
-    labels: tuple[str, ...]
-    seed: int
     _: dataclasses.KW_ONLY
     checkpoint: str = ""
     revision: str | None = None
@@ -66,7 +66,6 @@ class Probe:
     epochs: int = 100
     patience: int = 10
     _head: Head | None = field(default=None, init=False, repr=False)
-    _facts: Mapping[str, object] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.c is not None and not self.c > 0:
@@ -116,17 +115,11 @@ class Probe:
         assert self._head is not None, "fit or load comes before predict"
         return Predictions(self._head.activations(inputs, len(self.labels)), "softmax")
 
-    def describe(self) -> Mapping[str, object]:
-        """Return facts about the checkpoint, the head and its layers."""
-        return dict(self._facts)
-
     def save(self, folder: Path) -> None:
         """Write arrays, then parameters and facts: a folder that has these is complete."""
         assert self._head is not None, "fit comes before save"
         self._head.write(folder / ARRAYS)
-        content = {"labels": list(self.labels), "seed": self.seed}
-        content |= {"params": model_files.params(self), "facts": self.describe()}
-        model_files.write(folder / MODEL, self.version, content)
+        self._write(folder)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -135,9 +128,8 @@ class Probe:
         Raises:
             SerbenchError: the folder holds no probe, or one of another version.
         """
-        content = model_files.read(folder / MODEL, cls.version)
-        model = cls(tuple(content["labels"]), content["seed"], **content["params"])
-        model._head, model._facts = Head.read(folder / ARRAYS), content["facts"]
+        model, _ = cls._read(folder)
+        model._head = Head.read(folder / ARRAYS)
         return model
 
     def _learn(self, problem: Problem, workspace: Workspace) -> tuple[Head, dict[str, object]]:

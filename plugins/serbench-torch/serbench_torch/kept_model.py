@@ -1,0 +1,76 @@
+"""Base classes of torch models: parameters and facts in a file beside the weights, and a device."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Generic, Self, TypeVar
+
+from serbench import model_files
+from serbench_torch import counting
+
+Scorer = TypeVar("Scorer")
+
+
+@dataclass
+class KeptModel:
+    """A model whose parameters are its keyword-only fields.
+
+    Attributes:
+        version: changes whenever the predictions change.
+        file: the JSON file beside the weights.
+        labels: the classes, in the order of the scores.
+        seed: of everything that is drawn at random.
+    """
+
+    version: ClassVar[str]
+    file: ClassVar[str] = "model.json"
+
+    labels: tuple[str, ...]
+    seed: int
+    _facts: Mapping[str, Any] = field(default_factory=dict, init=False, repr=False)
+
+    def describe(self) -> Mapping[str, object]:
+        """Return facts about the fitted model."""
+        return dict(self._facts)
+
+    def _write(self, folder: Path, **more: object) -> None:
+        """Write the JSON file, after the weights: a folder that has it is complete."""
+        content = {"labels": list(self.labels), "seed": self.seed}
+        content |= {"params": model_files.params(self), **more, "facts": self.describe()}
+        model_files.write(folder / self.file, self.version, content)
+
+    @classmethod
+    def _read(cls, folder: Path) -> tuple[Self, dict[str, Any]]:
+        """Make the model that `_write` described, and return the whole content of its file.
+
+        Raises:
+            SerbenchError: the folder holds no model, or one of another version.
+        """
+        content = model_files.read(folder / cls.file, cls.version)
+        model = cls(tuple(content["labels"]), content["seed"], **content["params"])
+        model._facts = content["facts"]
+        return model, content
+
+
+@dataclass
+class TorchModel(KeptModel, Generic[Scorer]):
+    """A model that is scored by a dataclass with a `network` on a `device`."""
+
+    _scorer: Scorer | None = field(default=None, init=False, repr=False)
+
+    @property
+    def scorer(self) -> Scorer:
+        """The network that `fit` or `load` has made, with all it needs to score utterances."""
+        assert self._scorer is not None, "fit or load comes first"
+        return self._scorer
+
+    def to(self, device: str) -> None:
+        """Compute on "cpu" or "cuda" from now on."""
+        scorer: Any = self.scorer
+        network = scorer.network.to(device)
+        self._scorer = dataclasses.replace(scorer, network=network, device=device)
+
+    def peak(self, device: str, threads: int) -> float:
+        """Measure the operations a second of a large matrix product in float32."""
+        return counting.peak(device, "float32", threads)
