@@ -113,14 +113,16 @@ def metric_intervals(confusions: Matrix) -> Mapping[str, Interval]:
     Interval(low=1.0, high=1.0)
     """
     counts = per_class(confusions).counts.astype(np.float64)
-    return _remembered_intervals(counts.tobytes(), counts.shape)
+    return _remembered_intervals(counts.tobytes(), counts.shape, tuple(METRICS))
 
 
 @functools.lru_cache(maxsize=REMEMBERED)
-def _remembered_intervals(cells: bytes, shape: tuple[int, ...]) -> Mapping[str, Interval]:
+def _remembered_intervals(
+    cells: bytes, shape: tuple[int, ...], names: tuple[str, ...]
+) -> Mapping[str, Interval]:
     counts = np.frombuffer(cells).reshape(shape)  # (speakers, 3, labels)
     low, high = bootstrap(PerClass(counts), every_metric)
-    return {name: Interval(float(low[at]), float(high[at])) for at, name in enumerate(METRICS)}
+    return {name: Interval(float(low[at]), float(high[at])) for at, name in enumerate(names)}
 
 
 def paired_interval(

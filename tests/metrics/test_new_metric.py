@@ -34,8 +34,9 @@ def call(*arguments):
 
 
 def test_all_intervals_include_it_and_equal_its_own(register):
-    register()
     matrices = np.random.default_rng(3).multinomial(30, np.full(9, 1 / 9), 7).reshape(7, 3, 3)
+    assert "kappa" not in metric_intervals(matrices)  # and these are remembered
+    register()
     intervals = metric_intervals(matrices)
     assert list(intervals) == list(METRICS)
     for name, metric in METRICS.items():

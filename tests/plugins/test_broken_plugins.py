@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from serbench.cli import app
+from serbench.cli import listings
 from serbench.contracts import Entry, ModelEntry
 from serbench.plugins import registry
 from serbench.plugins.registry import offers
@@ -302,7 +302,7 @@ def test_two_packages_may_call_their_plugins_alike(tmp_path, monkeypatch, fresh)
 
 def test_a_slow_plugin_is_named(monkeypatch, fresh):
     monkeypatch.setattr(registry, "SLOW", -1.0)
-    remarks = app.listing("model").remarks
+    remarks = listings.listing("model").remarks
     assert any(
         one.startswith("slow plugin tiny: it took 0.") and "import nothing heavy" in one
         for one in remarks
