@@ -271,18 +271,18 @@ COLUMNS = {
 
 
 def table(rows: list[dict[str, object]], corpora: int) -> str:
-    """The rows as Markdown, in %, and what their Monte-Carlo error is."""
-    head = ["speaker effect", "speakers", "metric", *COLUMNS.values()]
+    """The rows of UAR as Markdown, in %, with their Monte-Carlo error."""
+    head = ["speaker effect", "speakers", *COLUMNS.values()]
     cells = [
-        [str(row["effect"]), str(row["speakers"]), METRICS[str(row["metric"])].title]
-        + [f"{100 * row[one]:.1f}" if one in row else "-" for one in COLUMNS]
+        [str(row["effect"]), str(row["speakers"])] + [f"{100 * row[one]:.1f}" for one in COLUMNS]
         for row in rows
+        if row["metric"] == "uar"
     ]
     errors = [100 * math.sqrt(share * (1 - share) / corpora) for share in (0.95, 0.8)]
     return (
         f"{tables.table(head, cells, 'markdown')}\n\n"
-        f"{corpora} corpora a row; the standard error of a share is {errors[0]:.1f} near 5 or 95, "
-        f"and {errors[1]:.1f} near 80."
+        f"UAR; the picture has F1, too. {corpora} corpora a row; the standard error is "
+        f"{errors[0]:.1f} near 5 or 95, and {errors[1]:.1f} near 80."
     )
 
 
