@@ -1,7 +1,7 @@
 """The page docs/performance.md, of docs/performance.json and tests/benchmarks/baselines.json."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,152 +12,130 @@ DOCS = Path(__file__).resolve().parent
 MEASURED = DOCS / "performance.json"
 BASELINES = DOCS.parent / "tests" / "benchmarks" / "baselines.json"
 
-Words = Mapping[str, Any]
+Measured = Mapping[str, Any]
 
-HOW = """`utterances/s` is of one process. The limit is the product of two matrices of 2048 x 2048
-in the precision and with the threads that the model computes with. `matrix product` alone is
-numpy's, `matrix product, as in ...` is that of the library that the model computes with. Operations
-are counted by `torch.utils.flop_counter` (a multiply-add is two), with a rule of ours for the
-gradient of a convolution's weights, which torch counts once a group of channels; norms and
-activations are not counted, nor what an utterance is padded with in a batch. Training is the slope
-over epochs of growing numbers of utterances, so that what is done once, such as reading weights, is
-not in it; what no epoch changes (convolutions, frozen layers) is computed once too. Prediction
-computes everything. Every item ran in a fresh process; of several rounds the fastest counts.
-Utterances are synthetic, as long as a corpus's; weights are random, which changes no time."""
+HOW = """- *folds at a time*: they share the cores; numbers are of one fold.
+- *of the limit*: the limit is the product of two 2048 x 2048 matrices by the model's library, with
+  its threads and precision.
+- *GFLOP/s*: by `torch.utils.flop_counter` (a multiply-add is two), corrected for gradients of
+  grouped convolutions; without norms, activations and padding.
+- Training excludes what is done once (reading weights, frozen layers); prediction computes all
+  layers.
+- Every item ran in a fresh process; the fastest of several rounds counts. Utterances are synthetic,
+  weights are random."""
 
-NOT_RUN = """CUDA: everything above is of a CPU; `serbench bench --device cuda` measures a GPU. The
-full wav2vec2-xlsr was left out for the time that it takes on a CPU; `serbench bench --model
-wav2vec2-xlsr` measures it. CREMA-D's and IEMOCAP's lengths are those of the files: how much of them
-is silence is not known without their audio."""
+NOT_RUN = """CUDA, and the full `wav2vec2-xlsr`, which takes too long on a CPU: `serbench bench`
+measures both. Lengths of CREMA-D and IEMOCAP include silence."""
 
 
 def page() -> str:
-    """The whole page, but for its first lines."""
-    words = json.loads(MEASURED.read_text(encoding="utf-8"))
-    first = words["benches"][0]
+    """Return the page without its title."""
+    measured = json.loads(MEASURED.read_text(encoding="utf-8"))
+    first = measured["benches"][0]
     machine = first["machine"]
     versions = machine["versions"]
-    named = ("python", "numpy", "torch", "transformers")
-    shown = ", ".join(f"{name} {versions[name]}" for name in named if name in versions)
+    shown = ", ".join(
+        f"{name} {versions[name]}"
+        for name in ("python", "numpy", "torch", "transformers")
+        if name in versions
+    )
     return "\n\n".join(
         [
-            "Measured by `python docs/measure_performance.py` on "
-            f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gb']:.0f} GB, on "
-            f"{first['measured']}, at a load of {first['load']:.1f} before it began; {shown}. "
-            "`serbench bench` measures the same on yours, and `serbench bench --model M "
-            "--dataset D` says what an evaluation will take.",
-            *_items(words),
-            *_lengths(words),
-            *_threads(words),
-            *_profiles(words),
+            f"CPU, float32: {machine['processor']}, {machine['cores']} cores, "
+            f"{machine['memory_gb']:.0f} GB, {first['measured']}, load {first['load']:.1f}; "
+            f"{shown} (`python docs/measure_performance.py`). `serbench bench` measures your "
+            "machine, `serbench bench --model M --dataset D` estimates an evaluation.",
+            *_items(measured["benches"]),
+            *_lengths(measured["lengths"]),
+            *_threads(measured["spinning"]),
+            *_profiles(measured["profiles"]),
             *_ratios(),
-            *_evaluations(words),
+            *_evaluations(measured["evaluations"]),
             "## Not measured",
             NOT_RUN,
         ]
     )
 
 
-def _items(words: Words) -> list[str]:
-    whole, at_once = words["benches"]
-    parts = [
-        "## In a second",
-        f"Utterances as long as those of {whole['like']}: {whole['seconds']['recorded']:.2f} s as "
-        f"recorded, {whole['seconds']['trimmed']:.2f} s once silence is cut, on average.",
-        _table(whole["items"]),
-    ]
-    if at_once["at_once"] > 1:
-        parts += [
-            f"The models again, {at_once['at_once']} folds at a time, the cores divided among "
-            "them; numbers are of one of them:",
-            _table(at_once["items"]),
-        ]
-    return [*parts, HOW]
-
-
-def _table(items: list[Words]) -> str:
-    return tables.table(HEAD, [Measurement(**one).row() for one in items], "markdown")
-
-
-def _lengths(words: Words) -> list[str]:
-    rows = []
-    for one in words["lengths"]:
-        seconds = one["seconds"]["trimmed"]
-        (training,) = (item for item in one["items"] if item["item"].endswith("training"))
-        rate = training["per_second"]
-        rows.append([one["like"], f"{seconds:.2f}", figure(rate), figure(rate * seconds)])
-    return [
-        "## Longer and shorter utterances",
-        "`whisper-base`, training, on lengths like those of three corpora (at another moment "
-        "than the tables above):",
-        tables.table(["like", "s, mean", "utterances/s", "s of audio a second"], rows, "markdown"),
-    ]
-
-
-def _threads(words: Words) -> list[str]:
-    times = sorted((int(threads), took) for threads, took in words["spinning"].items())
-    if len(times) < 2:
-        return []
-    (_, one), (most, all_cores) = times[0], times[-1]
-    return [
-        "## Threads: never more than cores",
-        f"{most} small trainings at a time took {one:.1f} s in all with one thread each, and "
-        f"{all_cores:.1f} s with {most} threads each: {all_cores / one:.1f} times as long, since "
-        "threads that outnumber the cores wait for each other, spinning. `serbench evaluate` gives "
-        "each fold its own `--threads`, 1 by default, runs by default only as many folds at a time "
-        "as there are cores for them, and makes waiting threads sleep. A program that starts "
-        "several trainings itself should set `OMP_NUM_THREADS`.",
-    ]
-
-
-def _profiles(words: Words) -> list[str]:
-    found = words["profiles"]
-    kinds = {kind: None for one in found.values() for kind in one["shares"]}
+def _items(benches: list[Measured]) -> Iterator[str]:
+    seconds = benches[0]["seconds"]
+    yield "## Throughput"
+    yield (
+        f"Utterances like those of {benches[0]['like']}, on average {seconds['recorded']:.2f} s, "
+        f"{seconds['trimmed']:.2f} s without silence:"
+    )
     rows = [
-        [kind, *(_share(one["shares"].get(kind, 0.0)) for one in found.values())]
-        for kind in kinds
-        if any(one["shares"].get(kind, 0.0) >= 0.005 for one in found.values())
+        [*Measurement(**item).row()[:5], str(bench["at_once"])]
+        for bench in benches
+        for item in bench["items"]
+        if not item["item"].startswith("matrix product,")
     ]
-    return [
-        "## Where a training step's time goes",
-        "By `torch.profiler`, one thread, an epoch of six steps of 16 utterances: forward, "
-        "backward, optimiser.",
-        tables.table(["", *found], rows, "markdown"),
+    yield tables.table([*HEAD[:5], "folds at a time"], rows, "markdown")
+    yield HOW
+
+
+def _lengths(lengths: list[Measured]) -> Iterator[str]:
+    rows = []
+    for length in lengths:
+        seconds = length["seconds"]["trimmed"]
+        (training,) = (item for item in length["items"] if item["item"].endswith("training"))
+        rate = training["per_second"]
+        rows.append([length["like"], f"{seconds:.2f}", figure(rate), figure(rate * seconds)])
+    yield "Training of `whisper-base` on the lengths of three corpora, measured separately:"
+    yield tables.table(["like", "s, mean", "utterances/s", "s of audio a second"], rows, "markdown")
+
+
+def _threads(spinning: Mapping[str, float]) -> Iterator[str]:
+    times = sorted((int(threads), seconds) for threads, seconds in spinning.items())
+    if len(times) > 1:
+        (_, one), (most, all_cores) = times[0], times[-1]
+        yield "## Threads: never more than cores"
+        yield (
+            f"{most} small trainings at a time took {one:.1f} s with one thread each and "
+            f"{all_cores:.1f} s with {most}: {all_cores / one:.1f} times as long, since waiting "
+            "threads spin. `serbench evaluate` avoids this; a program that starts several "
+            "trainings itself should set `OMP_NUM_THREADS`."
+        )
+
+
+def _profiles(profiles: Mapping[str, Measured]) -> Iterator[str]:
+    shares = [profile["shares"] for profile in profiles.values()]
+    rows = [
+        [kind, *(_share(share.get(kind, 0.0)) for share in shares)]
+        for kind in dict.fromkeys(kind for share in shares for kind in share)
+        if any(share.get(kind, 0.0) >= 0.005 for share in shares)
     ]
+    yield "## Where a training step's time goes"
+    yield "By `torch.profiler`: one thread, six steps of 16 utterances."
+    yield tables.table(["", *profiles], rows, "markdown")
 
 
 def _share(value: float) -> str:
     return f"{100 * value:.0f} %" if value >= 0.005 else ""
 
 
-def _ratios() -> list[str]:
-    found: Words = json.loads(BASELINES.read_text(encoding="utf-8"))
-    rows = [
-        [*name.rsplit(": ", 1), f"{one['ratio']:.3g}", one["date"], one["machine"]]
-        for name, one in found.items()
-    ]
-    return [
-        "## Beside what would be written instead",
-        "How many times as long the other way takes, both measured in one run of `make bench`, "
-        "which fails where a ratio falls below 0.7 of what stands here, and on any other machine "
-        "below 0.7:",
-        tables.table(["what", "the other way", "times", "on", "machine"], rows, "markdown"),
-    ]
+def _ratios() -> Iterator[str]:
+    baselines: Measured = json.loads(BASELINES.read_text(encoding="utf-8"))
+    alternatives: dict[str, list[str]] = {}
+    for name, baseline in baselines.items():
+        task, alternative = name.rsplit(": ", 1)
+        alternatives.setdefault(task, []).append(f"{alternative} {baseline['ratio']:.3g}")
+    places = sorted({f"{each['machine']}, {each['date']}" for each in baselines.values()})
+    yield "## Compared with the usual alternatives"
+    yield (
+        "How many times as long each alternative takes (*trainer*: that of transformers), in the "
+        "same run of `make bench`, which fails if a ratio falls below 0.7 of this table, or on "
+        f"another machine below 0.7 ({'; '.join(places)})."
+    )
+    rows = [[task, "; ".join(ratios)] for task, ratios in alternatives.items()]
+    yield tables.table(["task", "times as long"], rows, "markdown")
 
 
-def _evaluations(words: Words) -> list[str]:
+def _evaluations(evaluations: list[Measured]) -> Iterator[str]:
     rows = [
-        [
-            one["about"],
-            tables.duration(one["estimated"]),
-            tables.duration(one["took"]),
-            f"{one['estimated'] / one['took']:.2f}",
-        ]
-        for one in words["evaluations"]
+        [each["about"], tables.duration(each["estimated"]), tables.duration(each["took"])]
+        for each in evaluations
     ]
-    if not rows:
-        return []
-    return [
-        "## Estimates, and what it took",
-        tables.table(["evaluation", "estimated", "took", "ratio"], rows, "markdown"),
-    ]
+    if rows:
+        yield "## Estimates of `serbench bench`"
+        yield tables.table(["evaluation", "estimated", "took"], rows, "markdown")
