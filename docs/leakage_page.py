@@ -25,8 +25,7 @@ SHARED = ("train|test", "validation|test")
 
 def splits() -> str:
     """Every split, and how many of its test utterances are of speakers who were met before."""
-    head = ["corpus", "protocol", "test utterances"]
-    head += ["their speakers train", "their speakers choose"]
+    head = ["corpus", "protocol", "test utterances", "their speakers train", "validate"]
     rows = []
     for title, dataset, names in SPLITS:
         corpus = _corpus(dataset)
@@ -58,57 +57,42 @@ def _met(corpus: Corpus, folds: Sequence[Fold], pair: str) -> int:
 
 
 def _share(part: int, whole: int) -> str:
-    return "none" if part == 0 else f"{part} ({100 * part / whole:.0f} %)"
+    return {0: "none", whole: "all"}.get(part, f"{part} ({100 * part / whole:.0f} %)")
 
 
 def random() -> str:
-    """What a random split flatters each model by."""
-    head = ["corpus", "model", "new speakers", "random split", "flattered by"]
-    rows = []
-    for title, name, one in _models():
-        apart, mixed = one["disjoint"], one["random"]
-        rows.append([title, name, f"{apart:.1f}", f"{mixed:.1f}", f"{mixed - apart:.1f}"])
-    return tables.table(head, rows, "markdown")
-
-
-def twice() -> str:
-    """What a second copy of every recording adds to it."""
+    """Make the table of scores under a random split, and with a second copy of every recording."""
     head = ["corpus", "model", "new speakers", "random split", "random split, everything twice"]
     rows = [
-        [title, name, *(f"{one[split]:.1f}" for split in ("disjoint", "random", "twice"))]
-        for title, name, one in _models()
+        [
+            TITLES[name],
+            model,
+            *(f"{scores[split]:.1f}" for split in ("disjoint", "random", "twice")),
+        ]
+        for name, corpus in _measured().items()
+        for model, scores in corpus["models"].items()
     ]
     return tables.table(head, rows, "markdown")
 
 
 def epoch() -> str:
-    """What choosing the epoch on the test fold adds."""
-    head = ["corpus", "chosen on validation speakers", "chosen on the test fold", "flattered by"]
-    rows = []
-    for name, one in _words()["corpora"].items():
-        honest, chosen = one["epoch"]["validation"], one["epoch"]["test"]
-        row = [f"{honest:.1f}", f"{chosen:.1f}", f"{chosen - honest:.1f}"]
-        rows.append([TITLES[name], *row])
+    """Make the table of scores with the epoch chosen on the test fold."""
+    head = ["corpus", "chosen on validation speakers", "chosen on the test fold"]
+    rows = [
+        [TITLES[name], *(f"{corpus['epoch'][part]:.1f}" for part in ("validation", "test"))]
+        for name, corpus in _measured().items()
+    ]
     return tables.table(head, rows, "markdown")
 
 
-def _models() -> list[tuple[str, str, Mapping[str, float]]]:
-    return [
-        (TITLES[name], model, scores)
-        for name, corpus in _words()["corpora"].items()
-        for model, scores in corpus["models"].items()
-    ]
-
-
-def _words() -> Mapping[str, Any]:
-    words: Mapping[str, Any] = json.loads(MEASURED.read_text(encoding="utf-8"))
-    return words
+def _measured() -> Mapping[str, Any]:
+    measured: Mapping[str, Any] = json.loads(MEASURED.read_text(encoding="utf-8"))
+    return measured["corpora"]
 
 
 PARTS: Mapping[str, Callable[[], str]] = {
     "splits": splits,
     "random": random,
-    "twice": twice,
     "epoch": epoch,
 }
 
