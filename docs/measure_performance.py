@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from serbench import datasets, evaluate, parallel
+from serbench import datasets, evaluate, processes
 from serbench.bench.result import Bench
 from serbench.bench.session import BenchRequest, bench
 from serbench.settings import settings
@@ -33,12 +33,12 @@ EVALUATED: Mapping[str, dict[str, object]] = {
 
 def main(seconds: float) -> None:
     """Measure everything, and write it."""
-    at_once = BenchRequest(seconds=seconds, jobs=parallel.cores(), only=("models",))
+    at_once = BenchRequest(seconds=seconds, jobs=processes.cores(), only=("models",))
     words = {
         "schema": 1,
         "benches": [_words(bench(BenchRequest(seconds=seconds))), _words(bench(at_once))],
         "lengths": [_words(bench(_of_encoder(name, seconds))) for name in CORPORA],
-        "spinning": {str(threads): _small_trainings(threads) for threads in (1, parallel.cores())},
+        "spinning": {str(threads): _small_trainings(threads) for threads in (1, processes.cores())},
         "profiles": {name: _profiled(name) for name in PROFILED},
         "evaluations": [_evaluated(name, seconds) for name in EVALUATED],
     }
@@ -76,7 +76,7 @@ def _small_trainings(threads: int) -> float:
     env = {**os.environ, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
     started = time.perf_counter()
     running = [
-        subprocess.Popen([sys.executable, "-c", SMALL], env=env) for _ in range(parallel.cores())
+        subprocess.Popen([sys.executable, "-c", SMALL], env=env) for _ in range(processes.cores())
     ]
     for each in running:
         if each.wait():
@@ -105,7 +105,7 @@ def _profiled(name: str) -> Any:
 
 def _evaluated(name: str, seconds: float) -> dict[str, object]:
     """What an evaluation on the built-in corpus takes, and what it was estimated to take."""
-    jobs = parallel.cores()
+    jobs = processes.cores()
     request = BenchRequest(name, "toy", params=EVALUATED[name], jobs=jobs, seconds=seconds)
     estimate = bench(request).estimate
     assert estimate is not None

@@ -21,16 +21,16 @@ import serbench
 from serbench import datasets, tables
 from serbench.bench import workload
 from serbench.evaluation.plan import make_plan
+from serbench.parameters import parse_all
 from serbench.results.config import Request
 from serbench.results.run import Run
 from serbench.settings import settings
-from serbench.specs import parse, unique
-from serbench_corpora import lookalike
+from serbench_corpora import fake_corpora
 
 WRITERS = {
-    "ravdess": lookalike.write_ravdess,
-    "crema-d": lookalike.write_crema_d,
-    "iemocap": lookalike.write_iemocap,
+    "ravdess": fake_corpora.write_ravdess,
+    "crema-d": fake_corpora.write_crema_d,
+    "iemocap": fake_corpora.write_iemocap,
 }
 MODELS = ("alexnet-mel", "wav2vec2-xlsr")
 FULLY: dict[str, dict[str, object]] = {
@@ -90,7 +90,7 @@ def _evaluated(model: str, corpus: str, folder: Path, wanted: argparse.Namespace
     params: dict[str, object] = dict(FULLY.get(model, {}))
     if model == "wav2vec2-xlsr":
         params |= _random(folder / "xlsr")
-    params |= unique(parse(one) for one in wanted.param)
+    params |= parse_all(wanted.param)
     request = Request(model, corpus, params=params, data=folder / "data" / corpus)
     names = [fold.name for fold in make_plan(request, settings()).folds]
     return serbench.evaluate(

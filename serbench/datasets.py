@@ -1,20 +1,21 @@
 """Find the dataset that a user names, and read its corpus from this disk under a label set."""
 
 import os
-from collections.abc import Sequence
+import re
+import unicodedata
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
-from serbench import specs
 from serbench.contracts import Dataset, Located, Makes, StandsIn
 from serbench.corpus import Corpus, relabelled
 from serbench.errors import BadParameter, CorpusError, SerbenchError, nearest
 from serbench.files import expanded, replacing_folder
+from serbench.parameters import checked, parse, parse_name, settable, typed, unique
 from serbench.plugins import registry
 from serbench.protocols import speakers
 from serbench.settings import Settings
-from serbench.specs import checked, parameters, parse_name
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def find(spec: str, places: Settings, data: Path | None = None) -> Source:
     if isinstance(target, Located):
         return _located(target, spec, places, data)
     name, given = parse_name(spec)
-    dataset: Any = target(**checked(name, parameters(target), given))
+    dataset: Any = target(**checked(name, settable(target), given))
     if data is not None:
         return Source(spec, dataset, expanded(data).resolve())
     if not isinstance(dataset, Makes):
@@ -66,8 +67,8 @@ def named(spec: str, places: Settings) -> Source:
     target: Any = registry.load(registry.find("dataset", name))
     if not isinstance(target, Located):
         return find(spec, places)
-    path, _ = specs.divided(text, parameters(target))  # type: ignore[arg-type]
-    corpus = specs.called(Path(path), target.endings)
+    path, _ = split_path(text, settable(target))  # type: ignore[arg-type]
+    corpus = corpus_name(Path(path), target.endings)
     source = _located(target, spec, places, _kept(name, corpus, target.endings, places))
     if source.spec != spec:
         raise SerbenchError(f"its dataset is called {source.spec} here, not {spec}")
@@ -77,35 +78,37 @@ def named(spec: str, places: Settings) -> Source:
 def _located(target: Any, spec: str, places: Settings, data: Path | None) -> Source:
     """Return a dataset with a path; see `contracts.Located`."""
     name, _, text = spec.partition(":")
-    allowed = parameters(target)
-    typed, given = specs.divided(text, allowed)
-    if data is None and not typed:
+    allowed = settable(target)
+    given_path, given = split_path(text, allowed)
+    if data is None and not given_path:
         raise BadParameter(f"{name} needs a path: write {name}:PATH, or add --data PATH")
-    path = Path(os.path.abspath(os.path.expanduser(typed or str(data))))
-    chosen = checked(name, allowed, specs.values(given, allowed))
-    place = expanded(data) if data is not None else _place_of(name, path, typed, target, places)
+    path = Path(os.path.abspath(os.path.expanduser(given_path or str(data))))
+    chosen = checked(name, allowed, parsed_values(given, allowed))
+    place = (
+        expanded(data) if data is not None else _place_of(name, path, given_path, target, places)
+    )
     if data is not None or not place.exists():
-        specs.require_known(name, typed, allowed)
-    spec = specs.spelled(name, specs.called(path, target.endings), chosen, allowed)
+        refuse_parameter_in_path(name, given_path, allowed)
+    spec = canonical_spec(name, corpus_name(path, target.endings), chosen, allowed)
     dataset: Located = target(**chosen)
     root = place.resolve()
     return Source(spec, dataset.at(root), root)
 
 
-def _place_of(name: str, path: Path, typed: str, target: Any, places: Settings) -> Path:
+def _place_of(name: str, path: Path, given_path: str, target: Any, places: Settings) -> Path:
     """Return where a corpus is, or would be, whose path or name was typed."""
-    for place in specs.candidates(path, target.endings):
+    for place in with_endings(path, target.endings):
         if place.is_file() if target.endings else place.is_dir():
             return place
-    if path.exists() or Path(typed).name != typed:
+    if path.exists() or Path(given_path).name != given_path:
         return path
-    kept = _kept(name, typed, target.endings, places)
+    kept = _kept(name, given_path, target.endings, places)
     return kept if kept.exists() else path
 
 
 def _kept(name: str, corpus: str, endings: Sequence[str], places: Settings) -> Path:
     """Return where a corpus is that is kept with the others: `places.data / "csv" / "my.csv"`."""
-    bare, *tried = specs.candidates(places.data / name / corpus, endings)
+    bare, *tried = with_endings(places.data / name / corpus, endings)
     return next((place for place in (*tried, bare) if place.exists()), tried[0] if tried else bare)
 
 
@@ -163,3 +166,94 @@ def _named(source: Source, label_set: str, corpus: Corpus) -> Corpus:
     )
     corpus = replace(corpus, name=source.spec)
     return relabelled(corpus, label_set, source.dataset.label_sets[label_set])
+
+
+def split_path(text: str, known: Collection[str]) -> tuple[str, dict[str, str]]:
+    """Split what follows the colon of a dataset into its path and its parameters.
+
+    The path ends at the first comma that one of the parameters and "=" follow, and so does each
+    value: commas, colons, spaces and backslashes need no quotes.
+
+    Args:
+        text: as typed: "my, own.csv,label=emotion".
+        known: the names of the parameters.
+
+    >>> split_path("my, own.csv,label=emotion,speaker=^(a,b)", ["label", "speaker"])
+    ('my, own.csv', {'label': 'emotion', 'speaker': '^(a,b)'})
+
+    Raises:
+        BadParameter: a parameter is given twice, or the text has control characters.
+    """
+    if not text.isprintable():
+        raise BadParameter(f"a dataset's name may hold no control characters: {text!r}")
+    names = "|".join(map(re.escape, known))
+    path, *rest = re.split(rf"(?:^|,)\s*({names})\s*=", text) if known else [text]
+    pairs = zip(rest[::2], (value.strip() for value in rest[1::2]), strict=True)
+    return path.strip(), {name: str(value) for name, value in unique(pairs).items()}
+
+
+def refuse_parameter_in_path(owner: str, path: str, known: Collection[str]) -> None:
+    """Refuse a path that ends in what looks like a parameter.
+
+    Raises:
+        BadParameter: it does; lists the most similar parameters.
+    """
+    if ending := re.search(r",\s*(\w+)\s*=", path):
+        hint = f"; there is no file {path!r} either"
+        raise BadParameter(str(nearest(f"parameter of {owner}", ending[1], sorted(known), hint)))
+
+
+def parsed_values(
+    given: Mapping[str, str], known: Mapping[str, tuple[Any, object]]
+) -> Mapping[str, object]:
+    """Return typed values: text as it is for a parameter of type `str`, else as JSON."""
+    return {
+        name: value if known[name][0] is str else parse(f"{name}={value}")[1]
+        for name, value in given.items()
+    }
+
+
+def corpus_name(path: Path, endings: Sequence[str]) -> str:
+    """Return the name of a corpus in results: the end of its path, in letters, digits and ".-_".
+
+    >>> corpus_name(Path("/data/My corpus, v2.csv"), [".csv"])
+    'My-corpus-v2'
+    >>> corpus_name(Path("/data/clips.v2"), [])
+    'clips.v2'
+
+    Raises:
+        BadParameter: no such character is left.
+    """
+    name = unicodedata.normalize("NFC", path.name)
+    while name.lower().endswith(tuple(endings)) and endings:
+        name = name[: name.rindex(".")]
+    name = re.sub(r"[^\w.-]+", "-", name).strip("-.")
+    if not name:
+        raise BadParameter(
+            f"{str(path)!r} gives the corpus no name: write one before --data, as in csv:NAME "
+            "--data PATH"
+        )
+    return name
+
+
+def canonical_spec(
+    name: str, corpus: str, given: Mapping[str, object], known: Mapping[str, tuple[Any, object]]
+) -> str:
+    """Return the one spelling of a dataset, its corpus and parameters other than the defaults.
+
+    >>> known = {"label": (str, "label"), "sex": (str, "sex")}
+    >>> canonical_spec("csv", "my", {"label": "emotion"}, known)
+    'csv:my,label=emotion'
+    """
+    changed = [
+        f"{parameter}={value}" if known[parameter][0] is str else typed(parameter, value)
+        for parameter, value in sorted(given.items())
+        if value != known[parameter][1]
+    ]
+    return ",".join([f"{name}:{corpus}", *changed])
+
+
+def with_endings(path: Path, endings: Sequence[str]) -> Iterator[Path]:
+    """Yield where a corpus may be whose name was typed with or without its ending."""
+    yield path
+    yield from (path.with_name(path.name + ending) for ending in endings if path.name)

@@ -1,6 +1,6 @@
 import pytest
 
-from serbench.text import disguised, skeleton, unseen
+from serbench.lookalike_names import disguised, skeleton, unseen
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from serbench import tables
 from serbench.corpus import PARTS, Fold
-from serbench.evaluation.model_process import ALONE
+from serbench.evaluation.model_isolation import ALONE
 from serbench.evaluation.pipeline import FEW
 
 STEEP = 1.15  # powers below this are taken for straight lines with noise

@@ -20,11 +20,11 @@ from serbench.bench import workload
 from serbench.bench.estimate import Growth, Speed
 from serbench.bench.workload import Candidate
 from serbench.contracts import Array, Counts, Describes, Examples, Lengths, Model, Wave
-from serbench.evaluation.model_process import FoldWorkspace
+from serbench.evaluation.model_isolation import FoldWorkspace
 from serbench.features import audio
 from serbench.features.store import Feature, check_arrays
-from serbench.parallel import Tell, Words
 from serbench.plugins import registry
+from serbench.processes import Tell, Words
 
 SIDE = 2048  # of the matrices whose product is the limit of arithmetic
 FILES = 24

@@ -12,7 +12,7 @@ from typing import Any
 from serbench import tables
 from serbench.bench.estimate import Estimate
 from serbench.evaluation.provenance import versions
-from serbench.parallel import cores
+from serbench.processes import cores
 
 SCHEMA = 1
 HEAD = ("item", "utterances/s", "GFLOP/s", "of the limit", "threads", "device", "precision")

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from serbench import datasets, parallel
+from serbench import datasets, processes
 from serbench import settings as devices
 from serbench.bench import measure, workload
 from serbench.bench.estimate import Estimate, FrontEnd, Speed, estimate
@@ -78,7 +78,7 @@ class _Session:
         self._request, self._places = request, settings()
         self._source = datasets.find(request.dataset or LIKE, self._places)
         self._lengths = workload.lengths_of(self._source)
-        self._at_once = min(request.jobs or parallel.cores(), parallel.cores())
+        self._at_once = min(request.jobs or processes.cores(), processes.cores())
         self._timings: dict[str, Timing] = {}  # of the front end, by item
         self._items: list[Measurement] = []
         self._left_out: dict[str, str] = {}
@@ -128,7 +128,7 @@ class _Session:
                 self._left_out[name] = str(error)
 
     def _arithmetic(self) -> None:
-        for threads in sorted({1, parallel.cores()}):
+        for threads in sorted({1, processes.cores()}):
             timing = Timing(**self._ask("product", self._task(threads=threads))[0])
             gflops = 2 * measure.SIDE**3 / timing.seconds / 1e9
             self._items.append(
@@ -171,7 +171,7 @@ class _Session:
         self, model: Candidate, folds: Sequence[Fold], speeds: Mapping[str, Speed]
     ) -> Estimate:
         decode, extract = self._timings["decode"], self._timings[model.feature.name]
-        front = FrontEnd(extract.start, decode.seconds, extract.seconds, parallel.cores())
+        front = FrontEnd(extract.start, decode.seconds, extract.seconds, processes.cores())
         name = f"{model.name} on {self._source.spec}, {self._protocol().name}"
         return estimate(name, folds, model.epochs, self._at_once, front, speeds[model.name])
 
@@ -182,7 +182,7 @@ class _Session:
         """Measure an item in processes that run at the same time, and return what each found."""
         task = dataclasses.replace(task, launched=time.time())
         words = {"item": item, "task": dataclasses.asdict(task)}
-        outcomes = parallel.processes(
+        outcomes = processes.fresh(
             measure.run,
             [words] * at_once,
             lambda *_: None,

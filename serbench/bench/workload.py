@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from serbench import datasets, specs
+from serbench import datasets
 from serbench.contracts import Lasts, Lengths, Rehearses, Resolves
 from serbench.datasets import Source
 from serbench.evaluation import plan
 from serbench.features.audio import Reading
 from serbench.features.store import Feature
+from serbench.parameters import checked, settable
 from serbench.plugins import registry
 from serbench.results.config import Request
 from serbench.settings import Settings
@@ -156,7 +157,7 @@ def feature(name: str) -> Feature:
     """
     entry = registry.find("feature", name)
     extractor: Any = registry.load(entry)
-    params = specs.checked(name, specs.parameters(extractor), {})
+    params = checked(name, settable(extractor), {})
     if isinstance(extractor, Resolves):
         params = dict(extractor.resolved(params))
     extractor(**params)  # it may refuse them

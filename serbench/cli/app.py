@@ -107,7 +107,7 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
     """
     from serbench.cli.progress import Bars
     from serbench.evaluation.pipeline import evaluate as run
-    from serbench.specs import parse, unique
+    from serbench.parameters import parse_all
 
     _check_form(form, "text", "markdown", "csv", "latex", "json")
     with Bars() as bars:
@@ -124,7 +124,7 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
                 protocol=protocol,
                 labels=labels,
                 seed=seed,
-                params=unique(parse(one) for one in param or []),
+                params=parse_all(param),
                 trim_db=_trim_db(trim_db),
                 data=data,
                 features=features,

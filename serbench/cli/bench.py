@@ -46,13 +46,13 @@ def bench(  # noqa: PLR0913 - a command's options are its parameters
     """
     from serbench.bench.session import BenchRequest
     from serbench.bench.session import bench as measure
-    from serbench.specs import parse, unique
+    from serbench.parameters import parse_all
 
     request = BenchRequest(
         model=model,
         dataset=dataset,
         protocol=protocol,
-        params=unique(parse(text) for text in param or []),
+        params=parse_all(param),
         only=[item.strip() for item in only.split(",") if item.strip()],
         seconds=seconds,
         jobs=jobs_of(jobs),

@@ -192,11 +192,11 @@ def reproduce(  # noqa: PLR0913 - a command's options are its parameters
     from serbench.leaderboard.reproduction.outcome import reproduce as make
     from serbench.leaderboard.reproduction.proposal import propose
     from serbench.leaderboard.submissions.reproduction_record import require_name, write
-    from serbench.specs import parse, unique
+    from serbench.parameters import parse_all
 
     if record:
         require_name(name)
-    given = unique(parse(one) for one in param or [])
+    given = parse_all(param)
     proposal = propose(submission, fold or (), given=given, data=data, results=results)
     typer.echo(f"{proposal}\n")
     _require_consent(yes)

@@ -41,10 +41,10 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Run the contract's checks on a plugin; exit code 1 where one fails."""
-    from serbench.specs import parse, unique
+    from serbench.parameters import parse_all
     from serbench.testing.plugin_check import check as run
 
-    report = run(name, kind, params=unique(parse(one) for one in param or []), data=data)
+    report = run(name, kind, params=parse_all(param), data=data)
     typer.echo(report.json() if as_json else report.text())
     if not report.ok:
         sys.exit(1)

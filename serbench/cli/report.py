@@ -41,7 +41,7 @@ def report(
     Pictures are PNG, SVG and PDF, tables Markdown, CSV and LaTeX; index.html needs a browser and
     nothing else. Runs on several corpora or under several protocols come in sections.
     """
-    from serbench.parallel import cores
+    from serbench.processes import cores
     from serbench.report import write_report
     from serbench.report.figures.style import FORMATS
     from serbench.settings import results_folder

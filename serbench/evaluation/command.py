@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from serbench.errors import SerbenchError
+from serbench.parameters import is_import_path, typed
 from serbench.plugins import registry
 from serbench.results.config import Config, Request
-from serbench.specs import by_path, typed
 from serbench.text import shown
 
 
@@ -35,7 +35,7 @@ def request(config: Config) -> Request:
             **config.params,
         },
         trim_db=None if trim_db is None else float(trim_db),
-        features=config.feature if by_path(config.model) else None,
+        features=config.feature if is_import_path(config.model) else None,
         precision=config.precision,
         threads=config.threads,
     )
@@ -47,7 +47,7 @@ def _later(kind: str, name: str) -> Mapping[str, object]:
     Nothing is returned for a plugin that is not installed here, nor for a model by import path,
     since importing it would run it.
     """
-    if by_path(name):
+    if is_import_path(name):
         return {}
     try:
         return registry.complete(registry.load(registry.find(kind, name)), {})

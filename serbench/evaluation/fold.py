@@ -1,6 +1,6 @@
 """Train and score one fold: take plain words, and look the names up again.
 
-The model is fitted in a further process (`serbench.evaluation.model_process`), which gets no
+The model is fitted in a further process (`serbench.evaluation.model_isolation`), which gets no
 test label; ids and truth are joined to its predictions here.
 """
 
@@ -16,17 +16,17 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from serbench import datasets, parallel
+from serbench import datasets, processes
 from serbench.contracts import Array
 from serbench.corpus import PARTS, Corpus, Fold, protocol_digest
 from serbench.errors import CorpusError, SerbenchError
-from serbench.evaluation import handover, kept_models, model_process, provenance
+from serbench.evaluation import kept_models, model_inputs, model_isolation, provenance
 from serbench.evaluation.plan import Job
 from serbench.features import audio, extraction
 from serbench.features.store import Feature, Features, Store
 from serbench.files import digest
 from serbench.metrics import classification
-from serbench.parallel import Tell, Words
+from serbench.processes import Tell, Words
 from serbench.protocols import leakage, lookup
 from serbench.results import fold_file
 from serbench.settings import Settings
@@ -61,11 +61,11 @@ def run(words: Words, tell: Tell) -> Words:
         validation = sets.inputs(fold.validation)
         test = sets.inputs([fold.test[one] for one in order.test])
         learned = {"train": sets.inputs(fold.train), "validation": validation}
-        handover.write(exchange / model_process.LEARNED, learned)
-        handover.write(exchange / model_process.TESTED, {"test": test})
+        model_inputs.write(exchange / model_isolation.LEARNED, learned)
+        model_inputs.write(exchange / model_isolation.TESTED, {"test": test})
         told = _answer(job, _question(job, sets, order, workspace, exchange), tell)
-        scores = _scores(exchange / model_process.ANSWERS, sets)
-        kept = exchange / model_process.MODEL
+        scores = _scores(exchange / model_isolation.ANSWERS, sets)
+        kept = exchange / model_isolation.MODEL
         kept_models.keep(kept if job.keep_model else None, Path(job.result).parent, job.fold)
     parts = {
         "test": sets.scored(fold.test, scores["test"], order.test),
@@ -109,7 +109,7 @@ class Order:
 def _question(
     job: Job, sets: "Sets", order: Order, workspace: Path, exchange: Path
 ) -> dict[str, Any]:
-    """Return everything that the model's process is told; see `model_process.run`."""
+    """Return everything that the model's process is told; see `model_isolation.run`."""
     config, learned = job.config, {part: getattr(sets.fold, part) for part in PARTS[:2]}
     return {
         "model": config.model,
@@ -137,10 +137,10 @@ def _answer(job: Job, question: Words, tell: Tell) -> Words:
         SerbenchError: the process reported an error, or died.
     """
     if not job.isolated:
-        return model_process.run(question, tell)
+        return model_isolation.run(question, tell)
     environment = {k: v for k, v in os.environ.items() if not k.startswith("SERBENCH_")}
-    (outcome,) = parallel.processes(
-        model_process.run,
+    (outcome,) = processes.fresh(
+        model_isolation.run,
         [question],
         lambda _, words: tell(words),
         at_once=1,
@@ -192,7 +192,7 @@ def _exchange(workspace: Path) -> Iterator[Path]:
     folder = workspace.with_name(f"{workspace.name}.exchange")
 
     def remove() -> None:
-        if (folder / model_process.PREDICTING).exists():
+        if (folder / model_isolation.PREDICTING).exists():
             shutil.rmtree(workspace, ignore_errors=True)
             workspace.mkdir(exist_ok=True)
         shutil.rmtree(folder, ignore_errors=True)

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from serbench import parallel
+from serbench import processes
 from serbench.contracts import Located
 from serbench.errors import BadParameter, CorpusError, FoldError, SerbenchError, nearest
 from serbench.evaluation import fold as worker
@@ -15,13 +15,13 @@ from serbench.features import extraction
 from serbench.features.audio import Decoded, Digests, remarks
 from serbench.features.store import Feature, Store
 from serbench.files import claimed
-from serbench.parallel import Engine
+from serbench.parameters import is_import_path
+from serbench.processes import Engine
 from serbench.protocols import leakage, lookup
 from serbench.results import run
 from serbench.results.config import Request
 from serbench.results.fold_file import read_facts
 from serbench.settings import Settings, require_known, results_folder, settings
-from serbench.specs import by_path
 
 FEW = 100  # utterances that are not worth starting processes for
 
@@ -120,7 +120,7 @@ def evaluate(  # noqa: PLR0913 - the options of `serbench evaluate`
         leaking = leakage.check(plan.corpus, [plan.folds[at] for at in waiting], audio)
         leakage.require_clean(plan.protocol, leaking)  # shared recordings are refused here
         at_once = _at_once(plan, len(waiting), wanted_device) if jobs is None else jobs
-        engine = parallel.of(min(at_once, parallel.cores()), plan.config.threads)
+        engine = processes.of(min(at_once, processes.cores()), plan.config.threads)
         _compute(plan, [planned[at] for at in waiting], engine, listener)
     _require_computed(plan, resources, taken)
     return run.read(folder)  # scores are worked out from the files alone
@@ -164,18 +164,18 @@ def extract(
     ]
     decoded: dict[str, Decoded] = {}
 
-    def hear(_: int, words: parallel.Words) -> None:
+    def hear(_: int, words: processes.Words) -> None:
         decoded.update((row[0], Decoded(*row)) for row in words["digests"])
         listener.extracting(len(decoded), len(files))
 
-    at_once = parallel.cores() if len(files) > FEW else 1
+    at_once = processes.cores() if len(files) > FEW else 1
     common = {
         "feature": dataclasses.asdict(feature),
         "cache": str(places.cache.resolve()),
         "threads": 1,
     }
     shares = [{**common, "files": files[start::at_once]} for start in range(at_once)]
-    engine = parallel.of(at_once if at_once > 1 else 0, threads=1)
+    engine = processes.of(at_once if at_once > 1 else 0, threads=1)
     remembered = Digests(places.cache, plan.source.root)
     try:
         for outcome in engine(extraction.extract, shares if files else [], hear):
@@ -199,8 +199,8 @@ def _at_once(plan: Plan, folds: int, device: str) -> int:
     """
     if plan.gpus and device != "cpu" and any(Path("/dev").glob("nvidia[0-9]*")):
         return 1
-    by_memory = parallel.free_memory() / plan.memory
-    return max(1, int(min(folds, parallel.cores() // plan.config.threads, by_memory)))
+    by_memory = processes.free_memory() / plan.memory
+    return max(1, int(min(folds, processes.cores() // plan.config.threads, by_memory)))
 
 
 def _compute(plan: Plan, waiting: Sequence[Job], engine: Engine, listener: Listener) -> None:
@@ -229,7 +229,7 @@ def _compute(plan: Plan, waiting: Sequence[Job], engine: Engine, listener: Liste
         for error, alike in by_error.items()
     )
     hint = ""
-    if by_path(plan.config.model) and plan.config.feature == "waveform":
+    if is_import_path(plan.config.model) and plan.config.feature == "waveform":
         hint = (
             f"{plan.config.model} was given waveforms of different lengths; if it wants vectors, "
             "add --features functionals\n"

@@ -12,13 +12,13 @@ from serbench.errors import BadParameter, PluginError, SerbenchError
 from serbench.features.audio import Reading
 from serbench.features.store import Feature
 from serbench.files import digest
+from serbench.parameters import checked, is_import_path, settable
 from serbench.plugins import registry
-from serbench.plugins.loading import guarded
+from serbench.plugins.guarded_import import guarded
 from serbench.protocols import leakage, lookup, speakers
 from serbench.results import fold_file
 from serbench.results.config import Config, Request
 from serbench.settings import Settings
-from serbench.specs import by_path, checked, parameters
 
 MOST_THREADS = 1024
 MOST_SEED = 2**32 - 1  # scikit-learn and others take no more than 32 bits of it
@@ -160,7 +160,7 @@ def find_entry(request: Request) -> ModelEntry:
     entry = cast(ModelEntry, registry.find("model", request.model))
     if request.features is None:
         return entry
-    if not by_path(entry.name):
+    if not is_import_path(entry.name):
         raise BadParameter(
             f"{entry.name} learns from {entry.features}, as its plugin says: leave out the "
             f"features {request.features!r}; they can be chosen for a model by import path, such "
@@ -174,9 +174,9 @@ def resolve(entry: ModelEntry, request: Request) -> tuple[Any, dict[str, object]
     model: Any = registry.load(entry)
     feature_entry = registry.find("feature", entry.features)
     extractor: Any = registry.load(feature_entry)
-    of_model = {name: of for name, of in parameters(model).items() if name not in RESERVED}
-    of_feature = parameters(extractor)
-    if not by_path(entry.name):  # its entry says which of them are open
+    of_model = {name: of for name, of in settable(model).items() if name not in RESERVED}
+    of_feature = settable(extractor)
+    if not is_import_path(entry.name):  # its entry says which of them are open
         of_feature = {name: of_feature[name] for name in of_feature if name in entry.feature_params}
     given = {**entry.defaults_on(request.dataset), **request.params}
     values = checked(entry.name, of_feature | of_model, given)

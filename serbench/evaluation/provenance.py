@@ -8,10 +8,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from serbench.parameters import is_import_path
 from serbench.plugins import import_path, registry
 from serbench.plugins.source_code import source_digest
 from serbench.results.config import Config
-from serbench.specs import by_path
 
 VECTORS = ("amx_bf16", "avx512_bf16", "avx512f", "avx2", "avx", "sse2")
 """Vector instructions of x86 processors, the widest first: rounding differs between them."""
@@ -68,7 +68,7 @@ def sources(config: Config) -> dict[str, str]:
     """A digest of the source of every package that had a part in the numbers; imports none."""
     named = [("feature", config.feature), ("dataset", config.dataset.partition(":")[0])]
     packages = {"serbench"}
-    if by_path(config.model):
+    if is_import_path(config.model):
         packages |= {*import_path.packages(config.model)}
     else:
         named.append(("model", config.model))

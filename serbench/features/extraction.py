@@ -12,8 +12,8 @@ from serbench.corpus import Corpus
 from serbench.errors import SerbenchError
 from serbench.features import audio
 from serbench.features.store import Feature, Store, check_arrays
-from serbench.parallel import Tell, Words
 from serbench.plugins import registry
+from serbench.processes import Tell, Words
 
 SHARD = 256  # utterances written to the feature store at a time
 BATCH = 16  # utterances from one report to the next

@@ -25,10 +25,10 @@ from serbench.leaderboard.submissions.safe_read import shown
 from serbench.leaderboard.submissions.submission import Sent
 from serbench.leaderboard.verification import protocol
 from serbench.leaderboard.verification import verdict as verifying
+from serbench.lookalike_names import skeleton
 from serbench.results.display_names import TITLES
 from serbench.results.run import readable
 from serbench.settings import Settings
-from serbench.text import skeleton
 
 Gathered = tuple[list[Entry], list[Rejected]]
 

@@ -14,7 +14,7 @@ from typing import Any
 from serbench.contracts import TARGET, ModelEntry
 from serbench.errors import PluginError, UnknownName
 from serbench.plugins import sklearn_adapter, source_code
-from serbench.plugins.loading import attribute, beside, imported, located
+from serbench.plugins.guarded_import import attribute, beside, imported, located
 from serbench.plugins.sklearn_adapter import HINT
 
 FEATURES = "functionals"  # of estimators: vectors

@@ -15,9 +15,9 @@ from typing import Any, cast
 
 from serbench.contracts import NAME, TARGET, Adds, Entry, ModelEntry
 from serbench.errors import MissingRequirement, PluginError, nearest
+from serbench.parameters import is_import_path
 from serbench.plugins import builtin
-from serbench.plugins.loading import absent, attribute, guarded, imported, said
-from serbench.specs import by_path
+from serbench.plugins.guarded_import import absent, attribute, guarded, imported, said
 
 KINDS = {"dataset": "datasets", "feature": "features", "model": "models"}
 HOOKS = {f"serbench_{plural}": kind for kind, plural in KINDS.items()}
@@ -269,7 +269,7 @@ def find(kind: str, name: str) -> Entry:
         UnknownName: nobody offers it; the nearest names are listed.
         PluginError: two plugins offer it, or nothing usable is at that path.
     """
-    if kind == "model" and by_path(name):
+    if kind == "model" and is_import_path(name):
         from serbench.plugins import import_path
 
         return import_path.entry(name)
@@ -310,7 +310,7 @@ def load(entry: Entry) -> Callable[..., Any]:
         PluginError: its module cannot be imported, or has no such name, or one of no use.
     """
     made: Callable[..., Any]
-    if by_path(entry.name):
+    if is_import_path(entry.name):
         from serbench.plugins import import_path
 
         made = import_path.load(entry.name)
@@ -336,7 +336,7 @@ def version(entry: Entry, target: Any) -> str:
             f'{entry.name} says no version: {entry.target} must have an attribute version = "1", '
             "changed whenever its numbers change"
         )
-    if by_path(entry.name):
+    if is_import_path(entry.name):
         from serbench.plugins import import_path
 
         return import_path.version(entry.name, found)

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from serbench.contracts import Array, Examples, Predictions, Workspace
 from serbench.errors import BadParameter, PluginError
 from serbench.plugins import source_code
-from serbench.plugins.loading import LONGEST, guarded
+from serbench.plugins.guarded_import import LONGEST, guarded
 
 LEAST = 30.0  # below the lowest score, where a class was missing in training: exp(-30) is nothing
 MOST_SEED = 2**32  # numpy's generators of old take seeds below it

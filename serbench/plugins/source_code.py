@@ -15,7 +15,7 @@ from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
 from serbench.files import digest, file_digest
-from serbench.plugins.loading import located
+from serbench.plugins.guarded_import import located
 
 INSTALLED = ("site-packages", "dist-packages")  # folders' names; the second is Debian's
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 from serbench.corpus import PARTS, Corpus, Fold, Protocol
 from serbench.errors import BadParameter, LeakageError, PluginError, SerbenchError, nearest
+from serbench.parameters import checked, parse_name, settable
 from serbench.protocols.families import FAMILIES
 from serbench.protocols.split_file import file
-from serbench.specs import checked, parameters, parse_name
 
 NAMED = 3  # folds that a remark names at most
 
@@ -49,7 +49,7 @@ def find_protocol(spec: str | None, dataset: HasProtocols) -> Protocol:
         raise nearest("protocol", name, [*own, *FAMILIES])
     make = FAMILIES[name]
     _, given = parse_name(spec)
-    return make(**checked(f"protocol {name}", parameters(make), given))
+    return make(**checked(f"protocol {name}", settable(make), given))
 
 
 def default_protocol(dataset: HasProtocols) -> str:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from statistics import median
 
-from serbench import text
+from serbench import lookalike_names
 from serbench.corpus import Corpus, Utterance
 from serbench.errors import CorpusError
 from serbench.text import shown
@@ -28,7 +28,7 @@ def is_missing(name: str) -> bool:
     >>> is_missing("N/A"), is_missing("--"), is_missing("Nan Ho")
     (True, True, False)
     """
-    return text.folded(name) in MISSING or all(
+    return lookalike_names.folded(name) in MISSING or all(
         unicodedata.category(character)[0] in "PZ" for character in name
     )
 
@@ -156,7 +156,7 @@ def _one_label(corpus: Corpus, counts: Counter[str]) -> str:
 
 def _combined(counts: Counter[str]) -> str:
     """Warn of names such as 03a01, all combinations of beginnings (speakers) and ends (texts)."""
-    names = [tuple(text.PIECES.findall(name)) for name in counts]
+    names = [tuple(lookalike_names.PIECES.findall(name)) for name in counts]
     if len({len(pieces) for pieces in names}) > 1 or len(counts) == counts.total():
         return ""
     for cut in range(1, len(names[0])):
@@ -173,7 +173,7 @@ def _combined(counts: Counter[str]) -> str:
 
 
 def _alike(kind: str, names: Sequence[str] | Counter[str], risk: str) -> str:
-    pairs = text.alike(names, text.spelling)
+    pairs = lookalike_names.alike(names, lookalike_names.spelling)
     if not pairs:
         return ""
     pair = " and ".join(f"{name!a}" if not name.isascii() else f"{name!r}" for name in pairs[0])

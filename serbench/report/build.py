@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from serbench import parallel
+from serbench import processes
 from serbench.errors import BadParameter, SerbenchError, nearest
 from serbench.files import expanded, replacing_folder
-from serbench.parallel import Tell, Words
+from serbench.processes import Tell, Words
 from serbench.report.figures import catalogue as figures
 from serbench.report.figures import style
 from serbench.report.figures.catalogue import Figure
@@ -138,7 +138,7 @@ def _write_all(folders: Sequence[Folder], jobs: int, hear: Hear) -> Iterator[Ite
     """Write every folder, `jobs` at a time; yield all tables and pictures in order."""
     if jobs < 0:
         raise BadParameter(f"jobs is {jobs}, but must be 0 or more")
-    engine = parallel.of(min(jobs, parallel.cores()), threads=1)
+    engine = processes.of(min(jobs, processes.cores()), threads=1)
     tasks = [asdict(folder) for folder in folders]
     outcomes = engine(write_folder, tasks, lambda _, told: hear(str(told["picture"])))
     for outcome in sorted(outcomes, key=lambda outcome: outcome.item):

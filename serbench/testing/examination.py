@@ -11,8 +11,8 @@ from typing import Any, ClassVar, Literal
 
 from serbench.contracts import Entry
 from serbench.errors import BadParameter, PluginError, SerbenchError, nearest
-from serbench.parallel import Tell
 from serbench.plugins import registry
+from serbench.processes import Tell
 
 Frame = tuple[str, int, str]
 """File, line and function."""

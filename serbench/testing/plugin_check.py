@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from serbench import parallel
+from serbench import processes
 from serbench.files import expanded
-from serbench.parallel import Tell, Words
+from serbench.processes import Tell, Words
 from serbench.testing.examination import Examination, Verdict, located
 from serbench.testing.kinds import KINDS, find_kind
 from serbench.testing.report import Report
@@ -45,7 +45,7 @@ def check(
         BadParameter: several kinds have that name.
     """
     folder = str(expanded(data).resolve()) if data else None
-    task = Task(find_kind(name, kind), name, params or {}, folder, parallel.cores(), limit)
+    task = Task(find_kind(name, kind), name, params or {}, folder, processes.cores(), limit)
     checks = KINDS[task.kind].checks
     verdicts: dict[str, Verdict] = {}
     while any(check.name not in verdicts for check in checks):
@@ -75,7 +75,7 @@ def _run_process(task: Task, verdicts: dict[str, Verdict]) -> None:
         trace = Path(folder) / "trace"
         known = [dataclasses.asdict(verdict) for verdict in verdicts.values()]
         item = {"task": dataclasses.asdict(task), "known": known, "trace": str(trace)}
-        (outcome,) = parallel.processes(run, [item], hear, at_once=1, threads=task.threads)
+        (outcome,) = processes.fresh(run, [item], hear, at_once=1, threads=task.threads)
         if outcome.result is None:
             names = [check.name for check in KINDS[task.kind].checks]
             running = next((name for name in names if name not in verdicts), names[-1])

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import serbench
-from serbench import datasets, parallel
+from serbench import datasets, processes
 from serbench.bench import measure, session, workload
 from serbench.bench.estimate import FrontEnd, Growth, Speed, busy, estimate
 from serbench.bench.measure import Task
@@ -234,7 +234,7 @@ def test_a_bench_as_json_has_everything():
 def test_this_machine_is_described():
     found = machine()
     assert found["processor"]
-    assert found["cores"] == parallel.cores()
+    assert found["cores"] == processes.cores()
     assert "numpy" in found["versions"]
 
 

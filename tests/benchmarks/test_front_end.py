@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from serbench import parallel
+from serbench import processes
 from serbench.features import audio, extraction
 from serbench.features.store import Feature, Store
 
@@ -52,14 +52,14 @@ def straightforward(files):
 
 def extracted(files, cache):
     """What an evaluation does, from starting the processes to the files of the store."""
-    at_once = parallel.cores()
+    at_once = processes.cores()
     common = {"feature": MEL.__dict__, "cache": str(cache), "threads": 1}
     items = [
         {**common, "files": [(str(path), True) for path in files[start::at_once]]}
         for start in range(at_once)
     ]
     rows = []
-    engine = parallel.of(at_once, threads=1)
+    engine = processes.of(at_once, threads=1)
     for outcome in engine(
         extraction.extract, items, lambda _, words: rows.extend(words["digests"])
     ):

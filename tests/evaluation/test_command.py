@@ -14,10 +14,10 @@ from serbench.cli.app import app
 from serbench.errors import SerbenchError
 from serbench.evaluation import command, pipeline
 from serbench.leaderboard import hub_card
+from serbench.parameters import checked, settable
 from serbench.report.page import run_details
 from serbench.results import run
 from serbench.results.config import Config, Request
-from serbench.specs import checked, parameters
 
 TRICKY = ["", " ", "5", "1e-5", "true", "null", "NaN", '"a"', "[1]", "a b", "it's", "a=b", "-x"]
 TRICKY += ["tag=5", "$HOME", "`id`", "~", "0x10", "1_000", "größe", "\\n", "a\nb", "\x1b[31m"]
@@ -62,7 +62,7 @@ def _model(  # noqa: PLR0913 - a parameter of every type
     """Parameters of every type that a model may have."""
 
 
-KNOWN = parameters(_model)
+KNOWN = settable(_model)
 TEXT = st.text() | st.sampled_from(TRICKY)
 NUMBER = st.floats(allow_nan=False)
 VALUES = st.fixed_dictionaries(

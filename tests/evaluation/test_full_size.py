@@ -4,7 +4,7 @@ import pytest
 
 import serbench
 
-lookalike = pytest.importorskip("serbench_corpora.lookalike")
+lookalike = pytest.importorskip("serbench_corpora.fake_corpora")
 pytest.importorskip("serbench_sklearn")
 
 

@@ -25,7 +25,7 @@ WEIGHTS = json.dumps({}).encode()
 @pytest.fixture(scope="module")
 def here(tmp_path_factory):
     """A look-alike of RAVDESS, and a checkpoint that planning takes for any that it looks for."""
-    lookalike = pytest.importorskip("serbench_corpora.lookalike")
+    lookalike = pytest.importorskip("serbench_corpora.fake_corpora")
     folders = pytest.importorskip("serbench_transformers.checkpoints.folders")
     home = tmp_path_factory.mktemp("here")
     lookalike.write_ravdess(home / "data" / "ravdess")

@@ -369,7 +369,7 @@ def test_the_whole_of_crema_d_takes_less_than_400_kb(whole, tmp_path):
 
 @pytest.mark.slow
 def test_iemocap_is_recomputed_only_where_it_is_at_hand(whole, tmp_path, monkeypatch):
-    lookalike = pytest.importorskip("serbench_corpora.lookalike")
+    lookalike = pytest.importorskip("serbench_corpora.fake_corpora")
     from serbench import datasets
 
     lookalike.write_iemocap(tmp_path / "data" / "iemocap")

@@ -24,8 +24,8 @@ from serbench.leaderboard.admission import Arrivals
 from serbench.leaderboard.reproduction.outcome import reproduce
 from serbench.leaderboard.reproduction.proposal import propose
 from serbench.leaderboard.submissions import card
-from serbench.leaderboard.submissions.agreement import Agreement, Score
 from serbench.leaderboard.submissions.pack import Words, submit
+from serbench.leaderboard.submissions.reproduction_agreement import Agreement, Score
 from serbench.leaderboard.submissions.reproduction_record import (
     NOTHING,
     Reproduction,

@@ -10,12 +10,12 @@ import pytest
 from typer.testing import CliRunner
 
 import serbench
-from serbench import specs
 from serbench.cli.app import app
 from serbench.contracts import Examples
 from serbench.errors import BadParameter, FoldError, PluginError
 from serbench.leaderboard.submissions import safe_read
 from serbench.metrics import calibration
+from serbench.parameters import checked, settable
 from serbench.plugins.sklearn_adapter import adapted
 from serbench.results.config import Config
 
@@ -96,7 +96,7 @@ def answered(model, *rows):
 
 
 def test_parameters_are_the_plain_ones_of_get_params():
-    known = specs.parameters(adapted("some:Path", Table))
+    known = settable(adapted("some:Path", Table))
     assert {name: default for name, (_, default) in known.items()} == {
         "depth": 3,
         "sizes": [100],
@@ -128,16 +128,16 @@ def test_a_function_has_its_own_arguments_as_parameters():
     def made(depth: int = 2, *, random_state=None, inner=LABELS.index):
         return Table(depth=depth, kind="made", random_state=random_state)
 
-    known = specs.parameters(adapted("some:made", made))
+    known = settable(adapted("some:made", made))
     assert known == {"depth": (int, 2), "random_state": (Any, None)}
     params = fitted(made, depth=9).estimator.params
     assert (params["depth"], params["kind"], params["random_state"]) == (9, "made", 5)
     with pytest.raises(BadParameter, match="depth of some:made is 2.5, but must be int"):
-        specs.checked("some:made", known, {"depth": 2.5})
+        checked("some:made", known, {"depth": 2.5})
 
 
 def test_a_function_without_arguments_has_the_parameters_of_what_it_returns():
-    known = specs.parameters(adapted("some:made", lambda: Table(depth=8)))
+    known = settable(adapted("some:made", lambda: Table(depth=8)))
     assert known["depth"][1] == 8
 
 

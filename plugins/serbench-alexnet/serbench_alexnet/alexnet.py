@@ -17,7 +17,7 @@ from serbench_alexnet.mel import RATE
 from serbench_alexnet.network import SMALLEST, AlexNet, Initialisation, initialise
 from serbench_alexnet.scoring import Scorer
 from serbench_alexnet.spectrograms import Normalisation, Scale, Spectrograms
-from serbench_torch import counting, devices, training
+from serbench_torch import devices, flop_counting, training
 from serbench_torch.kept_model import TorchModel
 
 ARRAYS = "model.safetensors"
@@ -129,7 +129,7 @@ class AlexNetMel(TorchModel[Scorer]):
             logits: torch.Tensor = network(torch.empty(shape, device="meta"))
             return logits
 
-        return counting.flops(compute, training)
+        return flop_counting.flops(compute, training)
 
     def save(self, folder: Path) -> None:
         """Write the weights and the normalisation (safetensors), and everything else (JSON)."""

@@ -1,7 +1,7 @@
 import pytest
 
-from serbench import specs
 from serbench.contracts import ModelEntry
+from serbench.parameters import settable
 from serbench.plugins import registry
 
 
@@ -14,12 +14,12 @@ def entry():
 
 def test_the_feature_parameters_are_the_extractors(entry):
     extractor = registry.load(registry.find("feature", entry.features))
-    assert entry.feature_params == tuple(specs.parameters(extractor))
+    assert entry.feature_params == tuple(settable(extractor))
 
 
 def test_model_and_extractor_agree_on_what_both_know(entry):
-    extractor = specs.parameters(registry.load(registry.find("feature", entry.features)))
-    model = specs.parameters(registry.load(entry))
+    extractor = settable(registry.load(registry.find("feature", entry.features)))
+    model = settable(registry.load(entry))
     shared = extractor.keys() & model.keys()
     assert shared == {"n_mels", "hop", "floor_db"}
     assert all(extractor[name] == model[name] for name in shared)

@@ -11,27 +11,27 @@ from pathlib import Path
 
 import pytest
 
-from serbench_corpora import lookalike
+from serbench_corpora import fake_corpora
 
 
 @pytest.fixture(scope="session")
 def ravdess_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("ravdess")
-    lookalike.write_ravdess(root)
+    fake_corpora.write_ravdess(root)
     return root
 
 
 @pytest.fixture(scope="session")
 def crema_d_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("crema-d")
-    lookalike.write_crema_d(root)
+    fake_corpora.write_crema_d(root)
     return root
 
 
 @pytest.fixture(scope="session")
 def iemocap_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("iemocap")
-    lookalike.write_iemocap(root)
+    fake_corpora.write_iemocap(root)
     return root
 
 

@@ -1,7 +1,7 @@
 import subprocess
 import sys
 
-from serbench import specs
+from serbench.parameters import settable
 from serbench.plugins import registry
 from serbench_sklearn import plugin
 from serbench_sklearn.functionals import Functionals
@@ -41,11 +41,11 @@ def test_listening_learning_and_keeping_need_no_torch(tmp_path):
 
 def test_parameters_are_what_a_user_may_set():
     models = {entry.name: entry for entry in plugin.serbench_models()}
-    settable = {
-        name: set(specs.parameters(registry.load(models[name])))
+    names = {
+        name: set(settable(registry.load(models[name])))
         for name in ("dummy", "functionals-linear", "functionals-svm")
     }
-    assert settable == {
+    assert names == {
         "dummy": {"strategy"},
         "functionals-linear": {"c"},
         "functionals-svm": {"c", "gamma"},

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from serbench import model_files
-from serbench_torch import counting
+from serbench_torch import flop_counting
 
 Scorer = TypeVar("Scorer")
 
@@ -73,4 +73,4 @@ class TorchModel(KeptModel, Generic[Scorer]):
 
     def peak(self, device: str, threads: int) -> float:
         """Measure the operations a second of a large matrix product in float32."""
-        return counting.peak(device, "float32", threads)
+        return flop_counting.peak(device, "float32", threads)

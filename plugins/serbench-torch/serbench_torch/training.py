@@ -12,7 +12,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from serbench.contracts import Workspace
 from serbench.errors import BadParameter, SerbenchError
-from serbench_torch import counting
+from serbench_torch import flop_counting
 from serbench_torch.adam import Optimizer
 from serbench_torch.devices import arithmetic, private_randomness, seed_randomness
 from serbench_torch.resuming import Best, Stored
@@ -75,7 +75,7 @@ class Trained:
             "epochs": self.epochs,
             **more,
             "precision": workspace.precision,
-            **counting.gain(workspace.device, workspace.precision),
+            **flop_counting.gain(workspace.device, workspace.precision),
             "device": workspace.device,
             "threads": workspace.threads,
         }

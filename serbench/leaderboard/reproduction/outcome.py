@@ -15,7 +15,9 @@ from serbench.evaluation.progress import Listener, Quiet
 from serbench.files import digest, expanded
 from serbench.leaderboard.reproduction.proposal import Proposal, where
 from serbench.leaderboard.submissions import fold_file
-from serbench.leaderboard.submissions.agreement import (
+from serbench.leaderboard.submissions.fold_file import FoldFile
+from serbench.leaderboard.submissions.installation import other_code
+from serbench.leaderboard.submissions.reproduction_agreement import (
     ENOUGH,
     SAME,
     Agreement,
@@ -23,8 +25,6 @@ from serbench.leaderboard.submissions.agreement import (
     agreement,
     differing,
 )
-from serbench.leaderboard.submissions.fold_file import FoldFile
-from serbench.leaderboard.submissions.installation import other_code
 from serbench.leaderboard.submissions.reproduction_record import Reproduction
 from serbench.leaderboard.submissions.safe_read import shown
 from serbench.metrics.classification import METRICS

@@ -16,9 +16,9 @@ from serbench.leaderboard.submissions.installation import other_code
 from serbench.leaderboard.submissions.safe_read import shown
 from serbench.leaderboard.verification.protocol import COMPUTE
 from serbench.leaderboard.verification.verdict import verify
+from serbench.parameters import is_import_path, settable
 from serbench.plugins import import_path, registry
 from serbench.results.config import Config, Request
-from serbench.specs import by_path, parameters
 
 ALL = "all"
 FOLDER = Path("reproduced")
@@ -114,7 +114,7 @@ class Proposal:
     @property
     def warning(self) -> str:
         """Whose code runs, in a line."""
-        module = self.config.model.partition(":")[0] if by_path(self.config.model) else ""
+        module = self.config.model.partition(":")[0] if is_import_path(self.config.model) else ""
         also = f", and the module {shown(module)}," if module else ""
         return (
             f"The plugins that are installed here{also} will run on this machine, with your "
@@ -200,7 +200,7 @@ def _installed(config: Config, card: Card) -> dict[str, Installed]:
         "feature": config.feature,
         "dataset": config.dataset.partition(":")[0],
     }
-    if by_path(config.model):
+    if is_import_path(config.model):
         del wanted["model"]
     found = {}
     for kind, name in wanted.items():
@@ -241,7 +241,7 @@ def _today(
             )
     params, precision = dict(config.params), config.precision
     if "model" in found:
-        known = parameters(found["model"].target)
+        known = settable(found["model"].target)
         if COMPUTE in params and COMPUTE not in known:
             precision = _recorded(files)
             was = f"{COMPUTE}={shown(str(params.pop(COMPUTE)))}"
@@ -291,7 +291,7 @@ def _recorded(files: Sequence[FoldFile]) -> str:
 
 def _plugin(config: Config) -> str:
     """Which installed distribution offers the model here: "serbench-sklearn 0.1.0"."""
-    if by_path(config.model):
+    if is_import_path(config.model):
         return f"none: {import_path.provider(config.model)}"
     owner = registry.installed().owners["model", config.model]
     for point in metadata.entry_points(group="serbench", name=owner):

@@ -13,9 +13,9 @@ from typing import Any
 from serbench.errors import SerbenchError
 from serbench.evaluation import provenance
 from serbench.leaderboard.submissions.card import MOST_INSTALL, Code
+from serbench.parameters import is_import_path
 from serbench.plugins import import_path, registry, source_code
 from serbench.results.config import Config
-from serbench.specs import by_path
 
 CHANGES = "+changes"
 """Follows the commit of a checkout whose source differs from it."""
@@ -39,7 +39,11 @@ def origin(facts: Mapping[str, Any], config: Config) -> Code:
             return Code()
     except SerbenchError:  # such as a model that is no longer installed
         return Code()
-    path = config.model if by_path(config.model) else registry.find("model", config.model).target
+    path = (
+        config.model
+        if is_import_path(config.model)
+        else registry.find("model", config.model).target
+    )
     model, packages = import_path.top(path), list(facts["sources"])
     checkout = _checkout(model)
     if checkout is None:

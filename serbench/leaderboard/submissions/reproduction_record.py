@@ -14,8 +14,13 @@ from typing import Any
 from serbench.errors import BadParameter, SerbenchError
 from serbench.files import replacing
 from serbench.leaderboard.submissions import safe_read
-from serbench.leaderboard.submissions.agreement import COMPARED, ROUNDING, Agreement, Score
 from serbench.leaderboard.submissions.card import DATE, FILE, Card, read
+from serbench.leaderboard.submissions.reproduction_agreement import (
+    COMPARED,
+    ROUNDING,
+    Agreement,
+    Score,
+)
 from serbench.leaderboard.submissions.safe_read import (
     HEX64,
     NUMBER,

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from serbench.errors import SerbenchError
+from serbench.lookalike_names import unseen
 from serbench.text import shown as visible
-from serbench.text import unseen
 
 MOST_COUNT = 10**9  # more than all recordings of speech there are; int64 sums cannot overflow
 HEX64 = r"[0-9a-f]{64}"

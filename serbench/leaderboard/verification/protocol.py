@@ -10,7 +10,6 @@ from typing import Any, cast
 
 import numpy as np
 
-from serbench import specs
 from serbench.contracts import Array, ModelEntry
 from serbench.corpus import PARTS, Fold
 from serbench.errors import BadParameter, SerbenchError
@@ -20,6 +19,7 @@ from serbench.files import digest
 from serbench.leaderboard.submissions.fold_file import FoldFile
 from serbench.leaderboard.submissions.submission import Sent
 from serbench.leaderboard.verification.reference import Reference
+from serbench.parameters import checked, is_import_path, settable
 from serbench.plugins import registry
 from serbench.protocols import leakage
 
@@ -94,7 +94,7 @@ def _given(owner: str, known: Known, given: Mapping[str, object]) -> Iterator[st
     if given.get(COMPUTE) in VALUES and COMPUTE not in known:
         given = {name: value for name, value in given.items() if name != COMPUTE}
     try:
-        values = specs.checked(owner, known, given)
+        values = checked(owner, known, given)
     except BadParameter as error:
         yield str(error)
         return
@@ -113,7 +113,7 @@ def _installed(model: str) -> tuple[ModelEntry, str, str, Known, Known]:
         SerbenchError: it is not here; or it is named by import path, so that asking it would run
             whatever a stranger names.
     """
-    if specs.by_path(model):
+    if is_import_path(model):
         raise SerbenchError(
             f"{model} is named by import path, and nothing that a submission names so is imported"
         )
@@ -121,13 +121,9 @@ def _installed(model: str) -> tuple[ModelEntry, str, str, Known, Known]:
     made: Any = registry.load(entry)
     extractor: Any = registry.load(registry.find("feature", entry.features))
     of_feature = {
-        name: known
-        for name, known in specs.parameters(extractor).items()
-        if name in entry.feature_params
+        name: known for name, known in settable(extractor).items() if name in entry.feature_params
     }
-    of_model = {
-        name: known for name, known in specs.parameters(made).items() if name not in RESERVED
-    }
+    of_model = {name: known for name, known in settable(made).items() if name not in RESERVED}
     return entry, made.version, extractor.version, of_model, of_feature
 
 

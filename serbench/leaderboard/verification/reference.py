@@ -17,12 +17,12 @@ from serbench.errors import (
     SerbenchError,
     UnknownName,
 )
+from serbench.parameters import checked, parse_name, settable, typed
 from serbench.plugins import registry
 from serbench.protocols import leakage, lookup
 from serbench.protocols.families import FAMILIES
 from serbench.protocols.leakage import Overlaps
 from serbench.settings import Settings
-from serbench.specs import checked, parameters, parse_name, typed
 
 KEPT = 16  # of the commonest settings: a leaderboard of hundreds has few
 
@@ -84,7 +84,7 @@ def _source(dataset: str, places: Settings) -> datasets.Source:
     if isinstance(target, Located):
         return _owned(dataset, places)
     _, given = parse_name(dataset)
-    known = parameters(target)
+    known = settable(target)
     values = checked(name, known, given)
     _require_spelling(
         dataset, name, {one: value for one, value in values.items() if value != known[one][1]}
@@ -145,7 +145,7 @@ def declared(dataset: str, protocol: str, places: Settings) -> Declared:
         if name not in FAMILIES:
             raise
         make = FAMILIES[name]
-        found = make(**checked(f"protocol {name}", parameters(make), given))
+        found = make(**checked(f"protocol {name}", settable(make), given))
     else:
         found = lookup.find_protocol(protocol, source.dataset)
         try:

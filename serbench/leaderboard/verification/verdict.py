@@ -15,9 +15,9 @@ from serbench.leaderboard.submissions.reproduction_record import FOLDER as REPRO
 from serbench.leaderboard.submissions.safe_read import shown
 from serbench.leaderboard.submissions.submission import Counted, Malformed, Sent, load
 from serbench.leaderboard.verification import (
+    card_consistency,
     protocol,
-    recount,
-    self_consistency,
+    score_recount,
     suspicion,
 )
 from serbench.leaderboard.verification import reference as references
@@ -87,11 +87,11 @@ def guarded(work: Callable[[], T], refused: Callable[[Sequence[str]], T]) -> T:
 def judge(sent: Sent) -> Verdict:
     """Check a submission whose files were read already."""
     wrong = [
-        *self_consistency.identity(sent),
-        *self_consistency.claims(sent),
-        *self_consistency.answers(sent),
+        *card_consistency.identity(sent),
+        *card_consistency.claims(sent),
+        *card_consistency.answers(sent),
     ]
-    wrong += [*self_consistency.reproduced(sent), *protocol.parameters(sent)]
+    wrong += [*card_consistency.reproduced(sent), *protocol.parameters(sent)]
     try:
         reference = _reference(sent)
     except NotAtHand as error:
@@ -102,8 +102,8 @@ def judge(sent: Sent) -> Verdict:
     if wrong:
         return _rejected(wrong)
     counted = _recounted(sent, reference)
-    wrong = [*recount.validated(sent, _truths(sent, reference, "validation"))]
-    return _judged(sent, [*wrong, *recount.counts(sent, counted)], counted, reference)
+    wrong = [*score_recount.validated(sent, _truths(sent, reference, "validation"))]
+    return _judged(sent, [*wrong, *score_recount.counts(sent, counted)], counted, reference)
 
 
 def _reference(sent: Sent) -> Reference:
@@ -144,9 +144,9 @@ def _unknown(sent: Sent, wrong: Sequence[str], why: str) -> Verdict:
     """The verdict where the corpus or its labels are not at hand."""
     reasons = [
         *wrong,
-        *self_consistency.number(sent),
-        *self_consistency.certified(sent),
-        *self_consistency.tested_once(sent),
+        *card_consistency.number(sent),
+        *card_consistency.certified(sent),
+        *card_consistency.tested_once(sent),
     ]
     reasons += _declared(sent)
     try:
@@ -157,12 +157,12 @@ def _unknown(sent: Sent, wrong: Sequence[str], why: str) -> Verdict:
     if reasons:
         return _rejected(reasons)
     if sent.card.truth == "withheld":
-        return _judged(sent, list(recount.predicted(sent)), sent.claimed(), None, why)
+        return _judged(sent, list(score_recount.predicted(sent)), sent.claimed(), None, why)
     counted = sent.counted()
     stored = {
         file.name: file.arrays["validation.truth"] for file in sent.files if file.has_validation
     }
-    wrong = [*recount.counts(sent, counted), *recount.validated(sent, stored)]
+    wrong = [*score_recount.counts(sent, counted), *score_recount.validated(sent, stored)]
     return _judged(sent, wrong, counted, None, why)
 
 
@@ -191,7 +191,7 @@ def _judged(
 ) -> Verdict:
     reasons = [*wrong, *suspicion.refuted(sent, counted)]
     if not wrong:
-        reasons += recount.scores(sent, counted)
+        reasons += score_recount.scores(sent, counted)
     if reasons:
         return _rejected(reasons)
     remarks = [*suspicion.remarks(sent, counted, reference), *impersonation.remarks(sent)]

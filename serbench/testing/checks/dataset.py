@@ -10,12 +10,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
-from serbench import datasets, specs
+from serbench import datasets
 from serbench.contracts import About, Dataset, Entry, Makes
 from serbench.corpus import Corpus, Fold, Protocol, relabelled
 from serbench.datasets import Source
 from serbench.errors import CorpusError
 from serbench.files import file_digest
+from serbench.parameters import typed
 from serbench.plugins import registry
 from serbench.protocols import leakage, lookup, speakers
 from serbench.settings import settings
@@ -47,7 +48,7 @@ class DatasetSubject(Subject):
         """The dataset and its corpus's folder."""
         spec = self.name
         for param in self.params.items():
-            spec += ("," if ":" in spec else ":") + specs.typed(*param)
+            spec += ("," if ":" in spec else ":") + typed(*param)
         return datasets.find(spec, settings(), self.data)
 
     @property

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from serbench import specs
 from serbench.contracts import Array, Resolves, Wave
 from serbench.features.store import check_arrays
+from serbench.parameters import checked, settable
 from serbench.plugins import registry
 from serbench.testing import signals
 from serbench.testing.checks.parameters import require_parameters
@@ -27,9 +27,9 @@ class FeatureSubject(Subject):
 
     def new(self) -> Any:
         """Make an extractor."""
-        parameters = specs.parameters(self.target)
+        parameters = settable(self.target)
         parameters.pop("device", None)
-        values: Any = specs.checked(self.name, parameters, self.params)
+        values: Any = checked(self.name, parameters, self.params)
         if isinstance(self.target, Resolves):
             values = self.target.resolved(values)
         return self.target(**values)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from serbench.contracts import Saves
-from serbench.parallel import Words
+from serbench.processes import Words
 from serbench.testing import signals
 from serbench.testing.checks.model import Fitted, ModelSubject, fits, repeats_itself, scores
 from serbench.testing.examination import Check, NotRun, Violation, blaming

@@ -11,13 +11,13 @@ import numpy as np
 
 from serbench.contracts import Array, Describes, Examples, Model, ModelEntry, Wave
 from serbench.evaluation import model_output
-from serbench.evaluation.model_process import FoldWorkspace
+from serbench.evaluation.model_isolation import FoldWorkspace
 from serbench.evaluation.plan import resolve
 from serbench.features.audio import samples_digest
 from serbench.features.store import Feature, Features, Store
-from serbench.parallel import Tell
 from serbench.plugins import registry
 from serbench.plugins.sklearn_adapter import Estimator
+from serbench.processes import Tell
 from serbench.results.config import Request
 from serbench.settings import settings
 from serbench.testing import random_state, signals

@@ -11,9 +11,9 @@ from functools import cached_property
 from importlib.metadata import EntryPoint
 from types import ModuleType
 
-from serbench import specs
 from serbench.contracts import Entry, ModelEntry
 from serbench.errors import nearest
+from serbench.parameters import checked, settable
 from serbench.plugins import registry
 from serbench.plugins.registry import HOOKS, Offer, offers
 from serbench.testing.examination import Check, Subject, Violation, blaming
@@ -218,7 +218,7 @@ def _require_parameters(entry: ModelEntry) -> None:
     feature = registry.find("feature", entry.features)
     if registry.lacking(feature):
         return
-    of_model, of_feature = (specs.parameters(registry.load(each)) for each in (entry, feature))
+    of_model, of_feature = (settable(registry.load(each)) for each in (entry, feature))
     model = f"model {entry.name}"
     for name in entry.feature_params:
         if name not in of_feature:
@@ -231,7 +231,7 @@ def _require_parameters(entry: ModelEntry) -> None:
     given = {name: of_feature[name] for name in entry.feature_params}
     for corpus, values in entry.defaults.items():
         with blaming(f"in the defaults of {model} for {corpus!r}"):
-            specs.checked(model, given | of_model, values)
+            checked(model, given | of_model, values)
 
 
 CHECKS = (

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from inspect import Parameter, signature
 from typing import Any
 
-from serbench import specs
+from serbench.parameters import checked, settable
 from serbench.testing.examination import Violation
 
 PLAIN = (bool, int, float, str, types.NoneType, None)
@@ -33,7 +33,7 @@ def require_parameters(owner: str, target: Callable[..., Any], given: Sequence[s
             raise Violation(f"{owner} takes {parameter}: name each parameter, with a default")
         if parameter.default is Parameter.empty:
             raise Violation(f"parameter {parameter.name} of {owner} has no default: give it one")
-    typed = specs.parameters(target)
+    typed = settable(target)
     for parameter in own:
         name = parameter.name
         annotation, default = typed[name]
@@ -44,7 +44,7 @@ def require_parameters(owner: str, target: Callable[..., Any], given: Sequence[s
                 f"parameter {name} of {owner} {fault}, so --param cannot check it: annotate it "
                 "with bool, int, float, str, a Literal, or one of these | None"
             )
-        specs.checked(owner, {name: typed[name]}, {name: default})
+        checked(owner, {name: typed[name]}, {name: default})
     return ", ".join(parameter.name for parameter in own) or "none"
 
 

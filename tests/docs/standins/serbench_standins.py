@@ -31,11 +31,11 @@ class Small:
 
     def make(self, root: Path) -> None:
         """Write the tones."""
-        from serbench_corpora import lookalike
+        from serbench_corpora import fake_corpora
 
         for one in self._corpus.utterances:
             (root / f"{one.id}.wav").write_bytes(
-                lookalike.wav([lookalike.tone(one.id, 16_000)], 16_000)
+                fake_corpora.wav([fake_corpora.tone(one.id, 16_000)], 16_000)
             )
 
     def read(self, root: Path) -> Corpus:

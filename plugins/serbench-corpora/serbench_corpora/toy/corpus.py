@@ -23,7 +23,7 @@ from serbench import (
     Protocol,
     Utterance,
 )
-from serbench_corpora import audio_tree, lookalike, packaged_data
+from serbench_corpora import audio_tree, fake_corpora, packaged_data
 from serbench_corpora.toy.articulation import SENTENCES, articulate
 from serbench_corpora.toy.synthesis import RATE, speak
 from serbench_corpora.toy.voices import EMOTIONS, SOUND, SPEAKERS, spread, stream, take
@@ -128,7 +128,7 @@ class Toy:
         for speaker, emotion, sentence in _takes():
             path = root / f"{name(speaker, emotion, sentence)}.wav"
             samples = utterance(self.seed, speaker, emotion, sentence)
-            path.write_bytes(lookalike.wav([samples], RATE))
+            path.write_bytes(fake_corpora.wav([samples], RATE))
 
     def read(self, root: Path) -> Corpus:
         """The corpus that `make` wrote.

@@ -395,10 +395,10 @@ def test_two_speakers_are_too_few(tmp_path):
 
 
 def test_a_parameter_that_does_not_exist_is_refused():
-    from serbench.specs import checked, parameters
+    from serbench.parameters import checked, settable
 
     with pytest.raises(BadParameter, match="did you mean label"):
-        checked("csv", parameters(Csv), {"labels": "x"})
+        checked("csv", settable(Csv), {"labels": "x"})
 
 
 def test_behind_a_link_paths_are_relative_to_where_it_leads(tmp_path):

@@ -14,7 +14,7 @@ from serbench_torch.devices import private_randomness, seed_randomness
 from serbench_transformers.checkpoints.checkpoint import Checkpoint, require_weights, resolve
 from serbench_transformers.checkpoints.folders import has_preprocessor
 from serbench_transformers.encoders.architectures import PACKED, OneByOne
-from serbench_transformers.encoders.attention import ATTENTION, attention
+from serbench_transformers.encoders.attention_kernels import ATTENTION, attention
 from serbench_transformers.encoders.encoder import Encoder
 from serbench_transformers.encoders.preprocessor import RATE, Preprocessor
 

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from serbench import BadParameter
 from serbench_transformers.encoders.encoder import Encoder, first_of
-from serbench_transformers.encoders.layout import Frames, Layout, Padded
 from serbench_transformers.encoders.masking import Mask
+from serbench_transformers.encoders.packing import Frames, Layout, Padded
 from serbench_transformers.encoders.preprocessor import Preprocessor
 
 

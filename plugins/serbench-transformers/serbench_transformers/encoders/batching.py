@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from serbench_transformers.encoders.layout import Layout, Packed, Padded
+from serbench_transformers.encoders.packing import Layout, Packed, Padded
 
 Batching = Literal["packed", "sorted", "padded"]
 Batch = npt.NDArray[np.int64]

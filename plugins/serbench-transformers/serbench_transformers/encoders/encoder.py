@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from serbench_transformers.encoders.layout import Frames, Layout
 from serbench_transformers.encoders.masking import Mask
+from serbench_transformers.encoders.packing import Frames, Layout
 from serbench_transformers.encoders.preprocessor import Preprocessor
 
 

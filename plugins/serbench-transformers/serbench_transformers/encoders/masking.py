@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from serbench_torch.devices import moved
-from serbench_transformers.encoders.layout import Frames
+from serbench_transformers.encoders.packing import Frames
 
 SPAN = 10  # frames: 0.2 s; wav2vec 2.0, section 4.1
 

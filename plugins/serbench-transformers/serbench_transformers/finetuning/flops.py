@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from serbench import Array
-from serbench_torch import counting
+from serbench_torch import flop_counting
 from serbench_transformers.finetuning.network import Network
 
 
@@ -33,8 +33,8 @@ def flops(network: Network, inputs: Sequence[Array], *, training: bool) -> float
             return stem
 
         stem = compute_stem()
-        rest = counting.flops(lambda: functional_call(parts, on_meta, (stem, False)), training)
-        return rest if training else rest + counting.flops(compute_stem, training)
+        rest = flop_counting.flops(lambda: functional_call(parts, on_meta, (stem, False)), training)
+        return rest if training else rest + flop_counting.flops(compute_stem, training)
 
     return sum(map(count, inputs))  # one by one: padding is not counted
 

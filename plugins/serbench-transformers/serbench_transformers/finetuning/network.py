@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from serbench_transformers.checkpoints.loading import quiet_transformers
 from serbench_transformers.encoders.encoder import Encoder
-from serbench_transformers.encoders.layout import Layout, Packed
 from serbench_transformers.encoders.masking import Mask
+from serbench_transformers.encoders.packing import Layout, Packed
 
 
 class Network(nn.Module):

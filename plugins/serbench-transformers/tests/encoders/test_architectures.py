@@ -7,8 +7,8 @@ import torch
 from serbench.errors import SerbenchError
 from serbench_transformers.checkpoints import loading
 from serbench_transformers.checkpoints.checkpoint import resolve
-from serbench_transformers.encoders.layout import Frames
 from serbench_transformers.encoders.masking import Mask
+from serbench_transformers.encoders.packing import Frames
 from serbench_transformers.finetuning.network import Network
 
 LABELS = ("anger", "happy", "sad")

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 import torch
 
-from serbench import evaluate, predict, specs
+from serbench import evaluate, predict
 from serbench.contracts import Describes, Examples, Saves
 from serbench.errors import BadParameter, SerbenchError
 from serbench.evaluation.progress import Quiet
 from serbench.metrics import classification
 from serbench.metrics.calibration import nll, probabilities
+from serbench.parameters import settable
 from serbench.plugins import registry
 from serbench.settings import settings
 from serbench_transformers.checkpoints.checkpoint import resolve
@@ -374,8 +375,8 @@ def test_a_layer_that_is_not_there_is_refused(fitted, layer):
 
 def test_model_and_feature_agree_on_what_both_know():
     entry = registry.find("model", "transformer-probe")
-    feature = specs.parameters(registry.load(registry.find("feature", entry.features)))
-    model = specs.parameters(registry.load(entry))
+    feature = settable(registry.load(registry.find("feature", entry.features)))
+    model = settable(registry.load(entry))
     assert entry.feature_params == tuple(feature)
     assert {name: model[name] for name in feature} == feature
 

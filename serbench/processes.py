@@ -1,6 +1,6 @@
 """Engines: ways to call one function for many items. What fails takes nothing else with it.
 
-`local` calls it here, one item after the other; `processes` gives every item a fresh process of
+`local` calls it here, one item after the other; `fresh` gives every item a fresh process of
 its own, several at a time. An item is plain words, a result too; what goes wrong comes back as
 text. A function is `function(words, tell)`: `tell(words)` is heard while it runs.
 """
@@ -56,7 +56,7 @@ def of(at_once: int, threads: int) -> Engine:
     """Return the engine that runs so many items at a time; 0 is this process itself."""
     if at_once == 0:
         return local
-    return functools.partial(processes, at_once=at_once, threads=threads)
+    return functools.partial(fresh, at_once=at_once, threads=threads)
 
 
 def local(function: Function, items: Sequence[Words], hear: Hear) -> Iterator[Outcome]:
@@ -83,7 +83,7 @@ def _text(error: BaseException) -> str:
     return "".join(traceback.format_exception(type(error), error, shown))
 
 
-def processes(
+def fresh(
     function: Function,
     items: Sequence[Words],
     hear: Hear,
@@ -169,7 +169,7 @@ class _Child:
                 sys.executable,
                 "-P",
                 "-m",
-                "serbench.parallel",
+                "serbench.processes",
                 function.__module__,
                 function.__name__,
             ],

@@ -14,9 +14,9 @@ import pytest
 import torch
 
 from serbench_transformers.checkpoints import checkpoint, loading
-from serbench_transformers.encoders import attention
+from serbench_transformers.encoders import attention_kernels
 from serbench_transformers.encoders.batching import MEGA, by_length, shuffled
-from serbench_transformers.encoders.layout import Packed, Padded
+from serbench_transformers.encoders.packing import Packed, Padded
 from serbench_transformers.finetuning import learning
 from serbench_transformers.finetuning.learning import Labelled, Scorer, Stems, criterion, task
 from serbench_transformers.finetuning.network import Network
@@ -371,7 +371,7 @@ def test_the_kernel_for_all_utterances_takes_what_it_is_given(dtype):
     query, key, value = (
         torch.randn(17, 2, 8, device="meta", dtype=dtype, requires_grad=True) for _ in range(3)
     )
-    attended = attention.variable(query, key, value, ENDS.to("meta"), LENGTHS, 0.0, 0.3)
+    attended = attention_kernels.variable(query, key, value, ENDS.to("meta"), LENGTHS, 0.0, 0.3)
     assert (attended.shape, attended.dtype) == (query.shape, dtype)
     attended.sum().backward()
     assert {each.grad.shape for each in (query, key, value)} == {query.shape}
@@ -382,7 +382,7 @@ def test_nested_tensors_attend_as_utterances_alone(certain, waves, kind, monkeyp
     """On the CPU they compute what CUDA's kernels do, so scores and gradients can be held to it."""
     alone, _ = _step(_network(certain(kind)), waves)
     monkeypatch.setattr(
-        "serbench_transformers.encoders.layout.one_kernel", lambda *_: attention.jagged
+        "serbench_transformers.encoders.packing.one_kernel", lambda *_: attention_kernels.jagged
     )
     together, _ = _step(_network(certain(kind)), waves)
     _same_gradients(together, alone)
@@ -393,7 +393,7 @@ def test_dropout_of_nested_tensors_is_of_attention_weights():
     values = torch.ones(2000, 1, 8)
     lengths, ends = (1,) * 2000, torch.arange(2001, dtype=torch.int32)
     torch.manual_seed(0)
-    dropped = attention.jagged(values, values, values, ends, lengths, 0.25, None)
+    dropped = attention_kernels.jagged(values, values, values, ends, lengths, 0.25, None)
     assert sorted(set(dropped[:, 0, 0].tolist())) == [0, pytest.approx(4 / 3)]
     assert dropped.mean() == pytest.approx(1, abs=0.05)
 
@@ -402,14 +402,14 @@ def test_which_kernel_attends_to_all_utterances():
     on_cuda = functools.partial(SimpleNamespace, is_cuda=True, shape=(1, 2, 17, 64))
     half, full = on_cuda(dtype=torch.bfloat16), on_cuda(dtype=torch.float32)
     narrow = on_cuda(dtype=torch.bfloat16, shape=(1, 2, 17, 12))
-    assert attention.one_kernel(half, 0.0) is attention.variable
-    assert attention.one_kernel(half, 0.1) is attention.jagged
-    assert attention.one_kernel(full, 0.0) is attention.jagged
-    assert attention.one_kernel(narrow, 0.0) is attention.jagged
+    assert attention_kernels.one_kernel(half, 0.0) is attention_kernels.variable
+    assert attention_kernels.one_kernel(half, 0.1) is attention_kernels.jagged
+    assert attention_kernels.one_kernel(full, 0.0) is attention_kernels.jagged
+    assert attention_kernels.one_kernel(narrow, 0.0) is attention_kernels.jagged
     with torch.inference_mode():
-        assert attention.one_kernel(half, 0.0) is attention.variable
-        assert attention.one_kernel(full, 0.0) is None
-    assert attention.one_kernel(torch.ones(1, 2, 17, 64), 0.0) is None
+        assert attention_kernels.one_kernel(half, 0.0) is attention_kernels.variable
+        assert attention_kernels.one_kernel(full, 0.0) is None
+    assert attention_kernels.one_kernel(torch.ones(1, 2, 17, 64), 0.0) is None
 
 
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
@@ -418,7 +418,7 @@ needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is 
 @needs_cuda
 @pytest.mark.parametrize("dropped", [False, True], ids=["variable", "jagged"])
 def test_on_cuda_the_kernel_for_all_attends_as_that_for_each(dropped):
-    kernel = attention.jagged if dropped else attention.variable
+    kernel = attention_kernels.jagged if dropped else attention_kernels.variable
     inputs = [torch.randn(17, 2, 64, device="cuda", dtype=torch.bfloat16) for _ in range(3)]
     together = kernel(*inputs, ENDS.to("cuda"), LENGTHS, 0.0, None)
     for one in torch.arange(17).split(LENGTHS):

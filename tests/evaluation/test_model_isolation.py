@@ -11,12 +11,12 @@ import pytest
 import serbench
 from serbench.errors import FoldError
 from serbench.evaluation import fold as worker
-from serbench.evaluation import model_process
+from serbench.evaluation import model_isolation
 from serbench.results.eligibility import BATCH
 
 
 def _forked(compute, patience=30.0):
-    fork = model_process.Fork(compute, patience)
+    fork = model_isolation.Fork(compute, patience)
     return fork.answer() if fork.is_done() else "given up"
 
 
@@ -36,7 +36,7 @@ def test_a_forked_copy_that_hangs_is_given_up():
 
 def test_a_forked_copy_does_not_outlive_what_forked_it(tmp_path):
     code = (
-        "import os, sys, time; from serbench.evaluation.model_process import Fork\n"
+        "import os, sys, time; from serbench.evaluation.model_isolation import Fork\n"
         "fork = Fork(lambda: time.sleep(60), 60); print(fork._child, flush=True); time.sleep(60)"
     )
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
@@ -59,10 +59,10 @@ def test_with_several_threads_a_saved_copy_or_a_fork_is_asked(places, model):
 
 
 def test_where_no_copy_can_be_asked_the_run_says_so(places, monkeypatch):
-    monkeypatch.setattr(model_process.Fork, "answer", lambda self: None)
-    lent = model_process.FoldWorkspace("cpu", 1, places.cache, print)
+    monkeypatch.setattr(model_isolation.Fork, "answer", lambda self: None)
+    lent = model_isolation.FoldWorkspace("cpu", 1, places.cache, print)
     words = {"alone": True, "keep": False, "exchange": str(places.cache)}
-    copy = model_process.Copy(object(), 3, words, lent)
+    copy = model_isolation.Copy(object(), 3, words, lent)
     copy.make()
     assert copy.compared(None, []) == {
         "utterances": 0,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from serbench_corpora import lookalike
+from serbench_corpora import fake_corpora
 from serbench_corpora.iemocap import Iemocap, marker
 
 
@@ -78,8 +78,10 @@ def test_iemocap_mixes_in_emotions_that_are_not_read(iemocap_tree: Path) -> None
 
 
 def test_a_tone_follows_from_its_name_alone() -> None:
-    assert (lookalike.tone("a", 16000) == lookalike.tone("a", 16000)).all()
-    assert len(lookalike.tone("a", 48000)) == pytest.approx(3 * len(lookalike.tone("a", 16000)), 3)
-    assert lookalike.wav([lookalike.tone("a", 16000)], 16000) != lookalike.wav(
-        [lookalike.tone("b", 16000)], 16000
+    assert (fake_corpora.tone("a", 16000) == fake_corpora.tone("a", 16000)).all()
+    assert len(fake_corpora.tone("a", 48000)) == pytest.approx(
+        3 * len(fake_corpora.tone("a", 16000)), 3
+    )
+    assert fake_corpora.wav([fake_corpora.tone("a", 16000)], 16000) != fake_corpora.wav(
+        [fake_corpora.tone("b", 16000)], 16000
     )

@@ -12,7 +12,7 @@ from torch.nn.functional import scaled_dot_product_attention
 from torch.nn.utils.rnn import pad_sequence
 
 from serbench_torch.devices import moved
-from serbench_transformers.encoders.attention import one_kernel
+from serbench_transformers.encoders.attention_kernels import one_kernel
 
 
 @dataclass(frozen=True)

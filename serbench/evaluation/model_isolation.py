@@ -27,14 +27,14 @@ import safetensors
 import safetensors.numpy
 import threadpoolctl
 
-from serbench import parallel, settings
+from serbench import processes, settings
 from serbench.contracts import Array, Examples, Model, Moves, Predictions, Saves
 from serbench.errors import PluginError
-from serbench.evaluation import handover, model_output
-from serbench.evaluation.handover import Inputs
+from serbench.evaluation import model_inputs, model_output
+from serbench.evaluation.model_inputs import Inputs
 from serbench.files import replacing, writing_error
-from serbench.parallel import Tell, Words
 from serbench.plugins import registry
+from serbench.processes import Tell, Words
 from serbench.text import shown
 
 ALONE = 8  # utterances that are predicted one by one
@@ -110,7 +110,7 @@ def run(words: Words, tell: Tell) -> Words:
     if lent.wanted == "cuda":
         assert lent.device == "cuda", "or it would have been refused"
     with (
-        handover.opened(exchange / LEARNED) as sets,
+        model_inputs.opened(exchange / LEARNED) as sets,
         threadpoolctl.threadpool_limits(lent.threads),
         warnings.catch_warnings(record=True) as caught,
     ):
@@ -125,7 +125,7 @@ def run(words: Words, tell: Tell) -> Words:
         copy.make()
         (exchange / PREDICTING).touch()
         asking = time.perf_counter()
-        with handover.opened(exchange / TESTED) as tested:
+        with model_inputs.opened(exchange / TESTED) as tested:
             test = model_output.ask(model, tested["test"], len(labels))
             predicted = time.perf_counter()
             alone = copy.compared(test, tested["test"])
@@ -233,7 +233,7 @@ class Copy:
         if rows is not None and rows.size:
             rows = rows.reshape(-1, 1 + self.n_labels)
         elif not self.words["alone"]:  # a debugger's: never ranked
-            chosen = handover.positions(len(inputs), ALONE)
+            chosen = model_inputs.positions(len(inputs), ALONE)
             rows = one_by_one(self.model, chosen, inputs[chosen], self.n_labels)
         elif self.place.is_dir():
             rows = self._of_saved(inputs)
@@ -250,13 +250,13 @@ class Copy:
 
     def _few(self) -> Array:
         """What a forked copy does: it sees no more of the test set than what it predicts."""
-        chosen, inputs = handover.drawn(Path(self.words["exchange"]) / TESTED, "test", ALONE)
+        chosen, inputs = model_inputs.drawn(Path(self.words["exchange"]) / TESTED, "test", ALONE)
         return one_by_one(self.model, chosen, inputs, self.n_labels)
 
     def _of_saved(self, inputs: Inputs) -> Array:
-        chosen = handover.positions(len(inputs), ALONE)
+        chosen = model_inputs.positions(len(inputs), ALONE)
         place = Path(self.words["exchange"]) / "copy"
-        handover.write(place, {"test": (inputs[one] for one in chosen)})
+        model_inputs.write(place, {"test": (inputs[one] for one in chosen)})
         item = {
             **{name: self.words[name] for name in ("model", "version", "labels", "threads")},
             "device": self.lent.used,
@@ -264,7 +264,7 @@ class Copy:
             "exchange": str(place),
             "chosen": chosen,
         }
-        (outcome,) = parallel.processes(
+        (outcome,) = processes.fresh(
             ask_copy, [item], lambda *_: None, at_once=1, threads=self.lent.threads, nested=True
         )
         if outcome.result is None:
@@ -284,7 +284,7 @@ def ask_copy(words: Words, tell: Tell) -> Words:
     """Load a saved model, and predict utterances one by one: `rows`."""
     target = _target(words)
     with (
-        handover.opened(Path(words["exchange"])) as sets,
+        model_inputs.opened(Path(words["exchange"])) as sets,
         threadpoolctl.threadpool_limits(words["threads"]),
     ):
         model = target.load(Path(words["folder"]))

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from serbench import parallel
+from serbench import processes
 from serbench.errors import SerbenchError
 
 
@@ -39,17 +39,17 @@ def sleep(words, tell):
 @pytest.fixture
 def importable(monkeypatch):
     """Let other processes import this module by its own name."""
-    monkeypatch.setitem(sys.modules, "test_parallel", sys.modules[__name__])
+    monkeypatch.setitem(sys.modules, "test_processes", sys.modules[__name__])
     monkeypatch.syspath_prepend(os.path.dirname(__file__))
     for function in (work, sleep):
-        monkeypatch.setattr(function, "__module__", "test_parallel")
+        monkeypatch.setattr(function, "__module__", "test_processes")
 
 
 @pytest.fixture(params=["local", "processes"])
 def engine(request, importable):
     if request.param == "local":
-        return parallel.local
-    return lambda *args: parallel.processes(*args, at_once=2, threads=1)
+        return processes.local
+    return lambda *args: processes.fresh(*args, at_once=2, threads=1)
 
 
 def test_every_item_comes_back_and_tells(engine):
@@ -76,21 +76,19 @@ def test_a_failure_is_text_and_the_others_go_on(engine):
 )
 def test_a_process_that_dies_takes_no_other_with_it(importable, fault, words):
     items = [{"n": 0, "fault": fault}, {"n": 1}]
-    made = parallel.processes(work, items, lambda *_: None, at_once=1, threads=1)
+    made = processes.fresh(work, items, lambda *_: None, at_once=1, threads=1)
     outcomes = {one.item: one for one in made}
     assert words in outcomes[0].error
     assert outcomes[1].result["twice"] == 2
 
 
 def test_processes_get_their_threads(importable):
-    made = parallel.processes(work, [{"n": 0}], lambda *_: None, at_once=1, threads=3)
+    made = processes.fresh(work, [{"n": 0}], lambda *_: None, at_once=1, threads=3)
     assert next(iter(made)).result["threads"] == "3"
 
 
 def test_sets_of_text_have_one_order_in_all_processes(importable):
-    made = list(
-        parallel.processes(work, [{"n": 0}, {"n": 1}], lambda *_: None, at_once=1, threads=1)
-    )
+    made = list(processes.fresh(work, [{"n": 0}, {"n": 1}], lambda *_: None, at_once=1, threads=1))
     assert made[0].result["order"] == made[1].result["order"]
 
 
@@ -119,18 +117,18 @@ def test_stopping_ends_the_processes(importable):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        list(parallel.processes(sleep, [{}], hear, at_once=1, threads=1))
+        list(processes.fresh(sleep, [{}], hear, at_once=1, threads=1))
     assert _gone(pids[0])
 
 
 def test_cores_are_those_of_this_process():
-    assert 1 <= parallel.cores() <= (os.cpu_count() or 1)
+    assert 1 <= processes.cores() <= (os.cpu_count() or 1)
 
 
 def test_a_traceback_begins_in_a_plugin_whose_name_begins_like_ours():
-    theirs = os.path.join(f"{os.path.dirname(parallel.__file__)}_other", "models.py")
+    theirs = os.path.join(f"{os.path.dirname(processes.__file__)}_other", "models.py")
     namespace = {}
     exec(compile("def fail(words, tell):\n    {}['key']\n", theirs, "exec"), namespace)
-    (outcome,) = parallel.local(namespace["fail"], [{}], lambda *_: None)
+    (outcome,) = processes.local(namespace["fail"], [{}], lambda *_: None)
     assert f'File "{theirs}", line 2, in fail' in outcome.error
     assert outcome.error.count("File ") == 1

@@ -3,7 +3,7 @@ from typing import Literal
 import pytest
 
 from serbench.errors import BadParameter
-from serbench.specs import checked, parameters, parse, parse_name
+from serbench.parameters import checked, parse, parse_name, settable
 
 
 def model(n: int = 5, rate: float = 0.1, kind: Literal["a", "b"] = "a", seed: int | None = None):
@@ -25,18 +25,18 @@ def test_a_parameter_without_a_value_is_refused():
 
 
 def test_what_is_not_given_keeps_its_default():
-    values = checked("model", parameters(model), {"n": 7})
+    values = checked("model", settable(model), {"n": 7})
     assert values == {"n": 7, "rate": 0.1, "kind": "a", "seed": None}
 
 
 def test_an_integer_is_good_enough_for_a_float():
-    rate = checked("model", parameters(model), {"rate": 1})["rate"]
+    rate = checked("model", settable(model), {"rate": 1})["rate"]
     assert isinstance(rate, float)
 
 
 def test_an_unknown_parameter_is_named_with_the_nearest():
     with pytest.raises(BadParameter, match="no parameter of model 'sed'; did you mean seed"):
-        checked("model", parameters(model), {"sed": 1})
+        checked("model", settable(model), {"sed": 1})
 
 
 @pytest.mark.parametrize(
@@ -50,4 +50,4 @@ def test_an_unknown_parameter_is_named_with_the_nearest():
 )
 def test_a_value_of_the_wrong_type_is_refused(given, words):
     with pytest.raises(BadParameter, match=words):
-        checked("model", parameters(model), given)
+        checked("model", settable(model), given)

@@ -1,0 +1,130 @@
+"""Recognise names that look alike or hide something, of speakers, submitters and models."""
+
+import functools
+import re
+import unicodedata
+from collections.abc import Callable, Iterable
+
+_PASSING = {  # letters that pass for a Latin one; Unicode Technical Standard 39, confusables
+    "a": "АаΑαɑᴀᎪ",
+    "b": "ВвΒβЬьƄƅᏴʙ",
+    "c": "СсϹϲᏟᴄ",
+    "d": "ԀԁᎠđᴅ",
+    "e": "ЕеΕεєᎬᴇ",
+    "f": "ϝғ",
+    "g": "ԌԍɡցᏀɢ",
+    "h": "НнΗҺһհᎻʜ",
+    "i": "ІіΙιıɩᎥɪ",
+    "j": "ЈјϳᎫᴊ",
+    "k": "КкΚκᏦᴋ",
+    "l": "ӀӏԼᏞłʟ",
+    "m": "МмΜᎷᴍ",
+    "n": "ПпΝηոᴎɴ",
+    "o": "ОоΟοσՕօøᴏ",
+    "p": "РрΡρᏢᴘ",
+    "q": "Ԛԛզ",
+    "r": "ГгᎡʀ",
+    "s": "ЅѕՏꜱᏚ",
+    "t": "ТтΤτᎢᴛ",
+    "u": "υսՍᴜ",
+    "v": "Ѵѵνᴠ",
+    "w": "ԜԝωᎳᴡ",
+    "x": "ХхΧχ",
+    "y": "УуΥγүʏᎩ",
+    "z": "ΖᏃᴢ",
+}
+_LATIN = str.maketrans({letter: latin for latin, alike in _PASSING.items() for letter in alike})
+REMEMBERED = 4096  # names: a board has the same ones in many rows
+_SHAPES = str.maketrans("01i|", "olll")  # the same in many typefaces
+_SCRIPTS = ("CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE")
+_SELECTORS = "\ufe0e\ufe0f"  # they say how an emoji is drawn
+_UNSEEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
+    "\U000e0100-\U000e01ef]"
+)
+WHOLE = re.compile(r"^(\d+)\.0*$")  # a number that a table made of a whole one
+ACCENTS = re.compile("[\u0300-\u036f]")
+PIECES = re.compile(r"\d+|[^\W\d_]+")  # runs of digits, and of letters
+
+
+def folded(name: str) -> str:
+    """Return a name without case, kinds of space, widths of letters and invisible marks.
+
+    >>> folded("Ann\u00a0 B") == folded("ann b"), folded("1.0") == folded("1")
+    (True, True)
+    """
+    plain = " ".join(unicodedata.normalize("NFKC", _UNSEEN.sub("", name)).casefold().split())
+    return WHOLE.sub(r"\1", plain)
+
+
+def spelling(name: str) -> str:
+    """Return a folded name also without punctuation, leading zeros, accents and other scripts.
+
+    >>> spelling("spk-03") == spelling("SPK_3") == spelling("spk3"), spelling("1-12")
+    (True, '1 12')
+    """
+    bare = folded(ACCENTS.sub("", unicodedata.normalize("NFKD", name)).translate(_LATIN))
+    pieces = PIECES.findall(bare)
+    return (
+        " ".join(piece.lstrip("0") or "0" if piece.isdigit() else piece for piece in pieces) or bare
+    )
+
+
+def alike(names: Iterable[str], key: Callable[[str], str]) -> list[tuple[str, str]]:
+    """Return pairs of different names with the same key, `folded` or `spelling`; sorted."""
+    first: dict[str, str] = {}
+    pairs = []
+    for name in sorted(set(names)):
+        if (other := first.setdefault(key(name), name)) != name:
+            pairs.append((other, name))
+    return pairs
+
+
+@functools.lru_cache(maxsize=REMEMBERED)
+def skeleton(name: str) -> str:
+    """Return what a reader sees of a name: the same text for two names that look alike.
+
+    Case, accents, spaces, punctuation and forms such as wide letters do not count.
+
+    >>> skeleton("Whisper-tiny") == skeleton("ＷHіSPER tíny")  # a wide W, a Cyrillic і
+    True
+    >>> skeleton("ada") == skeleton("adam")
+    False
+    """
+    text = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", name)).translate(_LATIN)
+    seen = text.casefold().translate(_SHAPES)
+    return "".join(letter for letter in seen if letter.isalnum() and not _UNSEEN.match(letter))
+
+
+@functools.lru_cache(maxsize=REMEMBERED)
+def disguised(text: str) -> str:
+    """Return the first letter of another script or form in a Latin word, or "".
+
+    A word that is wholly of another script is no disguise.
+
+    >>> disguised("\u0410da Lovelace")
+    "U+0410 CYRILLIC CAPITAL LETTER A in 'Аda'"
+    >>> disguised("Ада"), disguised("größe")
+    ('', '')
+    """
+    for word in re.findall(r"[^\W_]+", text):
+        latin = any(letter.isascii() and letter.isalpha() for letter in word)
+        for letter in "" if word.isascii() else word:
+            name, plain = unicodedata.name(letter, ""), unicodedata.normalize("NFKC", letter)
+            of_another_form = plain != letter and plain.isascii() and plain.isalpha()
+            if of_another_form or (latin and name.startswith(_SCRIPTS)):
+                return f"U+{ord(letter):04X} {name} in {word!r}"
+    return ""
+
+
+def unseen(text: str, emoji: bool = False) -> str:
+    """Return the first invisible character that counts as printable, or "".
+
+    Args:
+        text: a name, or prose.
+        emoji: let the selectors pass that say how an emoji is drawn.
+    """
+    if text.isascii():
+        return ""
+    invisible = _UNSEEN.findall(text)
+    return next((mark for mark in invisible if not (emoji and mark in _SELECTORS)), "")

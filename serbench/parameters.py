@@ -1,0 +1,154 @@
+"""Parse and check what users type: `lr=1e-5`, `kfold:n=5`, `toy:seed=3`."""
+
+import inspect
+import json
+import types
+import typing
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+from serbench.errors import BadParameter, PluginError, nearest
+
+Value = TypeVar("Value")
+
+
+def settable(target: Callable[..., Any]) -> dict[str, tuple[Any, object]]:
+    """Return the parameters of a class or function that users may set: (annotation, default).
+
+    Raises:
+        PluginError: an annotation names something that does not exist.
+    """
+    # a class is asked, never an instance: its own __init__ is the one that will run
+    maker = target.__init__ if isinstance(target, type) else target  # type: ignore[misc]
+    try:
+        hints = typing.get_type_hints(maker)
+    except NameError as error:
+        raise PluginError(
+            f"{target.__module__}.{target.__qualname__} annotates a parameter with a name that "
+            f"does not exist when it runs ({error})"
+        ) from error
+    return {
+        name: (hints.get(name, _annotation(parameter)), parameter.default)
+        for name, parameter in inspect.signature(target).parameters.items()
+        if parameter.default is not inspect.Parameter.empty
+    }
+
+
+def _annotation(parameter: inspect.Parameter) -> Any:
+    """Return the annotation of a signature that a program made, which no function has."""
+    stated = parameter.annotation
+    return Any if stated is parameter.empty or isinstance(stated, str) else stated
+
+
+def checked(
+    owner: str, known: Mapping[str, tuple[Any, object]], given: Mapping[str, object]
+) -> dict[str, object]:
+    """Return the value of every parameter: the given one, or its default.
+
+    Args:
+        owner: whose parameters they are, for the messages.
+        known: as `settable` returns them.
+        given: values as `parse` reads them.
+
+    Raises:
+        BadParameter: a name that does not exist, or a value of the wrong type.
+    """
+    values = {  # a whole number is a float where a float is meant: one value, one identity
+        name: float(default) if annotation is float and type(default) is int else default
+        for name, (annotation, default) in known.items()
+    }
+    for name, value in given.items():
+        if name not in known:
+            raise BadParameter(str(nearest(f"parameter of {owner}", name, sorted(known))))
+        annotation, _ = known[name]
+        values[name] = _fitting(owner, name, value, annotation)
+    return values
+
+
+def _fitting(owner: str, name: str, value: object, annotation: Any) -> object:
+    union = typing.get_origin(annotation) in (typing.Union, types.UnionType)
+    options = typing.get_args(annotation) if union else (annotation,)
+    for option in options:
+        if typing.get_origin(option) is typing.Literal and value in typing.get_args(option):
+            return value
+        if option is Any or (option in (None, types.NoneType) and value is None):
+            return value
+        if option is float and isinstance(value, int) and not isinstance(value, bool):
+            return float(value)
+        if isinstance(option, type) and type(value) is option:
+            return value
+    wanted = " or ".join(
+        "one of " + ", ".join(map(repr, typing.get_args(option)))
+        if typing.get_origin(option) is typing.Literal
+        else getattr(option, "__name__", str(option))
+        for option in options
+    )
+    raise BadParameter(f"parameter {name} of {owner} is {value!r}, but must be {wanted}")
+
+
+def parse(text: str) -> tuple[str, object]:
+    """Return the name and value of a parameter typed as `name=value`: JSON, or else text.
+
+    >>> parse("lr=1e-5"), parse("kind=majority")
+    (('lr', 1e-05), ('kind', 'majority'))
+
+    Raises:
+        BadParameter: there is no "=".
+    """
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        raise BadParameter(f"a parameter is written name=value, not {text!r}")
+    try:
+        return name.strip(), json.loads(value)
+    except ValueError:  # no JSON, or a number of thousands of digits
+        return name.strip(), value
+
+
+def typed(name: str, value: object) -> str:
+    """Return what a user types for a parameter: `parse` reads the same value back.
+
+    >>> typed("lr", 1e-5), typed("kind", "majority"), typed("c", None), typed("name", "5")
+    ('lr=1e-05', 'kind=majority', 'c=null', 'name="5"')
+    """
+    if isinstance(value, str) and value.isprintable() and parse(f"{name}={value}")[1] == value:
+        return f"{name}={value}"
+    text = json.dumps(value, ensure_ascii=False)
+    return f"{name}={text if text.isprintable() else json.dumps(value)}"
+
+
+def parse_all(texts: Iterable[str] | None) -> dict[str, object]:
+    """Return the parameters typed as `name=value`, by name.
+
+    Raises:
+        BadParameter: one has no "=", or is given twice.
+    """
+    return unique(map(parse, texts or ()))
+
+
+def unique(pairs: Iterable[tuple[str, Value]]) -> dict[str, Value]:
+    """Return named values as a dictionary.
+
+    Raises:
+        BadParameter: a name occurs twice.
+    """
+    values: dict[str, Value] = {}
+    for name, value in pairs:
+        if name in values:
+            raise BadParameter(f"parameter {name} is given twice: say which you mean")
+        values[name] = value
+    return values
+
+
+def is_import_path(model: str) -> bool:
+    """Return whether a model is named by the path that Python imports, "my_ser:Nearest"."""
+    return ":" in model
+
+
+def parse_name(text: str) -> tuple[str, dict[str, object]]:
+    """Return a name and its parameters.
+
+    >>> parse_name("kfold:n=5,seed=1")
+    ('kfold', {'n': 5, 'seed': 1})
+    """
+    name, colon, rest = text.partition(":")
+    return name, parse_all(rest.split(",")) if colon else {}
