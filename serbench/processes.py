@@ -25,9 +25,11 @@ from typing import IO, Any
 
 from serbench.errors import SerbenchError
 
-Words = Mapping[str, Any]
-Tell = Callable[[Words], None]
-Function = Callable[[Words, Tell], Words]
+Message = Mapping[str, Any]
+"""An item, a report or a result: a JSON object on its way between processes."""
+
+Tell = Callable[[Message], None]
+Function = Callable[[Message, Tell], Message]
 
 
 @dataclass(frozen=True)
@@ -41,15 +43,15 @@ class Outcome:
     """
 
     item: int
-    result: Words | None
+    result: Message | None
     error: str = ""
 
 
-Hear = Callable[[int, Words], None]
+Hear = Callable[[int, Message], None]
 """Called with an item's position and what its function tells."""
 
 
-Engine = Callable[[Function, Sequence[Words], Hear], Iterator[Outcome]]
+Engine = Callable[[Function, Sequence[Message], Hear], Iterator[Outcome]]
 
 
 def of(at_once: int, threads: int) -> Engine:
@@ -59,13 +61,13 @@ def of(at_once: int, threads: int) -> Engine:
     return functools.partial(fresh, at_once=at_once, threads=threads)
 
 
-def local(function: Function, items: Sequence[Words], hear: Hear) -> Iterator[Outcome]:
+def local(function: Function, items: Sequence[Message], hear: Hear) -> Iterator[Outcome]:
     """Call the function for each item in this process, in order."""
     for position, item in enumerate(items):
         yield _attempt(function, position, item, hear)
 
 
-def _attempt(function: Function, position: int, item: Words, hear: Hear) -> Outcome:
+def _attempt(function: Function, position: int, item: Message, hear: Hear) -> Outcome:
     try:
         return Outcome(position, function(item, lambda words: hear(position, words)))
     except SerbenchError as error:
@@ -85,7 +87,7 @@ def _text(error: BaseException) -> str:
 
 def fresh(
     function: Function,
-    items: Sequence[Words],
+    items: Sequence[Message],
     hear: Hear,
     *,
     at_once: int,
@@ -133,7 +135,7 @@ def fresh(
             child.kill()
 
 
-def _words(line: str) -> Words | None:
+def _words(line: str) -> Message | None:
     """What a child says; None of what other code has written in its place, or cut off."""
     try:
         words = json.loads(line)
@@ -156,7 +158,7 @@ class _Child:
         environment: Mapping[str, str] | None,
         nested: bool,
         position: int,
-        item: Words,
+        item: Message,
         events: "queue.Queue[tuple[int, str | None]]",
     ):
         self.last_word = ""
@@ -283,7 +285,7 @@ def _serve(module: str, name: str) -> None:
         threading.Thread(target=_end_with_parent, daemon=True).start()
         lock = threading.Lock()
 
-        def hear(_: int, words: Words) -> None:
+        def hear(_: int, words: Message) -> None:
             with lock:
                 print(json.dumps(words), file=out, flush=True)
 

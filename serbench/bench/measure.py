@@ -24,7 +24,7 @@ from serbench.evaluation.model_isolation import FoldWorkspace
 from serbench.features import audio
 from serbench.features.store import Feature, check_arrays
 from serbench.plugins import registry
-from serbench.processes import Tell, Words
+from serbench.processes import Message, Tell
 
 SIDE = 2048  # of the matrices whose product is the limit of arithmetic
 FILES = 24
@@ -67,7 +67,7 @@ class Learning:
     peak: float  # a second, of a matrix product in its precision; 0 where it does not count
 
 
-def run(words: Words, tell: Tell) -> Words:
+def run(words: Message, tell: Tell) -> Message:
     """Measure an item of `ITEMS`; a process is told plain values, and returns plain values."""
     task = dict(words["task"])
     task["lengths"] = Lengths(**task["lengths"])
@@ -249,7 +249,7 @@ class Trial:
         with tempfile.TemporaryDirectory() as folder:
             times: list[float] = []
 
-            def note(words: Words) -> None:
+            def note(words: Message) -> None:
                 times.append(time.perf_counter())
 
             workspace = FoldWorkspace(task.device, task.threads, Path(folder), note)

@@ -26,7 +26,7 @@ from serbench.features import audio, extraction
 from serbench.features.store import Feature, Features, Store
 from serbench.files import digest
 from serbench.metrics import classification
-from serbench.processes import Tell, Words
+from serbench.processes import Message, Tell
 from serbench.protocols import leakage, lookup
 from serbench.results import fold_file
 from serbench.settings import Settings
@@ -38,7 +38,7 @@ TOLD = (
 """The facts of a fold that the model's process says; all others are found here."""
 
 
-def run(words: Words, tell: Tell) -> Words:
+def run(words: Message, tell: Tell) -> Message:
     """Train and score one fold, and write its result.
 
     Args:
@@ -130,7 +130,7 @@ def _question(
     }
 
 
-def _answer(job: Job, question: Words, tell: Tell) -> Words:
+def _answer(job: Job, question: Message, tell: Tell) -> Message:
     """Run the model's process, and return its facts.
 
     Raises:

@@ -34,7 +34,7 @@ from serbench.evaluation import model_inputs, model_output
 from serbench.evaluation.model_inputs import Inputs
 from serbench.files import replacing, writing_error
 from serbench.plugins import registry
-from serbench.processes import Tell, Words
+from serbench.processes import Message, Tell
 from serbench.text import shown
 
 ALONE = 8  # utterances that are predicted one by one
@@ -84,7 +84,7 @@ class FoldWorkspace:
         self.tell({"epochs": int(epochs), **point})
 
 
-def run(words: Words, tell: Tell) -> Words:
+def run(words: Message, tell: Tell) -> Message:
     """Fit a model to a fold, and predict its test and validation utterances.
 
     Args:
@@ -147,7 +147,7 @@ def run(words: Words, tell: Tell) -> Words:
     }
 
 
-def _target(words: Words) -> Any:
+def _target(words: Message) -> Any:
     """Load the model's class, in the version for which the job was planned.
 
     Raises:
@@ -165,7 +165,7 @@ def _target(words: Words) -> Any:
     return target
 
 
-def _examples(words: Words, sets: Mapping[str, Inputs], part: str) -> Examples:
+def _examples(words: Message, sets: Mapping[str, Inputs], part: str) -> Examples:
     truth = np.array(words["truth"][part], np.int64)
     return Examples(sets[part], truth, tuple(words["speakers"][part]))
 
@@ -186,7 +186,7 @@ class Copy:
 
     model: Model
     n_labels: int
-    words: Words
+    words: Message
     lent: FoldWorkspace
     fork: "Fork | None" = None
 
@@ -280,7 +280,7 @@ def one_by_one(model: Model, chosen: Sequence[int], inputs: Inputs, labels: int)
     return np.column_stack([np.array(chosen, np.float32), np.stack(each)])
 
 
-def ask_copy(words: Words, tell: Tell) -> Words:
+def ask_copy(words: Message, tell: Tell) -> Message:
     """Load a saved model, and predict utterances one by one: `rows`."""
     target = _target(words)
     with (

@@ -164,7 +164,7 @@ def extract(
     ]
     decoded: dict[str, Decoded] = {}
 
-    def hear(_: int, words: processes.Words) -> None:
+    def hear(_: int, words: processes.Message) -> None:
         decoded.update((row[0], Decoded(*row)) for row in words["digests"])
         listener.extracting(len(decoded), len(files))
 

@@ -13,13 +13,13 @@ from serbench.errors import SerbenchError
 from serbench.features import audio
 from serbench.features.store import Feature, Store, check_arrays
 from serbench.plugins import registry
-from serbench.processes import Tell, Words
+from serbench.processes import Message, Tell
 
 SHARD = 256  # utterances written to the feature store at a time
 BATCH = 16  # utterances from one report to the next
 
 
-def extract(words: Words, tell: Tell) -> Words:
+def extract(words: Message, tell: Tell) -> Message:
     """Decode files, remember their digests, and extract the features that are missing.
 
     Args:

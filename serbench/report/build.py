@@ -7,7 +7,7 @@ from pathlib import Path
 from serbench import processes
 from serbench.errors import BadParameter, SerbenchError, nearest
 from serbench.files import expanded, replacing_folder
-from serbench.processes import Tell, Words
+from serbench.processes import Message, Tell
 from serbench.report.figures import catalogue as figures
 from serbench.report.figures import style
 from serbench.report.figures.catalogue import Figure
@@ -150,7 +150,7 @@ def _write_all(folders: Sequence[Folder], jobs: int, hear: Hear) -> Iterator[Ite
         yield from (Item(**item) for item in outcome.result["items"])
 
 
-def write_folder(task: Words, tell: Tell) -> Words:
+def write_folder(task: Message, tell: Tell) -> Message:
     """Write a `Folder`, in a process of its own, and tell the title of each picture."""
     folder, items = Folder(**task), []
     runs, path = [stored.read(Path(run)) for run in folder.runs], Path(folder.root, folder.path)

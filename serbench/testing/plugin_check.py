@@ -14,7 +14,7 @@ from pathlib import Path
 
 from serbench import processes
 from serbench.files import expanded
-from serbench.processes import Tell, Words
+from serbench.processes import Message, Tell
 from serbench.testing.examination import Examination, Verdict, located
 from serbench.testing.kinds import KINDS, find_kind
 from serbench.testing.report import Report
@@ -68,7 +68,7 @@ class Task:
 def _run_process(task: Task, verdicts: dict[str, Verdict]) -> None:
     """Add the verdicts of one process; where it ended early, the check that was running failed."""
 
-    def hear(_: int, words: Words) -> None:
+    def hear(_: int, words: Message) -> None:
         verdicts[words["name"]] = Verdict(**words)
 
     with tempfile.TemporaryDirectory() as folder:
@@ -84,7 +84,7 @@ def _run_process(task: Task, verdicts: dict[str, Verdict]) -> None:
             verdicts[running] = Verdict(running, "failed", reason)
 
 
-def run(words: Words, tell: Tell) -> Words:
+def run(words: Message, tell: Tell) -> Message:
     """Run the checks that have no verdict yet; the function of the process.
 
     Args:
@@ -93,7 +93,7 @@ def run(words: Words, tell: Tell) -> Words:
     """
     task = Task(**words["task"])
 
-    def alive(_: Words) -> None:
+    def alive(_: Message) -> None:
         # ends the process even where a library holds the interpreter's lock
         faulthandler.dump_traceback_later(task.limit, exit=True, file=trace)
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from serbench.contracts import Saves
-from serbench.processes import Words
+from serbench.processes import Message
 from serbench.testing import signals
 from serbench.testing.checks.model import Fitted, ModelSubject, fits, repeats_itself, scores
 from serbench.testing.examination import Check, NotRun, Violation, blaming
@@ -144,7 +144,7 @@ def _fit_until(subject: ModelSubject, folder: Path, stop: int | None) -> Fitted 
     """Fit in this folder; return None if that was killed at so many reports."""
     reports = 0
 
-    def tell(words: Words) -> None:
+    def tell(words: Message) -> None:
         nonlocal reports
         reports += 1
         subject.tell(words)
