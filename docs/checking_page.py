@@ -5,16 +5,25 @@ from serbench.testing.kinds import KINDS
 
 TITLES = {"model": "Models", "features": "Features", "dataset": "Datasets", "package": "Packages"}
 START, END = "<!-- checks: made by docs/generate.py -->", "<!-- checks: end -->"
+HEAD = ["check", "what is demanded", "why"]
 
 
 def page(text: str) -> str:
     """The page as it is, with the tables that stand between its marks made anew."""
     before, _, rest = text.partition(START)
     _, _, after = rest.partition(END)
-    parts = [f"## {title}\n\n{_table(kind)}" for kind, title in TITLES.items()]
+    parts = [f"## {title}\n\n{_checks(kind)}" for kind, title in TITLES.items()]
     return "\n\n".join([before + START, *parts, END + after])
 
 
-def _table(kind: str) -> str:
-    rows = [[f"`{check.name}`", check.demands, check.why] for check in KINDS[kind].checks]
-    return tables.table(["check", "what is demanded", "why"], rows, "markdown")
+def _checks(kind: str) -> str:
+    """Return the table of a kind; checks with the reason that models have are only named."""
+    reasons = {} if kind == "model" else {check.name: check.why for check in KINDS["model"].checks}
+    rows, named = [], []
+    for check in KINDS[kind].checks:
+        if reasons.get(check.name) == check.why:
+            named.append(f"`{check.name}`")
+        else:
+            rows.append([f"`{check.name}`", check.demands, check.why])
+    as_models = f"As for models: {', '.join(named)}.\n\n" if named else ""
+    return as_models + tables.table(HEAD, rows, "markdown")

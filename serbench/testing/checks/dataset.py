@@ -119,7 +119,7 @@ def _link(source: str, target: str) -> None:
 def is_made(subject: DatasetSubject) -> str:
     """It is imported, takes its parameters, and says where its corpus comes from.
 
-    Users without the corpus read title, size, licence and how to get it.
+    Users without the corpus read this.
     """
     about = subject.dataset.about
     if not isinstance(about, About):
@@ -138,7 +138,7 @@ def is_made(subject: DatasetSubject) -> str:
 
 
 def parameters_are_annotated(subject: DatasetSubject) -> str:
-    """Every parameter of the constructor has a default and an annotation that the default fits.
+    """Every parameter has a default, and an annotation that the default fits.
 
     They are typed behind the name, toy:seed=3, and checked.
     """
@@ -146,9 +146,9 @@ def parameters_are_annotated(subject: DatasetSubject) -> str:
 
 
 def is_a_corpus(subject: DatasetSubject) -> str:
-    """Manifest and corpus are each a Corpus: ids unique, every label among its labels.
+    """Manifest and corpus are each a Corpus: unique ids, no label but its own.
 
-    An id names an utterance in every result; two of one name would be scored as one.
+    Two utterances with one id would be scored as one.
     """
     pair = (subject.manifest, subject.corpus_if_here)
     corpora = [corpus for corpus in pair if corpus is not None]
@@ -163,9 +163,9 @@ def is_a_corpus(subject: DatasetSubject) -> str:
 
 
 def speakers_are_people(subject: DatasetSubject) -> str:
-    """No speaker is missing, a label or a file, and most speak more than one utterance.
+    """No speaker is missing, a label or a file, and most speak several utterances.
 
-    A voice under two names is in training and in test, and no protocol can tell.
+    A voice under two names is in training and test, and no protocol can tell.
     """
     single = speakers.is_single(subject.dataset)
     try:
@@ -176,7 +176,7 @@ def speakers_are_people(subject: DatasetSubject) -> str:
 
 
 def label_sets(subject: DatasetSubject) -> str:
-    """There is a label set, and each names only labels of the corpus, at least one that occurs.
+    """There are label sets, of labels of the corpus only, at least one of which occurs.
 
     A misspelt label silently leaves its utterances out.
     """
@@ -199,7 +199,7 @@ def label_sets(subject: DatasetSubject) -> str:
 def protocols_are_named(subject: DatasetSubject) -> str:
     """Protocols have names of their own, and there is a default.
 
-    serbench evaluate without --protocol takes the first, or default_protocol.
+    serbench evaluate uses the default without --protocol.
     """
     for name, times in Counter(protocol.name for protocol in subject.dataset.protocols).items():
         if times > 1:
@@ -208,7 +208,7 @@ def protocols_are_named(subject: DatasetSubject) -> str:
 
 
 def protocols_hold(subject: DatasetSubject) -> str:
-    """Under every label set every protocol makes folds, of utterances of the corpus.
+    """Every protocol makes folds of the corpus under every label set.
 
     Parts that are empty or share utterances stop an evaluation.
     """
@@ -217,9 +217,9 @@ def protocols_hold(subject: DatasetSubject) -> str:
 
 
 def protocols_are_disjoint(subject: DatasetSubject) -> str:
-    """No protocol shares a speaker or a recording between its parts, unless it says that it leaks.
+    """Parts share no speaker or recording, unless the protocol says that it leaks.
 
-    A model that heard a speaker in training scores too high on that speaker.
+    A model scores too high on speakers that it heard in training.
     """
     corpus = subject.corpus_if_here
     digests = {
@@ -235,9 +235,9 @@ def protocols_are_disjoint(subject: DatasetSubject) -> str:
 
 
 def protocols_are_complete(subject: DatasetSubject) -> str:
-    """No utterance is in two test sets; a protocol said to be complete tests every utterance.
+    """No utterance is tested twice; protocols said to be complete test all.
 
-    An utterance that is tested twice counts twice in every pooled score.
+    An utterance tested twice counts twice in pooled scores.
     """
     remarks = {}
     for split in subject.splits:
@@ -269,7 +269,7 @@ def _tested_once(split: Split) -> set[str]:
 def same_corpus_twice(subject: DatasetSubject) -> None:
     """Read twice, it is the same corpus.
 
-    A run's folds are planned in one process and trained in others.
+    Folds are planned in one process and trained in others.
     """
     corpora = (subject.corpus, subject.dataset.read(subject.source.root))
     first, again = (
@@ -285,7 +285,7 @@ def same_corpus_twice(subject: DatasetSubject) -> None:
 def independent_of_the_root(subject: DatasetSubject) -> None:
     """Moved to another folder, or reached by a link, it is the same corpus.
 
-    The same run on another machine must have the same identity.
+    A run has the same identity on every machine.
     """
     digest, link = subject.corpus.digest, subject.folder / "link"
     if not link.is_symlink():
@@ -303,7 +303,7 @@ def independent_of_the_root(subject: DatasetSubject) -> None:
 def paths_exist(subject: DatasetSubject) -> None:
     """Every utterance has a file of its own that exists.
 
-    A missing file is then found when the corpus is read, not hours later.
+    A missing file is found at once, not hours later.
     """
     owners: dict[Path, str] = {}
     for utterance in subject.corpus.utterances:
@@ -317,7 +317,7 @@ def paths_exist(subject: DatasetSubject) -> None:
 def manifest_agrees(subject: DatasetSubject) -> None:
     """Manifest and corpus have the same ids, speakers and labels.
 
-    Without audio, protocols, estimates and submissions are computed from the manifest.
+    Without audio, the manifest stands for the corpus.
     """
     if subject.manifest is None:
         raise NotRun("it has no manifest, which is optional")
@@ -337,9 +337,9 @@ def manifest_agrees(subject: DatasetSubject) -> None:
 
 
 def absence_is_explained(subject: DatasetSubject) -> None:
-    """Without the corpus, reading raises a CorpusError that says how to get it.
+    """Without the corpus, a CorpusError says how to get it.
 
-    It is the first thing that most users see.
+    Most users see it first.
     """
     empty = subject.folder / "empty"
     empty.mkdir(exist_ok=True)

@@ -66,16 +66,15 @@ def is_made(subject: FeatureSubject) -> str:
 
 
 def parameters_are_annotated(subject: FeatureSubject) -> str:
-    """Every parameter of the constructor has a default and an annotation that the default fits.
+    """Every parameter has a default, and an annotation that the default fits.
 
-    --param checks values against them. Without both, no user can set the parameter, and no run
-    records it.
+    Without both, --param cannot set it, and no run records it.
     """
     return require_parameters(subject.name, subject.target)
 
 
 def arrays(subject: FeatureSubject) -> str:
-    """One finite array of float32 (or float16) a wave.
+    """One finite array of float32 or float16 a wave.
 
     They are stored as they come, and one that is not finite spoils a whole training.
     """
@@ -84,9 +83,9 @@ def arrays(subject: FeatureSubject) -> str:
 
 
 def repeats_itself(subject: FeatureSubject) -> None:
-    """The same waves give the same arrays, to the last bit, from a new extractor too.
+    """The same waves give the same bits, from a new extractor too.
 
-    Arrays are extracted once and then read: with an empty store a run must get the same ones.
+    Arrays are extracted once: an empty store must not change a run.
     """
     for extractor in (subject.extractor, subject.new()):
         again = subject.extract(subject.waves, extractor)
@@ -98,9 +97,9 @@ def repeats_itself(subject: FeatureSubject) -> None:
 
 
 def random_state(subject: FeatureSubject) -> None:
-    """It leaves the global random states of random, numpy and torch as they were.
+    """It leaves the global random states of random, numpy and torch alone.
 
-    Seeding them changes what other code in the process draws.
+    Other code in the process draws from them.
     """
     with watched() as touched:
         subject.extract(subject.waves, subject.new())
@@ -111,9 +110,9 @@ def random_state(subject: FeatureSubject) -> None:
 
 
 def neighbours(subject: FeatureSubject) -> None:
-    """An array depends on its own wave only, not on the others in the batch.
+    """An array depends on its own wave only.
 
-    Which utterances are extracted together depends on what was stored before.
+    Batches depend on what was stored before.
     """
     alone = [subject.extract([wave])[0] for wave in subject.waves]
     remedy = "compute each wave on its own, or keep padding out of it"
@@ -133,7 +132,7 @@ def _require_same(arrays: Sequence[Array], others: Sequence[Array], fault: str) 
 def place(subject: FeatureSubject) -> None:
     """Arrays come in the order of the waves.
 
-    An array is stored under its wave's digest: in another order utterances would be mixed up.
+    Each array is stored under the digest of its wave.
     """
     backward = subject.extract(subject.waves[::-1])[::-1]
     fault = "in another order, {}: undo any sorting before returning"
@@ -141,9 +140,9 @@ def place(subject: FeatureSubject) -> None:
 
 
 def shapes(subject: FeatureSubject) -> str:
-    """Whatever the length of a wave, at most one axis of its array changes its size.
+    """At most one axis of an array depends on the length of the wave.
 
-    Models stack or pad along one axis, time; everything else must be the same size.
+    Models stack or pad along one axis, time.
     """
     lengths = (0.5, 0.9, 2.0)
     waves = [signals.utterance(0, seconds, 7000) for seconds in lengths]
@@ -161,7 +160,7 @@ def shapes(subject: FeatureSubject) -> str:
 def short_input(subject: FeatureSubject) -> None:
     """It takes a wave of 0.1 s.
 
-    Trimming leaves such utterances, and one of them stops an extraction.
+    Trimming leaves such utterances.
     """
     _require_array(subject, signals.short(), "0.1 s: pad what is shorter")
 
@@ -177,14 +176,14 @@ def long_input(subject: FeatureSubject) -> None:
 def silent_input(subject: FeatureSubject) -> None:
     """It takes digital silence.
 
-    CREMA-D has a silent recording, and no test utterance may be left out.
+    CREMA-D has a silent recording, and no test utterance is left out.
     """
     cause = "silence: add a small number before a log or division"
     _require_array(subject, signals.silent(), cause)
 
 
 def constant_input(subject: FeatureSubject) -> None:
-    """It takes a signal that is one value all the time.
+    """It takes a constant signal.
 
     Such recordings have no variance to divide by.
     """
@@ -201,7 +200,7 @@ def _require_array(subject: FeatureSubject, wave: Wave, cause: str) -> None:
 
 
 def leaves_waves_alone(subject: FeatureSubject) -> None:
-    """It does not write into the waves that it is given.
+    """It does not write into its waves.
 
     The caller uses them again.
     """
@@ -216,7 +215,7 @@ def leaves_waves_alone(subject: FeatureSubject) -> None:
 def threads(subject: FeatureSubject) -> None:
     """Called from several threads at once, it gives the same.
 
-    Extraction may use threads: another call can change whatever an extractor keeps in itself.
+    Another call can change what an extractor keeps in itself.
     """
     waves, arrays = [*subject.waves], subject.arrays
     remedy = "keep what a call works with in local variables"

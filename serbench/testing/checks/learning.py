@@ -22,7 +22,7 @@ TURNED = (2, 0, 1)  # the labels in another order
 def same_seed(subject: ModelSubject) -> None:
     """The same seed and the same data give the same scores.
 
-    Randomness comes from the seed alone, not from clocks, global states or earlier folds.
+    Clocks, global states and earlier folds must not matter.
     """
     waves = subject.tested.waves
     first, again = subject.small.model, subject.small_again.model
@@ -32,9 +32,9 @@ def same_seed(subject: ModelSubject) -> None:
 
 
 def random_state(subject: ModelSubject) -> None:
-    """It leaves the global random states of random, numpy and torch as they were.
+    """It leaves the global random states of random, numpy and torch alone.
 
-    Seeding them changes what other code in the process draws.
+    Other code in the process draws from them.
     """
     # the second fit: what libraries draw while they are imported is not the model's
     if touched := subject.small_again.touched:
@@ -45,9 +45,9 @@ def random_state(subject: ModelSubject) -> None:
 
 
 def beats_chance(subject: ModelSubject) -> str:
-    """It tells bass, mid and treble apart more often than a guess would.
+    """It tells bass, mid and treble apart better than a guess.
 
-    They differ in pitch and colour, so that anything that learns from sound can learn them.
+    Anything that learns from sound can learn them.
     """
     right, total = _right(subject, subject.large, subject.tested), len(subject.tested.truth)
     if right < NEEDED:
@@ -60,9 +60,9 @@ def beats_chance(subject: ModelSubject) -> str:
 
 
 def labels_order(subject: ModelSubject) -> str:
-    """Given its labels in another order, its columns come in that order.
+    """Columns come in the order in which labels are given.
 
-    truth holds positions in the labels as they are given; sorting them swaps emotions.
+    truth holds positions in that order: sorting swaps emotions.
     """
     labels = [LABELS[label] for label in TURNED]
     train, held_out, tested = map(_turned, (subject.many, subject.held_out, subject.tested))
@@ -84,7 +84,7 @@ def _turned(utterances: Utterances) -> Utterances:
 def absent_label(subject: ModelSubject) -> str:
     """A label without training utterances keeps its column.
 
-    Small folds lack one now and then; scikit-learn's classifiers then return one column less.
+    Small folds may lack a label; scikit-learn then returns one column less.
     """
     present = (0, 2)
     tested = subject.tested.of_labels(present)
@@ -105,9 +105,9 @@ def _right(subject: ModelSubject, fitted: Fitted, utterances: Utterances) -> int
 
 
 def odd_training(subject: ModelSubject) -> None:
-    """It learns from a set that holds 0.1 s, silence and a constant signal.
+    """It learns from a set with 0.1 s, silence and a constant signal.
 
-    Corpora have them, and they stay in the training set.
+    Corpora have them in their training sets.
     """
     odd, few = [signals.short(), signals.silent(), signals.constant()], subject.few
     speakers = (*few.speakers, *few.speakers[: len(odd)])
@@ -122,9 +122,9 @@ class Killed(BaseException):
 
 
 def resumes(subject: ModelSubject) -> str:
-    """Killed in fit and fitted again in the same folder, it gives the scores of an undisturbed fit.
+    """Killed in fit and fitted again in the same folder, it gives the same scores.
 
-    It may keep checkpoints in its workspace or start again; half of either is a silent error.
+    It may resume or start again; half of either is a silent error.
     """
     reports = subject.small.reports
     if not reports:
@@ -160,7 +160,7 @@ def _fit_until(subject: ModelSubject, folder: Path, stop: int | None) -> Fitted 
 def saves(subject: ModelSubject) -> None:
     """What save wrote, load reads, and it predicts the same.
 
-    --keep-models and serbench predict need both; a model without them is still a model.
+    --keep-models and serbench predict need both, which are optional.
     """
     folder = _saved(subject)
     loaded = subject.target.load(folder)
@@ -176,7 +176,7 @@ PICKLES = tuple(b"\x80" + bytes([protocol]) for protocol in range(2, 6))
 def saves_no_pickle(subject: ModelSubject) -> None:
     """What save writes holds no pickle.
 
-    Reading a pickle runs whatever code its author put there.
+    Reading a pickle runs its author's code.
     """
     for path in sorted(_saved(subject).rglob("*")):
         if path.is_file() and _is_pickled(path):

@@ -198,7 +198,7 @@ class ModelSubject(Subject):
 def is_made(subject: ModelSubject) -> str:
     """It is imported, takes labels, seed and its parameters, and has a version.
 
-    Planning makes every model once, so that a value it refuses is refused before anything runs.
+    Planning makes every model, so that impossible values are refused before anything runs.
     """
     _, feature = subject.made_of
     model = subject.new()
@@ -209,10 +209,9 @@ def is_made(subject: ModelSubject) -> str:
 
 
 def parameters_are_annotated(subject: ModelSubject) -> str:
-    """Every parameter of the constructor has a default and an annotation that the default fits.
+    """Every parameter has a default, and an annotation that the default fits.
 
-    --param checks values against them. Without both, no user can set the parameter, and no run
-    records it.
+    Without both, --param cannot set it, and no run records it.
     """
     if issubclass(subject.target, Estimator):
         raise NotRun("its parameters are those of an estimator, which has rules of its own")
@@ -220,9 +219,9 @@ def parameters_are_annotated(subject: ModelSubject) -> str:
 
 
 def fits(subject: ModelSubject) -> str:
-    """It learns from twelve utterances and predicts others without an error.
+    """It learns from twelve utterances and predicts others.
 
-    All further checks use the model that is fitted here.
+    All further checks use this fitted model.
     """
     model_output.described(subject.small.model)
     reports = subject.small.reports
@@ -232,7 +231,7 @@ def fits(subject: ModelSubject) -> str:
 def scores(subject: ModelSubject) -> None:
     """One row of finite scores an utterance, one column a label, and a link that fits them.
 
-    Anything else stops an evaluation after the training, which is the expensive part.
+    Anything else stops an evaluation after the training.
     """
     for waves in (subject.tested.waves, subject.tested.waves[:1]):
         subject.scores(subject.small.model, waves)
@@ -241,7 +240,7 @@ def scores(subject: ModelSubject) -> None:
 def repeats_itself(subject: ModelSubject) -> None:
     """Asked twice about the same utterances, it gives the same scores.
 
-    With dropout still on, or a state that grows, a result could not be reproduced.
+    Dropout that is still on, or a state that grows, makes results irreproducible.
     """
     model, waves = subject.small.model, subject.tested.waves
     first, again = subject.scores(model, waves), subject.scores(model, waves)
@@ -250,9 +249,9 @@ def repeats_itself(subject: ModelSubject) -> None:
 
 
 def neighbours(subject: ModelSubject) -> None:
-    """An utterance's scores do not depend on the other utterances it is predicted with.
+    """An utterance's scores do not depend on the others that it is predicted with.
 
-    Otherwise a result depends on the rest of the test set, and on how it is cut into batches.
+    Otherwise a result depends on the rest of the test set and on the batches.
     """
     for waves in (subject.even, subject.even[::-1]):
         remedy = "normalise each utterance on its own, or by what was learned in fit"
@@ -264,7 +263,7 @@ def neighbours(subject: ModelSubject) -> None:
 def place(subject: ModelSubject) -> None:
     """An utterance's scores do not depend on its place among the others.
 
-    The harness may give utterances in any order; rows must come back in the order of the inputs.
+    Rows must come back in the order of the inputs, whatever it is.
     """
     model, waves = subject.small.model, subject.even
     forward = subject.scores(model, waves)
@@ -277,10 +276,9 @@ def place(subject: ModelSubject) -> None:
 
 
 def padding(subject: ModelSubject) -> None:
-    """A short utterance's scores do not change beside a long one, nor the other way round.
+    """A short utterance's scores do not change beside a long one, nor the reverse.
 
-    Padding that is averaged, normalised or attended to makes scores depend on the length of the
-    other utterances.
+    Padding must not be averaged, normalised or attended to.
     """
     short, long = signals.utterance(0, 0.3, 6000), signals.utterance(1, 3.0, 6001)
     remedy = "keep padding out of means, norms and attention (mask it), or predict one by one"
@@ -301,7 +299,7 @@ def _require_same_alone(
 def short_input(subject: ModelSubject) -> None:
     """It scores an utterance of 0.1 s.
 
-    Trimming leaves such utterances, and one of them must not cost a fold.
+    Trimming leaves such utterances.
     """
     _require_scores(subject, signals.short(), "0.1 s: pad what is shorter than that")
 
@@ -318,14 +316,14 @@ def long_input(subject: ModelSubject) -> None:
 def silent_input(subject: ModelSubject) -> None:
     """It scores digital silence.
 
-    CREMA-D has a silent recording, and no test utterance may be left out.
+    CREMA-D has a silent recording, and no test utterance is left out.
     """
     remedy = "add a small number before a log or a division"
     _require_scores(subject, signals.silent(), f"silence: {remedy}")
 
 
 def constant_input(subject: ModelSubject) -> None:
-    """It scores a signal that is one value all the time.
+    """It scores a constant signal.
 
     Such recordings have no variance to divide by.
     """

@@ -126,7 +126,7 @@ def heavy_imports(point: EntryPoint) -> list[str]:
 def entry_points_resolve(subject: PackageSubject) -> str:
     """Its entry points lead to modules that can be imported.
 
-    A plugin without such a module is listed as broken, and nothing that it offers can be used.
+    Otherwise the plugin is listed as broken.
     """
     for point in subject.points:
         remedy = "mend [project.entry-points.serbench] or the module"
@@ -136,9 +136,9 @@ def entry_points_resolve(subject: PackageSubject) -> str:
 
 
 def imports_nothing_heavy(subject: PackageSubject) -> None:
-    """Importing its hook module and calling its hooks imports no heavy library.
+    """Importing and calling its hooks imports no heavy library.
 
-    Every serbench command lists all plugins; torch alone would take seconds.
+    Every command lists all plugins; torch alone takes seconds.
     """
     for point in subject.points:
         if heavy := heavy_imports(point):
@@ -164,7 +164,7 @@ def hooks_are_known(subject: PackageSubject) -> str:
 def entries_are_sound(subject: PackageSubject) -> None:
     """Entries are plain text: a name in lower case, module:Name, one line of summary.
 
-    They are printed in listings and typed by users.
+    Users read and type them.
     """
     _refuse_faults(offer for offer in subject.offers if offer.kind)
     for kind, entry in subject.entries:
@@ -193,9 +193,9 @@ def names_are_free(subject: PackageSubject) -> None:
 
 
 def targets_load(subject: PackageSubject) -> str:
-    """Every entry leads to something that can be imported and called.
+    """Every entry's target can be imported and called.
 
-    Otherwise the error comes when a user first names it.
+    Otherwise the first user gets the error.
     """
     lacking = [entry.name for _, entry in subject.entries if registry.lacking(entry)]
     for _, entry in subject.entries:
@@ -205,9 +205,9 @@ def targets_load(subject: PackageSubject) -> str:
 
 
 def parameters_fit(subject: PackageSubject) -> None:
-    """A model's feature is installed, and what its entry says of parameters is true of them.
+    """A model's feature is installed, and its entry names parameters that exist.
 
-    A parameter that a model and its feature both have must mean the same, so it has one default.
+    A parameter that a model and its feature share has one default.
     """
     for _, entry in subject.entries:
         if isinstance(entry, ModelEntry) and not registry.lacking(entry):
