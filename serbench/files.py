@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import re
-import resource
 import socket
 import tempfile
 import time
@@ -200,6 +199,8 @@ def _remove_empty(folder: Path) -> None:
 
 def _kind(probe: Path) -> type[BaseFileLock]:
     """Return the kind of lock that the probe's file system supports."""
+    if issubclass(FileLock, SoftFileLock):  # this Python has no fcntl
+        return SoftFileLock
     try:
         with FileLock(probe, timeout=0, fallback_to_soft=False):
             return FileLock
@@ -222,9 +223,12 @@ def _holder(path: Path, kind: type[BaseFileLock]) -> str:
 
 
 def _allow_open_files(more: int) -> None:
-    """Raise the limit of open files, as far as the system lets us: every lock is one."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = more + 512
-    if soft != resource.RLIM_INFINITY and soft < needed:
-        limit = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, limit), hard))
+    """Raise the limit of open files, where there is one, as far as allowed: every lock is one."""
+    with contextlib.suppress(ImportError):  # Windows has no such module
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        needed = more + 512
+        if soft != resource.RLIM_INFINITY and soft < needed:
+            limit = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, limit), hard))

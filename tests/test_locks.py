@@ -11,6 +11,7 @@ import pytest
 
 from serbench.features.audio import Digests
 from serbench.files import claimed
+from serbench.report.tables.section_tables import costs
 from serbench.results.run import folders, read
 
 NO_LOCKS = """
@@ -22,13 +23,24 @@ sys.argv[0] = "serbench"
 from serbench.cli.app import main
 main()
 """
-KINDS = {"locks": ["-m", "serbench"], "no locks": ["-c", NO_LOCKS]}
+NO_MODULES = """
+import sys
+sys.modules["fcntl"] = sys.modules["resource"] = None
+sys.argv[0] = "serbench"
+from serbench.cli.app import main
+main()
+"""
+KINDS = {
+    "locks": ["-m", "serbench"],
+    "no locks": ["-c", NO_LOCKS],
+    "no modules": ["-W", "ignore:only soft file lock", "-c", NO_MODULES],
+}
 PROGRAM = KINDS["locks"]
 
 
 @pytest.fixture(params=KINDS)
 def program(request):
-    """The command line, on a file system with locks and on one without."""
+    """The command line, with locks, without them and on a system without fcntl and resource."""
     return KINDS[request.param]
 
 
@@ -135,6 +147,14 @@ def test_a_lock_of_another_host_stays_where_only_files_lock(places):
     for path in folder.glob(".*.lock"):
         path.unlink()
     takes_over(places, program)
+
+
+def test_memory_is_not_recorded_where_the_system_cannot_tell_it(places):
+    assert start(KINDS["no modules"], "--jobs", "0", nap=0).wait(timeout=60) == 0
+    run = read(folders(places.results)[0])
+    assert run.missing == 0
+    assert not any("peak_memory_mb" in fold.facts for fold in run.folds)
+    costs([run], ["centroid"])
 
 
 def test_more_folds_are_claimed_than_files_may_be_open(places):

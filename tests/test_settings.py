@@ -85,3 +85,24 @@ def test_a_home_that_cannot_be_written_is_one_line(serbench, tmp_path):
     assert done.returncode == 1
     assert done.stderr.startswith(f"serbench: cannot write {tmp_path}/file/")
     assert len(done.stderr.splitlines()) == 1
+
+
+FOUND = """
+import sys
+{imported}
+from serbench.settings import found
+print(found("auto"), "torch" in sys.modules)
+"""
+
+
+@pytest.mark.parametrize("imported", ["", "import torch"])
+@pytest.mark.parametrize("has_cuda", [True, False])
+def test_the_device_does_not_depend_on_whether_torch_was_imported(tmp_path, imported, has_cuda):
+    (tmp_path / "torch.py").write_text(
+        f"import types\ncuda = types.SimpleNamespace(is_available=lambda: {has_cuda})\n"
+    )
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    command = [sys.executable, "-c", FOUND.format(imported=imported)]
+    env = {**os.environ, "PYTHONPATH": path}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
+    assert done.stdout.split() == ["cuda" if has_cuda else "cpu", "True"], done.stderr

@@ -9,7 +9,6 @@ import contextlib
 import ctypes
 import itertools
 import os
-import resource
 import select
 import signal
 import sys
@@ -141,7 +140,7 @@ def run(words: Message, tell: Tell) -> Message:
         "curve": lent.curve,
         "seconds": {"fit": fitted - started, "predict": predicted - asking},
         "device": lent.used,
-        "peak_memory_mb": peak_memory(),
+        **({"peak_memory_mb": peak} if (peak := peak_memory()) else {}),
         **({"warnings": said} if (said := _said(caught)) else {}),
         **({"folds_before": before} if before else {}),
     }
@@ -347,8 +346,12 @@ def _answer(compute: Callable[[], Array], writing: int, patience: float, parent:
         os._exit(1)
 
 
-def peak_memory() -> float:
-    """Return the most megabytes that this process has used."""
+def peak_memory() -> float | None:
+    """Return the most megabytes that this process has used; None where the system cannot tell."""
+    try:
+        import resource
+    except ImportError:  # on Windows
+        return None
     unit = 1 if sys.platform == "darwin" else 1024  # bytes on macOS, kB on Linux
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20, 1)
 
