@@ -19,7 +19,7 @@ from torch.profiler import profile
 
 from serbench import Examples, datasets
 from serbench.bench import measure, workload
-from serbench.bench.session import LIKE
+from serbench.bench.session import default_dataset
 from serbench.plugins import registry
 from serbench.settings import settings
 
@@ -57,7 +57,7 @@ class Profiled:
 
 def profiled(name: str, device: str = "cpu") -> dict[str, object]:
     """The seconds of an epoch of a few steps, and the share of each kind of operation."""
-    source = datasets.find(LIKE, settings())
+    source = datasets.find(default_dataset(), settings())
     model = workload.model(name, {"epochs": 2}, source, settings())
     batch = int(str(model.params["batch"] or measure.ROUND))
     inputs = measure.inputs(model.feature, workload.lengths_of(source), batch) * STEPS

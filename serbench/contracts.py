@@ -429,6 +429,8 @@ class Entry:
         summary: one line for a listing.
         requires: modules it needs, looked for before anything runs.
         install: what to `pip install` where one of them is missing.
+        default_for: uses for which it is taken where the user names nothing: of a feature
+            "estimators" (models by import path that are estimators), of a model or dataset "bench".
     """
 
     name: str
@@ -436,6 +438,7 @@ class Entry:
     summary: str
     requires: tuple[str, ...] = ()
     install: str = ""
+    default_for: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -22,16 +22,14 @@ from serbench.protocols import lookup
 from serbench.settings import settings
 
 GROUPS = ("arithmetic", "decode", "features", "models")
-MODELS = ("alexnet-mel", "whisper-base")  # the paper's M1, and a small transformer encoder
-LIKE = "ravdess"
 
 
 @dataclass(frozen=True)
 class BenchRequest:
     """What to measure; with a model, a dataset and no `only`, an evaluation is estimated too."""
 
-    model: str | None = None  # None measures those of `MODELS` that are installed
-    dataset: str | None = None  # whose utterances are imitated; None is RAVDESS
+    model: str | None = None  # None measures the defaults for "bench"
+    dataset: str | None = None  # whose utterances are imitated; None is the default
     protocol: str | None = None  # of the estimate; None is the dataset's default
     params: Mapping[str, object] = field(default_factory=dict)  # of the model and its features
     only: Sequence[str] = ()  # names of features, or of `GROUPS`; empty is all that is needed
@@ -71,12 +69,23 @@ def bench(request: BenchRequest) -> Bench:
     return _Session(request).bench()
 
 
+def default_dataset() -> str:
+    """Return the dataset whose utterances are imitated where the user names none.
+
+    Raises:
+        BadParameter: no installed plugin offers one.
+    """
+    for name in registry.defaults("dataset", "bench"):
+        return name
+    raise BadParameter("no installed dataset is meant for a benchmark: name one with --dataset")
+
+
 class _Session:
     """The measurement of all items of a request, every item in a fresh process, as in a fold."""
 
     def __init__(self, request: BenchRequest):
         self._request, self._places = request, settings()
-        self._source = datasets.find(request.dataset or LIKE, self._places)
+        self._source = datasets.find(request.dataset or default_dataset(), self._places)
         self._lengths = workload.lengths_of(self._source)
         self._at_once = min(request.jobs or processes.cores(), processes.cores())
         self._timings: dict[str, Timing] = {}  # of the front end, by item
@@ -114,16 +123,15 @@ class _Session:
         return lookup.find_protocol(self._request.protocol, self._source.dataset)
 
     def _models(self) -> Iterator[Candidate]:
-        """Yield the model that was named, or those of `MODELS` that are installed."""
+        """Yield the model that was named, or those that plugins offer for it."""
         request = self._request
         if request.model is not None:
             given = (request.params, self._source, self._places, request.features)
             yield workload.model(request.model, *given)
             return
-        for name in MODELS:
+        for name in registry.defaults("model", "bench"):
             try:
-                if name in registry.installed().entries["model"]:
-                    yield workload.model(name, {}, self._source, self._places)
+                yield workload.model(name, {}, self._source, self._places)
             except SerbenchError as error:
                 self._left_out[name] = str(error)
 

@@ -159,6 +159,11 @@ def find_entry(request: Request) -> ModelEntry:
     """
     entry = cast(ModelEntry, registry.find("model", request.model))
     if request.features is None:
+        if not entry.features:
+            raise BadParameter(
+                f"no installed plugin says what {entry.name} learns from: name features with "
+                "--features; `serbench features` lists them"
+            )
         return entry
     if not is_import_path(entry.name):
         raise BadParameter(

@@ -11,29 +11,26 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from serbench.contracts import TARGET, ModelEntry
+from serbench.contracts import TARGET
 from serbench.errors import PluginError, UnknownName
 from serbench.plugins import sklearn_adapter, source_code
 from serbench.plugins.guarded_import import attribute, beside, imported, located
 from serbench.plugins.sklearn_adapter import HINT
 
-FEATURES = "functionals"  # of estimators: vectors
 MARK = "__serbench_source__"
 
 
-def entry(path: str) -> ModelEntry:
-    """The entry that a plugin would offer for it.
-
-    Its features are those that its attribute `features` names, if it has one.
+def features(path: str) -> str | None:
+    """Return the features that a model states, "waveform" if it states none; None of an estimator.
 
     Raises:
         SerbenchError: there is no such module or name.
     """
     target = _target(path)
-    own = getattr(target, "features", None)
-    usual = "waveform" if _is_contract(target) else FEATURES
-    features = own if isinstance(own, str) else usual
-    return ModelEntry(path, path, "by import path", features=features)
+    stated = getattr(target, "features", None)
+    if isinstance(stated, str):
+        return stated
+    return "waveform" if _is_contract(target) else None
 
 
 def load(path: str) -> Any:

@@ -121,7 +121,7 @@ def _fault(kind: str, hook: str, one: object) -> str:
 def _wrong(entry: Entry) -> Iterator[str]:
     """The fields of an entry that are not what they must be."""
     texts = {"summary": entry.summary, "install": entry.install}
-    lists = {"requires": entry.requires}
+    lists = {"requires": entry.requires, "default_for": entry.default_for}
     if isinstance(entry, ModelEntry):
         texts["features"] = entry.features
         lists["feature_params"] = entry.feature_params
@@ -272,7 +272,8 @@ def find(kind: str, name: str) -> Entry:
     if kind == "model" and is_import_path(name):
         from serbench.plugins import import_path
 
-        return import_path.entry(name)
+        features = import_path.features(name) or next(iter(defaults("feature", "estimators")), "")
+        return ModelEntry(name, name, "by import path", features=features)
     known = installed()
     if name in known.entries[kind]:
         return known.entries[kind][name]
@@ -283,6 +284,12 @@ def find(kind: str, name: str) -> Entry:
     if kind == "model" and "." in name:
         hint = "; a model of your own is written module:Name" + hint
     raise nearest(kind, name, list(known.entries[kind]), hint)
+
+
+def defaults(kind: str, use: str) -> list[str]:
+    """Return the names of the entries that are the default for a use, such as "bench"; sorted."""
+    entries = installed().entries[kind]
+    return [name for name, entry in entries.items() if use in entry.default_for]
 
 
 def clash(plugins: tuple[str, ...]) -> str:

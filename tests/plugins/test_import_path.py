@@ -220,6 +220,17 @@ def test_features_are_those_that_are_named_or_those_of_the_class_or_the_usual(he
     assert registry.find("model", "own:Predicting").features == "functionals"
 
 
+def test_an_estimator_without_a_default_needs_features(here, monkeypatch):
+    (here / "own.py").write_text(NEAREST + OTHERS)
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [])
+    registry.installed.cache_clear()
+    try:
+        with pytest.raises(SerbenchError, match="what own:Predicting learns from: name features"):
+            plan.find_entry(Request("own:Predicting", "tones"))
+    finally:
+        registry.installed.cache_clear()
+
+
 def test_every_parameter_of_the_features_is_open(here):
     (here / "own.py").write_text(NEAREST)
     _, params, feature = checked("own:Kept", params={"parts": 5, "scale": 3})

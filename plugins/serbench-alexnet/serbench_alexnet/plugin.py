@@ -30,6 +30,7 @@ def serbench_models() -> Iterable[ModelEntry]:
             "AlexNet on mel spectrograms, the paper's M1",
             requires=("torch",),
             install=INSTALL,
+            default_for=("bench",),
             features="mel",
             gpus=1,
             memory=2.0,

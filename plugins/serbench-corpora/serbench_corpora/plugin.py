@@ -13,6 +13,7 @@ def serbench_datasets() -> Iterable[Entry]:
             "ravdess",
             "serbench_corpora.ravdess:Ravdess",
             "RAVDESS: 1440 acted utterances, 24 speakers, 8 emotions",
+            default_for=("bench",),
         ),
         Entry(
             "crema-d",

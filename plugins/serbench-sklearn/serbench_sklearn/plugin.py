@@ -16,6 +16,7 @@ def serbench_features() -> Iterable[Entry]:
             "functionals",
             "serbench_sklearn.functionals:Functionals",
             "995 statistics of spectrum, pitch, voice and rhythm over the utterance",
+            default_for=("estimators",),
         ),
         Entry(
             "egemaps",

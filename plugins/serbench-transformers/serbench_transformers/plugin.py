@@ -57,6 +57,7 @@ def serbench_models() -> Iterable[ModelEntry]:
             f"({preset.megabytes} MB to download)",
             requires=REQUIRES,
             install=INSTALL,
+            default_for=("bench",) if preset.name == "whisper-base" else (),
             gpus=1,
             memory=MEMORY.get(preset.name.removesuffix("-en").rpartition("-")[2], LARGE),
             defaults={**defaults, "*": {**defaults["*"], "checkpoint": preset.checkpoint}},
