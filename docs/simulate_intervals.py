@@ -277,12 +277,12 @@ def table(rows: list[dict[str, Any]], corpora: int) -> str:
         cells.append([effect.name])
         for kind in COLUMNS:
             shares = [row[kind] for row in rows if row["effect"] == effect.name and kind in row]
-            cells[-1].append(f"{100 * min(shares):.1f} .. {100 * max(shares):.1f}")
+            cells[-1].append(f"{100 * min(shares):.1f}-{100 * max(shares):.1f}")
     errors = [100 * math.sqrt(share * (1 - share) / corpora) for share in (0.95, 0.8)]
     return (
         f"{tables.table(['speaker effect', *COLUMNS.values()], cells, 'markdown')}\n\n"
-        f"Lowest and highest value over 10, 24 and 91 speakers, UAR and F1; {corpora} corpora each. "
-        f"The standard error is {errors[0]:.1f} near 5 or 95, and {errors[1]:.1f} near 80."
+        f"Range over 10, 24 and 91 speakers, UAR and F1, of {corpora} corpora each; the standard "
+        f"error is {errors[0]:.1f} near 5 or 95, and {errors[1]:.1f} near 80."
     )
 
 
