@@ -51,16 +51,12 @@ class Check:
     @property
     def demands(self) -> str:
         """What a plugin must do, a sentence."""
-        return self._paragraphs()[0]
+        return " ".join((inspect.getdoc(self.run) or "").partition("\n\n")[0].split())
 
     @property
     def why(self) -> str:
         """What would go wrong otherwise."""
-        return self._paragraphs()[1]
-
-    def _paragraphs(self) -> tuple[str, str]:
-        first, _, rest = (inspect.getdoc(self.run) or "").partition("\n\n")
-        return " ".join(first.split()), " ".join(rest.split())
+        return " ".join((inspect.getdoc(self.run) or "").partition("\n\n")[2].split())
 
 
 @dataclass(frozen=True)
@@ -94,6 +90,8 @@ class Subject:
 
     kind: ClassVar[str]
     """Of the plugin, as the registry calls it."""
+    given: ClassVar[Sequence[str]] = ()
+    """Parameters that the harness gives."""
 
     name: str
     params: Mapping[str, object]
@@ -172,20 +170,12 @@ class Examination:
             return Verdict(check.name, "ok", check.run(self._subject) or "")
         except NotRun as reason:
             return Verdict(check.name, "not run", str(reason))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             return Verdict(check.name, "failed", described(error, self._package))
-        except SystemExit as error:
-            line = f"it ended the process (SystemExit: {error.code}){place(error, self._package)}"
-            return Verdict(check.name, "failed", f"{line}: raise an error instead")
 
 
 def require_reasons(expected: Mapping[str, str], names: Sequence[str]) -> None:
-    """Refuse expected failures of unknown checks or without a reason.
-
-    Raises:
-        BadParameter: a reason is empty.
-        UnknownName: there is no such check.
-    """
+    """Refuse expected failures of unknown checks or without a reason."""
     for name, reason in expected.items():
         if name not in names:
             raise nearest("check", name, names)
@@ -205,29 +195,23 @@ def blaming(cause: str) -> Iterator[None]:
         raise
 
 
-def described(error: Exception, package: str) -> str:
+def described(error: BaseException, package: str) -> str:
     """Return an error in one line: a user's message as it is, else what was raised, and where."""
     notes = "".join(f", {note}" for note in getattr(error, "__notes__", ()))
     if isinstance(error, SerbenchError):
         return f"{error}{notes}"
-    raised = f"{type(error).__name__}: {error}".removesuffix(": ")
-    return f"it raised {raised}{place(error, package)}{notes}"
-
-
-def place(error: BaseException, package: str) -> str:
-    """Return the place in a plugin's code that raised: " (my_ser.py, line 12, in fit)"."""
     frames = traceback.extract_tb(error.__traceback__)
     line = located([(frame.filename, frame.lineno or 0, frame.name) for frame in frames], package)
-    return line and f" ({line})"
+    place = line and f" ({line})"
+    if isinstance(error, SystemExit):
+        exit_ = f"SystemExit: {error.code}"
+        return f"it ended the process ({exit_}){place}: raise an error instead{notes}"
+    raised = f"{type(error).__name__}: {error}".removesuffix(": ")
+    return f"it raised {raised}{place}{notes}"
 
 
 def located(frames: Sequence[Frame], package: str) -> str:
-    """Return the last frame in a plugin's code, or else in any code but the core's, or "".
-
-    Args:
-        frames: the innermost last.
-        package: the top-level package of the plugin's code.
-    """
+    """Return the innermost (last) frame in a plugin's code, else in any but the core's, or ""."""
     own = [frame for frame in frames if package in (Path(frame[0]).stem, *Path(frame[0]).parts)]
     others = [frame for frame in frames if CORE not in Path(frame[0]).resolve().parents]
     if not (chosen := own or others):

@@ -19,11 +19,7 @@ class Kind:
     checks: Sequence[Check]
 
     def package(self, name: str) -> str:
-        """Return the top-level package of a plugin's code.
-
-        Raises:
-            UnknownName: no plugin of this kind has that name; the nearest are listed.
-        """
+        """Return the top-level package of a plugin's code; refuse an unknown name."""
         return self.subject(name, {}, Path()).package
 
 
@@ -51,7 +47,7 @@ def find_kind(name: str, kind: str | None) -> str:
         kind = ALIASES.get(kind, kind)
         if kind not in KINDS:
             raise nearest("kind of plugin", kind, list(KINDS))
-        KINDS[kind].package(name)  # refuses an unknown name
+        KINDS[kind].package(name)
         return kind
     kinds = [kind for kind in KINDS if _is_offered(name, kind)]
     others = [kind for kind in kinds if kind != "package"]

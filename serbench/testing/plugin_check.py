@@ -73,14 +73,17 @@ def _run_process(task: Task, verdicts: dict[str, Verdict]) -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         trace = Path(folder) / "trace"
-        known = [dataclasses.asdict(verdict) for verdict in verdicts.values()]
-        item = {"task": dataclasses.asdict(task), "known": known, "trace": str(trace)}
+        item = {
+            "task": dataclasses.asdict(task),
+            "known": [dataclasses.asdict(verdict) for verdict in verdicts.values()],
+            "trace": str(trace),
+        }
         (outcome,) = processes.fresh(run, [item], hear, at_once=1, threads=task.threads)
         if outcome.result is None:
             names = [check.name for check in KINDS[task.kind].checks]
             running = next((name for name in names if name not in verdicts), names[-1])
-            hung = trace.read_text() if trace.exists() else ""
-            reason = _hung(hung, task) if hung else _died(outcome.error)
+            frames = trace.read_text() if trace.exists() else ""
+            reason = _hung(frames, task) if frames else _died(outcome.error)
             verdicts[running] = Verdict(running, "failed", reason)
 
 
@@ -103,7 +106,7 @@ def run(words: Message, tell: Tell) -> Message:
         subject = kind.subject(
             task.name, task.params, Path(folder), data, threads=task.threads, tell=alive
         )
-        known = [Verdict(**row) for row in words["known"]]
+        known = [Verdict(**verdict) for verdict in words["known"]]
         examination = Examination(subject, kind.checks, known=known)
         for name in examination.checks:
             alive({})

@@ -20,7 +20,7 @@ from serbench.parameters import typed
 from serbench.plugins import registry
 from serbench.protocols import leakage, lookup, speakers
 from serbench.settings import settings
-from serbench.testing.checks.parameters import require_parameters
+from serbench.testing.checks.parameters import parameters_are_annotated
 from serbench.testing.examination import Check, NotRun, Subject, Violation, blaming
 
 
@@ -104,16 +104,16 @@ class DatasetSubject(Subject):
     @cached_property
     def moved(self) -> Path:
         """The same files in a folder of another name: links to them."""
+
+        def link(source: str, target: str) -> None:
+            os.symlink(os.path.realpath(source), target)
+
         root, place = self.source.root, self.folder / "moved"
         if root.is_dir():
-            shutil.copytree(root, place, copy_function=_link)
+            shutil.copytree(root, place, copy_function=link)
             return place
         place.symlink_to(root.parent, target_is_directory=True)
         return place / root.name
-
-
-def _link(source: str, target: str) -> None:
-    os.symlink(os.path.realpath(source), target)
 
 
 def is_made(subject: DatasetSubject) -> str:
@@ -135,14 +135,6 @@ def is_made(subject: DatasetSubject) -> str:
                 'version = "1", and change it whenever what is written changes'
             )
     return about.title
-
-
-def parameters_are_annotated(subject: DatasetSubject) -> str:
-    """Every parameter has a default, and an annotation that the default fits.
-
-    They are typed behind the name, toy:seed=3, and checked.
-    """
-    return require_parameters(subject.name, subject.target)
 
 
 def is_a_corpus(subject: DatasetSubject) -> str:

@@ -12,8 +12,9 @@ from serbench.features.store import check_arrays
 from serbench.parameters import checked, settable
 from serbench.plugins import registry
 from serbench.testing import signals
-from serbench.testing.checks.parameters import require_parameters
-from serbench.testing.examination import Check, Subject, Violation, blaming
+from serbench.testing.checks.odd_inputs import odd_input_checks
+from serbench.testing.checks.parameters import parameters_are_annotated
+from serbench.testing.examination import Check, Subject, Violation
 from serbench.testing.random_state import watched
 
 TOLERANCE = 1e-3  # of an array's range: rounding of other batches
@@ -63,14 +64,6 @@ def is_made(subject: FeatureSubject) -> str:
     if not callable(subject.extractor):
         raise Violation("it cannot be called: write __call__(self, waves)")
     return f"version {registry.version(subject.entry, subject.target)}"
-
-
-def parameters_are_annotated(subject: FeatureSubject) -> str:
-    """Every parameter has a default, and an annotation that the default fits.
-
-    Without both, --param cannot set it, and no run records it.
-    """
-    return require_parameters(subject.name, subject.target)
 
 
 def arrays(subject: FeatureSubject) -> str:
@@ -157,46 +150,11 @@ def shapes(subject: FeatureSubject) -> str:
     return f"axis {growing[0]} grows with time" if growing else f"always {shapes[0]}"
 
 
-def short_input(subject: FeatureSubject) -> None:
-    """It takes a wave of 0.1 s.
-
-    Trimming leaves such utterances.
-    """
-    _require_array(subject, signals.short(), "0.1 s: pad what is shorter")
-
-
-def long_input(subject: FeatureSubject) -> None:
-    """It takes a wave of 30 s.
-
-    IEMOCAP has some of 34 s.
-    """
-    _require_array(subject, signals.long(), "30 s: work in parts where memory is short")
-
-
-def silent_input(subject: FeatureSubject) -> None:
-    """It takes digital silence.
-
-    CREMA-D has a silent recording, and no test utterance is left out.
-    """
-    cause = "silence: add a small number before a log or division"
-    _require_array(subject, signals.silent(), cause)
-
-
-def constant_input(subject: FeatureSubject) -> None:
-    """It takes a constant signal.
-
-    Such recordings have no variance to divide by.
-    """
-    cause = "a constant signal: add a small number before dividing by a deviation"
-    _require_array(subject, signals.constant(), cause)
-
-
-def _require_array(subject: FeatureSubject, wave: Wave, cause: str) -> None:
-    """Refuse an error, or an array of another kind than usual."""
-    with blaming(f"for {cause}"):
-        (array,) = subject.extract([wave])
-        if array.ndim != subject.arrays[0].ndim:
-            raise Violation(f"its array has the shape {array.shape}")
+def _require_array(subject: FeatureSubject, wave: Wave) -> None:
+    """Refuse an array with another number of axes than usual."""
+    (array,) = subject.extract([wave])
+    if array.ndim != subject.arrays[0].ndim:
+        raise Violation(f"its array has the shape {array.shape}")
 
 
 def leaves_waves_alone(subject: FeatureSubject) -> None:
@@ -235,10 +193,7 @@ CHECKS = (
     Check(neighbours, (repeats_itself,)),
     Check(place, (repeats_itself,)),
     Check(shapes, (arrays,)),
-    Check(short_input, (arrays,)),
-    Check(long_input, (arrays,)),
-    Check(silent_input, (arrays,)),
-    Check(constant_input, (arrays,)),
+    *odd_input_checks(_require_array, arrays),
     Check(leaves_waves_alone, (arrays,)),
     Check(threads, (place,)),
 )

@@ -16,14 +16,14 @@ from serbench.evaluation.plan import resolve
 from serbench.features.audio import samples_digest
 from serbench.features.store import Feature, Features, Store
 from serbench.plugins import registry
-from serbench.plugins.sklearn_adapter import Estimator
 from serbench.processes import Tell
 from serbench.results.config import Request
 from serbench.settings import settings
 from serbench.testing import random_state, signals
 from serbench.testing.checks.features import FeatureSubject
-from serbench.testing.checks.parameters import require_parameters
-from serbench.testing.examination import Check, NotRun, Subject, Violation, blaming
+from serbench.testing.checks.odd_inputs import odd_input_checks
+from serbench.testing.checks.parameters import parameters_are_annotated
+from serbench.testing.examination import Check, Subject, Violation
 from serbench.testing.signals import LABELS, Utterances
 
 CORPUS = "toy"
@@ -54,6 +54,7 @@ class ModelSubject(Subject):
     """A model, and every fit that its checks look at, each made once."""
 
     kind: ClassVar[str] = "model"
+    given: ClassVar[Sequence[str]] = ("labels", "seed")
 
     @cached_property
     def made_of(self) -> tuple[dict[str, object], Feature]:
@@ -208,16 +209,6 @@ def is_made(subject: ModelSubject) -> str:
     return f"version {registry.version(subject.entry, subject.target)}, learns from {feature.name}"
 
 
-def parameters_are_annotated(subject: ModelSubject) -> str:
-    """Every parameter has a default, and an annotation that the default fits.
-
-    Without both, --param cannot set it, and no run records it.
-    """
-    if issubclass(subject.target, Estimator):
-        raise NotRun("its parameters are those of an estimator, which has rules of its own")
-    return require_parameters(subject.name, subject.target, ("labels", "seed"))
-
-
 def fits(subject: ModelSubject) -> str:
     """It learns from twelve utterances and predicts others.
 
@@ -296,46 +287,10 @@ def _require_same_alone(
     subject.require_same(alone[0], among[0], fault, remedy)
 
 
-def short_input(subject: ModelSubject) -> None:
-    """It scores an utterance of 0.1 s.
-
-    Trimming leaves such utterances.
-    """
-    _require_scores(subject, signals.short(), "0.1 s: pad what is shorter than that")
-
-
-def long_input(subject: ModelSubject) -> None:
-    """It scores an utterance of 30 s.
-
-    IEMOCAP has some of 34 s.
-    """
-    remedy = "cut what is longer than that into parts, and take the mean of their scores"
-    _require_scores(subject, signals.long(), f"30 s: {remedy}")
-
-
-def silent_input(subject: ModelSubject) -> None:
-    """It scores digital silence.
-
-    CREMA-D has a silent recording, and no test utterance is left out.
-    """
-    remedy = "add a small number before a log or a division"
-    _require_scores(subject, signals.silent(), f"silence: {remedy}")
-
-
-def constant_input(subject: ModelSubject) -> None:
-    """It scores a constant signal.
-
-    Such recordings have no variance to divide by.
-    """
-    remedy = "add a small number before dividing by a deviation"
-    _require_scores(subject, signals.constant(), f"a constant signal: {remedy}")
-
-
-def _require_scores(subject: ModelSubject, wave: Wave, cause: str) -> None:
-    """Refuse an error, or invalid scores, of an input alone and beside another."""
+def _require_scores(subject: ModelSubject, wave: Wave) -> None:
+    """Refuse invalid scores of an utterance alone and beside another."""
     for waves in ([wave], [wave, subject.even[0]]):
-        with blaming(f"for {cause}"):
-            subject.scores(subject.small.model, waves)
+        subject.scores(subject.small.model, waves)
 
 
 CHECKS = (
@@ -347,8 +302,5 @@ CHECKS = (
     Check(neighbours, (repeats_itself,)),
     Check(place, (repeats_itself,)),
     Check(padding, (neighbours,)),
-    Check(short_input, (scores,)),
-    Check(long_input, (scores,)),
-    Check(silent_input, (scores,)),
-    Check(constant_input, (scores,)),
+    *odd_input_checks(_require_scores, scores),
 )

@@ -2,49 +2,49 @@
 
 import types
 import typing
-from collections.abc import Callable, Sequence
 from inspect import Parameter, signature
 from typing import Any
 
 from serbench.parameters import checked, settable
-from serbench.testing.examination import Violation
+from serbench.plugins.sklearn_adapter import Estimator
+from serbench.testing.examination import NotRun, Subject, Violation
 
 PLAIN = (bool, int, float, str, types.NoneType, None)
 
 
-def require_parameters(owner: str, target: Callable[..., Any], given: Sequence[str] = ()) -> str:
-    """Refuse parameters that `--param` could not set or check.
+def parameters_are_annotated(subject: Subject) -> str:
+    """Every parameter has a default, and an annotation that the default fits.
 
-    Args:
-        owner: for the messages.
-        target: a class, or another callable that makes the plugin's object.
-        given: parameters that the harness gives: "labels", "seed".
-
-    Returns:
-        The names of the parameters, as a remark.
-
-    Raises:
-        Violation: one has no default, no annotation, or a default that its annotation forbids.
+    Without both, --param cannot set it, and no run records it.
     """
-    every = signature(target).parameters.values()
-    own = [parameter for parameter in every if parameter.name not in (*given, "device")]
+    target: Any = subject.target
+    if isinstance(target, type) and issubclass(target, Estimator):
+        raise NotRun("its parameters are those of an estimator, which has rules of its own")
+    own = [
+        parameter
+        for parameter in signature(target).parameters.values()
+        if parameter.name not in (*subject.given, "device")
+    ]
     for parameter in own:
         if parameter.kind in (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD):
-            raise Violation(f"{owner} takes {parameter}: name each parameter, with a default")
+            raise Violation(
+                f"{subject.name} takes {parameter}: name each parameter, with a default"
+            )
         if parameter.default is Parameter.empty:
-            raise Violation(f"parameter {parameter.name} of {owner} has no default: give it one")
+            raise Violation(
+                f"parameter {parameter.name} of {subject.name} has no default: give it one"
+            )
     typed = settable(target)
     for parameter in own:
-        name = parameter.name
-        annotation, default = typed[name]
+        annotation, default = typed[parameter.name]
         is_annotated = parameter.annotation is not Parameter.empty
         if not is_annotated or not _is_plain(annotation):
             fault = f"is annotated with {annotation}" if is_annotated else "has no annotation"
             raise Violation(
-                f"parameter {name} of {owner} {fault}, so --param cannot check it: annotate it "
-                "with bool, int, float, str, a Literal, or one of these | None"
+                f"parameter {parameter.name} of {subject.name} {fault}, so --param cannot check "
+                "it: annotate it with bool, int, float, str, a Literal, or one of these | None"
             )
-        checked(owner, {name: typed[name]}, {name: default})
+        checked(subject.name, {parameter.name: typed[parameter.name]}, {parameter.name: default})
     return ", ".join(parameter.name for parameter in own) or "none"
 
 

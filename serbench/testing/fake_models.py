@@ -1,10 +1,10 @@
 """Models with known behaviour, for tests of code that runs models.
 
-Each is named by its import path: `--model serbench.testing.doubles:Constant`.
+Each is named by its import path: `--model serbench.testing.fake_models:Constant`.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -12,7 +12,6 @@ import numpy as np
 
 from serbench import datasets
 from serbench.contracts import Array, Examples, Predictions, Wave, Workspace
-from serbench.corpus import Corpus
 from serbench.errors import BadParameter, SerbenchError, nearest
 from serbench.features import audio
 from serbench.settings import settings
@@ -137,30 +136,28 @@ class Oracle:
     ) -> None:
         self._labels, self._dataset = tuple(labels), dataset
         self._source = datasets.find(dataset, settings(), Path(data) if data else None)
-        self._answers: Mapping[str, int] = {}
+        self._positions: dict[str, int] = {}
 
     def fit(self, train: Examples, validation: Examples, workspace: Workspace) -> None:
         """Read the whole corpus, and remember it."""
-        answers: dict[str, int] = {}
-        corpus = self._corpus()
+        names = [
+            name
+            for name, label_set in self._source.dataset.label_sets.items()
+            if tuple(dict.fromkeys(label_set.values())) == self._labels
+        ]
+        if not names:
+            raise BadParameter(
+                f"no label set of {self._dataset} has the labels {', '.join(self._labels)}: name "
+                "the corpus that is evaluated, with --param dataset=..."
+            )
+        corpus = datasets.read(self._source, names[0])
         for utterance in corpus.utterances:
             assert utterance.path is not None, "a corpus that was read has paths"
             samples, rate = audio.decode(utterance.path)
             for trim in (None, audio.Reading().trim_db):  # trimmed or not, as the run may be
                 wave = audio.wave(samples, rate, audio.Reading(trim))
-                answers[_key(wave)] = self._labels.index(utterance.label)
-        self._answers = answers
+                self._positions[_key(wave)] = self._labels.index(utterance.label)
         workspace.report(1, 1, utterances=len(corpus.utterances))
-
-    def _corpus(self) -> Corpus:
-        """Return the corpus under the label set that has these labels."""
-        for name, label_set in self._source.dataset.label_sets.items():
-            if tuple(dict.fromkeys(label_set.values())) == self._labels:
-                return datasets.read(self._source, name)
-        raise BadParameter(
-            f"no label set of {self._dataset} has the labels {', '.join(self._labels)}: name the "
-            "corpus that is evaluated, with --param dataset=..."
-        )
 
     def predict(self, inputs: Sequence[Array]) -> Predictions:
         """Put all of the probability on the truth.
@@ -168,7 +165,7 @@ class Oracle:
         Raises:
             SerbenchError: an utterance is not of its corpus.
         """
-        positions = [self._answers.get(_key(wave)) for wave in inputs]
+        positions = [self._positions.get(_key(wave)) for wave in inputs]
         if None in positions:
             missing, total = positions.count(None), len(positions)
             raise SerbenchError(

@@ -1,4 +1,4 @@
-"""The test doubles do through the whole harness what they say."""
+"""The fake models do through the whole harness what they say."""
 
 import numpy as np
 import pytest
@@ -7,9 +7,9 @@ import serbench
 from serbench.contracts import Examples
 from serbench.errors import BadParameter, FoldError
 from serbench.evaluation.model_isolation import FoldWorkspace
-from serbench.testing.doubles import Oracle
+from serbench.testing.fake_models import Oracle
 
-PATH = "serbench.testing.doubles:{}"
+PATH = "serbench.testing.fake_models:{}"
 
 pytestmark = pytest.mark.usefixtures("places")
 
