@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from serbench import tables
-from serbench.bench.result import HEAD, Measurement, figure
+from serbench.bench.result import Measurement, figure
 
 DOCS = Path(__file__).resolve().parent
 MEASURED = DOCS / "performance.json"
@@ -14,11 +14,9 @@ BASELINES = DOCS.parent / "tests" / "benchmarks" / "baselines.json"
 
 Measured = Mapping[str, Any]
 
-HOW = """- *folds at a time*: they share the cores; numbers are of one fold.
-- *of the limit*: the limit is the product of two 2048 x 2048 matrices by the model's library, with
-  its threads and precision.
-- *GFLOP/s*: by `torch.utils.flop_counter` (a multiply-add is two), corrected for gradients of
-  grouped convolutions; without norms, activations and padding.
+HOW = """- Right columns: several folds share the cores; numbers are of one fold.
+- The limit is the product of two 2048 x 2048 matrices by the model's library. Operations are
+  counted by `torch.utils.flop_counter`, corrected for grouped convolutions.
 - Training excludes what is done once (reading weights, frozen layers); prediction computes all
   layers.
 - Every item ran in a fresh process; the fastest of several rounds counts. Utterances are synthetic,
@@ -58,20 +56,33 @@ def page() -> str:
 
 
 def _items(benches: list[Measured]) -> Iterator[str]:
+    alone, at_once = ({item["item"]: item for item in bench["items"]} for bench in benches)
     seconds = benches[0]["seconds"]
+    features = [
+        f"{name} {figure(item['per_second'])}"
+        for name, item in alone.items()
+        if item["per_second"] and item["limit"] is None
+    ]
+    rows = [
+        [name, *_cells(item), *_cells(at_once[name])[::2]]
+        for name, item in alone.items()
+        if item["limit"] is not None
+    ]
     yield "## Throughput"
     yield (
         f"Utterances like those of {benches[0]['like']}, on average {seconds['recorded']:.2f} s, "
-        f"{seconds['trimmed']:.2f} s without silence:"
+        f"{seconds['trimmed']:.2f} s without silence. Utterances/s with one thread: "
+        f"{', '.join(features)}. Models, on all cores:"
     )
-    rows = [
-        [*Measurement(**item).row()[:5], str(bench["at_once"])]
-        for bench in benches
-        for item in bench["items"]
-        if not item["item"].startswith("matrix product,")
-    ]
-    yield tables.table([*HEAD[:5], "folds at a time"], rows, "markdown")
+    folds = f"{benches[1]['at_once']} folds at a time"
+    head = ["model", "utterances/s", "GFLOP/s", "of the limit", folds, "of the limit"]
+    yield tables.table(head, rows, "markdown")
     yield HOW
+
+
+def _cells(item: Measured) -> list[str]:
+    """Return utterances/s, GFLOP/s and the share of the limit."""
+    return Measurement(**item).row()[1:4]
 
 
 def _lengths(lengths: list[Measured]) -> Iterator[str]:
@@ -99,19 +110,14 @@ def _threads(spinning: Mapping[str, float]) -> Iterator[str]:
 
 
 def _profiles(profiles: Mapping[str, Measured]) -> Iterator[str]:
-    shares = [profile["shares"] for profile in profiles.values()]
-    rows = [
-        [kind, *(_share(share.get(kind, 0.0)) for share in shares)]
-        for kind in dict.fromkeys(kind for share in shares for kind in share)
-        if any(share.get(kind, 0.0) >= 0.005 for share in shares)
-    ]
     yield "## Where a training step's time goes"
-    yield "By `torch.profiler`: one thread, six steps of 16 utterances."
-    yield tables.table(["", *profiles], rows, "markdown")
-
-
-def _share(value: float) -> str:
-    return f"{100 * value:.0f} %" if value >= 0.005 else ""
+    yield "By `torch.profiler`: one thread, six steps of 16 utterances, shares of 2 % and more."
+    rows = []
+    for model, profile in profiles.items():
+        shares = sorted(profile["shares"].items(), key=lambda share: -share[1])
+        shown = [f"{kind} {100 * share:.0f} %" for kind, share in shares if share >= 0.02]
+        rows.append(f"- `{model}`: {'; '.join(shown)}")
+    yield "\n".join(rows)
 
 
 def _ratios() -> Iterator[str]:
