@@ -1,7 +1,7 @@
 """Adam without what torch imports for `torch.compile`: two seconds at the start of every fold."""
 
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -9,32 +9,12 @@ from torch.nn import Parameter
 from torch.optim.adam import adam
 
 
-class Optimizer(Protocol):
-    """What the training loop asks of an optimiser; those of `torch.optim` have it."""
-
-    def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget the gradients."""
-        ...
-
-    def step(self) -> object:
-        """Change the weights by the gradients."""
-        ...
-
-    def state_dict(self) -> dict[str, Any]:
-        """Under "state", by the parameter's position, tensors by name."""
-        ...
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on with what `state_dict` gave."""
-        ...
-
-
 class Adam:
     """Adam (Kingma and Ba 2015) with a constant learning rate, in one pass over memory.
 
     The numbers are those of `torch.optim.Adam(fused=True)` bit for bit, for it calls the same
-    function; `torch.optim`'s classes import `torch._dynamo` when they are made. Whoever needs
-    groups of parameters or a scheduler takes `torch.optim`.
+    function; `torch.optim`'s classes import `torch._dynamo` when they are made. For groups of
+    parameters or a scheduler take `torch.optim`.
 
     Args:
         parameters: what to learn.
@@ -66,10 +46,10 @@ class Adam:
                 each.grad.zero_()
 
     def state_dict(self) -> dict[str, Any]:
-        """The state, laid out as that of `torch.optim.Adam`."""
-        rows = zip(self._steps, self._means, self._squares, strict=True)
+        """Return the state, laid out as that of `torch.optim.Adam`."""
+        tensors = zip(self._steps, self._means, self._squares, strict=True)
         names = ("step", "exp_avg", "exp_avg_sq")
-        return {"state": {n: dict(zip(names, row, strict=True)) for n, row in enumerate(rows)}}
+        return {"state": {n: dict(zip(names, row, strict=True)) for n, row in enumerate(tensors)}}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on with what `state_dict` gave."""
@@ -97,3 +77,6 @@ class Adam:
             eps=self._eps,
             maximize=False,
         )
+
+
+Optimizer = Adam | torch.optim.Optimizer

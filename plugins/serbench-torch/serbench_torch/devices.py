@@ -1,4 +1,4 @@
-"""How torch computes inside a block: its threads, its precision, its random numbers."""
+"""Set the threads, the precision and the random numbers of torch inside a block."""
 
 import contextlib
 from collections.abc import Iterator
@@ -14,12 +14,12 @@ PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
 
 
 def autocast(device: str, chosen: str) -> torch.autocast:
-    """The context in which a forward pass computes in `chosen`."""
+    """Return the context in which a forward pass computes in `chosen`."""
     return torch.autocast(device, torch.bfloat16, enabled=chosen == "bfloat16")
 
 
 def moved(tensor: Tensor, device: str | torch.device) -> Tensor:
-    """A tensor of the CPU on a device; nobody waits for the copy."""
+    """Copy a tensor of the CPU to a device, without waiting for the copy."""
     place = torch.device(device)
     if place.type == "cuda":  # from memory that the system may page out, a copy is waited for
         tensor = tensor.pin_memory()
@@ -50,7 +50,9 @@ def private_randomness(device: str) -> Iterator[None]:
         with torch.random.fork_rng(devices=[]):
             yield
         return
-    with torch.random.fork_rng(devices=[torch.cuda.current_device()]), _repeatable_convolutions():
+    cudnn = torch.backends.cudnn
+    repeatable = cudnn.flags(enabled=cudnn.enabled, deterministic=True, allow_tf32=cudnn.allow_tf32)
+    with torch.random.fork_rng(devices=[torch.cuda.current_device()]), repeatable:
         yield
 
 
@@ -59,11 +61,3 @@ def seed_randomness(device: str, seed: int) -> None:
     torch.default_generator.manual_seed(seed)
     if device == "cuda":
         torch.cuda.manual_seed(seed)
-
-
-def _repeatable_convolutions() -> contextlib.AbstractContextManager[None]:
-    cudnn = torch.backends.cudnn
-    context: contextlib.AbstractContextManager[None] = cudnn.flags(
-        enabled=cudnn.enabled, deterministic=True, allow_tf32=cudnn.allow_tf32
-    )
-    return context

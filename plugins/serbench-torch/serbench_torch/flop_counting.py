@@ -1,13 +1,13 @@
-"""Arithmetic: how much of it a computation needs, and how much of it a machine does."""
+"""Count the floating-point operations of a computation, and measure those of a machine."""
 
 import math
+import timeit
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from serbench.bench.measure import fastest
 from serbench_torch.devices import Precision, arithmetic
 
 SIDE = 2048  # rows and columns of the matrices whose product is timed
@@ -15,7 +15,7 @@ SECONDS = 1.0
 
 
 def flops(compute: Callable[[], Tensor], training: bool) -> float:
-    """Floating-point operations of a computation, a multiply-add counted as two.
+    """Count the floating-point operations of a computation, a multiply-add as two.
 
     Counted by `torch.utils.flop_counter`: convolutions, matrix products and attention, in which
     nearly all of the time goes; nothing is computed where the tensors are on the device "meta".
@@ -29,35 +29,26 @@ def flops(compute: Callable[[], Tensor], training: bool) -> float:
     rules = {torch.ops.aten.convolution_backward: _of_convolution_backward}
     counter = FlopCounterMode(display=False, custom_mapping=rules)
     with counter, torch.set_grad_enabled(training):
-        made = compute()
+        result = compute()
         if training:
-            made.sum().backward()  # type: ignore[no-untyped-call]
+            result.sum().backward()  # type: ignore[no-untyped-call]
     return float(counter.get_total_flops())
 
 
 def _of_convolution_backward(gradient: Any, inputs: Any, weight: Any, *rest: Any, **_: Any) -> int:
-    """One product for each gradient that is wanted, as large as that of the forward pass.
+    """Count one product for each gradient that is wanted, as large as that of the forward pass.
 
-    torch's own rule counts that of the weights once for every group of channels.
-
-    Args:
-        gradient: the shape of the output, (n, channels out, time...).
-        inputs: the shape of the input.
-        weight: its shape, (channels out, channels in of a group, kernel...).
-        *rest: last of these the flags of what is wanted: inputs, weights, bias.
+    torch's own rule counts that of the weights once for every group of channels. `gradient` is the
+    shape of the output, (n, channels out, time...), `weight` is (channels out, channels in of a
+    group, kernel...); last come the flags of the wanted gradients: inputs, weights, bias.
     """
-    wanted = rest[-1]
-    return 2 * math.prod(gradient) * math.prod(weight[1:]) * sum(map(bool, wanted[:2]))
+    return 2 * math.prod(gradient) * math.prod(weight[1:]) * sum(map(bool, rest[-1][:2]))
 
 
 def peak(device: str, precision: Precision, count: int, seconds: float = SECONDS) -> float:
-    """Floating-point operations a second of the product of two large matrices.
+    """Measure the floating-point operations a second of a product of large matrices.
 
-    Args:
-        device: "cpu" or "cuda".
-        precision: of the product.
-        count: threads.
-        seconds: to measure for, roughly.
+    `count` is the number of threads; the measurement takes roughly `seconds`.
     """
     dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
     left, right = (torch.randn(SIDE, SIDE, device=device).to(dtype) for _ in range(2))
@@ -70,7 +61,9 @@ def peak(device: str, precision: Precision, count: int, seconds: float = SECONDS
 
     with arithmetic(count), torch.inference_mode():
         product()
-        return 2 * SIDE**3 / fastest(product, seconds)
+        repeats = max(1, int(seconds / timeit.timeit(product, number=1)))
+        # the shortest: what else runs on the machine only ever makes a product slower
+        return 2 * SIDE**3 / min(timeit.repeat(product, number=1, repeat=repeats))
 
 
 def gain(device: str, precision: str) -> dict[str, float]:
@@ -81,5 +74,5 @@ def gain(device: str, precision: str) -> dict[str, float]:
     """
     if device != "cuda" or precision != "float32" or not torch.cuda.is_bf16_supported():
         return {}
-    halved, full = (peak(device, one, 1, seconds=0.1) for one in ("bfloat16", "float32"))
+    halved, full = (peak(device, kind, 1, seconds=0.1) for kind in ("bfloat16", "float32"))
     return {"bfloat16_gain": round(halved / full, 1)}

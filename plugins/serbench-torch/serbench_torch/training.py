@@ -15,7 +15,7 @@ from serbench.errors import BadParameter, SerbenchError
 from serbench_torch import flop_counting
 from serbench_torch.adam import Optimizer
 from serbench_torch.devices import arithmetic, private_randomness, seed_randomness
-from serbench_torch.resuming import Best, Stored
+from serbench_torch.resuming import Stored
 
 Batch = TypeVar("Batch")
 
@@ -101,41 +101,36 @@ def train(
         SerbenchError: there is no space for the weights, or no memory for one utterance.
     """
     stored = Stored(workspace.folder, task.module, task.optimizer, task.scheduler)
-    best, steps = Best(workspace.folder, task.module), Steps(task)
+    steps = Steps(task)
     with arithmetic(workspace.threads), private_randomness(workspace.device):
-        point = stored.find()
+        point = stored.resume()
         for epoch, values in enumerate(point.curve, start=1):
             workspace.report(epoch, epochs, **values)
         while point.epoch < epochs and point.epoch - point.best_epoch < patience:
             seed_randomness(workspace.device, epoch_seed(seed, point.epoch + 1))
-            point = point.after(_epoch(task, steps, point.epoch + 1))
+            task.module.train()
+            losses = [steps.take(batch) for batch in task.batches(point.epoch + 1)]
+            task.module.eval()
+            with torch.inference_mode():
+                values = {f"validation_{name}": value for name, value in task.validate().items()}
+            # losses are read once an epoch: reading waits for the device
+            point = point.after({"train_loss": float(torch.stack(losses).mean()), **values})
             workspace.report(point.epoch, epochs, **point.curve[-1])
             if point.best_epoch == point.epoch:
-                best.write(point.epoch, keep=stored.best_epoch)
+                stored.write_best(point.epoch)
             stored.write(point)
     if not math.isfinite(point.validation_loss):
         raise BadParameter(
             f"the validation loss was not finite in any of {point.epoch} epochs: "
             "the training diverged; a smaller learning rate (--param lr=...) would help"
         )
-    best.read(point.best_epoch)
-    stored.forget()
+    stored.finish(point.best_epoch)
     return Trained(point.best_epoch, point.epoch, point.validation_loss, steps.parts)
 
 
 def epoch_seed(seed: int, epoch: int) -> int:
-    """The seed of one epoch's randomness, so that an epoch does not depend on those before it."""
+    """Return the seed of one epoch's randomness, which does not depend on those before it."""
     return int(np.random.SeedSequence((seed, epoch)).generate_state(1, np.uint64)[0])
-
-
-def _epoch(task: Task[Batch], steps: "Steps[Batch]", epoch: int) -> dict[str, float]:
-    """The mean of the training losses, read once, for reading waits for the device; and scores."""
-    task.module.train()
-    losses = [steps.take(batch) for batch in task.batches(epoch)]
-    task.module.eval()
-    with torch.inference_mode():
-        values = {f"validation_{name}": value for name, value in task.validate().items()}
-    return {"train_loss": float(torch.stack(losses).mean()), **values}
 
 
 class Steps(Generic[Batch]):
@@ -150,10 +145,7 @@ class Steps(Generic[Batch]):
         self._task = task
 
     def take(self, batch: Batch) -> Tensor:
-        """Learn from one batch.
-
-        Returns:
-            Its mean loss, on the device.
+        """Learn from one batch, and return its mean loss, on the device.
 
         Raises:
             SerbenchError: memory does not hold the smallest part.
@@ -168,8 +160,10 @@ class Steps(Generic[Batch]):
         return loss
 
     def _gradients(self, batch: Batch) -> Tensor | None:
-        """The gradients of the mean loss, and the loss; None where memory was too small."""
-        task, parts = self._task, self._split(batch)
+        """Compute the gradients of the mean loss; return the loss, or None for want of memory."""
+        task, parts = self._task, [(batch, 1.0)]
+        if self.parts > 1 and task.split is not None:
+            parts = list(task.split(batch, self.parts))
         task.optimizer.zero_grad(set_to_none=True)
         losses = []
         try:
@@ -178,19 +172,12 @@ class Steps(Generic[Batch]):
                 loss.backward()  # type: ignore[no-untyped-call]
                 losses.append(loss.detach())
         except torch.OutOfMemoryError as error:
-            self._smaller(len(parts), error)
+            if task.split is None or len(parts) < self.parts:
+                raise SerbenchError(
+                    "the memory of the device does not hold one utterance's training step: use a "
+                    "smaller model, --param checkpointing=true where the model has it, or "
+                    "--device cpu"
+                ) from error
+            self.parts *= 2
             return None
         return torch.stack(losses).sum()
-
-    def _split(self, batch: Batch) -> Sequence[tuple[Batch, float]]:
-        split = self._task.split
-        return [(batch, 1.0)] if self.parts == 1 or split is None else split(batch, self.parts)
-
-    def _smaller(self, parts: int, error: Exception) -> None:
-        """Ask for more parts from now on."""
-        if self._task.split is None or parts < self.parts:
-            raise SerbenchError(
-                "the memory of the device does not hold one utterance's training step: use a "
-                "smaller model, --param checkpointing=true where the model has it, or --device cpu"
-            ) from error
-        self.parts *= 2
