@@ -120,7 +120,7 @@ def evaluate(  # noqa: PLR0913 - the options of `serbench evaluate`
         leaking = leakage.check(plan.corpus, [plan.folds[at] for at in waiting], audio)
         leakage.require_clean(plan.protocol, leaking)  # shared recordings are refused here
         at_once = _at_once(plan, len(waiting), wanted_device) if jobs is None else jobs
-        engine = processes.of(min(at_once, processes.cores()), plan.config.threads)
+        engine = processes.engine(min(at_once, processes.cores()), plan.config.threads)
         _compute(plan, [planned[at] for at in waiting], engine, listener)
     _require_computed(plan, resources, taken)
     return run.read(folder)  # scores are worked out from the files alone
@@ -175,7 +175,7 @@ def extract(
         "threads": 1,
     }
     shares = [{**common, "files": files[start::at_once]} for start in range(at_once)]
-    engine = processes.of(at_once if at_once > 1 else 0, threads=1)
+    engine = processes.engine(at_once if at_once > 1 else 0, threads=1)
     remembered = Digests(places.cache, plan.source.root)
     try:
         for outcome in engine(extraction.extract, shares if files else [], hear):

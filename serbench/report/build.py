@@ -138,7 +138,7 @@ def _write_all(folders: Sequence[Folder], jobs: int, hear: Hear) -> Iterator[Ite
     """Write every folder, `jobs` at a time; yield all tables and pictures in order."""
     if jobs < 0:
         raise BadParameter(f"jobs is {jobs}, but must be 0 or more")
-    engine = processes.of(min(jobs, processes.cores()), threads=1)
+    engine = processes.engine(min(jobs, processes.cores()), threads=1)
     tasks = [asdict(folder) for folder in folders]
     outcomes = engine(write_folder, tasks, lambda _, told: hear(str(told["picture"])))
     for outcome in sorted(outcomes, key=lambda outcome: outcome.item):

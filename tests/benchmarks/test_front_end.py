@@ -59,7 +59,7 @@ def extracted(files, cache):
         for start in range(at_once)
     ]
     rows = []
-    engine = processes.of(at_once, threads=1)
+    engine = processes.engine(at_once, threads=1)
     for outcome in engine(
         extraction.extract, items, lambda _, words: rows.extend(words["digests"])
     ):
