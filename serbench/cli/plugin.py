@@ -19,13 +19,14 @@ def new(
 ) -> None:
     """Make a small package that works, to change into your own."""
     try:
-        from serbench_template.making import new as make
+        from serbench_template.new_package import new as make
+        from serbench_template.new_package import next_steps
     except ModuleNotFoundError as error:
         if not (error.name or "").startswith("serbench_template"):
             raise
         remedy = "pip install serbench-template"
         raise MissingRequirement(f"the template is a package of its own: {remedy}") from None
-    typer.echo(make(name, kind, into).text)
+    typer.echo(next_steps(kind, make(name, kind, into)))
 
 
 @app.command()

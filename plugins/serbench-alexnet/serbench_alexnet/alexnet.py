@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from serbench import Array, BadParameter, Examples, Predictions, Workspace, replacing
-from serbench_alexnet.learning import Labelled, Steps, task
+from serbench_alexnet.learning import Labelled, task
 from serbench_alexnet.mel import RATE
 from serbench_alexnet.network import SMALLEST, AlexNet, Initialisation, initialise
 from serbench_alexnet.scoring import Scorer
@@ -92,19 +92,21 @@ class AlexNetMel(TorchModel[Scorer]):
         with devices.arithmetic(workspace.threads):
             learned = Spectrograms.joined(train.inputs, self.floor_db)
             scorer = self._untrained(learned, workspace.device)
-            todo = task(
-                scorer,
-                Labelled(learned.scaled(scorer.scale, scorer.device), train.truth),
-                Labelled(scorer.prepared(validation.inputs), validation.truth),
-                Steps(self.batch, self.lr, self.seed, workspace.precision),
+            trained = training.train(
+                task(
+                    scorer,
+                    Labelled(learned.scaled(scorer.scale, scorer.device), train.truth),
+                    Labelled(scorer.prepared(validation.inputs), validation.truth),
+                    batch=self.batch,
+                    lr=self.lr,
+                    seed=self.seed,
+                    precision=workspace.precision,
+                ),
+                epochs=self.epochs,
+                patience=self.patience,
+                workspace=workspace,
+                seed=self.seed,
             )
-        trained = training.train(
-            todo,
-            epochs=self.epochs,
-            patience=self.patience,
-            workspace=workspace,
-            seed=self.seed,
-        )
         self._scorer = scorer
         self._facts = {
             "parameters": sum(weights.numel() for weights in scorer.network.parameters()),
@@ -113,23 +115,18 @@ class AlexNetMel(TorchModel[Scorer]):
         }
 
     def predict(self, inputs: Sequence[Array]) -> Predictions:
-        """The softmax outputs of utterances, each (bands, frames)."""
+        """Compute the softmax outputs of utterances, each (bands, frames)."""
         with devices.arithmetic(self._facts["threads"]):
             scores = self.scorer.probabilities(self.scorer.prepared(inputs))
         return Predictions(scores.astype(np.float32), link="identity")
 
     def flops(self, inputs: Sequence[Array], training: bool) -> float:
-        """Floating-point operations of learning once from each utterance, or of scoring it."""
+        """Count the operations of learning once from each utterance, or of scoring it."""
         frames = self.scorer.frames
-        windows = [1 if training else math.ceil(each.shape[1] / frames) for each in inputs]
+        windows = sum(1 if training else math.ceil(each.shape[1] / frames) for each in inputs)
         network = self._blank()
-
-        def compute() -> torch.Tensor:
-            shape = (sum(windows), 1, self.n_mels, frames)
-            logits: torch.Tensor = network(torch.empty(shape, device="meta"))
-            return logits
-
-        return flop_counting.flops(compute, training)
+        spectrograms = torch.empty((windows, 1, self.n_mels, frames), device="meta")
+        return flop_counting.flops(lambda: network(spectrograms), training)
 
     def save(self, folder: Path) -> None:
         """Write the weights and the normalisation (safetensors), and everything else (JSON)."""
@@ -141,7 +138,7 @@ class AlexNetMel(TorchModel[Scorer]):
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """The model that `save` wrote, on the CPU.
+        """Load the model that `save` wrote, on the CPU.
 
         Raises:
             SerbenchError: the folder holds no model, or one of another version.
@@ -151,21 +148,21 @@ class AlexNetMel(TorchModel[Scorer]):
         scale = Scale(arrays.pop("scale.mean"), arrays.pop("scale.deviation"))
         network = model._network()
         network.load_state_dict(arrays)
-        model._scorer = model._scorer_of(network, scale, content["frames"], "cpu")
+        model._scorer = Scorer(network, scale, content["frames"], model.floor_db, "cpu")
         return model
 
     def _untrained(self, learned: Spectrograms, device: str) -> Scorer:
-        """What training starts from; all that it knows comes from the training utterances."""
+        """Return the scorer that training starts from, scaled by the training utterances."""
         network = self._network()
         start = torch.Generator().manual_seed(training.epoch_seed(self.seed, 0))
         initialise(network, self.initialisation, start)
         longest = 1 + int(self.max_seconds * RATE) // self.hop
         width = max(SMALLEST, min(longest, int(learned.lengths.max())))
         scale = Scale.learned(learned, width, self.normalise)
-        return self._scorer_of(network.to(device), scale, width, device)
+        return Scorer(network.to(device), scale, width, self.floor_db, device)
 
     def _network(self) -> AlexNet:
-        """A network that has memory for its weights, but no values yet."""
+        """Return a network that has memory for its weights, but no values yet."""
         network = self._blank()
         network.to_empty(device="cpu")
         # the faster layout for convolutions, on the CPU and on CUDA
@@ -173,9 +170,6 @@ class AlexNetMel(TorchModel[Scorer]):
         return network
 
     def _blank(self) -> AlexNet:
-        """A network of shapes alone, without memory for its weights."""
+        """Return a network of shapes alone, without memory for its weights."""
         with torch.device("meta"):
             return AlexNet(len(self.labels), width=self.width, dropout=self.dropout)
-
-    def _scorer_of(self, network: AlexNet, scale: Scale, frames: int, device: str) -> Scorer:
-        return Scorer(network, scale, frames, self.floor_db, device)

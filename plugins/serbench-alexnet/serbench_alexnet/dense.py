@@ -19,7 +19,7 @@ class Dense(nn.Linear):
     _memory: Tensor | None = None
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """The outputs, (rows, out_features), of `inputs`, (rows, in_features)."""
+        """Compute the outputs, (rows, out_features), of `inputs`, (rows, in_features)."""
         if self.weight.is_cuda or torch.is_autocast_enabled("cpu"):
             return super().forward(inputs)
         # (out, rows)
@@ -28,15 +28,12 @@ class Dense(nn.Linear):
 
     def accumulate(self, gradient: Tensor, inputs: Tensor) -> None:
         """Add to the weight's gradient what (out, rows) and (rows, in) contribute."""
-        if self.weight.grad is None:
-            self.weight.grad = torch.mm(gradient, inputs, out=self._kept())
-        else:
+        if self.weight.grad is not None:
             self.weight.grad.addmm_(gradient, inputs)
-
-    def _kept(self) -> Tensor:
+            return
         if self._memory is None:
             self._memory = torch.empty_like(self.weight, requires_grad=False)
-        return self._memory
+        self.weight.grad = torch.mm(gradient, inputs, out=self._memory)
 
 
 class _Product(torch.autograd.Function):

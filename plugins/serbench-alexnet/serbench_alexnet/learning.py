@@ -1,4 +1,4 @@
-"""What one step of AlexNet's training is: batches of windows, cross-entropy, Adam."""
+"""Train AlexNet: batches of windows, cross-entropy, Adam."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Labelled:
     truth: npt.NDArray[np.int64]
 
     def batches(self, size: int, width: int, random: np.random.Generator) -> Iterator[Batch]:
-        """One epoch: every utterance once, in random order, through a window of `width` frames."""
+        """Yield one epoch: every utterance once, in random order, in a window of `width` frames."""
         order = random.permutation(len(self.truth))
         offsets = self.spectrograms.random_offsets(order, width, random)
         for start in range(0, len(order), size):
@@ -40,43 +40,37 @@ class Labelled:
             yield windows, truth.to(windows.device, non_blocking=True)
 
 
-@dataclass(frozen=True)
-class Steps:
-    """How steps are taken.
+def task(
+    scorer: Scorer,
+    train: Labelled,
+    validation: Labelled,
+    *,
+    batch: int,
+    lr: float,
+    seed: int,
+    precision: str,
+) -> Task[Batch]:
+    """Return the task of the training loop.
 
-    Attributes:
-        batch: utterances in one.
-        lr: Adam's constant learning rate.
-        seed: of the order and the windows of every epoch.
-        precision: of the forward pass that is learned from; what is scored is float32.
+    `precision` is that of the forward pass that is learned from; validation is in float32.
     """
 
-    batch: int
-    lr: float
-    seed: int
-    precision: str = "float32"
-
-
-def task(scorer: Scorer, train: Labelled, validation: Labelled, steps: Steps) -> Task[Batch]:
-    """What the training loop needs to know."""
-
     def batches(epoch: int) -> Iterator[Batch]:
-        random = np.random.default_rng((steps.seed, epoch))
-        return train.batches(steps.batch, scorer.frames, random)
+        return train.batches(batch, scorer.frames, np.random.default_rng((seed, epoch)))
 
     def loss(batch: Batch) -> Tensor:
         windows, truth = batch
-        return nn.functional.cross_entropy(scorer.logits(windows, steps.precision), truth)
+        return nn.functional.cross_entropy(scorer.logits(windows, precision), truth)
 
     def validate() -> Mapping[str, float]:
         return measured(scorer.probabilities(validation.spectrograms), validation.truth)
 
-    optimizer = Adam(scorer.network.parameters(), steps.lr)
+    optimizer = Adam(scorer.network.parameters(), lr)
     return Task(scorer.network, optimizer, batches, loss, validate, split=split)
 
 
 def split(batch: Batch, parts: int) -> list[tuple[Batch, float]]:
-    """A batch in so many parts, each with its share of the utterances."""
+    """Split a batch into so many parts, each with its share of the utterances."""
     windows, truth = (each.chunk(parts) for each in batch)
     total = len(batch[1])
     return [((w, t), len(t) / total) for w, t in zip(windows, truth, strict=True)]

@@ -1,4 +1,4 @@
-"""Mel spectrograms in decibels: what AlexNet looks at."""
+"""Compute mel spectrograms in decibels, the input of AlexNet."""
 
 import math
 from collections.abc import Sequence
@@ -67,11 +67,14 @@ class Mel:
         self._least = np.float32(10 ** (floor_db * power / 20))
 
     def __call__(self, waves: Sequence[Wave]) -> list[Array]:
-        """Mel spectrograms of mono 16 kHz waves: float32, (n_mels, 1 + samples // hop) each."""
+        """Compute spectrograms of 16 kHz waves: float32, (n_mels, 1 + samples // hop) each."""
         return [self._spectrogram(wave) for wave in waves]
 
     def _spectrogram(self, wave: Wave) -> Array:
-        frames = self._frames(wave) * self._window  # (frames, n_fft)
+        n_fft = len(self._window)
+        padded = np.pad(wave.astype(np.float32, copy=False), n_fft // 2)
+        frames = np.lib.stride_tricks.sliding_window_view(padded, n_fft)[:: self._hop]
+        frames = frames * self._window  # (frames, n_fft)
         # a transform in single precision would leave noise in the weak bands of loud frames
         magnitudes = np.abs(np.fft.rfft(frames).astype(np.complex64))  # (frames, bins)
         if self._power != 1:
@@ -81,16 +84,9 @@ class Mel:
         bands *= self._decibels
         return bands
 
-    def _frames(self, wave: Wave) -> Array:
-        """Frames centred on every hop-th sample, zeros before and after the wave."""
-        n_fft = len(self._window)
-        padded = np.zeros(len(wave) + 2 * (n_fft // 2), np.float32)
-        padded[n_fft // 2 : n_fft // 2 + len(wave)] = wave
-        return np.lib.stride_tricks.sliding_window_view(padded, n_fft)[:: self._hop]
-
 
 def filterbank(n_fft: int, n_mels: int) -> Filters:
-    """Slaney's mel filters, (n_mels, 1 + n_fft // 2).
+    """Return Slaney's mel filters, (n_mels, 1 + n_fft // 2).
 
     Raises:
         BadParameter: a filter falls between two frequency bins, so its band would be constant.
@@ -121,12 +117,12 @@ def _filters(n_fft: int, n_mels: int) -> Filters:
 
 
 def _mels(hertz: float) -> float:
-    """Slaney's mels of a frequency above the break."""
+    """Return Slaney's mels of a frequency above the break."""
     return BREAK / LINEAR + math.log(hertz / BREAK) / STEP
 
 
 def _hertz(mels: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """The frequencies of Slaney's mels."""
+    """Return the frequencies of Slaney's mels."""
     logarithmic = BREAK * np.exp(STEP * (mels - BREAK / LINEAR))
     return np.where(mels < BREAK / LINEAR, mels * LINEAR, logarithmic)
 

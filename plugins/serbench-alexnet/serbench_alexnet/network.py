@@ -57,7 +57,7 @@ class AlexNet(nn.Module):
         )
 
     def forward(self, spectrograms: Tensor) -> Tensor:
-        """The logits of (utterances, 1, bands, frames)."""
+        """Compute the logits of (utterances, 1, bands, frames)."""
         logits: Tensor = self.classifier(self.convolutions(spectrograms))
         return logits
 

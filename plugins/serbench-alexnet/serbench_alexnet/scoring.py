@@ -1,4 +1,4 @@
-"""A trained AlexNet with all it needs to score utterances."""
+"""Score utterances with a trained AlexNet."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -40,17 +40,17 @@ class Scorer:
     device: str
 
     def prepared(self, inputs: Sequence[Array]) -> Spectrograms:
-        """Utterances, each (bands, frames) in dB, as `logits` and `probabilities` take them."""
+        """Prepare utterances, each (bands, frames) in dB, for `logits` and `probabilities`."""
         return Spectrograms.joined(inputs, self.padding_db).scaled(self.scale, self.device)
 
     def logits(self, windows: Tensor, precision: str = "float32") -> Tensor:
-        """(n, labels) of (n, 1, bands, frames)."""
+        """Compute logits, (n, labels), of windows, (n, 1, bands, frames)."""
         with autocast(self.device, precision):
             logits: Tensor = self.network(windows)
         return logits.float()
 
     def probabilities(self, spectrograms: Spectrograms) -> Scores:
-        """(utterances, labels): the mean, over an utterance's windows, of the softmax outputs."""
+        """Compute the mean of each utterance's windows' softmax outputs, (utterances, labels)."""
         utterances, offsets = spectrograms.covering(self.frames)
         missing = -len(utterances) % TOGETHER
         chosen, starts = (
@@ -68,14 +68,14 @@ class Scorer:
 
 
 def _means(scores: Scores, owners: npt.NDArray[np.int64]) -> Scores:
-    """The mean over the rows of each owner; owners are sorted, none is missing."""
+    """Return the mean over the rows of each owner; owners are sorted, none is missing."""
     first = np.flatnonzero(np.diff(owners, prepend=-1))
     sums: Scores = np.add.reduceat(scores, first, axis=0)
     return sums / np.diff(first, append=len(owners))[:, None]
 
 
 def measured(scores: Scores, truth: npt.NDArray[np.int64]) -> Mapping[str, float]:
-    """The categorical cross-entropy of probabilities, and their unweighted average recall."""
+    """Compute the categorical cross-entropy and the unweighted average recall of probabilities."""
     right = scores[np.arange(len(truth)), truth]
     smallest = np.finfo(np.float64).tiny  # so that one impossible truth does not hide the others
     decisions = classification.confusion(truth, classification.predicted(scores), scores.shape[1])

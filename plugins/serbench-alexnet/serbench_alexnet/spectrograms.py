@@ -1,4 +1,4 @@
-"""Spectrograms as AlexNet takes them: normalised, and cut or padded to one width."""
+"""Normalise spectrograms, and cut or pad them to the one width that AlexNet takes."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -34,12 +34,7 @@ class Spectrograms:
 
     @classmethod
     def joined(cls, inputs: Sequence[Array], padding_db: float) -> "Spectrograms":
-        """The spectrograms of utterances, each (bands, frames).
-
-        Args:
-            inputs: as the `mel` extractor makes them.
-            padding_db: what silence has in every band.
-        """
+        """Join the spectrograms of utterances, each (bands, frames); silence is `padding_db`."""
         arrays = list(inputs)
         lengths = np.array([array.shape[1] for array in arrays], dtype=np.int64)
         ends = np.cumsum(lengths)
@@ -50,12 +45,12 @@ class Spectrograms:
         return cls(torch.from_numpy(frames), ends - lengths, lengths)
 
     def scaled(self, scale: "Scale", device: str) -> "Spectrograms":
-        """The same, normalised in place, on `device`."""
+        """Return the same, normalised in place, on `device`."""
         self.frames.sub_(scale.mean).div_(scale.deviation)
         return Spectrograms(self.frames.to(device), self.starts, self.lengths)
 
     def windows(self, utterances: Ints, offsets: Ints, width: int) -> Tensor:
-        """`width` frames of each utterance from its offset on, padded: (n, 1, bands, width)."""
+        """Cut `width` frames from each utterance's offset on, padded: (n, 1, bands, width)."""
         places = offsets[:, None] + np.arange(width)  # (n, width)
         inside = places < self.lengths[utterances, None]
         rows = np.where(inside, self.starts[utterances, None] + places, len(self.frames) - 1)
@@ -64,12 +59,12 @@ class Spectrograms:
         return cut.transpose(1, 2).unsqueeze(1).contiguous()
 
     def random_offsets(self, utterances: Ints, width: int, random: np.random.Generator) -> Ints:
-        """Where a window of `width` frames begins: anywhere in what is longer, else at 0."""
+        """Draw where a window of `width` frames begins: anywhere in what is longer, else at 0."""
         spare = np.maximum(self.lengths[utterances] - width, 0)
         return random.integers(0, spare, endpoint=True)
 
     def covering(self, width: int) -> tuple[Ints, Ints]:
-        """The utterances and offsets of the fewest windows that together cover every frame."""
+        """Return utterances and offsets of the fewest windows that together cover every frame."""
         pairs = [
             (utterance, offset)
             for utterance, length in enumerate(self.lengths)
@@ -81,7 +76,7 @@ class Spectrograms:
 
 @dataclass(frozen=True)
 class Scale:
-    """What turns decibels into the numbers a network likes; learned from training utterances.
+    """The mean and deviation of the training utterances, by which decibels are normalised.
 
     Attributes:
         mean: (bands,), in dB.
@@ -93,15 +88,10 @@ class Scale:
 
     @classmethod
     def learned(cls, train: Spectrograms, width: int, kind: Normalisation) -> "Scale":
-        """The mean and standard deviation of windows as the network sees them, padding included.
+        """Compute them over windows as the network sees them, padding included.
 
         Without the padding, a corpus whose noise never comes near the floor would be padded with
-        outliers of twenty deviations.
-
-        Args:
-            train: all training utterances, in dB.
-            width: of a window.
-            kind: "bands": of each band; "all": one for all bands; "none": 0 and 1.
+        outliers of twenty deviations. They are 0 and 1 where `kind` is "none".
         """
         frames, silence = train.frames[:-1], train.frames[-1]
         if kind == "none":
@@ -117,7 +107,7 @@ class Scale:
 
 
 def _offsets(length: int, width: int) -> Iterator[int]:
-    """Evenly spaced, the first window at the start and the last at the end."""
+    """Space windows evenly, the first at the start and the last at the end."""
     count = max(1, math.ceil(length / width))
     step = (length - width) / max(1, count - 1)
     return (round(index * step) for index in range(count)) if count > 1 else iter((0,))

@@ -1,3 +1,3 @@
-"""Begins a plugin of serbench: small packages that work, which take the author's name."""
+"""Write the package of a new plugin of serbench from a template."""
 
 __version__ = "0.1.0"

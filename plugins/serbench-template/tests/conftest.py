@@ -5,7 +5,7 @@ import contextlib
 import pytest
 
 from serbench.errors import BadParameter
-from serbench_template import naming
+from serbench_template import package_name
 
 
 @pytest.fixture(scope="session")
@@ -15,7 +15,7 @@ def free():
     def found():
         for name in ("my-own", *(f"my-own-{number}" for number in range(2, 100))):
             with contextlib.suppress(BadParameter):
-                return naming.checked(name)
+                return package_name.checked(name)
         raise LookupError("every name that these tests could use is taken")
 
     return found

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from serbench_template.making import KINDS
+from serbench_template.new_package import KINDS
 
 pytestmark = pytest.mark.template
 

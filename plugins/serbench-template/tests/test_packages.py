@@ -16,8 +16,8 @@ import yaml
 from packaging.requirements import Requirement
 
 from serbench.cli.app import app
-from serbench_template import making
-from serbench_template.making import KINDS, new, template
+from serbench_template import new_package
+from serbench_template.new_package import KINDS, new, next_steps, template
 
 ROOT = Path(__file__).resolve().parents[3]
 PYPROJECT = ROOT / "plugins" / "serbench-template"
@@ -49,7 +49,7 @@ def unpacked(project, out):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_new_plugin_passes_its_own_tests(kind, own, tmp_path):
-    project = new(own.plugin, kind, tmp_path).folder
+    project = new(own.plugin, kind, tmp_path)
     site = unpacked(project, tmp_path)
     plural = kind if kind == "features" else f"{kind}s"
     listed = run(sys.executable, "-m", "serbench", plural, cwd=tmp_path, path=site)
@@ -65,7 +65,7 @@ def test_a_new_plugin_passes_its_own_tests(kind, own, tmp_path):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", ["me", "a-name-of-thirty-characters-xy"])
 def test_whatever_its_name_is_a_new_plugin_is_linted_and_formatted(kind, name, tmp_path):
-    project = new(name, kind, tmp_path).folder
+    project = new(name, kind, tmp_path)
     ruff = [sys.executable, "-m", "ruff"]
     run(*ruff, "check", "--no-cache", "--extend-select", "I,UP,B,SIM,RUF", ".", cwd=project)
     run(*ruff, "format", "--no-cache", "--check", ".", cwd=project)
@@ -116,7 +116,7 @@ def options(words):
 
 def test_the_guide_shows_the_commands_that_new_prints(own, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    text = new(own.plugin, "model").text.replace(own.plugin, "my-cnn")
+    text = next_steps("model", new(own.plugin, "model")).replace(own.plugin, "my-cnn")
     said = [line.strip() for line in text.splitlines()[1:]]
     page = (ROOT / "docs" / "plugins.md").read_text()
     blocks = re.findall(r"```bash\n(.*?)```", page, re.DOTALL)
@@ -136,4 +136,4 @@ def test_it_asks_for_a_serbench_that_there_is(kind):
 
 
 def test_the_templates_are_where_the_package_looks():
-    assert {path.name for path in making.TEMPLATES.iterdir()} == set(KINDS)
+    assert {path.name for path in new_package.TEMPLATES.iterdir()} == set(KINDS)

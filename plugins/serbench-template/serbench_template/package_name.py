@@ -1,4 +1,4 @@
-"""The name of a new plugin: how it is written as a package, a module and a class; if it is free."""
+"""Check the name of a new plugin, and derive its package, module and class."""
 
 import builtins
 import importlib.util
@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from importlib import metadata
 
-from serbench.errors import BadParameter
+from serbench import BadParameter
 from serbench.plugins import registry
 
 PATTERN = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", re.ASCII)
@@ -47,7 +47,7 @@ class Name:
 
 
 def checked(text: str) -> Name:
-    """The name as typed, if a package of this environment can have it.
+    """Return the name as typed, if a package of this environment can have it.
 
     Raises:
         BadParameter: it is not written as a name is, or something else has it.
@@ -58,32 +58,31 @@ def checked(text: str) -> Name:
             f"hyphens, a letter first, at most {LONGEST} characters, such as my-cnn"
         )
     name = Name(text)
-    owner = _registered(text) or _spoken_for(name) or _installed(name)
-    if owner:
+    if owner := _registered(text) or _reserved(name) or _installed(name):
         raise taken(text, owner)
     return name
 
 
 def taken(text: str, why: str) -> BadParameter:
-    """The error for a name that something else has."""
+    """Return the error for a name that something else has."""
     other = f"{text}-2" if text.startswith("my-") else f"my-{text}"
     return BadParameter(f"the name {text!r} is taken: {why}; choose another, such as {other}")
 
 
 def _registered(text: str) -> str:
-    """Which plugin has that name, or offers something of that name, in words; or ""."""
+    """Describe the plugin that has that name or offers something of that name; "" if none."""
     if text in metadata.entry_points(group="serbench").names:
         return "an installed plugin is called that"
-    known = registry.installed()
-    for kind, entries in known.entries.items():
+    installed = registry.installed()
+    for kind, entries in installed.entries.items():
         if text in entries:
-            return f"the plugin {known.owners[kind, text]} has a {kind} of that name"
-    clashing = [name for _, name in known.clashes]
+            return f"the plugin {installed.owners[kind, text]} has a {kind} of that name"
+    clashing = [name for _, name in installed.clashes]
     return "several plugins have something of that name" if text in clashing else ""
 
 
-def _spoken_for(name: Name) -> str:
-    """What of Python or of every package has that name, in words; "" if nothing does."""
+def _reserved(name: Name) -> str:
+    """Describe what of Python or of every package has that name; "" if nothing does."""
     if name.module in RESERVED:
         return "every plugin has or uses a module of that name"
     if keyword.iskeyword(name.module) or keyword.iskeyword(name.type):
@@ -96,7 +95,7 @@ def _spoken_for(name: Name) -> str:
 
 
 def _installed(name: Name) -> str:
-    """Which installed package has that name, in words; "" if none does."""
+    """Describe the installed package that has that name; "" if none does."""
     try:
         return f"{metadata.metadata(name.plugin)['Name']} is installed, a package of that name"
     except metadata.PackageNotFoundError:

@@ -7,9 +7,9 @@ from typer.testing import CliRunner
 
 from serbench.cli.app import app
 from serbench.errors import BadParameter, MissingRequirement, SerbenchError, UnknownName
-from serbench_template import making
-from serbench_template.making import KINDS, new, renamed, template
-from serbench_template.naming import Name
+from serbench_template import new_package
+from serbench_template.new_package import KINDS, new, next_steps, renamed, template
+from serbench_template.package_name import Name
 
 EVERYWHERE = {
     ".github/workflows/ci.yml",
@@ -34,9 +34,9 @@ TESTS = {
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_package_has_these_files_and_no_others(kind, own, tmp_path):
-    made = new(own.plugin, kind, tmp_path)
-    assert made.folder == tmp_path / own.plugin
-    found = {p.relative_to(made.folder).as_posix() for p in made.folder.rglob("*") if p.is_file()}
+    folder = new(own.plugin, kind, tmp_path)
+    assert folder == tmp_path / own.plugin
+    found = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
     modules = {f"{own.module}/{name}" for name in OF_KIND[kind] | {"__init__.py", "plugin.py"}}
     assert found == EVERYWHERE | modules | {f"tests/{name}" for name in TESTS[kind]}
     assert [path.name for path in tmp_path.iterdir()] == [own.plugin]
@@ -44,7 +44,7 @@ def test_a_package_has_these_files_and_no_others(kind, own, tmp_path):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_nothing_of_the_templates_name_is_left(kind, own, tmp_path):
-    folder = new(own.plugin, kind, tmp_path).folder
+    folder = new(own.plugin, kind, tmp_path)
     text = "".join(path.read_text() for path in folder.rglob("*") if path.is_file())
     assert not [form for form in KINDS[kind].forms if form in text]
     assert all(form in text for form in own.forms)
@@ -56,14 +56,14 @@ def test_a_template_keeps_its_own_name_where_the_author_wants_that():
 
 
 def test_the_text_says_what_comes_next(own, tmp_path):
-    made = new(own.plugin, "features", tmp_path)
-    first, *rest = made.text.splitlines()
+    folder = new(own.plugin, "features", tmp_path)
+    first, *rest = next_steps("features", folder).splitlines()
     assert first == (
-        f"{made.folder} is a features plugin that works as it is; what to change is in its "
+        f"{folder} is a features plugin that works as it is; what to change is in its "
         "README.md. Next:"
     )
     assert [line.strip() for line in rest] == [
-        f"cd {made.folder}",
+        f"cd {folder}",
         'pip install -e ".[test]"',
         "pytest",
         f"serbench plugin check {own.plugin}",
@@ -73,7 +73,7 @@ def test_the_text_says_what_comes_next(own, tmp_path):
 
 
 def test_the_licence_and_the_author_are_placeholders(own, tmp_path):
-    folder = new(own.plugin, "model", tmp_path).folder
+    folder = new(own.plugin, "model", tmp_path)
     assert (folder / "LICENSE").read_text().startswith("NO LICENCE YET: REPLACE THIS FILE.")
     project = (folder / "pyproject.toml").read_text()
     assert 'authors = [{ name = "YOUR NAME" }]' in project
@@ -134,14 +134,14 @@ def test_what_is_there_already_is_not_touched(there, own, tmp_path):
 def test_nothing_is_half_written(own, tmp_path, monkeypatch):
     files = dict(template("model"))
     files["README.md/below-a-file"] = "it cannot be written"
-    monkeypatch.setattr(making, "template", lambda kind: files)
+    monkeypatch.setattr(new_package, "template", lambda kind: files)
     with pytest.raises(SerbenchError, match="cannot write"):
         new(own.plugin, "model", tmp_path)
     assert not list(tmp_path.iterdir())
 
 
 def test_what_tools_leave_behind_is_no_part_of_a_template(tmp_path, monkeypatch):
-    monkeypatch.setattr(making, "TEMPLATES", tmp_path)
+    monkeypatch.setattr(new_package, "TEMPLATES", tmp_path)
     for name in (
         "model.py",
         ".gitignore",
@@ -188,7 +188,7 @@ def test_the_command_makes_it_and_prints_what_comes_next(own, tmp_path):
 
 
 def test_without_the_template_the_command_says_what_to_install(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "serbench_template.making", None)
+    monkeypatch.setitem(sys.modules, "serbench_template.new_package", None)
     done = CliRunner().invoke(app, ["plugin", "new", "my-own", "--into", str(tmp_path)])
     assert isinstance(done.exception, MissingRequirement)
     assert str(done.exception).endswith("a package of its own: pip install serbench-template")
