@@ -1,15 +1,13 @@
-"""The tables of docs/checking.md: every check, from its own words."""
+"""The lists of docs/checking.md: every check, from its own words."""
 
-from serbench import tables
 from serbench.testing.kinds import KINDS
 
 TITLES = {"model": "Models", "features": "Features", "dataset": "Datasets", "package": "Packages"}
 START, END = "<!-- checks: made by docs/generate.py -->", "<!-- checks: end -->"
-HEAD = ["check", "what is demanded", "why"]
 
 
 def page(text: str) -> str:
-    """The page as it is, with the tables that stand between its marks made anew."""
+    """The page as it is, with the lists that stand between its marks made anew."""
     before, _, rest = text.partition(START)
     _, _, after = rest.partition(END)
     parts = [f"## {title}\n\n{_checks(kind)}" for kind, title in TITLES.items()]
@@ -17,13 +15,14 @@ def page(text: str) -> str:
 
 
 def _checks(kind: str) -> str:
-    """Return the table of a kind; checks with the reason that models have are only named."""
+    """Return the list of a kind; checks with the reason that models have are only named."""
     reasons = {} if kind == "model" else {check.name: check.why for check in KINDS["model"].checks}
-    rows, named = [], []
+    lines, as_models = [], []
     for check in KINDS[kind].checks:
         if reasons.get(check.name) == check.why:
-            named.append(f"`{check.name}`")
+            as_models.append(f"`{check.name}`")
         else:
-            rows.append([f"`{check.name}`", check.demands, check.why])
-    as_models = f"As for models: {', '.join(named)}.\n\n" if named else ""
-    return as_models + tables.table(HEAD, rows, "markdown")
+            lines.append(f"- `{check.name}`: {check.demands} *{check.why}*")
+    if as_models:
+        lines.append(f"- as for models: {', '.join(as_models)}")
+    return "\n".join(lines)
