@@ -93,7 +93,7 @@ COLUMNS = ("precision", "uar", "f1", "accuracy")
 def _corpus(name: str, found: list[Run]) -> list[str]:
     rows = [
         [f"paper, {row.model}: {row.system}", row.tested, row.classes.partition(":")[0]]
-        + [runs.reported(row, metric) for metric in COLUMNS]
+        + [tables.spread(row.score(metric)) for metric in COLUMNS]
         for row in literature.rows(name, "II")
     ]
     named = names(found)

@@ -18,7 +18,7 @@ from serbench.leaderboard.ranking.board import Board, Section, board, by_corpus,
 from serbench.leaderboard.ranking.cache import Outcome, Part, Store
 from serbench.leaderboard.ranking.entry import Entry, Record, Rejected
 from serbench.leaderboard.ranking.origins import origins
-from serbench.leaderboard.ranking.statistics import Numbers
+from serbench.leaderboard.ranking.statistics import Statistics
 from serbench.leaderboard.submissions import submission
 from serbench.leaderboard.submissions.reproduction_record import FOLDER, reproductions
 from serbench.leaderboard.submissions.safe_read import shown
@@ -190,10 +190,12 @@ def build(
     return stale
 
 
-def _part(corpus: str, seen: str, entries: Sequence[Entry], stamp: str, numbers: Numbers) -> Part:
-    made = section(corpus, entries, numbers)
+def _part(
+    corpus: str, seen: str, entries: Sequence[Entry], stamp: str, statistics: Statistics
+) -> Part:
+    made = section(corpus, entries, statistics)
     texts = {name: file.part(made, seen) for name, file in FILES.items()}
-    return Part(stamp, len(made.tables), tuple(sorted(numbers.asked)), texts)
+    return Part(stamp, len(made.tables), tuple(sorted(statistics.asked)), texts)
 
 
 def _require_one(parts: Sequence[Part], rejected: Sequence[Rejected], submissions: Path) -> None:

@@ -7,9 +7,12 @@ numbers are the source's own; works that the paper cites were identified by auth
 
 import csv
 import functools
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
+
+from serbench.metrics.intervals import MeanStd
 
 PAPER = (
     "Shreyah Iyer, Cornelius Glackin, Nigel Cannings, Vito Veneziano and Yi Sun: A Comparison "
@@ -21,11 +24,15 @@ PAPER = (
 TABLES = ("II", "III", "EmoBox", "human")
 """The paper's two; EmoBox's board; what listeners reach against the intended emotion."""
 
+TEXTS = (
+    *("corpus", "table", "reference", "system", "model", "modality", "protocol", "labels"),
+    *("tested", "classes", "source", "work"),
+)
 SCORES = ("accuracy", "precision", "recall", "f1")
 
 
 @dataclass(frozen=True)
-class Row:
+class PublishedRow:
     """One line of a published table, or of what was computed from published votes.
 
     Attributes:
@@ -64,8 +71,13 @@ class Row:
     work: str
     caveats: tuple[str, ...]
 
+    def score(self, metric: str) -> MeanStd:
+        """Return a score under its name in `METRICS`; nan where it was not reported."""
+        name = "recall" if metric == "uar" else metric
+        return MeanStd(self.scores.get(name, math.nan), self.stds.get(name, math.nan))
 
-def rows(corpus: str | None = None, table: str | None = None) -> tuple[Row, ...]:
+
+def rows(corpus: str | None = None, table: str | None = None) -> tuple[PublishedRow, ...]:
     """The published rows, all or those of one corpus, one table.
 
     >>> [row.system for row in rows("crema-d", "III")][:2]
@@ -78,7 +90,7 @@ def rows(corpus: str | None = None, table: str | None = None) -> tuple[Row, ...]
     )
 
 
-def paper_row(corpus: str, model: str) -> Row | None:
+def paper_row(corpus: str, model: str) -> PublishedRow | None:
     """The row of the paper's Table II for one of its architectures, "M1" or "M2".
 
     >>> paper_row("ravdess", "M1").scores["f1"]
@@ -87,7 +99,7 @@ def paper_row(corpus: str, model: str) -> Row | None:
     return next((row for row in rows(corpus, "II") if row.model == model), None)
 
 
-def comparable(row: Row, dataset: str, protocol: str, labels: str) -> bool:
+def comparable(row: PublishedRow, dataset: str, protocol: str, labels: str) -> bool:
     """Whether a row was tested on the same utterances with the same labels as a run.
 
     Its caveats hold all the same: what it hears, and what its protocol leaks, is not asked here.
@@ -107,43 +119,20 @@ def comparable(row: Row, dataset: str, protocol: str, labels: str) -> bool:
 
 
 @functools.cache
-def _all_rows() -> tuple[Row, ...]:
-    text = (
-        resources.files("serbench.results").joinpath("literature.csv").read_text(encoding="utf-8")
-    )
-    return tuple(_row(line) for line in csv.DictReader(text.splitlines()))
+def _all_rows() -> tuple[PublishedRow, ...]:
+    path = resources.files("serbench.results").joinpath("literature.csv")
+    return tuple(map(_row, csv.DictReader(path.read_text(encoding="utf-8").splitlines())))
 
 
-def _row(line: Mapping[str, str]) -> Row:
-    return Row(
-        corpus=line["corpus"],
-        table=line["table"],
-        reference=line["reference"],
-        system=line["system"],
-        model=line["model"],
-        modality=line["modality"],
-        scores=_fractions(line, ""),
-        stds=_fractions(line, "_std"),
-        intervals=_intervals(line["intervals"]),
-        protocol=line["protocol"],
-        labels=line["labels"],
-        tested=line["tested"],
-        classes=line["classes"],
-        source=line["source"],
-        work=line["work"],
+def _row(line: Mapping[str, str]) -> PublishedRow:
+    intervals = (part.split() for part in line["intervals"].split(";") if part)
+    return PublishedRow(
+        **{name: line[name] for name in TEXTS},
+        scores={name: _fraction(line[name]) for name in SCORES if line[name]},
+        stds={name: _fraction(line[f"{name}_std"]) for name in SCORES if line[f"{name}_std"]},
+        intervals={name: (_fraction(low), _fraction(high)) for name, low, high in intervals},
         caveats=tuple(line["caveats"].split(" | ")) if line["caveats"] else (),
     )
-
-
-def _fractions(line: Mapping[str, str], ending: str) -> dict[str, float]:
-    reported = {name: line.get(name + ending) for name in SCORES}
-    return {name: _fraction(text) for name, text in reported.items() if text}
-
-
-def _intervals(text: str) -> dict[str, tuple[float, float]]:
-    """Intervals as the table has them: "accuracy 38.46 41.68; recall 39.21 42.31"."""
-    parts = (part.split() for part in text.split(";") if part)
-    return {name: (_fraction(low), _fraction(high)) for name, low, high in parts}
 
 
 def _fraction(percentage: str) -> float:

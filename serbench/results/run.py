@@ -1,6 +1,5 @@
 """A run: the folds of one configuration, and every number that follows from them."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -197,17 +196,9 @@ def chance_rows(run: Run) -> list[list[str]]:
 def paper_rows(run: Run) -> list[list[str]]:
     """The rows of the paper's Table II on this corpus."""
     return [
-        [f"paper, {row.model}", *(reported(row, name) for name in SHOWN)]
+        [f"paper, {row.model}", *(tables.spread(row.score(name)) for name in SHOWN)]
         for row in literature.rows(run.corpus, "II")
     ]
-
-
-def reported(row: literature.Row, metric: str) -> str:
-    """A published score as a cell: "34.83 ± 2.80", or "-"."""
-    name = "recall" if metric == "uar" else metric
-    if name not in row.scores:
-        return "-"
-    return tables.spread(intervals.MeanStd(row.scores[name], row.stds.get(name, math.nan)))
 
 
 def computed(facts: Mapping[str, Any]) -> str:

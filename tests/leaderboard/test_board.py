@@ -16,12 +16,12 @@ import serbench
 from serbench.cli.app import app
 from serbench.errors import SerbenchError
 from serbench.leaderboard import build
-from serbench.leaderboard.formats import cells, html, latex, markdown
+from serbench.leaderboard.formats import columns, html, latex, markdown, notes
 from serbench.leaderboard.formats import data as sheets
 from serbench.leaderboard.ranking import cache
 from serbench.leaderboard.ranking.board import board
 from serbench.leaderboard.ranking.entry import Rejected, of_run
-from serbench.leaderboard.ranking.statistics import Numbers
+from serbench.leaderboard.ranking.statistics import Statistics
 from serbench.leaderboard.submissions.pack import Words, submit
 from serbench.metrics import classification, significance
 from serbench.metrics.intervals import mean_std, metric_intervals, speaker_interval
@@ -53,8 +53,13 @@ def only(made, corpus="toy"):
     return table
 
 
+def cells(row):
+    """What a row shows in the main tables, by the column's title."""
+    return {column.title: column.cell(row) for column in columns.headed("main")}
+
+
 def ranks(table):
-    return {line.first.run: line.rank for line in table.lines}
+    return {row.first.run: row.rank for row in table.rows}
 
 
 # ---- what is ranked ----
@@ -63,7 +68,7 @@ def ranks(table):
 def test_better_models_have_lower_ranks_and_equal_ones_the_same(entry):
     table = only(board([entry("low", 0.2), entry("high", 0.9), entry("also", 0.9, draws=1)]))
     assert ranks(table) == {"high": 1, "also": 1, "low": 2}
-    assert [line.rank for line in table.lines] == [1, 1, 2]
+    assert [row.rank for row in table.rows] == [1, 1, 2]
 
 
 @pytest.mark.parametrize(
@@ -76,8 +81,8 @@ def test_better_models_have_lower_ranks_and_equal_ones_the_same(entry):
 def test_what_is_unsound_never_has_a_rank(entry, change, words):
     table = only(board([entry("unsound", 0.95, **change), entry("sound", 0.3)]))
     assert ranks(table) == {"sound": 1, "unsound": None}
-    assert "; ".join(table.lines[-1].objections) == words
-    assert any(f": {words}." in note for note in cells.notes(table))
+    assert "; ".join(table.rows[-1].objections) == words
+    assert any(f": {words}." in note for note in notes.of_table(table))
 
 
 def test_a_table_of_leaky_runs_ranks_nothing_and_comes_last(entry):
@@ -86,7 +91,7 @@ def test_a_table_of_leaky_runs_ranks_nothing_and_comes_last(entry):
     made = board([entry("one", **leaky), entry("two", 0.9, **leaky), entry("sound")])
     first, last = next(one.tables for one in made.sections if one.corpus == "toy")
     assert set(ranks(last).values()) == {None}
-    assert cells.notes(last)[1] == "Leaky, so nothing is ranked: on purpose."
+    assert notes.of_table(last)[1] == "Leaky, so nothing is ranked: on purpose."
     assert ranks(first) == {"sound": 1}
 
 
@@ -115,7 +120,7 @@ def test_a_submitters_own_counts_must_be_of_what_recomputed_runs_were_tested_on(
     table = only(board([*odd, fine, entry("sound", 0.5, draws=9)]))
     assert ranks(table) == {"sound": 1, "fine": 1, "odd0": None, "odd1": None, "odd2": None}
     words = "its counts are not of the utterances that the recomputed runs were tested on"
-    assert {line.objections for line in table.lines if line.rank is None} == {(words,)}
+    assert {row.objections for row in table.rows if row.rank is None} == {(words,)}
 
 
 def test_where_nothing_was_recomputed_and_two_disagree_nobody_takes_rank_1(entry):
@@ -125,7 +130,7 @@ def test_where_nothing_was_recomputed_and_two_disagree_nobody_takes_rank_1(entry
     table = only(board([*honest, *forged]))
     assert set(ranks(table).values()) == {None}
     words = eligibility.DISAGREEMENT.format("forged0", "honest0")
-    assert {line.objections for line in table.lines} == {(words,)}
+    assert {row.objections for row in table.rows} == {(words,)}
     assert words in markdown.readme(board([*honest, *forged]), "submissions")
 
 
@@ -166,8 +171,8 @@ def test_runs_of_other_audio_stand_in_a_table_of_their_own(entry):
     assert ranks(other) == {"other0": 1, "other1": 1}
     text = markdown.readme(board(made), "submissions")
     for table in (usual, other):
-        assert cells.title(table).endswith(f", audio {table.audio[:8]}")
-        assert cells.title(table) in text
+        assert notes.title(table).endswith(f", audio {table.audio[:8]}")
+        assert notes.title(table) in text
     assert text.count("are not ranked with these") == 2
     assert usual.audio != other.audio
 
@@ -175,8 +180,8 @@ def test_runs_of_other_audio_stand_in_a_table_of_their_own(entry):
 def test_folds_that_two_runs_do_not_share_cannot_differ(entry):
     made = [entry("one", **heard("a", "1", "2")), entry("two", 0.5, **heard("b", "3"))]
     table = only(board(made))
-    assert "audio" not in cells.title(table)
-    assert f", audio {table.audio[:8]}." in cells.notes(table)[0]
+    assert "audio" not in notes.title(table)
+    assert f", audio {table.audio[:8]}." in notes.of_table(table)[0]
 
 
 # ---- the same predictions twice ----
@@ -193,8 +198,8 @@ def test_copies_have_no_rank_and_do_not_raise_what_a_rank_takes(entry):
     ]
     table = only(board([*copies, good, bad]))
     assert ranks(table) == {"good": 1, "bad": 2} | {one.run: None for one in copies}
-    assert table.standing.threshold == only(board([good, bad])).standing.threshold
-    assert table.lines[-1].objections == ("same predictions as bad",)
+    assert table.ranking.threshold == only(board([good, bad])).ranking.threshold
+    assert table.rows[-1].objections == ("same predictions as bad",)
 
 
 def test_who_sent_the_predictions_first_keeps_the_rank(entry):
@@ -207,10 +212,10 @@ def test_seeds_with_the_same_predictions_are_one_seed(entry):
     first = entry("seed0", configuration="c")
     seeds = [copied(first, f"seed{at}", seed=at) for at in range(3)]
     table = only(board(seeds))
-    assert [len(line.entries) for line in table.lines] == [1, 1, 1]
+    assert [len(row.entries) for row in table.rows] == [1, 1, 1]
     assert ranks(table) == {"seed0": 1, "seed1": None, "seed2": None}
     words = "same predictions as seed0, so both count as one seed"
-    assert table.lines[1].objections == (words,)
+    assert table.rows[1].objections == (words,)
 
 
 def test_too_few_speakers_are_said(entry, invented):
@@ -220,7 +225,7 @@ def test_too_few_speakers_are_said(entry, invented):
 
     table = only(board([few("good", 0.9), few("bad", 0.1)]))
     assert set(ranks(table).values()) == {1}
-    (note,) = [note for note in cells.notes(table) if note.startswith("Too few speakers")]
+    (note,) = [note for note in notes.of_table(table) if note.startswith("Too few speakers")]
     assert "with 4 no p can be below 0.12" in note
     assert "telling two of 2 apart takes 0.05" in note
 
@@ -233,13 +238,13 @@ def test_seeds_are_one_row_whose_score_is_their_mean_in_each_fold(entry):
         entry(f"seed{at}", 0.6, draws=at, seed=at, configuration="c", params={}) for at in (2, 0, 1)
     ]
     table = only(board(seeds))
-    (line,) = table.lines
-    assert [one.seed for one in line.entries] == [0, 1, 2]
+    (row,) = table.rows
+    assert [one.seed for one in row.entries] == [0, 1, 2]
     folds = np.mean([classification.macro_f1(one.confusions) for one in seeds], axis=0)
-    assert line.scores["f1"] == pytest.approx(mean_std(folds))
+    assert row.scores["f1"] == pytest.approx(mean_std(folds))
     together = np.mean([one.by_speaker for one in seeds], axis=0)
-    assert line.interval == pytest.approx(speaker_interval(together, classification.macro_f1))
-    assert cells.main(table)[0].cells[2] == "invented (3 seeds)"
+    assert row.interval == pytest.approx(speaker_interval(together, classification.macro_f1))
+    assert cells(row)["model"] == "invented (3 seeds)"
 
 
 def test_nobody_adds_a_seed_to_what_another_submitted(entry):
@@ -269,8 +274,8 @@ def test_a_row_is_checked_as_far_as_its_seeds_are(entry, found, status):
         entry(f"seed{at}", draws=at, configuration="c", seed=at, status=one)
         for at, one in enumerate(found)
     ]
-    (line,) = only(board(seeds)).lines
-    assert line.status == status
+    (row,) = only(board(seeds)).rows
+    assert row.status == status
 
 
 # ---- chance and the literature ----
@@ -281,17 +286,17 @@ def test_chance_and_what_was_published_the_same_way_stand_in_the_table_without_a
     made = board([entry("one", **same)])
     section = next(one for one in made.sections if one.corpus == "ravdess")
     (table,) = section.tables
-    rows = cells.main(table)
-    assert [row.cells[2] for row in rows[-2:]] == ["chance (majority)", "chance (stratified)"]
-    published = [row for row in rows if row.kind == "published"]
-    assert {row.cells[1] for row in published} == {"the paper, Table II", "the paper, Table III"}
-    assert all(row.cells[0] == "-" for row in rows if row.kind != "ranked")
+    rows = columns.ordered(table)
+    assert [row.name for row in rows[-2:]] == ["chance (majority)", "chance (stratified)"]
+    reported = [cells(row) for row in table.published]
+    assert {row["reference"] for row in reported} == {"the paper, Table II", "the paper, Table III"}
+    assert [cells(row)["rank"] for row in rows].count("-") == len(rows) - 1
     systems = {(row.table, row.reference, row.system) for row in section.published}
     shown = {(row.table, row.reference, row.system) for row in table.published}
     assert systems
     assert shown
     assert not systems & shown
-    f1 = [float(row.cells[5].split()[0]) for row in rows if row.kind in ("ranked", "published")]
+    f1 = [float(cells(row)["F1"].split()[0]) for row in rows[:-2]]
     assert f1 == sorted(f1, reverse=True)
 
 
@@ -301,7 +306,7 @@ def test_corpora_without_runs_still_show_the_literature():
     assert all(section.published and not section.tables for section in made.sections)
 
 
-# ---- numbers ----
+# ---- statistics ----
 
 
 @pytest.mark.parametrize("speakers", [2, 10, 91])
@@ -315,14 +320,14 @@ def test_intervals_are_those_of_each_metric_alone(speakers):
         assert found[name] == pytest.approx(speaker_interval(counts, one.compute), abs=1e-12)
 
 
-def test_numbers_are_computed_once(entry):
-    numbers = Numbers()
+def test_statistics_are_computed_once(entry):
+    statistics = Statistics()
     known = [entry("one"), entry("two", 0.5)]
-    board(known, numbers=numbers)
-    assert (len(numbers.pvalues), len(numbers.intervals), numbers.computed) == (1, 2, 3)
-    board(known, numbers=numbers)
-    assert numbers.computed == 3
-    (pvalue,) = numbers.pvalues.values()
+    board(known, statistics=statistics)
+    assert (len(statistics.pvalues), len(statistics.intervals), statistics.computed) == (1, 2, 3)
+    board(known, statistics=statistics)
+    assert statistics.computed == 3
+    (pvalue,) = statistics.pvalues.values()
     counts = [one.by_speaker for one in known]
     exact = significance.paired_permutation(*counts, classification.macro_f1).pvalue
     assert pvalue == pytest.approx(exact, rel=0.3, abs=1e-3)
@@ -346,8 +351,8 @@ def test_no_name_is_markup_in_markdown(evil):
     assert "\u202e" not in text
     rows = [line for line in text.splitlines() if "alert" in line and line.startswith("|")]
     assert [len(re.findall(r"(?<!\\)\|", row)) - 1 for row in rows] == [
-        len(cells.MAIN),
-        len(cells.RUNS),
+        len(columns.headed("main")),
+        len(columns.headed("runs")),
     ]
 
 
@@ -362,7 +367,7 @@ def test_no_name_is_markup_or_script_in_the_page(evil):
 def test_no_name_is_a_command_in_latex(evil):
     text = latex.document(evil)
     row = next(line for line in text.splitlines() if "alert" in line and line.endswith(r"\\"))
-    assert len(re.findall(r"(?<!\\)&", row)) == len(cells.MAIN) - 1
+    assert len(re.findall(r"(?<!\\)&", row)) == len(columns.headed("main")) - 1
     assert r"\textless{}script\textgreater{}" in row
     assert latex_text("é 日 \\input{x}") == r"é \texttt{U+65E5} \textbackslash{}input\{x\}"
 
@@ -386,7 +391,7 @@ def test_a_stranger_writes_no_parameters_into_others_rows(entry):
     junk = {"[x](y)": 1, "also": "v" * 500, "lr": 9}
     made = [entry("mine", params={"lr": 1}), entry("plain", 0.5, params={})]
     table = only(board([*made, entry("a", 0.4, params=junk)]))
-    names = {line.first.run: line.name for line in table.lines}
+    names = {row.first.run: row.name for row in table.rows}
     assert names["plain"] == "invented"
     assert names["mine"] == "invented, lr=1"
     assert names["a"] == f"invented, also={'v' * 40}…"
@@ -419,12 +424,36 @@ def test_the_page_links_every_run_and_can_be_read_without_its_script(entry):
 
 
 def test_long_tables_are_cut_in_markdown_alone(entry, monkeypatch):
-    monkeypatch.setattr(markdown, "MOST_LINES", 1)
+    monkeypatch.setattr(markdown, "MOST_ROWS", 1)
     made = board([entry("one", 0.9), entry("two", 0.2)])
     text = markdown.readme(made, "submissions")
     assert "1 more measured rows are in the page and the files." in text
     assert "submissions/toy/two" not in text
     assert "submissions/toy/two" in html.page(made, "submissions")
+
+
+# ---- columns ----
+
+
+def test_a_column_is_one_entry_in_every_format(entry, monkeypatch):
+    column = columns.Column(
+        "letters", "count", lambda row: len(row.name), text=lambda n: f"{n} in all"
+    )
+    monkeypatch.setattr(columns, "COLUMNS", (*columns.COLUMNS, column))
+    made = board([entry("one")])
+    for text in (markdown.readme(made, ""), html.page(made, ""), latex.document(made)):
+        assert "letters" in text
+        assert "8 in all" in text
+    rows = csv.DictReader(sheets.sheet(made).splitlines())
+    assert [row["count"] for row in rows if row["kind"] == "measured"] == ["8"]
+    tables = [table for one in json.loads(sheets.page(made))["corpora"] for table in one["tables"]]
+    assert [row["count"] for table in tables for row in table["measured"]] == [8]
+
+
+def test_a_columns_key_is_written_once():
+    for catalogue in (columns.COLUMNS, columns.RUN_COLUMNS):
+        keys = [column.key for column in catalogue if column.key]
+        assert len(set(keys)) == len(keys)
 
 
 # ---- files for programs ----
@@ -660,9 +689,9 @@ def test_rejections_are_remembered_too(submissions, places):
 def test_only_a_corpus_with_something_new_is_made_again(submissions, tmp_path, places, monkeypatch):
     made = []
 
-    def section(corpus, entries, numbers):
+    def section(corpus, entries, statistics):
         made.append(corpus)
-        return board_of(corpus, entries, numbers)
+        return board_of(corpus, entries, statistics)
 
     board_of = build.section
     monkeypatch.setattr(build, "section", section)

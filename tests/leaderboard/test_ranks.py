@@ -29,14 +29,14 @@ def corpus(rng, ability, speakers=24, utterances=60, labels=8, effect=0.05):
 
 def ranked(matrices):
     scores = [float(macro_f1(matrix.sum(axis=0))) for matrix in matrices]
-    return ranks.standing(scores, matrices)
+    return ranks.rank(scores, matrices)
 
 
 def of(pvalues, n):
-    """The standing of n models, best first, whose p-values are given; unnamed ones are 1."""
+    """The ranking of n models, best first, whose p-values are given; unnamed ones are 1."""
     matrices = [np.array([[[2 * n - at, at], [at, 2 * n - at]]] * 60) for at in range(n)]
     scores = [1.0 - at / n for at in range(n)]
-    return ranks.standing(scores, matrices, lambda a, b: pvalues.get((a, b), 1.0))
+    return ranks.rank(scores, matrices, lambda a, b: pvalues.get((a, b), 1.0))
 
 
 @pytest.mark.parametrize("speakers", [1, 5, 8, 12])
@@ -143,7 +143,7 @@ def test_what_one_test_finds_makes_the_next_easier():
 
 def test_a_leader_whose_pooled_score_is_worse_beats_nobody():
     first, second = corpus(np.random.default_rng(3), [0.8, 0.3])
-    assert ranks.standing([0.3, 0.8], [first, second]).ranks == (1, 1)
+    assert ranks.rank([0.3, 0.8], [first, second]).ranks == (1, 1)
 
 
 def test_too_few_speakers_are_said_and_nothing_is_tested():
@@ -163,7 +163,7 @@ def test_tables_of_none_and_of_one_have_ranks_too(n):
 
 def test_an_order_of_equal_scores_is_kept():
     models = corpus(np.random.default_rng(10), [0.5, 0.5])
-    found = ranks.standing([0.4, 0.4], models)
+    found = ranks.rank([0.4, 0.4], models)
     assert [(test.leader, test.other) for test in found.tests] == [(0, 1)]
 
 

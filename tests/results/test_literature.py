@@ -8,18 +8,18 @@ import pytest
 
 from serbench.metrics.classification import METRICS
 from serbench.results import literature
-from serbench.results.literature import PAPER, TABLES, Row, comparable, paper_row, rows
+from serbench.results.literature import PAPER, TABLES, PublishedRow, comparable, paper_row, rows
 
 BOUND = "F1 above what macro F1 can be"
 CORPORA = ("ravdess", "crema-d", "iemocap")
 
 
-def row(corpus: str, system: str) -> Row:
+def row(corpus: str, system: str) -> PublishedRow:
     (found,) = [row for row in rows(corpus, "III") if row.system == system]
     return found
 
 
-def has_caveat(row: Row, words: str) -> bool:
+def has_caveat(row: PublishedRow, words: str) -> bool:
     return any(words in caveat for caveat in row.caveats)
 
 

@@ -4,45 +4,40 @@ import base64
 import functools
 import hashlib
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from importlib import resources
 from urllib.parse import quote
 
-from serbench import tables
-from serbench.leaderboard.formats import cells
-from serbench.leaderboard.formats.cells import Cells
+from serbench.leaderboard.formats import columns, notes
+from serbench.leaderboard.formats.columns import AnyRow, Column
 from serbench.leaderboard.ranking.board import Board, Section, Table
 from serbench.leaderboard.ranking.entry import Rejected
-from serbench.leaderboard.ranking.row import Line
+from serbench.leaderboard.ranking.row import Row
 from serbench.leaderboard.submissions.safe_read import shown
 from serbench.metrics.intervals import Interval
-from serbench.results import literature
 
-HEAD = (*cells.MAIN, "leakage", "parameters", "time", "finished", "serbench")
-NUMBERS = ("accuracy", "F1", "recall", "pooled F1 [95 %]", "parameters", "time")
-WORDS = ("model", "system", "caveats", "tested on")
 REMEMBERED = 4096  # texts: names and dates stand in many rows
 
 
 def page(board: Board, submissions: str) -> str:
-    """The whole page.
+    """Return the whole page.
 
     Args:
         board: what to show.
         submissions: the folder of submissions as seen from the page: "submissions".
     """
-    return whole([part(one, submissions) for one in board.sections], board.rejected)
+    return whole([part(section, submissions) for section in board.sections], board.rejected)
 
 
 def part(section: Section, submissions: str) -> str:
-    """What the page says of one corpus."""
-    pieces = (f"<section><h2>{words(section.title)}</h2>", *_section(section, submissions))
+    """Return what the page says of one corpus."""
+    pieces = (f"<section><h2>{escaped(section.title)}</h2>", *_section(section, submissions))
     return "\n".join((*pieces, "</section>"))
 
 
 def whole(parts: Iterable[str], rejected: Sequence[Rejected]) -> str:
-    """The page, made of what it says of each corpus."""
+    """Return the page, made of what it says of each corpus."""
     style, script = (_part(name) for name in ("page.css", "page.js"))
     body = "\n".join(_body(parts, rejected))
     policy = (
@@ -78,10 +73,10 @@ def _hash(text: str) -> str:
 
 
 @functools.lru_cache(maxsize=REMEMBERED)
-def words(text: str, most: int = 3000) -> str:
-    """A stranger's words as text of the page.
+def escaped(text: str, most: int = 3000) -> str:
+    """Return untrusted text as text of the page.
 
-    >>> words("<b>&'")
+    >>> escaped("<b>&'")
     '&lt;b&gt;&amp;&#x27;'
     """
     return escape(shown(text, most))
@@ -89,14 +84,12 @@ def words(text: str, most: int = 3000) -> str:
 
 def _body(parts: Iterable[str], rejected: Sequence[Rejected]) -> Iterator[str]:
     yield "<h1>Speech emotion recognition, measured with serbench</h1>"
-    about = (*cells.ABOUT, f"The paper: {literature.PAPER}.")
-    yield _list(about, "about")
+    yield _list(notes.ABOUT, "about")
     yield _FORM
     yield from parts
     if rejected:
         yield "<section><h2>Rejected</h2>"
-        found = [f"{one.folder}: {'; '.join(one.reasons)}" for one in rejected]
-        yield _list(found, "notes")
+        yield _list([f"{one.folder}: {'; '.join(one.reasons)}" for one in rejected], "notes")
         yield "</section>"
 
 
@@ -110,111 +103,98 @@ _FORM = """<form hidden>
 
 def _section(section: Section, submissions: str) -> Iterator[str]:
     for table in section.tables:
-        yield f"<article><h3>{words(cells.title(table))}</h3>"
-        yield _table(HEAD, _rows(table, submissions), section.corpus, table.protocol)
-        yield f"{_list(cells.notes(table), 'notes')}</article>"
+        yield f"<article><h3>{escaped(notes.title(table))}</h3>"
+        yield _table("page", _rows(table, submissions), section.corpus, table.protocol)
+        yield f"{_list(notes.of_table(table), 'notes')}</article>"
     if section.published:
         title = "Published, tested otherwise" if section.tables else "Published"
         yield f"<article><h3>{title}</h3>"
-        rows = (
-            _cells("published", "published", cells.PUBLISHED, cells.published(row))
-            for row in section.published
-        )
-        yield f"{_table(cells.PUBLISHED, rows, section.corpus, '')}</article>"
+        rows = [_row(row, "other") for row in section.published]
+        yield f"{_table('other', rows, section.corpus, '')}</article>"
 
 
-def _list(notes: Sequence[str], kind: str) -> str:
-    return f'<ul class="{kind}">{"".join(f"<li>{words(note)}</li>" for note in notes)}</ul>'
+def _list(items: Sequence[str], kind: str) -> str:
+    return f'<ul class="{kind}">{"".join(f"<li>{escaped(item)}</li>" for item in items)}</ul>'
 
 
-def _table(head: Sequence[str], rows: Iterator[str], corpus: str, protocol: str) -> str:
-    names = "".join(f'<th scope="col">{name}</th>' for name in head)
-    of = f'data-corpus="{words(corpus)}" data-protocol="{words(protocol)}"'
+def _table(where: str, rows: Iterable[str], corpus: str, protocol: str) -> str:
+    head = "".join(f'<th scope="col">{column.title}</th>' for column in columns.headed(where))
+    data = f'data-corpus="{escaped(corpus)}" data-protocol="{escaped(protocol)}"'
     return (
-        f'<div class="wide"><table {of}><thead><tr>{names}</tr></thead>\n<tbody>\n'
+        f'<div class="wide"><table {data}><thead><tr>{head}</tr></thead>\n<tbody>\n'
         + "\n".join(rows)
         + "\n</tbody></table></div>"
     )
 
 
 def _rows(table: Table, submissions: str) -> Iterator[str]:
-    """Every row; the first of a lower rank is set off from the rank above."""
+    """Yield every row; the first of a lower rank is set off from the rank above."""
     before = 1
-    for row in cells.main(table):
-        rank = (row.line and row.line.rank) or before
-        yield _row(row, submissions, "lead " if rank > before else "")
+    for row in columns.ordered(table):
+        if not isinstance(row, Row):
+            yield _row(row, "page")
+            continue
+        rank = row.rank or before
+        yield _row(row, "page", _additions(row, submissions), "lead " if rank > before else "")
         before = rank
 
 
-def _row(row: Cells, submissions: str, leads: str) -> str:
-    line = row.line
-    if line is None:
-        values = (*row.cells, *["-"] * (len(HEAD) - len(row.cells)))
-        return _cells(row.kind, row.cells[-1], HEAD, values)
-    values = (
-        *row.cells,
-        "leaky" if line.first.leaks else "none",
-        cells.parameters(line.first.parameters),
-        tables.duration(line.seconds),
-        line.finished[:10] or "-",
-        line.first.serbench or "-",
-    )
-    more = {
-        "model": _runs(line, submissions) + _small([*line.flags, *line.notes, *line.objections]),
-        "pooled F1 [95 %]": _drawn(line.pooled, line.interval),
-        "checked": _small(line.reproductions),
-    }
-    sizes = {"parameters": line.first.parameters or math.nan, "time": line.seconds}
-    return _cells(leads + row.kind, line.status, HEAD, values, more, sizes)
-
-
-def _cells(
-    kind: str,
-    status: str,
-    head: Sequence[str],
-    values: Sequence[str],
-    more: dict[str, str] | None = None,
-    sizes: dict[str, float] | None = None,
+def _row(
+    row: AnyRow, where: str, additions: Mapping[str, str] | None = None, lead: str = ""
 ) -> str:
-    """One row; `more` is what follows a cell's words, `sizes` what a column is sorted by."""
-    made = []
-    for name, value in zip(head, values, strict=True):
-        size = (sizes or {}).get(name)
-        sorted_by = f' data-value="{size:.6g}"' if size is not None else ""
-        made.append(
-            f'<td class="{_kind(name, value)}" data-of="{name}"{sorted_by}>'
-            f"{words(value)}{(more or {}).get(name, '')}</td>"
-        )
-    return f'<tr class="{kind}" data-status="{words(status)}">{"".join(made)}</tr>'
+    """Return a row; `additions` are HTML after the texts of columns, by their titles."""
+    kind = status = columns.KINDS[type(row)]
+    if isinstance(row, Row):
+        kind, status = "unranked" if row.rank is None else "ranked", row.status
+    elif kind == "chance":
+        status = "-"
+    cells = (_cell(row, column, additions or {}) for column in columns.headed(where))
+    return f'<tr class="{lead}{kind}" data-status="{escaped(status)}">{"".join(cells)}</tr>'
 
 
-@functools.lru_cache(maxsize=REMEMBERED)
-def _kind(name: str, value: str) -> str:
-    kinds = ["rank" if name == "rank" else "number" if name in NUMBERS else ""]
-    kinds += ["words" if name in WORDS else "", "none" if value == "-" else ""]
-    return " ".join(filter(None, kinds))
-
-
-def _runs(line: Line, submissions: str) -> str:
-    """Links to the folder of each of its runs."""
-    links = (
-        f'<a href="{quote(f"{submissions}/{entry.folder}")}/">{words(entry.short)}</a>'
-        for entry in line.entries
-        if entry.folder
+def _cell(row: AnyRow, column: Column, additions: Mapping[str, str]) -> str:
+    text = column.cell(row)
+    size = ""
+    if column.style == "size" and isinstance(row, Row) and column.measured:
+        size = f' data-value="{column.measured(row) or math.nan:.6g}"'
+    return (
+        f'<td class="{_class(column.style, text)}" data-of="{column.title}"{size}>'
+        f"{escaped(text)}{additions.get(column.title, '')}</td>"
     )
-    found = ", ".join(links)
-    return f"<small>{found}</small>" if found else ""
 
 
-def _small(notes: Sequence[str]) -> str:
-    return "".join(f"<small>{words(note)}</small>" for note in notes if note)
+def _class(style: str, text: str) -> str:
+    names = ["number" if style == "size" else style, "none" if text == "-" else ""]
+    return " ".join(filter(None, names))
+
+
+def _additions(row: Row, submissions: str) -> dict[str, str]:
+    return {
+        "model": _links(row, submissions) + _small([*row.flags, *row.notes, *row.objections]),
+        "pooled F1 [95 %]": _drawn(row.pooled, row.interval),
+        "checked": _small(row.reproductions),
+    }
+
+
+def _links(row: Row, submissions: str) -> str:
+    """Return links to the folders of its runs."""
+    links = [
+        f'<a href="{quote(f"{submissions}/{entry.folder}")}/">{escaped(entry.short)}</a>'
+        for entry in row.entries
+        if entry.folder
+    ]
+    return f"<small>{', '.join(links)}</small>" if links else ""
+
+
+def _small(texts: Sequence[str]) -> str:
+    return "".join(f"<small>{escaped(text)}</small>" for text in texts if text)
 
 
 def _drawn(pooled: float, interval: Interval) -> str:
-    """The interval on a scale from 0 to 100 %."""
+    """Return the interval on a scale from 0 to 100 %."""
     if math.isnan(interval.low):
         return ""
-    low, high, at = (f"{100 * one:.1f}" for one in (*interval, pooled))
+    low, high, at = (f"{100 * value:.1f}" for value in (*interval, pooled))
     return (
         '<svg viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">'
         f'<path d="M0 4H100"/><line x1="{low}" x2="{high}" y1="4" y2="4"/>'

@@ -6,43 +6,44 @@ They compile with pdflatex, whatever strangers call their models.
 from collections.abc import Iterable, Sequence
 
 from serbench import tables
-from serbench.leaderboard.formats import cells
-from serbench.leaderboard.ranking.board import Board, Section, Table
+from serbench.leaderboard.formats import columns, notes
+from serbench.leaderboard.ranking.board import Board, ChanceRow, Section, Table
 from serbench.text import latex
-
-COLUMNS = "rllllllll"
 
 
 def document(board: Board) -> str:
-    """Every main table, ready to be included."""
+    """Return every main table, ready to be included."""
     return whole(map(part, board.sections))
 
 
 def part(section: Section) -> str:
-    """The tables of one corpus; "" where it has none."""
+    """Return the tables of one corpus; "" where it has none."""
     return "\n\n".join(map(_table, section.tables))
 
 
 def whole(parts: Iterable[str]) -> str:
-    """The file, made of the tables of each corpus."""
+    """Return the file, made of the tables of each corpus."""
     head = "% made by `serbench leaderboard build`; needs booktabs, and fontenc with T1"
     return "\n\n".join([head, *filter(None, parts)]) + "\n"
 
 
 def _table(table: Table) -> str:
-    rows: list[Sequence[str]] = []
-    before = ""
-    for row in cells.main(table):
-        if before and row.kind == "chance" != before:
-            rows.append(())
-        rows.append(row.cells)
-        before = row.kind
+    shown = columns.headed("main")
+    ordered = columns.ordered(table)
+    rows: list[Sequence[str]] = [[column.cell(row) for column in shown] for row in ordered]
+    chance = sum(isinstance(row, ChanceRow) for row in ordered)
+    if 0 < chance < len(rows):
+        rows.insert(len(rows) - chance, ())  # a line above chance
     return "\n".join(
         [
             r"\begin{table}",
-            rf"\caption{{{latex(cells.title(table))}}}",
-            tables.latex_table(cells.MAIN, rows, COLUMNS),
-            *(rf"\par\footnotesize {latex(note)}" for note in cells.objections(table)),
+            rf"\caption{{{latex(notes.title(table))}}}",
+            tables.latex_table(
+                [column.title for column in shown],
+                rows,
+                "".join("r" if column.style == "rank" else "l" for column in shown),
+            ),
+            *(rf"\par\footnotesize {latex(note)}" for note in notes.objections(table)),
             r"\end{table}",
         ]
     )

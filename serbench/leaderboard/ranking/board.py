@@ -1,6 +1,6 @@
 """The leaderboard as data: measured runs, ranked where they are comparable, and the literature.
 
-What it looks like is up to `markdown`, `page`, `latex` and `sheets`.
+`serbench.leaderboard.formats` says what it looks like.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,20 +11,21 @@ import numpy as np
 
 from serbench.leaderboard.ranking import screening
 from serbench.leaderboard.ranking.entry import Entry, Rejected
-from serbench.leaderboard.ranking.ranks import Standing, standing
-from serbench.leaderboard.ranking.row import SHOWN, Line, lines
-from serbench.leaderboard.ranking.statistics import Numbers
+from serbench.leaderboard.ranking.ranks import Ranking, rank
+from serbench.leaderboard.ranking.row import Row, make_rows
+from serbench.leaderboard.ranking.statistics import Statistics
 from serbench.metrics import classification, intervals
 from serbench.metrics.classification import METRICS
 from serbench.metrics.intervals import MeanStd
 from serbench.results import literature
 from serbench.results.display_names import TITLES
-from serbench.results.literature import Row
+from serbench.results.literature import PublishedRow
+from serbench.results.run import SHOWN
 
 
 @dataclass(frozen=True)
-class Guess:
-    """What guessing reaches on the same test sets: its name, and a score by metric."""
+class ChanceRow:
+    """The scores that guessing reaches on the same test sets."""
 
     name: str
     scores: dict[str, MeanStd]
@@ -35,19 +36,19 @@ class Table:
     """Everything measured on the same utterances under the same protocol and labels.
 
     Attributes:
-        dataset: with its parameters; `protocol` and `labels` are as typed, too.
-        protocol: see there.
-        labels: see there.
+        dataset: with its parameters, as typed.
+        protocol: as typed.
+        labels: as typed.
         pins: the digests of corpus and protocol.
-        audio: a digest of the audio; "" where no run tells.
-        apart: other tables differ from this one in their audio alone.
-        lines: those with a rank first, then the others; both by F1.
-        standing: of those with a rank, in their order.
-        guesses: chance; none where no run is whole.
+        audio: a digest of the audio; "" if no run has one.
+        apart: whether other tables differ from this one in their audio alone.
+        rows: those with a rank first, then the others; both by F1.
+        ranking: of the rows with a rank, in their order.
+        chance: empty if no run is complete.
         published: rows of the literature that were tested the same way, by F1; they have no rank.
-        folds: how many test sets the protocol has.
-        speakers: how many are tested.
-        utterances: how many tests there are.
+        folds: the number of test sets.
+        speakers: the number of test speakers.
+        utterances: the number of tests.
     """
 
     dataset: str
@@ -56,19 +57,19 @@ class Table:
     pins: tuple[str, str]
     audio: str
     apart: bool
-    lines: tuple[Line, ...]
-    standing: Standing
-    guesses: tuple[Guess, ...]
-    published: tuple[Row, ...]
+    rows: tuple[Row, ...]
+    ranking: Ranking
+    chance: tuple[ChanceRow, ...]
+    published: tuple[PublishedRow, ...]
     folds: int
     speakers: int
     utterances: int
 
     @cached_property
     def leaks(self) -> str:
-        """Why the protocol is leaky, where it is, or ""."""
-        found = {line.first.leaks for line in self.lines}
-        return min(found) if "" not in found else ""
+        """Why the protocol is leaky, or ""."""
+        leaks = {row.first.leaks for row in self.rows}
+        return min(leaks) if "" not in leaks else ""
 
 
 @dataclass(frozen=True)
@@ -85,104 +86,106 @@ class Section:
     corpus: str
     title: str
     tables: tuple[Table, ...]
-    published: tuple[Row, ...]
+    published: tuple[PublishedRow, ...]
 
 
 @dataclass(frozen=True)
 class Board:
-    """All of it: one section a corpus, and what was rejected."""
+    """One section a corpus, and what was rejected."""
 
     sections: tuple[Section, ...]
     rejected: tuple[Rejected, ...] = ()
 
 
 def board(
-    entries: Sequence[Entry], rejected: Sequence[Rejected] = (), numbers: Numbers | None = None
+    entries: Sequence[Entry],
+    rejected: Sequence[Rejected] = (),
+    statistics: Statistics | None = None,
 ) -> Board:
     """Make the tables of entries.
 
     Args:
         entries: of all runs.
-        rejected: what else was there.
-        numbers: what is known already of p-values and intervals.
+        rejected: folders that are not listed.
+        statistics: p-values and intervals that are known already.
     """
-    numbers = numbers or Numbers()
-    sections = tuple(section(name, those, numbers) for name, those in by_corpus(entries).items())
-    return Board(sections, tuple(rejected))
+    statistics = statistics or Statistics()
+    sections = (section(name, runs, statistics) for name, runs in by_corpus(entries).items())
+    return Board(tuple(sections), tuple(rejected))
 
 
 def by_corpus(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
-    """The entries of each corpus, in the order of the sections; there may be none of it."""
-    found: dict[str, list[Entry]] = {}
-    for entry in entries:
-        found.setdefault(entry.corpus, []).append(entry)
-    return {name: found.get(name, []) for name in (*TITLES, *sorted(found.keys() - set(TITLES)))}
+    """Return the entries of each corpus, possibly none, in the order of the sections."""
+    groups: dict[str, list[Entry]] = {name: [] for name in TITLES}
+    for entry in sorted(entries, key=lambda entry: entry.corpus):
+        groups.setdefault(entry.corpus, []).append(entry)
+    return groups
 
 
-def section(corpus: str, entries: Sequence[Entry], numbers: Numbers) -> Section:
-    """The tables of one corpus.
+def section(corpus: str, entries: Sequence[Entry], statistics: Statistics) -> Section:
+    """Make the tables of one corpus.
 
     Args:
         corpus: its name.
         entries: of its runs.
-        numbers: what is known already of p-values and intervals.
+        statistics: p-values and intervals that are known already.
     """
     published = literature.rows(corpus)
     tables = [
-        replace(_table(together, published, numbers), audio=audio, apart=len(groups) > 1)
-        for alike in screening.by_setting(entries)
-        for groups in [screening.groups(alike)]
+        replace(_table(together, published, statistics), audio=audio, apart=len(groups) > 1)
+        for of_setting in screening.by_setting(entries)
+        for groups in [screening.groups(of_setting)]
         for audio, together in groups
     ]
-    tables.sort(key=_in_order)
+    tables.sort(key=_place)
     shown = {id(row) for table in tables for row in table.published}
     rest = tuple(row for row in published if id(row) not in shown)
     return Section(corpus, TITLES.get(corpus, corpus), tuple(tables), rest)
 
 
-def _in_order(table: Table) -> tuple[object, ...]:
+def _place(table: Table) -> tuple[object, ...]:
     names = (table.dataset, table.protocol, table.labels)
-    return bool(table.leaks), *names, table.pins, -len(table.lines), table.audio
+    return bool(table.leaks), *names, table.pins, -len(table.rows), table.audio
 
 
-def _table(entries: Sequence[Entry], published: Iterable[Row], numbers: Numbers) -> Table:
+def _table(
+    entries: Sequence[Entry], published: Iterable[PublishedRow], statistics: Statistics
+) -> Table:
     first = entries[0]
-    found = lines(entries, numbers)
-    ranked = [line for line in found if not line.objections]
-    place = standing(
-        [line.scores["f1"].mean for line in ranked],
-        [line.by_speaker.counts for line in ranked],
-        lambda one, other: numbers.pvalue(ranked[one].by_speaker, ranked[other].by_speaker),
+    setting = (first.dataset, first.protocol, first.labels)
+    rows = make_rows(entries, statistics)
+    sound = [row for row in rows if not row.objections]
+    ranking = rank(
+        [row.scores["f1"].mean for row in sound],
+        [row.by_speaker.counts for row in sound],
+        lambda one, other: statistics.pvalue(sound[one].by_speaker, sound[other].by_speaker),
     )
-    placed = [replace(line, rank=at) for line, at in zip(ranked, place.ranks, strict=True)]
-    names = (first.dataset, first.protocol, first.labels)
-    whole = next((line.first for line in found if line.first.folds == line.first.total), first)
+    ranked = [replace(row, rank=place) for row, place in zip(sound, ranking.ranks, strict=True)]
+    complete = (row.first for row in rows if row.first.folds == row.first.total)
+    whole = next(complete, None)
+    tested = whole or first
+    same = [row for row in published if literature.comparable(row, *setting)]
     return Table(
-        *names,
+        *setting,
         pins=(first.corpus_pin, first.protocol_pin),
         audio="",
         apart=False,
-        lines=(*placed, *(line for line in found if line.objections)),
-        standing=place,
-        guesses=_guesses(whole) if whole.folds == whole.total else (),
-        published=_alike(published, names),
-        folds=len(whole.confusions),
-        speakers=len(whole.speakers),
-        utterances=int(whole.confusions.sum()),
+        rows=(*ranked, *(row for row in rows if row.objections)),
+        ranking=ranking,
+        chance=_chance(whole) if whole else (),
+        published=tuple(sorted(same, key=lambda row: -row.scores.get("f1", np.inf))),
+        folds=len(tested.confusions),
+        speakers=len(tested.speakers),
+        utterances=int(tested.confusions.sum()),
     )
 
 
-def _guesses(entry: Entry) -> tuple[Guess, ...]:
-    chance = classification.chance(entry.confusions.sum(axis=-1))
+def _chance(entry: Entry) -> tuple[ChanceRow, ...]:
+    guesses = classification.chance(entry.confusions.sum(axis=-1))
     return tuple(
-        Guess(
+        ChanceRow(
             f"chance ({name})",
-            {one: intervals.mean_std(METRICS[one].compute(each)) for one in SHOWN},
+            {metric: intervals.mean_std(METRICS[metric].compute(counts)) for metric in SHOWN},
         )
-        for name, each in zip(("majority", "stratified"), chance, strict=True)
+        for name, counts in zip(("majority", "stratified"), guesses, strict=True)
     )
-
-
-def _alike(published: Iterable[Row], names: tuple[str, str, str]) -> tuple[Row, ...]:
-    found = [row for row in published if literature.comparable(row, *names)]
-    return tuple(sorted(found, key=lambda row: -row.scores.get("f1", np.inf)))

@@ -25,7 +25,7 @@ from serbench.features import audio
 from serbench.files import digest, replacing
 from serbench.leaderboard.ranking.copies import Fold, Traces
 from serbench.leaderboard.ranking.entry import Entry, Record, Rejected
-from serbench.leaderboard.ranking.statistics import Numbers
+from serbench.leaderboard.ranking.statistics import Statistics
 from serbench.metrics.intervals import Interval
 from serbench.plugins import registry
 from serbench.settings import Settings
@@ -44,7 +44,7 @@ class Part:
     Attributes:
         stamp: of what it was made of.
         tables: how many there are.
-        asked: the keys of the numbers that it needs.
+        asked: the keys of the statistics that it needs.
         texts: by the name of each file.
     """
 
@@ -56,13 +56,13 @@ class Part:
 
 @dataclass
 class Store:
-    """Outcomes of the submissions of one folder, and the numbers made of them.
+    """Outcomes of the submissions of one folder, and the statistics made of them.
 
     Attributes:
         path: of the cache's file.
         version: of all code that has a part in an outcome.
         outcomes: by folder, each with the stamp of the files that it came of.
-        numbers: p-values and intervals.
+        statistics: p-values and intervals.
         parts: what each corpus contributed.
         kept: those of the outcomes that are still true, or new.
         kept_parts: likewise.
@@ -72,7 +72,7 @@ class Store:
     path: Path
     version: str
     outcomes: dict[str, tuple[str, Outcome]] = field(default_factory=dict)
-    numbers: Numbers = field(default_factory=Numbers)
+    statistics: Statistics = field(default_factory=Statistics)
     parts: dict[str, Part] = field(default_factory=dict)
     kept: dict[str, tuple[str, Outcome]] = field(default_factory=dict)
     kept_parts: dict[str, Part] = field(default_factory=dict)
@@ -92,7 +92,11 @@ class Store:
         return found
 
     def part(
-        self, corpus: str, seen: str, entries: Sequence[Entry], make: Callable[[str, Numbers], Part]
+        self,
+        corpus: str,
+        seen: str,
+        entries: Sequence[Entry],
+        make: Callable[[str, Statistics], Part],
     ) -> Part:
         """What a corpus contributes: as it is known, or as `make` makes it.
 
@@ -100,18 +104,18 @@ class Store:
             corpus: its name.
             seen: the folder of all submissions, as seen from the leaderboard.
             entries: of its runs.
-            make: of a stamp, and of the numbers that are known.
+            make: of a stamp, and of the statistics that are known.
         """
         known = [(entry, self.kept.get(entry.folder)) for entry in entries]
         stamps = [[one.folder, found[0], _placed(one)] for one, found in known if found]
         stamp = digest([seen, stamps]) if len(stamps) == len(entries) else ""
         part = self.parts.get(corpus)
         if part is None or not stamp or part.stamp != stamp:
-            numbers = self.numbers.apart()
-            part = make(stamp, numbers)
-            self.numbers.computed += numbers.computed
+            statistics = self.statistics.apart()
+            part = make(stamp, statistics)
+            self.statistics.computed += statistics.computed
             self.fresh = True
-        self.numbers.asked.update(part.asked)
+        self.statistics.asked.update(part.asked)
         if stamp:
             self.kept_parts[corpus] = part
         return part
@@ -131,8 +135,8 @@ class Store:
             return
 
     def _new_numbers(self) -> bool:
-        known = self.numbers.pvalues.keys() | self.numbers.intervals.keys()
-        return self.numbers.computed > 0 or known != self.numbers.asked
+        known = self.statistics.pvalues.keys() | self.statistics.intervals.keys()
+        return self.statistics.computed > 0 or known != self.statistics.asked
 
 
 def opened(submissions: Path, places: Settings) -> Store:
@@ -229,7 +233,7 @@ def _packed(store: Store) -> bytes:
         else:
             row["rejected"] = asdict(found)
         rows.append(row)
-    numbers, parts = store.numbers, store.kept_parts.items()
+    statistics, parts = store.statistics, store.kept_parts.items()
     texts = {
         f"{corpus} {name}": _bytes(text)
         for corpus, part in parts
@@ -240,8 +244,10 @@ def _packed(store: Store) -> bytes:
         "rows": rows,
         "speakers": list(speakers),
         "parts": {corpus: {**vars(part), "texts": [*part.texts]} for corpus, part in parts},
-        "pvalues": {key: one for key, one in numbers.pvalues.items() if key in numbers.asked},
-        "intervals": {key: one for key, one in numbers.intervals.items() if key in numbers.asked},
+        "pvalues": {key: one for key, one in statistics.pvalues.items() if key in statistics.asked},
+        "intervals": {
+            key: one for key, one in statistics.intervals.items() if key in statistics.asked
+        },
     }
     counts = np.concatenate([np.empty(0, np.int32), *cells], dtype=np.int32, casting="same_kind")
     wrong = np.concatenate([np.empty(0, np.uint8), *mistakes])
@@ -288,5 +294,5 @@ def _unpack(store: Store, data: bytes) -> None:
             for name in words["texts"]
         }
         store.parts[corpus] = Part(words["stamp"], words["tables"], tuple(words["asked"]), texts)
-    store.numbers.pvalues |= known["pvalues"]
-    store.numbers.intervals |= {key: Interval(*one) for key, one in known["intervals"].items()}
+    store.statistics.pvalues |= known["pvalues"]
+    store.statistics.intervals |= {key: Interval(*one) for key, one in known["intervals"].items()}

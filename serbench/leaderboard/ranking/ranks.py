@@ -37,7 +37,7 @@ Pairwise = Callable[[int, int], float]
 
 
 @dataclass(frozen=True)
-class Trial:
+class PairTest:
     """A model against the leader of a rank.
 
     Attributes:
@@ -54,7 +54,7 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Standing:
+class Ranking:
     """The ranks of the models of one table.
 
     Attributes:
@@ -65,7 +65,7 @@ class Standing:
     """
 
     ranks: tuple[int, ...]
-    tests: tuple[Trial, ...]
+    tests: tuple[PairTest, ...]
     threshold: float
     smallest: float
 
@@ -75,9 +75,9 @@ class Standing:
         return self.smallest <= self.threshold
 
 
-def standing(
+def rank(
     scores: Sequence[float], matrices: Sequence[Matrix], pairwise: Pairwise | None = None
-) -> Standing:
+) -> Ranking:
     """The ranks of models that were tested on the same utterances.
 
     Args:
@@ -87,9 +87,9 @@ def standing(
         pairwise: the test of two of them; by default `exchanging.pvalue`.
 
     >>> good, bad = np.array([[[4, 0], [0, 4]]] * 30), np.array([[[2, 2], [2, 2]]] * 30)
-    >>> standing([0.5, 1.0, 1.0], [bad, good, good]).ranks
+    >>> rank([0.5, 1.0, 1.0], [bad, good, good]).ranks
     (2, 1, 1)
-    >>> standing([0.5, 1.0], [bad[:5], good[:5]]).ranks  # five speakers show nothing
+    >>> rank([0.5, 1.0], [bad[:5], good[:5]]).ranks  # five speakers show nothing
     (1, 1)
     """
     compare = pairwise or (lambda one, other: rare_pvalues.pvalue(matrices[one], matrices[other]))
@@ -98,7 +98,7 @@ def standing(
     smallest = smallest_pvalue(len(matrices[0])) if matrices else 1.0
     threshold = LEVEL / max(pairs, 1)
     if smallest > threshold:  # no test could matter
-        return Standing((1,) * len(scores), (), threshold, smallest)
+        return Ranking((1,) * len(scores), (), threshold, smallest)
     pooled = macro_f1(np.stack([matrix.sum(axis=0) for matrix in matrices]))
     known: dict[tuple[int, int], float] = {}
 
@@ -113,22 +113,22 @@ def standing(
         tests = _walk(order, against, threshold)
         rejected = _rejections(sorted(known.values()), pairs)
         if (higher := LEVEL / max(pairs - rejected, 1)) <= threshold:
-            return Standing(_numbers(order, tests), tests, threshold, smallest)
+            return Ranking(_numbers(order, tests), tests, threshold, smallest)
         threshold = higher
 
 
-def _walk(order: Sequence[int], against: Pairwise, at: float) -> tuple[Trial, ...]:
+def _walk(order: Sequence[int], against: Pairwise, at: float) -> tuple[PairTest, ...]:
     """The tests of one walk down; p-values up to `at` are significant."""
-    tests: list[Trial] = []
+    tests: list[PairTest] = []
     leader = order[0]
     for other in order[1:]:
         pvalue = against(leader, other)
-        tests.append(Trial(leader, other, pvalue, pvalue <= at))
+        tests.append(PairTest(leader, other, pvalue, pvalue <= at))
         leader = other if pvalue <= at else leader
     return tuple(tests)
 
 
-def _numbers(order: Sequence[int], tests: Sequence[Trial]) -> tuple[int, ...]:
+def _numbers(order: Sequence[int], tests: Sequence[PairTest]) -> tuple[int, ...]:
     ranks = [1] * len(order)
     for before, test in zip(order, tests, strict=False):
         ranks[test.other] = ranks[before] + test.apart

@@ -15,7 +15,7 @@ from serbench.metrics.intervals import Interval
 
 
 @dataclass(frozen=True, eq=False)
-class Keyed:
+class SpeakerCounts:
     """A model's counts, (speakers, labels, labels), and their digest, which is made once."""
 
     counts: Floats
@@ -28,7 +28,7 @@ class Keyed:
 
 
 @dataclass
-class Numbers:
+class Statistics:
     """What is known so far, and what of it was asked for.
 
     Attributes:
@@ -43,11 +43,11 @@ class Numbers:
     asked: set[str] = field(default_factory=set)
     computed: int = 0
 
-    def apart(self) -> "Numbers":
+    def apart(self) -> "Statistics":
         """The same numbers, to learn which of them somebody asks for."""
-        return Numbers(self.pvalues, self.intervals)
+        return Statistics(self.pvalues, self.intervals)
 
-    def pvalue(self, first: Keyed, other: Keyed) -> float:
+    def pvalue(self, first: SpeakerCounts, other: SpeakerCounts) -> float:
         """The p-value of two models' difference."""
         key = " ".join(sorted((first.key, other.key)))
         if key not in self.pvalues:
@@ -56,7 +56,7 @@ class Numbers:
         self.asked.add(key)
         return self.pvalues[key]
 
-    def interval(self, model: Keyed) -> Interval:
+    def interval(self, model: SpeakerCounts) -> Interval:
         """The 95 % interval of a model's F1."""
         if model.key not in self.intervals:
             self.intervals[model.key] = intervals.metric_intervals(model.counts)["f1"]

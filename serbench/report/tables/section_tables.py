@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 from serbench.metrics import classification, intervals
 from serbench.metrics.classification import METRICS
-from serbench.metrics.intervals import MeanStd
 from serbench.report import analysis, speakers
 from serbench.report.tables.table import FRACTIONS, HEADS, SCORES, Cell, Column, Table
 from serbench.results import literature
@@ -49,15 +48,10 @@ def table_two(runs: Sequence[Run], names: Sequence[str]) -> Table:
     )
 
 
-def _published(row: literature.Row) -> tuple[Cell, ...]:
-    reported = ("recall" if metric == "uar" else metric for metric in SCORES)
-    scores = [
-        MeanStd(row.scores[metric], row.stds.get(metric, math.nan))
-        if metric in row.scores
-        else None
-        for metric in reported
-    ]
-    return (f"the paper, {row.model}: {row.system}", *scores, None)
+def _published(row: literature.PublishedRow) -> tuple[Cell, ...]:
+    scores = (row.score(metric) for metric in SCORES)
+    reported = (None if math.isnan(score.mean) else score for score in scores)
+    return (f"the paper, {row.model}: {row.system}", *reported, None)
 
 
 def calibration(runs: Sequence[Run], names: Sequence[str]) -> Table:

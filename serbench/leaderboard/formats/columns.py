@@ -1,0 +1,248 @@
+"""The columns of the leaderboard: the one place that says what each shows and where.
+
+All formats iterate `COLUMNS`, so that a new column is one entry of it, or of `RUN_COLUMNS`. Texts
+may come from strangers and are not escaped here: each format does that in its own way.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from serbench import tables
+from serbench.leaderboard.ranking.board import ChanceRow, Table
+from serbench.leaderboard.ranking.entry import Entry
+from serbench.leaderboard.ranking.row import Row
+from serbench.metrics.classification import METRICS
+from serbench.metrics.intervals import Interval
+from serbench.results.literature import PublishedRow
+
+AnyRow = Row | PublishedRow | ChanceRow
+
+KINDS = {Row: "measured", PublishedRow: "published", ChanceRow: "chance", Entry: "run"}
+"""The field of `Column` that reads a row of each type; in CSV and JSON the row's kind."""
+
+
+def _plain(content: object) -> str:
+    return "-" if content in (None, "") else str(content)
+
+
+def _unchanged(content: object) -> object:
+    return content
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column, shown to people if it has a title, and to programs if it has a key.
+
+    Attributes:
+        title: the heading.
+        key: the name in CSV and JSON.
+        measured: reads the content from a measured row; None if such a row has no content: its cell
+            shows "-", and JSON has no key.
+        published: reads it from a published row.
+        chance: reads it from a row of chance.
+        run: reads it from a run, in `RUN_COLUMNS`.
+        text: turns the content into a cell.
+        value: turns the content into the value in CSV and JSON.
+        where: the tables with this column: "main" in Markdown, plain text and LaTeX, "page" in
+            HTML, "other" for published rows that fit no main table.
+        style: "rank", "number", "size" (a number with a unit), "words" (long text) or "".
+    """
+
+    title: str = ""
+    key: str = ""
+    measured: Callable[[Row], object] | None = None
+    published: Callable[[PublishedRow], object] | None = None
+    chance: Callable[[ChanceRow], object] | None = None
+    run: Callable[[Entry], object] | None = None
+    text: Callable[[Any], str] = _plain
+    value: Callable[[Any], object] = _unchanged
+    where: tuple[str, ...] = ("main", "page")
+    style: str = ""
+
+    def cell(self, row: AnyRow | Entry) -> str:
+        """Return the cell of a row."""
+        read = getattr(self, KINDS[type(row)])
+        return self.text(read(row)) if read else "-"
+
+
+def headed(where: str) -> list[Column]:
+    """Return the columns of the tables "main", "page" or "other" for people, or of the "runs"."""
+    if where == "runs":
+        return [column for column in RUN_COLUMNS if column.title]
+    return [column for column in COLUMNS if column.title and where in column.where]
+
+
+def values(row: AnyRow | Entry, columns: Sequence[Column]) -> dict[str, object]:
+    """Return the content of a row for CSV and JSON, by key."""
+    readers = ((column, getattr(column, KINDS[type(row)])) for column in columns if column.key)
+    return {column.key: column.value(read(row)) for column, read in readers if read}
+
+
+def ordered(table: Table) -> list[AnyRow]:
+    """Return the rows of a table: ranked and published by F1, then unranked, then chance."""
+    ranked: list[tuple[float, AnyRow]] = [
+        (row.scores["f1"].mean, row) for row in table.rows if row.rank is not None
+    ]
+    ranked += [(row.scores.get("f1", 0.0), row) for row in table.published]
+    ranked.sort(key=lambda scored: -scored[0])
+    unranked = [row for row in table.rows if row.rank is None]
+    return [*(row for _, row in ranked), *unranked, *table.chance]
+
+
+def reference(row: PublishedRow) -> str:
+    """Return where a published row stands: "the paper, Table III"."""
+    return f"{row.reference}, Table {row.table}" if row.reference == "the paper" else row.reference
+
+
+def parameters(count: int | None) -> str:
+    """Return a number of parameters with three digits.
+
+    >>> parameters(57021128), parameters(1234), parameters(None)
+    ('57.0 M', '1.23 k', '-')
+    """
+    if count is None:
+        return "-"
+    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if count >= size:
+            return f"{count / size:.{max(0, 3 - len(str(int(count / size))))}f} {unit}"
+    return str(count)
+
+
+def _with_seeds(row: Row) -> str:
+    if not row.first.folder:  # the user's own runs are found by the last part of their names
+        return f"{row.name} ({', '.join(entry.short for entry in row.entries)})"
+    return row.name + (f" ({len(row.entries)} seeds)" if len(row.entries) > 1 else "")
+
+
+def _published_interval(row: PublishedRow) -> Interval:
+    return Interval(*row.intervals.get("f1", (math.nan, math.nan)))
+
+
+def _score(metric: str, title: str = "") -> Column:
+    return Column(
+        title,
+        metric,
+        lambda row: row.scores[metric],
+        lambda row: row.score(metric),
+        lambda row: row.scores[metric],
+        text=tables.spread,
+        value=lambda score: round(score.mean, 9),  # a spread of nothing is 0 on every machine
+        where=ALL,
+        style="number",
+    )
+
+
+def _deviation(metric: str) -> Column:
+    score = _score(metric)
+    return replace(score, key=f"{metric}_std", value=lambda score: round(score.std, 9))
+
+
+def _joined(texts: Sequence[str]) -> str:
+    return "; ".join(texts)
+
+
+def _day(time: str) -> str:
+    return time[:10] or "-"
+
+
+ALL = ("main", "page", "other")
+PAGE = ("page",)
+OTHER = ("other",)
+
+COLUMNS: tuple[Column, ...] = (
+    Column("rank", "rank", lambda row: row.rank, style="rank"),
+    Column("reference", "reference", lambda row: row.first.who, reference, where=ALL),
+    Column("model", "", _with_seeds, lambda row: row.system, lambda row: row.name, style="words"),
+    Column("system", "", None, lambda row: row.system, where=OTHER, style="words"),
+    Column("", "model", lambda row: row.name, lambda row: row.system, lambda row: row.name),
+    Column("modality", "modality", lambda _: "speech", lambda row: row.modality, where=ALL),
+    _score("accuracy", "accuracy"),
+    _score("precision"),
+    _score("uar"),
+    _score("f1", "F1"),
+    replace(_score("uar", "recall"), key=""),  # read after F1, but written before it
+    *map(_deviation, ("accuracy", "precision", "uar", "f1")),
+    Column(
+        "pooled F1 [95 %]",
+        "",
+        lambda row: f"{tables.percent(row.pooled)} {tables.interval(row.interval)}",
+        lambda row: tables.interval(_published_interval(row)),
+        style="number",
+    ),
+    Column("", "pooled_f1", lambda row: row.pooled),
+    Column("", "f1_low", lambda row: row.interval.low, lambda row: _published_interval(row).low),
+    Column("", "f1_high", lambda row: row.interval.high, lambda row: _published_interval(row).high),
+    Column("", "seeds", lambda row: " ".join(str(entry.seed) for entry in row.entries)),
+    Column("checked", "", lambda row: row.checked, lambda _: "published"),
+    Column("", "checked", lambda row: row.status, lambda _: "published"),
+    Column("", "reproductions", lambda row: _joined(row.reproductions)),
+    Column("", "objection", lambda row: _joined(row.objections), lambda row: _joined(row.caveats)),
+    Column(
+        "leakage",
+        "leakage",
+        lambda row: row.first.leaks,
+        text=lambda leaks: "leaky" if leaks else "none",
+        value=lambda leaks: leaks or "none",
+        where=PAGE,
+    ),
+    Column(
+        "parameters",
+        "parameters",
+        lambda row: row.first.parameters,
+        text=parameters,
+        where=PAGE,
+        style="size",
+    ),
+    Column("", "checkpoint", lambda row: row.first.checkpoint),
+    Column("", "revision", lambda row: row.first.revision),
+    Column(
+        "time",
+        "seconds",
+        lambda row: row.seconds,
+        text=tables.duration,
+        where=PAGE,
+        style="size",
+    ),
+    Column("", "device", lambda row: row.first.device),
+    Column("finished", "finished", lambda row: row.finished, text=_day, where=PAGE),
+    Column("serbench", "serbench", lambda row: row.first.serbench, where=PAGE),
+    Column("", "submitted", lambda row: max(entry.day for entry in row.entries)),
+    Column("", "flags", lambda row: _joined((*row.flags, *row.notes))),
+    Column("", "submissions", lambda row: " ".join(entry.folder for entry in row.entries)),
+    Column(
+        "tested on",
+        "",
+        None,
+        lambda row: _joined([*filter(None, [row.tested, row.classes and f"labels {row.classes}"])]),
+        where=OTHER,
+        style="words",
+    ),
+    Column("caveats", "", None, lambda row: _joined(row.caveats), where=OTHER, style="words"),
+)
+
+RUN_COLUMNS: tuple[Column, ...] = (
+    Column("run", "run", run=lambda run: run.run),
+    Column("", "submission", run=lambda run: run.folder),
+    Column("seed", "seed", run=lambda run: run.seed),
+    Column(
+        "F1",
+        run=lambda run: float(METRICS["f1"].compute(run.confusions).mean()),
+        text=tables.percent,
+    ),
+    Column("parameters", run=lambda run: run.parameters, text=parameters),
+    Column("", "params", run=lambda run: dict(run.params)),
+    Column("", "folds", run=lambda run: run.folds),
+    Column("time", "seconds", run=lambda run: run.seconds, text=tables.duration),
+    Column("finished", "finished", run=lambda run: run.finished, text=_day),
+    Column("serbench", run=lambda run: run.serbench),
+    Column("leakage", run=lambda run: "leaky" if run.leaks else "none"),
+    Column("checked", "checked", run=lambda run: run.status),
+    Column("submitted", run=lambda run: f"{run.who}, {run.day}" if run.folder else "-"),
+    Column("", "submitter", run=lambda run: run.submitter),
+    Column("", "account", run=lambda run: run.account),
+    Column("", "submitted", run=lambda run: run.submitted),
+    Column("", "seen", run=lambda run: run.seen),
+)
+"""The columns of the runs behind the rows, in Markdown and JSON."""
