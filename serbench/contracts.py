@@ -1,4 +1,4 @@
-"""What a dataset, an extractor and a model are: the shapes that plugins fill.
+"""The contracts of a plugin: the members of a dataset, an extractor and a model, and its hooks.
 
 A plugin needs no base class: anything with these members will do.
 """
@@ -24,16 +24,13 @@ Array = npt.NDArray[Any]
 Link = Literal["identity", "softmax", "sigmoid"]
 """What turns activations into probabilities; sigmoids are normalised to sum to 1."""
 
-
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,79}")
-
-
 TARGET = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 
 @dataclass(frozen=True)
 class About:
-    """What a user without the corpus must know.
+    """A corpus's description for users who do not have it.
 
     Attributes:
         title: the corpus's full name.
@@ -53,17 +50,17 @@ class About:
 
 
 class Dataset(typing.Protocol):
-    """Reads one corpus. Made by `target(**parameters)`; `toy:seed=3` gives `seed=3`.
+    """Read one corpus. Instantiated by `target(**parameters)`; `toy:seed=3` gives `seed=3`.
 
     Attributes:
-        about: where it comes from and under which licence.
-        label_sets: the first is the default; in each the corpus's own labels to those it counts as.
+        about: its origin and licence.
+        label_sets: each maps the corpus's own labels to those of the set; the first is the default.
         protocols: the corpus's own, in the order of a listing; the first is the default.
-            Families for any corpus (`loso`, `kfold:n=5`, ...) are the core's; a dataset with no
-            protocol of its own names one of them in a further attribute, `default_protocol`.
+            The core has protocols for any corpus (`loso`, `kfold:n=5`, ...); a dataset without
+            one of its own names one of these in the attribute `default_protocol`.
 
-    A corpus with as many speakers as utterances is refused, unless a further attribute of its
-    dataset, `speakers`, is "single": each utterance really is by a speaker of its own.
+    A corpus with as many speakers as utterances is refused, unless the attribute `speakers` of its
+    dataset is "single": each utterance really is by a speaker of its own.
     """
 
     about: About
@@ -71,51 +68,79 @@ class Dataset(typing.Protocol):
     protocols: Sequence[Protocol]
 
     def manifest(self) -> Corpus | None:
-        """The corpus without its audio, where its licence lets us ship that."""
+        """Return the corpus without its audio; None where its licence forbids to ship that."""
         ...
 
     def read(self, root: Path) -> Corpus:
-        """The corpus under `root`, with its own labels; opens no audio; same files, same corpus.
+        """Return the corpus in `root` with its own labels, the same for the same files.
+
+        Opens no audio.
 
         Raises:
-            CorpusError: it is missing, incomplete or mixed with something else.
+            CorpusError: the corpus is missing, incomplete or mixed with other files.
         """
         ...
 
 
 @typing.runtime_checkable
-class Makes(typing.Protocol):
-    """Optional for a dataset that is generated rather than obtained.
+class GeneratedDataset(typing.Protocol):
+    """Optional for a dataset whose corpus is generated.
 
     Attributes:
-        version: changes whenever what is written changes.
+        version: changes whenever the files change.
     """
 
     version: str
 
     def make(self, root: Path) -> None:
-        """Write the corpus into `root`, an empty folder; the harness moves it into place."""
+        """Write the corpus into `root`, an empty folder, which is then moved into place."""
         ...
 
 
 @typing.runtime_checkable
-class Downloads(typing.Protocol):
-    """Optional for a dataset that can be had from a public address, or says why it cannot."""
+class DownloadableDataset(typing.Protocol):
+    """Optional for a dataset with a public address, or to explain why there is none."""
 
     def download(self, root: Path) -> None:
-        """Write the corpus below `root`, going on where an earlier call stopped."""
+        """Write the corpus into `root`; continue where an earlier call stopped."""
+        ...
+
+
+@typing.runtime_checkable
+class PathDataset(typing.Protocol):
+    """Optional for a dataset that is named by a path: `csv:my.csv,label=emotion`.
+
+    The path ends at the first comma that is followed by one of the dataset's parameters and "=".
+    With `--data PATH`, only a name stands there. Results name the corpus by the last part of the
+    path without its ending: `csv:my,label=emotion` is the same run on every machine, and does not
+    reveal a path. A name is looked up in SERBENCH_DATA too: `csv:my` is `SERBENCH_DATA/csv/my.csv`.
+
+    Label sets, protocols and `default_protocol` (which may raise a SerbenchError) may depend on
+    the files at the path.
+
+    Attributes:
+        endings: of the files that it reads, lower case with their dots; empty if it reads a folder.
+    """
+
+    endings: Sequence[str]
+
+    def at(self, place: Path) -> Dataset:
+        """Return the dataset at this path, which need not exist; opens nothing.
+
+        Only `about` is used before this is called.
+        """
         ...
 
 
 @dataclass(frozen=True)
 class Lengths:
-    """How long the utterances of a corpus are.
+    """The lengths of a corpus's utterances.
 
     Attributes:
         percent: of the utterances that are no longer than `seconds`; rising from 0 to 100.
         seconds: as recorded, at each percentage.
         rate: of the files, in Hz.
-        trimmed: which share of an utterance is left once silence is cut; 1 where nobody knows.
+        trimmed: the share of an utterance that is left once silence is cut; 1 if unknown.
     """
 
     percent: tuple[float, ...]
@@ -124,59 +149,13 @@ class Lengths:
     trimmed: float = 1.0
 
 
-@typing.runtime_checkable
-class Lasts(typing.Protocol):
-    """Optional for a dataset: `serbench bench` needs no audio where this is known."""
-
-    def lengths(self) -> Lengths:
-        """How long its utterances are."""
-        ...
-
-
-@typing.runtime_checkable
-class StandsIn(typing.Protocol):
-    """Optional for a dataset without a manifest: what can be said of it without its audio."""
-
-    def stand_in(self) -> Corpus:
-        """As many utterances of each speaker and label as the corpus has, under made-up ids."""
-        ...
-
-
-@typing.runtime_checkable
-class Located(typing.Protocol):
-    """Optional for a dataset that is named by its place: `csv:my.csv,label=emotion`.
-
-    Behind the colon stands a path, up to the first comma that one of the dataset's parameters and
-    "=" follow. Where `--data` gives the place, only a name stands there. Results call the corpus by
-    the last part of the path alone, without its ending: `csv:my,label=emotion` is the same run on
-    every machine, and tells nothing of the disk. A name is looked for in SERBENCH_DATA too:
-    `csv:my` is `$SERBENCH_DATA/csv/my.csv`.
-
-    Such a dataset may work out label sets, protocols and `default_protocol` (which may refuse, with
-    a SerbenchError) from what is in its place.
-
-    Attributes:
-        endings: of the files that it reads, with their dots, in lower case; empty where it reads
-            a folder.
-    """
-
-    endings: Sequence[str]
-
-    def at(self, place: Path) -> Dataset:
-        """The dataset in this place, which need not exist; opens nothing.
-
-        Called before anything else is asked of it but `about`.
-        """
-        ...
-
-
 class Extractor(typing.Protocol):
-    """Turns waves into features. Made by `target(**feature parameters)`; must not learn.
+    """Turn waves into features. Instantiated by `target(**feature parameters)`; must not learn.
 
-    It is made at planning too, so that values it refuses are refused before anything runs: what
-    is slow (weights, large tables) waits until it is first called.
+    It is instantiated during planning too, to validate its parameters: load weights and large
+    tables when it is first called.
 
-    A class whose version has changed says what each version changed in a further attribute:
+    A class whose version has changed lists the changes in the attribute `notes`:
     `notes = {"2": "layers are stored in half precision"}`.
 
     Attributes:
@@ -186,19 +165,19 @@ class Extractor(typing.Protocol):
     version: str
 
     def __call__(self, waves: Sequence[Wave]) -> list[Array]:
-        """Features of a batch of mono 16 kHz waves: float32 (or float16), finite, an array a wave.
+        """Return a finite float32 (or float16) array for each mono 16 kHz wave.
 
-        An array must depend on its own wave only. Called from several threads at once.
+        An array must depend on its own wave only. May be called from several threads at once.
         """
         ...
 
 
 @dataclass(frozen=True)
 class Examples:
-    """What a model learns from.
+    """The utterances that a model learns from.
 
     Attributes:
-        inputs: one feature array an utterance; read from the store when asked for.
+        inputs: one feature array an utterance; read from the disk when indexed.
         truth: (utterances,) int64, positions in the labels.
         speakers: one an utterance.
     """
@@ -210,11 +189,11 @@ class Examples:
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a model says of utterances.
+    """A model's predictions.
 
     Attributes:
-        activations: (utterances, labels), the output layer; what a PCA of it shows.
-        link: what turns them into probabilities, so that the two cannot disagree.
+        activations: (utterances, labels), the output layer.
+        link: turns them into probabilities.
     """
 
     activations: Array
@@ -222,7 +201,7 @@ class Predictions:
 
 
 class Workspace(typing.Protocol):
-    """What the harness lends a model for one fold."""
+    """The resources of a model in one fold."""
 
     @property
     def device(self) -> str:
@@ -231,36 +210,35 @@ class Workspace(typing.Protocol):
 
     @property
     def threads(self) -> int:
-        """How many threads to compute with, exactly: sums depend on the number."""
+        """The exact number of threads to compute with: sums depend on it."""
         ...
 
     @property
     def precision(self) -> str:
-        """What training computes in: "float32", or "bfloat16" if the model offers it."""
+        """The number format of training: "float32", or "bfloat16" if the model offers it."""
         ...
 
     @property
     def folder(self) -> Path:
-        """Private to this fold, survives a crash, gone when the fold is done."""
+        """A folder for this fold alone, kept after a crash and removed when the fold is done."""
         ...
 
     def report(self, epoch: int, epochs: int, **values: float) -> None:
-        """Tell progress and a point of the learning curve: `report(3, 16, train_loss=1.2)`."""
+        """Report progress and a point of the learning curve: `report(3, 16, train_loss=1.2)`."""
         ...
 
 
 class Model(typing.Protocol):
-    """Learns one fold. Made by `target(labels=..., seed=..., **parameters)`.
+    """Learn one fold. Instantiated by `target(labels=..., seed=..., **parameters)`.
 
-    It is made at planning too, so that values it refuses are refused before anything runs: what
-    is slow waits for `fit`.
+    It is instantiated during planning too, to validate its parameters: load weights in `fit`.
 
     Parameters are the constructor's keyword arguments with defaults and annotations (bool, int,
     float, str, or one of these | None); `--param lr=1e-5` is checked against them.
 
-    A model that can train in bfloat16 says so in a further attribute of its class,
-    `precisions = ("float32", "bfloat16")`. A model whose version has changed says what changed in
-    `notes`, as extractors do; then its older runs can be remade.
+    A model that can train in bfloat16 has the class attribute
+    `precisions = ("float32", "bfloat16")`. A model whose version has changed lists the changes in
+    `notes`, as extractors do.
 
     Attributes:
         version: changes whenever the predictions change.
@@ -278,85 +256,49 @@ class Model(typing.Protocol):
 
 
 @typing.runtime_checkable
-class Resolves(typing.Protocol):
-    """Optional for the class of a model or an extractor: parameters that only name something.
+class ResolvesParams(typing.Protocol):
+    """Optional for the class of a model or an extractor whose parameters may name a moving target.
 
-    A branch, a folder or a recipe may mean something else tomorrow; the run's identity should not.
+    A branch, a folder or a recipe may change; the run's identity must not.
     """
 
     @classmethod
     def resolved(cls, params: Mapping[str, object]) -> Mapping[str, object]:
-        """The same parameters with what they only name made exact: a branch -> its commit.
+        """Return the same parameters with exact values: a branch -> its commit.
 
-        Called at planning, before anything is made of them, in the extractor first; a model gets
-        what the extractor made of the parameters that both have. Only here may anything be
-        downloaded. What is exact already comes back as it is.
+        Called during planning, before anything is instantiated, first of the extractor; the model
+        gets the extractor's values of the parameters that both have. Only here may anything be
+        downloaded. Exact values are returned unchanged.
         """
         ...
 
 
 @typing.runtime_checkable
-class Adds(typing.Protocol):
+class HasAddedParams(typing.Protocol):
     """Optional for the class of a model or an extractor that got more parameters.
 
-    Runs that were published earlier keep their identity: a parameter is left out of it while it
-    has the value given here.
+    Runs that were published earlier keep their identity, which leaves out a parameter with the
+    value given here.
 
     Attributes:
-        added: parameters that were added later, each with the value that stands for the behaviour
-            before it existed: `added: ClassVar = {"batching": "packed"}`.
+        added: the parameters that were added later, each with the value for the earlier behaviour:
+            `added: ClassVar = {"batching": "packed"}`.
     """
 
     added: Mapping[str, object]
 
 
 @typing.runtime_checkable
-class Rehearses(typing.Protocol):
-    """Optional for the class of a model or an extractor that needs what must be fetched first."""
-
-    @classmethod
-    def rehearsed(cls, given: Mapping[str, object], folder: Path) -> Mapping[str, object]:
-        """Parameters with which `serbench bench` can measure it: as fast, and nothing fetched.
-
-        Args:
-            given: what the user and the model's entry set.
-            folder: where stand-ins may be written, such as a checkpoint without weights.
-
-        Returns:
-            The parameters that differ from those given.
-        """
-        ...
-
-
-@typing.runtime_checkable
-class Counts(typing.Protocol):
-    """Optional for a model: its arithmetic, so that `serbench bench` can tell what is left."""
-
-    def flops(self, inputs: Sequence[Array], training: bool) -> float:
-        """Floating-point operations, a multiply-add is two, for these inputs; called once fitted.
-
-        Args:
-            inputs: as `fit` and `predict` take them.
-            training: of learning once from each; False: of predicting them.
-        """
-        ...
-
-    def peak(self, device: str, threads: int) -> float:
-        """Those a second of a large matrix product here, in the precision of its own products."""
-        ...
-
-
-@typing.runtime_checkable
-class Describes(typing.Protocol):
-    """Optional for a model: facts about the fitted model worth keeping, as plain JSON values."""
+class DescribedModel(typing.Protocol):
+    """Optional for a model: facts about the fitted model, as plain JSON values."""
 
     def describe(self) -> Mapping[str, object]:
-        """For example {"parameters": 57003848, "best_epoch": 9, "precision": "float32"}."""
+        """Return the facts, such as {"parameters": 57003848, "best_epoch": 9}."""
         ...
 
 
 @typing.runtime_checkable
-class Saves(typing.Protocol):
+class KeepableModel(typing.Protocol):
     """Optional for a model: keep a fold's model and use it on new audio. Never pickle."""
 
     def save(self, folder: Path) -> None:
@@ -365,13 +307,13 @@ class Saves(typing.Protocol):
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """The model that `save` wrote, on the CPU."""
+        """Return the model that `save` wrote, on the CPU."""
         ...
 
 
 @typing.runtime_checkable
-class Moves(typing.Protocol):
-    """Optional for a model that was loaded: where it computes."""
+class MovableModel(typing.Protocol):
+    """Optional for a model that can be kept: choose its device."""
 
     def to(self, device: str) -> None:
         """Compute on "cpu" or "cuda" from now on."""
@@ -379,40 +321,57 @@ class Moves(typing.Protocol):
 
 
 @typing.runtime_checkable
-class Exports(typing.Protocol):
+class ExportableModel(typing.Protocol):
     """Optional for a model that can be kept: hand it over to other software."""
 
     def export(self, folder: Path) -> None:
-        """Write it as other software reads it: a checkpoint folder that transformers loads."""
+        """Write the files of the other software: a checkpoint folder that transformers loads."""
         ...
 
 
-__all__ = [
-    "About",
-    "Adds",
-    "Array",
-    "Counts",
-    "Dataset",
-    "Describes",
-    "Downloads",
-    "Examples",
-    "Exports",
-    "Extractor",
-    "Lasts",
-    "Lengths",
-    "Link",
-    "Located",
-    "Makes",
-    "Model",
-    "Moves",
-    "Predictions",
-    "Rehearses",
-    "Resolves",
-    "Saves",
-    "StandsIn",
-    "Wave",
-    "Workspace",
-]
+class BenchHooks(typing.Protocol):
+    """Optional for `serbench bench`; each method alone is optional too.
+
+    `lengths` and `stand_in` are a dataset's, `rehearsed` is a class method of a model or an
+    extractor, `flops` and `peak` are a model's.
+    """
+
+    def lengths(self) -> Lengths:
+        """Return the lengths of the corpus's utterances, so that no audio is needed."""
+        ...
+
+    def stand_in(self) -> Corpus:
+        """Return as many utterances of each speaker and label as the corpus has, with invented ids.
+
+        For a dataset without a manifest.
+        """
+        ...
+
+    @classmethod
+    def rehearsed(cls, given: Mapping[str, object], folder: Path) -> Mapping[str, object]:
+        """Return other parameters, as fast to compute, with which nothing needs to be downloaded.
+
+        Args:
+            given: parameters from the user and the model's entry.
+            folder: a place for stand-ins, such as a checkpoint without weights.
+
+        Returns:
+            Only the parameters that differ from those given.
+        """
+        ...
+
+    def flops(self, inputs: Sequence[Array], training: bool) -> float:
+        """Count the fitted model's floating-point operations; a multiply-add is two.
+
+        Args:
+            inputs: as `fit` and `predict` take them.
+            training: of learning once from each; False: of predicting them.
+        """
+        ...
+
+    def peak(self, device: str, threads: int) -> float:
+        """Return the operations a second of a large matrix product in the model's precision."""
+        ...
 
 
 hookspec = pluggy.HookspecMarker("serbench")
@@ -421,16 +380,16 @@ hookimpl = pluggy.HookimplMarker("serbench")
 
 @dataclass(frozen=True)
 class Entry:
-    """What a plugin offers, as plain words: naming it imports nothing.
+    """A dataset, a feature or a model of a plugin, by name: the entry imports nothing.
 
     Attributes:
         name: lower case, digits, hyphens: "crema-d".
         target: "serbench_corpora.crema_d:CremaD", imported when it is first used.
         summary: one line for a listing.
         requires: modules it needs, looked for before anything runs.
-        install: what to `pip install` where one of them is missing.
-        default_for: uses for which it is taken where the user names nothing: of a feature
-            "estimators" (models by import path that are estimators), of a model or dataset "bench".
+        install: the name to `pip install` if one of them is missing.
+        default_for: the uses for which it is taken where the user names nothing: "estimators" (by
+            import path) of a feature, "bench" of a model or a dataset.
     """
 
     name: str
@@ -443,18 +402,18 @@ class Entry:
 
 @dataclass(frozen=True)
 class ModelEntry(Entry):
-    """A model, and which features it learns from.
+    """A model, and the features that it learns from.
 
     Attributes:
-        features: the extractor it takes.
-        feature_params: which of its parameters are the extractor's: ("n_mels",).
-        defaults: parameters that differ per corpus: {"iemocap": {"epochs": 3}}. Those of "*" hold
-            for every corpus, a corpus's own before them, so that a preset of another model is an
-            entry and no code; what the user sets comes before both.
-        gpus: how many GPUs a fold wants; if it wants one and may use it, folds run one at a time
-            unless the user says how many.
-        threads: how many a fold computes with unless the user says; part of a run's identity.
-        memory: gigabytes that a fold takes; only as many folds run at a time as fit into memory.
+        features: the name of the feature.
+        feature_params: its parameters that belong to the feature: ("n_mels",).
+        defaults: parameters by corpus: {"iemocap": {"epochs": 3}}. Those of "*" hold for every
+            corpus, so that a preset of another model is an entry without code; a corpus's own
+            override them, and the user's override both.
+        gpus: how many GPUs a fold wants. With one, folds run one at a time unless the user asks
+            for more.
+        threads: of a fold unless the user sets them; part of a run's identity.
+        memory: gigabytes of a fold; only as many folds run at a time as fit into memory.
     """
 
     features: str = "waveform"
@@ -472,14 +431,14 @@ class ModelEntry(Entry):
 
 @hookspec
 def serbench_datasets() -> Iterable[Entry]:  # type: ignore[empty-body]
-    """The datasets that this plugin reads; each target meets `serbench.contracts.Dataset`."""
+    """Return the datasets of this plugin; each target meets `serbench.contracts.Dataset`."""
 
 
 @hookspec
 def serbench_features() -> Iterable[Entry]:  # type: ignore[empty-body]
-    """The features that it extracts; each target meets `serbench.contracts.Extractor`."""
+    """Return the features of this plugin; each target meets `serbench.contracts.Extractor`."""
 
 
 @hookspec
 def serbench_models() -> Iterable[ModelEntry]:  # type: ignore[empty-body]
-    """The models that it trains; each target meets `serbench.contracts.Model`."""
+    """Return the models of this plugin; each target meets `serbench.contracts.Model`."""

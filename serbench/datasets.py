@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
-from serbench.contracts import Dataset, Located, Makes, StandsIn
+from serbench.contracts import Dataset, GeneratedDataset, PathDataset
 from serbench.corpus import Corpus, relabelled
 from serbench.errors import BadParameter, CorpusError, SerbenchError, nearest
 from serbench.files import expanded, replacing_folder
@@ -44,13 +44,13 @@ def find(spec: str, places: Settings, data: Path | None = None) -> Source:
         SerbenchError: the name or a parameter is unknown, or a package is missing.
     """
     target = registry.load(registry.find("dataset", spec.partition(":")[0]))
-    if isinstance(target, Located):
+    if isinstance(target, PathDataset):
         return _located(target, spec, places, data)
     name, given = parse_name(spec)
     dataset: Any = target(**checked(name, settable(target), given))
     if data is not None:
         return Source(spec, dataset, expanded(data).resolve())
-    if not isinstance(dataset, Makes):
+    if not isinstance(dataset, GeneratedDataset):
         return Source(spec, dataset, (places.data / name).resolve())
     folder = f"{spec.replace(':', '-').replace(',', '-')}-{dataset.version}"
     root = (places.cache / "corpora" / folder).resolve()
@@ -65,7 +65,7 @@ def named(spec: str, places: Settings) -> Source:
     """
     name, _, text = spec.partition(":")
     target: Any = registry.load(registry.find("dataset", name))
-    if not isinstance(target, Located):
+    if not isinstance(target, PathDataset):
         return find(spec, places)
     path, _ = split_path(text, settable(target))  # type: ignore[arg-type]
     corpus = corpus_name(Path(path), target.endings)
@@ -76,7 +76,7 @@ def named(spec: str, places: Settings) -> Source:
 
 
 def _located(target: Any, spec: str, places: Settings, data: Path | None) -> Source:
-    """Return a dataset with a path; see `contracts.Located`."""
+    """Return a dataset with a path; see `contracts.PathDataset`."""
     name, _, text = spec.partition(":")
     allowed = settable(target)
     given_path, given = split_path(text, allowed)
@@ -90,7 +90,7 @@ def _located(target: Any, spec: str, places: Settings, data: Path | None) -> Sou
     if data is not None or not place.exists():
         refuse_parameter_in_path(name, given_path, allowed)
     spec = canonical_spec(name, corpus_name(path, target.endings), chosen, allowed)
-    dataset: Located = target(**chosen)
+    dataset: PathDataset = target(**chosen)
     root = place.resolve()
     return Source(spec, dataset.at(root), root)
 
@@ -121,9 +121,10 @@ def read(source: Source, labels: str | None = None) -> Corpus:
         UnknownName: it has no such label set.
     """
     name = label_set_name(source, labels)
-    if source.generated and isinstance(source.dataset, Makes) and not source.root.exists():
+    dataset = source.dataset
+    if source.generated and isinstance(dataset, GeneratedDataset) and not source.root.exists():
         with replacing_folder(source.root) as folder:
-            source.dataset.make(folder)
+            dataset.make(folder)
     return _named(source, name, source.dataset.read(source.root))
 
 
@@ -140,9 +141,9 @@ def outline(source: Source) -> Corpus:
     Raises:
         CorpusError: nothing is known of it, and it is not on this disk either.
     """
-    dataset: object = source.dataset
-    if source.dataset.manifest() is None and isinstance(dataset, StandsIn):
-        return _named(source, label_set_name(source, None), dataset.stand_in())
+    stand_in = getattr(source.dataset, "stand_in", None)  # see `contracts.BenchHooks`
+    if source.dataset.manifest() is None and stand_in is not None:
+        return _named(source, label_set_name(source, None), stand_in())
     return manifest(source)
 
 

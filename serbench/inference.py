@@ -10,7 +10,7 @@ import threadpoolctl
 
 from serbench import settings as devices
 from serbench import tables
-from serbench.contracts import Array, Exports, Moves
+from serbench.contracts import Array, ExportableModel, MovableModel
 from serbench.errors import SerbenchError
 from serbench.evaluation import kept_models, model_output
 from serbench.evaluation.kept_models import Kept
@@ -164,12 +164,12 @@ def _decoded(path: Path) -> tuple[audio.Samples, int]:
 def _probabilities(kept: Kept, inputs: Sequence[Array], device: str) -> Floats:
     """Return the probabilities (files, labels) of one fold's model on a device."""
     model = kept_models.load(kept)  # on the CPU
-    if isinstance(model, Moves):
+    if isinstance(model, MovableModel):
         model.to(devices.found(device))
     elif device == "cuda":
         raise SerbenchError(
             f"{kept.fold.facts['config']['model']} stays on the CPU, since it has no `to` "
-            "(serbench.contracts.Moves): choose --device cpu or auto"
+            "(serbench.contracts.MovableModel): choose --device cpu or auto"
         )
     predictions = model_output.ask(model, inputs, len(kept.fold.labels))
     return calibration.probabilities(predictions.activations, predictions.link)
@@ -231,17 +231,17 @@ def export(
     """
     source = find(str(run), results_folder(results))
     name = source.config["model"]
-    if not issubclass(kept_models.saving(name), Exports):
+    if not issubclass(kept_models.saving(name), ExportableModel):
         raise SerbenchError(
-            f"{name} cannot be exported, since it has no export (serbench.contracts.Exports): "
-            "`serbench predict` uses it as it is"
+            f"{name} cannot be exported, since it has no export "
+            "(serbench.contracts.ExportableModel): `serbench predict` uses it as it is"
         )
     kept = kept_models.kept(source.folder, source.folds, fold)
     best = max(kept, key=lambda model: model.validation_f1)
     folder = expanded(Path(out)).resolve()
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise SerbenchError(f"there is something in {folder} already: name a new folder with --out")
-    model: Exports = kept_models.load(best)
+    model: ExportableModel = kept_models.load(best)
     with replacing_folder(folder) as temporary:
         model.export(temporary)
     return ExportedModel(name, source.name, best, 0 if fold else len(kept), folder)

@@ -19,7 +19,7 @@ import threadpoolctl
 from serbench.bench import workload
 from serbench.bench.estimate import Growth, Speed
 from serbench.bench.workload import Candidate
-from serbench.contracts import Array, Counts, Describes, Examples, Lengths, Model, Wave
+from serbench.contracts import Array, DescribedModel, Examples, Lengths, Model, Wave
 from serbench.evaluation.model_isolation import FoldWorkspace
 from serbench.features import audio
 from serbench.features.store import Feature, check_arrays
@@ -203,7 +203,7 @@ def learn(task: Task) -> Learning:
         predict=among,
         alone=alone,
     )
-    facts = trial.model.describe() if isinstance(trial.model, Describes) else {}
+    facts = trial.model.describe() if isinstance(trial.model, DescribedModel) else {}
     return Learning(speed, str(facts.get("precision", "")), flops, peak)
 
 
@@ -272,18 +272,17 @@ class Trial:
 
     def peak(self) -> float:
         """Operations a second that the machine can do; 0 where the model does not count them."""
-        if not isinstance(self.model, Counts):
-            return 0.0
-        return self.model.peak(self._task.device, self._task.threads)
+        peak = getattr(self.model, "peak", None)
+        return 0.0 if peak is None else float(peak(self._task.device, self._task.threads))
 
     def flops(self) -> dict[str, float]:
         """Operations of one utterance in training and in prediction, where the model counts."""
-        if not isinstance(self.model, Counts):
+        flops = getattr(self.model, "flops", None)
+        if flops is None:
             return {}
         kinds = {"training": True, "prediction": False}
         return {
-            kind: self.model.flops(self.pool, training) / len(self.pool)
-            for kind, training in kinds.items()
+            kind: flops(self.pool, training) / len(self.pool) for kind, training in kinds.items()
         }
 
 

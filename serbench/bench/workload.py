@@ -4,7 +4,7 @@ Nothing is downloaded: utterances are synthetic, and a model's weights may be ra
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from serbench import datasets
-from serbench.contracts import Lasts, Lengths, Rehearses, Resolves
+from serbench.contracts import Lengths, ResolvesParams
 from serbench.datasets import Source
 from serbench.evaluation import plan
 from serbench.features.audio import Reading
@@ -34,9 +34,9 @@ def lengths_of(source: Source) -> Lengths:
     """
     import soundfile
 
-    dataset: object = source.dataset
-    if isinstance(dataset, Lasts):
-        return dataset.lengths()
+    lengths: Callable[[], Lengths] | None = getattr(source.dataset, "lengths", None)
+    if lengths is not None:
+        return lengths()
     corpus = datasets.read(source)
     paths = [utterance.path for utterance in corpus.utterances if utterance.path is not None]
     headers = [soundfile.info(path) for path in paths[:: max(1, len(paths) // ASKED)]]
@@ -124,7 +124,7 @@ def model(
 ) -> Candidate:
     """Return a model with the parameters that it would have on a corpus.
 
-    Where it needs a download first, and offers a stand-in (`contracts.Rehearses`), it gets that.
+    Parameters that need a download are replaced if the model offers it (`contracts.BenchHooks`).
 
     Args:
         name: of the model.
@@ -139,10 +139,9 @@ def model(
     request = Request(name, source.spec, params=given, features=features)
     entry = plan.find_entry(request)
     wanted = {**entry.defaults_on(source.spec), **given}
-    for owner in (registry.load(registry.find("feature", entry.features)), registry.load(entry)):
-        target: object = owner
-        if isinstance(target, Rehearses):
-            wanted |= target.rehearsed(wanted, places.cache / "rehearsal")
+    for target in (registry.load(registry.find("feature", entry.features)), registry.load(entry)):
+        if rehearsed := getattr(target, "rehearsed", None):
+            wanted |= rehearsed(wanted, places.cache / "rehearsal")
     _, params, feature = plan.resolve(entry, dataclasses.replace(request, params=wanted))
     sets = source.dataset.label_sets
     labels = tuple(dict.fromkeys(sets[datasets.label_set_name(source, None)].values()))
@@ -158,7 +157,7 @@ def feature(name: str) -> Feature:
     entry = registry.find("feature", name)
     extractor: Any = registry.load(entry)
     params = checked(name, settable(extractor), {})
-    if isinstance(extractor, Resolves):
+    if isinstance(extractor, ResolvesParams):
         params = dict(extractor.resolved(params))
     extractor(**params)  # it may refuse them
     return Feature(name, registry.version(entry, extractor), params, Reading().identity())

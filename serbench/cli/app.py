@@ -324,11 +324,11 @@ def download(
 ) -> None:
     """Fetch a corpus that may be fetched, going on where an earlier call stopped."""
     from serbench import datasets as found
-    from serbench.contracts import Downloads
+    from serbench.contracts import DownloadableDataset
     from serbench.settings import settings
 
     source = found.find(dataset, settings(), data)
-    if not isinstance(source.dataset, Downloads):
+    if not isinstance(source.dataset, DownloadableDataset):
         raise SerbenchError(f"{dataset} cannot be downloaded: {source.dataset.about.obtain}")
     source.dataset.download(source.root)
     typer.echo(f"{source.dataset.about.title} is in {source.root}")

@@ -42,7 +42,7 @@ def request(config: Config) -> Request:
 
 
 def _later(kind: str, name: str) -> Mapping[str, object]:
-    """Return the parameters that a configuration may leave out; see `serbench.contracts.Adds`.
+    """Return the parameters that a configuration may leave out; see `contracts.HasAddedParams`.
 
     Nothing is returned for a plugin that is not installed here, nor for a model by import path,
     since importing it would run it.

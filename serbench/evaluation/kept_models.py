@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from serbench.contracts import Saves
+from serbench.contracts import KeepableModel
 from serbench.errors import SerbenchError, nearest
 from serbench.files import writing_error
 from serbench.plugins import registry
@@ -22,11 +22,11 @@ def saving(model: str) -> type[Any]:
         SerbenchError: it cannot.
     """
     target = registry.load(registry.find("model", model))
-    if isinstance(target, type) and issubclass(target, Saves):
+    if isinstance(target, type) and issubclass(target, KeepableModel):
         return target
     raise SerbenchError(
-        f"{model} cannot be kept, since it has no save and load (serbench.contracts.Saves): leave "
-        "out --keep-models, or choose another model"
+        f"{model} cannot be kept, since it has no save and load "
+        "(serbench.contracts.KeepableModel): leave out --keep-models, or choose another model"
     )
 
 

@@ -27,7 +27,7 @@ import safetensors.numpy
 import threadpoolctl
 
 from serbench import processes, settings
-from serbench.contracts import Array, Examples, Model, Moves, Predictions, Saves
+from serbench.contracts import Array, Examples, KeepableModel, Model, MovableModel, Predictions
 from serbench.errors import PluginError
 from serbench.evaluation import model_inputs, model_output
 from serbench.evaluation.model_inputs import Inputs
@@ -197,7 +197,7 @@ class Copy:
         """
         if not hasattr(os, "fork") or self.lent.used != "cpu" or not self.words["alone"]:
             return False
-        return self.lent.threads == 1 or not isinstance(self.model, Saves)
+        return self.lent.threads == 1 or not isinstance(self.model, KeepableModel)
 
     @property
     def place(self) -> Path:
@@ -210,12 +210,14 @@ class Copy:
         Raises:
             SerbenchError: there is no space.
         """
-        assert isinstance(self.model, Saves) or not self.words["keep"], "seen to at planning"
+        assert isinstance(self.model, KeepableModel) or not self.words["keep"], (
+            "seen to at planning"
+        )
         if self.forks:
             fork = Fork(self._few, PATIENCE)
             self.fork = fork if fork.is_done() else None
         wanted = self.words["keep"] or (self.words["alone"] and self.fork is None)
-        if wanted and isinstance(self.model, Saves):
+        if wanted and isinstance(self.model, KeepableModel):
             try:
                 self.place.mkdir()
                 self.model.save(self.place)
@@ -287,7 +289,7 @@ def ask_copy(words: Message, tell: Tell) -> Message:
         threadpoolctl.threadpool_limits(words["threads"]),
     ):
         model = target.load(Path(words["folder"]))
-        if words["device"] != "cpu" and isinstance(model, Moves):
+        if words["device"] != "cpu" and isinstance(model, MovableModel):
             model.to(words["device"])
         rows = one_by_one(model, words["chosen"], sets["test"], len(words["labels"]))
     return {"rows": rows.tolist()}

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from serbench.contracts import Array, Describes, Model, Predictions
+from serbench.contracts import Array, DescribedModel, Model, Predictions
 from serbench.errors import PluginError
 from serbench.metrics import calibration
 from serbench.results import schema
@@ -45,7 +45,7 @@ def described(model: Model) -> dict[str, object]:
     Raises:
         PluginError: a word that others rely on is not what it must be.
     """
-    if not isinstance(model, Describes):
+    if not isinstance(model, DescribedModel):
         return {}
     words = model.describe()
     if wrong := schema.misdescribed(words):

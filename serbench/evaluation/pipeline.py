@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from serbench import processes
-from serbench.contracts import Located
+from serbench.contracts import PathDataset
 from serbench.errors import BadParameter, CorpusError, FoldError, SerbenchError, nearest
 from serbench.evaluation import fold as worker
 from serbench.evaluation import kept_models
@@ -308,7 +308,7 @@ def _require_unchanged(plan: Plan, finished: Iterable[Job]) -> None:
 def _changed(plan: Plan, pins: Sequence[str], job: Job) -> str:
     """Return the message for data that changed since a fold was made."""
     folder = Path(job.result).parent
-    if not isinstance(plan.source.dataset, Located) or pins == ["protocol"]:
+    if not isinstance(plan.source.dataset, PathDataset) or pins == ["protocol"]:
         return (
             f"the {' and the '.join(pins)} changed since {job.result} was made: restore it, or "
             f"keep that run and start anew with another --results folder, or remove {folder}"

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from serbench import datasets
-from serbench.contracts import ModelEntry, Resolves
+from serbench.contracts import ModelEntry, ResolvesParams
 from serbench.corpus import Corpus, Fold, Protocol, protocol_digest
 from serbench.errors import BadParameter, PluginError, SerbenchError
 from serbench.features.audio import Reading
@@ -202,8 +202,8 @@ def resolve(entry: ModelEntry, request: Request) -> tuple[Any, dict[str, object]
 
 
 def _exact(owner: str, target: Any, params: dict[str, object]) -> dict[str, object]:
-    """Return parameters as the class makes them exact; see `serbench.contracts.Resolves`."""
-    if not isinstance(target, Resolves):
+    """Return parameters as the class makes them exact; see `serbench.contracts.ResolvesParams`."""
+    if not isinstance(target, ResolvesParams):
         return params
     exact = target.resolved(params)
     if not isinstance(exact, Mapping) or set(exact) != set(params):

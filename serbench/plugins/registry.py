@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint
 from typing import Any, cast
 
-from serbench.contracts import NAME, TARGET, Adds, Entry, ModelEntry
+from serbench.contracts import NAME, TARGET, Entry, HasAddedParams, ModelEntry
 from serbench.errors import MissingRequirement, PluginError, nearest
 from serbench.parameters import is_import_path
 from serbench.plugins import builtin
@@ -354,11 +354,11 @@ _OTHER = object()
 
 
 def identifying(target: Any, params: Mapping[str, object]) -> dict[str, object]:
-    """Return the parameters that identify a run; see `serbench.contracts.Adds`."""
-    later = target.added if isinstance(target, Adds) else {}
+    """Return the parameters that identify a run; see `serbench.contracts.HasAddedParams`."""
+    later = target.added if isinstance(target, HasAddedParams) else {}
     return {name: params[name] for name in params if params[name] != later.get(name, _OTHER)}
 
 
 def complete(target: Any, params: Mapping[str, object]) -> dict[str, object]:
     """Return all parameters with which a run makes its model or extractor."""
-    return {**(target.added if isinstance(target, Adds) else {}), **params}
+    return {**(target.added if isinstance(target, HasAddedParams) else {}), **params}

@@ -34,7 +34,7 @@ class Config:
     audio) is pinned by digests in every fold's result. A key that was added after runs were
     published has a default here, which stands for the behaviour before the key existed; while it
     has that value it is left out of the words, so that older runs keep theirs. Parameters that
-    models and extractors add later are left out in the same way; see `serbench.contracts.Adds`.
+    models and extractors add later are left out in the same way; see `contracts.HasAddedParams`.
     """
 
     dataset: str

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from serbench.contracts import Describes, Examples, Moves, Saves
+from serbench.contracts import DescribedModel, Examples, KeepableModel, MovableModel
 from serbench.errors import BadParameter, SerbenchError
 from serbench_alexnet.alexnet import AlexNetMel
 from serbench_alexnet.network import SMALLEST
@@ -161,7 +161,7 @@ def test_a_training_set_of_silence_gives_finite_scores():
 
 
 def test_it_describes_itself(fitted):
-    assert isinstance(fitted, Describes)
+    assert isinstance(fitted, DescribedModel)
     facts = fitted.describe()
     assert json.loads(json.dumps(facts)) == facts
     assert facts["parameters"] == sum(each.numel() for each in fitted._scorer.network.parameters())
@@ -169,7 +169,7 @@ def test_it_describes_itself(fitted):
 
 
 def test_a_saved_model_scores_as_before(fitted, test_set, tmp_path):
-    assert isinstance(fitted, Saves)
+    assert isinstance(fitted, KeepableModel)
     fitted.save(tmp_path / "model")
     loaded = AlexNetMel.load(tmp_path / "model")
     assert np.array_equal(
@@ -220,7 +220,7 @@ def test_every_choice_trains(normalise, initialisation):
 def test_it_can_be_moved(fitted, test_set, tmp_path):
     fitted.save(tmp_path)
     again = AlexNetMel.load(tmp_path)
-    assert isinstance(again, Moves)
+    assert isinstance(again, MovableModel)
     again.to("cpu")
     assert np.array_equal(
         again.predict(test_set.inputs).activations, fitted.predict(test_set.inputs).activations

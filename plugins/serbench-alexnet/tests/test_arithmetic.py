@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-from serbench.contracts import Counts
 from serbench_alexnet.alexnet import AlexNetMel
 from serbench_alexnet.network import AlexNet
 from serbench_alexnet.scoring import Scorer
@@ -39,7 +38,6 @@ def _forward(frames, labels):
 
 
 def test_operations_are_those_of_the_formulas(model):
-    assert isinstance(model, Counts)
     inputs = [np.zeros((64, 300), np.float32)] * 3
     forward, first = _forward(460, 3)
     assert model.flops(inputs, False) == 3 * forward

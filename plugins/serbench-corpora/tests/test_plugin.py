@@ -1,6 +1,6 @@
 import pytest
 
-from serbench.contracts import About, Entry, Located
+from serbench.contracts import About, Entry, PathDataset
 from serbench.plugins import registry
 from serbench_corpora.plugin import serbench_datasets
 
@@ -35,6 +35,6 @@ def test_every_corpus_meets_the_contract_of_a_dataset(entry: Entry) -> None:
 def test_a_corpus_of_ones_own_is_named_by_its_place(name: str) -> None:
     target = registry.load(registry.find("dataset", name))
 
-    assert isinstance(target, Located)
+    assert isinstance(target, PathDataset)
     assert isinstance(target.about, About)
     assert all(vars(target.about).values())

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.preprocessing import FunctionTransformer
 
-from serbench.contracts import Describes, Saves
+from serbench.contracts import DescribedModel, KeepableModel
 from serbench.errors import SerbenchError
 from serbench_sklearn.classifiers import Linear, Svm
 
@@ -18,8 +18,8 @@ def fitted(target, clouds, workspace):
 @pytest.mark.parametrize("target", [Linear, Svm])
 def test_a_kept_model_predicts_the_same(target, clouds, workspace, tmp_path):
     model = fitted(target, clouds, workspace)
-    assert isinstance(model, Saves)
-    assert isinstance(model, Describes)
+    assert isinstance(model, KeepableModel)
+    assert isinstance(model, DescribedModel)
     model.save(tmp_path)
     kept, inputs = target.load(tmp_path), clouds(3).inputs
     np.testing.assert_array_equal(

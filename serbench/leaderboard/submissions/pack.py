@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from serbench import datasets
-from serbench.contracts import Dataset, Located
+from serbench.contracts import Dataset, PathDataset
 from serbench.errors import SerbenchError
 from serbench.evaluation import command
 from serbench.files import replacing, replacing_folder
@@ -124,7 +124,7 @@ def _withheld(run: Run, folder: Path) -> bool:
     Nobody but its owner submits a run on a corpus of one's own, which no licence keeps from them.
     """
     dataset: object = datasets.named(str(run.config["dataset"]), settings()).dataset
-    if isinstance(dataset, Located) or cast(Dataset, dataset).manifest() is not None:
+    if isinstance(dataset, PathDataset) or cast(Dataset, dataset).manifest() is not None:
         return False
     if folder.resolve() == run.folder.resolve():
         raise SerbenchError(

@@ -53,7 +53,7 @@ def lacking(sent: Sent) -> str:
     config = sent.facts[0]["config"]
     entry, _, _, *known = _installed(str(config["model"]))
     given = (config["params"], config["feature_params"])
-    later = {  # may be left out of a run's identity; see `serbench.contracts.Adds`
+    later = {  # may be left out of a run's identity; see `serbench.contracts.HasAddedParams`
         *registry.complete(registry.load(entry), {}),
         *registry.complete(registry.load(registry.find("feature", entry.features)), {}),
     }

@@ -7,7 +7,7 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from serbench import datasets
-from serbench.contracts import Located
+from serbench.contracts import PathDataset
 from serbench.corpus import Corpus, Fold, Protocol, protocol_digest
 from serbench.errors import (
     BadParameter,
@@ -81,7 +81,7 @@ def _source(dataset: str, places: Settings) -> datasets.Source:
         with contextlib.suppress(BadParameter):  # it may be named by its place, not by parameters
             _require_spelling(dataset, *parse_name(dataset))
         raise NotAtHand(f"the corpus {name} is not known here: {error}") from error
-    if isinstance(target, Located):
+    if isinstance(target, PathDataset):
         return _owned(dataset, places)
     _, given = parse_name(dataset)
     known = settable(target)

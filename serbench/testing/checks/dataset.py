@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from serbench import datasets
-from serbench.contracts import About, Dataset, Entry, Makes
+from serbench.contracts import About, Dataset, Entry, GeneratedDataset
 from serbench.corpus import Corpus, Fold, Protocol, relabelled
 from serbench.datasets import Source
 from serbench.errors import CorpusError
@@ -127,7 +127,7 @@ def is_made(subject: DatasetSubject) -> str:
     for name, value in dataclasses.asdict(about).items():
         if not isinstance(value, str) or not value.strip():
             raise Violation(f"about.{name} is empty: say it in a few words")
-    if isinstance(subject.dataset, Makes):
+    if isinstance(subject.dataset, GeneratedDataset):
         version: object = subject.dataset.version  # names the folder of the corpus
         if not isinstance(version, str) or not version:
             raise Violation(

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from serbench.contracts import Array, Resolves, Wave
+from serbench.contracts import Array, ResolvesParams, Wave
 from serbench.features.store import check_arrays
 from serbench.parameters import checked, settable
 from serbench.plugins import registry
@@ -31,7 +31,7 @@ class FeatureSubject(Subject):
         parameters = settable(self.target)
         parameters.pop("device", None)
         values: Any = checked(self.name, parameters, self.params)
-        if isinstance(self.target, Resolves):
+        if isinstance(self.target, ResolvesParams):
             values = self.target.resolved(values)
         return self.target(**values)
 

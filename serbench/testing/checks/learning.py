@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from serbench.contracts import Saves
+from serbench.contracts import KeepableModel
 from serbench.processes import Message
 from serbench.testing import signals
 from serbench.testing.checks.model import Fitted, ModelSubject, fits, repeats_itself, scores
@@ -187,7 +187,7 @@ def saves_no_pickle(subject: ModelSubject) -> None:
 
 
 def _saved(subject: ModelSubject) -> Path:
-    if not (isinstance(subject.target, type) and issubclass(subject.target, Saves)):
+    if not (isinstance(subject.target, type) and issubclass(subject.target, KeepableModel)):
         raise NotRun("it has no save and load, which --keep-models and serbench predict need")
     folder = subject.folder / "kept"
     if not folder.exists():

@@ -9,7 +9,7 @@ from typing import ClassVar, cast
 
 import numpy as np
 
-from serbench.contracts import Array, Describes, Examples, Model, ModelEntry, Wave
+from serbench.contracts import Array, DescribedModel, Examples, Model, ModelEntry, Wave
 from serbench.evaluation import model_output
 from serbench.evaluation.model_isolation import FoldWorkspace
 from serbench.evaluation.plan import resolve
@@ -177,7 +177,7 @@ class ModelSubject(Subject):
     def tolerance(self) -> float:
         """How far equal scores may differ, as a share of their range: rounding, no more."""
         model: object = self.small.model
-        facts = model.describe() if isinstance(model, Describes) else {}
+        facts = model.describe() if isinstance(model, DescribedModel) else {}
         return COARSE.get(str(facts.get("precision", "")), FINE)
 
     @cached_property

@@ -10,7 +10,14 @@ import numpy as np
 import pytest
 import torch
 
-from serbench.contracts import Describes, Examples, Exports, Moves, Resolves, Saves
+from serbench.contracts import (
+    DescribedModel,
+    Examples,
+    ExportableModel,
+    KeepableModel,
+    MovableModel,
+    ResolvesParams,
+)
 from serbench.errors import BadParameter, SerbenchError
 from serbench.metrics.calibration import probabilities
 from serbench_transformers.finetuning.learning import criterion, split
@@ -74,9 +81,9 @@ def _scores(model, test_set):
 
 def test_it_meets_the_contracts(folders):
     model = _model(folders("whisper"))
-    for contract in (Describes, Saves, Exports, Moves):
+    for contract in (DescribedModel, KeepableModel, ExportableModel, MovableModel):
         assert isinstance(model, contract)
-    assert isinstance(Transformer, Resolves)
+    assert isinstance(Transformer, ResolvesParams)
 
 
 @pytest.mark.parametrize("kind", ["whisper", "wav2vec2-layer-norm", "wavlm"])

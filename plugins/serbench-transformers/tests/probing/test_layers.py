@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from serbench.contracts import Resolves
+from serbench.contracts import ResolvesParams
 from serbench.errors import BadParameter, SerbenchError
 from serbench_transformers.checkpoints import checkpoint, loading
 from serbench_transformers.probing.layers import Layers
@@ -99,7 +99,7 @@ def test_the_state_of_random_numbers_stays(folders, waves):
 
 
 def test_a_folder_becomes_its_digest_and_stays_it(folders):
-    assert isinstance(Layers, Resolves)
+    assert isinstance(Layers, ResolvesParams)
     given = {"checkpoint": str(folders("whisper")), "revision": None, "weights": "pretrained"}
     exact = Layers.resolved(given)
     assert exact["checkpoint"] == "whisper"

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from serbench import evaluate, predict
-from serbench.contracts import Describes, Examples, Saves
+from serbench.contracts import DescribedModel, Examples, KeepableModel
 from serbench.errors import BadParameter, SerbenchError
 from serbench.evaluation.progress import Quiet
 from serbench.metrics import classification
@@ -241,8 +241,8 @@ def test_the_state_of_random_numbers_stays(fitted, head):
 @pytest.mark.parametrize("params", [{}, {"head": "weighted", "hidden": 4, "epochs": 2}])
 def test_a_kept_probe_predicts_the_same(fitted, tmp_path, params):
     model, inputs = fitted(**params), _examples(3).inputs
-    assert isinstance(model, Saves)
-    assert isinstance(model, Describes)
+    assert isinstance(model, KeepableModel)
+    assert isinstance(model, DescribedModel)
     model.save(tmp_path / "kept")
     kept = Probe.load(tmp_path / "kept")
     np.testing.assert_array_equal(
