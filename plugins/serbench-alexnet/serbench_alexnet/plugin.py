@@ -1,4 +1,4 @@
-"""Offers the mel spectrogram and AlexNet; importing it imports no torch."""
+"""Register the mel spectrogram and AlexNet, without importing torch."""
 
 from collections.abc import Iterable
 
@@ -9,7 +9,7 @@ INSTALL = "serbench-alexnet"
 
 @hookimpl
 def serbench_features() -> Iterable[Entry]:
-    """Offer the mel spectrogram."""
+    """Register the mel spectrogram."""
     return [
         Entry(
             "mel",
@@ -22,7 +22,7 @@ def serbench_features() -> Iterable[Entry]:
 
 @hookimpl
 def serbench_models() -> Iterable[ModelEntry]:
-    """Offer AlexNet, the paper's M1."""
+    """Register AlexNet, the paper's M1."""
     return [
         ModelEntry(
             "alexnet-mel",

@@ -1,7 +1,6 @@
 """The models `functionals-linear`, `functionals-svm` and `egemaps-linear`.
 
-scikit-learn, which takes seconds to import, is there once something is fitted: a run that is
-finished is listed and read without it.
+scikit-learn takes seconds to import, so it is imported when something is fitted.
 """
 
 from collections.abc import Sequence
@@ -33,7 +32,7 @@ class Linear(Tuned):
         super().__init__(labels=labels, seed=seed, c=c)
 
     def classifier(self, strength: Strength, features: int) -> Any:
-        """Logistic regression with a squared penalty."""
+        """Return logistic regression with a squared penalty."""
         from sklearn.linear_model import LogisticRegression
 
         return LogisticRegression(
@@ -65,18 +64,18 @@ class Svm(Tuned):
         super().__init__(labels=labels, seed=seed, c=c, gamma=gamma)
 
     def classifier(self, strength: Strength, features: int) -> Any:
-        """A machine for each pair of labels, voting."""
-        return _machine(strength, kernel="rbf", gamma=strength["gamma"] / features)
+        """Return a machine for each pair of labels, voting."""
+        return _svc(strength, kernel="rbf", gamma=strength["gamma"] / features)
 
     def decision(self, strength: Strength, problem: Problem) -> Doubles:
-        """The same up to the solver's tolerance, ten times as fast: one kernel serves all pairs."""
+        """See `Tuned`: the same up to the solver's tolerance, from one kernel for all pairs."""
         gamma = strength["gamma"] / problem.train.shape[1]
-        own, held_out = (np.exp(-gamma * distances) for distances in problem.distances)
-        fitted = _machine(strength, kernel="precomputed").fit(own, problem.truth)
+        train, held_out = (np.exp(-gamma * distances) for distances in problem.distances)
+        fitted = _svc(strength, kernel="precomputed").fit(train, problem.truth)
         return np.asarray(fitted.decision_function(held_out))
 
 
-def _machine(strength: Strength, **kernel: Any) -> Any:
+def _svc(strength: Strength, **kernel: Any) -> Any:
     from sklearn.svm import SVC
 
     # without a seed, of which nothing depends, it would draw one from numpy's global state

@@ -1,4 +1,4 @@
-"""The model `dummy`: what is reached without listening, trained and scored like any other."""
+"""The model `dummy`, the chance level: trained and scored like any other."""
 
 import hashlib
 from collections.abc import Sequence
@@ -14,13 +14,13 @@ FILE = "dummy.json"
 
 
 class Dummy:
-    """Chance.
+    """Predict by chance.
 
     Args:
         labels: the emotions.
-        seed: what a stratified draw depends on, besides the utterance itself.
-        strategy: "majority" says the most frequent training label of everything (of equally
-            frequent ones the first); "stratified" draws labels as often as they are in training.
+        seed: of stratified draws, which depend on the utterance too.
+        strategy: "majority" predicts the most frequent training label, the first of equals;
+            "stratified" draws labels as often as they are in training.
     """
 
     version = "1"
@@ -42,7 +42,7 @@ class Dummy:
         self._counts = np.bincount(train.truth, minlength=len(self._labels))
 
     def predict(self, inputs: Sequence[Array]) -> Predictions:
-        """All of the probability on one label; a draw depends on the seed and the input alone."""
+        """Put all probability on one label; a draw depends on the seed and the input alone."""
         if self._strategy == "majority":
             chosen = [int(self._counts.argmax())] * len(inputs)
         else:
@@ -50,26 +50,26 @@ class Dummy:
         return Predictions(np.eye(len(self._labels), dtype=np.float32)[chosen], "identity")
 
     def describe(self) -> dict[str, object]:
-        """The strategy and how often each label is in training."""
+        """Return the strategy and how often each label is in training."""
         counts = dict(zip(self._labels, self._counts.tolist(), strict=True))
         return {"strategy": self._strategy, "training_labels": counts}
 
     def save(self, folder: Path) -> None:
         """Write `dummy.json`."""
-        kept = {
+        content = {
             "labels": self._labels,
             "seed": self._seed,
             "strategy": self._strategy,
             "counts": self._counts.tolist(),
         }
-        model_files.write(folder / FILE, self.version, kept)
+        model_files.write(folder / FILE, self.version, content)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """The model that `save` wrote."""
-        kept = model_files.read(folder / FILE, cls.version)
-        model = cls(labels=kept["labels"], seed=kept["seed"], strategy=kept["strategy"])
-        model._counts = np.array(kept["counts"], dtype=np.int64)
+        """Load the model that `save` wrote."""
+        content = model_files.read(folder / FILE, cls.version)
+        model = cls(labels=content["labels"], seed=content["seed"], strategy=content["strategy"])
+        model._counts = np.array(content["counts"], dtype=np.int64)
         return model
 
     def _draw(self, array: Array) -> int:

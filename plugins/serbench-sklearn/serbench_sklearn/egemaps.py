@@ -32,15 +32,15 @@ class Egemaps:
         )
 
     def __call__(self, waves: Sequence[Vector]) -> list[Vector]:
-        """One vector, shape (88,), for each wave."""
-        return [self._vector(wave) for wave in waves]
+        """Compute one vector, shape (88,), for each wave."""
+        vectors = []
+        for wave in waves:
+            padded = np.zeros(max(len(wave), SHORTEST), dtype=np.float32)
+            padded[: len(wave)] = np.clip(wave, -1, LOUDEST)
+            vectors.append(np.asarray(self._smile(padded, RATE), dtype=np.float32).ravel())
+        return vectors
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What openSMILE calls each value, in order."""
+        """The names of the values in openSMILE, in order."""
         return tuple(self._smile.feature_names)
-
-    def _vector(self, wave: Vector) -> Vector:
-        padded = np.zeros(max(len(wave), SHORTEST), dtype=np.float32)
-        padded[: len(wave)] = np.clip(wave, -1, LOUDEST)
-        return np.asarray(self._smile(padded, RATE), dtype=np.float32).ravel()

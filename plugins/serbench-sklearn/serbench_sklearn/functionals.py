@@ -1,4 +1,4 @@
-"""The feature `functionals`: what a voice does over an utterance, as one vector of named values."""
+"""The feature `functionals`: statistics of the voice over an utterance, one vector."""
 
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
@@ -38,17 +38,17 @@ class Functionals:
     notes: ClassVar[Mapping[str, str]] = {"2": "they are computed in double precision"}
 
     def __call__(self, waves: Waves) -> list[npt.NDArray[np.float32]]:
-        """One vector, shape (len(names),), for each wave."""
+        """Compute one vector, shape (len(names),), for each wave."""
         return [np.fromiter(named(wave).values(), np.float32) for wave in waves]
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What each value is, in order: "mfcc03.p90", "pitch.range"."""
+        """The names of the values, in order: "mfcc03.p90", "pitch.range"."""
         return tuple(named(np.zeros(RATE)))
 
 
 def named(wave: npt.ArrayLike) -> dict[str, float]:
-    """The functionals of one wave under their names."""
+    """Compute the functionals of one wave, by name."""
     wave = np.asarray(wave, dtype=np.float64)
     wave = wave - wave.mean() if len(wave) else np.zeros(1)
     heard, tones = spectra(wave), pitch(wave)

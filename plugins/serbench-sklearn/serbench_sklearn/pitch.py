@@ -1,4 +1,4 @@
-"""Finds the pitch of speech: fundamental frequency and how periodic each frame is.
+"""Track the pitch of speech: the fundamental frequency and the periodicity of each frame.
 
 The autocorrelation method of Boersma (1993), without his path search: instead, a second look
 is confined to the range in which the utterance's first-look pitches lie (after De Looze and
@@ -44,40 +44,35 @@ class Pitch:
 
 
 def pitch(wave: Floats) -> Pitch:
-    """The pitch of a wave that has no offset, every 10 ms, in step with `spectra`."""
+    """Track the pitch of a wave that has no offset, every 10 ms, in step with `spectra`."""
     count = frame_count(wave)
     frames = framed(_halved(wave), FRAME, HOP // 2, count)
     peaks = np.maximum(frames.max(axis=1), -frames.min(axis=1))
     audible = np.flatnonzero(peaks > SILENCE * max(float(peaks.max()), 1e-6))
-    silent = np.zeros(count)
-    contour = Pitch(silent, silent.copy(), np.zeros(count, np.bool_))
+    contour = Pitch(np.zeros(count), np.zeros(count), np.zeros(count, np.bool_))
     if len(audible):
-        found = _found(_autocorrelation(frames[audible]))
-        contour.semitones[audible] = found.semitones
-        contour.strength[audible] = found.strength
-        contour.voiced[audible] = found.voiced
+        correlation = _autocorrelation(frames[audible])
+        scores = _scores(correlation)
+        lags = scores.argmax(axis=1)
+        voiced = _at(scores, lags) > VOICED
+        if voiced.any():
+            lags = _second_look(scores, lags[voiced])
+            voiced = _at(scores, lags) > VOICED
+        semitones, strength = _refined(correlation, lags)
+        contour.semitones[audible] = np.where(voiced, semitones, 0)
+        contour.strength[audible] = np.where(voiced, strength, 0)
+        contour.voiced[audible] = voiced
     return contour
 
 
-def _found(correlation: Floats) -> Pitch:
-    """The pitch of frames from their autocorrelation."""
-    scores = _scores(correlation)
-    lags = scores.argmax(axis=1)
-    voiced = _at(scores, lags) > VOICED
-    if voiced.any():
-        lags = _second_look(scores, lags[voiced])
-        voiced = _at(scores, lags) > VOICED
-    return _contour(correlation, lags, voiced)
-
-
 def _halved(wave: Floats) -> Floats:
-    """The wave at 8 kHz; what is mirrored below 2 kHz comes from above 6 kHz, and is damped."""
+    """Return the wave at 8 kHz; what aliases below 2 kHz comes from above 6 kHz, and is damped."""
     padded = np.pad(wave, 1)
     return (padded[1:-1] / 2 + (padded[:-2] + padded[2:]) / 4)[::2]
 
 
 def _autocorrelation(frames: Floats) -> Floats:
-    """From lag 0 to a little over the longest period, 1 for what repeats itself; (frames, LAGS)."""
+    """Compute the normalised autocorrelation from lag 0 on, (frames, LAGS)."""
     cosines = _cosines()
     windowed = (frames - frames.mean(axis=1, keepdims=True)) * _window()
     spectrum = scipy.fft.rfft(windowed, FFT, axis=1)[:, : len(cosines)]
@@ -96,9 +91,9 @@ def _window() -> Floats:
 
 @functools.cache
 def _cosines() -> Floats:
-    """From a power spectrum, low-passed, to its autocorrelation; (bins below 2 kHz, LAGS).
+    """Return the low-passed inverse transform of power spectra, (bins below 2 kHz, LAGS).
 
-    Only few bins and few lags count, so that a product is faster than an inverse transform.
+    Only few bins and few lags count, so that a product is faster than a transform.
     """
     hertz = np.fft.rfftfreq(FFT, 1 / HALF_RATE)
     lowpass = np.interp(hertz, HARMONICS, (1, 0))
@@ -110,13 +105,13 @@ def _cosines() -> Floats:
 
 @functools.cache
 def _compensation() -> Floats:
-    """What undoes the window's own fading with the lag (Boersma's division), (LAGS,)."""
+    """Return factors that undo the window's own fading with the lag (Boersma's), (LAGS,)."""
     own = np.correlate(_window(), _window(), "full")[FRAME - 1 : FRAME - 1 + LAGS]
     return own[0] / own
 
 
 def _scores(correlation: Floats) -> Floats:
-    """The correlation at peaks within the pitch range, less the octave cost; elsewhere -1."""
+    """Score peaks within the pitch range by correlation less the octave cost; elsewhere -1."""
     before, middle, after = correlation[:, :-2], correlation[:, 1:-1], correlation[:, 2:]
     peak = (middle > before) & (middle >= after)
     height = middle - (before - after) ** 2 / np.minimum(8 * (before - 2 * middle + after), -1e-9)
@@ -129,28 +124,22 @@ def _scores(correlation: Floats) -> Floats:
 
 
 def _second_look(scores: Floats, lags: Lags) -> Lags:
-    """The best lags within the range of the utterance: 0.7 of its lower, 1.9 of its upper pitch."""
+    """Return the best lags from 0.7 of the utterance's lower to 1.9 of its upper pitch."""
     short, long = np.quantile(lags, (0.25, 0.75))
     allowed = np.arange(scores.shape[1])
     inside = (allowed >= short / 1.9) & (allowed <= long / 0.7)
     return np.where(inside, scores, -1).argmax(axis=1)
 
 
-def _contour(correlation: Floats, lags: Lags, voiced: Mask) -> Pitch:
+def _refined(correlation: Floats, lags: Lags) -> tuple[Floats, Floats]:
+    """Return semitones and strength at the top of the parabola through three lags."""
     lags = np.clip(lags, 1, correlation.shape[1] - 2)
     before, at, after = (_at(correlation, lags + step) for step in (-1, 0, 1))
     curvature = before - 2 * at + after
-    shift = np.where(voiced, (before - after) / np.minimum(2 * curvature, -1e-9), 0)
-    shift = np.clip(shift, -0.5, 0.5)  # of a parabola through the three points
+    shift = np.clip((before - after) / np.minimum(2 * curvature, -1e-9), -0.5, 0.5)
     semitones = 12 * np.log2(HALF_RATE / (lags + shift) / REFERENCE)
-    strength = np.clip(at - (before - after) * shift / 4, 0, 1)
-    return Pitch(
-        np.where(voiced, semitones, 0),
-        np.where(voiced, strength, 0),
-        voiced,
-    )
+    return semitones, np.clip(at - (before - after) * shift / 4, 0, 1)
 
 
 def _at(rows: Floats, columns: Lags) -> Floats:
-    """One value from each row."""
     return np.take_along_axis(rows, columns[:, None], axis=1)[:, 0]

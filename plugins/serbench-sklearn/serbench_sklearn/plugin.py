@@ -1,4 +1,4 @@
-"""What serbench-sklearn offers: chance, and light models on hand-made features. No torch."""
+"""Register the chance level, and light models on hand-made features, without torch."""
 
 from collections.abc import Iterable
 
@@ -10,7 +10,7 @@ OPENSMILE_INSTALL = "serbench-sklearn[egemaps]"
 
 @hookimpl
 def serbench_features() -> Iterable[Entry]:
-    """Offer two vectors of functionals."""
+    """Register two vectors of functionals."""
     return [
         Entry(
             "functionals",
@@ -30,7 +30,7 @@ def serbench_features() -> Iterable[Entry]:
 
 @hookimpl
 def serbench_models() -> Iterable[ModelEntry]:
-    """Offer chance and three classifiers."""
+    """Register the chance level and three classifiers."""
     return [
         ModelEntry("dummy", "serbench_sklearn.dummy:Dummy", "chance: majority or stratified"),
         ModelEntry(

@@ -1,4 +1,4 @@
-"""What the voice does beyond its spectrum: melody, rhythm, roughness."""
+"""Compute melody, voice quality, rhythm and modulation of an utterance."""
 
 import numpy as np
 
@@ -15,12 +15,15 @@ GROUPS = {"low": slice(0, 10), "middle": slice(10, 20), "high": slice(20, 30), "
 
 
 def melody(pitch: Pitch) -> Values:
-    """The pitch contour over its voiced frames, in semitones; zeros where none is voiced."""
+    """Describe the pitch contour over its voiced frames, in semitones; zeros if none is voiced."""
     at = np.flatnonzero(pitch.voiced)
     tones = pitch.semitones[at] if len(at) else np.zeros(1)
     seconds = at / FRAMES_A_SECOND if len(at) else np.zeros(1)
     marks = dict(zip(PERCENTILES, percentiles(tones[None], PERCENTILES)[0], strict=True))
     third = max(len(tones) // 3, 1)
+    # from frame to frame within voiced stretches, semitones a frame
+    steps = np.diff(pitch.semitones)[pitch.voiced[1:] & pitch.voiced[:-1]]
+    steps = steps if len(steps) else np.zeros(1)
     return {
         "pitch.mean": tones.mean(),
         "pitch.std": tones.std(),
@@ -29,16 +32,6 @@ def melody(pitch: Pitch) -> Values:
         "pitch.slope": slope((tones - tones.mean())[None], seconds)[0],
         "pitch.first_third": tones[:third].mean() - tones.mean(),
         "pitch.last_third": tones[-third:].mean() - tones.mean(),
-        **_movement(pitch),
-    }
-
-
-def _movement(pitch: Pitch) -> Values:
-    """How the pitch moves from frame to frame within voiced stretches, semitones a frame."""
-    inside = pitch.voiced[1:] & pitch.voiced[:-1]
-    steps = np.diff(pitch.semitones)[inside]
-    steps = steps if len(steps) else np.zeros(1)
-    return {
         "pitch.step_abs": np.abs(steps).mean(),
         "pitch.step_std": steps.std(),
         "pitch.step_p50": percentiles(np.abs(steps)[None], (50,))[0, 0],
@@ -48,13 +41,15 @@ def _movement(pitch: Pitch) -> Values:
 
 
 def voice(pitch: Pitch, level: Floats) -> Values:
-    """How periodic and how even the voiced frames are: harmonics-to-noise, jitter, shimmer."""
+    """Measure how periodic and even voiced frames are: harmonics-to-noise, jitter, shimmer."""
     strength = np.clip(pitch.strength[pitch.voiced], 0.01, 0.999)
     strength = strength if len(strength) else np.full(1, 0.01)
     harmonicity = 10 * np.log10(strength / (1 - strength))  # Boersma 1993
     low, high = percentiles(harmonicity[None], (10, 90))[0]
-    bends = np.diff(pitch.semitones, 2)[_inner(pitch.voiced)]
-    shimmer = np.diff(level, 2)[_inner(pitch.voiced)]
+    # where a frame and both its neighbours are voiced
+    inner = pitch.voiced[1:-1] & pitch.voiced[:-2] & pitch.voiced[2:]
+    bends = np.diff(pitch.semitones, 2)[inner]
+    shimmer = np.diff(level, 2)[inner]
     return {
         "voice.harmonicity_mean": harmonicity.mean(),
         "voice.harmonicity_std": harmonicity.std(),
@@ -65,13 +60,8 @@ def voice(pitch: Pitch, level: Floats) -> Values:
     }
 
 
-def _inner(voiced: Mask) -> Mask:
-    """Where a frame and both its neighbours are voiced, (frames - 2,)."""
-    return voiced[1:-1] & voiced[:-2] & voiced[2:]
-
-
 def rhythm(spectra: Spectra, voiced: Mask, seconds: float) -> Values:
-    """Duration, pauses, voiced stretches and syllable-like peaks."""
+    """Measure duration, pauses, voiced stretches and syllable-like peaks."""
     heard = np.flatnonzero(spectra.sounding)
     span = (heard[-1] - heard[0] + 1) / FRAMES_A_SECOND
     pauses = run_lengths(~spectra.sounding[heard[0] : heard[-1] + 1])
@@ -93,7 +83,7 @@ def rhythm(spectra: Spectra, voiced: Mask, seconds: float) -> Values:
 
 
 def _peaks(contour: Floats, where: Mask) -> int:
-    """How many local maxima the contour has there, once smoothed over 70 ms."""
+    """Count the local maxima that the contour has there, once smoothed over 70 ms."""
     smooth = np.convolve(contour, np.full(7, 1 / 7), mode="same")
     smooth = smooth[: len(contour)]
     higher = (smooth[1:-1] > smooth[:-2]) & (smooth[1:-1] >= smooth[2:])
@@ -101,7 +91,7 @@ def _peaks(contour: Floats, where: Mask) -> int:
 
 
 def modulation(spectra: Spectra) -> Values:
-    """How strongly level and four groups of mel bands fluctuate at five rates, in dB."""
+    """Measure how strongly level and four groups of mel bands fluctuate at five rates, in dB."""
     rows = [spectra.level, *(spectra.values[bands].mean(axis=0) for bands in GROUPS.values())]
     contours = np.stack([np.maximum(row, row.max() - 60) for row in rows])
     contours = contours - contours.mean(axis=1, keepdims=True)

@@ -1,4 +1,4 @@
-"""A fitted classifier as it scores utterances: standardised, clipped, at one temperature."""
+"""Score utterances with a fitted classifier: standardised, clipped, at one temperature."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ class Scorer:
     temperature: float = 1.0
 
     def activations(self, features: Doubles) -> Doubles:
-        """The scores of utterances, (utterances, labels)."""
+        """Compute the scores of utterances, (utterances, labels)."""
         decision = self.classifier.decision_function(standardised(self.scaler, features))
         return spread(decision / self.temperature, self.classifier.classes_, self.labels)
 
@@ -51,15 +51,14 @@ class Scorer:
 
     @classmethod
     def load(cls, folder: Path, labels: int, temperature: float) -> Self:
-        """The scorer that `save` wrote.
+        """Load the scorer that `save` wrote.
 
         Raises:
             SerbenchError: the file names types that are none of scikit-learn's or numpy's.
         """
         import skops.io
 
-        unknown = skops.io.get_untrusted_types(file=folder / FILE)
-        if unknown:
+        if unknown := skops.io.get_untrusted_types(file=folder / FILE):
             raise SerbenchError(
                 f"{folder / FILE} asks for {', '.join(unknown)}, which serbench does not load: "
                 "a file that serbench wrote needs scikit-learn and numpy only; fit the model again"
@@ -69,20 +68,17 @@ class Scorer:
 
 
 def standardised(scaler: Any, features: Doubles) -> Doubles:
-    """The features in standard deviations of the training set, none beyond five."""
+    """Return features in standard deviations of the training set, none beyond five."""
     return np.clip(scaler.transform(features), -EXTREME, EXTREME)
 
 
 def spread(decision: Doubles, seen: npt.NDArray[np.int64], labels: int) -> Doubles:
-    """A decision function over the labels that training showed, as scores of all labels.
+    """Spread a decision function over all labels: (utterances, labels).
 
     Args:
         decision: (utterances, len(seen)), or (utterances,) of two labels: positive for the second.
-        seen: the labels that training showed, sorted.
+        seen: the labels in training, sorted; others lie below everything else.
         labels: how many there are.
-
-    Returns:
-        (utterances, labels); what training never showed lies below everything else.
     """
     if decision.ndim == 1:
         decision = np.column_stack([-decision, decision]) / 2
@@ -92,21 +88,18 @@ def spread(decision: Doubles, seen: npt.NDArray[np.int64], labels: int) -> Doubl
 
 
 def matrix(inputs: Sequence[Array]) -> Doubles:
-    """Feature vectors as one array, (utterances, features)."""
+    """Stack feature vectors: (utterances, features)."""
     return np.stack([np.asarray(vector, dtype=np.float64) for vector in inputs])
 
 
 def uar(truth: npt.NDArray[np.int64], scores: Doubles) -> float:
-    """The mean recall over the labels that occur in the truth."""
+    """Compute the mean recall over the labels that occur in the truth."""
     hits = scores.argmax(axis=1) == truth
     return float(np.mean([hits[truth == label].mean() for label in np.unique(truth)]))
 
 
 def best_temperature(truth: npt.NDArray[np.int64], scores: Doubles) -> float:
-    """The temperature of a fixed grid at which the truth is likeliest (Guo et al. 2017).
-
-    1 where there is no utterance to tell.
-    """
+    """Return the temperature at which the truth is likeliest (Guo et al. 2017); 1 without truth."""
     if len(truth) == 0:
         return 1.0
     own = scores[np.arange(len(truth)), truth]

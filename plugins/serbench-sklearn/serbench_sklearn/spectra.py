@@ -1,4 +1,4 @@
-"""Turns a wave into spectral contours: what its spectrum does, every hundredth of a second."""
+"""Compute spectral contours of a wave, sampled every hundredth of a second."""
 
 import functools
 import itertools
@@ -54,15 +54,14 @@ class Spectra:
 
 
 def frame_count(wave: Floats) -> int:
-    """How many frames, centred on every tenth millisecond, a wave has; at least one."""
+    """Count the frames of a wave, centred on every tenth millisecond; at least one."""
     return 1 + len(wave) // HOP
 
 
 def framed(samples: Floats, length: int, hop: int, count: int) -> Floats:
-    """Overlapping frames, zeros beyond both ends.
+    """Return overlapping frames, (count, length), a read-only view; zeros are beyond both ends.
 
-    Returns:
-        (count, length), a read-only view; frame i is centred on sample i * hop.
+    Frame i is centred on sample i * hop.
     """
     padded = np.zeros((count - 1) * hop + length, dtype=samples.dtype)
     kept = samples[: len(padded) - length // 2]
@@ -71,10 +70,13 @@ def framed(samples: Floats, length: int, hop: int, count: int) -> Floats:
 
 
 def spectra(wave: Floats) -> Spectra:
-    """All spectral contours of a wave that has no offset, from one STFT."""
+    """Compute all spectral contours of a wave that has no offset, from one STFT."""
     count = frame_count(wave)
     frames = framed(wave, FRAME, HOP, count)
-    power = _power(frames)  # (frames, bins)
+    spectrum = scipy.fft.rfft(frames * _window(), FFT, axis=1, overwrite_x=True)
+    power = np.square(spectrum.real)  # (frames, bins)
+    power += np.square(spectrum.imag)
+    np.maximum(power, TINY, out=power)
     mel = _decibels(_mel_matrix() @ power.T)  # (bands, frames)
     mel = np.maximum(mel, mel.max() - MEL_RANGE)
     cepstra = scipy.fft.dct(mel, axis=0, norm="ortho")[1 : CEPSTRA + 1]
@@ -87,16 +89,8 @@ def spectra(wave: Floats) -> Spectra:
     return Spectra(values, level, level >= level.max() - SOUNDING_RANGE, flux)
 
 
-def _power(frames: Floats) -> Floats:
-    """The power spectrum, nowhere less than -100 dB, (frames, bins)."""
-    spectrum = scipy.fft.rfft(frames * _window(), FFT, axis=1, overwrite_x=True)
-    power = np.square(spectrum.real)
-    power += np.square(spectrum.imag)
-    return np.maximum(power, TINY, out=power)
-
-
 def _shape(power: Floats, decibels: Floats) -> list[Floats]:
-    """The descriptors from centroid to entropy, in the order of `DESCRIPTORS`."""
+    """Compute the descriptors from centroid to entropy, in the order of `DESCRIPTORS`."""
     hertz, total = _hertz(), power.sum(axis=1)
     centroid = power @ hertz / total
     spread = np.sqrt(np.maximum(power @ hertz**2 / total - centroid**2, 0))
@@ -109,7 +103,7 @@ def _shape(power: Floats, decibels: Floats) -> list[Floats]:
 
 
 def _balance(power: Floats, decibels: Floats) -> list[Floats]:
-    """Alpha ratio, Hammarberg index and two slopes, as GeMAPS defines them (Eyben et al. 2016)."""
+    """Compute GeMAPS's alpha ratio, Hammarberg index and two slopes (Eyben et al. 2016)."""
     low, high = _band(50, 1000), _band(1000, 5000)
     alpha = _decibels(power[:, low].sum(axis=1)) - _decibels(power[:, high].sum(axis=1))
     peaks = [decibels[:, _band(*edges)].max(axis=1) for edges in ((0, 2000), (2000, 5000))]
@@ -120,13 +114,13 @@ def _balance(power: Floats, decibels: Floats) -> list[Floats]:
 
 
 def _octave_flatness(power: Floats, decibels: Floats) -> Floats:
-    """How tonal (very negative) or noisy (near 0) each octave is, dB, (octaves, frames)."""
+    """Measure how tonal (very negative) or noisy (near 0) octaves are, dB, (octaves, frames)."""
     averages = _octave_matrix()
     return (decibels @ averages - _decibels(power @ averages)).T
 
 
 def _zero_crossings(wave: Floats, count: int) -> Floats:
-    """The share of samples at which the sign changes, (frames,)."""
+    """Compute the share of samples at which the sign changes, (frames,)."""
     positive = wave >= 0
     crossings = np.zeros(len(wave))
     crossings[1:] = positive[1:] != positive[:-1]
@@ -141,13 +135,13 @@ def _decibels(power: Floats) -> Floats:
 
 
 def _band(low: float, high: float) -> slice:
-    """The bins from `low` to `high` Hz."""
+    """Return the bins from `low` to `high` Hz."""
     return slice(round(low * FFT / RATE), round(high * FFT / RATE) + 1)
 
 
 @functools.cache
 def _window() -> Floats:
-    """A Hann window under which a full-scale sine has 0 dB in its bin."""
+    """Return a Hann window under which a full-scale sine has 0 dB in its bin."""
     window = np.hanning(FRAME + 1)[:-1]
     return window * 2 / window.sum()
 
@@ -159,7 +153,7 @@ def _hertz() -> Floats:
 
 @functools.cache
 def _mel_matrix() -> Floats:
-    """Triangles evenly spaced on the mel scale, 1 at their peaks; (bands, bins).
+    """Return triangles evenly spaced on the mel scale, 1 at their peaks; (bands, bins).
 
     Librosa's `filters.mel(htk=True, norm=None)`, whose import would cost every process seconds.
     """
@@ -172,7 +166,7 @@ def _mel_matrix() -> Floats:
 
 @functools.cache
 def _octave_matrix() -> Floats:
-    """(bins, octaves), each column an average over its octave."""
+    """Return columns that average over an octave each, (bins, octaves)."""
     matrix = np.zeros((FFT // 2 + 1, len(OCTAVES) - 1))
     for column, edges in enumerate(itertools.pairwise(OCTAVES)):
         matrix[_band(*edges), column] = 1
@@ -181,7 +175,7 @@ def _octave_matrix() -> Floats:
 
 @functools.cache
 def _slope_weights(low: float, high: float) -> Floats:
-    """What a spectrum in dB is multiplied with to get its slope there, dB per kHz."""
+    """Return the weights of the bins that give a spectrum's slope there, dB per kHz."""
     kilohertz = _hertz()[_band(low, high)] / 1000
     centred = kilohertz - kilohertz.mean()
     return centred / (centred @ centred)

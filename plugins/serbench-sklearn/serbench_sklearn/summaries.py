@@ -1,4 +1,4 @@
-"""Statistics over time: turns contours of any length into a fixed number of values."""
+"""Reduce contours of any length to a fixed number of statistics over time."""
 
 import numpy as np
 
@@ -12,14 +12,14 @@ SMALL = 1e-6
 
 
 def statistics(values: Floats, mask: Mask) -> Floats:
-    """Each contour's distribution over the frames of a mask, and its trend.
+    """Compute each contour's distribution over the frames of a mask, and its trend per second.
 
     Args:
         values: (contours, frames).
         mask: (frames,), at least one true.
 
     Returns:
-        (contours, statistics) in the order of `STATISTICS`; the slope is per second.
+        (contours, statistics) in the order of `STATISTICS`.
     """
     kept = values[:, mask]
     mean = kept.mean(axis=1)
@@ -33,7 +33,7 @@ def statistics(values: Floats, mask: Mask) -> Floats:
 
 
 def changes(values: Floats, mask: Mask) -> Floats:
-    """How much each contour moves: (contours, 3) in the order of `CHANGES`."""
+    """Measure how much each contour moves: (contours, 3) in the order of `CHANGES`."""
     first = delta(values)
     second = delta(first)[:, mask]
     first = first[:, mask]
@@ -41,13 +41,13 @@ def changes(values: Floats, mask: Mask) -> Floats:
 
 
 def levels(values: Floats, mask: Mask) -> Floats:
-    """Mean and standard deviation over the frames of a mask, (contours, 2)."""
+    """Compute mean and standard deviation over the frames of a mask, (contours, 2)."""
     kept = values[:, mask]
     return np.stack([kept.mean(axis=1), kept.std(axis=1)], axis=1)
 
 
 def delta(values: Floats) -> Floats:
-    """The slope over five frames, per frame, the usual regression; (contours, frames)."""
+    """Compute the slope over five frames, per frame, by regression; (contours, frames)."""
     padded = np.concatenate([values[:, :1]] * 2 + [values] + [values[:, -1:]] * 2, axis=1)
     near = padded[:, 3:-1] - padded[:, 1:-3]
     far = padded[:, 4:] - padded[:, :-4]
@@ -55,19 +55,19 @@ def delta(values: Floats) -> Floats:
 
 
 def slope(centred: Floats, seconds: Floats) -> Floats:
-    """The regression slope of rows without their mean, per second; 0 for a single moment."""
+    """Compute the regression slope of centred rows, per second; 0 for a single moment."""
     time = seconds - seconds.mean()
     return centred @ time / max(float(time @ time), SMALL)
 
 
 def run_lengths(mask: Mask) -> Floats:
-    """The lengths of the stretches in which a mask is true, in seconds."""
+    """Return the lengths of the stretches in which a mask is true, in seconds."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8)))
     return (edges[1::2] - edges[::2]) / FRAMES_A_SECOND
 
 
 def percentiles(values: Floats, marks: tuple[int, ...]) -> Floats:
-    """Percentiles of each row, interpolated, (rows, marks); numpy's own takes ten times as long."""
+    """Interpolate percentiles of each row, (rows, marks), ten times as fast as numpy."""
     ordered = np.sort(values, axis=1)
     last = ordered.shape[1] - 1
     position = np.array(marks) * (last / 100)

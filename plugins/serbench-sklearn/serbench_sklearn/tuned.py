@@ -1,4 +1,4 @@
-"""What the classifiers share: a small grid of strengths, the validation speakers choose."""
+"""The base of the classifiers: the validation speakers choose a strength from a small grid."""
 
 import itertools
 from abc import ABC, abstractmethod
@@ -27,14 +27,14 @@ from serbench_sklearn.scorer import (
 
 Strength = Mapping[str, float]
 FILE = "model.json"
-# thread, however many there may be: products are so small that a second waits more than it works,
-# and sums have one order, so that scores are the same for any --jobs
-ONE = 1
+# products are so small that a second thread would wait more than it works, and with one, sums have
+# one order, so that scores are the same for any --jobs
+THREADS = 1
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One fold, standardised: what every strength of a grid is tried on.
+    """One fold, standardised, on which every strength of a grid is tried.
 
     Attributes:
         train: (utterances, features).
@@ -90,10 +90,10 @@ class Tuned(ABC):
 
     @abstractmethod
     def classifier(self, strength: Strength, features: int) -> Any:
-        """The scikit-learn classifier, not fitted, of one strength for so many features."""
+        """Return the scikit-learn classifier, not fitted, of one strength for so many features."""
 
     def decision(self, strength: Strength, problem: Problem) -> Doubles:
-        """What the classifier of that strength says of the utterances held out."""
+        """Score the utterances held out with the classifier of a strength."""
         classifier = self.classifier(strength, problem.train.shape[1])
         return classifier.fit(problem.train, problem.truth).decision_function(problem.held_out)
 
@@ -105,8 +105,17 @@ class Tuned(ABC):
         """
         from sklearn.preprocessing import StandardScaler  # late: see `classifiers`
 
-        _check(train, validation)
-        with threadpool_limits(ONE):
+        if len(validation.truth) == 0:
+            raise SerbenchError(
+                "the fold has no validation utterances, on which this model chooses its strength: "
+                "use a protocol that has validation speakers"
+            )
+        if len(np.unique(train.truth)) < 2:
+            raise SerbenchError(
+                "all training utterances of the fold have one label, and a classifier needs at "
+                "least two: check the corpus's labels, or use the model dummy"
+            )
+        with threadpool_limits(THREADS):
             inputs, held_out = matrix(train.inputs), matrix(validation.inputs)
             scaler = StandardScaler().fit(inputs)
             scaled = standardised(scaler, inputs)
@@ -114,18 +123,18 @@ class Tuned(ABC):
             self._choose(problem, validation.truth, workspace)
             classifier = self.classifier(self._chosen, scaled.shape[1]).fit(scaled, train.truth)
             scorer = Scorer(scaler, classifier, len(self._labels))
-            known = np.isin(validation.truth, classifier.classes_)
-            scores = scorer.activations(held_out)[known]
-            temperature = best_temperature(validation.truth[known], scores)
+            seen = np.isin(validation.truth, classifier.classes_)
+            scores = scorer.activations(held_out)[seen]
+            temperature = best_temperature(validation.truth[seen], scores)
             self._scorer = replace(scorer, temperature=temperature)
 
     def predict(self, inputs: Sequence[Array]) -> Predictions:
-        """The decision function over the chosen temperature; its softmax are probabilities."""
-        with threadpool_limits(ONE):
+        """Divide the decision function by the temperature; its softmax are probabilities."""
+        with threadpool_limits(THREADS):
             return Predictions(self._fitted().activations(matrix(inputs)), "softmax")
 
     def describe(self) -> dict[str, object]:
-        """The chosen strength, and the validation UAR of every strength."""
+        """Return the chosen strength, and the validation UAR of every strength."""
         scorer = self._fitted()
         return {
             **self._chosen,
@@ -138,7 +147,7 @@ class Tuned(ABC):
         """Write `model.json` and `classifier.skops`."""
         scorer = self._fitted()
         scorer.save(folder)
-        kept = {
+        content = {
             "labels": self._labels,
             "seed": self._seed,
             "fixed": self._fixed,
@@ -146,54 +155,37 @@ class Tuned(ABC):
             "temperature": scorer.temperature,
             "grid": self._tried,
         }
-        model_files.write(folder / FILE, self.version, kept)
+        model_files.write(folder / FILE, self.version, content)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """The model that `save` wrote.
+        """Load the model that `save` wrote.
 
         Raises:
             SerbenchError: the file holds more than data.
         """
-        kept = model_files.read(folder / FILE, cls.version)
-        model = cls(labels=kept["labels"], seed=kept["seed"], **kept["fixed"])
-        model._tried, model._chosen = kept["grid"], kept["chosen"]
-        model._scorer = Scorer.load(folder, len(kept["labels"]), kept["temperature"])
+        content = model_files.read(folder / FILE, cls.version)
+        model = cls(labels=content["labels"], seed=content["seed"], **content["fixed"])
+        model._tried, model._chosen = content["grid"], content["chosen"]
+        model._scorer = Scorer.load(folder, len(content["labels"]), content["temperature"])
         return model
 
     def _choose(self, problem: Problem, truth: npt.NDArray[np.int64], workspace: Workspace) -> None:
-        """Try the grid; the first of the strengths with the highest UAR is chosen."""
-        strengths, seen, best = self._strengths(), np.unique(problem.truth), -1.0
-        self._tried = []
+        """Try the grid, with given strengths fixed; choose the first with the highest UAR."""
+        axes = [
+            values if self._fixed[name] is None else (self._fixed[name],)
+            for name, values in self.grid.items()
+        ]
+        strengths = [dict(zip(self.grid, point, strict=True)) for point in itertools.product(*axes)]
+        self._tried, seen, best = [], np.unique(problem.truth), -1.0
         for step, strength in enumerate(strengths, start=1):
             scores = spread(self.decision(strength, problem), seen, len(self._labels))
-            reached = uar(truth, scores)
-            self._tried.append({**strength, "validation_uar": reached})
-            workspace.report(step, len(strengths), validation_uar=reached)
-            if reached > best:
-                best, self._chosen = reached, strength
-
-    def _strengths(self) -> list[dict[str, float]]:
-        """Every combination of the grid, with what is given in place of what is chosen."""
-        axes = []
-        for name, values in self.grid.items():
-            given = self._fixed[name]
-            axes.append(values if given is None else (given,))
-        return [dict(zip(self.grid, point, strict=True)) for point in itertools.product(*axes)]
+            score = uar(truth, scores)
+            self._tried.append({**strength, "validation_uar": score})
+            workspace.report(step, len(strengths), validation_uar=score)
+            if score > best:
+                best, self._chosen = score, strength
 
     def _fitted(self) -> Scorer:
         assert self._scorer is not None, "fit comes before predict, describe and save"
         return self._scorer
-
-
-def _check(train: Examples, validation: Examples) -> None:
-    if len(validation.truth) == 0:
-        raise SerbenchError(
-            "the fold has no validation utterances, on which this model chooses its strength: "
-            "use a protocol that has validation speakers"
-        )
-    if len(np.unique(train.truth)) < 2:
-        raise SerbenchError(
-            "all training utterances of the fold have one label, and a classifier needs at least "
-            "two: check the corpus's labels, or use the model dummy"
-        )
