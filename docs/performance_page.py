@@ -86,14 +86,15 @@ def _cells(item: Measured) -> list[str]:
 
 
 def _lengths(lengths: list[Measured]) -> Iterator[str]:
-    rows = []
+    rates = []
     for length in lengths:
-        seconds = length["seconds"]["trimmed"]
         (training,) = (item for item in length["items"] if item["item"].endswith("training"))
-        rate = training["per_second"]
-        rows.append([length["like"], f"{seconds:.2f}", figure(rate), figure(rate * seconds)])
-    yield "Training of `whisper-base` on the lengths of three corpora, measured separately:"
-    yield tables.table(["like", "s, mean", "utterances/s", "s of audio a second"], rows, "markdown")
+        rate, seconds = training["per_second"], length["seconds"]["trimmed"]
+        rates.append(
+            f"{figure(rate)} of {seconds:.2f} s, {figure(rate * seconds)} s of audio a second "
+            f"({length['like']})"
+        )
+    yield f"Training of `whisper-base`, utterances/s by length: {'; '.join(rates)}."
 
 
 def _threads(spinning: Mapping[str, float]) -> Iterator[str]:
