@@ -25,7 +25,7 @@ SHARED = ("train|test", "validation|test")
 
 def splits() -> str:
     """Every split, and how many of its test utterances are of speakers who were met before."""
-    head = ["corpus", "protocol", "test utterances", "their speakers train", "validate"]
+    head = ["corpus", "protocol", "speakers in training", "in validation"]
     rows = []
     for title, dataset, names in SPLITS:
         corpus = _corpus(dataset)
@@ -33,7 +33,7 @@ def splits() -> str:
             folds = lookup.make_folds(lookup.find_protocol(name, dataset), corpus)
             tested = sum(len(fold.test) for fold in folds)
             met = [_met(corpus, folds, pair) for pair in SHARED]
-            rows.append([title, f"`{name}`", str(tested), *(_share(one, tested) for one in met)])
+            rows.append([title, f"`{name}`", *(_share(one, tested) for one in met)])
     return tables.table(head, rows, "markdown")
 
 
