@@ -2,7 +2,7 @@
 
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from serbench import CorpusError, replacing
@@ -26,7 +26,16 @@ def unpack(archive: Path, root: Path, identify: Callable[[str], str | None]) -> 
     present = audio_tree.audio(archive.name, root, identify)
     try:
         with zipfile.ZipFile(archive) as opened:
-            for member, utterance in _members(opened, identify):
+            for member in opened.infolist():
+                name = PurePosixPath(member.filename)
+                utterance = identify(name.stem)
+                if member.is_dir() or utterance is None or "__MACOSX" in name.parts:
+                    continue
+                if name.is_absolute() or ".." in name.parts or "\\" in member.filename:
+                    raise CorpusError(
+                        f"{archive} has a file that would be written outside of its folder, "
+                        f"{member.filename}: it is not what was published; delete it"
+                    )
                 path = present.get(utterance)
                 if path is None:
                     # `read` checks the checksum; a member has half a megabyte at most
@@ -38,22 +47,6 @@ def unpack(archive: Path, root: Path, identify: Callable[[str], str | None]) -> 
         raise CorpusError(
             f"{archive} is damaged ({error}): delete it and run the same command again"
         ) from error
-
-
-def _members(
-    archive: zipfile.ZipFile, identify: Callable[[str], str | None]
-) -> Iterator[tuple[zipfile.ZipInfo, str]]:
-    for member in archive.infolist():
-        path = PurePosixPath(member.filename)
-        utterance = identify(path.stem)
-        if member.is_dir() or utterance is None or "__MACOSX" in path.parts:
-            continue
-        if path.is_absolute() or ".." in path.parts or "\\" in member.filename:
-            raise CorpusError(
-                f"{archive.filename} has a file that would be written outside of its folder, "
-                f"{member.filename}: it is not what was published; delete it"
-            )
-        yield member, utterance
 
 
 def crc(path: Path) -> int:

@@ -93,15 +93,13 @@ def audio(
 
 
 def _refuse_empty(name: str, root: Path, small: Sequence[Path]) -> None:
-    pointers = [path for path in small if is_pointer(path)]
-    if pointers:
+    if pointers := [path for path in small if is_pointer(path)]:
         raise CorpusError(
             f"{name}: {len(pointers)} of the files under {root} are Git LFS pointers, not audio "
             f"(such as {pointers[0]}): run `git lfs install` and `git lfs pull` in the clone (a "
             "zip from GitHub has pointers too), or `serbench download`, which needs no git"
         )
-    empty = [path for path in small if path.stat().st_size == 0]
-    if empty:
+    if empty := [path for path in small if path.stat().st_size == 0]:
         raise CorpusError(
             f"{name}: {len(empty)} of the files under {root} are empty (such as {empty[0]}): "
             "delete them and copy them again"
@@ -126,7 +124,7 @@ def read(
 ) -> Corpus:
     """Read a published corpus: the utterances of its manifest, each with its file below `root`.
 
-    `remedy` tells the user how to complete an incomplete corpus.
+    `remedy` says how to complete an incomplete corpus.
 
     Raises:
         CorpusError: it is missing, incomplete or mixed with other files.
@@ -144,18 +142,16 @@ def complete(manifest: Corpus, root: Path, paths: Mapping[str, Path], remedy: st
         CorpusError: a file is no utterance of the corpus, or an utterance has no file.
     """
     published = manifest.by_id
-    foreign = [utterance for utterance in paths if utterance not in published]
-    if foreign:
+    if foreign := [utterance for utterance in paths if utterance not in published]:
         plural = "s" * (len(foreign) != 1)
         raise CorpusError(
             f"{manifest.name}: {root} has {len(foreign)} utterance{plural} too many: "
             f"{listed(foreign)}, such as {paths[foreign[0]]}, is not in the corpus as published: "
             "move it elsewhere"
         )
-    absent = [utterance for utterance in published if utterance not in paths]
-    if absent:
-        expected = groups(manifest.utterances)
-        short = differences(expected, groups(published[utterance] for utterance in paths))
+    if absent := [utterance for utterance in published if utterance not in paths]:
+        present = groups(published[utterance] for utterance in paths)
+        short = differences(groups(manifest.utterances), present)
         raise CorpusError(
             f"{manifest.name} is incomplete: {root} has {len(paths)} of {len(published)} "
             f"utterances, missing {listed(absent)} ({short}): {remedy}"
@@ -168,7 +164,7 @@ def complete(manifest: Corpus, root: Path, paths: Mapping[str, Path], remedy: st
 
 
 def missing(name: str, root: Path, about: About, example: str) -> CorpusError:
-    """The error for a corpus without any file like `example`: how to get it."""
+    """Return the error for a corpus without any file like `example`: how to get it."""
     where = f"no file like {example} under {root}" if root.is_dir() else f"no folder {root}"
     return CorpusError(
         f"{name} is missing: there is {where}. {about.title} ({about.size}; {about.licence}) is at "
@@ -178,7 +174,7 @@ def missing(name: str, root: Path, about: About, example: str) -> CorpusError:
 
 
 def altered(path: Path, published: str) -> CorpusError:
-    """The error for a file that is not the published one."""
+    """Return the error for a file that is not the published one."""
     return CorpusError(
         f"{path} is not the {published} that was published: move it elsewhere and run the same "
         "command again; nothing of yours is overwritten"
@@ -186,7 +182,7 @@ def altered(path: Path, published: str) -> CorpusError:
 
 
 def unreadable(name: str, error: OSError) -> CorpusError:
-    """The error for a file or folder that exists but cannot be read."""
+    """Return the error for a file or folder that exists but cannot be read."""
     return CorpusError(
         f"{name}: cannot read {error.filename}: {error.strerror}; "
         "check its permissions, and where it points to if it is a link"
@@ -214,22 +210,19 @@ def differences(expected: Counter[Group], counted: Counter[Group]) -> str:
     >>> differences(Counter({("", "1001", "sad"): 12}), Counter({("", "1001", "sad"): 11}))
     'speaker 1001 has 11 of 12; label sad has 11 of 12'
     """
-    aspects = [("session", 0, 1), ("speaker", 1, 2), ("label", 2, 3)]
-    parts = [_unequal(expected, counted, *aspect) for aspect in aspects]
-    # too few here and too many there may add up
-    return "; ".join(filter(None, parts)) or _unequal(expected, counted, "speaker and label", 1, 3)
-
-
-def _unequal(
-    expected: Counter[Group], counted: Counter[Group], aspect: str, start: int, stop: int
-) -> str:
-    wanted, present = (
-        Counter(" ".join(group[start:stop]) for group in counts.elements())
-        for counts in (expected, counted)
-    )
-    wrong = [
-        f"{value} has {present[value]} of {wanted[value]}"
-        for value in sorted(wanted | present)
-        if value and present[value] != wanted[value]
-    ]
-    return f"{aspect} {listed(wrong)}" if wrong else ""
+    parts = []
+    aspects = [("session", 0, 1), ("speaker", 1, 2), ("label", 2, 3), ("speaker and label", 1, 3)]
+    for aspect, start, stop in aspects:
+        wanted, present = (
+            Counter(" ".join(group[start:stop]) for group in counts.elements())
+            for counts in (expected, counted)
+        )
+        wrong = [
+            f"{value} has {present[value]} of {wanted[value]}"
+            for value in sorted(wanted | present)
+            if value and present[value] != wanted[value]
+        ]
+        # pairs only where too few here and too many there add up
+        if wrong and (stop - start == 1 or not parts):
+            parts.append(f"{aspect} {listed(wrong)}")
+    return "; ".join(parts)

@@ -46,7 +46,7 @@ RENAMED = {"1040_ITH_SAD_X": "1040_ITH_SAD_XX"}
 
 
 def identify(stem: str) -> str | None:
-    """The utterance of a file name without its ending; None for other files.
+    """Return the utterance of a file name without its ending; None for other files.
 
     >>> identify("1001_dfa_ang_xx"), identify("1040_ITH_SAD_X"), identify("notes")
     ('1001_DFA_ANG_XX', '1040_ITH_SAD_XX', None)
@@ -60,13 +60,13 @@ def identify(stem: str) -> str | None:
 
 @cache
 def sexes() -> Mapping[str, str]:
-    """The actors, sorted, each with "female" or "male"."""
+    """Return the actors, sorted, each with "female" or "male"."""
     return {speaker: sex for speaker, sex in packaged_data.rows("crema-d-actors.csv")}
 
 
 @cache
 def manifest() -> Corpus:
-    """All 7442 utterances, from the names and sexes shipped with this package."""
+    """Return all 7442 utterances, from the names and sexes shipped with this package."""
     utterances = []
     for name, _, _ in packaged_data.rows("crema-d.csv"):
         speaker, _, emotion, _ = name.split("_")
@@ -78,7 +78,7 @@ def manifest() -> Corpus:
 
 
 def blocks() -> tuple[list[list[str]], str]:
-    """The nine test sets of ten actors, and the one actor who only ever trains.
+    """Return the nine test sets of ten actors, and the one actor who only ever trains.
 
     Men by id without the last, then women by id, are dealt over the nine like cards.
     """
@@ -89,13 +89,13 @@ def blocks() -> tuple[list[list[str]], str]:
 
 
 def paper(corpus: Corpus) -> list[Fold]:
-    """Nine folds of 71 training, 10 validation and 10 test actors."""
+    """Make nine folds of 71 training, 10 validation and 10 test actors."""
     tested, only_trained = blocks()
     return rotation.rotated(corpus, tested, [only_trained])
 
 
 def paper_nested(corpus: Corpus) -> list[Fold]:
-    """72 folds: each of the nine test sets with each of the other eight as validation set."""
+    """Make 72 folds: each of the nine test sets with each of the other eight as validation set."""
     tested, only_trained = blocks()
     return rotation.nested(corpus, tested, [only_trained])
 
@@ -120,7 +120,7 @@ AT_ONCE = 8
 
 
 def recordings() -> list[RemoteFile]:
-    """All recordings, at their published addresses."""
+    """Return all recordings, at their published addresses."""
     return [
         RemoteFile(
             f"{RECORDINGS}/{name}.wav", f"AudioWAV/{name}.wav", int(size), f"sha256:{sha256}"
@@ -130,36 +130,25 @@ def recordings() -> list[RemoteFile]:
 
 
 def missing_recordings(root: Path, published: Sequence[RemoteFile]) -> list[RemoteFile]:
-    """The recordings that are missing below `root`, or are Git LFS pointers there.
+    """Return the recordings that are missing below `root`, or are Git LFS pointers there.
 
     Raises:
         CorpusError: a recording that is there is not the published one.
     """
     files = audio_tree.files(root, audio_tree.AUDIO) if root.is_dir() else ()
     present = {identify(Path(entry.name).stem): folder / entry.name for folder, entry in files}
-    wanted = []
+    absent = []
     for file in published:
         path = present.get(PurePosixPath(file.name).stem)
         if path is None:
-            wanted.append(file)
+            absent.append(file)
         elif path.suffix.lower() != ".wav":
             continue  # a lossless copy
         elif path.stat().st_size < audio_tree.SMALL and audio_tree.is_pointer(path):
-            wanted.append(replace(file, name=path.relative_to(root).as_posix()))
+            absent.append(replace(file, name=path.relative_to(root).as_posix()))
         elif path.stat().st_size != file.size or f"sha256:{file_digest(path)}" != file.checksum:
             raise audio_tree.altered(path, PurePosixPath(file.name).name)
-    return wanted
-
-
-def download(root: Path, published: Sequence[RemoteFile] | None = None) -> None:
-    """Fetch the recordings that are missing, several at a time.
-
-    Raises:
-        CorpusError: they cannot be fetched, or are not what was published.
-    """
-    wanted = missing_recordings(root, recordings() if published is None else published)
-    fetch(wanted, root, at_once=AT_ONCE)
-    CremaD().read(root)
+    return absent
 
 
 # ---- dataset ----
@@ -173,15 +162,15 @@ class CremaD:
     protocols = PROTOCOLS
 
     def manifest(self) -> Corpus:
-        """The corpus without its audio."""
+        """Return the corpus without its audio."""
         return manifest()
 
     def lengths(self) -> Lengths:
-        """The lengths of its utterances."""
+        """Return the lengths of its utterances."""
         return packaged_data.lengths(NAME)
 
     def read(self, root: Path) -> Corpus:
-        """The corpus below `root`: `AudioWAV/`, or the files in any other folders.
+        """Read the corpus below `root`: `AudioWAV/`, or the files in any other folders.
 
         Raises:
             CorpusError: it is missing, incomplete or mixed with other files.
@@ -189,6 +178,12 @@ class CremaD:
         remedy = f"run `git lfs pull` in the clone, or `serbench download {NAME}`"
         return audio_tree.read(manifest(), root, identify, ABOUT, remedy)
 
-    def download(self, root: Path) -> None:
-        """Fetch what is missing of the corpus below `root`."""
-        download(root)
+    def download(self, root: Path, published: Sequence[RemoteFile] | None = None) -> None:
+        """Fetch the recordings that are missing, several at a time.
+
+        Raises:
+            CorpusError: they cannot be fetched, or are not what was published.
+        """
+        published = recordings() if published is None else published
+        fetch(missing_recordings(root, published), root, at_once=AT_ONCE)
+        self.read(root)

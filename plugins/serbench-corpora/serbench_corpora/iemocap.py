@@ -1,7 +1,7 @@
 """Load IEMOCAP: ten actors in five sessions of improvised and scripted conversations."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -62,7 +62,7 @@ SKIPPED = ("avi", "forcedalignment", "lab", "mocap_hand", "mocap_head", "mocap_r
 
 
 def identify(stem: str) -> str | None:
-    """The key of a turn's file: its name in lower case; None for other files.
+    """Return the key of a turn's file, its name in lower case; None for other files.
 
     >>> identify("Ses01F_impro01_M000"), identify("Ses01F_impro01")
     ('ses01f_impro01_m000', None)
@@ -71,7 +71,7 @@ def identify(stem: str) -> str | None:
 
 
 def turn(name: str, label: str, path: Path | None = None) -> Utterance:
-    """The utterance of a turn.
+    """Return the utterance of a turn.
 
     Its speaker is the letter that starts the last field. The letter behind the session only says
     who wore the motion-capture markers: both actors speak in every dialogue.
@@ -85,7 +85,7 @@ def turn(name: str, label: str, path: Path | None = None) -> Utterance:
 
 
 def marker(utterance: Utterance) -> str:
-    """Who wore the motion-capture markers: "Ses01F"."""
+    """Return the wearer of the motion-capture markers: "Ses01F"."""
     return utterance.dialogue[:6]
 
 
@@ -94,7 +94,7 @@ def marker(utterance: Utterance) -> str:
 
 @cache
 def stand_in() -> Corpus:
-    """5531 turns under made-up names, with the real counts of speakers, wearers and labels.
+    """Return 5531 turns under made-up names, with the real counts of speakers, wearers and labels.
 
     The licence keeps the names of the utterances with its holders, so there is no manifest.
     """
@@ -113,7 +113,7 @@ def stand_in() -> Corpus:
 
 
 def paper(corpus: Corpus) -> list[Fold]:
-    """Ten folds: one speaker tests, the other of the session validates, four sessions train."""
+    """Make ten folds: one speaker tests, the session's other validates, four sessions train."""
     return [
         speaker_fold(
             corpus,
@@ -128,7 +128,7 @@ def paper(corpus: Corpus) -> list[Fold]:
 
 
 def paper_marker(corpus: Corpus) -> list[Fold]:
-    """Ten folds by the wearer of the markers, as the paper's Fig. 5 shows that it split."""
+    """Make ten folds by the wearer of the markers, as the paper's Fig. 5 shows that it split."""
     return [
         Fold(
             session + letter,
@@ -142,7 +142,7 @@ def paper_marker(corpus: Corpus) -> list[Fold]:
 
 
 def by_session(corpus: Corpus) -> list[Fold]:
-    """Five folds: one session tests, the next validates, three train."""
+    """Make five folds: one session tests, the next validates, three train."""
     return [
         speaker_fold(
             corpus,
@@ -167,21 +167,6 @@ PROTOCOLS: Sequence[Protocol] = (
     *published_splits.IEMOCAP,
 )
 
-# ---- download ----
-
-
-def download(root: Path) -> None:
-    """Say how to ask for the corpus.
-
-    Raises:
-        CorpusError: always: its licence does not allow a download.
-    """
-    raise CorpusError(
-        f"{NAME} cannot be downloaded ({ABOUT.licence}): {ABOUT.obtain}, {ABOUT.home}; then "
-        "point at its folder with --data DIR"
-    )
-
-
 # ---- dataset ----
 
 
@@ -193,19 +178,19 @@ class Iemocap:
     protocols = PROTOCOLS
 
     def manifest(self) -> Corpus | None:
-        """None: the licence keeps the labels of the utterances with its holders."""
+        """Return None: the licence keeps the labels of the utterances with its holders."""
         return None
 
     def stand_in(self) -> Corpus:
-        """The corpus under made-up names."""
+        """Return the corpus under made-up names."""
         return stand_in()
 
     def lengths(self) -> Lengths:
-        """The lengths of its utterances."""
+        """Return the lengths of its utterances."""
         return packaged_data.lengths(NAME)
 
     def read(self, root: Path) -> Corpus:
-        """The corpus below `root`: `Session1/` to `Session5/` with `sentences` and `dialog`.
+        """Read the corpus below `root`: `Session1/` to `Session5/` with `sentences` and `dialog`.
 
         Raises:
             CorpusError: it is missing, incomplete or mixed with other files.
@@ -226,35 +211,36 @@ class Iemocap:
         return Corpus(NAME, tuple(EMOTIONS.values()), tuple(utterances), "raw")
 
     def download(self, root: Path) -> None:
-        """Say how to ask for the corpus."""
-        download(root)
+        """Raise a CorpusError that says how to ask for it: its licence allows no download."""
+        raise CorpusError(
+            f"{NAME} cannot be downloaded ({ABOUT.licence}): {ABOUT.obtain}, {ABOUT.home}; then "
+            "point at its folder with --data DIR"
+        )
 
 
 def _labels(root: Path) -> dict[str, str]:
-    """The label of every turn that is read, by its name."""
+    """Return the label of every turn that is read, by its name."""
     labels: dict[str, str] = {}
     source: dict[str, Path] = {}
-    for path, name, label in _evaluations(root):
-        if name in labels:
-            raise CorpusError(
-                f"{NAME}: {name} is labelled twice, in {source[name]} and {path}: keep one of them"
-            )
-        labels[name], source[name] = label, path
-    return labels
-
-
-def _evaluations(root: Path) -> Iterator[tuple[Path, str, str]]:
     try:
         for folder, entry in audio_tree.files(root, (".txt",), SKIPPED):
             # folders below it hold the votes of single listeners
-            if folder.name.lower() == "emoevaluation":
-                path = folder / entry.name
-                for line in path.read_text(encoding="latin-1").splitlines():
-                    match = EVALUATION.match(line)
-                    if match and match[2] in EMOTIONS:
-                        yield path, match[1], EMOTIONS[match[2]]
+            if folder.name.lower() != "emoevaluation":
+                continue
+            path = folder / entry.name
+            for line in path.read_text(encoding="latin-1").splitlines():
+                match = EVALUATION.match(line)
+                if not match or match[2] not in EMOTIONS:
+                    continue
+                if (name := match[1]) in labels:
+                    raise CorpusError(
+                        f"{NAME}: {name} is labelled twice, in {source[name]} and {path}: keep "
+                        "one of them"
+                    )
+                labels[name], source[name] = EMOTIONS[match[2]], path
     except OSError as error:
         raise audio_tree.unreadable(NAME, error) from error
+    return labels
 
 
 def _check_counts(root: Path, utterances: Sequence[Utterance]) -> None:
@@ -264,8 +250,7 @@ def _check_counts(root: Path, utterances: Sequence[Utterance]) -> None:
             "of the archive must be there too"
         )
     published = audio_tree.groups(stand_in().utterances)
-    wrong = audio_tree.differences(published, audio_tree.groups(utterances))
-    if wrong:
+    if wrong := audio_tree.differences(published, audio_tree.groups(utterances)):
         raise CorpusError(
             f"{NAME}: {root} has {len(utterances)} labelled utterances instead of "
             f"{published.total()} ({wrong}): unpack Session*/dialog/EmoEvaluation again"

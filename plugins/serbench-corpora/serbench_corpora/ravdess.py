@@ -41,7 +41,7 @@ SPEECH = re.compile(r"03-01(-\d\d){5}", re.ASCII)
 
 
 def identify(stem: str) -> str | None:
-    """The utterance of a file name without its ending; None for songs, films and other files.
+    """Return the utterance of a file name without its ending; None for songs, films and others.
 
     >>> identify("03-01-05-01-02-01-12"), identify("03-02-05-01-02-01-12")
     ('03-01-05-01-02-01-12', None)
@@ -54,7 +54,7 @@ def identify(stem: str) -> str | None:
 
 @cache
 def manifest() -> Corpus:
-    """All 1440 utterances, computed from the naming scheme: it has no gaps."""
+    """Compute all 1440 utterances from the naming scheme: it has no gaps."""
     utterances = [
         Utterance(
             f"03-01-{emotion:02}-{intensity:02}-{statement:02}-{repetition:02}-{actor}",
@@ -77,12 +77,12 @@ BLOCKS = [ACTORS[start : start + 4] for start in range(0, 24, 4)]
 
 
 def paper(corpus: Corpus) -> list[Fold]:
-    """Six folds of 16 training, 4 validation and 4 test actors."""
+    """Make six folds of 16 training, 4 validation and 4 test actors."""
     return rotation.rotated(corpus, BLOCKS)
 
 
 def paper_nested(corpus: Corpus) -> list[Fold]:
-    """Thirty folds: each of the six test sets with each of the other five as validation set."""
+    """Make thirty folds: each of the six test sets with each of the others as validation set."""
     return rotation.nested(corpus, BLOCKS)
 
 
@@ -106,24 +106,6 @@ ARCHIVE = RemoteFile(
 )
 UNPACKED = 513_462_676  # bytes
 
-
-def download(root: Path, published: RemoteFile = ARCHIVE) -> None:
-    """Fetch the archive and unpack what is missing; keep an archive that was there before.
-
-    Raises:
-        CorpusError: it cannot be fetched, or is not what was published.
-    """
-    if len(audio_tree.audio(NAME, root, identify)) < len(manifest().utterances):
-        path = root / published.name
-        kept = path.exists()
-        check_room(root, UNPACKED + (0 if kept else published.size))
-        fetch([published], root)
-        archive.unpack(path, root, identify)
-        if not kept:
-            path.unlink()
-    Ravdess().read(root)
-
-
 # ---- dataset ----
 
 
@@ -135,15 +117,15 @@ class Ravdess:
     protocols = PROTOCOLS
 
     def manifest(self) -> Corpus:
-        """The corpus without its audio."""
+        """Return the corpus without its audio."""
         return manifest()
 
     def lengths(self) -> Lengths:
-        """The lengths of its utterances."""
+        """Return the lengths of its utterances."""
         return packaged_data.lengths(NAME)
 
     def read(self, root: Path) -> Corpus:
-        """The corpus below `root`: `Actor_01/` to `Actor_24/`, or the files in any other folders.
+        """Read the corpus below `root`: `Actor_01/` to `Actor_24/`, or any other folders.
 
         Raises:
             CorpusError: it is missing, incomplete or mixed with other files.
@@ -151,6 +133,18 @@ class Ravdess:
         remedy = f"unpack the zip again, or run `serbench download {NAME}`"
         return audio_tree.read(manifest(), root, identify, ABOUT, remedy)
 
-    def download(self, root: Path) -> None:
-        """Fetch what is missing of the corpus below `root`."""
-        download(root)
+    def download(self, root: Path, published: RemoteFile = ARCHIVE) -> None:
+        """Fetch the archive and unpack what is missing; keep an archive that was there before.
+
+        Raises:
+            CorpusError: it cannot be fetched, or is not what was published.
+        """
+        if len(audio_tree.audio(NAME, root, identify)) < len(manifest().utterances):
+            path = root / published.name
+            is_kept = path.exists()
+            check_room(root, UNPACKED + (0 if is_kept else published.size))
+            fetch([published], root)
+            archive.unpack(path, root, identify)
+            if not is_kept:
+                path.unlink()
+        self.read(root)

@@ -120,18 +120,18 @@ def _fetch_share(
         for scheme in ("http://", "https://"):
             session.mount(scheme, HTTPAdapter(max_retries=retry))
         for file in files:
-            _fetch_one(Resuming(file, folder, session, advance, pause))
+            _retrieve(ResumingDownloader(file, folder, session, advance, pause))
 
 
-def _fetch_one(download: "Resuming") -> None:
+def _retrieve(downloader: "ResumingDownloader") -> None:
     import pooch
     import requests
 
-    file, folder = download.file, download.folder
+    file, folder = downloader.file, downloader.folder
     try:
         # pooch makes folders too, but fails where another thread has just made one
         (folder / file.name).parent.mkdir(parents=True, exist_ok=True)
-        pooch.retrieve(file.url, file.checksum, file.name, folder, downloader=download)
+        pooch.retrieve(file.url, file.checksum, file.name, folder, downloader=downloader)
     except requests.RequestException as error:
         raise CorpusError(
             f"cannot reach {file.url} ({type(error).__name__}): check the network, or the proxy in "
@@ -151,7 +151,7 @@ def _fetch_one(download: "Resuming") -> None:
 
 
 @dataclass(frozen=True)
-class Resuming:
+class ResumingDownloader:
     """Downloads one file for pooch, into a `.part` beside its place that outlives a failure.
 
     See `fetch`; `advance` is told how many bytes have come, negative if they must come again.

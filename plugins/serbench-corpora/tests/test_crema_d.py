@@ -11,7 +11,6 @@ from serbench.files import file_digest
 from serbench_corpora.crema_d import (
     RECORDINGS,
     CremaD,
-    download,
     missing_recordings,
     paper,
     paper_nested,
@@ -224,7 +223,7 @@ def test_only_the_recordings_that_are_missing_are_fetched(
     (folder / f"{names[1]}.wav").rename(folder / f"{names[1].lower()}.flac")
     (folder / f"{names[2]}.wav").rename(folder / "1040_ITH_SAD_X.wav")
 
-    download(crema_d_copy, published)
+    CremaD().download(crema_d_copy, published)
 
     assert [name for name, _ in server.requests] == [f"{names[0]}.wav"]
     assert CremaD().read(crema_d_copy).digest == CremaD().manifest().digest
@@ -239,7 +238,7 @@ def test_git_lfs_pointers_are_replaced_where_they_lie(
     pointer.write_text(POINTER)
     (crema_d_copy / "AudioWAV" / pointer.name).unlink()
 
-    download(crema_d_copy, published)
+    CremaD().download(crema_d_copy, published)
 
     assert f"sha256:{file_digest(pointer)}" == published[0].checksum
 

@@ -9,7 +9,7 @@ import pytest
 
 from serbench.corpus import Corpus, relabelled
 from serbench.errors import CorpusError
-from serbench_corpora.ravdess import ARCHIVE, Ravdess, download, paper, paper_nested
+from serbench_corpora.ravdess import ARCHIVE, Ravdess, paper, paper_nested
 from serbench_corpora.resumable_download import RemoteFile
 
 Server = Any  # of conftest.py
@@ -191,8 +191,8 @@ def test_ravdess_is_fetched_unpacked_and_read_once(
     server: Server, published: RemoteFile, tmp_path: Path
 ) -> None:
     root = tmp_path / "ravdess"
-    download(root, published)
-    download(root, published)
+    Ravdess().download(root, published)
+    Ravdess().download(root, published)
 
     assert Ravdess().read(root).digest == Ravdess().manifest().digest
     assert sorted(path.name for path in root.iterdir()) == [f"Actor_{a:02}" for a in range(1, 25)]
@@ -207,7 +207,7 @@ def test_a_zip_that_the_user_has_is_used_and_kept(
     lost = ravdess_copy / "Actor_01/03-01-01-01-01-01-01.wav"
     lost.unlink()
 
-    download(ravdess_copy, published)
+    Ravdess().download(ravdess_copy, published)
 
     assert lost.exists()
     assert (ravdess_copy / "speech.zip").exists()
@@ -219,7 +219,7 @@ def test_the_archive_is_the_one_that_was_published(server: Server, tmp_path: Pat
     server.files["speech.zip"] = b"another archive"
 
     with pytest.raises(CorpusError, match=r"has 15 bytes instead of 208468073"):
-        download(tmp_path, replace(ARCHIVE, url=server.url("speech.zip")))
+        Ravdess().download(tmp_path, replace(ARCHIVE, url=server.url("speech.zip")))
     assert ARCHIVE.checksum == "md5:bc696df654c87fed845eb13823edef8a"
 
 

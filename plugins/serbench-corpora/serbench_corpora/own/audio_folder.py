@@ -1,6 +1,5 @@
 """The dataset `folder`: audio as Hugging Face `datasets` has it, by metadata or label folders."""
 
-import itertools
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -84,13 +83,11 @@ class AudioFolder(OwnCorpus):
             )
         try:
             tables = _metadata(place)
-            if not tables:
-                listing = self._collect(self._labelled(place), place, place, PATTERN)
-            else:
-                rows = itertools.chain.from_iterable(
-                    self._described(table, place) for table in tables
-                )
+            if tables:
+                rows = (row for table in tables for row in self._described(table, place))
                 listing = self._collect(rows, place, tables[0], COLUMN)
+            else:
+                listing = self._collect(self._labelled(place), place, place, PATTERN)
             return replace(listing, remarks=tuple(_left_out(listing, place, tables)))
         except OSError as error:
             raise audio_tree.unreadable("folder", error) from error
@@ -120,8 +117,8 @@ class AudioFolder(OwnCorpus):
 
     def _split_of(self, path: PurePath) -> str:
         """Return the part of the split that the first folder of a path names, or ""."""
-        named = len(path.parts) > 1 and _in_part(path)
-        return path.parts[0] if named and self._columns["split"] else ""
+        is_named = len(path.parts) > 1 and _is_in_part(path)
+        return path.parts[0] if is_named and self._columns["split"] else ""
 
     def _speaker(self, path: PurePath, paths: Sequence[PurePath], place: Path) -> str:
         """Find the speaker of a file in its path."""
@@ -135,10 +132,12 @@ class AudioFolder(OwnCorpus):
         match = self._pattern.search(path.as_posix())
         speaker = match and match[min(1, self._pattern.groups)]
         if not speaker:
-            silent = [one for one in paths if not self._pattern.search(one.as_posix())] or [path]
+            names = [path.as_posix() for path in paths]
+            unmatched = [name for name in names if not self._pattern.search(name)]
+            unmatched = unmatched or [path.as_posix()]
             raise CorpusError(
-                f"the speaker_pattern {self._pattern.pattern} finds no speaker in {len(silent)} of "
-                f"the {len(paths)} files, such as {silent[0].as_posix()}: change it"
+                f"the speaker_pattern {self._pattern.pattern} finds no speaker in "
+                f"{len(unmatched)} of the {len(names)} files, such as {unmatched[0]}: change it"
             )
         return speaker
 
@@ -176,13 +175,12 @@ def _check_paths(paths: Sequence[PurePath], place: Path) -> None:
             f"there is no audio below {place} ({' '.join(AUDIO)}): name a folder of audio, "
             "folder:DIR or --data DIR"
         )
-    unread = [str(path) for path in paths if path.suffix.lower() in UNREAD]
-    if unread:
+    if unread := [str(path) for path in paths if path.suffix.lower() in UNREAD]:
         raise CorpusError(
             f"{len(unread)} files below {place} cannot be decoded ({audio_tree.listed(unread)}): "
             "write them as wav or flac, for example with ffmpeg"
         )
-    bare = [str(path) for path in paths if len(path.parts) < 2 + _in_part(path)]
+    bare = [str(path) for path in paths if len(path.parts) < 2 + _is_in_part(path)]
     if bare:
         raise CorpusError(
             f"{len(bare)} files below {place} are in no label's folder "
@@ -213,5 +211,5 @@ def _files(count: int) -> str:
     return f"{count} file" + "s" * (count != 1)
 
 
-def _in_part(path: PurePath) -> bool:
+def _is_in_part(path: PurePath) -> bool:
     return path.parts[0].casefold() in NAMES

@@ -1,4 +1,4 @@
-"""The part that all corpora of a user's own share: labels as found, and their protocols."""
+"""The base of users' own corpora: labels as found, and their protocols."""
 
 import copy
 from collections.abc import Iterable, Mapping, Sequence
@@ -41,7 +41,7 @@ class OwnCorpus:
     """Its split may leave utterances out."""
 
     def at(self, place: Path) -> Self:
-        """The corpus that is described in this place."""
+        """Return the corpus that is described in this place."""
         placed = copy.copy(self)
         placed.__dict__.pop("_listing", None)
         placed._place = place.resolve()  # paths are relative to the target of a link
@@ -50,9 +50,9 @@ class OwnCorpus:
     def _read(self, place: Path) -> Listing:
         raise NotImplementedError
 
-    def _collect(self, rows: Iterable[Row], folder: Path, source: Path, mend: str) -> Listing:
+    def _collect(self, rows: Iterable[Row], folder: Path, source: Path, remedy: str) -> Listing:
         single = speakers.is_single(self)
-        return listing.collect(rows, folder, source, mend=mend, single=single)
+        return listing.collect(rows, folder, source, remedy=remedy, single=single)
 
     @cached_property
     def _listing(self) -> Listing:
@@ -79,26 +79,24 @@ class OwnCorpus:
         Raises:
             LeakageError: the split shares speakers, so that it must be asked for.
         """
-        few = len(self._listing.speakers) < FOLDS
-        family = "loso" if few else f"kfold:n={FOLDS}"
+        speakers_are_few = len(self._listing.speakers) < FOLDS
+        family = "loso" if speakers_are_few else f"kfold:n={FOLDS}"
         split = self._split
-        if split is None:
-            return family
-        if split.leaks:
+        if split and split.leaks:
             raise LeakageError(
                 f"the split of {self._place.name} leaks: {split.leaks}. Choose --protocol "
                 f"{family}, which shares none, or --protocol {NAME}, which is never "
                 "ranked"
             )
-        return NAME
+        return NAME if split else family
 
     def manifest(self) -> Corpus:
-        """The corpus as it is described, whether its audio is there or not."""
+        """Return the corpus as it is described, whether its audio is there or not."""
         bare = tuple(replace(utterance, path=None) for utterance in self._listing.utterances)
         return Corpus(self._place.name, self._listing.labels, bare, "raw", self._listing.remarks)
 
     def read(self, root: Path) -> Corpus:
-        """The corpus that is described in `root`, whose files must all be there.
+        """Read the corpus that is described in `root`, whose files must all be there.
 
         Raises:
             CorpusError: the description is broken, or files are missing.

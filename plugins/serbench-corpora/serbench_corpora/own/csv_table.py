@@ -53,9 +53,9 @@ class Csv(OwnCorpus):
         }
 
     def _read(self, place: Path) -> Listing:
-        mend = (
+        remedy = (
             "name the column that says who speaks with ,speaker=COLUMN behind the path (columns: "
             f"{delimited.columns(place)})"
         )
         rows = delimited.read(place, self._columns, place.name)
-        return self._collect(rows, place.parent, place, mend)
+        return self._collect(rows, place.parent, place, remedy)

@@ -67,15 +67,15 @@ class Listing:
 
 
 def collect(
-    rows: Iterable[Row], folder: Path, source: Path, *, mend: str, single: bool = False
+    rows: Iterable[Row], folder: Path, source: Path, *, remedy: str, single: bool
 ) -> Listing:
-    """Collect the utterances that rows describe.
+    """Collect the utterances that rows describe, with paths relative to `folder`.
 
     Args:
         rows: one an utterance.
-        folder: paths are relative to it.
+        folder: of the corpus.
         source: of the rows, for the messages.
-        mend: how the user can correct wrong speakers.
+        remedy: how the user can correct wrong speakers.
         single: the user says that every utterance has a different speaker.
 
     Raises:
@@ -102,8 +102,8 @@ def collect(
         utterances.append(utterance)
     _check_labels(utterances, source)
     if all(splits[utterance.id] == utterance.speaker for utterance in utterances):
-        raise CorpusError(f"{source}: the speakers are the sets of the split: {mend}")
-    speakers.require_people(utterances, str(source), single=single, mend=mend, alone=SINGLE)
+        raise CorpusError(f"{source}: the speakers are the sets of the split: {remedy}")
+    speakers.require_people(utterances, str(source), single=single, mend=remedy, alone=SINGLE)
     sexes = _sexes(utterances, lines)
     # every utterance gets the sex that any row gives its speaker
     complete = tuple(replace(utterance, sex=sexes[utterance.speaker]) for utterance in utterances)
@@ -227,25 +227,22 @@ def present(listing: Listing, source: Path) -> tuple[Utterance, ...]:
     Raises:
         CorpusError: files are missing; the message counts them and names the first.
     """
-    located = [(utterance, _located(utterance)) for utterance in listing.utterances]
-    absent = [utterance for utterance, found in located if found is None]
+    located = [_located(utterance) for utterance in listing.utterances]
+    absent = [utterance for utterance in located if not os.path.isfile(str(utterance.path))]
     if absent:
         raise CorpusError(
             f"{len(absent)} of the {len(located)} files that {source} lists are not "
             f"there, the first at {listing.lines[absent[0].id]}: {absent[0].path}; paths are "
             "relative to the folder of the table"
         )
-    return tuple(found for _, found in located if found is not None)
+    return tuple(located)
 
 
-def _located(utterance: Utterance) -> Utterance | None:
-    """Return the utterance if its file exists; letters with accents have two spellings on disks."""
-    path = utterance.path
-    assert path is not None, "every row has a path"
-    if os.path.isfile(path):
-        return utterance
-    for form in () if str(path).isascii() else ("NFC", "NFD"):
-        other = Path(unicodedata.normalize(form, str(path)))
+def _located(utterance: Utterance) -> Utterance:
+    """Return the utterance with the spelling of accents that its file's name has on the disk."""
+    path = str(utterance.path)
+    for form in () if path.isascii() or os.path.isfile(path) else ("NFC", "NFD"):
+        other = Path(unicodedata.normalize(form, path))
         if other.is_file():
             return replace(utterance, path=other)
-    return None
+    return utterance

@@ -87,7 +87,7 @@ def own_split(listing: Listing, source: Path, partial: bool = False) -> OwnSplit
                 f"{source} splits the corpus into {' and '.join(sorted(used))}, without a {part} "
                 "set: add one, or write ,split= behind the path to read no split"
             )
-    pairs = {(one.speaker, parts[one.id]) for one in listing.utterances if one.id in parts}
+    pairs = {(u.speaker, parts[u.id]) for u in listing.utterances if u.id in parts}
     counts = Counter(speaker for speaker, _ in pairs)
     shared = tuple(sorted(speaker for speaker, count in counts.items() if count > 1))
     return OwnSplit(parts, shared, len(listing.utterances) - len(parts))

@@ -64,7 +64,7 @@ def _takes() -> Iterator[tuple[int, int, int]]:
 
 @cache
 def manifest() -> Corpus:
-    """All 624 utterances; the seed changes how they sound, not their number."""
+    """Return all 624 utterances; the seed changes how they sound, not their number."""
     utterances = [
         Utterance(
             name(speaker, emotion, sentence),
@@ -116,11 +116,11 @@ class Toy:
         self.seed = seed
 
     def manifest(self) -> Corpus:
-        """All 624 utterances, without audio."""
+        """Return all 624 utterances, without audio."""
         return replace(manifest(), name=f"{NAME}:seed={self.seed}" if self.seed else NAME)
 
     def lengths(self) -> Lengths:
-        """The lengths of its utterances."""
+        """Return the lengths of its utterances."""
         return packaged_data.lengths(NAME)
 
     def make(self, root: Path) -> None:
@@ -131,7 +131,7 @@ class Toy:
             path.write_bytes(fake_corpora.wav([samples], RATE))
 
     def read(self, root: Path) -> Corpus:
-        """The corpus that `make` wrote.
+        """Read the corpus that `make` wrote.
 
         Raises:
             CorpusError: utterances are missing.
