@@ -5,9 +5,9 @@ from pathlib import Path
 
 from serbench.leaderboard import build, ledger
 from serbench.leaderboard.ledger import Ledger
-from serbench.leaderboard.ranking import cache, screening
+from serbench.leaderboard.ranking import cache, comparability
 from serbench.leaderboard.ranking.entry import SAYS_SUBMITTER, Entry, Rejected
-from serbench.leaderboard.ranking.impersonation import TAKEN, reserved
+from serbench.leaderboard.ranking.impersonation import TAKEN, is_reserved
 from serbench.leaderboard.submissions.safe_read import shown
 from serbench.leaderboard.verification import verdict as verifying
 from serbench.leaderboard.verification.verdict import Verdict
@@ -56,8 +56,8 @@ class Arrivals:
     def _outcomes(self, root: Path, book: Ledger) -> Outcomes:
         if root not in self.known:
             store = cache.opened(root, settings())  # not written: only `build` knows what to keep
-            entries, rejected, _ = build.submitted(root, store, book, self.account or None)
-            groups = map(screening.groups, screening.by_setting(entries))
+            entries, rejected, _ = build.read_submissions(root, store, book, self.account or None)
+            groups = map(comparability.comparable_groups, comparability.by_setting(entries))
             screened = [one for found in groups for _, together in found for one in together]
             self.known[root] = {
                 **{one.folder: one for one in screened},
@@ -69,7 +69,7 @@ class Arrivals:
         found = list(entry.notes)
         if entry.faults:
             found.append(f"it has no rank: {'; '.join(entry.faults)}")
-        if not entry.account and reserved(entry.submitter):
+        if not entry.account and is_reserved(entry.submitter):
             found.append(TAKEN)
         said = [one for one in entry.reproductions if one.endswith(SAYS_SUBMITTER)]
         return found + [
@@ -77,7 +77,7 @@ class Arrivals:
         ]
 
     def _submitter(self, entry: Entry, book: Ledger) -> str:
-        line = book.find(entry.folder, entry.traces.answers)
+        line = book.find(entry.folder, entry.fingerprint.answers)
         if line and line.account:
             return f"submitter {line.account}, in the ledger since {line.seen[:10]}"
         if line is None and self.account:

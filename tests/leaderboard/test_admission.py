@@ -14,7 +14,7 @@ from serbench.cli.app import app
 from serbench.leaderboard import build as building
 from serbench.leaderboard import ledger
 from serbench.leaderboard.admission import Arrivals
-from serbench.leaderboard.ranking import copies
+from serbench.leaderboard.ranking import copies, fingerprint
 from serbench.leaderboard.submissions import submission
 from serbench.leaderboard.submissions.pack import Words, submit
 from serbench.results import eligibility, fold_file
@@ -383,7 +383,7 @@ def test_a_copy_with_its_labels_in_another_order_is_refused_or_known(ada):
     verdict = Arrivals("github:eve").verify(eve)
     assert verdict.status == "rejected"
     assert verdict.reasons[0].startswith("its labels are high, middle, low; those of the label set")
-    ours, theirs = (copies.of(submission.load(one)) for one in (ada, eve))
+    ours, theirs = (fingerprint.of(submission.load(one)) for one in (ada, eve))
     assert ours.answers == theirs.answers
     assert copies.shared(theirs, ours) == (["1", "2", "3"], [])
 
@@ -442,7 +442,7 @@ def test_committed_runs_share_no_more_than_honest_ones_do():
     sent = [submission.load(path.parent) for path in sorted(COMMITTED.glob("*/card.json"))]
     assert len(sent) >= 18
     models = [one.card.model.name for one in sent]
-    alike = copies.same_mistakes([copies.of(one) for one in sent])
+    alike = copies.same_mistakes([fingerprint.of(one) for one in sent])
     pairs = {(models[first], models[other]) for first, other, _ in alike}
     # the same model on features of another version
     assert pairs == {("functionals-svm",) * 2, ("functionals-linear",) * 2}

@@ -583,7 +583,7 @@ def test_a_model_that_had_seen_the_test_corpus_has_no_rank(submissions, monkeypa
     model = dataclasses.replace(sent.card.model, seen_test_corpus=seen)
     said = dataclasses.replace(sent, card=dataclasses.replace(sent.card, model=model))
     monkeypatch.setattr(submissions_module, "load", lambda _: said)
-    found = build.judged(folder)
+    found = build.judge(folder)
     words = "its model had seen the test corpus"
     assert found.objections == ((words,) if seen == "yes" else ())
     made = board([found])
@@ -610,7 +610,7 @@ def test_labels_that_are_withheld_give_the_same_board_on_every_machine(
         submissions_module, "load", lambda _: dataclasses.replace(sent, card=withheld)
     )
     monkeypatch.setattr(build.verifying, "judge", lambda _: build.verifying.Verdict("recomputed"))
-    assert build.judged(folder).status == "not recomputed"
+    assert build.judge(folder).status == "not recomputed"
 
 
 # ---- the cache ----
@@ -623,7 +623,7 @@ def judged_again(submissions, places):
 
     def judge(folder):
         again.append(folder.name)
-        return build.judged(folder)
+        return build.judge(folder)
 
     found = [store.outcome(folder, judge) for folder in folders(submissions)]
     store.save()
@@ -639,9 +639,9 @@ def test_what_was_verified_before_is_not_verified_again(submissions, places):
         words, others = dataclasses.asdict(one), dataclasses.asdict(other)
         for array in cache.ARRAYS:
             np.testing.assert_array_equal(words.pop(array), others.pop(array))
-        traces, same = words.pop("traces"), others.pop("traces")
-        np.testing.assert_array_equal(traces.pop("mistakes"), same.pop("mistakes"))
-        assert (words, traces) == (others, same)
+        fingerprint, same = words.pop("fingerprint"), others.pop("fingerprint")
+        np.testing.assert_array_equal(fingerprint.pop("mistakes"), same.pop("mistakes"))
+        assert (words, fingerprint) == (others, same)
 
 
 @pytest.mark.parametrize("file", ["card.json", "fold-01.safetensors", "reproductions/new.json"])
@@ -707,6 +707,15 @@ def test_only_a_corpus_with_something_new_is_made_again(submissions, tmp_path, p
     build.build(submissions, tmp_path / "two", places)
     for name in build.FILES:  # what was kept and what is new make the same files
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_a_copy_of_a_remembered_run_is_recognised(submissions, tmp_path, places):
+    later = folders(submissions)[1]
+    later.rename(tmp_path / "later")
+    build.build(submissions, tmp_path / "board", places)
+    (tmp_path / "later").rename(later)
+    build.build(submissions, tmp_path / "board", places)
+    assert "so both count as one seed" in (tmp_path / "board" / "README.md").read_text()
 
 
 def test_a_board_that_is_elsewhere_links_from_there(submissions, tmp_path, places):

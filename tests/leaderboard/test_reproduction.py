@@ -580,7 +580,7 @@ def test_a_model_that_is_not_installed_leaves_its_parameters_unchecked(submissio
     assert verdict.status == "recomputed"
     words = "its parameters were not checked: the model centroid is here in version 1, not 0"
     assert words in verdict.flags
-    assert words not in build.judged(found).flags  # a board must not depend on who builds it
+    assert words not in build.judge(found).flags  # a board must not depend on who builds it
 
 
 def test_a_link_is_no_record(submission, tmp_path):

@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from serbench.leaderboard.ranking import screening
+from serbench.leaderboard.ranking import comparability
 from serbench.leaderboard.ranking.entry import Entry, Rejected
 from serbench.leaderboard.ranking.ranks import Ranking, rank
 from serbench.leaderboard.ranking.row import Row, make_rows
@@ -133,8 +133,8 @@ def section(corpus: str, entries: Sequence[Entry], statistics: Statistics) -> Se
     published = literature.rows(corpus)
     tables = [
         replace(_table(together, published, statistics), audio=audio, apart=len(groups) > 1)
-        for of_setting in screening.by_setting(entries)
-        for groups in [screening.groups(of_setting)]
+        for of_setting in comparability.by_setting(entries)
+        for groups in [comparability.comparable_groups(of_setting)]
         for audio, together in groups
     ]
     tables.sort(key=_place)

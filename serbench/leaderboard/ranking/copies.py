@@ -1,127 +1,135 @@
-"""Recognise the predictions of one submission in another.
+"""Recognise copied predictions: the same, the same labels only, or nearly the same mistakes.
 
-The order of utterances and that of labels do not matter.
-
-Three things are found: folds with exactly the same scores; folds with the same answers but other
-scores; and runs that make nearly the same mistakes. Not found are a copy in which more than about
-one answer in twenty was changed, a few changed answers where the labels are not public, and folds
-of a protocol, label set or corpus under another name.
+Not found are a copy in which more than about one answer in twenty was changed, a few changed
+answers where the labels are not public, and folds of a protocol, label set or corpus under another
+name.
 """
 
-import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
-from serbench.contracts import Array
-from serbench.leaderboard.ledger import LENGTH
-from serbench.leaderboard.submissions.submission import Sent
-from serbench.metrics import classification
+from serbench.leaderboard.ranking.entry import Entry
+from serbench.leaderboard.ranking.fingerprint import Fingerprint, Mistakes
 from serbench.metrics.classification import Floats
-from serbench.results import run
+from serbench.results import eligibility
 
 SAME_MISTAKES = 0.8  # share of the mistakes of either; committed runs on RAVDESS have at most 0.60
 FEW = 20  # runs with fewer mistakes are not compared
-SHORT = 16  # hexadecimal digits of a digest
 SAMPLE = 512  # utterances, at least, on which all pairs are compared first
 LIKELY = 0.6  # share of mistakes in the sample from which on a pair is compared in full
 
-Mistakes = npt.NDArray[np.uint8]
+
+def noted(entries: Sequence[Entry]) -> list[Entry]:
+    """Return runs of one setting with notes on what they have in common with earlier ones."""
+    ordered = sorted(entries, key=lambda entry: entry.age)
+    notes: list[list[str]] = []
+    owners: dict[tuple[str, str], Entry] = {}
+    for entry in ordered:
+        earlier: dict[tuple[str, str], Entry] = {}
+        for fold in entry.fingerprint.folds:
+            for digest in filter(None, (fold.scores, fold.answers)):
+                owner = owners.setdefault((fold.name, digest), entry)
+                if owner is not entry and not _is_same_configuration(entry, owner):
+                    earlier[owner.folder, owner.run] = owner
+        notes.append([_shared_note(entry, owner) for owner in earlier.values()])
+    nearest: dict[int, tuple[float, int]] = {}
+    for first, other, share in same_mistakes([entry.fingerprint for entry in ordered]):
+        if not notes[other] and not _is_same_configuration(ordered[other], ordered[first]):
+            nearest[other] = max(nearest.get(other, (0.0, 0)), (share, -first))
+    for other, (share, first) in nearest.items():
+        notes[other].append(
+            f"nearly the same mistakes as {ordered[-first].run}: {100 * share:.0f} % of the "
+            "mistakes of either are the same wrong answer"
+        )
+    return [
+        replace(entry, notes=(*entry.notes, *found)) if found else entry
+        for entry, found in zip(ordered, notes, strict=True)
+    ]
 
 
-class Fold(NamedTuple):
-    """A fold's name, or its group's where folds compete, and digests of its scores and answers.
+def _is_same_configuration(entry: Entry, other: Entry) -> bool:
+    """Return whether two runs are seeds of one configuration, from one sender."""
+    return entry.configuration == other.configuration and entry.sender == other.sender
 
-    Both are "" if every answer is the same, since any constant model has these. The second is "" if
-    every answer is right, since any perfect model has these.
+
+def _shared_note(entry: Entry, other: Entry) -> str:
+    """Say which folds are the same in two runs."""
+    scores, answers = shared(entry.fingerprint, other.fingerprint)
+    total = len(entry.fingerprint.folds)
+    return " and ".join(
+        f"the same {what} as {other.run} in {_folds(names, total)}"
+        for what, names in (("scores, number for number,", scores), ("answers", answers))
+        if names
+    )
+
+
+def _folds(names: Sequence[str], total: int) -> str:
+    if len(names) == total:
+        return f"all {total} folds" if total > 1 else "its only fold"
+    return f"{len(names)} of {total} folds ({', '.join(names)})"
+
+
+def objected(entries: Sequence[Entry]) -> list[Entry]:
+    """Return runs of one setting, with an objection to each whose predictions another made before.
+
+    Copies under other parameters would raise what the ranks are adjusted for, and as seeds would
+    make a row look steady. A model without chance has the same predictions with every seed, so all
+    its seeds together are one. If runs of two senders were added together, neither was first.
     """
-
-    name: str
-    scores: str
-    answers: str
-
-
-@dataclass(frozen=True, eq=False)
-class Traces:
-    """What a submission's predictions can be recognised by.
-
-    Attributes:
-        answers: a digest of all answers.
-        folds: those that count.
-        mistakes: of all their test utterances, in each fold sorted by id, (utterances,): 0 if the
-            answer is right or all answers of the fold are the same, else the position of the given
-            label among the sorted labels, from 1. Empty if the truth is withheld.
-    """
-
-    answers: str
-    folds: tuple[Fold, ...]
-    mistakes: Mistakes
+    same: dict[object, list[Entry]] = {}
+    for entry in sorted(entries, key=lambda entry: entry.age):
+        same.setdefault(_predictions(entry) if entry.ranked else entry.run, []).append(entry)
+    return [entry for group in same.values() for entry in _objected(group)]
 
 
-NOTHING = Traces("", (), np.empty(0, np.uint8))
-"""The traces of a run that was not submitted."""
+def _objected(group: Sequence[Entry]) -> Iterator[Entry]:
+    """Yield runs with the same predictions, the oldest first."""
+    first, *copies = group
+    rivals = [copy for copy in copies if copy.seen == first.seen and copy.sender != first.sender]
+    tied = bool(first.seen and rivals)
+    together = eligibility.COPIED_TOGETHER
+    yield first.with_objection(together.format(rivals[0].run)) if tied else first
+    for copy in copies:
+        if tied and copy in rivals:
+            reason = together
+        elif _is_same_configuration(copy, first):
+            reason = eligibility.COPIED_SEED
+        else:
+            reason = eligibility.COPY
+        yield copy.with_objection(reason.format(first.run))
 
 
-def of(sent: Sent) -> Traces:
-    """Return the traces of a submission."""
-    labels = sent.labels
-    columns = sorted(range(len(labels)), key=labels.__getitem__)  # by name
-    place = np.argsort(columns)  # of each label among the names
-    whole, folds, mistakes = hashlib.sha256(), [], []
-    for winner in run.winners(sent.facts):
-        file = sent.files[winner]
-        ids = file.ids("test")
-        rows = sorted(range(len(ids)), key=ids.__getitem__)
-        scores = np.ascontiguousarray(file.arrays["test.activations"][rows])
-        given = place[classification.predicted(scores)]
-        names = "\n".join([*sorted(labels), "", *(ids[row] for row in rows), ""]).encode()
-        answers = names + given.astype(np.uint8).tobytes()
-        whole.update(hashlib.sha256(answers).digest())
-        truth = file.arrays.get("test.truth")
-        wrong = None if truth is None else given != place[truth[rows]]
-        name = file.facts["fold"]["group"] or file.facts["fold"]["name"]
-        folds.append(_fold(name, scores[:, columns], answers, given, wrong))
-        if wrong is not None:
-            told = wrong & (given != given[0]).any()
-            mistakes.append(np.where(told, np.minimum(given + 1, 255), 0).astype(np.uint8))
-    together = np.concatenate(mistakes) if mistakes else np.empty(0, np.uint8)
-    return Traces(whole.hexdigest()[:LENGTH], tuple(folds), together)
+def _predictions(entry: Entry) -> tuple[object, ...]:
+    arrays = (entry.confusions, entry.by_speaker)
+    return entry.speakers, *((counts.shape, counts.tobytes()) for counts in arrays)
 
 
-def _fold(name: str, scores: Array, answers: bytes, given: Array, wrong: Array | None) -> Fold:
-    if (given == given[0]).all():
-        return Fold(name, "", "")
-    digests = [hashlib.sha256(one).hexdigest()[:SHORT] for one in (answers, scores.tobytes())]
-    right = wrong is not None and not wrong.any()
-    return Fold(name, digests[1], "" if right else digests[0])
-
-
-def shared(ours: Traces, theirs: Traces) -> tuple[list[str], list[str]]:
+def shared(ours: Fingerprint, theirs: Fingerprint) -> tuple[list[str], list[str]]:
     """Return the names of folds with the same scores, and of those with only the same answers."""
-    known = {one.name: one for one in theirs.folds}
-    pairs = [(one, known[one.name]) for one in ours.folds if one.name in known]
-    scores = [one.name for one, other in pairs if one.scores and one.scores == other.scores]
-    answers = [one.name for one, other in pairs if one.answers and one.answers == other.answers]
+    by_name = {fold.name: fold for fold in theirs.folds}
+    pairs = [(fold, by_name[fold.name]) for fold in ours.folds if fold.name in by_name]
+    scores = [fold.name for fold, other in pairs if fold.scores and fold.scores == other.scores]
+    answers = [fold.name for fold, other in pairs if fold.answers and fold.answers == other.answers]
     return scores, [name for name in answers if name not in scores]
 
 
-def same_mistakes(traces: Sequence[Traces]) -> Iterator[tuple[int, int, float]]:
-    """Yield the pairs that make nearly the same mistakes, with their share.
+def same_mistakes(fingerprints: Sequence[Fingerprint]) -> Iterator[tuple[int, int, float]]:
+    """Yield the positions of pairs that make nearly the same mistakes, with their share.
 
     The share is that of the utterances with the same wrong label from both, among those that at
     least one of the two gets wrong.
     """
-    alike: dict[int, list[int]] = {}
-    for at, one in enumerate(traces):
-        alike.setdefault(len(one.mistakes), []).append(at)
-    for length, group in alike.items():
+    lengths: dict[int, list[int]] = {}
+    for position, fingerprint in enumerate(fingerprints):
+        lengths.setdefault(len(fingerprint.mistakes), []).append(position)
+    for length, group in lengths.items():
         if length and len(group) > 1:
-            mistakes = np.stack([traces[at].mistakes for at in group])
-            some = mistakes[:, :: max(1, length // SAMPLE)]
-            for first, other in np.argwhere(np.triu(_shares(some) >= LIKELY, 1)).tolist():
+            mistakes = np.stack([fingerprints[position].mistakes for position in group])
+            sample = mistakes[:, :: max(1, length // SAMPLE)]
+            for first, other in np.argwhere(np.triu(_shares(sample) >= LIKELY, 1)).tolist():
                 share = _share(mistakes[first], mistakes[other])
                 if share >= SAME_MISTAKES:
                     yield group[first], group[other], share
@@ -145,5 +153,4 @@ def _shares(mistakes: Mistakes) -> Floats:
 def _together(marked: npt.NDArray[np.bool_]) -> Floats:
     """Return how often both of two runs have a mark: (runs, runs)."""
     marks = marked.astype(np.float32)
-    found: Floats = (marks @ marks.T).astype(np.float64)
-    return found
+    return np.asarray(marks @ marks.T, np.float64)

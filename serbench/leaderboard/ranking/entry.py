@@ -1,16 +1,25 @@
-"""What the leaderboard knows of one run: plain words and counts, from which every cell is made."""
+"""What the leaderboard keeps of one run: plain texts and counts, from which every cell is made."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from serbench.files import digest
-from serbench.leaderboard.ranking.copies import NOTHING, Traces
-from serbench.leaderboard.submissions.reproduction_record import Reproduction
-from serbench.leaderboard.submissions.submission import Submission
+from serbench.leaderboard.ledger import LENGTH
+from serbench.leaderboard.ranking import fingerprint as fingerprints
+from serbench.leaderboard.ranking.fingerprint import Fingerprint
+from serbench.leaderboard.submissions import submission as submissions
+from serbench.leaderboard.submissions.reproduction_record import (
+    FOLDER,
+    Reproduction,
+    reproductions,
+)
+from serbench.leaderboard.submissions.submission import Sent
+from serbench.lookalike_names import skeleton
 from serbench.results import eligibility
 from serbench.results.fold_file import FoldResult, Scored
 from serbench.results.run import Run, computed
@@ -19,12 +28,13 @@ Counts = npt.NDArray[np.int64]
 
 NOT_SUBMITTED = "not submitted"
 SUBMITTERS_OWN = "not recomputed"
+RECOMPUTED = "recomputed"
 REPRODUCED = "reproduced"
-STATUSES = (REPRODUCED, "recomputed", SUBMITTERS_OWN, NOT_SUBMITTED)
+STATUSES = (REPRODUCED, RECOMPUTED, SUBMITTERS_OWN, NOT_SUBMITTED)
 """How far a run is checked, the best first."""
 
 SAYS_SUBMITTER = "says the submitter"
-"""The words after a record that no other account sent."""
+"""The end of a reproduction that no other account sent."""
 
 
 class Record(NamedTuple):
@@ -33,14 +43,14 @@ class Record(NamedTuple):
     Attributes:
         file: its name.
         digest: of its bytes.
-        words: "Ada, 2026-05-01, cpu, 6 of 6 folds, 100.0 % same labels".
-        agrees: the folds came out as submitted.
-        by_submitter: the record bears the submitter's own name.
+        text: "Ada, 2026-05-01, cpu, 6 of 6 folds, 100.0 % same labels".
+        agrees: whether the folds came out as submitted.
+        by_submitter: whether it bears the submitter's own name.
     """
 
     file: str
     digest: str
-    words: str
+    text: str
     agrees: bool
     by_submitter: bool
 
@@ -51,29 +61,32 @@ class Entry:
 
     Attributes:
         run: its name.
-        folder: below the folder of all submissions; "" for a run that was not submitted.
-        dataset: with its parameters; `protocol` and `labels` are as typed, too.
-        protocol: see there.
-        labels: see there.
+        dataset: with its parameters, as typed.
+        protocol: as typed.
+        labels: as typed.
         corpus_pin: the digest of the corpus, with `protocol_pin` what makes runs comparable.
         protocol_pin: the digest of the protocol.
-        audio: of each fold that counts, by its name, the digest of the audio it was made of.
+        audio: by each fold that counts, the digest of the audio it was made of.
         configuration: a digest of everything that makes the run but its seed.
         seed: of the run.
         model: its name.
         checkpoint: what it started from, or "".
         revision: of the checkpoint, or "".
         params: of the model and its features.
-        parameters: how many the model has; None where it does not say.
-        folds: how many of the protocol's folds are there; `total` is how many it has.
-        total: see there.
-        leaks: why its sets are not apart, or "".
+        parameters: how many its largest model has, or None; heads may be chosen fold by fold.
+        folds: the number of folds in the run.
+        total: the number of folds in the protocol.
+        leaks: what its sets share, or "".
         objections: every reason why it has no rank; see `serbench.results.eligibility`.
         seconds: of fitting and predicting, over all folds.
         finished: when the last fold was, UTC.
         device: where it was computed.
-        computed: in what precision, with how many threads and on what processor, in words.
+        computed: its precision, threads and processor, for readers.
         serbench: the version that computed it.
+        speakers: the test speakers, sorted.
+        confusions: of the folds that count, (folds, labels, labels).
+        by_speaker: (speakers, labels, labels).
+        folder: below the folder of all submissions; "" for a run that was not submitted.
         submitter: who sent it, as the card says, or "".
         submitted: the day, as the card says, or "".
         account: who sent it, as the ledger says, or "".
@@ -81,17 +94,13 @@ class Entry:
         order: its place among everything ever sent; 0 if no ledger says.
         status: one of `STATUSES`.
         records: of folds that were made again.
-        reproductions: the same records, each in words.
-        notes: what a reader of the table should know.
-        traces: what its predictions can be recognised by.
-        flags: what a reader of its numbers should know.
-        speakers: the test speakers, sorted.
-        confusions: of the folds that count, (folds, labels, labels).
-        by_speaker: (speakers, labels, labels).
+        reproductions: the same records, for readers.
+        notes: for readers of the table.
+        fingerprint: of its predictions.
+        flags: for readers of its numbers.
     """
 
     run: str
-    folder: str
     dataset: str
     protocol: str
     labels: str
@@ -114,20 +123,21 @@ class Entry:
     device: str
     computed: str
     serbench: str
-    submitter: str
-    submitted: str
-    account: str
-    seen: str
-    order: int
-    status: str
-    records: tuple[Record, ...]
-    reproductions: tuple[str, ...]
-    notes: tuple[str, ...]
-    traces: Traces
-    flags: tuple[str, ...]
     speakers: tuple[str, ...]
     confusions: Counts
     by_speaker: Counts
+    folder: str = ""
+    submitter: str = ""
+    submitted: str = ""
+    account: str = ""
+    seen: str = ""
+    order: int = 0
+    status: str = NOT_SUBMITTED
+    records: tuple[Record, ...] = ()
+    reproductions: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    fingerprint: Fingerprint = fingerprints.NONE
+    flags: tuple[str, ...] = ()
 
     @property
     def corpus(self) -> str:
@@ -136,12 +146,12 @@ class Entry:
 
     @property
     def setting(self) -> tuple[str, str, str, str, str]:
-        """What must be alike for runs to be ranked together."""
+        """What runs must share to be ranked together."""
         return self.dataset, self.protocol, self.labels, self.corpus_pin, self.protocol_pin
 
     @property
     def ranked(self) -> bool:
-        """Whether nothing keeps it from being compared."""
+        """Whether it has no objections."""
         return not self.objections
 
     @property
@@ -152,7 +162,7 @@ class Entry:
 
     @property
     def sender(self) -> tuple[str, bool]:
-        """Who sent it, and whether the ledger confirms that."""
+        """The account or name of its sender, and whether the ledger confirms it."""
         return self.account or self.submitter, bool(self.account)
 
     @property
@@ -164,7 +174,7 @@ class Entry:
 
     @property
     def day(self) -> str:
-        """When it was sent."""
+        """The day on which it was sent."""
         return (self.seen or self.submitted)[:10]
 
     def with_objection(self, reason: str) -> "Entry":
@@ -183,122 +193,90 @@ class Entry:
 
 
 def of_run(run: Run) -> Entry:
-    """Of a run of one's own, which has no card."""
-    speakers = {one for fold in run.folds for one in fold.test.speakers}
-    return _entry(
-        run,
-        speakers=tuple(sorted(speakers)),
-        confusions=run.confusions,
-        by_speaker=run.speaker_confusions,
-    )
+    """Make the entry of the user's own run, which has no card."""
+    speakers = {speaker for fold in run.folds for speaker in fold.test.speakers}
+    return _entry(run, tuple(sorted(speakers)), run.confusions, run.speaker_confusions)
 
 
-def of_submission(
-    submission: Submission,
-    status: str,
-    flags: Sequence[str],
-    records: Sequence[Record],
-    traces: Traces,
-) -> Entry:
-    """Of a submission that was verified.
+def of_submission(sent: Sent, status: str, flags: Sequence[str]) -> Entry:
+    """Make the entry of a verified submission.
 
     Args:
-        submission: as it was read.
-        status: what verifying came to.
-        flags: what verifying pointed out.
-        records: of those who made it again.
-        traces: what its predictions can be recognised by.
+        sent: the submission.
+        status: the outcome of verifying it.
+        flags: of verifying it.
     """
-    card = submission.card
+    submission, card = submissions.of(sent), sent.card
     folds = tuple(FoldResult(facts, _UNREAD) for facts in submission.folds)
-    total = submission.folds[0]["protocol"]["folds"]
-    run = Run(submission.folder, folds, total - len(card.folds))
+    run = Run(sent.folder, folds, folds[0].facts["protocol"]["folds"] - len(card.folds))
+    entry = _entry(run, submission.speakers, submission.confusions, submission.speaker_confusions)
     seen = (eligibility.SEEN,) if card.model.seen_test_corpus == "yes" else ()
-    return _entry(
-        run,
-        objections=(*run.objections, *seen),
-        folder=f"{submission.folder.parent.name}/{submission.folder.name}",
+    return replace(
+        entry,
+        objections=(*entry.objections, *seen),
+        folder=f"{sent.folder.parent.name}/{sent.folder.name}",
         submitter=card.submitter.name,
         submitted=card.submitted,
         status=status,
-        records=tuple(records),
+        records=tuple(_record(sent, record) for record in reproductions(sent.folder)),
         flags=tuple(flags),
-        traces=traces,
-        speakers=submission.speakers,
-        confusions=submission.confusions,
-        by_speaker=submission.speaker_confusions,
+        fingerprint=fingerprints.of(sent),
     )
 
 
 _UNREAD = Scored((), (), np.empty(0, np.int64), np.empty((0, 0), np.float32))
-"""A test set that is not read: its counts are known already."""
+"""A test set that is not read, because its counts are known already."""
 
 
-def _entry(run: Run, **known: Any) -> Entry:
-    """From what the facts say of a run, and what else is known."""
+def _entry(run: Run, speakers: tuple[str, ...], confusions: Counts, by_speaker: Counts) -> Entry:
     config, facts = run.config, run.facts
-    model = facts.get("model", {})
-    made: dict[str, Any] = {
-        "run": run.name,
-        "folder": "",
-        **{name: str(config[name]) for name in ("dataset", "protocol", "labels", "model")},
-        "corpus_pin": str(facts["pins"]["corpus"]),
-        "protocol_pin": str(facts["pins"]["protocol"]),
-        "audio": _audio(run),
-        "configuration": digest({**config, "seed": None})[:16],
-        "seed": int(config["seed"]),
-        "checkpoint": str(model.get("checkpoint") or ""),
-        "revision": str(model.get("revision") or ""),
-        "params": {**config["feature_params"], **config["params"]},
-        "parameters": _parameters(run),
-        "folds": facts["protocol"]["folds"] - run.missing,
-        "total": facts["protocol"]["folds"],
-        "leaks": run.leaks,
-        "objections": run.objections,
-        "seconds": run.seconds(),
-        "finished": max(str(fold.facts.get("finished", "")) for fold in run.folds),
-        "device": str(facts["device"]),
-        "computed": computed(facts),
-        "serbench": str(_mapping(facts["versions"]).get("serbench", "")),
-        "submitter": "",
-        "submitted": "",
-        "account": "",
-        "seen": "",
-        "order": 0,
-        "status": NOT_SUBMITTED,
-        "records": (),
-        "reproductions": (),
-        "notes": (),
-        "traces": NOTHING,
-        "flags": (),
-    }
-    return Entry(**{**made, **known})
+    model, pins, total = facts.get("model", {}), facts["pins"], facts["protocol"]["folds"]
+    models = [fold.facts.get("model", {}) for fold in run.folds]
+    sizes = [one["parameters"] for one in models if type(one.get("parameters")) is int]
+    audio = {str(one.facts["fold"]["name"]): one.facts["pins"].get("audio") for one in run.folds}
+    return Entry(
+        run=run.name,
+        dataset=str(config["dataset"]),
+        protocol=str(config["protocol"]),
+        labels=str(config["labels"]),
+        corpus_pin=str(pins["corpus"]),
+        protocol_pin=str(pins["protocol"]),
+        audio={fold: str(pin) for fold, pin in audio.items() if pin},
+        configuration=digest({**config, "seed": None})[:16],
+        seed=int(config["seed"]),
+        model=str(config["model"]),
+        checkpoint=str(model.get("checkpoint") or ""),
+        revision=str(model.get("revision") or ""),
+        params={**config["feature_params"], **config["params"]},
+        parameters=max(sizes, default=None),
+        folds=total - run.missing,
+        total=total,
+        leaks=run.leaks,
+        objections=run.objections,
+        seconds=run.seconds(),
+        finished=max(str(fold.facts.get("finished", "")) for fold in run.folds),
+        device=str(facts["device"]),
+        computed=computed(facts),
+        serbench=str(facts["versions"].get("serbench", "")),
+        speakers=speakers,
+        confusions=confusions,
+        by_speaker=by_speaker,
+    )
 
 
-def _parameters(run: Run) -> int | None:
-    """How many the largest of its models has: heads may be chosen fold by fold."""
-    found = [_mapping(fold.facts.get("model")).get("parameters") for fold in run.folds]
-    counts = [one for one in found if type(one) is int]
-    return max(counts, default=None)
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _audio(run: Run) -> Mapping[str, str]:
-    pins = {str(one.facts["fold"]["name"]): one.facts["pins"].get("audio") for one in run.folds}
-    return {name: str(pin) for name, pin in pins.items() if pin}
-
-
-def recorded(record: Reproduction) -> str:
-    """Who made it again, when, and how much of it: "Ada, 2026-05-01, cpu, 6 of 6 folds"."""
+def _record(sent: Sent, record: Reproduction) -> Record:
     folds = f"{len(record.folds)} of {record.total} folds"
-    agreement = record.agreement
-    alike = f"{100 * agreement.share:.1f} % same labels"
-    found = f", remade with {record.remade}" if record.remade else ""
-    found += "" if agreement.reproduced else ", NOT reproduced"
-    return f"{record.by}, {record.date}, {record.device}, {folds}, {alike}{found}"
+    agreement = f"{100 * record.agreement.share:.1f} % same labels"
+    text = f"{record.by}, {record.date}, {record.device}, {folds}, {agreement}"
+    text += f", remade with {record.remade}" if record.remade else ""
+    text += "" if record.agreement.reproduced else ", NOT reproduced"
+    return Record(
+        record.file,
+        hashlib.sha256((sent.folder / FOLDER / record.file).read_bytes()).hexdigest()[:LENGTH],
+        text,
+        record.reproduced,
+        skeleton(record.by) == skeleton(sent.card.submitter.name),
+    )
 
 
 @dataclass(frozen=True)

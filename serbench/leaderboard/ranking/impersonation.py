@@ -16,44 +16,46 @@ TAKEN = (
 
 
 @functools.lru_cache(maxsize=REMEMBERED)
-def reserved(name: str) -> bool:
+def is_reserved(name: str) -> bool:
     """Return whether a name contains the repository's own, or something that looks like it."""
-    parts = [name, *re.split(r"[\W_]+", name)]
-    return any(skeleton(part) == skeleton(OWN) for part in parts)
+    return skeleton(OWN) in map(skeleton, [name, *re.split(r"[\W_]+", name)])
 
 
 def remarks(sent: Sent) -> Iterator[str]:
     """Yield remarks on the texts of a card that no table shows."""
-    card = sent.card
-    said = {
-        "description": card.model.description,
-        "training data": card.model.training_data,
-        "licence": card.model.licence,
-        "code's address": card.code.address,
-        "command to install it": card.code.install,
+    model, code = sent.card.model, sent.card.code
+    texts = {
+        "description": model.description,
+        "training data": model.training_data,
+        "licence": model.licence,
+        "code's address": code.address,
+        "command to install it": code.install,
     }
-    for what, text in said.items():
-        if odd := disguised(text):
-            yield f"its {what} has a letter of another script or form: {odd}"
+    yield from filter(None, (_disguise(kind, text) for kind, text in texts.items()))
 
 
-def among(entries: Sequence[Entry]) -> dict[str, list[str]]:
-    """Return remarks on the names in each folder's submission.
+def _disguise(kind: str, text: str) -> str:
+    letter = disguised(text)
+    return f"its {kind} has a letter of another script or form: {letter}" if letter else ""
+
+
+def notes_by_folder(entries: Sequence[Entry]) -> dict[str, list[str]]:
+    """Return notes on names in submissions, by their folders.
 
     Args:
-        entries: of the whole board. Of two names that look alike, only the newer gets a remark.
+        entries: of the whole board. Of two names that look alike, only the newer gets a note.
     """
     first: dict[tuple[str, str], Entry] = {}
-    found: dict[str, list[str]] = {}
-    for entry in sorted(entries, key=lambda one: one.age):
+    notes: dict[str, list[str]] = {entry.folder: [] for entry in entries}
+    for entry in sorted(entries, key=lambda entry: entry.age):
         for kind in ("submitter", "model", "checkpoint"):
             name = getattr(entry, kind)
-            if odd := disguised(name):
-                words = f"its {kind} has a letter of another script or form: {odd}"
-                found.setdefault(entry.folder, []).append(words)
+            if disguise := _disguise(kind, name):
+                notes[entry.folder].append(disguise)
             other = first.setdefault((kind, skeleton(name) or name), entry)
             theirs = getattr(other, kind)
             if theirs != name and (kind != "submitter" or entry.sender != other.sender):
-                words = f"its {kind} {name!r} looks like {theirs!r} of {other.run}"
-                found.setdefault(entry.folder, []).append(words)
-    return found
+                notes[entry.folder].append(
+                    f"its {kind} {name!r} looks like {theirs!r} of {other.run}"
+                )
+    return notes

@@ -1,6 +1,6 @@
-"""The two numbers of a table that take time, each computed once: p-values and intervals.
+"""Compute p-values and intervals, the two slow numbers of a table, once each.
 
-They are known by digests of the counts that they follow from, so they hold in every table.
+Their keys are digests of the counts that they follow from, so they hold in every table.
 """
 
 import hashlib
@@ -16,26 +16,26 @@ from serbench.metrics.intervals import Interval
 
 @dataclass(frozen=True, eq=False)
 class SpeakerCounts:
-    """A model's counts, (speakers, labels, labels), and their digest, which is made once."""
+    """A model's counts, (speakers, labels, labels), and their digest."""
 
     counts: Floats
 
     @cached_property
     def key(self) -> str:
-        """The digest."""
+        """The digest, computed once."""
         cells = np.ascontiguousarray(self.counts, np.float64)
         return hashlib.sha256(str(cells.shape).encode() + cells.tobytes()).hexdigest()[:32]
 
 
 @dataclass
 class Statistics:
-    """What is known so far, and what of it was asked for.
+    """All numbers computed so far, and which of them were asked for.
 
     Attributes:
         pvalues: by the digests of both models' counts, the smaller one first.
         intervals: of F1, by the digest of a model's counts.
         asked: the keys of either that were asked for.
-        computed: how many of them were not known.
+        computed: how many of them had to be computed.
     """
 
     pvalues: dict[str, float] = field(default_factory=dict)
@@ -43,12 +43,12 @@ class Statistics:
     asked: set[str] = field(default_factory=set)
     computed: int = 0
 
-    def apart(self) -> "Statistics":
-        """The same numbers, to learn which of them somebody asks for."""
+    def fork(self) -> "Statistics":
+        """Return statistics that share these numbers, but record their own requests."""
         return Statistics(self.pvalues, self.intervals)
 
     def pvalue(self, first: SpeakerCounts, other: SpeakerCounts) -> float:
-        """The p-value of two models' difference."""
+        """Return the p-value of two models' difference."""
         key = " ".join(sorted((first.key, other.key)))
         if key not in self.pvalues:
             self.pvalues[key] = rare_pvalues.pvalue(first.counts, other.counts)
@@ -57,7 +57,7 @@ class Statistics:
         return self.pvalues[key]
 
     def interval(self, model: SpeakerCounts) -> Interval:
-        """The 95 % interval of a model's F1."""
+        """Return the 95 % interval of a model's F1."""
         if model.key not in self.intervals:
             self.intervals[model.key] = intervals.metric_intervals(model.counts)["f1"]
             self.computed += 1

@@ -1,0 +1,93 @@
+"""Decide which runs of one setting may be ranked together: same audio, same tests, no copies.
+
+Nothing here is a vote: whoever sends two runs must not outvote who sent one.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from serbench.files import digest
+from serbench.leaderboard.ranking import copies
+from serbench.leaderboard.ranking.entry import SUBMITTERS_OWN, Entry
+from serbench.results import eligibility
+
+Group = tuple[str, list[Entry]]
+
+
+def by_setting(entries: Iterable[Entry]) -> list[list[Entry]]:
+    """Group runs of the same utterances under the same protocol and labels."""
+    settings: dict[tuple[str, ...], list[Entry]] = {}
+    for entry in entries:
+        settings.setdefault(entry.setting, []).append(entry)
+    return list(settings.values())
+
+
+def comparable_groups(entries: Sequence[Entry]) -> list[Group]:
+    """Prepare runs of one setting for ranking: a group for each audio, with its digest.
+
+    Runs that cannot be ranked get an objection, and runs that need a look get a note.
+    """
+    groups = _by_audio(copies.noted(entries))
+    usual = next((audio for audio, runs in groups if any(run.ranked for run in runs)), "")
+    return [
+        (audio, copies.objected(_of_same_tests(runs if audio == usual else _of_two_senders(runs))))
+        for audio, runs in groups
+    ]
+
+
+def _by_audio(entries: Iterable[Entry]) -> list[Group]:
+    """Group runs whose folds were made of the same audio, each group with its digest.
+
+    Only folds that two runs both have can differ: of folds that compete in a group each run keeps
+    the one that is best. The group of the run that was there first is the first.
+    """
+    groups: list[tuple[dict[str, str], list[Entry]]] = []
+    for entry in sorted(entries, key=lambda entry: entry.age):
+        for audio, runs in groups:
+            if all(audio[fold] == entry.audio[fold] for fold in audio.keys() & entry.audio.keys()):
+                audio.update(entry.audio)
+                runs.append(entry)
+                break
+        else:
+            groups.append((dict(entry.audio), [entry]))
+    return [(digest(audio) if audio else "", runs) for audio, runs in groups]
+
+
+def _of_two_senders(entries: list[Entry]) -> list[Entry]:
+    """Object to audio that only one sender has, unless the runs are the user's own.
+
+    Otherwise a sender could make other audio, and lead a table without competitors.
+    """
+    senders = {entry.account for entry in entries if entry.account}
+    if len(senders) > 1 or not all(entry.folder for entry in entries):
+        return entries
+    return [_objected(entry, eligibility.LONE_AUDIO) for entry in entries]
+
+
+def _objected(entry: Entry, reason: str) -> Entry:
+    return entry.with_objection(reason) if entry.ranked else entry
+
+
+def _of_same_tests(entries: Sequence[Entry]) -> list[Entry]:
+    """Object to counts of other utterances than those that are known to be the test's.
+
+    The digests say that all were tested on the same. But where the labels are not public, the
+    counts are the submitter's own words. What was recomputed shows what they must be; where nothing
+    was, and two disagree, nobody can say who is right, and none of them is ranked.
+    """
+    sound = [entry for entry in entries if entry.ranked]
+    sure = [entry for entry in sound if entry.status != SUBMITTERS_OWN]
+    trusted = sorted(sure or sound, key=lambda entry: entry.run, reverse=True)
+    first = {_tests(entry): entry.run for entry in trusted}
+    if len(first) > 1:
+        reason = eligibility.DISAGREEMENT.format(*sorted(first.values())[:2])
+        return [_objected(entry, reason) for entry in entries]
+    return [
+        entry if _tests(entry) in first else _objected(entry, eligibility.OTHER_UTTERANCES)
+        for entry in entries
+    ]
+
+
+def _tests(entry: Entry) -> tuple[object, ...]:
+    """Return how often each label is true, by fold and by speaker."""
+    folds, speakers = (counts.sum(axis=-1) for counts in (entry.confusions, entry.by_speaker))
+    return entry.speakers, *((counts.shape, counts.tobytes()) for counts in (folds, speakers))
