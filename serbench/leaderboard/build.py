@@ -2,15 +2,15 @@
 
 import datetime
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Protocol
 
 from serbench.errors import SerbenchError, nearest
 from serbench.files import replacing
 from serbench.leaderboard import ledger
-from serbench.leaderboard.formats import data, html, latex, markdown
+from serbench.leaderboard.formats import csv_file, html, json_file, latex, markdown
 from serbench.leaderboard.ledger import TIME, Ledger
 from serbench.leaderboard.ranking import cache, entry
 from serbench.leaderboard.ranking.board import Board, Section, board, by_corpus, section
@@ -84,36 +84,27 @@ def _name(folder: Path) -> str:
     return shown(f"{folder.parent.name}/{folder.name}")
 
 
-BESIDE = (
-    "The same with sorting and search: [index.html](index.html); for other programs, complete and "
-    "in full precision: [leaderboard.csv](leaderboard.csv), [leaderboard.json](leaderboard.json), "
-    "[leaderboard.tex](leaderboard.tex).",
-    "How ranks are made: [comparing runs](../docs/comparing.md#ranks-with-ties).",
-)
+class Format(Protocol):
+    """A format of the leaderboard: a module of `formats`."""
+
+    def part(self, section: Section, submissions: str, /) -> str:
+        """Return what the file says of one corpus.
+
+        Args:
+            section: of the board.
+            submissions: their folder as seen from the file, for links.
+        """
+
+    def whole(self, parts: Sequence[str], rejected: Sequence[Rejected], /) -> str:
+        """Return the file, made of its parts and of what was rejected."""
 
 
-class File(NamedTuple):
-    """A file of the leaderboard.
-
-    Attributes:
-        part: makes the part of a corpus; takes the submissions' folder as seen from the file, too.
-        whole: makes the file of its parts and of what was rejected.
-    """
-
-    part: Callable[[Section, str], str]
-    whole: Callable[[Sequence[str], Sequence[Rejected]], str]
-
-
-FILES: Mapping[str, File] = {
-    "README.md": File(markdown.part, partial(markdown.whole, beside=BESIDE)),
-    "leaderboard.csv": File(
-        lambda section, _: data.sheet_part(section), lambda parts, _: data.whole_sheet(parts)
-    ),
-    "leaderboard.json": File(lambda section, _: data.page_part(section), data.whole_page),
-    "leaderboard.tex": File(
-        lambda section, _: latex.part(section), lambda parts, _: latex.whole(parts)
-    ),
-    "index.html": File(html.part, html.whole),
+FILES: Mapping[str, Format] = {
+    "README.md": markdown,
+    "leaderboard.csv": csv_file,
+    "leaderboard.json": json_file,
+    "leaderboard.tex": latex,
+    "index.html": html,
 }
 
 

@@ -44,7 +44,7 @@ def build(home):
 
 def test_from_nothing(benchmark, home, ratios):
     def forget():
-        for path in home.glob("cache/leaderboard/*.board"):
+        for path in home.glob("cache/leaderboard/*.json"):
             path.unlink()
 
     assert benchmark.pedantic(build, (home,), setup=forget, rounds=2) is not None

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from serbench.leaderboard.formats.html import page
+from serbench.leaderboard.formats import html
 from serbench.leaderboard.ranking.board import board
 from serbench.leaderboard.ranking.entry import Rejected, of_run
 
@@ -21,19 +21,18 @@ def text(invented):
         known |= {"configuration": name, "model": name.partition("_")[2], "parameters": 10}
         return dataclasses.replace(of_run(run), **{**known, **other})
 
-    return page(
-        board(
-            [
-                entry("a_good", 0.9),
-                entry("b_bad", 0.1, status="reproduced", parameters=9_000_000),
-                entry("c_middle", 0.5, parameters=2_000),
-                entry("d_other", 0.5, protocol="loso", protocol_pin="q" * 64),
-                entry("e_evil", 0.5, model=HOSTILE, submitter=HOSTILE, objections=(HOSTILE,)),
-            ],
-            [Rejected(HOSTILE, (HOSTILE,))],
-        ),
-        "submissions",
+    made = board(
+        [
+            entry("a_good", 0.9),
+            entry("b_bad", 0.1, status="reproduced", parameters=9_000_000),
+            entry("c_middle", 0.5, parameters=2_000),
+            entry("d_other", 0.5, protocol="loso", protocol_pin="q" * 64),
+            entry("e_evil", 0.5, model=HOSTILE, submitter=HOSTILE, objections=(HOSTILE,)),
+        ],
+        [Rejected(HOSTILE, (HOSTILE,))],
     )
+    parts = [html.part(section, "submissions") for section in made.sections]
+    return html.whole(parts, made.rejected)
 
 
 def models(seen, table=0):

@@ -16,8 +16,7 @@ import serbench
 from serbench.cli.app import app
 from serbench.errors import SerbenchError
 from serbench.leaderboard import build
-from serbench.leaderboard.formats import columns, html, latex, markdown, notes
-from serbench.leaderboard.formats import data as sheets
+from serbench.leaderboard.formats import columns, csv_file, html, json_file, latex, markdown, notes
 from serbench.leaderboard.ranking import cache
 from serbench.leaderboard.ranking.board import board
 from serbench.leaderboard.ranking.entry import Rejected, of_run
@@ -56,6 +55,12 @@ def only(made, corpus="toy"):
 def cells(row):
     """What a row shows in the main tables, by the column's title."""
     return {column.title: column.cell(row) for column in columns.headed("main")}
+
+
+def page(form, board, submissions="submissions"):
+    """A whole board in one of the formats."""
+    parts = [form.part(section, submissions) for section in board.sections]
+    return form.whole(parts, board.rejected)
 
 
 def ranks(table):
@@ -131,7 +136,7 @@ def test_where_nothing_was_recomputed_and_two_disagree_nobody_takes_rank_1(entry
     assert set(ranks(table).values()) == {None}
     words = eligibility.DISAGREEMENT.format("forged0", "honest0")
     assert {row.objections for row in table.rows} == {(words,)}
-    assert words in markdown.readme(board([*honest, *forged]), "submissions")
+    assert words in page(markdown, board([*honest, *forged]))
 
 
 def test_counts_with_other_labels_do_not_take_rank_1_either(entry):
@@ -169,7 +174,7 @@ def test_runs_of_other_audio_stand_in_a_table_of_their_own(entry):
     usual, other = section.tables
     assert ranks(usual) == {"usual0": 1, "usual1": 1, "usual2": 1}
     assert ranks(other) == {"other0": 1, "other1": 1}
-    text = markdown.readme(board(made), "submissions")
+    text = page(markdown, board(made))
     for table in (usual, other):
         assert notes.title(table).endswith(f", audio {table.audio[:8]}")
         assert notes.title(table) in text
@@ -344,7 +349,7 @@ def evil(entry):
 
 
 def test_no_name_is_markup_in_markdown(evil):
-    text = markdown.readme(evil, "submissions")
+    text = page(markdown, evil).replace("\n".join(f"- {line}" for line in markdown.BESIDE), "")
     assert not re.search(r"<(?!details|summary|/|!--)", text)
     assert not re.search(r"(?<!\\)\]\((?!submissions/)", text)
     assert "\x1b" not in text
@@ -357,7 +362,7 @@ def test_no_name_is_markup_in_markdown(evil):
 
 
 def test_no_name_is_markup_or_script_in_the_page(evil):
-    text = html.page(evil, "submissions")
+    text = page(html, evil)
     assert "<script>alert" not in text
     assert "\x1b" not in text
     assert "\u202e" not in text
@@ -365,7 +370,7 @@ def test_no_name_is_markup_or_script_in_the_page(evil):
 
 
 def test_no_name_is_a_command_in_latex(evil):
-    text = latex.document(evil)
+    text = page(latex, evil)
     row = next(line for line in text.splitlines() if "alert" in line and line.endswith(r"\\"))
     assert len(re.findall(r"(?<!\\)&", row)) == len(columns.headed("main")) - 1
     assert r"\textless{}script\textgreater{}" in row
@@ -373,7 +378,7 @@ def test_no_name_is_a_command_in_latex(evil):
 
 
 def test_no_name_is_a_formula_in_the_sheet(entry):
-    text = sheets.sheet(board([entry("one", submitter='=HYPERLINK("x")', model="@SUM(A1)")]))
+    text = page(csv_file, board([entry("one", submitter='=HYPERLINK("x")', model="@SUM(A1)")]))
     rows = csv.DictReader(text.splitlines())
     (row,) = [row for row in rows if row["kind"] == "measured"]
     assert row["reference"] == '\'=HYPERLINK("x") (not confirmed)'
@@ -382,7 +387,7 @@ def test_no_name_is_a_formula_in_the_sheet(entry):
 
 def test_a_folders_name_is_no_heading_and_mail_is_no_link():
     made = board([], [Rejected("# PWNED", ("ask evil@example.com",)), Rejected("- x", ("odd",))])
-    text = markdown.readme(made, "submissions")
+    text = page(markdown, made)
     assert "- Folder # PWNED: ask evil@&#8288;example.com\n- Folder - x: odd\n" in text
     assert "evil@example.com" not in text
 
@@ -406,7 +411,7 @@ def test_a_terminal_gets_no_control_characters(evil):
 
 
 def test_the_page_allows_nothing_but_its_own_style_and_script(entry):
-    text = html.page(board([entry("one")]), "submissions")
+    text = page(html, board([entry("one")]))
     policy = re.search(r'Content-Security-Policy" content="([^"]+)"', text)[1]
     assert policy.startswith("default-src 'none'; ")
     for tag in ("style", "script"):
@@ -417,7 +422,7 @@ def test_the_page_allows_nothing_but_its_own_style_and_script(entry):
 
 
 def test_the_page_links_every_run_and_can_be_read_without_its_script(entry):
-    text = html.page(board([entry("one"), entry("two", 0.2)]), "../subs")
+    text = page(html, board([entry("one"), entry("two", 0.2)]), "../subs")
     assert '<a href="../subs/toy/one/">' in text
     assert text.index("<tbody>") < text.index("<script>")
     assert "<form hidden>" in text  # of no use without the script, which shows it
@@ -426,10 +431,10 @@ def test_the_page_links_every_run_and_can_be_read_without_its_script(entry):
 def test_long_tables_are_cut_in_markdown_alone(entry, monkeypatch):
     monkeypatch.setattr(markdown, "MOST_ROWS", 1)
     made = board([entry("one", 0.9), entry("two", 0.2)])
-    text = markdown.readme(made, "submissions")
+    text = page(markdown, made)
     assert "1 more measured rows are in the page and the files." in text
     assert "submissions/toy/two" not in text
-    assert "submissions/toy/two" in html.page(made, "submissions")
+    assert "submissions/toy/two" in page(html, made)
 
 
 # ---- columns ----
@@ -441,12 +446,14 @@ def test_a_column_is_one_entry_in_every_format(entry, monkeypatch):
     )
     monkeypatch.setattr(columns, "COLUMNS", (*columns.COLUMNS, column))
     made = board([entry("one")])
-    for text in (markdown.readme(made, ""), html.page(made, ""), latex.document(made)):
+    for text in (page(form, made) for form in (markdown, html, latex)):
         assert "letters" in text
         assert "8 in all" in text
-    rows = csv.DictReader(sheets.sheet(made).splitlines())
+    rows = csv.DictReader(page(csv_file, made).splitlines())
     assert [row["count"] for row in rows if row["kind"] == "measured"] == ["8"]
-    tables = [table for one in json.loads(sheets.page(made))["corpora"] for table in one["tables"]]
+    tables = [
+        table for one in json.loads(page(json_file, made))["corpora"] for table in one["tables"]
+    ]
     assert [row["count"] for table in tables for row in table["measured"]] == [8]
 
 
@@ -461,7 +468,7 @@ def test_a_columns_key_is_written_once():
 
 def test_the_json_has_every_row_and_the_tests_behind_the_ranks(entry):
     made = board([entry("high", 0.9), entry("low", 0.2)], [Rejected("toy/bad", ("odd",))])
-    found = json.loads(sheets.page(made))
+    found = json.loads(page(json_file, made))
     assert found["schema"] == 1
     table = next(one for one in found["corpora"] if one["corpus"] == "toy")["tables"][0]
     assert [row["rank"] for row in table["measured"]] == [1, 2]
@@ -474,7 +481,7 @@ def test_the_json_has_every_row_and_the_tests_behind_the_ranks(entry):
 
 
 def test_the_sheet_has_a_line_for_every_measured_and_every_published_row(entry):
-    rows = list(csv.DictReader(sheets.sheet(board([entry("one")])).splitlines()))
+    rows = list(csv.DictReader(page(csv_file, board([entry("one")])).splitlines()))
     kinds = [row["kind"] for row in rows]
     from serbench.results import literature
 
@@ -587,7 +594,7 @@ def test_a_model_that_had_seen_the_test_corpus_has_no_rank(submissions, monkeypa
     words = "its model had seen the test corpus"
     assert found.objections == ((words,) if seen == "yes" else ())
     made = board([found])
-    for text in (markdown.readme(made, "submissions"), latex.document(made)):
+    for text in (page(markdown, made), page(latex, made)):
         assert (f": {words}." in text) == (seen == "yes")
     assert ranks(only(made, "tones")) == {found.run: None if seen == "yes" else 1}
 

@@ -19,6 +19,7 @@ from serbench.results.literature import PublishedRow
 
 AnyRow = Row | PublishedRow | ChanceRow
 
+SETTING = ("dataset", "protocol", "labels", "corpus_digest", "protocol_digest", "audio_digest")
 KINDS = {Row: "measured", PublishedRow: "published", ChanceRow: "chance", Entry: "run"}
 """The field of `Column` that reads a row of each type; in CSV and JSON the row's kind."""
 
@@ -72,6 +73,21 @@ def headed(where: str) -> list[Column]:
     if where == "runs":
         return [column for column in RUN_COLUMNS if column.title]
     return [column for column in COLUMNS if column.title and where in column.where]
+
+
+def keyed() -> list[Column]:
+    """Return the columns with a key, each standard deviation beside its mean."""
+    with_key = [column for column in COLUMNS if column.key]
+    places = {column.key: place for place, column in enumerate(with_key)}
+    return sorted(
+        with_key, key=lambda one: places.get(one.key.removesuffix("_std"), places[one.key])
+    )
+
+
+def setting(table: Table) -> dict[str, str]:
+    """Return what all rows of a table share, for CSV and JSON."""
+    contents = (table.dataset, table.protocol, table.labels, *table.pins, table.audio)
+    return dict(zip(SETTING, contents, strict=True))
 
 
 def values(row: AnyRow | Entry, columns: Sequence[Column]) -> dict[str, object]:

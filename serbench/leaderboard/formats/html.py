@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from serbench.leaderboard.formats import columns, notes
 from serbench.leaderboard.formats.columns import AnyRow, Column
-from serbench.leaderboard.ranking.board import Board, Section, Table
+from serbench.leaderboard.ranking.board import Section, Table
 from serbench.leaderboard.ranking.entry import Rejected
 from serbench.leaderboard.ranking.row import Row
 from serbench.leaderboard.submissions.safe_read import shown
@@ -20,25 +20,16 @@ from serbench.metrics.intervals import Interval
 REMEMBERED = 4096  # texts: names and dates stand in many rows
 
 
-def page(board: Board, submissions: str) -> str:
-    """Return the whole page.
-
-    Args:
-        board: what to show.
-        submissions: the folder of submissions as seen from the page: "submissions".
-    """
-    return whole([part(section, submissions) for section in board.sections], board.rejected)
-
-
 def part(section: Section, submissions: str) -> str:
-    """Return what the page says of one corpus."""
+    """Return what the page says of one corpus; links begin with the folder of submissions."""
     pieces = (f"<section><h2>{escaped(section.title)}</h2>", *_section(section, submissions))
     return "\n".join((*pieces, "</section>"))
 
 
 def whole(parts: Iterable[str], rejected: Sequence[Rejected]) -> str:
     """Return the page, made of what it says of each corpus."""
-    style, script = (_part(name) for name in ("page.css", "page.js"))
+    folder = resources.files("serbench.leaderboard.formats")
+    style, script = (folder.joinpath(f"page.{kind}").read_text("utf-8") for kind in ("css", "js"))
     body = "\n".join(_body(parts, rejected))
     policy = (
         f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
@@ -60,12 +51,6 @@ def whole(parts: Iterable[str], rejected: Sequence[Rejected]) -> str:
 </body>
 </html>
 """
-
-
-def _part(name: str) -> str:
-    return (
-        resources.files("serbench.leaderboard.formats").joinpath(name).read_text(encoding="utf-8")
-    )
 
 
 def _hash(text: str) -> str:

@@ -7,21 +7,17 @@ from collections.abc import Iterable, Sequence
 
 from serbench import tables
 from serbench.leaderboard.formats import columns, notes
-from serbench.leaderboard.ranking.board import Board, ChanceRow, Section, Table
+from serbench.leaderboard.ranking.board import ChanceRow, Section, Table
+from serbench.leaderboard.ranking.entry import Rejected
 from serbench.text import latex
 
 
-def document(board: Board) -> str:
-    """Return every main table, ready to be included."""
-    return whole(map(part, board.sections))
-
-
-def part(section: Section) -> str:
+def part(section: Section, _: str) -> str:
     """Return the tables of one corpus; "" where it has none."""
     return "\n\n".join(map(_table, section.tables))
 
 
-def whole(parts: Iterable[str]) -> str:
+def whole(parts: Iterable[str], _: Sequence[Rejected]) -> str:
     """Return the file, made of the tables of each corpus."""
     head = "% made by `serbench leaderboard build`; needs booktabs, and fontenc with T1"
     return "\n\n".join([head, *filter(None, parts)]) + "\n"

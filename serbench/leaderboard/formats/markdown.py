@@ -31,28 +31,30 @@ def _list(items: Iterable[str]) -> str:
     return "\n".join(f"- {item}" for item in items)
 
 
-def readme(board: Board, submissions: str, beside: Sequence[str] = ()) -> str:
-    """Return the page of the repository.
-
-    Args:
-        board: what to show.
-        submissions: the folder of submissions as seen from the page: "submissions".
-        beside: further introductory lines, as Markdown.
-    """
-    return whole([part(section, submissions) for section in board.sections], board.rejected, beside)
+BESIDE = (
+    "The same with sorting and search: [index.html](index.html); for other programs, complete and "
+    "in full precision: [leaderboard.csv](leaderboard.csv), [leaderboard.json](leaderboard.json), "
+    "[leaderboard.tex](leaderboard.tex).",
+    "How ranks are made: [comparing runs](../docs/comparing.md#ranks-with-ties).",
+)
 
 
 def part(section: Section, submissions: str) -> str:
-    """Return what the page says of one corpus."""
+    """Return what the page says of one corpus.
+
+    Args:
+        section: of the board.
+        submissions: the folder of submissions as seen from the page: "submissions".
+    """
     return "\n\n".join([f"## {_paragraph(section.title)}", *_section(section, submissions)])
 
 
-def whole(parts: Iterable[str], rejected: Sequence[Rejected], beside: Sequence[str] = ()) -> str:
+def whole(parts: Iterable[str], rejected: Sequence[Rejected]) -> str:
     """Return the page, made of what it says of each corpus."""
     pieces = [
         "# Leaderboard",
         "<!-- made by `serbench leaderboard build`; do not edit -->",
-        _list([*notes.ABOUT, *beside]),
+        _list([*notes.ABOUT, *BESIDE]),
         *parts,
     ]
     if rejected:

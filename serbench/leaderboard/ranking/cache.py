@@ -5,19 +5,18 @@ and the code that judged it. The file begins with the digest of the rest, and a 
 ignored: deleting it costs only time.
 """
 
+import base64
 import hashlib
 import importlib.util
 import json
-import math
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors.numpy
 
 from serbench.contracts import Array
 from serbench.errors import SerbenchError
@@ -32,7 +31,6 @@ from serbench.settings import Settings
 
 SCHEMA = 6
 SETTLED = 2.0  # seconds; a file changed more recently may change again within one tick of its time
-STATE = "known"  # the name of the JSON, the same in all versions of the file
 ARRAYS = ("confusions", "by_speaker")
 AUDIO = {".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aiff", ".au"}
 
@@ -144,7 +142,7 @@ class Cache:
 def opened(submissions: Path, places: Settings) -> Cache:
     """Open the cache of a folder of submissions; one that is missing or damaged is empty."""
     name = digest(str(submissions.absolute()))[:16]
-    cache = Cache(places.cache / "leaderboard" / f"{name}.board", _version(places))
+    cache = Cache(places.cache / "leaderboard" / f"{name}.json", _version(places))
     try:
         data = cache.path.read_bytes()
     except OSError:
@@ -211,87 +209,55 @@ def _code(package: str) -> list[list[object]]:
 
 
 def _packed(cache: Cache) -> bytes:
-    """Return a cache's contents: JSON, all arrays of counts in one, all mistakes in one, texts."""
-    counts: list[Array] = [np.empty(0, np.int32)]
-    mistakes: list[Array] = [np.empty(0, np.uint8)]
-    speakers: dict[tuple[str, ...], int] = {}
-    outcomes = []
-    for name, (stamp, outcome) in cache.kept.items():
-        if isinstance(outcome, Rejected):
-            outcomes.append({"name": name, "stamp": stamp, "rejected": asdict(outcome)})
-            continue
-        entry: dict[str, Any] = dict(vars(outcome))
-        for array in ARRAYS:
-            counts.append(entry[array].ravel())
-            entry[array] = entry[array].shape
-        fingerprint = outcome.fingerprint
-        mistakes.append(fingerprint.mistakes)
-        entry["fingerprint"] = [fingerprint.answers, fingerprint.folds, len(fingerprint.mistakes)]
-        entry["speakers"] = speakers.setdefault(outcome.speakers, len(speakers))
-        outcomes.append({"name": name, "stamp": stamp, "entry": entry})
-    statistics, parts = cache.statistics, cache.kept_parts
+    statistics = cache.statistics
     state = {
         "version": cache.version,
-        "outcomes": outcomes,
-        "speakers": list(speakers),
-        "parts": {corpus: {**vars(part), "texts": [*part.texts]} for corpus, part in parts.items()},
+        "outcomes": cache.kept,
+        "parts": cache.kept_parts,
         "pvalues": _asked(statistics.pvalues, statistics),
         "intervals": _asked(statistics.intervals, statistics),
     }
-    arrays = {
-        f"{corpus} {name}": _encoded(text)
-        for corpus, part in parts.items()
-        for name, text in part.texts.items()
-    }
-    arrays[STATE] = _encoded(json.dumps(state))
-    arrays["counts"] = np.concatenate(counts, dtype=np.int32, casting="same_kind")
-    arrays["mistakes"] = np.concatenate(mistakes)
-    return safetensors.numpy.save(arrays)
+    return json.dumps(state, default=_plain).encode()
 
 
 def _asked(values: Mapping[str, Any], statistics: Statistics) -> dict[str, Any]:
     return {key: value for key, value in values.items() if key in statistics.asked}
 
 
-def _encoded(text: str) -> Array:
-    return np.frombuffer(text.encode("utf-8", "surrogatepass"), np.uint8)
-
-
-def _decoded(array: Array) -> str:
-    return array.tobytes().decode("utf-8", "surrogatepass")
+def _plain(value: Any) -> Any:
+    """Return an array as its type, shape and bytes, or the fields of a dataclass."""
+    if not isinstance(value, np.ndarray):
+        return vars(value)
+    return [value.dtype.str, value.shape, base64.b64encode(value.tobytes()).decode()]
 
 
 def _unpack(cache: Cache, data: bytes) -> None:
     """Fill a cache with what the same code has packed; leave it empty if other code did."""
-    arrays = safetensors.numpy.load(data)
-    state = json.loads(_decoded(arrays[STATE]))
+    state = json.loads(data)
     if state["version"] != cache.version:
         return
-    speakers = [tuple(names) for names in state["speakers"]]
-    # as wide as counts that were never packed: copies are recognised by the bytes
-    counts, mistakes = arrays["counts"].astype(np.int64), arrays["mistakes"]
-    for row in state["outcomes"]:
-        outcome: Outcome
-        if "rejected" in row:
-            outcome = Rejected(row["rejected"]["folder"], tuple(row["rejected"]["reasons"]))
-        else:
-            entry = row["entry"]
-            for array in ARRAYS:
-                shape = entry[array]
-                own_counts, counts = np.split(counts, [math.prod(shape)])
-                entry[array] = own_counts.reshape(shape)
-            answers, folds, length = entry["fingerprint"]
-            own_mistakes, mistakes = np.split(mistakes, [length])
-            fold_fingerprints = tuple(FoldFingerprint(*fold) for fold in folds)
-            entry["fingerprint"] = Fingerprint(answers, fold_fingerprints, own_mistakes)
-            entry["speakers"] = speakers[entry["speakers"]]
-            entry["records"] = tuple(Record(*record) for record in entry["records"])
-            for texts in ("objections", "reproductions", "flags", "notes"):
-                entry[texts] = tuple(entry[texts])
-            outcome = Entry(**entry)
-        cache.outcomes[row["name"]] = (row["stamp"], outcome)
-    for corpus, part in state["parts"].items():
-        part["texts"] = {name: _decoded(arrays[f"{corpus} {name}"]) for name in part["texts"]}
-        cache.parts[corpus] = Part(**{**part, "asked": tuple(part["asked"])})
+    for name, (stamp, fields) in state["outcomes"].items():
+        cache.outcomes[name] = (stamp, _outcome(fields))
+    cache.parts |= {corpus: Part(**_tuples(part)) for corpus, part in state["parts"].items()}
     cache.statistics.pvalues |= state["pvalues"]
     cache.statistics.intervals |= {key: Interval(*ends) for key, ends in state["intervals"].items()}
+
+
+def _outcome(fields: dict[str, Any]) -> Outcome:
+    if "reasons" in fields:
+        return Rejected(**_tuples(fields))
+    fields |= {name: _array(*fields[name]) for name in ARRAYS}
+    fields["records"] = [Record(*record) for record in fields["records"]]
+    traces = fields["fingerprint"]
+    folds = tuple(FoldFingerprint(*fold) for fold in traces["folds"])
+    fields["fingerprint"] = Fingerprint(traces["answers"], folds, _array(*traces["mistakes"]))
+    return Entry(**_tuples(fields))
+
+
+def _tuples(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a dataclass, which has tuples where JSON has lists."""
+    return {name: tuple(it) if isinstance(it, list) else it for name, it in fields.items()}
+
+
+def _array(dtype: str, shape: Sequence[int], data: str) -> Array:
+    return np.frombuffer(base64.b64decode(data), dtype).reshape(shape)

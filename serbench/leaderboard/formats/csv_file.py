@@ -1,0 +1,66 @@
+"""The leaderboard as a sheet (csv): a line for every measured and published row, and for chance.
+
+Scores are fractions. The columns are described in `docs/results.md`.
+"""
+
+import csv
+import functools
+import io
+import math
+from collections.abc import Iterable, Iterator, Sequence
+
+from serbench.leaderboard.formats import columns
+from serbench.leaderboard.formats.columns import AnyRow, values
+from serbench.leaderboard.ranking.board import Section
+from serbench.leaderboard.ranking.entry import Rejected
+from serbench.leaderboard.submissions.safe_read import shown
+from serbench.text import csv_cell
+
+REMEMBERED = 4096  # texts: names, dates and digests stand in many rows
+
+
+def part(section: Section, _: str) -> str:
+    """Return the lines of one corpus."""
+    keys = _keys()[1:]
+    rows = ([section.corpus, *(row.get(key) for key in keys)] for row in _rows(section))
+    return _lines(map(_cell, row) for row in rows)
+
+
+def whole(parts: Iterable[str], _: Sequence[Rejected]) -> str:
+    """Return the sheet, made of the lines of each corpus."""
+    return "".join([_lines([_keys()]), *parts])
+
+
+def _keys() -> list[str]:
+    return ["corpus", *columns.SETTING, "kind", *(column.key for column in columns.keyed())]
+
+
+def _lines(rows: Iterable[Iterable[str]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
+def _cell(value: object) -> str:
+    """Return a value in a sheet; a quote precedes what a spreadsheet would take for a formula."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    if isinstance(value, int | float):
+        return f"{value:.6g}" if isinstance(value, float) else str(value)
+    return csv_cell(_shown(str(value)))
+
+
+@functools.lru_cache(maxsize=REMEMBERED)
+def _shown(value: str) -> str:
+    return shown(value, 2000)
+
+
+def _rows(section: Section) -> Iterator[dict[str, object]]:
+    keyed = columns.keyed()
+    for table in section.tables:
+        rows: tuple[AnyRow, ...] = (*table.rows, *table.published, *table.chance)
+        for row in rows:
+            yield {**columns.setting(table), "kind": columns.KINDS[type(row)], **values(row, keyed)}
+    for row in section.published:
+        setting = {"protocol": row.tested, "labels": row.classes}
+        yield {**setting, "kind": "published", **values(row, keyed)}

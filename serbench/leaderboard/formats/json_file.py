@@ -1,0 +1,92 @@
+"""The leaderboard as JSON for other programs.
+
+Scores are fractions. The format is in `docs/results.md`.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from serbench.leaderboard.formats import columns
+from serbench.leaderboard.formats.columns import values
+from serbench.leaderboard.ranking.board import Section, Table
+from serbench.leaderboard.ranking.entry import Rejected
+from serbench.results.literature import PublishedRow
+from serbench.text import finite
+
+SCHEMA = 1
+
+
+def part(section: Section, _: str) -> str:
+    """Return the object of one corpus."""
+    content = {
+        "corpus": section.corpus,
+        "title": section.title,
+        "tables": [_table(table) for table in section.tables],
+        "published": _published(section.published),
+    }
+    return _laid_out(finite(content, digits=9), 4)
+
+
+def whole(parts: Iterable[str], rejected: Sequence[Rejected]) -> str:
+    """Return the JSON, made of the object of each corpus."""
+    refused = [{"submission": one.folder, "reasons": list(one.reasons)} for one in rejected]
+    corpora = ",\n".join(parts)
+    return (
+        f'{{\n"schema": {SCHEMA},\n"corpora": [\n{corpora}\n],\n'
+        f'"rejected": {_laid_out(refused, 4)}\n}}\n'
+    )
+
+
+def _laid_out(value: Any, levels: int) -> str:
+    """Return JSON with a line for every row of a table; what is deeper stays on its line."""
+    if not levels or not value or not isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    if isinstance(value, dict):
+        parts = [f"{json.dumps(key)}: {_laid_out(one, levels - 1)}" for key, one in value.items()]
+        return "{\n" + ",\n".join(parts) + "\n}"
+    return "[\n" + ",\n".join(_laid_out(one, levels - 1) for one in value) + "\n]"
+
+
+def _published(rows: Sequence[PublishedRow]) -> list[dict[str, object]]:
+    keyed = columns.keyed()
+    return [
+        {**values(row, keyed), "tested": row.tested, "classes": row.classes, "source": row.source}
+        for row in rows
+    ]
+
+
+def _table(table: Table) -> dict[str, Any]:
+    ranking = table.ranking
+    names = [row.first.run for row in table.rows]
+    return {
+        **columns.setting(table),
+        "leaks": table.leaks,
+        "folds": table.folds,
+        "speakers": table.speakers,
+        "utterances": table.utterances,
+        "ranking": {
+            "threshold": ranking.threshold,
+            "smallest_p": ranking.smallest,
+            "separable": ranking.separable,
+            "tests": [
+                {
+                    "leader": names[test.leader],
+                    "other": names[test.other],
+                    "p": test.pvalue,
+                    "apart": test.apart,
+                }
+                for test in ranking.tests
+            ],
+        },
+        "measured": [
+            {
+                "kind": "measured",
+                **values(row, columns.COLUMNS),
+                "runs": [values(run, columns.RUN_COLUMNS) for run in row.entries],
+            }
+            for row in table.rows
+        ],
+        "published": _published(table.published),
+        "chance": [values(row, columns.COLUMNS) for row in table.chance],
+    }
