@@ -1,4 +1,4 @@
-"""What everything else is about: utterances, the corpus they form, and the folds that split it."""
+"""Utterances, the corpus that they form, and the folds that split it."""
 
 import hashlib
 import itertools
@@ -96,24 +96,24 @@ class Corpus:
         return digest({"labels": list(self.labels), "utterances": rows})
 
     def of_speakers(self, speakers: Sequence[str]) -> tuple[str, ...]:
-        """The ids of all utterances that these speakers speak, sorted."""
-        return tuple(sorted(one for name in set(speakers) for one in self._ids.get(name, ())))
+        """Return the ids of all utterances of these speakers, sorted."""
+        return tuple(sorted(id_ for name in set(speakers) for id_ in self._ids.get(name, ())))
 
     @cached_property
     def _ids(self) -> Mapping[str, list[str]]:
-        """What each speaker speaks."""
-        found: dict[str, list[str]] = {}
+        """The ids of each speaker's utterances."""
+        ids: dict[str, list[str]] = {}
         for utterance in self.utterances:
-            found.setdefault(utterance.speaker, []).append(utterance.id)
-        return found
+            ids.setdefault(utterance.speaker, []).append(utterance.id)
+        return ids
 
 
 LabelSet = Mapping[str, str]
-"""From a corpus's own label to the label it counts as; what is not named is left out."""
+"""From a corpus's own label to the label it counts as; other utterances are left out."""
 
 
 def relabelled(corpus: Corpus, name: str, label_set: LabelSet) -> Corpus:
-    """The corpus with the labels of a label set, in the order in which that first names them."""
+    """Return the corpus with a label set's labels, in the order in which that first names them."""
     kept = tuple(
         utterance if utterance.label == label else replace(utterance, label=label)
         for utterance in corpus.utterances
@@ -173,7 +173,7 @@ def speaker_fold(
     validation: Sequence[str],
     test: Sequence[str],
 ) -> Fold:
-    """The fold that gives each set all utterances of its speakers."""
+    """Return the fold that gives each set all utterances of its speakers."""
     return Fold(
         name,
         train=corpus.of_speakers(train),
@@ -207,5 +207,5 @@ def sha256(text: str) -> str:
 
 
 def protocol_digest(folds: Sequence[Fold]) -> str:
-    """The identity of a protocol on a corpus: the sha256 of its folds' sorted ids, in order."""
+    """Return the identity of a protocol on a corpus: sha256 of its folds' sorted ids, in order."""
     return digest([{part: sorted(getattr(fold, part)) for part in PARTS} for fold in folds])

@@ -125,14 +125,14 @@ def read(source: Source, labels: str | None = None) -> Corpus:
     if source.generated and isinstance(dataset, GeneratedDataset) and not source.root.exists():
         with replacing_folder(source.root) as folder:
             dataset.make(folder)
-    return _named(source, name, source.dataset.read(source.root))
+    return _relabelled(source, name, source.dataset.read(source.root))
 
 
 def manifest(source: Source, labels: str | None = None) -> Corpus:
     """Return the corpus without its audio, or as it is on this disk if it ships no manifest."""
     name = label_set_name(source, labels)
     shipped = source.dataset.manifest()
-    return read(source, labels) if shipped is None else _named(source, name, shipped)
+    return read(source, labels) if shipped is None else _relabelled(source, name, shipped)
 
 
 def outline(source: Source) -> Corpus:
@@ -143,7 +143,7 @@ def outline(source: Source) -> Corpus:
     """
     stand_in = getattr(source.dataset, "stand_in", None)  # see `contracts.BenchHooks`
     if source.dataset.manifest() is None and stand_in is not None:
-        return _named(source, label_set_name(source, None), stand_in())
+        return _relabelled(source, label_set_name(source, None), stand_in())
     return manifest(source)
 
 
@@ -159,7 +159,7 @@ def label_set_name(source: Source, labels: str | None) -> str:
     return labels or names[0]
 
 
-def _named(source: Source, label_set: str, corpus: Corpus) -> Corpus:
+def _relabelled(source: Source, label_set: str, corpus: Corpus) -> Corpus:
     if not corpus.utterances:
         raise CorpusError(f"{source.spec}: no utterance found in {source.root}")
     speakers.require_people(
@@ -169,7 +169,7 @@ def _named(source: Source, label_set: str, corpus: Corpus) -> Corpus:
     return relabelled(corpus, label_set, source.dataset.label_sets[label_set])
 
 
-def split_path(text: str, known: Collection[str]) -> tuple[str, dict[str, str]]:
+def split_path(text: str, allowed: Collection[str]) -> tuple[str, dict[str, str]]:
     """Split what follows the colon of a dataset into its path and its parameters.
 
     The path ends at the first comma that one of the parameters and "=" follow, and so does each
@@ -177,7 +177,7 @@ def split_path(text: str, known: Collection[str]) -> tuple[str, dict[str, str]]:
 
     Args:
         text: as typed: "my, own.csv,label=emotion".
-        known: the names of the parameters.
+        allowed: the names of the parameters.
 
     >>> split_path("my, own.csv,label=emotion,speaker=^(a,b)", ["label", "speaker"])
     ('my, own.csv', {'label': 'emotion', 'speaker': '^(a,b)'})
@@ -187,13 +187,13 @@ def split_path(text: str, known: Collection[str]) -> tuple[str, dict[str, str]]:
     """
     if not text.isprintable():
         raise BadParameter(f"a dataset's name may hold no control characters: {text!r}")
-    names = "|".join(map(re.escape, known))
-    path, *rest = re.split(rf"(?:^|,)\s*({names})\s*=", text) if known else [text]
+    names = "|".join(map(re.escape, allowed))
+    path, *rest = re.split(rf"(?:^|,)\s*({names})\s*=", text) if allowed else [text]
     pairs = zip(rest[::2], (value.strip() for value in rest[1::2]), strict=True)
     return path.strip(), {name: str(value) for name, value in unique(pairs).items()}
 
 
-def refuse_parameter_in_path(owner: str, path: str, known: Collection[str]) -> None:
+def refuse_parameter_in_path(owner: str, path: str, allowed: Collection[str]) -> None:
     """Refuse a path that ends in what looks like a parameter.
 
     Raises:
@@ -201,15 +201,15 @@ def refuse_parameter_in_path(owner: str, path: str, known: Collection[str]) -> N
     """
     if ending := re.search(r",\s*(\w+)\s*=", path):
         hint = f"; there is no file {path!r} either"
-        raise BadParameter(str(nearest(f"parameter of {owner}", ending[1], sorted(known), hint)))
+        raise BadParameter(str(nearest(f"parameter of {owner}", ending[1], sorted(allowed), hint)))
 
 
 def parsed_values(
-    given: Mapping[str, str], known: Mapping[str, tuple[Any, object]]
+    given: Mapping[str, str], allowed: Mapping[str, tuple[Any, object]]
 ) -> Mapping[str, object]:
     """Return typed values: text as it is for a parameter of type `str`, else as JSON."""
     return {
-        name: value if known[name][0] is str else parse(f"{name}={value}")[1]
+        name: value if allowed[name][0] is str else parse(f"{name}={value}")[1]
         for name, value in given.items()
     }
 
@@ -238,18 +238,18 @@ def corpus_name(path: Path, endings: Sequence[str]) -> str:
 
 
 def canonical_spec(
-    name: str, corpus: str, given: Mapping[str, object], known: Mapping[str, tuple[Any, object]]
+    name: str, corpus: str, given: Mapping[str, object], allowed: Mapping[str, tuple[Any, object]]
 ) -> str:
     """Return the one spelling of a dataset, its corpus and parameters other than the defaults.
 
-    >>> known = {"label": (str, "label"), "sex": (str, "sex")}
-    >>> canonical_spec("csv", "my", {"label": "emotion"}, known)
+    >>> allowed = {"label": (str, "label"), "sex": (str, "sex")}
+    >>> canonical_spec("csv", "my", {"label": "emotion"}, allowed)
     'csv:my,label=emotion'
     """
     changed = [
-        f"{parameter}={value}" if known[parameter][0] is str else typed(parameter, value)
+        f"{parameter}={value}" if allowed[parameter][0] is str else typed(parameter, value)
         for parameter, value in sorted(given.items())
-        if value != known[parameter][1]
+        if value != allowed[parameter][1]
     ]
     return ",".join([f"{name}:{corpus}", *changed])
 

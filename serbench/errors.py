@@ -39,9 +39,9 @@ class FoldError(SerbenchError):
     """Folds of a run that failed, while the others are kept."""
 
 
-def nearest(kind: str, name: str, known: Sequence[str], hint: str = "") -> UnknownName:
-    """The error for a name that nobody knows, with the names that come nearest."""
-    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+def nearest(kind: str, name: str, names: Sequence[str], hint: str = "") -> UnknownName:
+    """Return the error for a name that is not among `names`, with the most similar ones."""
+    close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     guess = f"; did you mean {' or '.join(close)}?" if close else ""
-    listing = f" (known: {', '.join(known)})" if known else ""
+    listing = f" (known: {', '.join(names)})" if names else ""
     return UnknownName(f"there is no {kind} {name!r}{guess}{listing}{hint}")

@@ -58,11 +58,11 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as name:
-            made = Path(name) / path.name
-            made.mkdir()
-            yield made
+            folder = Path(name) / path.name
+            folder.mkdir()
+            yield folder
             with contextlib.suppress(OSError):
-                made.rename(path)
+                folder.rename(path)
             if not path.is_dir():
                 raise OSError(errno.EEXIST, "there is a file of that name")
     except (OSError, safetensors.SafetensorError) as error:
@@ -70,11 +70,9 @@ def replacing_folder(path: Path) -> Iterator[Path]:
 
 
 def writing_error(path: Path, error: Exception) -> SerbenchError:
-    """The line that a user sees when `path` cannot be written.
+    """Return the error of a file or folder that cannot be written, for one of the system.
 
-    Args:
-        path: the file or folder.
-        error: an OSError, or the error of safetensors, which has the system's in its words.
+    That of safetensors has the system's error number in its message.
     """
     number = re.search(r"os error (\d+)", str(error))
     code = error.errno if isinstance(error, OSError) else int(number[1]) if number else None
@@ -103,7 +101,7 @@ def expanded(path: str | Path) -> Path:
 
 
 def digest(value: object) -> str:
-    """The sha256 of `value` as canonical JSON: sorted keys, no spaces, UTF-8.
+    """Return the sha256 of `value` as canonical JSON: sorted keys, no spaces, UTF-8.
 
     >>> digest({"b": 1, "a": [2]}) == digest({"a": [2], "b": 1})
     True
@@ -113,12 +111,12 @@ def digest(value: object) -> str:
 
 
 def file_digest(path: Path, algorithm: str = "sha256") -> str:
-    """The hexadecimal checksum of a file's bytes."""
+    """Return the hexadecimal checksum of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, algorithm).hexdigest()
 
 
-NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)  # what a file system without locks says
+NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)  # of a file system without locks
 PATIENCE = 10  # seconds; a digest file is written in a fraction of one
 
 
@@ -211,7 +209,7 @@ def _kind(probe: Path) -> type[BaseFileLock]:
 
 
 def _holder(path: Path, kind: type[BaseFileLock]) -> str:
-    """Say which process a lock file names, since when, and what to do where its lock would stay."""
+    """Return which process holds a lock file, since when, and the remedy if its lock would stay."""
     try:
         process, host, *_ = path.read_text().split()
         since = time.strftime("%Y-%m-%d %H:%M", time.localtime(path.stat().st_mtime))

@@ -114,7 +114,7 @@ def predict(
     """
     source = find(str(run), results_folder(results))
     kept = kept_models.kept(source.folder, source.folds, fold)
-    device = devices.require_known(device or settings().device)
+    device = devices.require_device(device or settings().device)
     with threadpoolctl.threadpool_limits(Config(**source.config).threads):
         inputs = _inputs(source, [expanded(file) for file in files])
         probabilities = [_probabilities(model, inputs, device) for model in kept]
@@ -165,7 +165,7 @@ def _probabilities(kept: Kept, inputs: Sequence[Array], device: str) -> Floats:
     """Return the probabilities (files, labels) of one fold's model on a device."""
     model = kept_models.load(kept)  # on the CPU
     if isinstance(model, MovableModel):
-        model.to(devices.found(device))
+        model.to(devices.find_device(device))
     elif device == "cuda":
         raise SerbenchError(
             f"{kept.fold.facts['config']['model']} stays on the CPU, since it has no `to` "

@@ -36,18 +36,18 @@ def settable(target: Callable[..., Any]) -> dict[str, tuple[Any, object]]:
 
 def _annotation(parameter: inspect.Parameter) -> Any:
     """Return the annotation of a signature that a program made, which no function has."""
-    stated = parameter.annotation
-    return Any if stated is parameter.empty or isinstance(stated, str) else stated
+    annotation = parameter.annotation
+    return Any if annotation is parameter.empty or isinstance(annotation, str) else annotation
 
 
 def checked(
-    owner: str, known: Mapping[str, tuple[Any, object]], given: Mapping[str, object]
+    owner: str, allowed: Mapping[str, tuple[Any, object]], given: Mapping[str, object]
 ) -> dict[str, object]:
     """Return the value of every parameter: the given one, or its default.
 
     Args:
         owner: whose parameters they are, for the messages.
-        known: as `settable` returns them.
+        allowed: as `settable` returns them.
         given: values as `parse` reads them.
 
     Raises:
@@ -55,12 +55,12 @@ def checked(
     """
     values = {  # a whole number is a float where a float is meant: one value, one identity
         name: float(default) if annotation is float and type(default) is int else default
-        for name, (annotation, default) in known.items()
+        for name, (annotation, default) in allowed.items()
     }
     for name, value in given.items():
-        if name not in known:
-            raise BadParameter(str(nearest(f"parameter of {owner}", name, sorted(known))))
-        annotation, _ = known[name]
+        if name not in allowed:
+            raise BadParameter(str(nearest(f"parameter of {owner}", name, sorted(allowed))))
+        annotation, _ = allowed[name]
         values[name] = _fitting(owner, name, value, annotation)
     return values
 

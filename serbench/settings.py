@@ -1,4 +1,4 @@
-"""Where things are: corpora, cache, results, device. Never what is computed."""
+"""Find corpora, cache, results and device on this machine; none of them changes a result."""
 
 import contextlib
 import importlib
@@ -7,7 +7,6 @@ import platform
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import platformdirs
 
@@ -33,7 +32,7 @@ class Settings:
 
 
 def settings() -> Settings:
-    """The settings of this process: SERBENCH_DATA, _CACHE, _RESULTS and _DEVICE, or defaults.
+    """Return the settings of this process: SERBENCH_DATA, _CACHE, _RESULTS and _DEVICE, or defaults.
 
     Raises:
         SerbenchError: a folder is not set, and has no default without a home directory.
@@ -64,37 +63,32 @@ def results_folder(given: str | Path | None = None) -> Path:
     return expanded(given or os.environ.get("SERBENCH_RESULTS") or "results")
 
 
-KNOWN = ("auto", "cpu", "cuda")
+DEVICES = ("auto", "cpu", "cuda")
 
 
-def require_known(wanted: str) -> str:
+def require_device(device: str) -> str:
     """Return the device as asked for; whether it exists is decided where the fold is computed.
 
     Raises:
-        BadParameter: it is not "auto", "cpu" or "cuda".
+        BadParameter: it is not one of `DEVICES`.
     """
-    if wanted not in KNOWN:
-        raise BadParameter(f"the device is {wanted!r}, but must be auto, cpu or cuda")
-    return wanted
+    if device not in DEVICES:
+        raise BadParameter(f"the device is {device!r}, but must be auto, cpu or cuda")
+    return device
 
 
-def found(wanted: str) -> str:
-    """Return the device on this machine, "cpu" or "cuda"; import PyTorch unless "cpu" is wanted.
-
-    Args:
-        wanted: "auto", "cpu" or "cuda".
+def find_device(device: str) -> str:
+    """Return "cpu" or "cuda" for one of `DEVICES`; import PyTorch unless it is "cpu".
 
     Raises:
-        SerbenchError: "cuda" is wanted, but PyTorch cannot use it here.
+        SerbenchError: it is "cuda", but PyTorch cannot use it here.
     """
-    if require_known(wanted) == "cpu":
+    if require_device(device) == "cpu":
         return "cpu"
-    torch: Any = None
     with contextlib.suppress(ImportError):
-        torch = importlib.import_module("torch")
-    if torch is not None and torch.cuda.is_available():
-        return "cuda"
-    if wanted == "cuda":
+        if importlib.import_module("torch").cuda.is_available():
+            return "cuda"
+    if device == "cuda":
         raise SerbenchError(
             f"there is no CUDA device that PyTorch can use on {platform.node()}; try --device cpu"
         )

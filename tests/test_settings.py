@@ -87,11 +87,11 @@ def test_a_home_that_cannot_be_written_is_one_line(serbench, tmp_path):
     assert len(done.stderr.splitlines()) == 1
 
 
-FOUND = """
+FIND = """
 import sys
 {imported}
-from serbench.settings import found
-print(found("auto"), "torch" in sys.modules)
+from serbench.settings import find_device
+print(find_device("auto"), "torch" in sys.modules)
 """
 
 
@@ -102,7 +102,7 @@ def test_the_device_does_not_depend_on_whether_torch_was_imported(tmp_path, impo
         f"import types\ncuda = types.SimpleNamespace(is_available=lambda: {has_cuda})\n"
     )
     path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
-    command = [sys.executable, "-c", FOUND.format(imported=imported)]
+    command = [sys.executable, "-c", FIND.format(imported=imported)]
     env = {**os.environ, "PYTHONPATH": path}
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
     assert done.stdout.split() == ["cuda" if has_cuda else "cpu", "True"], done.stderr

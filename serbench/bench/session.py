@@ -99,7 +99,7 @@ class _Session:
         if request.has_estimate:
             folds = lookup.make_folds(self._protocol(), datasets.outline(self._source))
         models = list(self._models()) if request.has("models") else []
-        device = devices.found(request.device or self._places.device) if models else "cpu"
+        device = devices.find_device(request.device or self._places.device) if models else "cpu"
         if request.has("arithmetic"):
             self._arithmetic()
         if request.has("decode"):

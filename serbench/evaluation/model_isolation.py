@@ -69,7 +69,7 @@ class FoldWorkspace:
     @cached_property
     def device(self) -> str:
         """The device of this machine; looked for when a model asks, since that imports PyTorch."""
-        return settings.found(self.wanted)
+        return settings.find_device(self.wanted)
 
     @property
     def used(self) -> str:

@@ -21,7 +21,7 @@ from serbench.protocols import leakage, lookup
 from serbench.results import run
 from serbench.results.config import Request
 from serbench.results.fold_file import read_facts
-from serbench.settings import Settings, require_known, results_folder, settings
+from serbench.settings import Settings, require_device, results_folder, settings
 
 FEW = 100  # utterances that are not worth starting processes for
 
@@ -82,7 +82,7 @@ def evaluate(  # noqa: PLR0913 - the options of `serbench evaluate`
     places = settings()
     if jobs is not None and jobs < 0:
         raise BadParameter(f"jobs is {jobs}, but must be 0 or more")
-    wanted_device = require_known(device or places.device)
+    wanted_device = require_device(device or places.device)
     if keep_models:
         kept_models.saving(model)  # it refuses what cannot be kept
     request = Request(
