@@ -32,7 +32,7 @@ class Settings:
 
 
 def settings() -> Settings:
-    """Return the settings of this process: SERBENCH_DATA, _CACHE, _RESULTS and _DEVICE, or defaults.
+    """Return the settings in SERBENCH_DATA, _CACHE, _RESULTS and _DEVICE, or their defaults.
 
     Raises:
         SerbenchError: a folder is not set, and has no default without a home directory.

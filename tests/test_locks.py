@@ -187,12 +187,12 @@ from pathlib import Path
 from serbench.features.audio import Decoded, Digests
 who, folder = sys.argv[1], Path(sys.argv[2])
 for n in range(50):
-    Digests(folder, folder).remember([Decoded(str(folder / f"{who}-{n}"), [0, 0, 0], "digest", "")])
+    Digests(folder, folder).add([Decoded(str(folder / f"{who}-{n}"), [0, 0, 0], "digest", "")])
 """
 
 
 def test_digests_that_commands_remember_at_the_same_time_are_all_kept(tmp_path):
     commands = [[sys.executable, "-c", REMEMBER, who, tmp_path] for who in "abc"]
     assert [child.wait(60) for child in [subprocess.Popen(one) for one in commands]] == [0, 0, 0]
-    assert len(Digests(tmp_path, tmp_path)._known) == 150
+    assert len(Digests(tmp_path, tmp_path)._rows) == 150
     assert [path.suffix for path in (tmp_path / "audio").iterdir()] == [".json"]

@@ -95,22 +95,16 @@ def check(
     return f"{text}\n\n{made.protocol.name}: {verdict}; {note}{warned}", clean
 
 
-def _audio(made: Split, labels: str | None) -> tuple[dict[str, str], str]:
-    """The digest of every utterance whose file is on this disk."""
-    if not made.source.root.exists():
-        return {}, f"audio not checked, since there is no corpus in {made.source.root}"
-    corpus = datasets.read(made.source, labels)
-    places = settings()
-    remembered = audio.Digests(places.cache, made.source.root)
-    digests, new, oddities = {}, [], {}
-    for utterance in corpus.utterances:
-        assert utterance.path is not None, "a corpus that was read has paths"
-        key, oddity = remembered.known(utterance.path), remembered.oddity(utterance.path)
-        if key is None:
-            one, *_ = audio.decoded(utterance.path)
-            new.append(one)
-            key, oddity = one.digest, one.oddity
-        digests[utterance.id], oddities[utterance.id] = key, oddity
-    remembered.remember(new)
+def _audio(applied: Split, labels: str | None) -> tuple[dict[str, str], str]:
+    """Return the digest of every utterance whose file is on this disk, and what was compared."""
+    root = applied.source.root
+    if not root.exists():
+        return {}, f"audio not checked, since there is no corpus in {root}"
+    corpus = datasets.read(applied.source, labels)
+    paths = {utterance.id: utterance.path for utterance in corpus.utterances if utterance.path}
+    stored = audio.Digests(settings().cache, root)
+    stored.add([audio.decoded(path)[0] for path in paths.values() if not stored.digest(path)])
+    digests = {id_: key for id_, path in paths.items() if (key := stored.digest(path))}
     note = f"audio of {len(digests)} utterances compared"
-    return digests, "\n".join([note, *audio.remarks(oddities)])
+    remarks = audio.remarks({id_: stored.oddity(path) for id_, path in paths.items()})
+    return digests, "\n".join([note, *remarks])

@@ -182,7 +182,7 @@ def extract(
             if outcome.result is None:
                 raise FoldError(outcome.error)
     finally:  # keep the digests of what was decoded, whatever stops it
-        remembered.remember(decoded.values())
+        remembered.add(decoded.values())
     for line in remarks({id_: remembered.oddity(Path(path)) for id_, path in paths.items()}):
         listener.remarked(line)
     return {

@@ -32,7 +32,7 @@ ODD = {
     "short": "shorter than 0.1 s",
     "loud": "more than 16 times as loud as full scale (as integers stored as floats are)",
 }
-"""Oddities for which a file is not refused, each with the words of its remark."""
+"""Oddities for which a file is not refused, with their descriptions in remarks."""
 
 Samples = npt.NDArray[Any]
 """Samples as decoded: (frames, channels), int16 where the file holds 16 bits, else float64."""
@@ -66,22 +66,18 @@ def decode(path: Path, *, remedy: str = AGAIN) -> tuple[Samples, int]:
     Raises:
         CorpusError: the file cannot be read, is cut off, or its samples make no valid wave.
     """
-    import soundfile
-
     try:
         header = truncation.inspect(path)
         if header.cut:
             raise CorpusError(f"{path} is cut off: {header.cut}; {remedy}")
         with _forward()(path) as file:
+            if file.format == "RAW":  # an ending that implies a codec: .au, .gsm, .vox
+                raise RuntimeError
             samples, rate = _samples(file), int(file.samplerate)
-            form, promised = file.format, file.frames
+            promised = file.frames if file.format == "FLAC" else UNKNOWN
     except (OSError, RuntimeError, TypeError, MemoryError) as error:  # soundfile raises all of them
         raise CorpusError(f"cannot read {path}: {_reason(path, error)}; {remedy}") from error
-    if form == "RAW":  # libsndfile believes an ending that implies a codec: .au, .gsm, .vox
-        raise CorpusError(
-            f"cannot read {path}: {_reason(path, soundfile.SoundFileError())}; {remedy}"
-        )
-    if form == "FLAC" and len(samples) < promised < UNKNOWN:
+    if len(samples) < promised < UNKNOWN:
         raise CorpusError(
             f"{path} is cut off: it has {len(samples)} of {promised} samples; {remedy}"
         )
@@ -150,10 +146,10 @@ def _cancel(samples: Samples) -> bool:
     The energy of the channels' sum equals their total energy where they are unrelated, is larger
     where they are alike, and is zero where they are in opposite phase.
     """
-    for some in (samples[::16], samples):  # a part is enough to pass nearly all files
-        moving = some - some.mean(axis=0, dtype=np.float32)  # (frames, channels)
-        together, energy = moving.sum(axis=1), np.vdot(moving, moving)
-        if np.vdot(together, together) > CANCELLED * energy:
+    for part in (samples[::16], samples):  # a part is enough to pass nearly all files
+        centred = part - part.mean(axis=0, dtype=np.float32)  # (frames, channels)
+        total, energy = centred.sum(axis=1), np.vdot(centred, centred)
+        if np.vdot(total, total) > CANCELLED * energy:
             return False
     return bool(energy > 0)
 
@@ -198,12 +194,12 @@ def remarks(oddities: Mapping[str, str]) -> list[str]:
     ['2 utterances are shorter than 0.1 s: a, c']
     """
     lines = []
-    for kind, words in ODD.items():
+    for kind, description in ODD.items():
         names = [name for name, oddity in oddities.items() if oddity == kind]
         more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
         are = "utterances are" if len(names) > 1 else "utterance is"
         if names:
-            lines.append(f"{len(names)} {are} {words}: {', '.join(names[:NAMED])}{more}")
+            lines.append(f"{len(names)} {are} {description}: {', '.join(names[:NAMED])}{more}")
     return lines
 
 
@@ -261,8 +257,8 @@ def read(path: Path, reading: Reading | None = None) -> Wave:
 class Decoded(NamedTuple):
     """What is remembered of a file that was decoded."""
 
-    path: str  # of the file
-    stamp: list[int]  # of the file before it was decoded
+    path: str
+    stamp: list[int]  # before it was decoded
     digest: str  # of its samples
     oddity: str  # see the function `oddity`
 
@@ -280,48 +276,43 @@ def decoded(path: Path) -> tuple[Decoded, Samples, int]:
 
 
 class Digests:
-    """Remembers the digest of every file's samples, so that each is decoded for it only once.
-
-    Kept in the cache, by path, size and times, with the oddity of the samples; a file that changed
-    is forgotten.
-    """
+    """The digests and oddities of decoded files, kept in the cache; changed files are forgotten."""
 
     def __init__(self, cache: Path, root: Path):
         self._root = root.resolve()
         self._file = cache / "audio" / f"{digest(str(self._root))[:16]}.json"
-        self._known = self._read()
+        self._rows = self._read()
 
     def _read(self) -> dict[str, list[Any]]:
+        """Return the stamp, digest and oddity of each file by its name."""
         try:
-            rows = json.loads(self._file.read_text())
-        except (OSError, ValueError):
+            rows = json.loads(self._file.read_text()).items()
+        except (OSError, ValueError, AttributeError):  # AttributeError: it is not an object
             return {}
-        if not isinstance(rows, dict):
-            return {}
-        return {name: row for name, row in rows.items() if isinstance(row, list) and len(row) == 3}
+        return {name: row for name, row in rows if isinstance(row, list) and len(row) == 3}
 
-    def known(self, path: Path) -> str | None:
+    def digest(self, path: Path) -> str | None:
         """Return the digest of the file as it is now, or None where it has not been decoded yet.
 
         Raises:
             CorpusError: the file is gone.
         """
-        entry = self._known.get(self._name(path))
-        return entry[1] if entry and entry[0] == stamp(path) else None
+        row = self._rows.get(self._name(path))
+        return row[1] if row and row[0] == stamp(path) else None
 
     def oddity(self, path: Path) -> str:
         """Return the oddity of the file when it was last decoded; see the function `oddity`."""
-        entry = self._known.get(self._name(path))
-        return str(entry[2]) if entry else ""
+        row = self._rows.get(self._name(path))
+        return str(row[2]) if row else ""
 
-    def remember(self, files: Iterable[Decoded]) -> None:
-        """Keep digests; each with the stamp that its file had before it was decoded."""
+    def add(self, files: Iterable[Decoded]) -> None:
+        """Keep what is remembered of files."""
         rows = {self._name(Path(file.path)): list(file[1:]) for file in files}
         if rows:
             with alone_with(self._file):
-                self._known = {**self._read(), **rows}  # another command may have written meanwhile
+                self._rows = {**self._read(), **rows}  # another command may have written meanwhile
                 with replacing(self._file) as temporary:
-                    temporary.write_text(json.dumps(self._known))
+                    temporary.write_text(json.dumps(self._rows))
 
     def _name(self, path: Path) -> str:
         # not resolved: a link in the corpus is found by its own name, wherever it leads

@@ -19,39 +19,38 @@ SHARD = 256  # utterances written to the feature store at a time
 BATCH = 16  # utterances from one report to the next
 
 
-def extract(words: Message, tell: Tell) -> Message:
+def extract(message: Message, tell: Tell) -> Message:
     """Decode files, remember their digests, and extract the features that are missing.
 
     Args:
-        words: `feature`, `cache`, `threads`, and `files`: [path, whether its features are wanted]
+        message: `feature`, `cache`, `threads`, and `files`: [path, whether its features are wanted]
             of each.
-        tell: hears after every batch how many `utterances` it had, and their `digests`: an
-            `audio.Decoded` of each file.
+        tell: hears the `digests` of each batch, an `audio.Decoded` of each file.
 
     Raises:
         CorpusError: a file cannot be read.
         PluginError: the extractor breaks its contract.
     """
-    feature = Feature(**words["feature"])
-    store = Store(feature.folder(Path(words["cache"])))
+    feature = Feature(**message["feature"])
+    store = Store(feature.folder(Path(message["cache"])))
     target = registry.load(registry.find("feature", feature.name))
     extractor: Any = target(**registry.complete(target, feature.params))
     reading = audio.Reading(feature.reading["trim_db"])  # type: ignore[arg-type]
     arrays: dict[str, Array] = {}
-    with threadpoolctl.threadpool_limits(words["threads"]):
-        for start in range(0, len(words["files"]), BATCH):
+    with threadpoolctl.threadpool_limits(message["threads"]):
+        for start in range(0, len(message["files"]), BATCH):
             digests: list[audio.Decoded] = []
-            for name, wanted in words["files"][start : start + BATCH]:
-                entry, samples, rate = audio.decoded(Path(name))
-                digests.append(entry)
-                if wanted and entry.digest not in store and entry.digest not in arrays:
-                    with _naming(name):
+            for path, is_wanted in message["files"][start : start + BATCH]:
+                file, samples, rate = audio.decoded(Path(path))
+                digests.append(file)
+                if is_wanted and file.digest not in store and file.digest not in arrays:
+                    with _naming(path):
                         wave = audio.wave(samples, rate, reading)
-                        arrays[entry.digest] = of_one(feature.name, extractor, wave)
+                        arrays[file.digest] = of_one(feature.name, extractor, wave)
             if len(arrays) >= SHARD:
                 store.write(arrays)
                 arrays = {}
-            tell({"utterances": len(digests), "digests": digests})
+            tell({"digests": digests})
         store.write(arrays)
     return {}
 
@@ -79,9 +78,9 @@ def of_one(name: str, extractor: Any, wave: Wave) -> Array:
 
 def audio_digests(corpus: Corpus, cache: Path, root: Path) -> dict[str, str | None]:
     """Return the digest of each utterance's samples; None where its file has changed since."""
-    remembered = audio.Digests(cache, root)
+    digests = audio.Digests(cache, root)
     return {
-        utterance.id: remembered.known(utterance.path)
+        utterance.id: digests.digest(utterance.path)
         for utterance in corpus.utterances
         if utterance.path is not None
     }

@@ -46,19 +46,15 @@ class Store:
         self._folder = folder
         self._shards: dict[str, Any] = {}
         for path in sorted(folder.glob("*.safetensors")):
-            self._open(path)
+            try:
+                shard = safetensors.safe_open(path, framework="numpy")
+            except (OSError, safetensors.SafetensorError):
+                continue  # damaged: its arrays are extracted again
+            keys: list[str] = shard.keys()  # type: ignore[no-untyped-call]
+            self._shards.update({key: shard for key in keys if key not in self._shards})
 
     def __contains__(self, key: str) -> bool:
         return key in self._shards
-
-    def _open(self, path: Path) -> None:
-        try:
-            shard = safetensors.safe_open(path, framework="numpy")
-        except (OSError, safetensors.SafetensorError):
-            return  # not whole, so not there: what it held is extracted again
-        keys: list[str] = shard.keys()  # type: ignore[no-untyped-call]
-        for key in keys:
-            self._shards.setdefault(key, shard)
 
     def write(self, arrays: Mapping[str, Array]) -> None:
         """Add arrays, each under the digest of the samples it was made of."""
@@ -72,7 +68,7 @@ class Store:
             )
 
     def read(self, keys: Sequence[str]) -> "Features":
-        """Return the arrays under these digests, each read when it is asked for.
+        """Return the arrays under these digests.
 
         Raises:
             PluginError: one is not there.
@@ -116,8 +112,8 @@ def check_arrays(name: str, returned: Any, expected: int) -> list[Array]:
     for array in arrays:
         if not isinstance(array, np.ndarray):
             raise PluginError(f"feature {name} made a {type(array).__name__}, not an array")
-        single = array.dtype in (np.float32, np.float16)
-        if not single or not array.size or not np.isfinite(array).all():
+        is_float = array.dtype in (np.float32, np.float16)
+        if not is_float or not array.size or not np.isfinite(array).all():
             raise PluginError(
                 f"feature {name} made an array of type {array.dtype} and shape {array.shape} that "
                 "is not finite float32 or float16; this is a fault of the plugin that offers it"

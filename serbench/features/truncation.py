@@ -1,4 +1,4 @@
-"""Find audio files that were cut off: compare what their headers promise with what is there.
+"""Find audio files that were cut off: compare their sizes with those in their headers.
 
 libsndfile reads the rest of such a file without an error. Only headers and the last bytes are read
 here, except for MP3s without a header that gives their length, whose frames are counted.
@@ -18,9 +18,9 @@ PAGE = 27 + 255 + 255 * 255  # bytes of an Ogg page at most; RFC 3533
 
 
 class Inspection(NamedTuple):
-    """What a file holds by its own account."""
+    """The result of an inspection."""
 
-    cut: str = ""  # how much of the promised size is there if the file is cut off, else ""
+    cut: str = ""  # how much of the promised size is there, or "" if the file is not cut off
     samples: int = 0  # that each channel has at least, or 0 if they were not counted
 
 
@@ -54,7 +54,7 @@ _CHUNKED = {
 
 
 def inspect(path: Path) -> Inspection:
-    """Compare the size that a file's header promises with what is there.
+    """Compare the size of a file with the size that its header promises.
 
     Raises:
         OSError: it cannot be read.
@@ -81,14 +81,14 @@ def _of_bytes(promised: int, size: int) -> Inspection:
     return Inspection(f"it has {size} of {promised} bytes" if promised - size > slack else "")
 
 
-def _known(size: int, width: int = 4) -> int:
+def _known_size(size: int, width: int = 4) -> int:
     """Return a size, or 0 if it means that the size was not known when it was written."""
     return size if size < (STREAMED if width == 4 else 2**62) else 0
 
 
 def _chunked(file: IO[bytes], form: _Chunked, size: int) -> int:
     """Return where the chunk of samples must end, or 0 if the header does not say."""
-    place, long = form.start, 0
+    place, long_size = form.start, 0
     for _ in range(CHUNKS):
         file.seek(place)
         head = file.read(form.name + form.size)
@@ -97,9 +97,9 @@ def _chunked(file: IO[bytes], form: _Chunked, size: int) -> int:
         name, length = head[: form.name], int.from_bytes(head[form.name :], form.order)
         begin = place + (0 if form.counted else len(head))
         if name == b"ds64":  # of RF64: sizes in 64 bits; that of the file, then of the samples
-            long = int.from_bytes(file.read(16)[8:], form.order)
+            long_size = int.from_bytes(file.read(16)[8:], form.order)
         if name == form.data:
-            length = _known(length, form.size) or _known(long, 8)
+            length = _known_size(length, form.size) or _known_size(long_size, 8)
             return begin + length if length else 0
         place = -(-(begin + max(length, 1)) // form.aligned) * form.aligned
         if place > size:
@@ -110,7 +110,7 @@ def _chunked(file: IO[bytes], form: _Chunked, size: int) -> int:
 def _au(head: bytes) -> int:
     order: Literal["little", "big"] = "big" if head[:1] == b"." else "little"
     offset, length = (int.from_bytes(head[at : at + 4], order) for at in (4, 8))
-    return offset + length if _known(length) else 0
+    return offset + length if _known_size(length) else 0
 
 
 def _sphere(head: bytes) -> int:
@@ -136,9 +136,9 @@ def _ogg(file: IO[bytes], size: int) -> str:
     file.seek(max(0, size - PAGE))
     end = file.read()
     last = end.rfind(b"OggS\x00")
-    page = end[last:] if last >= 0 else b""
-    if not page:
+    if last < 0:
         return ""
+    page = end[last:]
     segments = page[27 : 27 + page[26]] if len(page) > 27 else b""
     if len(page) <= 27 or len(segments) < page[26]:
         return f"its last page ends within its header, after {len(page)} bytes"
@@ -190,21 +190,20 @@ def _mpeg(file: IO[bytes], head: bytes, size: int) -> Inspection:
     first = _frame(head[:4])
     if first is None:
         return Inspection()
-    promised = _told(head, first.header)
-    if promised:
+    if promised := _mpeg_size(head, first.header):
         return _of_bytes(start + promised, size)
     file.seek(start)
     stream = file.read()
     place = samples = 0
     while (frame := _frame(stream[place : place + 4])) is not None:
-        there = len(stream) - place
-        if there < frame.length - 1:  # some encoders forget the padding of the last
-            return Inspection(f"its last frame has {there} of {frame.length} bytes", samples)
+        rest = len(stream) - place
+        if rest < frame.length - 1:  # some encoders forget the padding of the last
+            return Inspection(f"its last frame has {rest} of {frame.length} bytes", samples)
         place, samples = place + frame.length, samples + frame.samples
     return Inspection("", samples)
 
 
-def _told(head: bytes, place: int) -> int:
+def _mpeg_size(head: bytes, place: int) -> int:
     """Return the size in an MP3's Xing, Info or VBRI header, or 0."""
     if head[place : place + 4] in (b"Xing", b"Info"):
         flags = int.from_bytes(head[place + 4 : place + 8], "big")

@@ -155,34 +155,34 @@ def test_digests_are_remembered_until_the_file_changes(tmp_path):
     path.parent.mkdir()
     path.write_bytes(b"one")
     remembered = audio.Digests(tmp_path, path.parent)
-    assert remembered.known(path) is None
-    remembered.remember([_decoded(path)])
-    assert audio.Digests(tmp_path, path.parent).known(path) == "digest"
+    assert remembered.digest(path) is None
+    remembered.add([_decoded(path)])
+    assert audio.Digests(tmp_path, path.parent).digest(path) == "digest"
     assert audio.Digests(tmp_path, path.parent).oddity(path) == "short"
     path.write_bytes(b"two")
-    assert audio.Digests(tmp_path, path.parent).known(path) is None
+    assert audio.Digests(tmp_path, path.parent).digest(path) is None
 
 
 def test_a_broken_memory_of_digests_is_forgotten(tmp_path):
     path = tmp_path / "a.wav"
     path.write_bytes(b"one")
     remembered = audio.Digests(tmp_path, tmp_path)
-    remembered.remember([_decoded(path)])
+    remembered.add([_decoded(path)])
     next((tmp_path / "audio").iterdir()).write_text("{half")
-    assert audio.Digests(tmp_path, tmp_path).known(path) is None
+    assert audio.Digests(tmp_path, tmp_path).digest(path) is None
 
 
 @pytest.mark.parametrize("words", ["[]", "null", "5", '{"a.wav": 5}', '{"a.wav": [[1, 2, 3]]}'])
 def test_digests_that_were_damaged_are_worked_out_again(tmp_path, words):
     path = tmp_path / "a.wav"
     path.write_bytes(b"audio")
-    audio.Digests(tmp_path, tmp_path).remember([_decoded(path)])
+    audio.Digests(tmp_path, tmp_path).add([_decoded(path)])
     (file,) = (tmp_path / "audio").iterdir()
     file.write_text(words)
     remembered = audio.Digests(tmp_path, tmp_path)
-    assert remembered.known(path) is None
-    remembered.remember([_decoded(path)])
-    assert audio.Digests(tmp_path, tmp_path).known(path) == "digest"
+    assert remembered.digest(path) is None
+    remembered.add([_decoded(path)])
+    assert audio.Digests(tmp_path, tmp_path).digest(path) == "digest"
 
 
 @pytest.mark.parametrize("ending", ["au", "snd", "gsm", "vox", "raw"])
