@@ -44,7 +44,7 @@ def _loso_folds(corpus: Corpus) -> list[Fold]:
 
 
 def kfold(n: int = 5) -> Protocol:
-    """Each of n groups of speakers is the test set once; validation is the next group.
+    """Test each of n groups of speakers once; validation is the next group.
 
     See `grouped` for how the groups are made.
 
@@ -76,28 +76,28 @@ def grouped(corpus: Corpus, n: int) -> list[list[str]]:
     def kinds(utterance: Utterance) -> tuple[str, str, str]:
         return "all", f"label {utterance.label}", f"sex {utterance.sex}"
 
-    brings: dict[str, Counter[str]] = {speaker: Counter() for speaker in corpus.speakers}
+    counts: dict[str, Counter[str]] = {speaker: Counter() for speaker in corpus.speakers}
     for utterance in corpus.utterances:
-        brings[utterance.speaker].update(kinds(utterance))
-    totals = sum(brings.values(), Counter())
+        counts[utterance.speaker].update(kinds(utterance))
+    totals = sum(counts.values(), Counter())
     common = math.lcm(*totals.values())
     weight = {kind: (common // total) ** 2 for kind, total in totals.items()}
     groups: list[list[str]] = [[] for _ in range(n)]
     held: list[Counter[str]] = [Counter() for _ in range(n)]
-    for speaker in sorted(brings, key=lambda name: (-brings[name]["all"], name)):
+    for speaker in sorted(counts, key=lambda name: (-counts[name]["all"], name)):
         # (c + b)² - c² is 2cb + b², and b² is the same in every group
         growth = [
-            sum(weight[kind] * held[group][kind] * count for kind, count in brings[speaker].items())
+            sum(weight[kind] * held[group][kind] * count for kind, count in counts[speaker].items())
             for group in range(n)
         ]
         best = growth.index(min(growth))
         groups[best].append(speaker)
-        held[best].update(brings[speaker])
+        held[best].update(counts[speaker])
     return groups
 
 
 def random(n: int = 6, seed: int = 0) -> Protocol:
-    """Utterances dealt to n folds at random, stratified by label: what leakage is worth.
+    """Deal utterances to n folds at random, stratified by label: it shows what leakage is worth.
 
     Within a label utterances are sorted by the sha256 of "seed id"; labels follow one another in
     the corpus's order, and all are dealt as one sequence over the folds. Validation is the next
@@ -113,7 +113,7 @@ def random(n: int = 6, seed: int = 0) -> Protocol:
         _require_enough(corpus, name, n, len(corpus.utterances), "utterances")
         order = sorted(
             corpus.utterances,
-            key=lambda said: (corpus.labels.index(said.label), sha256(f"{seed} {said.id}")),
+            key=lambda row: (corpus.labels.index(row.label), sha256(f"{seed} {row.id}")),
         )
         return rotated([[utterance.id for utterance in order[k::n]] for k in range(n)])
 
@@ -152,15 +152,15 @@ def _require_enough_folds(name: str, n: int) -> None:
         )
 
 
-def _require_enough(corpus: Corpus, name: str, least: int, count: int, what: str) -> None:
+def _require_enough(corpus: Corpus, name: str, least: int, count: int, noun: str) -> None:
     if count < FEWEST:
         raise SerbenchError(
-            f"corpus {corpus.name} has {count} {what}, but protocol {name} needs at least "
+            f"corpus {corpus.name} has {count} {noun}, but protocol {name} needs at least "
             f"{FEWEST}: some to train, some to validate and some to test"
         )
     if count < least:
         raise SerbenchError(
-            f"protocol {name} needs at least {least} {what}, but corpus {corpus.name} has "
+            f"protocol {name} needs at least {least} {noun}, but corpus {corpus.name} has "
             f"{count}: choose n from {FEWEST} to {count}"
         )
 

@@ -115,32 +115,32 @@ def certify(corpus: Corpus, fold: Fold, audio: Mapping[str, str]) -> Certificate
         audio: from an utterance's id to the sha256 of its samples; empty where no audio is at
             hand. Identical audio within one set is no leak.
     """
-    spoken = corpus.utterances
+    utterances = corpus.utterances
     return Certificate(
         speakers=shared_speakers(corpus, fold),
         audio=_overlaps(fold, audio, twins=True),
-        sessions=_overlaps(fold, {said.id: said.session for said in spoken if said.session}),
-        dialogues=_overlaps(fold, {said.id: said.dialogue for said in spoken if said.dialogue}),
+        sessions=_overlaps(fold, {row.id: row.session for row in utterances if row.session}),
+        dialogues=_overlaps(fold, {row.id: row.dialogue for row in utterances if row.dialogue}),
         audio_checked=all(audio.keys() >= set(getattr(fold, part)) for part in PARTS),
     )
 
 
 def shared_speakers(corpus: Corpus, fold: Fold) -> Overlaps:
     """Return the speakers that the sets of a fold share: the part that needs no audio."""
-    return _overlaps(fold, {said.id: said.speaker for said in corpus.utterances})
+    return _overlaps(fold, {row.id: row.speaker for row in corpus.utterances})
 
 
 def _overlaps(fold: Fold, keys: Mapping[str, str], twins: bool = False) -> Overlaps:
     """Compare the keys of the utterances in each pair of sets, as far as they are known."""
-    first: dict[str, dict[str, str]] = {}
-    for part in PARTS:
-        ids = getattr(fold, part)[::-1]  # the last id of a key stays in a dict
-        first[part] = {keys[id_]: id_ for id_ in ids if id_ in keys}
+    ids = {  # backwards, since the last id of a key stays in a dict
+        part: {keys[id_]: id_ for id_ in getattr(fold, part)[::-1] if id_ in keys} for part in PARTS
+    }
     overlaps = {}
-    for one, other in PAIRS:
-        both = first[one].keys() & first[other].keys()
-        names = sorted(f"{first[one][key]} = {first[other][key]}" if twins else key for key in both)
-        overlaps[f"{one}|{other}"] = Shared(len(both), tuple(names[:EXAMPLES]))
+    for pair in PAIRS:
+        first, other = (ids[part] for part in pair)
+        both = first.keys() & other.keys()
+        names = sorted(f"{first[key]} = {other[key]}" if twins else key for key in both)
+        overlaps["|".join(pair)] = Shared(len(both), tuple(names[:EXAMPLES]))
     return overlaps
 
 
@@ -192,10 +192,8 @@ def rows(checked: Checked) -> list[dict[str, object]]:
         {
             "fold": fold.name,
             "sets": " | ".join(pair),
-            "speakers": counts["speakers"],
+            **counts,
             "audio": counts["audio"] if certificate.audio_checked else counts["audio"] or None,
-            "sessions": counts["sessions"],
-            "dialogues": counts["dialogues"],
             "verdict": "leaks" if counts["speakers"] or counts["audio"] else "clean",
         }
         for fold, certificate in checked

@@ -58,12 +58,11 @@ def default_protocol(dataset: HasProtocols) -> str:
     Raises:
         PluginError: it has none.
     """
-    name: str | None = getattr(dataset, "default_protocol", None)
-    if name:
-        return name
-    if not dataset.protocols:
+    names = [getattr(dataset, "default_protocol", None), *(own.name for own in dataset.protocols)]
+    name: str | None = next(filter(None, names), None)
+    if name is None:
         raise PluginError("the dataset has no protocol of its own: name one, for example kfold:n=5")
-    return dataset.protocols[0].name
+    return name
 
 
 def make_folds(protocol: Protocol, corpus: Corpus) -> list[Fold]:
@@ -130,9 +129,9 @@ def fold_remarks(corpus: Corpus, folds: Sequence[Fold]) -> list[str]:
     alone = [label for label in corpus.labels if counts[label] == 1]
     lines = list(corpus.remarks)
     if alone:
-        only = "label has" if len(alone) == 1 else "labels have"
+        have = "label has" if len(alone) == 1 else "labels have"
         lines.append(
-            f"{len(alone)} {only} one utterance, which no fold can both learn and test: "
+            f"{len(alone)} {have} one utterance, which no fold can both learn and test: "
             f"{', '.join(alone)}"
         )
     for part, means in (("train", "no model can learn it"), ("test", "scores leave it out")):
@@ -154,7 +153,7 @@ def fold_remarks(corpus: Corpus, folds: Sequence[Fold]) -> list[str]:
 def fold_rows(corpus: Corpus, folds: Sequence[Fold]) -> list[dict[str, object]]:
     """Return a row for each set of each fold: utterances, speakers, speakers by sex, labels."""
     sexes = {utterance.sex for utterance in corpus.utterances}
-    shown = [sex for sex in ("female", "male", "") if sex in sexes]
+    columns = [sex for sex in ("female", "male", "") if sex in sexes]
     rows: list[dict[str, object]] = []
     for fold, part in itertools.product(folds, PARTS):
         utterances = [corpus.by_id[id_] for id_ in getattr(fold, part)]
@@ -166,7 +165,7 @@ def fold_rows(corpus: Corpus, folds: Sequence[Fold]) -> list[dict[str, object]]:
                 "set": part,
                 "utterances": len(utterances),
                 "speakers": len(sex_of),
-                **{sex or "sex unknown": list(sex_of.values()).count(sex) for sex in shown},
+                **{sex or "sex unknown": list(sex_of.values()).count(sex) for sex in columns},
                 **{label: labels[label] for label in corpus.labels},
             }
         )

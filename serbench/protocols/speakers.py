@@ -60,14 +60,14 @@ def require_people(
             speaks everything; each label has a single speaker; without `single` each speaker has
             one utterance, or with it some have more.
     """
-    for said in utterances:
-        if is_missing(said.speaker):
+    for utterance in utterances:
+        if is_missing(utterance.speaker):
             raise CorpusError(
-                f"{where}: the speaker of {said.id} is '{shown(said.speaker, 20)}', which stands "
-                "for a missing name: write who speaks, or leave the utterance out"
+                f"{where}: the speaker of {utterance.id} is '{shown(utterance.speaker, 20)}', "
+                "which stands for a missing name: write who speaks, or leave the utterance out"
             )
-    counts = Counter(said.speaker for said in utterances)
-    pairs = {(said.label, said.speaker) for said in utterances}
+    counts = Counter(utterance.speaker for utterance in utterances)
+    pairs = {(utterance.label, utterance.speaker) for utterance in utterances}
     labels = {label for label, _ in pairs}
     if len(counts) == 1:
         raise CorpusError(
@@ -76,7 +76,10 @@ def require_people(
         )
     if all(label == speaker for label, speaker in pairs):
         raise CorpusError(f"{where}: the speakers are the labels, {_some(counts)}: {mend}")
-    if all(said.path and said.path.suffix == f".{said.speaker.lstrip('.')}" for said in utterances):
+    if all(
+        utterance.path and utterance.path.suffix == f".{utterance.speaker.lstrip('.')}"
+        for utterance in utterances
+    ):
         raise CorpusError(f"{where}: the speakers are endings of files, {_some(counts)}: {mend}")
     if len(pairs) == len(labels):
         label, speaker = min(pairs)
@@ -102,7 +105,7 @@ def require_people(
 
 def doubts(corpus: Corpus) -> tuple[str, ...]:
     """Return a line for each thing that looks wrong about speakers and labels, but may be right."""
-    counts = Counter(said.speaker for said in corpus.utterances)
+    counts = Counter(utterance.speaker for utterance in corpus.utterances)
     lines = [
         *(_same_as_speaker(corpus, field) for field in ("session", "dialogue")),
         *(_few(counts), _one_label(corpus, counts), _combined(counts)),
@@ -115,7 +118,7 @@ def doubts(corpus: Corpus) -> tuple[str, ...]:
         *(
             f"the label {label!r} of {times} utterances may stand for a missing one, and counts as "
             "an emotion; leave them out if it does"
-            for label, times in Counter(said.label for said in corpus.utterances).items()
+            for label, times in Counter(utterance.label for utterance in corpus.utterances).items()
             if is_missing(label)
         ),
     ]
@@ -123,7 +126,7 @@ def doubts(corpus: Corpus) -> tuple[str, ...]:
 
 
 def _same_as_speaker(corpus: Corpus, field: str) -> str:
-    if any(getattr(said, field) != said.speaker for said in corpus.utterances):
+    if any(getattr(utterance, field) != utterance.speaker for utterance in corpus.utterances):
         return ""
     return (
         f"speaker and {field} are the same for all {len(corpus.utterances)} utterances; if more "
@@ -144,7 +147,7 @@ def _few(counts: Counter[str]) -> str:
 
 
 def _one_label(corpus: Corpus, counts: Counter[str]) -> str:
-    pairs = {(said.speaker, said.label) for said in corpus.utterances}
+    pairs = {(utterance.speaker, utterance.label) for utterance in corpus.utterances}
     if len(pairs) > len(counts) or len(counts) == len(corpus.utterances):
         return ""
     speaker, label = min(pairs)

@@ -16,17 +16,14 @@ SCHEMA = 1
 
 @dataclass
 class _Table:
-    """One fold of a file: its group, and the part of each utterance in the order of the file."""
+    """The rows of one fold in a file."""
 
     group: str
-    parts: dict[str, str] = field(default_factory=dict)
-
-    def part(self, name: str) -> tuple[str, ...]:
-        return tuple(sorted(id_ for id_, part in self.parts.items() if part == name))
+    parts: dict[str, str] = field(default_factory=dict)  # of each utterance
 
 
 def file(path: str = "", leaks: bool = False) -> Protocol:
-    """The split that a CSV with the columns fold,split,utterance describes.
+    """Read the split from a CSV with the columns fold,split,utterance.
 
     Where a fold has no validation set, `serbench.corpus.held_out` divides its training set. A
     fourth column, group, marks the folds of which only the best on validation counts.
@@ -63,11 +60,11 @@ def read(path: Path, corpus: Corpus) -> list[Fold]:
         _put(f"{path}, line {line}", table, row)
     if not tables:
         raise SerbenchError(f"{path} has no rows: each must give a fold, a split and an utterance")
-    named = {id_ for table in tables.values() for id_ in table.parts}
-    unknown = sorted(named - corpus.by_id.keys())
+    ids = {id_ for table in tables.values() for id_ in table.parts}
+    unknown = sorted(ids - corpus.by_id.keys())
     if unknown:
         raise SerbenchError(
-            f"{path} names {len(unknown)} of {len(named)} utterances that corpus {corpus.name} "
+            f"{path} names {len(unknown)} of {len(ids)} utterances that corpus {corpus.name} "
             f"does not have under the label set {corpus.label_set}: {', '.join(unknown[:3])}; "
             f"write them as the corpus does, like {corpus.utterances[0].id}, and leave out others"
         )
@@ -104,8 +101,8 @@ def _put(where: str, table: _Table, row: dict[str, str]) -> None:
     if split not in PARTS:
         raise SerbenchError(f"{where}: the split is {split!r}, but must be {' or '.join(PARTS)}")
     if utterance in table.parts:
-        before = table.parts[utterance]
-        place = f"both {before} and {split}" if before != split else f"{split} twice"
+        earlier = table.parts[utterance]
+        place = f"both {earlier} and {split}" if earlier != split else f"{split} twice"
         raise SerbenchError(
             f"{where}: utterance {utterance} is in {place} in fold {fold}; keep one of the lines"
         )
@@ -118,7 +115,10 @@ def _put(where: str, table: _Table, row: dict[str, str]) -> None:
 
 
 def _fold(path: Path, corpus: Corpus, name: str, table: _Table) -> Fold:
-    parts = {part: table.part(part) for part in PARTS}
+    parts = {
+        name: tuple(sorted(id_ for id_, part in table.parts.items() if part == name))
+        for name in PARTS
+    }
     if not parts["validation"] and parts["train"]:
         parts["train"], parts["validation"] = held_out(corpus, parts["train"], parts["test"])
     for part in sorted(PARTS):  # test first: without one, nothing should have been held out
