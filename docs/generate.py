@@ -21,7 +21,7 @@ from serbench.metrics.classification import METRICS
 from serbench.metrics.intervals import MeanStd, mean_std
 from serbench.results import literature
 from serbench.results import run as runs
-from serbench.results.display_names import TITLES, names
+from serbench.results.display_names import TITLES, model_names
 from serbench.results.run import Run
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -96,7 +96,7 @@ def _corpus(name: str, found: list[Run]) -> list[str]:
         + [tables.spread(row.score(metric)) for metric in COLUMNS]
         for row in literature.rows(name, "II")
     ]
-    named = names(found)
+    named = model_names(found)
     often = Counter(named.values())
     for run in found:
         seed = f", seed {_seed(run)}" if often[named[run.name]] > 1 else ""
@@ -136,7 +136,7 @@ def _seeds(found: list[Run]) -> list[str]:
 def _groups(found: list[Run]) -> list[tuple[str, list[Run]]]:
     """Runs that differ in the seed alone, under one name."""
     groups: dict[tuple[str, ...], list[Run]] = {}
-    named = names(found)
+    named = model_names(found)
     for run in found:
         setting = (run.config["protocol"], run.config["labels"], run.config["dataset"])
         groups.setdefault((named[run.name], *setting), []).append(run)

@@ -136,7 +136,7 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
     if form == "json":
         from serbench.results import summary
 
-        typer.echo(summary.table(made, None, form))
+        typer.echo(summary.scores([made], None, form))
     else:
         typer.echo(str(made) if form == "text" else made.table(form))
 
@@ -233,7 +233,7 @@ def score(
 
     _check_form(form, *summary.FORMATS)
     found = [find(name, results_folder(results)) for name in names]
-    typer.echo(summary.several(found, metric or None, form))
+    typer.echo(summary.scores(found, metric or None, form))
 
 
 @app.command()

@@ -11,7 +11,7 @@ from serbench.comparison.differences import Difference, Disagreement, Pair
 from serbench.errors import BadParameter, nearest
 from serbench.metrics.classification import METRICS
 from serbench.metrics.significance import EXACT, EXCHANGES, smallest_pvalue
-from serbench.results.display_names import names as short_names
+from serbench.results.display_names import model_names
 from serbench.results.run import Run, circumstances, computed, find
 from serbench.settings import results_folder
 from serbench.text import as_json, shown
@@ -44,7 +44,7 @@ class ComparedRuns:
     @cached_property
     def names(self) -> Mapping[str, str]:
         """What each run is called in a table, by its name: "alexnet-mel (08683f95)"."""
-        short = short_names(self.runs)
+        short = model_names(self.runs)
         return {run.name: f"{short[run.name]} ({run.name.rpartition('_')[2]})" for run in self.runs}
 
     @property

@@ -1,4 +1,4 @@
-"""A run as a badge for a README: what it was tested on and its UAR, or why it is not ranked.
+"""Make a badge of a run for a README: what it was tested on and its UAR, or why it is not ranked.
 
 A badge says what its run says; only the leaderboard knows whether anybody else recomputed it.
 """
@@ -22,7 +22,7 @@ FORMATS = ("svg", "json", "card")  # the last is made by `serbench.leaderboard.h
 
 # Verdana at 11 pixels, roughly; textLength then makes every font fit
 NARROW, WIDE = frozenset(" .,:;|!'()[]{}·filjtrI-"), frozenset("mwMW%@")
-PIXELS = {"narrow": 4.4, "plain": 7.0, "wide": 10.5}
+NARROW_PIXELS, PIXELS, WIDE_PIXELS = 4.4, 7.0, 10.5
 
 SVG = """\
 <svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="20" role="img" aria-label="{alt}">
@@ -39,12 +39,12 @@ SVG = """\
 
 @dataclass(frozen=True)
 class Badge:
-    """What a badge says.
+    """A badge.
 
     Attributes:
         message: beside the label: "RAVDESS paper · UAR 72.8 %".
-        title: the same with everything that a badge has no room for.
-        ranked: whether nothing keeps the run from being compared.
+        title: the full text, shown by a browser when the mouse rests on the badge.
+        ranked: whether the run has no objections.
     """
 
     message: str
@@ -53,11 +53,11 @@ class Badge:
 
     @property
     def colour(self) -> str:
-        """Green only for a run that may be compared; its score has no part in it."""
+        """Green for a run that may be ranked, whatever its score, else red."""
         return RANKED if self.ranked else UNRANKED
 
     def svg(self) -> str:
-        """The badge as a picture."""
+        """Return the badge as SVG."""
         label, message = _pixels(LABEL), _pixels(self.message)
         return SVG.format(
             width=label + message + 24,
@@ -75,7 +75,7 @@ class Badge:
         )
 
     def endpoint(self) -> str:
-        """The badge as JSON for shields.io, schema 1 of its endpoint badges."""
+        """Return the badge as JSON for shields.io, schema 1 of its endpoint badges."""
         content = {
             "schemaVersion": 1,
             "label": LABEL,
@@ -87,36 +87,30 @@ class Badge:
 
 
 def badge(run: Run) -> Badge:
-    """The badge of a run; one that is not ranked says why, and shows no score."""
+    """Make the badge of a run; one that is not ranked says why, and shows no score."""
     about = shown(subject(run), 60)
     if run.objections:
         message = shown(f"{about} · not ranked: {run.objections[0]}", MOST)
         title = f"{about}: not ranked: {'; '.join(run.objections)}"
         return Badge(message, shown(title), ranked=False)
-    mean = run.mean_std("uar").mean
-    interval = tables.interval(run.interval("uar"))
+    uar = run.mean_std("uar")
     title = (
-        f"{about}: UAR {tables.spread(run.mean_std('uar'))} % over {len(run.folds)} folds, "
-        f"pooled {tables.percent(run.pooled('uar'))} {interval} over "
+        f"{about}: UAR {tables.spread(uar)} % over {len(run.folds)} folds, "
+        f"pooled {tables.percent(run.pooled('uar'))} {tables.interval(run.interval('uar'))} over "
         f"{len(run.speaker_confusions)} speakers"
     )
-    return Badge(f"{about} · UAR {100 * mean:.1f} %", shown(title), ranked=True)
+    return Badge(f"{about} · UAR {100 * uar.mean:.1f} %", shown(title), ranked=True)
 
 
 def subject(run: Run) -> str:
-    """What a run was tested on: "RAVDESS paper", "RAVDESS loso, labels calm-as-neutral"."""
+    """Return what a run was tested on: "RAVDESS paper", "RAVDESS loso, labels calm-as-neutral"."""
     dataset, labels = str(run.config["dataset"]), str(run.config["labels"])
     title = f"{TITLES.get(dataset, dataset)} {run.config['protocol']}"
     return title if labels == run.corpus else f"{title}, labels {labels}"
 
 
 def _pixels(text: str) -> int:
-    """About how wide a text is."""
-    return round(sum(PIXELS[_kind(one)] for one in text))
-
-
-def _kind(one: str) -> str:
-    if one in NARROW:
-        return "narrow"
-    far = unicodedata.east_asian_width(one) in "WF"
-    return "wide" if one in WIDE or far else "plain"
+    """Return about how wide a text is."""
+    narrow = sum(character in NARROW for character in text)
+    wide = sum(one in WIDE or unicodedata.east_asian_width(one) in "WF" for one in text)
+    return round(narrow * NARROW_PIXELS + wide * WIDE_PIXELS + (len(text) - narrow - wide) * PIXELS)

@@ -48,14 +48,10 @@ def read_submissions(
         for folder, verdict in verifying.found(parent)
     ]
     now = datetime.datetime.now(datetime.UTC).strftime(TIME)
-    origins = find_origins([one for one in outcomes if isinstance(one, Entry)], book, account, now)
-    rejected = []
-    for outcome in outcomes:
-        if isinstance(outcome, Rejected):
-            rejected.append(outcome)
-        elif outcome.folder in origins.refused:
-            rejected.append(Rejected(outcome.folder, (origins.refused[outcome.folder],)))
-    return origins.entries, rejected, origins.ledger
+    sound = [outcome for outcome in outcomes if isinstance(outcome, Entry)]
+    entries, refused, book = find_origins(sound, book, account, now)
+    rejected = [outcome for outcome in outcomes if isinstance(outcome, Rejected)]
+    return entries, [*rejected, *refused], book
 
 
 def judge(folder: Path) -> Outcome:

@@ -1,8 +1,7 @@
-"""A run as a section of a model's card: metadata that model hubs read, and words for people."""
+"""Make a section of a model's card of a run: metadata that model hubs read, and Markdown."""
 
 import json
 import shlex
-from collections.abc import Mapping
 from typing import Any
 
 from serbench import tables
@@ -10,11 +9,11 @@ from serbench.errors import SerbenchError
 from serbench.evaluation import command
 from serbench.leaderboard.submissions.safe_read import shown
 from serbench.results.config import Config
-from serbench.results.display_names import TITLES, names
+from serbench.results.display_names import TITLES, model_names
 from serbench.results.run import Run
 
 TASK = {"type": "audio-classification", "name": "Speech Emotion Recognition"}
-SHOWN = {  # our metric: the hub's, and what it is called
+METRICS = {  # by our name of a metric: the hub's name, and a title
     "accuracy": ("accuracy", "accuracy (WA)"),
     "uar": ("recall", "macro recall (UAR)"),
     "precision": ("precision", "macro precision"),
@@ -24,7 +23,7 @@ HEAD = ("%", "mean ± std over folds", "pooled", "95 % over speakers")
 
 
 def card(run: Run) -> str:
-    """The front matter of a model's README with its `model-index`, and a section in Markdown.
+    """Return the front matter of a model's README, `model-index`, and a section in Markdown.
 
     Raises:
         SerbenchError: the run is not ranked. A hub would show its scores without the reason.
@@ -42,7 +41,7 @@ def card(run: Run) -> str:
 def _index(run: Run) -> dict[str, Any]:
     config, pins = run.config, run.facts["pins"]
     return {
-        "name": names([run])[run.name],
+        "name": model_names([run])[run.name],
         "results": [
             {
                 "task": TASK,
@@ -59,35 +58,35 @@ def _index(run: Run) -> dict[str, Any]:
                         "seed": config["seed"],
                     },
                 },
-                "metrics": [_metric(run, name) for name in SHOWN],
+                "metrics": [_metric(run, name) for name in METRICS],
             }
         ],
     }
 
 
 def _metric(run: Run, name: str) -> dict[str, Any]:
-    kind, title = SHOWN[name]
+    kind, title = METRICS[name]
     value = round(run.mean_std(name).mean, 4)
-    found = {"type": kind, "name": f"{title}, mean over {len(run.folds)} folds", "value": value}
-    return found if name == "accuracy" else {**found, "args": {"average": "macro"}}
+    metric = {"type": kind, "name": f"{title}, mean over {len(run.folds)} folds", "value": value}
+    return metric if name == "accuracy" else {**metric, "args": {"average": "macro"}}
 
 
 def _yaml(value: Any, margin: str = "") -> list[str]:
-    """Lines of YAML: keys are our own, and every scalar is JSON, which is YAML."""
-    if isinstance(value, Mapping):
-        lines = []
-        for key, one in value.items():
-            nested = isinstance(one, Mapping | list)
-            lines += [f"{margin}{key}:", *_yaml(one, margin + "  ")] if nested else []
-            lines += [] if nested else [f"{margin}{key}: {_scalar(one)}"]
+    """Return lines of YAML: keys are our own, and every scalar is JSON, which is YAML."""
+    lines = []
+    if isinstance(value, list):
+        for item in value:
+            first, *rest = _yaml(item, margin + "  ")
+            lines += [f"{margin}- {first.lstrip()}", *rest]
         return lines
-    items = [_yaml(one, margin + "  ") for one in value]
-    return [line for item in items for line in (margin + "- " + item[0].lstrip(), *item[1:])]
-
-
-def _scalar(value: Any) -> str:
-    text = shown(value) if isinstance(value, str) else value
-    return json.dumps(text, ensure_ascii=False, allow_nan=False)
+    for key, content in value.items():
+        if isinstance(content, dict | list):
+            lines += [f"{margin}{key}:", *_yaml(content, margin + "  ")]
+        else:
+            scalar = shown(content) if isinstance(content, str) else content
+            text = json.dumps(scalar, ensure_ascii=False, allow_nan=False)
+            lines.append(f"{margin}{key}: {text}")
+    return lines
 
 
 def _section(run: Run) -> str:
@@ -99,10 +98,10 @@ def _section(run: Run) -> str:
             tables.percent(run.pooled(name)),
             tables.interval(run.interval(name)),
         ]
-        for name, (_, title) in SHOWN.items()
+        for name, (_, title) in METRICS.items()
     ]
     labels = ", ".join(facts["labels"])
-    again = command.evaluate(command.request(Config(**config)))
+    evaluate = command.evaluate(command.request(Config(**config)))
     return "\n\n".join(
         [
             "## Speech emotion recognition, measured with serbench",
@@ -118,7 +117,7 @@ def _section(run: Run) -> str:
             "as fractions.",
             _circumstances(run),
             f"Every number again from the stored predictions, and the run from its beginning:\n\n"
-            f"```bash\nserbench score {shown(shlex.quote(run.name))}\n{again}\n```",
+            f"```bash\nserbench score {shown(shlex.quote(run.name))}\n{evaluate}\n```",
         ]
     )
 
@@ -137,5 +136,5 @@ def _circumstances(run: Run) -> str:
 
 
 def _code(text: object) -> str:
-    """A stranger's word as code: Markdown and HTML in it stay text."""
+    """Return untrusted text as code, in which Markdown and HTML stay text."""
     return f"`{shown(str(text)).replace('`', chr(39))}`"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from serbench.errors import BadParameter, SerbenchError
-from serbench.results.display_names import TITLES, titled
+from serbench.results.display_names import TITLES, run_titles
 from serbench.results.run import Run
 
 LONGEST = 80  # characters of a folder's name
@@ -45,7 +45,7 @@ def sections(runs: Sequence[Run]) -> list[Section]:
             title=f"{TITLES.get(dataset, dataset)}, protocol {protocol}, labels {labels} "
             f"(corpus {corpus[:8]}, protocol {digest[:8]})",
             runs=tuple(group),
-            names=tuple(titled(group)),
+            names=tuple(run_titles(group)),
             folders=tuple(_unique([_folder(run.name) for run in group])),
         )
         for folder, ((dataset, protocol, labels, corpus, digest), group) in zip(

@@ -6,7 +6,7 @@ import pytest
 from serbench.errors import SerbenchError
 from serbench.leaderboard.build import show
 from serbench.results import fold_file, summary
-from serbench.results.display_names import names
+from serbench.results.display_names import model_names
 from serbench.results.fold_file import FoldResult, Scored
 from serbench.results.run import find, read
 
@@ -201,19 +201,19 @@ def test_runs_of_one_model_are_told_apart_by_as_few_parameters_as_it_takes(write
         run(4, **{**paper, "schedule": "linear"}),
         run(5, of_checkpoint, **tuned),
     ]
-    assert names(found) == {
+    assert model_names(found) == {
         "run-1": "made-up, recipe=tuned",
         "run-2": "made-up, recipe=tuned",
         "run-3": "made-up, recipe=paper, schedule=paper",
         "run-4": "made-up, recipe=paper, schedule=linear",
         "run-5": "made-up, some/encoder",
     }
-    assert names(found[:2]) == {"run-1": "made-up", "run-2": "made-up"}
+    assert model_names(found[:2]) == {"run-1": "made-up", "run-2": "made-up"}
 
 
 @pytest.mark.parametrize("form", ["text", "markdown", "csv", "latex", "json"])
 def test_scores_come_in_every_form(write, form):
-    text = summary.table(read(write(GOOD, POOR)), ["accuracy"], form)
+    text = summary.scores([read(write(GOOD, POOR))], ["accuracy"], form)
     assert ("0.75" if form == "json" else "75.00") in text
 
 

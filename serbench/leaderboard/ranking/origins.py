@@ -1,34 +1,25 @@
 """Look up in the ledger who sent each submission, and who was first."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
 
 from serbench.leaderboard.ledger import OWN, Ledger
 from serbench.leaderboard.ranking import impersonation
-from serbench.leaderboard.ranking.entry import RECOMPUTED, REPRODUCED, SAYS_SUBMITTER, Entry
+from serbench.leaderboard.ranking.entry import (
+    RECOMPUTED,
+    REPRODUCED,
+    SAYS_SUBMITTER,
+    Entry,
+    Rejected,
+)
 from serbench.leaderboard.submissions.reproduction_record import FOLDER
 from serbench.results import eligibility
 
 
-@dataclass(frozen=True)
-class Origins:
-    """The entries of a board with what the ledger says of them.
-
-    Attributes:
-        entries: with their account, their order, and a status by the records that count.
-        refused: folders that are not accepted, each with the reason.
-        ledger: with a line for everything that was not in it before.
-    """
-
-    entries: list[Entry]
-    refused: dict[str, str]
-    ledger: Ledger
-
-
 def find_origins(
     entries: Sequence[Entry], ledger: Ledger, account: str | None, now: str
-) -> Origins:
+) -> tuple[list[Entry], list[Rejected], Ledger]:
     """Look up entries in the ledger, and add those that are missing.
 
     Args:
@@ -36,20 +27,22 @@ def find_origins(
         ledger: as it is.
         account: who sends what is new; "" if unknown, None if nobody was asked.
         now: the time that new lines get.
+
+    Returns:
+        The entries with their account, their order, and a status by the records that count; those
+        that use the repository's name; and the ledger with a line for everything new.
     """
     remedy = "" if account else f"; to add those, give `--account {OWN}`"
-    refused = {
-        entry.folder: impersonation.TAKEN + remedy
-        for entry in entries
-        if _is_impersonation(entry, ledger, account)
-    }
-    accepted = [entry for entry in entries if entry.folder not in refused]
+    refused: list[Entry] = []
+    accepted: list[Entry] = []
+    for entry in entries:
+        (refused if _is_impersonation(entry, ledger, account) else accepted).append(entry)
     whole = ledger.extended(chain.from_iterable(map(_keys, accepted)), account or "", now)
     present = {entry.folder for entry in entries}
     placed = [_placed(entry, whole, present) for entry in accepted]
     notes = impersonation.notes_by_folder(placed)
     noted = [replace(one, notes=(*one.notes, *notes[one.folder])) for one in placed]
-    return Origins(noted, refused, whole)
+    return noted, [Rejected(one.folder, (impersonation.TAKEN + remedy,)) for one in refused], whole
 
 
 def _is_impersonation(entry: Entry, ledger: Ledger, account: str | None) -> bool:

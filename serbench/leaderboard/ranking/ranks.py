@@ -5,9 +5,9 @@ only where a test says so, and the whole table is wrong that way in at most 5 of
 
 **The walk.** Models stand in the order of their scores. The first leads rank 1. Each model in turn
 is tested against the leader of the current rank, and nobody else: by exchanging answers speaker by
-speaker, macro F1 (`exchanging.pvalue`). Not significantly worse: it shares the rank. Significantly
-worse: it leads the next rank. So a rank says "not shown to be worse than its leader"; two models of
-different ranks that were not tested against each other may still be alike.
+speaker, macro F1 (`rare_pvalues.pvalue`). A model that is not significantly worse shares the rank,
+one that is leads the next rank. So a rank says "not shown to be worse than its leader"; two models
+of different ranks that were not tested against each other may still be alike.
 
 **Significant** means: by Holm, for all n (n - 1) / 2 pairs of the table. Only n - 1 tests are made,
 but which ones the scores decide, and the best of many equals against the worst of them is no test
@@ -38,13 +38,13 @@ Pairwise = Callable[[int, int], float]
 
 @dataclass(frozen=True)
 class PairTest:
-    """A model against the leader of a rank.
+    """The test of a model against the leader of a rank.
 
     Attributes:
         leader: the leader's position, as given.
         other: the model's.
         pvalue: of exchanging their answers; not adjusted.
-        apart: it is significant, so the model leads the next rank.
+        apart: whether it is significant, so that the model leads the next rank.
     """
 
     leader: int
@@ -59,7 +59,7 @@ class Ranking:
 
     Attributes:
         ranks: one a model, as given; 1 is best.
-        tests: that were made, in the order of the scores.
+        tests: those that were made, in the order of the scores.
         threshold: the p-value up to which two models are apart.
         smallest: the smallest p-value that so many speakers can give.
     """
@@ -71,20 +71,20 @@ class Ranking:
 
     @property
     def separable(self) -> bool:
-        """The speakers are enough to tell any two models of a table of this length apart."""
+        """Whether so many speakers can tell any two models of such a table apart."""
         return self.smallest <= self.threshold
 
 
 def rank(
     scores: Sequence[float], matrices: Sequence[Matrix], pairwise: Pairwise | None = None
 ) -> Ranking:
-    """The ranks of models that were tested on the same utterances.
+    """Rank models that were tested on the same utterances.
 
     Args:
-        scores: what they are ordered by, one a model.
+        scores: one a model, for their order.
         matrices: of each model (speakers, labels, labels), confusions in the same order of
             speakers.
-        pairwise: the test of two of them; by default `exchanging.pvalue`.
+        pairwise: the test of two of them; by default `rare_pvalues.pvalue`.
 
     >>> good, bad = np.array([[[4, 0], [0, 4]]] * 30), np.array([[[2, 2], [2, 2]]] * 30)
     >>> rank([0.5, 1.0, 1.0], [bad, good, good]).ranks
@@ -100,35 +100,35 @@ def rank(
     if smallest > threshold:  # no test could matter
         return Ranking((1,) * len(scores), (), threshold, smallest)
     pooled = macro_f1(np.stack([matrix.sum(axis=0) for matrix in matrices]))
-    known: dict[tuple[int, int], float] = {}
+    pvalues: dict[tuple[int, int], float] = {}
 
     def against(leader: int, other: int) -> float:
-        """Computed once a pair; 1 where the pooled score, which is tested, speaks for the other."""
-        if (leader, other) not in known:
+        """Test a pair once; return 1 where the pooled score, which is tested, favours the other."""
+        if (leader, other) not in pvalues:
             better = pooled[leader] > pooled[other]
-            known[leader, other] = compare(leader, other) if better else 1.0
-        return known[leader, other]
+            pvalues[leader, other] = compare(leader, other) if better else 1.0
+        return pvalues[leader, other]
 
     while True:
         tests = _walk(order, against, threshold)
-        rejected = _rejections(sorted(known.values()), pairs)
+        rejected = _rejections(sorted(pvalues.values()), pairs)
         if (higher := LEVEL / max(pairs - rejected, 1)) <= threshold:
-            return Ranking(_numbers(order, tests), tests, threshold, smallest)
+            return Ranking(_ranks(order, tests), tests, threshold, smallest)
         threshold = higher
 
 
-def _walk(order: Sequence[int], against: Pairwise, at: float) -> tuple[PairTest, ...]:
-    """The tests of one walk down; p-values up to `at` are significant."""
+def _walk(order: Sequence[int], against: Pairwise, threshold: float) -> tuple[PairTest, ...]:
+    """Return the tests of one walk down; p-values up to `threshold` are significant."""
     tests: list[PairTest] = []
     leader = order[0]
     for other in order[1:]:
         pvalue = against(leader, other)
-        tests.append(PairTest(leader, other, pvalue, pvalue <= at))
-        leader = other if pvalue <= at else leader
+        tests.append(PairTest(leader, other, pvalue, pvalue <= threshold))
+        leader = other if tests[-1].apart else leader
     return tuple(tests)
 
 
-def _numbers(order: Sequence[int], tests: Sequence[PairTest]) -> tuple[int, ...]:
+def _ranks(order: Sequence[int], tests: Sequence[PairTest]) -> tuple[int, ...]:
     ranks = [1] * len(order)
     for before, test in zip(order, tests, strict=False):
         ranks[test.other] = ranks[before] + test.apart
@@ -136,7 +136,7 @@ def _numbers(order: Sequence[int], tests: Sequence[PairTest]) -> tuple[int, ...]
 
 
 def _rejections(pvalues: Sequence[float], pairs: int) -> int:
-    """How many of the sorted p-values Holm rejects, where all pairs not among them have p = 1.
+    """Return how many sorted p-values Holm rejects; all pairs not among them have p = 1.
 
     >>> _rejections([0.01, 0.024, 0.06], 3)
     2

@@ -14,7 +14,7 @@ from serbench.leaderboard.ranking.entry import REPRODUCED, SAYS_SUBMITTER, STATU
 from serbench.leaderboard.ranking.statistics import SpeakerCounts, Statistics
 from serbench.metrics.classification import METRICS, Floats
 from serbench.metrics.intervals import Interval, MeanStd, mean_std
-from serbench.results.display_names import called, told_apart
+from serbench.results.display_names import told_apart, with_checkpoint
 from serbench.results.run import SHOWN
 
 
@@ -99,7 +99,7 @@ def make_rows(entries: Iterable[Entry], statistics: Statistics) -> list[Row]:
         groups.setdefault(_configuration(entry), []).append(entry)
     names = told_apart(
         {
-            first.run: (called(first.model, first.checkpoint), dict(first.params))
+            first.run: (with_checkpoint(first.model, first.checkpoint), dict(first.params))
             for first, *_ in groups.values()
         }
     )
