@@ -260,7 +260,7 @@ def _notes(run: Run) -> list[str]:
         notes.append(f"{run.tested_twice} utterances are in more than one test set.")
     if len(run.speaker_confusions) < FEW:
         notes.append(f"An interval over {len(run.speaker_confusions)} speakers is too narrow.")
-    notes.append(f"Predicted one at a time, scores differ by at most {run.alone:.1g}.")
+    notes.append(f"Predicting one by one changes scores by at most {run.alone:.1g}.")
     notes += circumstances(
         [(f"fold {fold.facts['fold']['name']}", computed(fold.facts)) for fold in run.folds]
     )
@@ -276,7 +276,7 @@ def _notes(run: Run) -> list[str]:
             f"Libraries issued warnings in {sum(map(bool, warned))} folds, such as: {first}"
         )
     spent = tables.duration(run.seconds())
-    notes.append(f"Fitted and predicted in {spent}, all folds together; results: {run.folder}")
+    notes.append(f"Fitted and predicted in {spent}, summed over folds; results: {run.folder}")
     return notes
 
 
