@@ -12,8 +12,22 @@ import typer
 from serbench import __version__
 from serbench.cli import bench, leaderboard, plugin, report
 from serbench.cli import protocol as protocol_cli
-from serbench.cli.options import Data, Dataset, Device, Features, Labels, Results, RunName, jobs_of
-from serbench.errors import BadParameter, SerbenchError, nearest
+from serbench.cli.options import (
+    Data,
+    Dataset,
+    Device,
+    Features,
+    Format,
+    Labels,
+    Param,
+    Results,
+    RunName,
+    RunNames,
+    number_or,
+    require_format,
+)
+from serbench.errors import SerbenchError
+from serbench.parameters import parse_all
 from serbench.text import shown
 
 app = typer.Typer(
@@ -62,10 +76,7 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
     ] = None,
     labels: Labels = None,
     seed: Annotated[int, typer.Option(help="Of everything random in training.")] = 0,
-    param: Annotated[
-        list[str] | None,
-        typer.Option(help="name=value of the model or its features; may be repeated."),
-    ] = None,
+    param: Param = None,
     trim_db: Annotated[
         str, typer.Option(help="Cut silence this far below the loudest frame; none keeps it.")
     ] = "60",
@@ -106,16 +117,16 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
     Finished folds are kept: the same command again runs only those that are missing.
     """
     from serbench.cli.progress import Bars
-    from serbench.evaluation.pipeline import evaluate as run
-    from serbench.parameters import parse_all
+    from serbench.evaluation.pipeline import evaluate as run_folds
+    from serbench.results import summary
 
-    _check_form(form, "text", "markdown", "csv", "latex", "json")
+    require_format(form, summary.FORMATS)
     with Bars() as bars:
         try:
-            made = run(
+            run = run_folds(
                 model,
                 dataset,
-                jobs=jobs_of(jobs),
+                jobs=number_or("auto", "--jobs", jobs, int),
                 device=device,
                 results=results,
                 listener=bars,
@@ -125,7 +136,7 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
                 labels=labels,
                 seed=seed,
                 params=parse_all(param),
-                trim_db=_trim_db(trim_db),
+                trim_db=number_or("none", "--trim-db", trim_db, float),
                 data=data,
                 features=features,
                 precision=precision,
@@ -134,29 +145,13 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
         except KeyboardInterrupt:
             raise _Stopped(bars.stopped()) from None
     if form == "json":
-        from serbench.results import summary
-
-        typer.echo(summary.scores([made], None, form))
+        typer.echo(summary.scores([run], None, form))
     else:
-        typer.echo(str(made) if form == "text" else made.table(form))
+        typer.echo(str(run) if form == "text" else run.table(form))
 
 
 class _Stopped(Exception):
-    """The user pressed Ctrl-C, and this is what to say."""
-
-
-def _trim_db(text: str) -> float | None:
-    if text.lower() == "none":
-        return None
-    try:
-        return float(text)
-    except ValueError:
-        raise BadParameter(f"--trim-db is {text!r}, but must be decibels or none") from None
-
-
-def _check_form(form: str, *known: str) -> None:
-    if form not in known:
-        raise nearest("format", form, known)
+    """The user pressed Ctrl-C; its text says how to go on."""
 
 
 @app.command()
@@ -182,21 +177,18 @@ def models() -> None:
 
 
 def _listing(kind: str) -> None:
-
     from serbench.cli.listings import listing
 
-    found = listing(kind)
-    for row in found.rows:
+    rows, remarks = listing(kind)
+    for row in rows:
         typer.echo(row)
-    for remark in found.remarks:
+    for remark in remarks:
         typer.echo(remark, err=True)
 
 
 @app.command()
 def runs(
-    form: Annotated[
-        str, typer.Option("--format", help="text, markdown, csv, latex, json.")
-    ] = "text",
+    form: Format = "text",
     results: Results = None,
 ) -> None:
     """List the runs that there are."""
@@ -204,26 +196,21 @@ def runs(
     from serbench.results import summary
     from serbench.settings import results_folder
 
-    _check_form(form, *summary.FORMATS)
-    found, broken = stored.readable(results_folder(results))
-    typer.echo(summary.listing(found, form))
+    require_format(form, summary.FORMATS)
+    readable, broken = stored.readable(results_folder(results))
+    typer.echo(summary.listing(readable, form))
     for reason in broken:
         typer.echo(f"unreadable: {shown(reason)}", err=True)
 
 
 @app.command()
 def score(
-    names: Annotated[
-        list[str],
-        typer.Argument(metavar="RUN...", help="Runs' folders, or the starts of their names."),
-    ],
+    names: RunNames,
     metric: Annotated[
         list[str] | None,
         typer.Option(help="Which metric; may be repeated. Default: all."),
     ] = None,
-    form: Annotated[
-        str, typer.Option("--format", help="text, markdown, csv, latex, json.")
-    ] = "text",
+    form: Format = "text",
     results: Results = None,
 ) -> None:
     """Compute runs' scores again from their stored predictions: each fold, mean and pooled."""
@@ -231,9 +218,9 @@ def score(
     from serbench.results.run import find
     from serbench.settings import results_folder
 
-    _check_form(form, *summary.FORMATS)
-    found = [find(name, results_folder(results)) for name in names]
-    typer.echo(summary.scores(found, metric or None, form))
+    require_format(form, summary.FORMATS)
+    runs = [find(name, results_folder(results)) for name in names]
+    typer.echo(summary.scores(runs, metric or None, form))
 
 
 @app.command()
@@ -256,9 +243,7 @@ def compare(
             help="List those that one gets and the other does not; csv and latex: nothing else.",
         ),
     ] = False,
-    form: Annotated[
-        str, typer.Option("--format", help="text, markdown, csv, latex, json.")
-    ] = "text",
+    form: Format = "text",
     results: Results = None,
 ) -> None:
     """Compare runs on the same utterances: differences, their intervals, tests over speakers.
@@ -267,10 +252,9 @@ def compare(
     """
     from serbench.comparison import result
 
-    _check_form(form, *result.FORMATS)
-    chosen = metric or result.DEFAULT
-    made = result.compare(*names, metrics=chosen, results=results)
-    typer.echo(made.page(form, utterances))
+    require_format(form, result.FORMATS)
+    compared = result.compare(*names, metrics=metric or result.DEFAULT, results=results)
+    typer.echo(compared.page(form, utterances))
 
 
 app.command()(report.report)
@@ -292,13 +276,12 @@ def predict(
     Prints the label and the probability of every label. Whose models they are goes to standard
     error: the mean of all folds' models, unless --fold names one.
     """
-    from serbench.inference import FORMATS
-    from serbench.inference import predict as of
+    from serbench import inference
 
-    _check_form(form, *FORMATS)
-    made = of(run, files, fold=fold, device=device, results=results)
-    typer.echo(shown(made.about), err=True)
-    typer.echo(made.table(form))
+    require_format(form, inference.FORMATS)
+    predicted = inference.predict(run, files, fold=fold, device=device, results=results)
+    typer.echo(shown(predicted.about), err=True)
+    typer.echo(predicted.table(form))
 
 
 @app.command()
@@ -312,9 +295,9 @@ def export(
     results: Results = None,
 ) -> None:
     """Write a kept model for other software, such as a checkpoint folder for transformers."""
-    from serbench.inference import export as write
+    from serbench import inference
 
-    typer.echo(str(write(run, out, fold=fold, results=results)))
+    typer.echo(str(inference.export(run, out, fold=fold, results=results)))
 
 
 @app.command()
@@ -323,21 +306,15 @@ def download(
     data: Data = None,
 ) -> None:
     """Fetch a corpus that may be fetched, going on where an earlier call stopped."""
-    from serbench import datasets as found
     from serbench.contracts import DownloadableDataset
+    from serbench.datasets import find
     from serbench.settings import settings
 
-    source = found.find(dataset, settings(), data)
+    source = find(dataset, settings(), data)
     if not isinstance(source.dataset, DownloadableDataset):
         raise SerbenchError(f"{dataset} cannot be downloaded: {source.dataset.about.obtain}")
     source.dataset.download(source.root)
     typer.echo(f"{source.dataset.about.title} is in {source.root}")
-
-
-def _of_the_system(error: OSError) -> str:
-    """What the system refused: a name too long, a full disk, a place that may not be read."""
-    place = "the disk" if error.filename is None else str(error.filename)
-    return f"cannot read or write {place}: {error.strerror or error}"
 
 
 def main() -> None:
@@ -350,7 +327,9 @@ def main() -> None:
     except OSError as error:
         if error.errno is None:  # not the system's: a fault of the code
             raise
-        typer.echo(f"serbench: {shown(_of_the_system(error))}", err=True)
+        path = "the disk" if error.filename is None else str(error.filename)
+        reason = error.strerror or str(error)
+        typer.echo(f"serbench: cannot read or write {shown(f'{path}: {reason}')}", err=True)
         sys.exit(1)
     except _Stopped as stopped:
         typer.echo(f"serbench: {stopped}", err=True)

@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from serbench.cli.options import Device, Features, jobs_of
+from serbench.cli.options import Device, Features, Param, number_or
+from serbench.parameters import parse_all
 
 
 def bench(  # noqa: PLR0913 - a command's options are its parameters
@@ -23,10 +24,7 @@ def bench(  # noqa: PLR0913 - a command's options are its parameters
     protocol: Annotated[
         str | None, typer.Option(help="Of the estimate; else the dataset's default.")
     ] = None,
-    param: Annotated[
-        list[str] | None,
-        typer.Option(help="name=value of the model or its features; may be repeated."),
-    ] = None,
+    param: Param = None,
     jobs: Annotated[
         str, typer.Option(help="Folds at a time, as of `serbench evaluate`; auto fills the cores.")
     ] = "auto",
@@ -44,20 +42,18 @@ def bench(  # noqa: PLR0913 - a command's options are its parameters
     Needs no corpus and no checkpoint: utterances are synthetic, as long as a corpus's, and weights
     are random. Every item runs in a fresh process, with the threads that a fold would have.
     """
-    from serbench.bench.session import BenchRequest
-    from serbench.bench.session import bench as measure
-    from serbench.parameters import parse_all
+    from serbench.bench import session
 
-    request = BenchRequest(
+    request = session.BenchRequest(
         model=model,
         dataset=dataset,
         protocol=protocol,
         params=parse_all(param),
         only=[item.strip() for item in only.split(",") if item.strip()],
         seconds=seconds,
-        jobs=jobs_of(jobs),
+        jobs=number_or("auto", "--jobs", jobs, int),
         device=device,
         features=features,
     )
-    measured = measure(request)
+    measured = session.bench(request)
     typer.echo(measured.to_json() if as_json else str(measured))

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from serbench.cli.options import Data, Device, Results, RunName, jobs_of
+from serbench.cli.options import Data, Device, Results, RunName, number_or, require_format
 from serbench.errors import SerbenchError, nearest
 
 app = typer.Typer(
@@ -32,8 +32,7 @@ def show(
     from serbench.leaderboard import build as building
     from serbench.settings import results_folder
 
-    if form not in ("markdown", "text"):
-        raise nearest("format", form, ("markdown", "text"))
+    require_format(form, ("markdown", "text"))
     typer.echo(building.show(results_folder(results), dataset, form))
 
 
@@ -201,7 +200,9 @@ def reproduce(  # noqa: PLR0913 - a command's options are its parameters
     typer.echo(f"{proposal}\n")
     _require_consent(yes)
     with Bars() as bars:
-        made = make(proposal, jobs=jobs_of(jobs), device=device, listener=bars)
+        made = make(
+            proposal, jobs=number_or("auto", "--jobs", jobs, int), device=device, listener=bars
+        )
     typer.echo(str(made))
     if record:
         typer.echo(f"recorded in {write(submission, made.record(name))}")
@@ -243,8 +244,7 @@ def badge(
     from serbench.results.run import find
     from serbench.settings import results_folder
 
-    if form not in badges.FORMATS:
-        raise nearest("format", form, badges.FORMATS)
+    require_format(form, badges.FORMATS)
     found = find(run, results_folder(results))
     if form == "card":
         text = hub_card.card(found)

@@ -1,20 +1,15 @@
 """`serbench report`: pictures, tables and a page on runs."""
 
-import contextlib
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from serbench.cli.options import Results
+from serbench.cli.options import Results, RunNames
 
 
 def report(
-    names: Annotated[
-        list[str],
-        typer.Argument(metavar="RUN...", help="Runs' folders, or the starts of their names."),
-    ],
+    names: RunNames,
     out: Annotated[Path, typer.Option(help="The folder to write, or an earlier report.")],
     picture: Annotated[
         list[str] | None,
@@ -41,13 +36,19 @@ def report(
     Pictures are PNG, SVG and PDF, tables Markdown, CSV and LaTeX; index.html needs a browser and
     nothing else. Runs on several corpora or under several protocols come in sections.
     """
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn
+
     from serbench.processes import cores
     from serbench.report import write_report
     from serbench.report.figures.style import FORMATS
     from serbench.settings import results_folder
 
-    with _counting() as hear:
-        made = write_report(
+    console = Console(stderr=True)
+    columns = (SpinnerColumn(), TextColumn("{task.completed} pictures", markup=False))
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        pictures = progress.add_task("", total=None)
+        written = write_report(
             *names,
             out=out,
             results=results_folder(results),
@@ -55,19 +56,6 @@ def report(
             jobs=cores() if jobs is None else jobs,
             audio=audio,
             embed=embed,
-            hear=hear,
+            hear=lambda _: progress.advance(pictures),
         )
-    typer.echo(str(made))
-
-
-@contextlib.contextmanager
-def _counting() -> Iterator[Callable[[str], None]]:
-    """Count pictures on standard error, where that is a terminal."""
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn
-
-    console = Console(stderr=True)
-    columns = (SpinnerColumn(), TextColumn("{task.completed} pictures", markup=False))
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        drawn = progress.add_task("", total=None)
-        yield lambda _: progress.advance(drawn)
+    typer.echo(str(written))

@@ -1,6 +1,6 @@
 """Apply a protocol to a corpus, to show, export or check the split."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,70 +29,74 @@ def split(
     """Apply a protocol to a corpus; a manifest will do, unless `data` names a folder."""
     source = datasets.find(dataset, settings(), data)
     corpus = datasets.manifest(source, labels) if data is None else datasets.read(source, labels)
-    found = lookup.find_protocol(protocol, source.dataset)
-    return Split(source, corpus, found, lookup.make_folds(found, corpus))
+    chosen = lookup.find_protocol(protocol, source.dataset)
+    return Split(source, corpus, chosen, lookup.make_folds(chosen, corpus))
 
 
 def show(dataset: str, protocol: str | None, labels: str | None, data: Path | None) -> str:
-    """A dataset's protocols, or the sets of every fold of one of them."""
+    """List a dataset's protocols, or the sets of every fold of one of them."""
     if protocol is None:
-        source = datasets.find(dataset, settings(), data)
-        own = [[one.name, one.summary, one.leaks or "-"] for one in source.dataset.protocols]
-        families = [[name, _summary(name), "-"] for name in FAMILIES]
-        return tables.table(["protocol", "what it is", "leaks"], own + families)
-    made = split(dataset, protocol, labels, data)
-    rows = lookup.fold_rows(made.corpus, made.folds)
-    head = list(rows[0])
+        own = datasets.find(dataset, settings(), data).dataset.protocols
+        rows = [[protocol.name, protocol.summary, protocol.leaks or "-"] for protocol in own]
+        for name, family in FAMILIES.items():
+            summary = (family.__doc__ or "").strip().partition("\n")[0]
+            rows.append([name, f"{summary} (any corpus)", "-"])
+        return tables.table(["protocol", "what it is", "leaks"], rows)
+    applied = split(dataset, protocol, labels, data)
     lines = [
-        f"protocol {made.protocol.name} of {dataset}, labels {made.corpus.label_set}: "
-        f"{made.protocol.summary}",
-        f"digest {protocol_digest(made.folds)}",
-        *([f"LEAKS: {made.protocol.leaks}"] if made.protocol.leaks else []),
-        *(f"WARNING: {one}" for one in speakers.doubts(made.corpus)),
+        f"protocol {applied.protocol.name} of {dataset}, labels {applied.corpus.label_set}: "
+        f"{applied.protocol.summary}",
+        f"digest {protocol_digest(applied.folds)}",
+        *([f"LEAKS: {applied.protocol.leaks}"] if applied.protocol.leaks else []),
+        *_warnings(applied),
         "",
-        tables.table(head, [[str(row[key]) for key in head] for row in rows]),
-        *[f"\n{line}" for line in lookup.fold_remarks(made.corpus, made.folds)],
+        _table(lookup.fold_rows(applied.corpus, applied.folds)),
+        *[f"\n{line}" for line in lookup.fold_remarks(applied.corpus, applied.folds)],
     ]
     return "\n".join(lines)
 
 
-def _summary(family: str) -> str:
-    doc = FAMILIES[family].__doc__ or ""
-    return doc.strip().splitlines()[0] + " (any corpus)"
+def _table(rows: Sequence[Mapping[str, object]]) -> str:
+    return tables.table(list(rows[0]), [list(map(str, row.values())) for row in rows])
+
+
+def _warnings(applied: Split) -> list[str]:
+    return [f"WARNING: {doubt}" for doubt in speakers.doubts(applied.corpus)]
 
 
 def export(
     dataset: str, protocol: str | None, out: Path, labels: str | None, data: Path | None
 ) -> str:
-    """Write the folds as CSV or JSON; the line that says so.
+    """Write the folds as CSV or JSON, and return a line that says so.
 
     Raises:
         BadParameter: the file's ending is neither.
     """
     if out.suffix not in (".csv", ".json"):
         raise BadParameter(f"--out is {out}, but must end in .csv or .json")
-    made = split(dataset, protocol, labels, data)
+    applied = split(dataset, protocol, labels, data)
     if out.suffix == ".csv":
-        split_file.write_csv(out, made.folds)
+        split_file.write_csv(out, applied.folds)
     else:
-        split_file.write_json(out, made.protocol, made.corpus, made.folds)
-    return f"{len(made.folds)} folds of {made.protocol.name} written to {out}"
+        split_file.write_json(out, applied.protocol, applied.corpus, applied.folds)
+    return f"{len(applied.folds)} folds of {applied.protocol.name} written to {out}"
 
 
 def check(
     dataset: str, protocol: str | None, labels: str | None, data: Path | None
 ) -> tuple[str, bool]:
-    """Look for shared speakers and audio; the audio is decoded where it is at hand."""
-    made = split(dataset, protocol, labels, data)
-    digests, note = _audio(made, labels)
-    checked = leakage.check(made.corpus, made.folds, digests)
-    rows = leakage.rows(checked)
-    head = list(rows[0])
+    """Return what the sets share, as text, and whether nothing is shared that must not be.
+
+    The audio is decoded where it is at hand.
+    """
+    applied = split(dataset, protocol, labels, data)
+    digests, note = _audio(applied, labels)
+    checked = leakage.check(applied.corpus, applied.folds, digests)
     clean = all(certificate.clean for _, certificate in checked)
     verdict = "no speaker is shared" if clean else "LEAKY"
-    text = tables.table(head, [[str(row[key]) for key in head] for row in rows])
-    warned = "".join(f"\nWARNING: {one}" for one in speakers.doubts(made.corpus))
-    return f"{text}\n\n{made.protocol.name}: {verdict}; {note}{warned}", clean
+    table = _table(leakage.rows(checked))
+    lines = [table, "", f"{applied.protocol.name}: {verdict}; {note}", *_warnings(applied)]
+    return "\n".join(lines), clean
 
 
 def _audio(applied: Split, labels: str | None) -> tuple[dict[str, str], str]:

@@ -99,7 +99,7 @@ def test_kept_models_are_used_and_exported(places, tmp_path):
         (["evaluate", "--model", "centrod", "--dataset", "tones"], "did you mean centroid"),
         (["evaluate", "--model", "centroid", "--dataset", "tone"], "did you mean tones"),
         ([*EVALUATE, "--param", "scale"], "a parameter is written name=value"),
-        ([*EVALUATE, "--trim-db", "much"], "must be decibels or none"),
+        ([*EVALUATE, "--trim-db", "much"], "must be a number or none"),
         ([*EVALUATE, "--format", "xml"], "there is no format 'xml'"),
         ([*EVALUATE, "--protocol", "kfold:n=99"], "kfold"),
         (["evaluate", "--model", "centroid", "--dataset", "tones:takes=x"], "takes of tones"),
