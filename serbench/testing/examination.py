@@ -31,16 +31,12 @@ class NotRun(SerbenchError):
 
 @dataclass(frozen=True)
 class Check:
-    """A named demand on a plugin.
+    """A named demand on a plugin."""
 
-    Attributes:
-        run: takes the subject, returns a remark or None, raises `Violation` or `NotRun`. Its name
-            is the check's; the first paragraph of its docstring says what is demanded, the second
-            why.
-        needs: checks that must be ok before this one says anything.
-    """
-
+    # takes the subject, returns a remark or None, raises `Violation` or `NotRun`. Its name is the
+    # check's; the first paragraph of its docstring says what is demanded, the second why
     run: Callable[[Any], str | None]
+    # checks that must be ok before this one says anything
     needs: tuple[Callable[[Any], str | None], ...] = ()
 
     @property
@@ -61,45 +57,31 @@ class Check:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The result of one check.
+    """The result of one check."""
 
-    Attributes:
-        name: of the check.
-        state: "expected" is a failure with a written reason; of "not run" nothing is known.
-        reason: why, or a remark; may be empty if the check is ok.
-    """
-
-    name: str
-    state: State
-    reason: str = ""
+    name: str  # of the check
+    state: State  # "expected" is a failure with a written reason; of "not run" nothing is known
+    reason: str = ""  # why, or a remark; may be empty if the check is ok
 
 
 @dataclass
 class Subject:
-    """A plugin under examination, and what its checks may use.
-
-    Attributes:
-        name: as a user types it.
-        params: of the plugin, as a user would give them.
-        folder: to write into.
-        data: the folder of a dataset's corpus; None is where the settings expect it.
-        complete: the protocols of a dataset that must test every utterance exactly once.
-        threads: that a model may use.
-        tell: hears the reports of a model.
-    """
+    """A plugin under examination, and what its checks may use."""
 
     kind: ClassVar[str]
     """Of the plugin, as the registry calls it."""
     given: ClassVar[Sequence[str]] = ()
     """Parameters that the harness gives."""
 
-    name: str
-    params: Mapping[str, object]
-    folder: Path
+    name: str  # as a user types it
+    params: Mapping[str, object]  # of the plugin, as a user would give them
+    folder: Path  # to write into
+    # the folder of a dataset's corpus; None is where the settings expect it
     data: Path | None = None
+    # the protocols of a dataset that must test every utterance exactly once
     complete: Sequence[str] = ()
-    threads: int = 1
-    tell: Tell = field(default=lambda words: None)
+    threads: int = 1  # that a model may use
+    tell: Tell = field(default=lambda message: None)  # hears the reports of a model
 
     @cached_property
     def entry(self) -> Entry:

@@ -21,17 +21,11 @@ SECONDS = (0.3, 0.6)
 
 @dataclass(frozen=True)
 class Utterances:
-    """Utterances with their labels and speakers.
+    """Utterances with their labels and speakers."""
 
-    Attributes:
-        waves: of different lengths.
-        truth: (utterances,) int64, positions in `LABELS`.
-        speakers: one an utterance.
-    """
-
-    waves: Sequence[Wave]
-    truth: npt.NDArray[np.int64]
-    speakers: tuple[str, ...]
+    waves: Sequence[Wave]  # of different lengths
+    truth: npt.NDArray[np.int64]  # (utterances,) int64, positions in `LABELS`
+    speakers: tuple[str, ...]  # one an utterance
 
     def of_labels(self, labels: Sequence[int]) -> "Utterances":
         """Return the utterances of some labels."""

@@ -19,15 +19,10 @@ Batch = tuple[Tensor, Tensor]
 
 @dataclass(frozen=True)
 class Labelled:
-    """Prepared utterances and their labels.
+    """Prepared utterances and their labels."""
 
-    Attributes:
-        spectrograms: normalised, on the device.
-        truth: (utterances,), positions in the labels.
-    """
-
-    spectrograms: Spectrograms
-    truth: npt.NDArray[np.int64]
+    spectrograms: Spectrograms  # normalised, on the device
+    truth: npt.NDArray[np.int64]  # (utterances,), positions in the labels
 
     def batches(self, size: int, width: int, random: np.random.Generator) -> Iterator[Batch]:
         """Yield one epoch: every utterance once, in random order, in a window of `width` frames."""

@@ -23,21 +23,13 @@ Scores = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Scorer:
-    """Scores utterances with a network.
+    """Scores utterances with a network."""
 
-    Attributes:
-        network: on `device`, in whatever state training has left it.
-        scale: learned from the training utterances.
-        frames: the width of a window.
-        padding_db: what the feature makes of silence.
-        device: "cpu" or "cuda".
-    """
-
-    network: AlexNet
-    scale: Scale
-    frames: int
-    padding_db: float
-    device: str
+    network: AlexNet  # on `device`, in whatever state training has left it
+    scale: Scale  # learned from the training utterances
+    frames: int  # the width of a window
+    padding_db: float  # what the feature makes of silence
+    device: str  # "cpu" or "cuda"
 
     def prepared(self, inputs: Sequence[Array]) -> Spectrograms:
         """Prepare utterances, each (bands, frames) in dB, for `logits` and `probabilities`."""

@@ -21,16 +21,11 @@ class Spectrograms:
     """Utterances laid end to end in one tensor; windows are cut out of it.
 
     Laid end to end they take no memory for padding: that is made for one batch at a time.
-
-    Attributes:
-        frames: (all frames + 1, bands), float32; the last one is the padding.
-        starts: (utterances,), where each begins.
-        lengths: (utterances,), its frames.
     """
 
-    frames: Tensor
-    starts: Ints
-    lengths: Ints
+    frames: Tensor  # (all frames + 1, bands), float32; the last one is the padding
+    starts: Ints  # (utterances,), where each begins
+    lengths: Ints  # (utterances,), its frames
 
     @classmethod
     def joined(cls, inputs: Sequence[Array], padding_db: float) -> "Spectrograms":
@@ -76,15 +71,10 @@ class Spectrograms:
 
 @dataclass(frozen=True)
 class Scale:
-    """The mean and deviation of the training utterances, by which decibels are normalised.
+    """The mean and deviation of the training utterances, by which decibels are normalised."""
 
-    Attributes:
-        mean: (bands,), in dB.
-        deviation: (bands,), in dB.
-    """
-
-    mean: Tensor
-    deviation: Tensor
+    mean: Tensor  # (bands,), in dB
+    deviation: Tensor  # (bands,), in dB
 
     @classmethod
     def learned(cls, train: Spectrograms, width: int, kind: Normalisation) -> "Scale":

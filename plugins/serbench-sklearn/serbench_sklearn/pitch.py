@@ -30,17 +30,11 @@ Lags = npt.NDArray[np.intp]
 
 @dataclass(frozen=True)
 class Pitch:
-    """The pitch contour of one utterance.
+    """The pitch contour of one utterance."""
 
-    Attributes:
-        semitones: (frames,), relative to 160 Hz; 0 where not voiced.
-        strength: (frames,), the normalised autocorrelation at the pitch period, 0 to 1.
-        voiced: (frames,).
-    """
-
-    semitones: Floats
-    strength: Floats
-    voiced: Mask
+    semitones: Floats  # (frames,), relative to 160 Hz; 0 where not voiced
+    strength: Floats  # (frames,), the normalised autocorrelation at the pitch period, 0 to 1
+    voiced: Mask  # (frames,)
 
 
 def pitch(wave: Floats) -> Pitch:

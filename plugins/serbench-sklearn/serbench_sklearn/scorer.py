@@ -23,19 +23,12 @@ FILE = "classifier.skops"
 
 @dataclass(frozen=True)
 class Scorer:
-    """From feature vectors to activations, whose softmax are the probabilities.
+    """From feature vectors to activations, whose softmax are the probabilities."""
 
-    Attributes:
-        scaler: a fitted `StandardScaler`.
-        classifier: a fitted scikit-learn classifier that has a decision function.
-        labels: how many there are; training may not have shown all of them.
-        temperature: what the decision function is divided by.
-    """
-
-    scaler: Any
-    classifier: Any
-    labels: int
-    temperature: float = 1.0
+    scaler: Any  # a fitted `StandardScaler`
+    classifier: Any  # a fitted scikit-learn classifier that has a decision function
+    labels: int  # how many there are; training may not have shown all of them
+    temperature: float = 1.0  # what the decision function is divided by
 
     def activations(self, features: Doubles) -> Doubles:
         """Compute the scores of utterances, (utterances, labels)."""

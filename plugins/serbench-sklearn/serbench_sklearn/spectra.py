@@ -38,19 +38,12 @@ CONTOURS = (
 
 @dataclass(frozen=True)
 class Spectra:
-    """The contours of one utterance.
+    """The contours of one utterance."""
 
-    Attributes:
-        values: (contours, frames), in the order of `CONTOURS`.
-        level: (frames,), dB relative to full scale.
-        sounding: (frames,), within 40 dB of the loudest frame; never all false.
-        flux: (frames,), how much the spectrum rises, mean dB a band.
-    """
-
-    values: Floats
-    level: Floats
-    sounding: Mask
-    flux: Floats
+    values: Floats  # (contours, frames), in the order of `CONTOURS`
+    level: Floats  # (frames,), dB relative to full scale
+    sounding: Mask  # (frames,), within 40 dB of the loudest frame; never all false
+    flux: Floats  # (frames,), how much the spectrum rises, mean dB a band
 
 
 def frame_count(wave: Floats) -> int:

@@ -34,17 +34,11 @@ THREADS = 1
 
 @dataclass(frozen=True)
 class Problem:
-    """One fold, standardised, on which every strength of a grid is tried.
+    """One fold, standardised, on which every strength of a grid is tried."""
 
-    Attributes:
-        train: (utterances, features).
-        truth: (utterances,), the labels of `train`.
-        held_out: (utterances, features) of the validation speakers.
-    """
-
-    train: Doubles
-    truth: npt.NDArray[np.int64]
-    held_out: Doubles
+    train: Doubles  # (utterances, features)
+    truth: npt.NDArray[np.int64]  # (utterances,), the labels of `train`
+    held_out: Doubles  # (utterances, features) of the validation speakers
 
     @cached_property
     def distances(self) -> tuple[Doubles, Doubles]:

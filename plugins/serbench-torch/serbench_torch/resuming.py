@@ -22,19 +22,12 @@ SPACING = 60.0  # seconds between two stored epochs: three times the weights tak
 
 @dataclass(frozen=True)
 class Point:
-    """Where a training stands after an epoch.
+    """Where a training stands after an epoch."""
 
-    Attributes:
-        epoch: the last one that is over, counted from 1; 0 before the first.
-        best_epoch: the first one with the lowest validation loss.
-        validation_loss: that of the best epoch.
-        curve: the values of every epoch.
-    """
-
-    epoch: int = 0
-    best_epoch: int = 0
-    validation_loss: float = math.inf
-    curve: tuple[dict[str, float], ...] = ()
+    epoch: int = 0  # the last one that is over, counted from 1; 0 before the first
+    best_epoch: int = 0  # the first one with the lowest validation loss
+    validation_loss: float = math.inf  # that of the best epoch
+    curve: tuple[dict[str, float], ...] = ()  # the values of every epoch
 
     def after(self, values: dict[str, float]) -> "Point":
         """Return the point that one more epoch leads to."""

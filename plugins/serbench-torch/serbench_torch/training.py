@@ -53,19 +53,12 @@ class Task(Generic[Batch]):
 
 @dataclass(frozen=True)
 class Trained:
-    """How a training went.
+    """How a training went."""
 
-    Attributes:
-        best_epoch: the one whose weights the module has now.
-        epochs: how many were run.
-        validation_loss: that of the best epoch.
-        parts: into how many parts batches were split, for want of memory.
-    """
-
-    best_epoch: int
-    epochs: int
-    validation_loss: float
-    parts: int = 1
+    best_epoch: int  # the one whose weights the module has now
+    epochs: int  # how many were run
+    validation_loss: float  # that of the best epoch
+    parts: int = 1  # into how many parts batches were split, for want of memory
 
     def facts(self, workspace: Workspace, **more: object) -> dict[str, object]:
         """Return what a model's `describe` says of the training and of where it ran."""

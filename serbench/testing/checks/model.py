@@ -37,17 +37,11 @@ EVEN = 0.5  # seconds of utterances that must not need padding
 
 @dataclass(frozen=True)
 class Fitted:
-    """A model that was fitted and has predicted the test utterances.
+    """A model that was fitted and has predicted the test utterances."""
 
-    Attributes:
-        model: the fitted model.
-        reports: how often it reported.
-        touched: the global random states that it changed.
-    """
-
-    model: Model
-    reports: int
-    touched: tuple[str, ...]
+    model: Model  # the fitted model
+    reports: int  # how often it reported
+    touched: tuple[str, ...]  # the global random states that it changed
 
 
 class ModelSubject(Subject):

@@ -41,19 +41,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Listing:
-    """A corpus as its owner lists it.
+    """A corpus as its owner lists it."""
 
-    Attributes:
-        utterances: in the order of the list, with the paths of files that may be missing.
-        splits: from an utterance's id to the part that its owner wrote; empty without a split.
-        lines: from an utterance's id to the place where it is listed.
-        remarks: lines about files that were left out.
-    """
-
+    # in the order of the list, with the paths of files that may be missing
     utterances: tuple[Utterance, ...]
+    # from an utterance's id to the part that its owner wrote; empty without a split
     splits: Mapping[str, str]
-    lines: Mapping[str, str]
-    remarks: tuple[str, ...] = ()
+    lines: Mapping[str, str]  # from an utterance's id to the place where it is listed
+    remarks: tuple[str, ...] = ()  # lines about files that were left out
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -20,17 +20,11 @@ NAMES = {
 
 @dataclass(frozen=True)
 class OwnSplit:
-    """The utterances of each part.
+    """The utterances of each part."""
 
-    Attributes:
-        parts: from an utterance's id to "train", "validation" or "test".
-        shared: the speakers that are in more than one part, sorted.
-        left_out: how many utterances are in no part.
-    """
-
-    parts: Mapping[str, str]
-    shared: tuple[str, ...]
-    left_out: int = 0
+    parts: Mapping[str, str]  # from an utterance's id to "train", "validation" or "test"
+    shared: tuple[str, ...]  # the speakers that are in more than one part, sorted
+    left_out: int = 0  # how many utterances are in no part
 
     @property
     def protocol(self) -> Protocol:

@@ -30,23 +30,15 @@ transcriber, in all architectures of transformers. Other tensors were trained fo
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint that is on this machine.
+    """A checkpoint that is on this machine."""
 
-    Attributes:
-        name: "org/name" at the hub, or the name of a local folder, never its path.
-        revision: the commit, or "sha256:" and 16 digits for a local folder.
-        folder: where its files are.
-        licence: "apache-2.0", as its README says; "unknown" where it does not.
-        has_weights: False for a configuration alone.
-        fine_tuned_before: the classes that it was trained on, "neu, hap, ang, sad", where its
-            configuration names them or its weights hold a head: test speakers may be known to it.
-    """
-
-    name: str
-    revision: str
+    name: str  # "org/name" at the hub, or the name of a local folder, never its path
+    revision: str  # the commit, or "sha256:" and 16 digits for a local folder
     folder: Path
-    licence: str
-    has_weights: bool
+    licence: str  # "apache-2.0", as its README says; "unknown" where it does not
+    has_weights: bool  # False for a configuration alone
+    # the classes that it was trained on, "neu, hap, ang, sad", where its configuration names them
+    # or its weights hold a head: test speakers may be known to it
     fine_tuned_before: str = ""
 
     def facts(self, weights: str) -> dict[str, object]:
@@ -90,14 +82,14 @@ def resolve(checkpoint: str, revision: str | None = None, *, weights: bool = Tru
             "give one of them with --param checkpoint=..."
         )
     preset = presets.of_checkpoint(checkpoint)
-    wanted = revision or (preset.revision if preset else None) or "main"
-    folder = _cached(checkpoint, wanted, weights=weights, plan=True)
+    revision = revision or (preset.revision if preset else None) or "main"
+    folder = _cached(checkpoint, revision, weights=weights, plan=True)
     if folder is None:
-        commit = hub.fetch(checkpoint, wanted, weights=weights).name
+        commit = hub.fetch(checkpoint, revision, weights=weights).name
         folder = _cached(checkpoint, commit, weights=weights, plan=True, fetched=True)
         if folder is None:
-            raise hub.missing(checkpoint, wanted, "only a part of it came")
-    return _read(checkpoint, hub.commit(checkpoint, wanted), folder)
+            raise hub.missing(checkpoint, revision, "only a part of it came")
+    return _read(checkpoint, hub.commit(checkpoint, revision), folder)
 
 
 def find(checkpoint: str, revision: str) -> Checkpoint:
@@ -123,7 +115,18 @@ def require_weights(checkpoint: Checkpoint) -> None:
 
 def _resolve_folder(given: Path, revision: str | None, *, weights: bool) -> Checkpoint:
     folder = Path(os.path.abspath(given))  # not resolved: a link keeps its own name
-    _require_folder(folder)
+    if not folder.exists():
+        raise SerbenchError(
+            f"checkpoint {folder} does not exist: give a folder with a config.json, or a name at "
+            "the hub (org/name)"
+        )
+    if not folder.is_dir():
+        raise SerbenchError(f"checkpoint {folder} is a file: give the folder that it is in")
+    if not (folder / "config.json").is_file():
+        raise SerbenchError(
+            f"{folder} has no config.json: it is not a checkpoint of transformers, which "
+            "`model.save_pretrained(FOLDER)` writes"
+        )
     if revision is not None and not revision.startswith(folders.PREFIX):
         raise BadParameter(
             f"{folder} is a folder, which has no revision {revision!r}: leave revision out"
@@ -147,32 +150,13 @@ def _resolve_folder(given: Path, revision: str | None, *, weights: bool) -> Chec
     return checkpoint
 
 
-def _require_folder(folder: Path) -> None:
-    if not folder.exists():
-        raise SerbenchError(
-            f"checkpoint {folder} does not exist: give a folder with a config.json, or a name at "
-            "the hub (org/name)"
-        )
-    if not folder.is_dir():
-        raise SerbenchError(f"checkpoint {folder} is a file: give the folder that it is in")
-    if not (folder / "config.json").is_file():
-        raise SerbenchError(
-            f"{folder} has no config.json: it is not a checkpoint of transformers, which "
-            "`model.save_pretrained(FOLDER)` writes"
-        )
-
-
 def _cached(
     name: str, revision: str, *, weights: bool, plan: bool = False, fetched: bool = False
 ) -> Path | None:
     """Return the folder to read a checkpoint from, if the hub's cache has all of it.
 
-    Args:
-        name: see `resolve`.
-        revision: see `resolve`.
-        weights: see `resolve`.
-        plan: while planning, compare weights with what the hub announced, and convert them.
-        fetched: the checkpoint was just downloaded, so a missing file is not at the hub either.
+    With `plan` weights are compared with what the hub announced, and converted. A file that is
+    missing from a checkpoint that was just `fetched` is not at the hub either.
     """
     commit, folder = hub.commit(name, revision), hub.snapshot(name, revision)
     key = _key(name, commit)
@@ -215,7 +199,13 @@ def _read(name: str, revision: str, folder: Path) -> Checkpoint:
                 "run: give a checkpoint whose model transformers has itself"
             )
     config = configs["config.json"]
-    _refuse_quantised(name, config)
+    for key in ("quantization_config", "compression_config"):
+        if settings := config.get(key):  # weights that are not stored as plain numbers
+            method = settings.get("quant_method", "") if isinstance(settings, dict) else ""
+            raise SerbenchError(
+                f"{name} is quantised ({key} in its config.json{method and ', '}{method}), and "
+                "serbench computes in float32: give the checkpoint that it was made from"
+            )
     parts = folders.weights(folder)
     tensors = [tensor for part in parts for tensor in folders.tensors(folder / part)]
     preset = presets.of_checkpoint(name)
@@ -258,14 +248,3 @@ def _configs(folder: Path) -> dict[str, dict[str, object]]:
             )
         configs[path.name] = config
     return configs
-
-
-def _refuse_quantised(name: str, config: Mapping[str, object]) -> None:
-    """Refuse weights that are not stored as plain numbers."""
-    for key in ("quantization_config", "compression_config"):
-        if settings := config.get(key):
-            method = settings.get("quant_method", "") if isinstance(settings, dict) else ""
-            raise SerbenchError(
-                f"{name} is quantised ({key} in its config.json{method and ', '}{method}), and "
-                "serbench computes in float32: give the checkpoint that it was made from"
-            )

@@ -82,8 +82,7 @@ def _tensors(path: Path) -> Mapping[str, "Tensor"]:
             path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
         )
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, LookupError) as error:
-        call = re.search(r"GLOBAL (\S+)", str(error))
-        if call:
+        if call := re.search(r"GLOBAL (\S+)", str(error)):
             raise _not_tensors(path, f"asks for {call[1]} to be called") from error
         raise SerbenchError(
             f"{path} is cut off, or is not a file of weights that torch wrote: get this file "
@@ -108,8 +107,8 @@ def _is_plain(value: object) -> bool:
     """Return whether a value is a tensor that safetensors can hold."""
     import torch
 
-    plain = isinstance(value, torch.Tensor) and value.layout == torch.strided
-    return plain and not value.is_quantized
+    is_strided = isinstance(value, torch.Tensor) and value.layout == torch.strided
+    return is_strided and not value.is_quantized
 
 
 def _not_tensors(path: Path, problem: str) -> SerbenchError:

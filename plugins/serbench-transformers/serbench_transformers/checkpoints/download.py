@@ -22,7 +22,7 @@ from huggingface_hub import constants
 
 from serbench import SerbenchError
 
-Made = TypeVar("Made")
+Result = TypeVar("Result")
 
 TIMEOUT = 20  # seconds between two chunks
 CONNECTING = 10  # seconds: blocked storage never answers
@@ -65,7 +65,7 @@ def fetch(repository: str, commit: str, files: Iterable[File], home: Path) -> No
             lock = home.parent / ".locks" / home.name / f"{blob.name}.lock"
             lock.parent.mkdir(parents=True, exist_ok=True)
             with WeakFileLock(lock):  # the one that the hub's own client takes for this file
-                patiently(lambda: _receive(repository, commit, file, blob, part), of=part)  # noqa: B023
+                patiently(lambda: _receive(repository, commit, file, blob, part), part)  # noqa: B023
         _link(blob, home / "snapshots" / commit / file.name)
 
 
@@ -77,23 +77,21 @@ def remember(home: Path, revision: str, commit: str) -> None:
         path.write_text(commit)
 
 
-def patiently(call: Callable[[], Made], of: Path | None = None) -> Made:
+def patiently(call: Callable[[], Result], part: Path | None = None) -> Result:
     """Make a call, and repeat it after a pause if the hub is busy or the connection broke.
 
-    A call without a file that reaches no hub is not repeated: there may be no network.
-
-    Args:
-        call: asks the hub.
-        of: the file that grows; attempts are counted since it last grew.
+    Attempts are counted since the file `part` last grew. A call without a file that reaches no hub
+    is not repeated: there may be no network.
     """
-    attempt, furthest = 0, _size(of)
+    attempt, furthest = 0, _size(part)
     while True:
         try:
             return call()
         except Exception as error:
-            attempt, furthest = 0 if _size(of) > furthest else attempt, max(furthest, _size(of))
+            if _size(part) > furthest:
+                attempt, furthest = 0, _size(part)
             wait = waits(error, attempt)
-            attempts = (1 if of is None else 2) if is_unreachable(error) else ATTEMPTS
+            attempts = (1 if part is None else 2) if is_unreachable(error) else ATTEMPTS
             if wait is None or wait > LONGEST or attempt + 1 >= attempts:
                 raise
             print(f"{reason(error)}: trying again in {wait:.0f} s", file=sys.stderr)
@@ -152,9 +150,7 @@ def reason(error: Exception) -> str:
 def _receive(repository: str, commit: str, file: File, blob: Path, part: Path) -> None:
     """Receive the rest of a file into `part`, verify it, and move it to `blob`.
 
-    Raises:
-        SerbenchError: the file is not the announced one; nothing of it is kept.
-        BrokenOffError: the file is not complete yet.
+    Nothing of a file that is not the announced one is kept.
     """
     from huggingface_hub import get_session, hf_hub_url
     from huggingface_hub.utils import build_hf_headers, hf_raise_for_status

@@ -83,11 +83,7 @@ def remember(name: str, revision: str, folder: Path) -> None:
 
 
 def recall(name: str, revision: str) -> Path:
-    """Return the folder that was remembered, if its contents are still the same.
-
-    Raises:
-        SerbenchError: it was never given here, is gone, or has changed.
-    """
+    """Return the folder that was remembered; refuse one that is unknown, gone or changed."""
     link = _link(name, revision)
     if not link.is_symlink():
         raise SerbenchError(
@@ -114,11 +110,7 @@ def require_same(folder: Path, revision: str) -> None:
 
 
 def parts(folder: Path, kind: str) -> list[str]:
-    """Return the names of the files with its weights of a kind, present or not, or [].
-
-    Raises:
-        SerbenchError: their index is invalid.
-    """
+    """Return the names of the files with its weights of a kind, present or not, or []."""
     if (folder / kind).is_file():
         return [kind]
     index = folder / f"{kind}.index.json"
@@ -168,11 +160,7 @@ def require_announced(folder: Path, names: Sequence[str]) -> None:
 
 
 def tensors(path: Path) -> list[str]:
-    """Return the names of the tensors in a file of safetensors.
-
-    Raises:
-        SerbenchError: it is cut off, or was never fetched from Git LFS.
-    """
+    """Return the names of the tensors in a file of safetensors; refuse one that is cut off."""
     from safetensors import SafetensorError, safe_open
 
     require_fetched(path)

@@ -107,9 +107,9 @@ def _fetch(name: str, revision: str, *, weights: bool) -> Path:
     download.remember(home, revision, commit)
     names = [kind] if kind in announced else folders.parts(folder, kind) if kind else []
     parts = [_file(name, announced, part) for part in names]
-    missing_parts = [part for part in parts if not (home / "blobs" / part.checksum).exists()]
-    if missing_parts:
-        size = sum(part.size for part in missing_parts) / 1e6
+    absent = [part for part in parts if not (home / "blobs" / part.checksum).exists()]
+    if absent:
+        size = sum(part.size for part in absent) / 1e6
         print(f"downloading {name} at {commit} ({size:.0f} MB) into {cache()}", file=sys.stderr)
     download.fetch(name, commit, parts, home)
     return folder
@@ -134,7 +134,7 @@ def _file(name: str, announced: Mapping[str, Any], file: str) -> File:
 
 
 def no_weights(where: str) -> SerbenchError:
-    """The error for a configuration without weights, where pretrained ones are wanted."""
+    """Return the error for a configuration without weights, where pretrained ones are wanted."""
     return SerbenchError(
         f"{where} has no model.safetensors and no pytorch_model.bin: give a checkpoint that has "
         "one, or --param weights=random to compute with random weights, which are never ranked"
@@ -142,7 +142,7 @@ def no_weights(where: str) -> SerbenchError:
 
 
 def missing(name: str, revision: str, why: str) -> SerbenchError:
-    """The error for a checkpoint that is not here and cannot be fetched: how to get it."""
+    """Return the error for a checkpoint that is not here and cannot be fetched."""
     preset = presets.of_checkpoint(name)
     size = f" (about {preset.megabytes} MB)" if preset else ""
     pickled = preset is not None and preset.pickled and preset.revision == revision

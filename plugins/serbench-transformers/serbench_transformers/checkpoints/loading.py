@@ -63,7 +63,7 @@ def classifier(
             config.classifier_proj_size = config.hidden_size
         config.apply_spec_augment = False  # it would draw from numpy's global state
         config.use_weighted_layer_sum = False  # the head is on the last layer
-        with _one_line(checkpoint.name):
+        with _errors_in_one_line(checkpoint.name):
             if weights == "pretrained":
                 model = _pretrained(checkpoint, config)
             else:
@@ -115,9 +115,9 @@ def require_fit(checkpoint: Checkpoint) -> None:
     except (RuntimeError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise SerbenchError(
             f"the preprocessor of {checkpoint.name} does not fit its encoder "
-            f"({model.config.model_type}; {_one(error)}): put the preprocessor_config.json of the "
-            "checkpoint that it was made from beside its config.json, in a folder to be given with "
-            "--param checkpoint=FOLDER"
+            f"({model.config.model_type}; {' '.join(str(error).split())}): put the "
+            "preprocessor_config.json of the checkpoint that it was made from beside its "
+            "config.json, in a folder to be given with --param checkpoint=FOLDER"
         ) from error
 
 
@@ -161,7 +161,7 @@ def _config(checkpoint: Checkpoint) -> Any:
     )
 
     kinds = sorted(set(CLASSIFIERS) - {"audio-spectrogram-transformer"})  # it has no frames to pool
-    with _one_line(checkpoint.name):
+    with _errors_in_one_line(checkpoint.name):
         config = AutoConfig.from_pretrained(checkpoint.folder, local_files_only=True)
     if config.model_type not in kinds:
         raise nearest("type of encoder", config.model_type, kinds)
@@ -197,7 +197,7 @@ def _pretrained(checkpoint: Checkpoint, config: Any) -> Any:
 
 
 @contextlib.contextmanager
-def _one_line(name: str) -> Iterator[None]:
+def _errors_in_one_line(name: str) -> Iterator[None]:
     """Report errors of transformers about a checkpoint in one line."""
     from huggingface_hub.errors import StrictDataclassError
 
@@ -205,13 +205,8 @@ def _one_line(name: str) -> Iterator[None]:
         yield
     except (OSError, ValueError, StrictDataclassError) as error:
         raise SerbenchError(
-            f"transformers cannot build an encoder from {name}: {_one(error)}"
+            f"transformers cannot build an encoder from {name}: {' '.join(str(error).split())}"
         ) from error
-
-
-def _one(error: Exception) -> str:
-    """Return the words of an error on one line."""
-    return " ".join(str(error).split())
 
 
 @contextlib.contextmanager

@@ -147,6 +147,19 @@ PRESETS = (
     ),
 )
 
+_PREPROCESSOR: Mapping[str, object] = {
+    "sampling_rate": 16_000,
+    "feature_extractor_type": "Wav2Vec2FeatureExtractor",
+    "do_normalize": True,
+    "feature_size": 1,
+    "return_attention_mask": False,
+}
+_WHISPER_PREPROCESSOR: Mapping[str, object] = {
+    "sampling_rate": 16_000,
+    "feature_extractor_type": "WhisperFeatureExtractor",
+    "feature_size": 80,
+}
+
 
 def of_checkpoint(checkpoint: str) -> Preset | None:
     """Return the preset with this name at the hub, if there is one."""
@@ -156,25 +169,16 @@ def of_checkpoint(checkpoint: str) -> Preset | None:
 def without_weights(given: Mapping[str, object], folder: Path) -> dict[str, object]:
     """Return parameters that replace a preset's checkpoint by its shape, with random weights.
 
-    `serbench bench` measures with them: the time of a step depends on shapes alone.
-
-    Args:
-        given: parameters of a model or a feature.
-        folder: where shapes are written, each once: a configuration and a preprocessor.
+    `serbench bench` measures with them: the time of a step depends on shapes alone. Each is written
+    into `folder` once: a configuration and a preprocessor.
     """
     preset = of_checkpoint(str(given.get("checkpoint", "")))
     if preset is None:
         return {}
     place = folder / preset.name
     if not place.exists():
-        preprocessor: dict[str, object] = {"sampling_rate": 16_000}
-        if preset.config["model_type"] == "whisper":
-            preprocessor |= {"feature_extractor_type": "WhisperFeatureExtractor"}
-            preprocessor |= {"feature_size": 80}
-        else:
-            preprocessor |= {"feature_extractor_type": "Wav2Vec2FeatureExtractor"}
-            preprocessor |= {"do_normalize": True, "feature_size": 1}
-            preprocessor |= {"return_attention_mask": False}
+        is_whisper = preset.config["model_type"] == "whisper"
+        preprocessor = _WHISPER_PREPROCESSOR if is_whisper else _PREPROCESSOR
         with replacing_folder(place) as temporary:
             (temporary / "config.json").write_text(json.dumps(preset.config, indent=1))
             (temporary / "preprocessor_config.json").write_text(json.dumps(preprocessor, indent=1))

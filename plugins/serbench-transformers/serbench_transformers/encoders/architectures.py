@@ -145,9 +145,14 @@ class OneByOne(Encoder):
 
     def pool(self, frames: Frames, frozen: int, mask: Mask | None = None) -> Tensor:
         """See `Encoder`; nothing is masked."""
-        if isinstance(frames.layout, Padded):
-            return self._padded(frames.values, frames.layout).means()
-        outputs = [self.model(one[None]).last_hidden_state for one in frames.split()]
+        layout = frames.layout
+        if isinstance(layout, Padded):  # with its attention mask, as transformers does it
+            output = self.model(frames.values, attention_mask=layout.mask.long())
+            lengths = tuple(
+                _convolved_length(length, self.model.config) for length in layout.lengths
+            )
+            return Frames(output.last_hidden_state, Padded(lengths, layout.device)).means()
+        outputs = [self.model(wave[None]).last_hidden_state for wave in frames.split()]
         return torch.stack([output[0].mean(dim=0) for output in outputs])
 
     def layer_means(self, prepared: Sequence[Tensor]) -> Tensor:
@@ -158,12 +163,6 @@ class OneByOne(Encoder):
             states = [*output.hidden_states[: self.n_layers], output.last_hidden_state]
             rows.append(torch.stack([state[0].mean(dim=0) for state in states]))
         return torch.stack(rows)
-
-    def _padded(self, prepared: Tensor, layout: Padded) -> Frames:
-        """Compute a padded batch with its attention mask, as transformers does."""
-        values = self.model(prepared, attention_mask=layout.mask.long()).last_hidden_state
-        lengths = tuple(_convolved_length(length, self.model.config) for length in layout.lengths)
-        return Frames(values, Padded(lengths, layout.device))
 
 
 def _convolved_length(length: int, config: Any) -> int:

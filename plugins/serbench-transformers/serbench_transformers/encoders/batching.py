@@ -1,4 +1,4 @@
-"""Chooses the utterances that share a step of training."""
+"""Choose the utterances that share a step of training."""
 
 from collections.abc import Mapping
 from typing import Literal

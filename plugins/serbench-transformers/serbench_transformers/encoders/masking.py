@@ -1,4 +1,4 @@
-"""Hides spans of frames from the layers in training: SpecAugment along time."""
+"""Hide spans of frames from the layers in training: SpecAugment along time."""
 
 from dataclasses import dataclass
 
@@ -13,13 +13,9 @@ SPAN = 10  # frames: 0.2 s; wav2vec 2.0, section 4.1
 
 @dataclass(frozen=True)
 class Mask:
-    """Hides spans of each utterance, drawn from torch's random numbers.
+    """Hides spans of each utterance, drawn from torch's random numbers."""
 
-    Attributes:
-        share: of the frames that are hidden; approximate, since spans may overlap.
-    """
-
-    share: float
+    share: float  # of the frames that are hidden; approximate, since spans may overlap
 
     def __call__(self, frames: Frames, instead: Tensor | None = None) -> Frames:
         """Replace spans of the utterances by `instead`, (width,), or by zeros."""

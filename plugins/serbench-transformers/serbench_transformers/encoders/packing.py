@@ -1,4 +1,4 @@
-"""Puts the utterances of a batch into one tensor: packed end to end, or padded to one length."""
+"""Put the utterances of a batch into one tensor: packed end to end, or padded to one length."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -164,4 +164,4 @@ class Frames:
 
     def convolve_alone(self, convolution: nn.Module) -> Tensor:
         """Convolve each utterance over time on its own: (rows, time, width)."""
-        return self.layout.join([convolution(one[None])[0] for one in self.split()])
+        return self.layout.join([convolution(frames[None])[0] for frames in self.split()])

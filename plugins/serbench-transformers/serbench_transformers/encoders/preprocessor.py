@@ -1,4 +1,4 @@
-"""Turns a wave into the input of a checkpoint by its own preprocessor, without padding."""
+"""Turn a wave into the input of a checkpoint by its own preprocessor, without padding."""
 
 from pathlib import Path
 from typing import Any

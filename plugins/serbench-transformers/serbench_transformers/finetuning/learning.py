@@ -27,13 +27,8 @@ class Stems:
     """The stems of utterances, which no epoch changes; the first that fit into `keep` are kept.
 
     They are always computed in one order: computing others together rounds differently, and a
-    training that was killed and resumed must get the same numbers.
-
-    Args:
-        scorer: computes them.
-        inputs: waves.
-        precision: of the stems and of training on them.
-        keep: in bytes.
+    training that was killed and resumed must get the same numbers. `keep` is in bytes, `precision`
+    is that of the stems and of training on them.
     """
 
     def __init__(

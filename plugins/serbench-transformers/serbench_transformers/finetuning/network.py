@@ -21,10 +21,6 @@ class Network(nn.Module):
         frozen: where the stem ends; see `Encoder`.
         mask: hides frames in training.
         layout: the place of the utterances of a batch in a tensor; it changes no score.
-
-    Attributes:
-        computed: frames that went through the layers in training, padding included.
-        padding: how many of these were padding.
     """
 
     def __init__(
@@ -38,7 +34,7 @@ class Network(nn.Module):
         super().__init__()
         self.model, self.encoder, self.frozen, self._mask = model, encoder, frozen, mask
         self._layout, self._stem = layout, encoder.freeze(frozen)
-        self.computed = self.padding = 0
+        self._computed = self._padding = 0  # frames in training, padding included; of these padding
 
     def train(self, mode: bool = True) -> "Network":
         """Set the mode of all but the stem, which stays in evaluation mode."""
@@ -55,8 +51,8 @@ class Network(nn.Module):
         """Compute logits, (utterances, labels), in float32."""
         frames = self.encoder.batch(stems, self.frozen, self._layout)
         if self.training:
-            self.computed += frames.layout.size
-            self.padding += frames.layout.size - sum(frames.layout.lengths)
+            self._computed += frames.layout.size
+            self._padding += frames.layout.size - sum(frames.layout.lengths)
         pooled = self.encoder.pool(frames, self.frozen, self._mask if self.training else None)
         if self.model.projector.weight.requires_grad:  # else it is the identity
             pooled = self.model.projector(pooled)
@@ -83,5 +79,5 @@ class Network(nn.Module):
             "trained_parameters": sum(weights.numel() for weights in trained),
             "frozen_layers": max(0, self.frozen),
             "masked": self._mask.share if self._mask and self.encoder.packs else 0.0,
-            "padded_fraction": self.padding / self.computed if self.computed else None,
+            "padded_fraction": self._padding / self._computed if self._computed else None,
         }

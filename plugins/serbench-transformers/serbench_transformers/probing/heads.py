@@ -51,24 +51,17 @@ class Standard:
 
 @dataclass(frozen=True)
 class Problem:
-    """One fold, standardised.
+    """One fold, standardised, without validation utterances whose label training lacks.
 
-    Attributes:
-        train: (utterances, layers, width).
-        truth: (utterances,), positions in `seen`.
-        held_out: (utterances, layers, width), of the validation speakers, without those whose
-            label is absent from training: they cannot choose between heads.
-        held_out_truth: (utterances,), positions in `seen`.
-        standard: of the training utterances.
-        seen: the labels in training, as positions in all labels.
+    These cannot choose between heads.
     """
 
-    train: Singles
-    truth: Labels
-    held_out: Singles
-    held_out_truth: Labels
-    standard: Standard
-    seen: Labels
+    train: Singles  # (utterances, layers, width)
+    truth: Labels  # (utterances,), positions in `seen`
+    held_out: Singles  # (utterances, layers, width), of the validation speakers
+    held_out_truth: Labels  # (utterances,), positions in `seen`
+    standard: Standard  # of the training utterances
+    seen: Labels  # the labels in training, as positions in all labels
 
     @classmethod
     def of(cls, train: Examples, validation: Examples) -> Self:
@@ -114,24 +107,15 @@ class Problem:
 
 @dataclass(frozen=True)
 class Head:
-    """Scores the layers of utterances.
+    """Scores the layers of utterances."""
 
-    Attributes:
-        standard: of the layers that it uses.
-        layers: their positions, (k,).
-        mix: their weights, (k,).
-        dense: weights (out, in) and biases (out,) of one linear layer, or of two with a
-            rectifier between.
-        seen: the labels that the last of them scores.
-        temperature: divides scores to calibrate probabilities.
-    """
-
-    standard: Standard
-    layers: Labels
-    mix: Doubles
+    standard: Standard  # of the layers that it uses
+    layers: Labels  # their positions, (k,)
+    mix: Doubles  # their weights, (k,)
+    # weights (out, in) and biases (out,) of one linear layer, or of two with a rectifier between
     dense: tuple[tuple[Doubles, Doubles], ...]
-    seen: Labels
-    temperature: float = 1.0
+    seen: Labels  # the labels that the last of them scores
+    temperature: float = 1.0  # divides scores to calibrate probabilities
 
     def scores(self, standardised: Iterable[Array]) -> Doubles:
         """Score the labels seen, from standardised layers, each (k, width)."""
