@@ -15,7 +15,7 @@ class Waveform:
     version = "1"
 
     def __call__(self, waves: "Sequence[Wave]") -> "list[Array]":
-        """The waves themselves."""
+        """Return the waves themselves."""
         return list(waves)
 
 

@@ -1,4 +1,4 @@
-"""Imports other people's modules so that whatever goes wrong in them is one line."""
+"""Import plugin code, and report its errors in one line."""
 
 import contextlib
 import difflib
@@ -16,14 +16,65 @@ from typing import Any
 
 from serbench.errors import PluginError
 
-LONGEST = 300  # characters of another's message
+LONGEST = 300  # characters of the message of a foreign exception
+_MISSING = object()
+_NOT_THEIRS = (str(Path(importlib.__file__).parent), __file__)
 
 
-def imported(module: str, who: str) -> ModuleType:
-    """Import a module.
+@contextlib.contextmanager
+def guarded(doing: str, *, passing: tuple[type[Exception], ...] = ()) -> Iterator[None]:
+    """Run plugin code: report its errors in one line, and keep its prints out of our output.
+
+    The current folder, which results may be relative to, is restored afterwards.
 
     Args:
-        module: "my_package.models".
+        doing: what failed if the code raises something: "my-model cannot be made".
+        passing: errors that are raised as they are.
+
+    Raises:
+        PluginError: the code raised another exception, `SystemExit` included.
+    """
+    try:
+        here = os.getcwd()
+    except OSError:  # the folder was removed
+        here = ""
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    except KeyboardInterrupt:
+        raise
+    except passing:
+        raise
+    except BaseException as error:  # plugin code must not end this process
+        raise PluginError(f"{doing}: {one_line(error)}") from error
+    finally:
+        if here:
+            os.chdir(here)
+
+
+def one_line(error: BaseException) -> str:
+    """Return an exception in one line: its type, its message, and the line that raised it."""
+    try:
+        message = " ".join(str(error).split())
+    except Exception:  # a broken __str__
+        message = ""
+    kind = type(error).__name__
+    text = f"{kind}: {message[:LONGEST]}" if message else kind
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not frame.filename.startswith(("<frozen", *_NOT_THEIRS))
+    ]
+    if isinstance(error, SyntaxError) or not frames:
+        return text  # the message of a SyntaxError has its place
+    return f"{text} ({Path(frames[-1].filename).name}, line {frames[-1].lineno})"
+
+
+def import_module(module: str, who: str) -> ModuleType:
+    """Import a module, such as "my_package.models".
+
+    Args:
+        module: its name.
         who: needs it, for the message.
 
     Raises:
@@ -33,104 +84,42 @@ def imported(module: str, who: str) -> ModuleType:
         return importlib.import_module(module)
 
 
-@contextlib.contextmanager
-def guarded(doing: str, *, passing: tuple[type[Exception], ...] = ()) -> Iterator[None]:
-    """Run plugin code: report its errors in one line, and keep what it prints out of our output.
-
-    The current folder, which results may be relative to, is afterwards what it was.
-
-    Args:
-        doing: what failed if the code raises something: "my-model cannot be made".
-        passing: errors that are raised as they are.
+def get_attribute(module: ModuleType, name: str, who: str) -> Any:
+    """Return an attribute of a module; its name may have dots.
 
     Raises:
-        PluginError: it raised something else, `SystemExit` too.
+        PluginError: there is none; the nearest names are listed.
     """
-    try:
-        with contextlib.redirect_stdout(sys.stderr), _staying():
-            yield
-    except KeyboardInterrupt:
-        raise
-    except passing:
-        raise
-    except BaseException as error:  # nothing that others wrote may end this process
-        raise PluginError(f"{doing}: {said(error)}") from error
-
-
-@contextlib.contextmanager
-def _staying() -> Iterator[None]:
-    try:
-        here = os.getcwd()
-    except OSError:  # somebody has removed it
-        here = ""
-    try:
-        yield
-    finally:
-        if here:
-            os.chdir(here)
-
-
-def attribute(module: ModuleType, name: str, who: str) -> Any:
-    """What a module calls by that name, which may have dots.
-
-    Raises:
-        PluginError: it has no such name; those that come nearest are listed.
-    """
-    found: Any = module
+    value: Any = module
     for part in name.split("."):
         with guarded(f"{who}: cannot get {name} from {module.__name__}"):
-            known = [one for one in dir(found) if not one.startswith("_")]
-            here = getattr(found, part, _MISSING)
-        if here is _MISSING:
+            names = [name for name in dir(value) if not name.startswith("_")]
+            value = getattr(value, part, _MISSING)
+        if value is _MISSING:
             place = getattr(module, "__file__", None) or module.__name__
-            raise PluginError(f"{who}: there is no {part!r} in {place}{_guess(part, known)}")
-        found = here
-    return found
+            raise PluginError(f"{who}: there is no {part!r} in {place}{_hint(part, names)}")
+    return value
 
 
-_MISSING = object()
-
-
-def _guess(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
+def _hint(name: str, names: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(names), n=3, cutoff=0.5)
     return f"; did you mean {' or '.join(close)}?" if close else ""
 
 
-def beside(module: str) -> str:
-    """Words on the names that come nearest to a module that is not there, or nothing."""
+def module_hint(module: str) -> str:
+    """Return a hint at the modules with names like that of a missing one, "" without any."""
     parent, _, last = module.rpartition(".")
-    found = sys.modules.get(parent) if parent else None
-    places = list(getattr(found, "__path__", [])) if parent else [os.getcwd()]
-    return _guess(last, (one.name for one in pkgutil.iter_modules(places)))
+    package = sys.modules.get(parent) if parent else None
+    folders = list(getattr(package, "__path__", [])) if parent else [os.getcwd()]
+    return _hint(last, (info.name for info in pkgutil.iter_modules(folders)))
 
 
-def said(error: BaseException) -> str:
-    """An exception in one line: its kind, its words, and the line of code that raised it."""
-    try:
-        words = " ".join(str(error).split())
-    except Exception:  # a broken __str__ is no better than none
-        words = ""
-    kind = type(error).__name__
-    text = f"{kind}: {words[:LONGEST]}" if words else kind
-    frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if not frame.filename.startswith(("<frozen", *_NOT_THEIRS))
-    ]
-    if isinstance(error, SyntaxError) or not frames:
-        return text  # a SyntaxError says its place itself
-    return f"{text} ({Path(frames[-1].filename).name}, line {frames[-1].lineno})"
-
-
-_NOT_THEIRS = (str(Path(importlib.__file__).parent), __file__)
-
-
-def located(module: str) -> ModuleSpec | None:
-    """Where a module is, found without running any code, not even that of its parents."""
+def find_spec(module: str) -> ModuleSpec | None:
+    """Return where a module is; run no code, not even that of its parents."""
     name, *rest = module.split(".")
     try:
         spec = importlib.util.find_spec(name)
-    except Exception:  # no name at all, or a module that somebody put there by hand
+    except Exception:  # an invalid name, or a module without a spec
         return None
     for part in rest:
         if spec is None or spec.submodule_search_locations is None:
@@ -140,6 +129,6 @@ def located(module: str) -> ModuleSpec | None:
     return spec
 
 
-def absent(modules: Iterable[str]) -> str:
-    """The first of these modules that is not installed, or nothing; imports none of them."""
-    return next((one for one in modules if one not in sys.modules and located(one) is None), "")
+def first_missing(modules: Iterable[str]) -> str:
+    """Return the first of these modules that is not installed, "" if all are; import none."""
+    return next((name for name in modules if name not in sys.modules and not find_spec(name)), "")

@@ -1,6 +1,6 @@
-"""Finds what is installed: from a name to its entry to the object, imported when first used.
+"""Find plugins: from a name to its entry to the object, imported when it is first used.
 
-Whatever is wrong with a plugin takes nothing else with it.
+A fault of a plugin costs only what is faulty.
 """
 
 import difflib
@@ -9,7 +9,7 @@ import importlib.metadata
 import inspect
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 from typing import Any, cast
 
@@ -17,20 +17,31 @@ from serbench.contracts import NAME, TARGET, Entry, HasAddedParams, ModelEntry
 from serbench.errors import MissingRequirement, PluginError, nearest
 from serbench.parameters import is_import_path
 from serbench.plugins import builtin
-from serbench.plugins.guarded_import import absent, attribute, guarded, imported, said
+from serbench.plugins.guarded_import import (
+    first_missing,
+    get_attribute,
+    guarded,
+    import_module,
+    one_line,
+)
 
 KINDS = {"dataset": "datasets", "feature": "features", "model": "models"}
 HOOKS = {f"serbench_{plural}": kind for kind, plural in KINDS.items()}
+CORE = "serbench"
+SLOW = 2.0  # seconds that a plugin may take to return its entries before a listing remarks on it
+
+Key = tuple[str, str]
+"""A kind and a name."""
 
 
 @dataclass(frozen=True)
 class Offer:
-    """One thing that a plugin offers, or why it cannot be had.
+    """An entry of a plugin, or the fault because of which it cannot be used.
 
     Attributes:
-        kind: "dataset", "feature" or "model"; "" where a fault is that of no kind.
-        entry: it, if it is sound.
-        fault: what is wrong, otherwise.
+        kind: "dataset", "feature" or "model"; "" for a fault of the whole plugin.
+        entry: None if there is a fault.
+        fault: "" if there is none.
     """
 
     kind: str
@@ -39,12 +50,12 @@ class Offer:
 
 
 def offers(plugin: object) -> Iterator[Offer]:
-    """Everything that a plugin's hooks return.
+    """Yield everything that the hooks of a plugin return.
 
     A function with the name of a hook is one, marked with `hookimpl` or not.
 
     Args:
-        plugin: the module, or whatever else the entry point names.
+        plugin: the module, or another object that the entry point names.
     """
     try:
         with guarded("its names cannot be listed"):
@@ -57,25 +68,25 @@ def offers(plugin: object) -> Iterator[Offer]:
         yield Offer("", fault=f"it has none of the functions {', '.join(HOOKS)}")
     for name, hook in hooks.items():
         if name in HOOKS:
-            yield from _of(HOOKS[name], name, hook)
+            yield from _offers_of(HOOKS[name], name, hook)
         elif getattr(hook, "serbench_impl", None) is not None:  # the mark of `hookimpl`
             (close,) = difflib.get_close_matches(name, list(HOOKS), n=1, cutoff=0.0)
             yield Offer("", fault=f"there is no hook {name}; did you mean {close}?")
 
 
-def _of(kind: str, name: str, hook: object) -> Iterator[Offer]:
+def _offers_of(kind: str, name: str, hook: object) -> Iterator[Offer]:
     try:
-        found = _called(name, hook)
+        entries = _call(name, hook)
     except PluginError as error:
         yield Offer(kind, fault=str(error))
         return
-    for one in found:
-        fault = _fault(kind, name, one)
-        yield Offer(kind, fault=fault) if fault else Offer(kind, cast(Entry, one))
+    for entry in entries:
+        fault = _fault(kind, name, entry)
+        yield Offer(kind, fault=fault) if fault else Offer(kind, cast(Entry, entry))
 
 
-def _called(name: str, hook: object) -> list[object]:
-    """What a hook returns, as a list."""
+def _call(name: str, hook: object) -> list[object]:
+    """Call a hook, and return its entries as a list."""
     if not callable(hook):
         raise PluginError(
             f"{name} is a {type(hook).__name__}, but must be a function that returns a list"
@@ -91,71 +102,56 @@ def _called(name: str, hook: object) -> list[object]:
     with guarded(f"{name}() failed"):
         returned = hook()
     if isinstance(returned, str) or not isinstance(returned, Iterable):
-        raise PluginError(f"{name}() returns {_kind(returned)}, but must return a list of entries")
+        kind = "None" if returned is None else f"a {type(returned).__name__}"
+        raise PluginError(f"{name}() returns {kind}, but must return a list of entries")
     with guarded(f"{name}() failed"):
         return list(returned)
 
 
-def _kind(value: object) -> str:
-    return "None" if value is None else f"a {type(value).__name__}"
-
-
-def _fault(kind: str, hook: str, one: object) -> str:
-    """What is wrong with an entry, or nothing."""
+def _fault(kind: str, hook: str, entry: object) -> str:
+    """Return the fault of an entry, "" if it has none."""
     wanted = ModelEntry if kind == "model" else Entry
-    if not isinstance(one, wanted) or (kind != "model" and isinstance(one, ModelEntry)):
-        return f"{hook}() returns a {type(one).__name__} among its entries, not {wanted.__name__}"
-    if not isinstance(one.name, str) or not NAME.fullmatch(one.name):
+    if not isinstance(entry, wanted) or (kind != "model" and isinstance(entry, ModelEntry)):
+        return f"{hook}() returns a {type(entry).__name__} among its entries, not {wanted.__name__}"
+    if not isinstance(entry.name, str) or not NAME.fullmatch(entry.name):
         return (
-            f"the name {one.name!r} of a {kind} must be lower case, digits and hyphens: my-{kind}"
+            f"the name {entry.name!r} of a {kind} must be lower case, digits and hyphens: my-{kind}"
         )
-    if not isinstance(one.target, str) or not TARGET.fullmatch(one.target):
+    if not isinstance(entry.target, str) or not TARGET.fullmatch(entry.target):
         return (
-            f"the target of the {kind} {one.name} is {one.target!r}, but must be written "
+            f"the target of the {kind} {entry.name} is {entry.target!r}, but must be written "
             "my_package.module:Name"
         )
-    wrong = [*_wrong(one)]
-    return f"the {kind} {one.name}: {wrong[0]}" if wrong else ""
+    fault = next(_field_faults(entry), "")
+    return fault and f"the {kind} {entry.name}: {fault}"
 
 
-def _wrong(entry: Entry) -> Iterator[str]:
-    """The fields of an entry that are not what they must be."""
-    texts = {"summary": entry.summary, "install": entry.install}
-    lists = {"requires": entry.requires, "default_for": entry.default_for}
+def _field_faults(entry: Entry) -> Iterator[str]:
+    texts, lists = ["summary", "install"], ["requires", "default_for"]
     if isinstance(entry, ModelEntry):
-        texts["features"] = entry.features
-        lists["feature_params"] = entry.feature_params
-        if not _defaults(entry.defaults):
+        texts, lists = [*texts, "features"], [*lists, "feature_params"]
+        if not _is_text_mapping(entry.defaults) or not all(
+            map(_is_text_mapping, entry.defaults.values())
+        ):
             yield 'defaults must be of the form {"*": {"epochs": 3}}'
         if not isinstance(entry.gpus, int | float) or not entry.gpus >= 0:
             yield f"gpus is {entry.gpus!r}, but must be a number from 0 on"
-    for name, text in texts.items():
-        if not isinstance(text, str):
-            yield f"{name} is {text!r}, but must be a text"
-    for name, words in lists.items():
-        if not isinstance(words, tuple | list) or not all(isinstance(one, str) for one in words):
-            yield f'{name} is {words!r}, but must be a tuple of texts: ("one",)'
+    for name in texts:
+        if not isinstance(value := getattr(entry, name), str):
+            yield f"{name} is {value!r}, but must be a text"
+    for name in lists:
+        value = getattr(entry, name)
+        if not isinstance(value, tuple | list) or not all(isinstance(text, str) for text in value):
+            yield f'{name} is {value!r}, but must be a tuple of texts: ("one",)'
 
 
-def _defaults(defaults: object) -> bool:
-    return isinstance(defaults, Mapping) and all(
-        isinstance(corpus, str)
-        and isinstance(values, Mapping)
-        and all(isinstance(name, str) for name in values)
-        for corpus, values in defaults.items()
-    )
-
-
-CORE = "serbench"
-SLOW = 2.0  # seconds that a plugin may take to say what it offers before a listing says so
-
-Key = tuple[str, str]
-"""A kind and a name."""
+def _is_text_mapping(value: object) -> bool:
+    return isinstance(value, Mapping) and all(isinstance(key, str) for key in value)
 
 
 @dataclass(frozen=True)
 class Broken:
-    """A plugin of which something cannot be used, and why."""
+    """A fault of a plugin."""
 
     plugin: str
     reason: str
@@ -166,18 +162,18 @@ class Installed:
     """Everything that the installed plugins offer.
 
     Attributes:
-        entries: for each kind ("dataset", "feature", "model") the entries by name, sorted.
-        broken: what cannot be used of which plugin.
-        owners: which plugin offers an entry: ("model", "alexnet-mel") -> "alexnet".
-        clashes: names that are offered more than once, so that nobody has them, and by whom.
-        slow: seconds that plugins took to say what they offer, where that was long.
+        entries: by kind ("dataset", "feature", "model") and name, sorted.
+        broken: all faults.
+        owners: the plugin of each entry: ("model", "alexnet-mel") -> "alexnet".
+        clashes: the plugins of each name that is offered more than once and so cannot be used.
+        slow: seconds that a plugin took to return its entries, if they are more than `SLOW`.
     """
 
     entries: Mapping[str, Mapping[str, Entry]]
     broken: tuple[Broken, ...]
     owners: Mapping[Key, str]
-    clashes: Mapping[Key, tuple[str, ...]] = field(default_factory=dict)
-    slow: Mapping[str, float] = field(default_factory=dict)
+    clashes: Mapping[Key, tuple[str, ...]]
+    slow: Mapping[str, float]
 
 
 @functools.cache
@@ -186,48 +182,62 @@ def installed() -> Installed:
     broken: list[Broken] = []
     slow: dict[str, float] = {}
     offered: dict[Key, list[tuple[str, Entry]]] = {}
-    for plugin, load in _plugins(broken):
+    for plugin, load_plugin in _plugins(broken):
         began = time.perf_counter()
-        for offer in _offered(load):
-            if offer.entry is None:
-                broken.append(Broken(plugin, offer.fault))
-            else:
-                key = (offer.kind, offer.entry.name)
-                offered.setdefault(key, []).append((plugin, offer.entry))
+        try:
+            for offer in offers(load_plugin()):
+                if offer.entry is None:
+                    broken.append(Broken(plugin, offer.fault))
+                else:
+                    key = (offer.kind, offer.entry.name)
+                    offered.setdefault(key, []).append((plugin, offer.entry))
+        except PluginError as error:
+            broken.append(Broken(plugin, str(error)))
         if (took := time.perf_counter() - began) > SLOW:
             slow[plugin] = took
-    return _sorted(offered, broken, slow)
+    entries: dict[str, dict[str, Entry]] = {kind: {} for kind in KINDS}
+    owners: dict[Key, str] = {}
+    clashes: dict[Key, tuple[str, ...]] = {}
+    for (kind, name), pairs in sorted(offered.items(), key=lambda pair: pair[0]):
+        plugins = [plugin for plugin, _ in pairs]
+        if plugins[0] == CORE:  # discovered first; plugins cannot replace its entries
+            reason = f"the {kind} {name} is the core's own name"
+            broken += [Broken(plugin, reason) for plugin in plugins if plugin != CORE]
+        elif len(pairs) > 1:
+            clashes[kind, name] = tuple(plugins)
+            continue
+        owners[kind, name], entries[kind][name] = pairs[0]
+    return Installed(entries, tuple(broken), owners, clashes, slow)
 
 
 def _plugins(broken: list[Broken]) -> Iterator[tuple[str, Callable[[], object]]]:
-    """Each plugin's name, and what imports it; the core's own comes first."""
+    """Yield each plugin's name and a function that imports it, the core's first."""
     yield CORE, lambda: builtin
-    points = sorted(_points(broken), key=lambda point: (point.name, point.value))
+    points = sorted(_entry_points(broken), key=lambda point: (point.name, point.value))
     names = [point.name for point in points]
     for point in points:
         # two packages may use one name for their entry points
-        alone = names.count(point.name) == 1 and point.name != CORE
-        name = point.name if alone else f"{point.name} ({point.value})"
-        yield name, functools.partial(_loaded, point)
+        is_unique = names.count(point.name) == 1 and point.name != CORE
+        name = point.name if is_unique else f"{point.name} ({point.value})"
+        yield name, functools.partial(_load_plugin, point)
 
 
-def _points(broken: list[Broken]) -> list[EntryPoint]:
+def _entry_points(broken: list[Broken]) -> list[EntryPoint]:
     try:
         return list(importlib.metadata.entry_points(group="serbench"))
-    except Exception:  # one package's list is no list: everybody's would be lost
-        return [*_one_by_one(broken)]
-
-
-def _one_by_one(broken: list[Broken]) -> Iterator[EntryPoint]:
+    except Exception:  # the metadata of one package hides those of all others
+        points: list[EntryPoint] = []
     for distribution in importlib.metadata.distributions():
         try:
-            yield from distribution.entry_points.select(group="serbench")
+            points += distribution.entry_points.select(group="serbench")
         except Exception as error:
             place = getattr(distribution, "_path", "a distribution")
-            broken.append(Broken(str(place), f"its entry points cannot be read: {said(error)}"))
+            reason = f"its entry points cannot be read: {one_line(error)}"
+            broken.append(Broken(str(place), reason))
+    return points
 
 
-def _loaded(point: EntryPoint) -> object:
+def _load_plugin(point: EntryPoint) -> object:
     match = EntryPoint.pattern.match(point.value)
     if match is None:
         raise PluginError(f"its entry point is {point.value!r}, but must be a module: my_package")
@@ -235,38 +245,11 @@ def _loaded(point: EntryPoint) -> object:
         return point.load()
 
 
-def _offered(load: Callable[[], object]) -> Iterator[Offer]:
-    try:
-        yield from offers(load())
-    except PluginError as error:
-        yield Offer("", fault=str(error))
-
-
-def _sorted(
-    offered: Mapping[Key, list[tuple[str, Entry]]], broken: list[Broken], slow: Mapping[str, float]
-) -> Installed:
-    """What can be had, and what is offered by nobody since two offer it."""
-    entries: dict[str, dict[str, Entry]] = {kind: {} for kind in KINDS}
-    owners: dict[Key, str] = {}
-    clashes: dict[Key, tuple[str, ...]] = {}
-    for (kind, name), pairs in sorted(offered.items()):
-        plugins = [plugin for plugin, _ in pairs]
-        if CORE in plugins:  # what the core has itself, no plugin takes away
-            others = [one for one in plugins if one != CORE]
-            broken += [Broken(one, f"the {kind} {name} is the core's own name") for one in others]
-        elif len(pairs) > 1:
-            clashes[kind, name] = tuple(plugins)
-            continue
-        entries[kind][name] = next(one for plugin, one in pairs if plugin in (CORE, plugins[0]))
-        owners[kind, name] = plugins[0]
-    return Installed(entries, tuple(broken), owners, clashes, dict(slow))
-
-
 def find(kind: str, name: str) -> Entry:
-    """The entry of that name; of a model also by import path, "my_ser:Nearest".
+    """Return the entry of that name; of a model also by import path, "my_ser:Nearest".
 
     Raises:
-        UnknownName: nobody offers it; the nearest names are listed.
+        UnknownName: no plugin offers it; the nearest names are listed.
         PluginError: two plugins offer it, or nothing usable is at that path.
     """
     if kind == "model" and is_import_path(name):
@@ -274,16 +257,16 @@ def find(kind: str, name: str) -> Entry:
 
         features = import_path.features(name) or next(iter(defaults("feature", "estimators")), "")
         return ModelEntry(name, name, "by import path", features=features)
-    known = installed()
-    if name in known.entries[kind]:
-        return known.entries[kind][name]
-    if (kind, name) in known.clashes:
-        raise PluginError(f"the {kind} {name!r} {clash(known.clashes[kind, name])}")
-    failed = ", ".join(dict.fromkeys(broken.plugin for broken in known.broken))
+    plugins = installed()
+    if name in plugins.entries[kind]:
+        return plugins.entries[kind][name]
+    if (kind, name) in plugins.clashes:
+        raise PluginError(f"the {kind} {name!r} {clash(plugins.clashes[kind, name])}")
+    failed = ", ".join(dict.fromkeys(broken.plugin for broken in plugins.broken))
     hint = f"; broken plugins, see `serbench {KINDS[kind]}`: {failed}" if failed else ""
     if kind == "model" and "." in name:
         hint = "; a model of your own is written module:Name" + hint
-    raise nearest(kind, name, list(known.entries[kind]), hint)
+    raise nearest(kind, name, list(plugins.entries[kind]), hint)
 
 
 def defaults(kind: str, use: str) -> list[str]:
@@ -293,7 +276,7 @@ def defaults(kind: str, use: str) -> list[str]:
 
 
 def clash(plugins: tuple[str, ...]) -> str:
-    """What is wrong with a name that more than one plugin offers, or one plugin twice."""
+    """Return the message for a name that several plugins offer, or one plugin twice."""
     different = list(dict.fromkeys(plugins))
     if len(different) == 1:
         return f"is offered twice by the plugin {different[0]}, so it cannot be used"
@@ -304,41 +287,41 @@ def clash(plugins: tuple[str, ...]) -> str:
 
 
 def lacking(entry: Entry) -> str:
-    """What an entry needs that is not installed, and how to install it, or nothing."""
-    module = absent(entry.requires)
+    """Return which package of an entry is not installed and how to install it, "" if none is."""
+    module = first_missing(entry.requires)
     return module and f"needs the package {module!r}: pip install {entry.install or module}"
 
 
 def load(entry: Entry) -> Callable[..., Any]:
-    """Import what an entry points to.
+    """Import the target of an entry.
 
     Raises:
         MissingRequirement: a package that it needs is not installed.
-        PluginError: its module cannot be imported, or has no such name, or one of no use.
+        PluginError: its module cannot be imported, or has no such class or function.
     """
-    made: Callable[..., Any]
+    target: Callable[..., Any]
     if is_import_path(entry.name):
         from serbench.plugins import import_path
 
-        made = import_path.load(entry.name)
-        return made
-    if lack := lacking(entry):
-        raise MissingRequirement(f"{entry.name} {lack}")
+        target = import_path.load(entry.name)
+        return target
+    if reason := lacking(entry):
+        raise MissingRequirement(f"{entry.name} {reason}")
     module, _, name = entry.target.partition(":")
-    made = attribute(imported(module, entry.name), name, entry.name)
-    if not callable(made):
-        raise PluginError(f"{entry.name}: {entry.target} is a {type(made).__name__}, not a class")
-    return made
+    target = get_attribute(import_module(module, entry.name), name, entry.name)
+    if not callable(target):
+        raise PluginError(f"{entry.name}: {entry.target} is a {type(target).__name__}, not a class")
+    return target
 
 
 def version(entry: Entry, target: Any) -> str:
-    """The version of a model or an extractor that `load` returned.
+    """Return the version of a model or an extractor that `load` returned.
 
     Raises:
         PluginError: it has none.
     """
-    found = getattr(target, "version", None)
-    if not isinstance(found, str) or not found.strip():
+    stated = getattr(target, "version", None)
+    if not isinstance(stated, str) or not stated.strip():
         raise PluginError(
             f'{entry.name} says no version: {entry.target} must have an attribute version = "1", '
             "changed whenever its numbers change"
@@ -346,8 +329,8 @@ def version(entry: Entry, target: Any) -> str:
     if is_import_path(entry.name):
         from serbench.plugins import import_path
 
-        return import_path.version(entry.name, found)
-    return found
+        return import_path.version(entry.name, stated)
+    return stated
 
 
 _OTHER = object()
@@ -355,10 +338,10 @@ _OTHER = object()
 
 def identifying(target: Any, params: Mapping[str, object]) -> dict[str, object]:
     """Return the parameters that identify a run; see `serbench.contracts.HasAddedParams`."""
-    later = target.added if isinstance(target, HasAddedParams) else {}
-    return {name: params[name] for name in params if params[name] != later.get(name, _OTHER)}
+    added = target.added if isinstance(target, HasAddedParams) else {}
+    return {name: params[name] for name in params if params[name] != added.get(name, _OTHER)}
 
 
 def complete(target: Any, params: Mapping[str, object]) -> dict[str, object]:
-    """Return all parameters with which a run makes its model or extractor."""
+    """Return all parameters with which a run instantiates its model or extractor."""
     return {**(target.added if isinstance(target, HasAddedParams) else {}), **params}

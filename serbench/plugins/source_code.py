@@ -1,4 +1,4 @@
-"""Whose code a module is: a digest of its source, and the distribution that it was installed by.
+"""Identify the code of a module: a digest of its source, or the release that installed it.
 
 Nothing is imported to find out.
 """
@@ -9,75 +9,56 @@ import functools
 import importlib.util
 import sysconfig
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib import metadata
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
 from serbench.files import digest, file_digest
-from serbench.plugins.guarded_import import located
+from serbench.plugins.guarded_import import find_spec
 
 INSTALLED = ("site-packages", "dist-packages")  # folders' names; the second is Debian's
 
 
-@dataclass(frozen=True)
-class _Code:
-    """The Python files of a module or a package.
-
-    Attributes:
-        files: sorted.
-        base: their names in a digest begin there.
-    """
-
-    files: tuple[Path, ...] = ()
-    base: Path = Path()
-
-
-def _code(spec: ModuleSpec | None) -> _Code:
-    place = _place(spec)
-    if place is None:
-        return _Code()
-    if place.is_dir():
-        return _Code(tuple(sorted(place.rglob("*.py"))), place)
-    return _Code((place,), place.parent)
+def place(package: str) -> Path | None:
+    """Return a package's folder or a module's file; None if it is built in or not installed."""
+    return _place(find_spec(package))
 
 
 def _place(spec: ModuleSpec | None) -> Path | None:
-    """The folder of a package, or the file of a module; None of what is built in."""
     if spec is None:
         return None
-    folders = [*(spec.submodule_search_locations or [])]
-    place = Path(folders[0] if folders else spec.origin or "")
-    return place if folders or place.is_file() else None
+    if spec.submodule_search_locations:
+        return Path(next(iter(spec.submodule_search_locations)))
+    file = Path(spec.origin or "")
+    return file if file.is_file() else None
 
 
-def _home(spec: ModuleSpec | None) -> Path | None:
-    """The folder that the name of a module is found in."""
-    place = _place(spec)
-    return place and place.parent
-
-
-def place(package: str) -> Path | None:
-    """Return a package's folder or a module's file; None if it is built in or not installed."""
-    return _place(located(package))
+def _files(path: Path | None) -> list[Path]:
+    """Return the Python files of a package's folder or a module's file, sorted."""
+    if path is None:
+        return []
+    return sorted(path.rglob("*.py")) if path.is_dir() else [path]
 
 
 def source_digest(package: str) -> str:
-    """A digest of every Python file of a package, or of the one of a module; "" without any."""
-    return _digest(_code(located(package)))
+    """Return a digest of the Python files of a package or a module; "" without any."""
+    return _digest(place(package))
 
 
-def _digest(code: _Code) -> str:
-    named = [[str(file.relative_to(code.base)), file_digest(file)] for file in code.files]
-    return digest(named)[:16] if named else ""
+def _digest(path: Path | None) -> str:
+    files = _files(path)
+    if path is None or not files:
+        return ""
+    base = path if path.is_dir() else path.parent
+    return digest([[str(file.relative_to(base)), file_digest(file)] for file in files])[:16]
 
 
 def is_own(package: str) -> bool:
-    """Its files are the user's, who may edit them any time, and no installed release's."""
-    home = _home(located(package))
-    if home is None or package == "serbench":
+    """Return whether a package's files are the user's to edit, not those of a release."""
+    found = place(package)
+    if found is None or package == "serbench" or is_installed(package):
         return False
-    return not is_installed(package) and not home.is_relative_to(sysconfig.get_path("stdlib"))
+    return not found.parent.is_relative_to(sysconfig.get_path("stdlib"))
 
 
 def is_installed(package: str) -> bool:
@@ -87,73 +68,74 @@ def is_installed(package: str) -> bool:
 
 
 def own_modules(package: str) -> tuple[str, ...]:
-    """A module of the user's, and those beside it that its source imports, directly or not.
+    """Return a module of the user's, and those beside it that its source imports, sorted.
 
-    What is imported under a name that is only known when it runs is not seen.
+    Includes what these import in turn, but no imports by a computed name.
     """
-    return tuple(sorted(_beside(package)))
+    return tuple(_places_beside(package))
 
 
-def _beside(package: str) -> dict[str, _Code]:
-    home = str(_home(located(package)))
-    found: dict[str, _Code] = {}
+def _places_beside(package: str) -> dict[str, Path]:
+    """Return the modules of `own_modules` and where they are."""
+    own = place(package)
+    places: dict[str, Path] = {}
     waiting = [package]
-    while waiting:
+    while waiting and own is not None:
         name = waiting.pop()
-        if name in found or name == "serbench":  # which every result records anyway
+        if name in places or name == "serbench":  # every result records it anyway
             continue
-        code = _code(PathFinder.find_spec(name, [home]))
-        if code.files:
-            found[name] = code
-            waiting += [one for file in code.files for one in _imports(file)]
-    return found
+        found = _place(PathFinder.find_spec(name, [str(own.parent)]))
+        files = _files(found)
+        if found is not None and files:
+            places[name] = found
+            waiting += [name for file in files for name in _imports(file)]
+    return dict(sorted(places.items()))
 
 
 def _imports(file: Path) -> Iterator[str]:
-    """The first part of every module that a file imports by its whole name."""
+    """Yield the first part of every module that a file imports by its absolute name."""
     try:
-        read = ast.parse(file.read_bytes())
-    except (SyntaxError, ValueError):  # whoever imports it is told
+        tree = ast.parse(file.read_bytes())
+    except (SyntaxError, ValueError):  # importing the file reports it
         return
-    for node in ast.walk(read):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from (each.name.partition(".")[0] for each in node.names)
+            yield from (alias.name.partition(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             yield node.module.partition(".")[0]
 
 
 def forget_bytecode(package: str) -> None:
-    """Remove what Python has compiled of a user's own modules.
+    """Remove the compiled files of a user's own modules.
 
-    It would run what was compiled of a file that is as long now and has the same second.
+    Python would run them for a source file of the same length and the same second.
     """
-    for code in _beside(package).values():
-        for file in code.files:
+    for found in _places_beside(package).values():
+        for file in _files(found):
             with contextlib.suppress(OSError, NotImplementedError):
                 Path(importlib.util.cache_from_source(file)).unlink()
 
 
 def identity(package: str) -> str:
-    """What changes when a package's code does: "scikit-learn 1.9.1", or "my_ser 1a2b3c4d5e6f".
+    """Return what changes with a package's code: "scikit-learn 1.9.1", or "my_ser 1a2b3c4d5e6f".
 
-    The release that is installed; of the user's own files, and of what nobody knows the release
-    of, a digest of the source.
+    The installed release; for the user's own files, and those of no known release, a digest.
     """
     if is_own(package):
-        own = {name: _digest(code) for name, code in _beside(package).items()}
-        return f"{package} {digest(own)[:12]}"
-    return _released(package) or f"{package} {source_digest(package)[:12]}".rstrip()
+        digests = {name: _digest(found) for name, found in _places_beside(package).items()}
+        return f"{package} {digest(digests)[:12]}"
+    return _release(package) or f"{package} {source_digest(package)[:12]}".rstrip()
 
 
 @functools.cache
-def _released(package: str) -> str:
-    """Name and version of the distribution that installed a package; "" where none says so."""
-    home = _home(located(package))
-    if home is None:
+def _release(package: str) -> str:
+    """Return name and version of the distribution that installed a package, "" if unknown."""
+    found = place(package)
+    if found is None:
         return ""
-    lines = (f"\n{package}/__init__.py,", f"\n{package}.py,")
-    for one in metadata.distributions(path=[str(home)]):
-        record = "\n" + (one.read_text("RECORD") or "")
-        if any(line in record for line in lines):
-            return f"{one.metadata['Name']} {one.version}"
+    rows = (f"\n{package}/__init__.py,", f"\n{package}.py,")
+    for distribution in metadata.distributions(path=[str(found.parent)]):
+        record = "\n" + (distribution.read_text("RECORD") or "")
+        if any(row in record for row in rows):
+            return f"{distribution.metadata['Name']} {distribution.version}"
     return ""
