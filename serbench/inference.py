@@ -12,7 +12,7 @@ from serbench import settings as devices
 from serbench import tables
 from serbench.contracts import Array, ExportableModel, MovableModel
 from serbench.errors import SerbenchError
-from serbench.evaluation import kept_models, model_output
+from serbench.evaluation import kept_models, model_io
 from serbench.evaluation.kept_models import Kept
 from serbench.features import audio
 from serbench.features.extraction import of_one
@@ -171,7 +171,7 @@ def _probabilities(kept: Kept, inputs: Sequence[Array], device: str) -> Floats:
             f"{kept.fold.facts['config']['model']} stays on the CPU, since it has no `to` "
             "(serbench.contracts.MovableModel): choose --device cpu or auto"
         )
-    predictions = model_output.ask(model, inputs, len(kept.fold.labels))
+    predictions = model_io.predict(model, inputs, len(kept.fold.labels))
     return calibration.probabilities(predictions.activations, predictions.link)
 
 

@@ -16,7 +16,7 @@ import serbench
 from serbench import datasets
 from serbench.cli.app import app
 from serbench.errors import CorpusError, FoldError, LeakageError, SerbenchError
-from serbench.evaluation.progress import Quiet
+from serbench.evaluation.pipeline import Listener
 from serbench.settings import settings
 
 SPEAKERS = ("01", "02", "03", "04", "05")
@@ -306,7 +306,7 @@ def test_what_is_odd_about_a_corpus_is_told_every_time_it_is_used(table):
 
 
 def test_a_corpus_without_oddities_is_told_without_remarks(table):
-    class Hearing(Quiet):
+    class Hearing(Listener):
         lines: list[str] = []
 
         def remarked(self, line: str) -> None:

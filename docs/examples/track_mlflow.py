@@ -14,7 +14,7 @@ from typing import Any
 
 import mlflow
 
-from serbench.evaluation.progress import Quiet
+from serbench.evaluation.pipeline import Listener
 from serbench.metrics.classification import METRICS
 from serbench.results.run import Run, find
 from serbench.settings import results_folder
@@ -52,7 +52,7 @@ def flat(config: Mapping[str, Any]) -> dict[str, Any]:
     return plain | {f"{name}.{one}": nested[name][one] for name in nested for one in nested[name]}
 
 
-class Live(Quiet):
+class Live(Listener):
     """Follows an evaluation: serbench.evaluate(..., listener=Live()), in an MLflow run."""
 
     def training(self, fold: str, words: Mapping[str, Any]) -> None:

@@ -10,11 +10,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.progress import TaskID as Bar
 
+from serbench.evaluation.pipeline import Listener
 from serbench.evaluation.plan import Plan
 from serbench.text import shown
 
 
-class Bars:
+class Bars(Listener):
     """Bars on standard error: decoding, folds, and the epochs of each running fold."""
 
     def __init__(self) -> None:
@@ -68,17 +69,17 @@ class Bars:
             f"warning: {shown(line)}", markup=False, highlight=False, soft_wrap=True
         )
 
-    def training(self, fold: str, words: Mapping[str, Any]) -> None:
+    def training(self, fold: str, progress: Mapping[str, Any]) -> None:
         """Show a fold's epochs and its latest point of the learning curve."""
         if fold not in self._folds:
             self._folds[fold] = self._progress.add_task(f"fold {fold}", total=None, note="")
         note = "  ".join(
             f"{name.replace('_', ' ')} {value:.3g}"
-            for name, value in words.items()
+            for name, value in progress.items()
             if name not in ("epoch", "epochs")
         )
         self._progress.update(
-            self._folds[fold], completed=words["epoch"], total=words["epochs"], note=note
+            self._folds[fold], completed=progress["epoch"], total=progress["epochs"], note=note
         )
 
     def finished(self, fold: str, error: str) -> None:

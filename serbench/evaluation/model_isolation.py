@@ -1,7 +1,7 @@
 """Fit a model and predict, in a process that gets nothing of the test set but its inputs.
 
-The process that checks the fold (`serbench.evaluation.fold`) writes inputs, without names, into a
-file that is unlinked once it is open here, and joins ids and truth to the predictions. So neither
+The process that checks the fold (`serbench.evaluation.fold`) writes inputs without names into a
+file, which is unlinked once it is open here, and joins ids and truth to the predictions. So neither
 the frames of this process nor anything that can be reached from an input holds a test label.
 """
 
@@ -29,8 +29,8 @@ import threadpoolctl
 from serbench import processes, settings
 from serbench.contracts import Array, Examples, KeepableModel, Model, MovableModel, Predictions
 from serbench.errors import PluginError
-from serbench.evaluation import model_inputs, model_output
-from serbench.evaluation.model_inputs import Inputs
+from serbench.evaluation import model_io
+from serbench.evaluation.model_io import Inputs
 from serbench.files import replacing, writing_error
 from serbench.plugins import registry
 from serbench.processes import Message, Tell
@@ -41,21 +41,51 @@ PATIENCE = 300.0  # seconds that a forked process has to answer
 PR_SET_PDEATHSIG = 1  # of Linux's prctl
 MOST_WARNINGS = 20  # different warnings that a fold keeps
 LEARNED, TESTED = "learned", "tested"  # folders in the exchange, of inputs
-MODEL, ANSWERS = "model", "answers.safetensors"
-PREDICTING = "predicting"  # a file that is there once the model may have predicted
+MODEL, SCORES = "model", "answers.safetensors"
+PREDICTING = "predicting"  # a file that exists once the model may have predicted
 _folds = itertools.count()  # folds trained in this process, whose models may have left a trace
+
+
+@dataclass(frozen=True)
+class Task:
+    """A fold as its model's process is told of it, in plain values.
+
+    Attributes:
+        model: its name, `version` and `params`, as planned.
+        labels: of the corpus.
+        seed: of the model; `threads`, `precision` and `device` are of its workspace.
+        truth: positions in the labels, of "train" and "validation"; so are the `speakers`.
+        order: in which the validation utterances are predicted.
+        workspace: the model's folder.
+        exchange: the folder of the inputs, for the scores and the model.
+        keep_model: leave the model in the exchange.
+        isolated: this process is the model's own, not a debugger's.
+    """
+
+    model: str
+    version: str
+    params: Mapping[str, Any]
+    labels: Sequence[str]
+    seed: int
+    threads: int
+    precision: str
+    device: str
+    truth: Mapping[str, Sequence[int]]
+    speakers: Mapping[str, Sequence[str]]
+    order: Sequence[int]
+    workspace: str
+    exchange: str
+    keep_model: bool
+    isolated: bool
 
 
 @dataclass
 class FoldWorkspace:
-    """The workspace of one fold: what a model computes with, and where it reports.
+    """The workspace of one fold; see `serbench.contracts.Workspace`.
 
     Attributes:
         wanted: the device that the user wants: "auto", "cpu" or "cuda".
-        threads: how many to compute with.
-        folder: private to the fold.
         tell: is called with every point of the learning curve.
-        precision: what training computes in.
         curve: the points so far.
     """
 
@@ -68,7 +98,7 @@ class FoldWorkspace:
 
     @cached_property
     def device(self) -> str:
-        """The device of this machine; looked for when a model asks, since that imports PyTorch."""
+        """The device of this machine; found when a model asks, since that imports PyTorch."""
         return settings.find_device(self.wanted)
 
     @property
@@ -83,15 +113,11 @@ class FoldWorkspace:
         self.tell({"epochs": int(epochs), **point})
 
 
-def run(words: Message, tell: Tell) -> Message:
+def run(message: Message, tell: Tell) -> Message:
     """Fit a model to a fold, and predict its test and validation utterances.
 
     Args:
-        words: `model`, its `version`, `params`, `labels` and `seed`; `threads`, `precision` and
-            `device`; `truth` and `speakers` of training and validation; `order` in which the
-            validation utterances are predicted; `workspace` and `exchange`, folders; `keep`,
-            whether to leave the model in the exchange; `alone`, whether this process is the
-            model's own and not a debugger's.
+        message: a `Task`.
         tell: is called with every point of the learning curve.
 
     Returns:
@@ -100,198 +126,184 @@ def run(words: Message, tell: Tell) -> Message:
     Raises:
         PluginError: the model breaks its contract, or is not the one that was planned.
     """
-    before = next(_folds)
-    exchange = Path(words["exchange"])
-    target = _target(words)
-    lent = FoldWorkspace(
-        words["device"], words["threads"], Path(words["workspace"]), tell, words["precision"]
-    )
-    if lent.wanted == "cuda":
-        assert lent.device == "cuda", "or it would have been refused"
+    task, folds_before = Task(**message), next(_folds)
+    exchange, labels = Path(task.exchange), tuple(task.labels)
+    target = _load_planned(task.model, task.version)
+    workspace = FoldWorkspace(task.device, task.threads, Path(task.workspace), tell, task.precision)
+    if task.device == "cuda":
+        assert workspace.device == "cuda", "or it would have been refused"
     with (
-        model_inputs.opened(exchange / LEARNED) as sets,
-        threadpoolctl.threadpool_limits(lent.threads),
+        model_io.opened(exchange / LEARNED) as sets,
+        threadpoolctl.threadpool_limits(task.threads),
         warnings.catch_warnings(record=True) as caught,
     ):
         warnings.simplefilter("default")
         warnings.simplefilter("ignore", ResourceWarning)  # of files that are still open
-        labels, order = tuple(words["labels"]), list[int](words["order"])
-        model: Model = target(labels=labels, seed=words["seed"], **words["params"])
+        model: Model = target(labels=labels, seed=task.seed, **task.params)
+        learned = {
+            part: Examples(sets[part], np.array(truth, np.int64), tuple(task.speakers[part]))
+            for part, truth in task.truth.items()
+        }
         started = time.perf_counter()
-        model.fit(_examples(words, sets, "train"), _examples(words, sets, "validation"), lent)
+        model.fit(learned["train"], learned["validation"], workspace)
         fitted = time.perf_counter()
-        copy = Copy(model, len(labels), words, lent)
-        copy.make()
+        copy = Copy(model, task, workspace.used)
         (exchange / PREDICTING).touch()
-        asking = time.perf_counter()
-        with model_inputs.opened(exchange / TESTED) as tested:
-            test = model_output.ask(model, tested["test"], len(labels))
+        predicting = time.perf_counter()
+        with model_io.opened(exchange / TESTED) as tested:
+            test = model_io.predict(model, tested["test"], len(labels))
             predicted = time.perf_counter()
-            alone = copy.compared(test, tested["test"])
-        validation = model_output.ask(model, sets["validation"][order], len(labels))
-        described = model_output.described(model)
-    scores = {"test": test.activations, "validation": validation.activations}
-    with replacing(exchange / ANSWERS) as temporary:
+            alone = copy.compare(test, tested["test"])
+        ordered = sets["validation"][task.order]
+        scores = {
+            "test": test.activations,
+            "validation": model_io.predict(model, ordered, len(labels)).activations,
+        }
+        description = model_io.description(model)
+    with replacing(exchange / SCORES) as temporary:
         temporary.write_bytes(safetensors.numpy.save(scores))
+    optional = {
+        "peak_memory_mb": peak_memory(),
+        "warnings": _lines(caught),
+        "folds_before": folds_before,
+    }
     return {
         "link": test.link,
         "alone": alone,
-        "model": described,
-        "curve": lent.curve,
-        "seconds": {"fit": fitted - started, "predict": predicted - asking},
-        "device": lent.used,
-        **({"peak_memory_mb": peak} if (peak := peak_memory()) else {}),
-        **({"warnings": said} if (said := _said(caught)) else {}),
-        **({"folds_before": before} if before else {}),
+        "model": description,
+        "curve": workspace.curve,
+        "seconds": {"fit": fitted - started, "predict": predicted - predicting},
+        "device": workspace.used,
+        **{name: value for name, value in optional.items() if value},
     }
 
 
-def _target(words: Message) -> Any:
-    """Load the model's class, in the version for which the job was planned.
+def _load_planned(model: str, version: str) -> Any:
+    """Load a model's class, in the version for which the job was planned.
 
     Raises:
         PluginError: its code was edited since, so that folds of two models would be mixed.
     """
-    entry = registry.find("model", words["model"])
+    entry = registry.find("model", model)
     target = registry.load(entry)
-    version = registry.version(entry, target)
-    if version != words["version"]:
+    installed = registry.version(entry, target)
+    if installed != version:
         raise PluginError(
-            f"{entry.name} was version {words['version']!r} when the run was planned, and "
-            f"is {version!r} now: its code changed while the run was going on; run the same "
-            "command again"
+            f"{entry.name} was version {version!r} when the run was planned, and is {installed!r} "
+            "now: its code changed while the run was going on; run the same command again"
         )
     return target
 
 
-def _examples(words: Message, sets: Mapping[str, Inputs], part: str) -> Examples:
-    truth = np.array(words["truth"][part], np.int64)
-    return Examples(sets[part], truth, tuple(words["speakers"][part]))
-
-
-@dataclass
 class Copy:
     """A copy of a fitted model that has predicted nothing: it predicts a few utterances one by one.
 
-    No score may depend on the batch. Which utterances they are is drawn where the model cannot
-    know it when it predicts the batch: in a forked process, or afterwards, for a saved copy.
-
-    Attributes:
-        model: the fitted model.
-        n_labels: columns of the model's scores.
-        words: see `run`.
-        lent: the model's workspace.
+    No score may depend on the batch. These utterances are drawn where the model cannot know them
+    when it predicts the batch: in a forked process, or afterwards, for a saved copy.
     """
 
-    model: Model
-    n_labels: int
-    words: Message
-    lent: FoldWorkspace
-    fork: "Fork | None" = None
-
-    @property
-    def forks(self) -> bool:
-        """Whether a fork is asked: CUDA cannot be forked, and OpenMP's threads may not answer.
-
-        With several threads a fork is tried where there is no other way.
-        """
-        if not hasattr(os, "fork") or self.lent.used != "cpu" or not self.words["alone"]:
-            return False
-        return self.lent.threads == 1 or not isinstance(self.model, KeepableModel)
-
-    @property
-    def place(self) -> Path:
-        """Where the model is saved."""
-        return Path(self.words["exchange"]) / MODEL
-
-    def make(self) -> None:
-        """Fork, or save the model; save it too if it is to be kept.
+    def __init__(self, model: Model, task: Task, device: str):
+        """Fork the model, or save it; save it too if it is to be kept.
 
         Raises:
             SerbenchError: there is no space.
         """
-        assert isinstance(self.model, KeepableModel) or not self.words["keep"], (
-            "seen to at planning"
-        )
-        if self.forks:
-            fork = Fork(self._few, PATIENCE)
-            self.fork = fork if fork.is_done() else None
-        wanted = self.words["keep"] or (self.words["alone"] and self.fork is None)
-        if wanted and isinstance(self.model, KeepableModel):
+        self._model, self._task, self._device = model, task, device
+        self._exchange = Path(task.exchange)
+        self._fork: Fork | None = None
+        keepable = isinstance(model, KeepableModel)
+        assert keepable or not task.keep_model, "planning refuses it"
+        # CUDA cannot be forked; several threads of OpenMP may hang in a fork, which is a last resort
+        can_fork = hasattr(os, "fork") and device == "cpu" and task.isolated
+        if can_fork and (task.threads == 1 or not keepable):
+            fork = Fork(self._predict_drawn, PATIENCE)
+            self._fork = fork if fork.is_done() else None
+        if isinstance(model, KeepableModel) and (
+            task.keep_model or (task.isolated and self._fork is None)
+        ):
+            place = self._exchange / MODEL
             try:
-                self.place.mkdir()
-                self.model.save(self.place)
+                place.mkdir()
+                model.save(place)
             except (OSError, safetensors.SafetensorError) as error:
-                raise writing_error(self.place, error) from error
+                raise writing_error(place, error) from error
 
-    def compared(self, among: Predictions, inputs: Inputs) -> dict[str, object]:
-        """Compare what the copy predicts one by one with what the model predicted of all.
+    def compare(self, batch: Predictions, inputs: Inputs) -> dict[str, object]:
+        """Compare the copy's predictions, one by one, with the model's of the whole test set.
 
         Returns:
-            How far scores and labels differ, or why no copy could be asked.
+            How far scores and labels differ, or why there is no copy to compare.
         """
-        rows = None if self.fork is None else self.fork.answer()
+        rows = None if self._fork is None else self._fork.answer()
         if rows is not None and rows.size:
-            rows = rows.reshape(-1, 1 + self.n_labels)
-        elif not self.words["alone"]:  # a debugger's: never ranked
-            chosen = model_inputs.positions(len(inputs), ALONE)
-            rows = one_by_one(self.model, chosen, inputs[chosen], self.n_labels)
-        elif self.place.is_dir():
-            rows = self._of_saved(inputs)
+            rows = rows.reshape(-1, 1 + len(self._task.labels))
+        elif not self._task.isolated:  # a debugger's: never ranked
+            chosen = model_io.positions(len(inputs), ALONE)
+            rows = one_by_one(self._model, chosen, inputs[chosen], len(self._task.labels))
+        elif (self._exchange / MODEL).is_dir():
+            rows = self._predict_saved(inputs)
         else:
             reason = "no copy of the model could be made, or it did not answer"
             none = {"utterances": 0, "largest_difference": 0.0, "other_labels": 0}
             return {**none, "unchecked": reason}
-        alone, others = rows[:, 1:], among.activations[rows[:, 0].astype(int)]
+        alone, others = rows[:, 1:], batch.activations[rows[:, 0].astype(int)]
         return {
             "utterances": len(rows),
             "largest_difference": float(np.abs(alone - others).max()),
             "other_labels": int((alone.argmax(axis=-1) != others.argmax(axis=-1)).sum()),
         }
 
-    def _few(self) -> Array:
-        """What a forked copy does: it sees no more of the test set than what it predicts."""
-        chosen, inputs = model_inputs.drawn(Path(self.words["exchange"]) / TESTED, "test", ALONE)
-        return one_by_one(self.model, chosen, inputs, self.n_labels)
+    def _predict_drawn(self) -> Array:
+        """Be the forked copy: see no more of the test set than the utterances to predict."""
+        chosen, inputs = model_io.drawn(self._exchange / TESTED, "test", ALONE)
+        return one_by_one(self._model, chosen, inputs, len(self._task.labels))
 
-    def _of_saved(self, inputs: Inputs) -> Array:
-        chosen = model_inputs.positions(len(inputs), ALONE)
-        place = Path(self.words["exchange"]) / "copy"
-        model_inputs.write(place, {"test": (inputs[one] for one in chosen)})
-        item = {
-            **{name: self.words[name] for name in ("model", "version", "labels", "threads")},
-            "device": self.lent.used,
-            "folder": str(self.place),
-            "exchange": str(place),
+    def _predict_saved(self, inputs: Inputs) -> Array:
+        chosen = model_io.positions(len(inputs), ALONE)
+        exchange = self._exchange / "copy"
+        model_io.write(exchange, {"test": inputs[chosen]})
+        message = {
+            "model": self._task.model,
+            "version": self._task.version,
+            "n_labels": len(self._task.labels),
+            "threads": self._task.threads,
+            "device": self._device,
+            "folder": str(self._exchange / MODEL),
+            "exchange": str(exchange),
             "chosen": chosen,
         }
         (outcome,) = processes.fresh(
-            ask_copy, [item], lambda *_: None, at_once=1, threads=self.lent.threads, nested=True
+            predict_saved,
+            [message],
+            lambda *_: None,
+            at_once=1,
+            threads=self._task.threads,
+            nested=True,
         )
         if outcome.result is None:
             raise PluginError(f"the model was saved, and its copy cannot predict: {outcome.error}")
         return np.array(outcome.result["rows"], np.float32)
 
 
-def one_by_one(model: Model, chosen: Sequence[int], inputs: Inputs, labels: int) -> Array:
-    """Predict utterances one by one: a row each, its position before its scores."""
-    each = [
-        model_output.ask(model, inputs[[at]], labels).activations[0] for at in range(len(inputs))
+def one_by_one(model: Model, chosen: Sequence[int], inputs: Inputs, n_labels: int) -> Array:
+    """Predict utterances one by one: (utterances, 1 + labels), its position before its scores."""
+    rows = [
+        model_io.predict(model, inputs[[at]], n_labels).activations[0] for at in range(len(inputs))
     ]
-    return np.column_stack([np.array(chosen, np.float32), np.stack(each)])
+    return np.column_stack([np.array(chosen, np.float32), np.stack(rows)])
 
 
-def ask_copy(words: Message, tell: Tell) -> Message:
+def predict_saved(message: Message, tell: Tell) -> Message:
     """Load a saved model, and predict utterances one by one: `rows`."""
-    target = _target(words)
+    target = _load_planned(message["model"], message["version"])
     with (
-        model_inputs.opened(Path(words["exchange"])) as sets,
-        threadpoolctl.threadpool_limits(words["threads"]),
+        model_io.opened(Path(message["exchange"])) as sets,
+        threadpoolctl.threadpool_limits(message["threads"]),
     ):
-        model = target.load(Path(words["folder"]))
-        if words["device"] != "cpu" and isinstance(model, MovableModel):
-            model.to(words["device"])
-        rows = one_by_one(model, words["chosen"], sets["test"], len(words["labels"]))
+        model = target.load(Path(message["folder"]))
+        if message["device"] != "cpu" and isinstance(model, MovableModel):
+            model.to(message["device"])
+        rows = one_by_one(model, message["chosen"], sets["test"], message["n_labels"])
     return {"rows": rows.tolist()}
 
 
@@ -299,7 +311,7 @@ class Fork:
     """A forked copy of this process that computes an array.
 
     Args:
-        compute: makes the array, of at most some kilobytes.
+        compute: returns the array, of at most some kilobytes.
         patience: seconds until the copy is given up.
     """
 
@@ -316,7 +328,7 @@ class Fork:
         self._stream = os.fdopen(reading, "rb", buffering=0)
 
     def is_done(self) -> bool:
-        """Wait until the copy has written its answer, or ended; one that does neither is ended."""
+        """Wait until the copy has written its array, or ended; kill one that does neither."""
         if select.select([self._stream], [], [], self._patience)[0]:
             return True
         os.kill(self._child, signal.SIGKILL)
@@ -325,7 +337,7 @@ class Fork:
         return False
 
     def answer(self) -> npt.NDArray[np.float32] | None:
-        """The array, flat, or None where computing it failed; after `is_done`, and once."""
+        """Return the flat array, or None if computing it failed; after `is_done`, and once."""
         with self._stream as stream:
             data = b"".join(iter(lambda: stream.read(2**16), b""))
         _, status = os.waitpid(self._child, 0)
@@ -333,7 +345,7 @@ class Fork:
 
 
 def _answer(compute: Callable[[], Array], writing: int, patience: float, parent: int) -> NoReturn:
-    """Be the copy: compute, write, and end, whatever happens, not long after the parent."""
+    """Be the copy: compute, write, and end in any case, not long after the parent."""
     try:
         signal.alarm(int(patience) + 1)
         with contextlib.suppress(OSError, AttributeError):  # Linux: end with the parent
@@ -358,7 +370,7 @@ def peak_memory() -> float | None:
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20, 1)
 
 
-def _said(caught: Sequence[warnings.WarningMessage]) -> list[str]:
+def _lines(caught: Sequence[warnings.WarningMessage]) -> list[str]:
     """Return the different warnings: "ConvergenceWarning: lbfgs failed to converge"."""
     lines = (" ".join(f"{each.category.__name__}: {each.message}".split()) for each in caught)
     return [shown(line, 300) for line in dict.fromkeys(lines)][:MOST_WARNINGS]

@@ -1,8 +1,10 @@
 """`evaluate`: plan a run, extract missing features, compute missing folds, and read the result."""
 
 import dataclasses
+import warnings
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from serbench import processes
 from serbench.contracts import PathDataset
@@ -10,7 +12,6 @@ from serbench.errors import BadParameter, CorpusError, FoldError, SerbenchError,
 from serbench.evaluation import fold as worker
 from serbench.evaluation import kept_models
 from serbench.evaluation.plan import Job, Plan, Resources, make_jobs, make_plan
-from serbench.evaluation.progress import Listener, Quiet
 from serbench.features import extraction
 from serbench.features.audio import Decoded, Digests, remarks
 from serbench.features.store import Feature, Store
@@ -24,6 +25,29 @@ from serbench.results.fold_file import read_facts
 from serbench.settings import Settings, require_device, results_folder, settings
 
 FEW = 100  # utterances that are not worth starting processes for
+
+
+class Listener:
+    """Follow the progress of an evaluation: override the methods that you need.
+
+    This class prints nothing, and turns remarks into Python warnings.
+    """
+
+    def planned(self, plan: Plan, folder: Path, wanted: int, todo: int) -> None:
+        """Hear that `wanted` folds of the plan are asked for, and that `todo` of them will run."""
+
+    def extracting(self, done: int, total: int) -> None:
+        """Hear that `done` of `total` utterances are decoded and their features stored."""
+
+    def remarked(self, line: str) -> None:
+        """Hear of something odd about the corpus that stops nothing."""
+        warnings.warn(line, stacklevel=3)  # at the caller of `evaluate`
+
+    def training(self, fold: str, progress: Mapping[str, Any]) -> None:
+        """Hear a model's "epoch", "epochs", and points of its learning curve."""
+
+    def finished(self, fold: str, error: str) -> None:
+        """Hear that a fold is done, or that it failed with an error."""
 
 
 def evaluate(  # noqa: PLR0913 - the options of `serbench evaluate`
@@ -78,7 +102,7 @@ def evaluate(  # noqa: PLR0913 - the options of `serbench evaluate`
     Raises:
         SerbenchError: anything that a user can mend; finished folds are kept.
     """
-    listener = listener or Quiet()
+    listener = listener or Listener()
     places = settings()
     if jobs is not None and jobs < 0:
         raise BadParameter(f"jobs is {jobs}, but must be 0 or more")

@@ -43,11 +43,10 @@ def test_the_process_that_predicts_is_not_told_where_anything_is(places):
 def test_utterances_come_in_an_order_that_says_nothing_and_is_always_the_same(places):
     from serbench.evaluation import plan
     from serbench.evaluation.fold import _sets
-    from serbench.evaluation.pipeline import extract
-    from serbench.evaluation.progress import Quiet
+    from serbench.evaluation.pipeline import Listener, extract
 
     made = plan.make_plan(Request("centroid", "tones"), places)
-    audio = extract(made, [0, 1, 2], places, Quiet())
+    audio = extract(made, [0, 1, 2], places, Listener())
     lent = plan.Resources(places.results / made.config.name, places.cache, "cpu")
     orders = []
     for job in plan.make_jobs(made, lent, audio):

@@ -1,5 +1,6 @@
 """A model is asked in a copy that has predicted nothing, wherever one can be had."""
 
+import dataclasses
 import subprocess
 import sys
 import time
@@ -60,11 +61,10 @@ def test_with_several_threads_a_saved_copy_or_a_fork_is_asked(places, model):
 
 def test_where_no_copy_can_be_asked_the_run_says_so(places, monkeypatch):
     monkeypatch.setattr(model_isolation.Fork, "answer", lambda self: None)
-    lent = model_isolation.FoldWorkspace("cpu", 1, places.cache, print)
-    words = {"alone": True, "keep": False, "exchange": str(places.cache)}
-    copy = model_isolation.Copy(object(), 3, words, lent)
-    copy.make()
-    assert copy.compared(None, []) == {
+    names = [field.name for field in dataclasses.fields(model_isolation.Task)]
+    task = model_isolation.Task(**{name: "" for name in names})
+    task = dataclasses.replace(task, isolated=True, threads=1, exchange=str(places.cache))
+    assert model_isolation.Copy(object(), task, "cpu").compare(None, []) == {
         "utterances": 0,
         "largest_difference": 0.0,
         "other_labels": 0,
@@ -74,8 +74,8 @@ def test_where_no_copy_can_be_asked_the_run_says_so(places, monkeypatch):
 
 @pytest.mark.parametrize("told", [{"certificate": {}}, {"labels": []}, {"protocol": {"leaks": ""}}])
 def test_what_the_models_process_may_not_say_is_not_taken_from_it(places, monkeypatch, told):
-    honest = worker._answer
-    monkeypatch.setattr(worker, "_answer", lambda *words: {**honest(*words), **told})
+    honest = worker._run_model
+    monkeypatch.setattr(worker, "_run_model", lambda *words: {**honest(*words), **told})
     run = serbench.evaluate("centroid", "tones", jobs=0)
     assert not run.leaks
     assert run.folds[0].labels == ("low", "middle", "high")

@@ -12,7 +12,7 @@ import serbench
 from serbench.cli.app import app
 from serbench.errors import FoldError, SerbenchError
 from serbench.evaluation import plan, provenance
-from serbench.evaluation.progress import Quiet
+from serbench.evaluation.pipeline import Listener
 from serbench.leaderboard.reproduction.proposal import propose
 from serbench.leaderboard.verification.verdict import verify
 from serbench.plugins import import_path, registry, source_code
@@ -352,7 +352,7 @@ def test_a_process_that_lives_on_takes_the_file_as_it_is_now(here):
 def test_code_that_changes_while_a_run_goes_on_mixes_nothing(here):
     (here / "own.py").write_text(NEAREST)
 
-    class Editing(Quiet):
+    class Editing(Listener):
         def planned(self, *_):
             (here / "own.py").write_text(NEAREST + "1\n")
 

@@ -9,9 +9,8 @@ from typing import Any
 from serbench import tables
 from serbench.errors import CorpusError, SerbenchError
 from serbench.evaluation import pipeline, provenance
-from serbench.evaluation.pipeline import extract
+from serbench.evaluation.pipeline import Listener, extract
 from serbench.evaluation.plan import Plan, make_plan
-from serbench.evaluation.progress import Listener, Quiet
 from serbench.files import digest, expanded
 from serbench.leaderboard.reproduction.proposal import Proposal, where
 from serbench.leaderboard.submissions import fold_file
@@ -192,7 +191,7 @@ def reproduce(
     """
     made = make_plan(proposal.request, settings())
     _require_same(made.config, proposal.here)
-    _require_pins(made, proposal, listener or Quiet())
+    _require_pins(made, proposal, listener or Listener())
     folder = expanded(proposal.results) / made.config.name
     _require_own(folder, proposal)
     pipeline.evaluate(

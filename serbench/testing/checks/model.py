@@ -10,7 +10,7 @@ from typing import ClassVar, cast
 import numpy as np
 
 from serbench.contracts import Array, DescribedModel, Examples, Model, ModelEntry, Wave
-from serbench.evaluation import model_output
+from serbench.evaluation import model_io
 from serbench.evaluation.model_isolation import FoldWorkspace
 from serbench.evaluation.plan import resolve
 from serbench.features.audio import samples_digest
@@ -160,7 +160,7 @@ class ModelSubject(Subject):
 
     def scores(self, model: Model, waves: Sequence[Wave]) -> Array:
         """Return the scores of a fitted model, (utterances, labels), checked as in a fold."""
-        return model_output.ask(model, self.inputs(waves), len(LABELS)).activations
+        return model_io.predict(model, self.inputs(waves), len(LABELS)).activations
 
     @cached_property
     def even(self) -> list[Wave]:
@@ -208,7 +208,7 @@ def fits(subject: ModelSubject) -> str:
 
     All further checks use this fitted model.
     """
-    model_output.described(subject.small.model)
+    model_io.description(subject.small.model)
     reports = subject.small.reports
     return f"reported {reports} times" if reports else "it never reports: its progress is not shown"
 

@@ -13,7 +13,7 @@ import torch
 from serbench import evaluate, predict
 from serbench.contracts import DescribedModel, Examples, KeepableModel
 from serbench.errors import BadParameter, SerbenchError
-from serbench.evaluation.progress import Quiet
+from serbench.evaluation.pipeline import Listener
 from serbench.metrics import classification
 from serbench.metrics.calibration import nll, probabilities
 from serbench.parameters import settable
@@ -381,7 +381,7 @@ def test_model_and_feature_agree_on_what_both_know():
     assert {name: model[name] for name in feature} == feature
 
 
-class Counting(Quiet):
+class Counting(Listener):
     """Counts the utterances that had to be decoded or extracted."""
 
     files = 0
