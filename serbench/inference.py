@@ -13,7 +13,7 @@ from serbench import tables
 from serbench.contracts import Array, ExportableModel, MovableModel
 from serbench.errors import SerbenchError
 from serbench.evaluation import kept_models, model_io
-from serbench.evaluation.kept_models import Kept
+from serbench.evaluation.kept_models import KeptModel
 from serbench.features import audio
 from serbench.features.extraction import of_one
 from serbench.files import expanded, replacing_folder
@@ -113,7 +113,7 @@ def predict(
             the run was made with.
     """
     source = find(str(run), results_folder(results))
-    kept = kept_models.kept(source.folder, source.folds, fold)
+    kept = kept_models.find(source.folder, source.folds, fold)
     device = devices.require_device(device or settings().device)
     with threadpoolctl.threadpool_limits(Config(**source.config).threads):
         inputs = _inputs(source, [expanded(file) for file in files])
@@ -135,7 +135,7 @@ def _inputs(run: Run, files: Sequence[Path]) -> list[Array]:
     config, stored = run.config, run.config["reading"]
     target: Any = registry.load(registry.find("feature", config["feature"]))
     kept_models.require_version(config, "feature", target)
-    kept_models.require_version(config, "model", kept_models.saving(config["model"]))
+    kept_models.require_version(config, "model", kept_models.require_keepable(config["model"]))
     reading = audio.Reading(stored["trim_db"])
     if dict(reading.identity()) != dict(stored):
         raise SerbenchError(
@@ -161,7 +161,7 @@ def _decoded(path: Path) -> tuple[audio.Samples, int]:
     return samples, rate
 
 
-def _probabilities(kept: Kept, inputs: Sequence[Array], device: str) -> Floats:
+def _probabilities(kept: KeptModel, inputs: Sequence[Array], device: str) -> Floats:
     """Return the probabilities (files, labels) of one fold's model on a device."""
     model = kept_models.load(kept)  # on the CPU
     if isinstance(model, MovableModel):
@@ -189,7 +189,7 @@ class ExportedModel:
 
     model: str
     run: str
-    kept: Kept
+    kept: KeptModel
     among: int
     folder: Path
 
@@ -231,12 +231,12 @@ def export(
     """
     source = find(str(run), results_folder(results))
     name = source.config["model"]
-    if not issubclass(kept_models.saving(name), ExportableModel):
+    if not issubclass(kept_models.require_keepable(name), ExportableModel):
         raise SerbenchError(
             f"{name} cannot be exported, since it has no export "
             "(serbench.contracts.ExportableModel): `serbench predict` uses it as it is"
         )
-    kept = kept_models.kept(source.folder, source.folds, fold)
+    kept = kept_models.find(source.folder, source.folds, fold)
     best = max(kept, key=lambda model: model.validation_f1)
     folder = expanded(Path(out)).resolve()
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):

@@ -71,7 +71,7 @@ def run(message: Message, tell: Tell) -> Message:
         shapes = {part: (len(order), n_labels) for part, order in orders.items()}
         scores = _scores(exchange / model_isolation.SCORES, shapes)
         kept = exchange / model_isolation.MODEL
-        kept_models.keep(kept if job.keep_model else None, result.parent, job.fold)
+        kept_models.replace(kept if job.keep_model else None, result.parent, job.fold)
     parts = {
         part: sets.scored(getattr(fold, part), scores[part], orders[part]) for part in PARTS[1:]
     }

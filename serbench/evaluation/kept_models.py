@@ -1,4 +1,4 @@
-"""Keeps a fold's model below the run's folder, whole or not at all, and finds it again."""
+"""Keep fitted models below the run's folder, each whole or not at all, and load them again."""
 
 import contextlib
 import shutil
@@ -15,71 +15,9 @@ from serbench.results import fold_file
 from serbench.results.fold_file import FoldResult
 
 
-def saving(model: str) -> type[Any]:
-    """The class of a model, one that can be kept.
-
-    Raises:
-        SerbenchError: it cannot.
-    """
-    target = registry.load(registry.find("model", model))
-    if isinstance(target, type) and issubclass(target, KeepableModel):
-        return target
-    raise SerbenchError(
-        f"{model} cannot be kept, since it has no save and load "
-        "(serbench.contracts.KeepableModel): leave out --keep-models, or choose another model"
-    )
-
-
-def folder(run: Path, position: int) -> Path:
-    """Where the model of a fold is, if it was kept."""
-    return run / "models" / fold_file.stem(position)
-
-
-def keep(made: Path | None, run: Path, position: int) -> None:
-    """Move a fold's saved model to where kept models are; without one, remove an older model.
-
-    An older model belongs to a result that is gone, and would stand beside the new one.
-    """
-    place = folder(run, position)
-    forget(place)
-    if made is not None:
-        try:
-            place.parent.mkdir(exist_ok=True)
-            made.rename(place)
-        except OSError as error:
-            raise writing_error(place, error) from error
-
-
-def forget(place: Path) -> None:
-    """Remove a fold's model, of which all or nothing is there at any time.
-
-    Whatever a killed process left beside it goes too.
-
-    Raises:
-        SerbenchError: it cannot be removed.
-    """
-    try:
-        _sweep(place)
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            place.rename(place.with_name(f".{place.name}.gone"))
-        _sweep(place)
-    except OSError as error:
-        raise writing_error(place, error) from error
-
-
-def _sweep(place: Path) -> None:
-    for left in place.parent.glob(f".{place.name}.*"):
-        shutil.rmtree(left)
-
-
 @dataclass(frozen=True)
-class Kept:
-    """The kept model of one fold.
-
-    Attributes:
-        fold: its result.
-        folder: where the model is.
-    """
+class KeptModel:
+    """The model of one fold: the fold's result, and the model's folder."""
 
     fold: FoldResult
     folder: Path
@@ -95,25 +33,87 @@ class Kept:
         return float(self.fold.facts["validation"]["f1"])
 
 
-def load(one: Kept) -> Any:
-    """A kept model, on the CPU.
+def require_keepable(model: str) -> type[Any]:
+    """Return the class of a model that can be kept.
 
     Raises:
-        SerbenchError: what is installed is not what the run was made with.
+        SerbenchError: it cannot.
     """
-    config = one.fold.facts["config"]
-    target = saving(config["model"])
+    target = registry.load(registry.find("model", model))
+    if isinstance(target, type) and issubclass(target, KeepableModel):
+        return target
+    raise SerbenchError(
+        f"{model} cannot be kept, since it has no save and load "
+        "(serbench.contracts.KeepableModel): leave out --keep-models, or choose another model"
+    )
+
+
+def folder(run: Path, position: int) -> Path:
+    """Return where the model of a fold is, if it is kept."""
+    return run / "models" / fold_file.stem(position)
+
+
+def replace(saved: Path | None, run: Path, position: int) -> None:
+    """Move a fold's saved model to where kept models are; None only removes the older model.
+
+    An older model belongs to a result that is gone. It is removed as a whole, with the remains of
+    a killed process.
+
+    Raises:
+        SerbenchError: the disk refuses.
+    """
+    place = folder(run, position)
+
+    def sweep() -> None:
+        for left in place.parent.glob(f".{place.name}.*"):
+            shutil.rmtree(left)
+
+    try:
+        sweep()
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            place.rename(place.with_name(f".{place.name}.gone"))
+        sweep()
+        if saved is not None:
+            place.parent.mkdir(exist_ok=True)
+            saved.rename(place)
+    except OSError as error:
+        raise writing_error(place, error) from error
+
+
+def find(run: Path, folds: Sequence[FoldResult], name: str | None = None) -> list[KeptModel]:
+    """Return the models of a run that are kept, or that of the fold of this name.
+
+    Raises:
+        SerbenchError: no model is kept.
+        UnknownName: there is no fold of that name, or its model is not kept.
+    """
+    models = [KeptModel(fold, folder(run, fold.facts["fold"]["index"])) for fold in folds]
+    kept = [model for model in models if model.folder.is_dir()]
+    if not kept:
+        raise SerbenchError(
+            f"{run} has no kept models: evaluate again with --keep-models and another --results "
+            "folder"
+        )
+    chosen = [model for model in kept if name in (None, model.name)]
+    if not chosen:
+        raise nearest("kept fold", str(name), [model.name for model in kept])
+    return chosen
+
+
+def load(model: KeptModel) -> Any:
+    """Load a kept model, on the CPU.
+
+    Raises:
+        SerbenchError: another version is installed than that of the run.
+    """
+    config = model.fold.facts["config"]
+    target = require_keepable(config["model"])
     require_version(config, "model", target)
-    return target.load(one.folder)
+    return target.load(model.folder)
 
 
 def require_version(config: Mapping[str, Any], kind: str, target: Any) -> None:
-    """Refuse to go on with another "model" or "feature" than a run was made with.
-
-    Args:
-        config: of the run.
-        kind: "model" or "feature".
-        target: what is installed under its name.
+    """Refuse the installed "model" or "feature" where a run was made with another version.
 
     Raises:
         SerbenchError: the versions differ.
@@ -125,23 +125,3 @@ def require_version(config: Mapping[str, Any], kind: str, target: Any) -> None:
             f"the run was made with version {made_with} of the {kind} {config[kind]}, but version "
             f"{installed} is installed: install the plugin that made it, or evaluate again"
         )
-
-
-def kept(run: Path, folds: Sequence[FoldResult], name: str | None = None) -> list[Kept]:
-    """The folds whose models are kept, or the one of that name.
-
-    Raises:
-        SerbenchError: no model is kept.
-        UnknownName: none of that name is.
-    """
-    places = [Kept(fold, folder(run, fold.facts["fold"]["index"])) for fold in folds]
-    found = [one for one in places if one.folder.is_dir()]
-    if not found:
-        raise SerbenchError(
-            f"{run} has no kept models: evaluate again with --keep-models and another --results "
-            "folder"
-        )
-    chosen = [one for one in found if name in (None, one.name)]
-    if not chosen:
-        raise nearest("kept fold", str(name), [one.name for one in found])
-    return chosen

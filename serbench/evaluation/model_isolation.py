@@ -213,7 +213,7 @@ class Copy:
         self._fork: Fork | None = None
         keepable = isinstance(model, KeepableModel)
         assert keepable or not task.keep_model, "planning refuses it"
-        # CUDA cannot be forked; several threads of OpenMP may hang in a fork, which is a last resort
+        # CUDA cannot be forked; OpenMP's threads may hang in a fork, then a last resort
         can_fork = hasattr(os, "fork") and device == "cpu" and task.isolated
         if can_fork and (task.threads == 1 or not keepable):
             fork = Fork(self._predict_drawn, PATIENCE)

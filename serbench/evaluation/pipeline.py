@@ -108,7 +108,7 @@ def evaluate(  # noqa: PLR0913 - the options of `serbench evaluate`
         raise BadParameter(f"jobs is {jobs}, but must be 0 or more")
     wanted_device = require_device(device or places.device)
     if keep_models:
-        kept_models.saving(model)  # it refuses what cannot be kept
+        kept_models.require_keepable(model)
     request = Request(
         model,
         dataset,
@@ -123,7 +123,11 @@ def evaluate(  # noqa: PLR0913 - the options of `serbench evaluate`
         threads=threads,
     )
     plan = make_plan(request, places)  # shared speakers are refused here
-    chosen = _positions(plan, folds)
+    names = [fold.name for fold in plan.folds]
+    for name in folds or ():
+        if name not in names:
+            raise nearest(f"fold of {plan.config.protocol}", name, names)
+    chosen = [at for at, name in enumerate(names) if folds is None or name in folds]
     folder = results_folder(results) / plan.config.name
     resources = Resources(folder, places.cache, wanted_device, keep_models, isolated=jobs != 0)
     missing = {path.stem: at for at in chosen if not (path := resources.result(at)).exists()}
@@ -150,19 +154,6 @@ def evaluate(  # noqa: PLR0913 - the options of `serbench evaluate`
     return run.read(folder)  # scores are worked out from the files alone
 
 
-def _positions(plan: Plan, folds: Collection[str] | None) -> list[int]:
-    """Return the positions of the folds of these names, in the protocol's order; None is all.
-
-    Raises:
-        UnknownName: the protocol has no such fold.
-    """
-    names = [fold.name for fold in plan.folds]
-    for name in folds or ():
-        if name not in names:
-            raise nearest(f"fold of {plan.config.protocol}", name, names)
-    return [at for at, name in enumerate(names) if folds is None or name in folds]
-
-
 def extract(
     plan: Plan, waiting: Sequence[int], places: Settings, listener: Listener
 ) -> Mapping[str, str]:
@@ -180,7 +171,8 @@ def extract(
     feature = Feature.of(plan.config)
     known = extraction.audio_digests(plan.corpus, places.cache, plan.source.root)
     store = Store(feature.folder(places.cache))
-    paths = {one.id: str(one.path) for one in plan.corpus.utterances if one.path is not None}
+    utterances = plan.corpus.utterances
+    paths = {each.id: str(each.path) for each in utterances if each.path is not None}
     files = [
         (path, id_ in needed)
         for id_, path in paths.items()
@@ -188,8 +180,8 @@ def extract(
     ]
     decoded: dict[str, Decoded] = {}
 
-    def hear(_: int, words: processes.Message) -> None:
-        decoded.update((row[0], Decoded(*row)) for row in words["digests"])
+    def hear(_: int, message: processes.Message) -> None:
+        decoded.update((row[0], Decoded(*row)) for row in message["digests"])
         listener.extracting(len(decoded), len(files))
 
     at_once = processes.cores() if len(files) > FEW else 1
@@ -238,7 +230,7 @@ def _compute(plan: Plan, waiting: Sequence[Job], engine: Engine, listener: Liste
     for outcome in engine(
         worker.run,
         [job.words() for job in waiting],
-        lambda item, words: listener.training(names[item], words),
+        lambda item, progress: listener.training(names[item], progress),
     ):
         listener.finished(names[outcome.item], outcome.error)
         if outcome.error:
@@ -248,10 +240,7 @@ def _compute(plan: Plan, waiting: Sequence[Job], engine: Engine, listener: Liste
     by_error: dict[str, list[str]] = {}
     for item, error in sorted(failed.items()):  # in the protocol's order
         by_error.setdefault(error, []).append(names[item])
-    reasons = "\n".join(
-        f"fold{'s' * (len(alike) > 1)} {', '.join(alike)}: {error}"
-        for error, alike in by_error.items()
-    )
+    reasons = "\n".join(f"{_folds(alike)}: {error}" for error, alike in by_error.items())
     hint = ""
     if is_import_path(plan.config.model) and plan.config.feature == "waveform":
         hint = (
@@ -263,6 +252,11 @@ def _compute(plan: Plan, waiting: Sequence[Job], engine: Engine, listener: Liste
         f"{reasons}\n{hint}{len(failed)} of {len(plan.folds)} folds failed, {kept} are kept; mend "
         "the cause and run the same command again: only the missing folds run"
     )
+
+
+def _folds(names: Sequence[str]) -> str:
+    """Return "fold 1" or "folds 1, 2"."""
+    return f"{'folds' if len(names) > 1 else 'fold'} {', '.join(names)}"
 
 
 def _require_computed(plan: Plan, resources: Resources, taken: Mapping[int, str]) -> None:
@@ -282,9 +276,8 @@ def _require_computed(plan: Plan, resources: Resources, taken: Mapping[int, str]
             by_holder.setdefault(holder, []).append(plan.folds[at].name)
     if by_holder:
         busy = "; ".join(
-            f"{'folds' if len(names) > 1 else 'fold'} {', '.join(names)} of "
-            f"{resources.folder.name} {'are' if len(names) > 1 else 'is'} being computed by "
-            f"{holder}"
+            f"{_folds(names)} of {resources.folder.name} {'are' if len(names) > 1 else 'is'} being "
+            f"computed by {holder}"
             for holder, names in by_holder.items()
         )
         raise SerbenchError(
@@ -325,24 +318,20 @@ def _require_unchanged(plan: Plan, finished: Iterable[Job]) -> None:
                 "run the same command again"
             )
         changed = [name for name, pin in job.pins.items() if facts["pins"].get(name) != pin]
+        folder, dataset = Path(job.result).parent, plan.source.dataset
+        if changed and changed != ["protocol"] and isinstance(dataset, PathDataset):
+            kind, _, rest = plan.config.dataset.partition(":")
+            name, comma, params = rest.partition(",")
+            noun = "table" if dataset.endings else "folder"
+            raise CorpusError(
+                f"another {noun} called {kind}:{name} has run here, or this one changed since: "
+                f"{plan.source.root} is not what {job.result} was made of. Use another --results "
+                f"folder, or give it another name, --dataset {kind}:OTHER{comma}{params} --data "
+                f"{plan.source.root}; if the old run is no longer wanted, remove {folder}"
+            )
         if changed:
-            raise CorpusError(_changed(plan, changed, job))
-
-
-def _changed(plan: Plan, pins: Sequence[str], job: Job) -> str:
-    """Return the message for data that changed since a fold was made."""
-    folder = Path(job.result).parent
-    if not isinstance(plan.source.dataset, PathDataset) or pins == ["protocol"]:
-        return (
-            f"the {' and the '.join(pins)} changed since {job.result} was made: restore it, or "
-            f"keep that run and start anew with another --results folder, or remove {folder}"
-        )
-    kind, _, rest = plan.config.dataset.partition(":")
-    called, comma, params = rest.partition(",")
-    noun = "table" if plan.source.dataset.endings else "folder"
-    return (
-        f"another {noun} called {kind}:{called} has run here, or this one changed since: "
-        f"{plan.source.root} is not what {job.result} was made of. Use another --results folder, "
-        f"or give it another name, --dataset {kind}:OTHER{comma}{params} --data "
-        f"{plan.source.root}; if the old run is no longer wanted, remove {folder}"
-    )
+            raise CorpusError(
+                f"the {' and the '.join(changed)} changed since {job.result} was made: restore it, "
+                "or keep that run and start anew with another --results folder, or remove "
+                f"{folder}"
+            )

@@ -1,5 +1,6 @@
-"""Where and with what a fold was computed, recorded beside every result."""
+"""Record where and with what a fold was computed."""
 
+import contextlib
 import datetime
 import platform
 import re
@@ -13,6 +14,10 @@ from serbench.plugins import import_path, registry
 from serbench.plugins.source_code import source_digest
 from serbench.results.config import Config
 
+PACKAGES = (
+    *("serbench", "numpy", "soundfile", "soxr", "librosa", "scikit-learn", "scipy"),
+    *("torch", "transformers"),
+)
 VECTORS = ("amx_bf16", "avx512_bf16", "avx512f", "avx2", "avx", "sse2")
 """Vector instructions of x86 processors, the widest first: rounding differs between them."""
 
@@ -38,34 +43,22 @@ def processor() -> str:
     except OSError:
         return platform.processor()
     facts = {name.strip(): value.strip() for name, _, value in (row.partition(":") for row in rows)}
-    known = facts.get("flags", "").split()
-    widest = next((one for one in VECTORS if one in known), "")
+    flags = facts.get("flags", "").split()
+    widest = next((vectors for vectors in VECTORS if vectors in flags), "")
     return ", ".join(filter(None, [facts.get("model name", platform.processor()), widest]))
 
 
 def versions() -> dict[str, str]:
-    """Of everything whose version changes numbers or their speed."""
-    found = {"python": platform.python_version()}
-    for name in (
-        "serbench",
-        "numpy",
-        "soundfile",
-        "soxr",
-        "librosa",
-        "scikit-learn",
-        "scipy",
-        "torch",
-        "transformers",
-    ):
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
+    """Return the installed versions of everything that changes numbers or their speed."""
+    installed = {"python": platform.python_version()}
+    for name in PACKAGES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            installed[name] = metadata.version(name)
+    return installed
 
 
 def sources(config: Config) -> dict[str, str]:
-    """A digest of the source of every package that had a part in the numbers; imports none."""
+    """Return digests of the source of all packages that compute the numbers; import none."""
     named = [("feature", config.feature), ("dataset", config.dataset.partition(":")[0])]
     packages = {"serbench"}
     if is_import_path(config.model):
@@ -73,16 +66,15 @@ def sources(config: Config) -> dict[str, str]:
     else:
         named.append(("model", config.model))
     packages |= {import_path.top(registry.find(kind, name).target) for kind, name in named}
-    packages |= {needed for package in packages for needed in _needed(package)}
+    packages |= {name for package in packages for name in _requirements(package)}
     return {package: source_digest(package) for package in sorted(packages)}
 
 
-def _needed(package: str) -> set[str]:
-    """The packages of serbench that a plugin is built on: "serbench_torch"."""
+def _requirements(package: str) -> list[str]:
+    """Return serbench's packages that a plugin requires: "serbench_torch"."""
     try:
         requirements = metadata.requires(package.replace("_", "-")) or []
     except metadata.PackageNotFoundError:
-        return set()
-    names = (re.match(r"[\w-]+", each) for each in requirements)
-    found = {name.group().replace("-", "_") for name in names if name}
-    return {name for name in found if name.startswith("serbench_")}
+        return []
+    names = [re.split(r"[^\w-]", text)[0].replace("-", "_") for text in requirements]
+    return [name for name in names if name.startswith("serbench_")]

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 import serbench
-from serbench.evaluation.fold import Order
 from serbench.results.config import Request
 from serbench.results.eligibility import BATCH
 
@@ -42,7 +41,7 @@ def test_the_process_that_predicts_is_not_told_where_anything_is(places):
 
 def test_utterances_come_in_an_order_that_says_nothing_and_is_always_the_same(places):
     from serbench.evaluation import plan
-    from serbench.evaluation.fold import _sets
+    from serbench.evaluation.fold import _read_sets
     from serbench.evaluation.pipeline import Listener, extract
 
     made = plan.make_plan(Request("centroid", "tones"), places)
@@ -50,12 +49,14 @@ def test_utterances_come_in_an_order_that_says_nothing_and_is_always_the_same(pl
     lent = plan.Resources(places.results / made.config.name, places.cache, "cpu")
     orders = []
     for job in plan.make_jobs(made, lent, audio):
-        sets = _sets(job)
-        order = Order.of(sets)
-        assert sorted(order.test) == list(range(len(sets.fold.test)))
-        assert list(order.test) != sorted(order.test)
-        labels = [made.corpus.by_id[sets.fold.test[one]].label for one in order.test]
+        sets = _read_sets(job)
+        test = sets.fold.test
+        order = sets.order(test)
+        assert sorted(order) == list(range(len(test)))
+        assert list(order) != sorted(order)
+        labels = [made.corpus.by_id[test[position]].label for position in order]
         repeats = np.mean([one == other for one, other in itertools.pairwise(labels)])
         assert repeats < 0.6  # in the corpus's order most neighbours have one label
         orders.append(order)
-    assert orders == [Order.of(_sets(job)) for job in plan.make_jobs(made, lent, audio)]
+    again = map(_read_sets, plan.make_jobs(made, lent, audio))
+    assert orders == [sets.order(sets.fold.test) for sets in again]

@@ -122,12 +122,12 @@ def test_a_model_that_cannot_be_written_is_one_line_and_leaves_no_result():
 
 def test_kept_folds_are_found_by_name():
     run = evaluate()
-    names = [one.name for one in kept_models.kept(run.folder, run.folds)]
+    names = [one.name for one in kept_models.find(run.folder, run.folds)]
     assert names == [fold.facts["fold"]["name"] for fold in run.folds]
-    (one,) = kept_models.kept(run.folder, run.folds, names[1])
+    (one,) = kept_models.find(run.folder, run.folds, names[1])
     assert one.folder == run.folder / "models" / "fold-02"
     with pytest.raises(SerbenchError, match=f"no kept fold 'x'.*known: {names[0]}, {names[1]}"):
-        kept_models.kept(run.folder, run.folds, "x")
+        kept_models.find(run.folder, run.folds, "x")
 
 
 def test_a_model_of_another_version_is_refused(monkeypatch):
@@ -135,7 +135,7 @@ def test_a_model_of_another_version_is_refused(monkeypatch):
 
     run = evaluate()
     monkeypatch.setattr(serbench_tiny.Keeper, "version", "2")
-    (first, *_) = kept_models.kept(run.folder, run.folds)
+    (first, *_) = kept_models.find(run.folder, run.folds)
     words = "made with version 1 of the model keeper, but version 2 is installed: install the"
     with pytest.raises(SerbenchError, match=words):
         kept_models.load(first)
