@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from serbench import tables
 from serbench.corpus import PARTS, Fold
@@ -17,9 +18,8 @@ STEEPEST = 3.0
 class Growth:
     """Times measured for rising counts, and an extrapolation to other counts.
 
-    The extrapolation is a straight line through the first and the last time; where time grew faster
-    than in proportion from the last but one to the last, it goes on with that power. A single time
-    is extrapolated in proportion.
+    A straight line through the first and the last time; beyond the last, the power of the growth
+    between the last two if it is steep. A single time is extrapolated in proportion.
     """
 
     points: Sequence[tuple[float, float]]  # (count, seconds), rising
@@ -75,7 +75,7 @@ def busy(times: Sequence[float], at_once: int) -> float:
 
 @dataclass(frozen=True)
 class Speed:
-    """The measured times of a model, in seconds."""
+    """The measured times of a model, in seconds, and its arithmetic if it counts operations."""
 
     load: float  # of the imports that the model's class needs
     start: float  # of a fold's processes, with these imports and all later ones
@@ -84,20 +84,25 @@ class Speed:
     after: float  # from the last epoch on, until the model is fitted
     predict: float  # of an utterance among others; `alone`: of one on its own
     alone: float
+    precision: str = ""  # of its products, if it says so
+    flops: Mapping[str, float] = field(default_factory=dict)  # "training", "prediction" of one
+    peak: float = 0.0  # operations a second of a matrix product in its precision
+
+    @classmethod
+    def of(cls, message: Mapping[str, Any]) -> "Speed":
+        """Return the speed whose plain values another process has sent."""
+        growths = {name: Growth(**message[name]) for name in ("before", "epoch")}
+        return cls(**{**message, **growths})
 
 
 @dataclass(frozen=True)
 class FrontEnd:
-    """The measured times of decoding and of a feature, in seconds of one process.
+    """The measured times of decoding and of a feature, in seconds of one process."""
 
-    `start` is of a process with its imports, `decode` and `extract` of an utterance; there are as
-    many processes as `cores` where a corpus is large enough.
-    """
-
-    start: float
-    decode: float
-    extract: float
-    cores: int
+    start: float  # of a process with its imports
+    decode: float  # of an utterance
+    extract: float  # of an utterance
+    cores: int  # as many processes work on a large corpus
 
 
 @dataclass(frozen=True)

@@ -57,38 +57,27 @@ class Timing:
     start: float = 0.0
 
 
-@dataclass(frozen=True)
-class Learning:
-    """The measured times of a model, and its arithmetic where it counts operations."""
+def run(message: Message, tell: Tell) -> Message:
+    """Measure an `item` of `ITEMS`, and return a `Timing` or a `Speed`.
 
-    speed: Speed
-    precision: str  # of its products; "" where it does not tell
-    flops: Mapping[str, float]  # of one utterance in "training" and "prediction"
-    peak: float  # a second, of a matrix product in its precision; 0 where it does not count
-
-
-def run(words: Message, tell: Tell) -> Message:
-    """Measure an item of `ITEMS`; a process is told plain values, and returns plain values."""
-    task = dict(words["task"])
+    Args:
+        message: the `item`, and the `Task` as plain values.
+        tell: not called.
+    """
+    task = dict(message["task"])
     task["lengths"] = Lengths(**task["lengths"])
     if task["feature"]:
         task["feature"] = Feature(**task["feature"])
     if task["model"]:
         feature = Feature(**task["model"]["feature"])
         task["model"] = Candidate(**{**task["model"], "feature": feature})
-    return dataclasses.asdict(ITEMS[words["item"]](Task(**task)))
-
-
-def learning(words: Mapping[str, Any]) -> Learning:
-    """Return the `Learning` that `run` made plain."""
-    growths = {name: Growth(**words["speed"][name]) for name in ("before", "epoch")}
-    return Learning(**{**words, "speed": Speed(**{**words["speed"], **growths})})
+    return dataclasses.asdict(ITEMS[message["item"]](Task(**task)))
 
 
 def fastest(function: Callable[[], object], seconds: float) -> float:
     """Return the shortest time of all calls within so many seconds, at least one.
 
-    What else runs on the machine only ever makes a call slower.
+    Other processes on the machine only ever make a call slower.
     """
     best, end = math.inf, time.perf_counter() + seconds
     while True:
@@ -173,7 +162,7 @@ class Fit:
     total: float
 
 
-def learn(task: Task) -> Learning:
+def learn(task: Task) -> Speed:
     """Fit a model to more and more utterances, and predict with it."""
     began = time.time()
     assert task.model is not None
@@ -189,11 +178,12 @@ def learn(task: Task) -> Learning:
         alone = fastest(lambda: predict(pool[:1]), 0)
         peak = max(peak, trial.peak())
         flops = trial.flops()
-    # what is done once may take long whatever there is, so half a step counts here
+    # a constant time may be most of this, so half a step counts here
     before = Growth(tuple((fit.count, fit.before) for fit in (half, *fits)))
     epoch = Growth(tuple((fit.count, fit.epoch) for fit in fits))
     usual = before.at(first.count) + epoch.at(first.count) + fits[-1].after
-    speed = Speed(
+    facts = trial.model.describe() if isinstance(trial.model, DescribedModel) else {}
+    return Speed(
         load=load,
         # a process that checks the fold, and one for the model
         start=2 * (began - task.launched) + load + max(0.0, first.total - usual),
@@ -202,9 +192,10 @@ def learn(task: Task) -> Learning:
         after=fits[-1].after,
         predict=among,
         alone=alone,
+        precision=str(facts.get("precision", "")),
+        flops=flops,
+        peak=peak,
     )
-    facts = trial.model.describe() if isinstance(trial.model, DescribedModel) else {}
-    return Learning(speed, str(facts.get("precision", "")), flops, peak)
 
 
 class Trial:
@@ -248,35 +239,40 @@ class Trial:
         train, validation = self._examples(count, 1), self._examples(HELD_OUT, 2)
         with tempfile.TemporaryDirectory() as folder:
             times: list[float] = []
-
-            def note(words: Message) -> None:
-                times.append(time.perf_counter())
-
-            workspace = FoldWorkspace(task.device, task.threads, Path(folder), note)
+            workspace = FoldWorkspace(
+                task.device,
+                task.threads,
+                Path(folder),
+                lambda _: times.append(time.perf_counter()),
+            )
             started = time.perf_counter()
             self.model.fit(train, validation, workspace)
             between = np.diff([started, *times, time.perf_counter()]).tolist()
         total = sum(between)
-        if not has_epochs or len(between) < 2:  # not in epochs, or it does not report them
+        if not has_epochs or len(between) < 2:  # no epochs, or no reports of them
             return Fit(count, 0.0, total, 0.0, total)
         epoch = min(between[1:-1], default=between[0])
         return Fit(count, max(0.0, between[0] - epoch), epoch, between[-1], total)
 
     def _examples(self, count: int, seed: int) -> Examples:
-        """Return so many utterances of the pool, again and again, no two quite the same."""
+        """Return so many utterances: those of the pool, each time changed a little."""
         random = np.random.default_rng(seed)
         places = np.arange(count) % len(self.pool)
-        arrays = [_changed(self.pool[place], random) for place in places]
+        arrays = []
+        for place in places:
+            array = self.pool[place]
+            noise = random.standard_normal(array.shape, dtype=np.float32)
+            arrays.append((array * (1 + np.float32(0.1) * noise)).astype(array.dtype))
         speakers = tuple(f"speaker{place % 4}" for place in places)
         return Examples(arrays, places.astype(np.int64) % len(self._candidate.labels), speakers)
 
     def peak(self) -> float:
-        """Operations a second that the machine can do; 0 where the model does not count them."""
+        """Return the operations a second of a matrix product; 0 if the model has no `peak`."""
         peak = getattr(self.model, "peak", None)
         return 0.0 if peak is None else float(peak(self._task.device, self._task.threads))
 
     def flops(self) -> dict[str, float]:
-        """Operations of one utterance in training and in prediction, where the model counts."""
+        """Return the operations of one utterance in training and prediction; {} if uncounted."""
         flops = getattr(self.model, "flops", None)
         if flops is None:
             return {}
@@ -284,12 +280,6 @@ class Trial:
         return {
             kind: flops(self.pool, training) / len(self.pool) for kind, training in kinds.items()
         }
-
-
-def _changed(array: Array, random: np.random.Generator) -> Array:
-    noise = random.standard_normal(array.shape, dtype=np.float32)
-    changed: Array = (array * (1 + np.float32(0.1) * noise)).astype(array.dtype)
-    return changed
 
 
 ITEMS: Mapping[str, Callable[[Task], Any]] = {

@@ -6,12 +6,11 @@ import os
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from serbench import tables
 from serbench.bench.estimate import Estimate
-from serbench.evaluation.provenance import versions
+from serbench.evaluation import provenance
 from serbench.processes import cores
 
 SCHEMA = 1
@@ -58,7 +57,7 @@ class Bench:
     estimate: Estimate | None = None  # where a model and a dataset were named
 
     def to_json(self) -> str:
-        """Everything, with a schema number."""
+        """Format everything, with a schema number."""
         data: dict[str, Any] = {"schema": SCHEMA, **dataclasses.asdict(self)}
         if self.estimate is not None:
             data["estimate"]["seconds"] = self.estimate.seconds
@@ -103,16 +102,11 @@ def figure(value: float | None) -> str:
 
 def machine() -> dict[str, Any]:
     """Describe this machine: its processor, cores, memory, system and versions of libraries."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     return {
-        "processor": next(names, "") or platform.processor() or platform.machine(),
+        "processor": provenance.processor() or platform.machine(),
         "cores": cores(),
         "memory_gb": round(memory, 1),
         "system": platform.platform(),
-        "versions": versions(),
+        "versions": provenance.versions(),
     }

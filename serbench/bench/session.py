@@ -12,7 +12,7 @@ from serbench import datasets, processes
 from serbench import settings as devices
 from serbench.bench import measure, workload
 from serbench.bench.estimate import Estimate, FrontEnd, Speed, estimate
-from serbench.bench.measure import Learning, Task, Timing
+from serbench.bench.measure import Task, Timing
 from serbench.bench.result import Bench, Measurement, machine
 from serbench.bench.workload import Candidate
 from serbench.corpus import Fold, Protocol
@@ -40,7 +40,7 @@ class BenchRequest:
 
     @property
     def has_estimate(self) -> bool:
-        """An evaluation is to be estimated."""
+        """Whether an evaluation is to be estimated."""
         return self.model is not None and self.dataset is not None and not self.only
 
     def has(self, group: str) -> bool:
@@ -73,11 +73,12 @@ def default_dataset() -> str:
     """Return the dataset whose utterances are imitated where the user names none.
 
     Raises:
-        BadParameter: no installed plugin offers one.
+        BadParameter: no installed plugin has one.
     """
-    for name in registry.defaults("dataset", "bench"):
-        return name
-    raise BadParameter("no installed dataset is meant for a benchmark: name one with --dataset")
+    names = registry.defaults("dataset", "bench")
+    if not names:
+        raise BadParameter("no installed dataset is meant for a benchmark: name one with --dataset")
+    return names[0]
 
 
 class _Session:
@@ -170,10 +171,10 @@ class _Session:
         """Measure a model in as many processes as learn at a time; the slowest of them counts."""
         most = max((len(fold.train) for fold in folds), default=None)
         task = self._task(threads=model.threads, model=model, device=device, most=most)
-        learned = [measure.learning(words) for words in self._ask("learn", task, self._at_once)]
-        slowest = max(learned, key=lambda learning: learning.speed.epoch.per_utterance)
-        self._items += _learned(model, slowest, device)
-        return slowest.speed
+        speeds = map(Speed.of, self._ask("learn", task, self._at_once))
+        slowest = max(speeds, key=lambda speed: speed.epoch.per_utterance)
+        self._items += _model_items(model, slowest, device)
+        return slowest
 
     def _estimate(
         self, model: Candidate, folds: Sequence[Fold], speeds: Mapping[str, Speed]
@@ -187,12 +188,12 @@ class _Session:
         return Task(self._lengths, self._request.seconds, **options)
 
     def _ask(self, item: str, task: Task, at_once: int = 1) -> list[Mapping[str, Any]]:
-        """Measure an item in processes that run at the same time, and return what each found."""
+        """Measure an item in processes that run at the same time, and return their results."""
         task = dataclasses.replace(task, launched=time.time())
-        words = {"item": item, "task": dataclasses.asdict(task)}
+        message = {"item": item, "task": dataclasses.asdict(task)}
         outcomes = processes.fresh(
             measure.run,
-            [words] * at_once,
+            [message] * at_once,
             lambda *_: None,
             at_once=at_once,
             threads=task.threads,
@@ -205,18 +206,15 @@ class _Session:
         return results
 
 
-def _learned(model: Candidate, learning: Learning, device: str) -> Iterator[Measurement]:
+def _model_items(model: Candidate, speed: Speed, device: str) -> Iterator[Measurement]:
     """Yield the items of a model: the limit of its arithmetic, training and prediction."""
-    epoch, peak = learning.speed.epoch, learning.peak
-    how = (model.threads, device, learning.precision)
+    epoch, peak = speed.epoch, speed.peak
+    how = (model.threads, device, speed.precision)
     if peak:
         yield Measurement(f"matrix product, as in {model.name}", *how, gflops=peak / 1e9)
-    seconds = {
-        "training": epoch.slope or epoch.per_utterance,
-        "prediction": learning.speed.predict,
-    }
+    seconds = {"training": epoch.slope or epoch.per_utterance, "prediction": speed.predict}
     for kind, took in seconds.items():
-        rate = learning.flops[kind] / took if learning.flops else None
+        rate = speed.flops[kind] / took if speed.flops else None
         yield Measurement(
             f"{model.name}, {kind}",
             *how,
