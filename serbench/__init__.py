@@ -1,8 +1,7 @@
 """serbench: speech emotion recognition, measured so that the numbers can be compared.
 
-Everything that evaluates, reads runs or makes a plugin is imported from here: `evaluate` and its
-companions, what a dataset, an extractor or a model works with, and the errors. A name is imported
-when it is first used, so that the command line starts fast.
+Import everything from here to evaluate, to read runs and to write a plugin. A name is imported when
+it is first used, so that the command line starts fast.
 """
 
 TYPE_CHECKING = False  # typing takes milliseconds to import, in which Ctrl-C is a traceback
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     from serbench.errors import SerbenchError as SerbenchError
     from serbench.errors import UnknownName as UnknownName
     from serbench.errors import nearest as nearest
+    from serbench.evaluation.pipeline import Listener as Listener
     from serbench.evaluation.pipeline import evaluate as evaluate
     from serbench.files import replacing as replacing
     from serbench.inference import export as export
@@ -52,7 +52,7 @@ _NAMES = {  # of each module; the same as above
     "corpus": "Corpus Fold LabelSet Protocol Utterance held_out speaker_fold",
     "errors": "BadParameter CorpusError FoldError LeakageError MissingRequirement PluginError "
     "SerbenchError UnknownName nearest",
-    "evaluation.pipeline": "evaluate",
+    "evaluation.pipeline": "Listener evaluate",
     "files": "replacing",
     "inference": "export predict",
     "report.build": "write_report",

@@ -14,9 +14,9 @@ from typing import Any
 
 import mlflow
 
-from serbench.evaluation.pipeline import Listener
+from serbench import Listener, Run
 from serbench.metrics.classification import METRICS
-from serbench.results.run import Run, find
+from serbench.results.run import find
 from serbench.settings import results_folder
 
 

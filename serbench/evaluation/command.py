@@ -1,4 +1,4 @@
-"""The `serbench evaluate` command that makes a run, for cards, reports and error messages."""
+"""Write the `serbench evaluate` command of a run, for cards, reports and error messages."""
 
 import shlex
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ def request(config: Config) -> Request:
     """Return the request whose plan has this configuration.
 
     Raises:
-        SerbenchError: its trim threshold is not a number; results may be a stranger's.
+        SerbenchError: its trim threshold is not a number, in a stranger's results.
     """
     trim_db: Any = config.reading.get("trim_db")
     if trim_db is not None and type(trim_db) not in (int, float):
@@ -27,7 +27,7 @@ def request(config: Config) -> Request:
         protocol=config.protocol,
         labels=config.labels,
         seed=config.seed,
-        # a parameter that the model and its features share is one option
+        # a parameter that the model and its features share is a single option
         params={
             **_later("feature", config.feature),
             **config.feature_params,
@@ -68,29 +68,16 @@ def evaluate(
         folds: names of the only folds to run; none runs all.
         results: the parent folder of the run; None leaves the option out.
     """
-    options = [("model", asked.model), ("dataset", asked.dataset)]
-    options += [
-        (name, str(value))
-        for name, value in (
-            ("protocol", asked.protocol),
-            ("labels", asked.labels),
-            ("features", asked.features),
-            ("seed", asked.seed),
-            ("precision", asked.precision),
-            ("threads", asked.threads),
-        )
-        if value is not None
-    ]
-    options.append(("trim-db", "none" if asked.trim_db is None else _number(asked.trim_db)))
+    trim_db = "none"
+    if asked.trim_db is not None:  # the shortest text that reads back as this number: 60 for 60.0
+        trim_db = f"{asked.trim_db:g}"
+        trim_db = trim_db if float(trim_db) == asked.trim_db else repr(asked.trim_db)
+    names = ("model", "dataset", "protocol", "labels", "features", "seed", "precision", "threads")
+    options = [(name, getattr(asked, name)) for name in names]
+    options.append(("trim-db", trim_db))
     options += [("param", typed(name, value)) for name, value in asked.params.items()]
-    options += [("data", str(asked.data))] if asked.data is not None else []
-    options += [("fold", name) for name in folds]
-    options += [("results", str(results))] if results is not None else []
-    words = [word for name, value in options for word in (f"--{name}", value)]
-    return shown(shlex.join(["serbench", "evaluate", *words]))
-
-
-def _number(value: float) -> str:
-    """Return the shortest text that reads back as exactly this number: "60" for 60.0."""
-    short = f"{value:g}"
-    return short if float(short) == value else repr(value)
+    options += [("data", asked.data), *(("fold", name) for name in folds), ("results", results)]
+    arguments = [
+        text for name, value in options if value is not None for text in (f"--{name}", str(value))
+    ]
+    return shown(shlex.join(["serbench", "evaluate", *arguments]))

@@ -229,7 +229,7 @@ def _compute(plan: Plan, waiting: Sequence[Job], engine: Engine, listener: Liste
     failed: dict[int, str] = {}
     for outcome in engine(
         worker.run,
-        [job.words() for job in waiting],
+        [job.message() for job in waiting],
         lambda item, progress: listener.training(names[item], progress),
     ):
         listener.finished(names[outcome.item], outcome.error)

@@ -1,4 +1,4 @@
-"""Plan a run: check a request, fix the run's identity, and divide it into a job a fold."""
+"""Plan a run: check a request, fix the run's identity, and divide it into one job a fold."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -22,7 +22,7 @@ from serbench.settings import Settings
 
 MOST_THREADS = 1024
 MOST_SEED = 2**32 - 1  # scikit-learn and others take no more than 32 bits of it
-RESERVED = ("labels", "seed", "device")  # arguments of a model that are no parameters
+RESERVED = ("labels", "seed", "device")  # arguments of a model that are not parameters
 
 
 @dataclass(frozen=True)
@@ -33,14 +33,13 @@ class Job:
         config: of the run.
         params: all parameters of the model.
         fold: position in the protocol's folds.
-        pins: digests of the corpus, the protocol and the fold's audio, as they were when the job
-            was planned.
+        pins: digests of the corpus, the protocol and the fold's audio when the job was planned.
         root: the corpus's folder.
         cache: see `Settings`.
         result: the file to write.
-        device: "auto", "cpu" or "cuda"; looked for where the fold is trained.
+        device: "auto", "cpu" or "cuda"; found where the fold is trained.
         keep_model: keep the fitted model beside the result; no part of the run's identity.
-        isolated: the model runs in a process of its own; False is for debuggers, never ranked.
+        isolated: run the model in a process of its own; False is for debuggers, never ranked.
     """
 
     config: Config
@@ -54,19 +53,19 @@ class Job:
     keep_model: bool = False
     isolated: bool = True
 
-    def words(self) -> dict[str, Any]:
-        """Return the job as JSON values."""
+    def message(self) -> dict[str, Any]:
+        """Return the job as plain values; `Job.of` reads them."""
         return {**asdict(self), "config": self.config.words()}
 
     @classmethod
-    def of(cls, words: Mapping[str, Any]) -> "Job":
-        """Return the job that `words` made."""
-        return cls(**{**words, "config": Config(**words["config"])})
+    def of(cls, message: Mapping[str, Any]) -> "Job":
+        """Return the job that `message` made plain."""
+        return cls(**{**message, "config": Config(**message["config"])})
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A run, before anything of it is computed; its corpus is under the label set asked for."""
+    """A run before anything of it is computed; its corpus has the run's label set."""
 
     config: Config
     params: Mapping[str, object]  # all parameters of the model
@@ -117,10 +116,11 @@ def make_plan(request: Request, places: Settings) -> Plan:
         feature_params=feature.params,
         reading=feature.reading,
         seed=request.seed,
-        precision=_precision(request, model),
-        threads=_threads(request, entry),
+        precision=request.precision,
+        threads=entry.threads if request.threads is None else request.threads,
     )
-    # its constructor may refuse a value
+    _require_resources(config, model)
+    # the constructor may refuse a value
     with guarded(f"{request.model} cannot be made", passing=(SerbenchError,)):
         model(labels=corpus.labels, seed=request.seed, **params)
     pins = {"corpus": corpus.digest, "protocol": protocol_digest(folds)}
@@ -129,33 +129,23 @@ def make_plan(request: Request, places: Settings) -> Plan:
     )
 
 
-def _precision(request: Request, model: Any) -> str:
-    """Return the precision of training that was asked for.
-
-    Raises:
-        BadParameter: the model does not offer it.
-    """
+def _require_resources(config: Config, model: Any) -> None:
+    """Refuse a precision that the model does not offer, and an impossible number of threads."""
     offered = tuple(getattr(model, "precisions", ("float32",)))
-    if request.precision not in offered:
+    if config.precision not in offered:
         raise BadParameter(
-            f"the precision is {request.precision!r}, but {request.model} computes in "
+            f"the precision is {config.precision!r}, but {config.model} computes in "
             f"{' or '.join(offered)}"
         )
-    return request.precision
-
-
-def _threads(request: Request, entry: ModelEntry) -> int:
-    threads = entry.threads if request.threads is None else request.threads
-    if not isinstance(threads, int) or not 1 <= threads <= MOST_THREADS:
-        raise BadParameter(f"threads is {threads!r}, but must be from 1 to {MOST_THREADS}")
-    return threads
+    if not isinstance(config.threads, int) or not 1 <= config.threads <= MOST_THREADS:
+        raise BadParameter(f"threads is {config.threads!r}, but must be from 1 to {MOST_THREADS}")
 
 
 def find_entry(request: Request) -> ModelEntry:
-    """Return the entry of the model that is asked for, with the features that are.
+    """Return the entry of the requested model, with the requested features.
 
     Raises:
-        SerbenchError: there is no such model, or it does not let its features be chosen.
+        SerbenchError: there is no such model, or its features cannot be chosen.
     """
     entry = cast(ModelEntry, registry.find("model", request.model))
     if request.features is None:
@@ -179,7 +169,7 @@ def resolve(entry: ModelEntry, request: Request) -> tuple[Any, dict[str, object]
     model: Any = registry.load(entry)
     feature_entry = registry.find("feature", entry.features)
     extractor: Any = registry.load(feature_entry)
-    of_model = {name: of for name, of in settable(model).items() if name not in RESERVED}
+    of_model = {name: value for name, value in settable(model).items() if name not in RESERVED}
     of_feature = settable(extractor)
     if not is_import_path(entry.name):  # its entry says which of them are open
         of_feature = {name: of_feature[name] for name in of_feature if name in entry.feature_params}
@@ -190,7 +180,7 @@ def resolve(entry: ModelEntry, request: Request) -> tuple[Any, dict[str, object]
             f"the seed is {request.seed!r}, but must be a whole number from 0 to {MOST_SEED}"
         )
     exact = _exact(entry.features, extractor, {name: values[name] for name in of_feature})
-    extractor(**exact)  # it may refuse a value
+    extractor(**exact)  # the constructor may refuse a value
     feature = Feature(
         entry.features,
         registry.version(feature_entry, extractor),
@@ -202,7 +192,7 @@ def resolve(entry: ModelEntry, request: Request) -> tuple[Any, dict[str, object]
 
 
 def _exact(owner: str, target: Any, params: dict[str, object]) -> dict[str, object]:
-    """Return parameters as the class makes them exact; see `serbench.contracts.ResolvesParams`."""
+    """Return exact parameters; see `serbench.contracts.ResolvesParams`."""
     if not isinstance(target, ResolvesParams):
         return params
     exact = target.resolved(params)
@@ -217,7 +207,7 @@ def _exact(owner: str, target: Any, params: dict[str, object]) -> dict[str, obje
 
 @dataclass(frozen=True)
 class Resources:
-    """What every job of a run may use, and where it finds and leaves things."""
+    """The folders and the device of all jobs of a run."""
 
     folder: Path
     cache: Path
@@ -231,7 +221,7 @@ class Resources:
 
 
 def make_jobs(plan: Plan, resources: Resources, audio: Mapping[str, str]) -> list[Job]:
-    """Return one job a fold, in the protocol's order; `audio` are digests of samples, by id."""
+    """Return one job a fold, in the protocol's order; `audio` has the samples' digests by id."""
     return [
         Job(
             config=plan.config,
