@@ -35,8 +35,8 @@ class PredictedFiles:
 
     Attributes:
         run: the run's name.
-        folds: those whose models were asked.
-        missing: how many of the run's folds have no model, or were not asked for.
+        folds: those whose models predicted.
+        missing: how many other folds the run has.
         files: as they were named.
         labels: the columns of the probabilities.
         probabilities: (files, labels), the mean over the models; rows sum to 1.
@@ -56,7 +56,7 @@ class PredictedFiles:
 
     @property
     def about(self) -> str:
-        """The models that were asked, in a line."""
+        """The models that predicted, in one line."""
         if len(self.folds) == 1:
             return f"{self.run}: the model of fold {self.folds[0]}"
         used, total = len(self.folds), len(self.folds) + self.missing
@@ -64,10 +64,7 @@ class PredictedFiles:
         return f"{self.run}: the mean probabilities of the models of {which} folds"
 
     def table(self, form: str = "text") -> str:
-        """Format every file with its label and all probabilities, in one of `FORMATS`.
-
-        Text has three digits, csv and json have all.
-        """
+        """Format all labels and probabilities, in one of `FORMATS`; text has three digits."""
         rows = zip(self.files, self.predictions, self.probabilities.tolist(), strict=True)
         if form == "json":
             files = [
@@ -79,8 +76,8 @@ class PredictedFiles:
                 for file, label, row in rows
             ]
             return as_json({"run": self.run, "folds": list(self.folds), "files": files})
-        show = "{:.3f}".format if form == "text" else str
-        cells = [[file, label, *map(show, row)] for file, label, row in rows]
+        number = "{:.3f}".format if form == "text" else str
+        cells = [[file, label, *map(number, row)] for file, label, row in rows]
         return tables.table(["file", "label", *self.labels], cells, form)
 
     def __str__(self) -> str:
@@ -103,14 +100,14 @@ def predict(
     Args:
         run: its folder, or the start of its name.
         files: audio files.
-        fold: whose model to ask, by the fold's name; None is all that are kept, and of folds that
-            compete in a group only the winner's.
+        fold: the name of the fold whose model predicts; None takes all kept models, and of folds
+            that compete in a group only the winner's.
         device: "auto", "cpu" or "cuda"; None is SERBENCH_DEVICE, or "auto".
         results: the parent folder of all runs; None is SERBENCH_RESULTS, or "results".
 
     Raises:
-        SerbenchError: no model was kept, one file cannot be read, or what is installed is not what
-            the run was made with.
+        SerbenchError: no model was kept, a file cannot be read, or other versions are installed
+            than those of the run.
     """
     source = find(str(run), results_folder(results))
     kept = kept_models.find(source.folder, source.folds, fold)
@@ -129,7 +126,7 @@ def predict(
 
 
 def _inputs(run: Run, files: Sequence[Path]) -> list[Array]:
-    """Extract the features of files as the run's were; read all files before anything slow."""
+    """Extract the features of files as the run's were; read all files before the slow part."""
     if not files:
         raise SerbenchError("there is no file to predict: name one audio file or more")
     config, stored = run.config, run.config["reading"]
@@ -150,8 +147,8 @@ def _inputs(run: Run, files: Sequence[Path]) -> list[Array]:
 def _decoded(path: Path) -> tuple[audio.Samples, int]:
     """Return the samples and the rate of a file, which must not be longer than an utterance."""
     if not path.is_file():
-        what = "is a folder: name the files in it" if path.is_dir() else "is not there"
-        raise SerbenchError(f"{path} {what}; nothing was predicted")
+        fault = "is a folder: name the files in it" if path.is_dir() else "is not there"
+        raise SerbenchError(f"{path} {fault}; nothing was predicted")
     samples, rate = audio.decode(path, remedy="name audio files only; nothing was predicted")
     if len(samples) > LONGEST * rate:
         raise SerbenchError(
@@ -177,29 +174,20 @@ def _probabilities(kept: KeptModel, inputs: Sequence[Array], device: str) -> Flo
 
 @dataclass(frozen=True)
 class ExportedModel:
-    """A model that was exported. Prints as a few lines.
+    """A model that was exported. Prints as a few lines."""
 
-    Attributes:
-        model: the model's name.
-        run: the run's name.
-        kept: the fold whose model it is.
-        among: of how many kept folds it was the best; 0 where the user named it.
-        folder: the new folder.
-    """
-
-    model: str
-    run: str
+    model: str  # the model's name
+    run: str  # the run's name
     kept: KeptModel
-    among: int
-    folder: Path
+    among: int  # of how many kept folds it was the best; 0 where the user named it
+    folder: Path  # the new one
 
     def __str__(self) -> str:
         best = f", the best of {self.among} kept folds" if self.among else ""
         files = []
         for path in sorted(self.folder.iterdir()):
-            size = path.stat().st_size
-            shown_size = f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size / 1e3:.1f} kB"
-            files.append(f"{path.name} ({shown_size})")
+            kb = path.stat().st_size / 1e3
+            files.append(f"{path.name} ({f'{kb / 1e3:.1f} MB' if kb >= 100 else f'{kb:.1f} kB'})")
         return "\n".join(
             [
                 f"{self.model} of fold {self.kept.name} of {self.run} is in {self.folder}",
@@ -222,12 +210,12 @@ def export(
     Args:
         run: its folder, or the start of its name.
         out: the folder to make.
-        fold: whose model; None is the one with the highest macro F1 on its validation set, the
-            first of equals.
+        fold: the name of the model's fold; None takes the highest macro F1 on the validation set,
+            the first of equals.
         results: the parent folder of all runs; None is SERBENCH_RESULTS, or "results".
 
     Raises:
-        SerbenchError: no model was kept, it cannot be exported, or there is something at `out`.
+        SerbenchError: no model was kept, it cannot be exported, or `out` exists.
     """
     source = find(str(run), results_folder(results))
     name = source.config["model"]

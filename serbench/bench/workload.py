@@ -48,8 +48,8 @@ def lengths_of(source: Source) -> Lengths:
 def drawn(lengths: Lengths, count: int) -> list[float]:
     """Return the seconds of so many utterances with the corpus's mean and its longest, rising.
 
-    Evenly spaced percentiles, but for the last, which is the corpus's longest: some models make
-    every utterance as long as that one. The others are shortened to keep the mean.
+    They are evenly spaced percentiles and, last, the corpus's longest: some models pad every
+    utterance to that. The others are shortened to keep the mean.
     """
     places = (np.arange(count) + 0.5) * 100 / count
     seconds = np.interp(places, lengths.percent, lengths.seconds)
@@ -74,12 +74,12 @@ def mean(lengths: Lengths) -> float:
 def voices(
     seconds: Sequence[float], rate: int, *, sounding: float = 1.0
 ) -> list[npt.NDArray[np.float32]]:
-    """Return synthetic utterances, each (samples,): harmonics that come and go, and some noise.
+    """Return synthetic utterances, each (samples,): harmonics with syllables, and some noise.
 
     Args:
-        seconds: how long each is.
+        seconds: the length of each.
         rate: samples a second.
-        sounding: which share of each is more than faint noise; the rest is at both ends.
+        sounding: the share of each that is louder than faint noise, which is at both ends.
     """
     waves = []
     for seed, length in enumerate(seconds):
@@ -131,10 +131,10 @@ def model(
         given: parameters that the user sets.
         source: the corpus.
         places: of this machine.
-        features: that a model by import path learns from.
+        features: of a model by import path.
 
     Raises:
-        SerbenchError: a name or parameter is unknown, or it needs what is not here.
+        SerbenchError: a name or parameter is unknown, or a package is missing.
     """
     request = Request(name, source.spec, params=given, features=features)
     entry = plan.find_entry(request)
@@ -159,5 +159,5 @@ def feature(name: str) -> Feature:
     params = checked(name, settable(extractor), {})
     if isinstance(extractor, ResolvesParams):
         params = dict(extractor.resolved(params))
-    extractor(**params)  # it may refuse them
+    extractor(**params)  # the constructor may refuse a value
     return Feature(name, registry.version(entry, extractor), params, Reading().identity())

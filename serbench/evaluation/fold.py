@@ -156,9 +156,9 @@ def _read_sets(job: Job) -> Sets:
     _require_pin(job, "corpus", corpus.digest)
     _require_pin(job, "protocol", protocol_digest(folds))
     fold = folds[job.fold]
-    known = extraction.audio_digests(corpus, cache, root)
+    stored = extraction.audio_digests(corpus, cache, root)
     used = [id_ for part in PARTS for id_ in getattr(fold, part)]
-    digests = {id_: known[id_] or _decode(corpus, id_) for id_ in used}
+    digests = {id_: stored[id_] or _decode(corpus, id_) for id_ in used}
     _require_pin(job, "audio", digest([digests[id_] for id_ in used]))
     certificate = leakage.certify(corpus, fold, digests)
     leakage.require_clean(protocol, [(fold, certificate)])

@@ -169,14 +169,14 @@ def extract(
     """
     needed = {id_ for at in waiting for id_ in plan.ids(at)}
     feature = Feature.of(plan.config)
-    known = extraction.audio_digests(plan.corpus, places.cache, plan.source.root)
+    stored = extraction.audio_digests(plan.corpus, places.cache, plan.source.root)
     store = Store(feature.folder(places.cache))
     utterances = plan.corpus.utterances
     paths = {each.id: str(each.path) for each in utterances if each.path is not None}
     files = [
         (path, id_ in needed)
         for id_, path in paths.items()
-        if (key := known[id_]) is None or (id_ in needed and key not in store)
+        if (key := stored[id_]) is None or (id_ in needed and key not in store)
     ]
     decoded: dict[str, Decoded] = {}
 
@@ -202,7 +202,7 @@ def extract(
     for line in remarks({id_: remembered.oddity(Path(path)) for id_, path in paths.items()}):
         listener.remarked(line)
     return {
-        id_: decoded[path].digest if path in decoded else str(known[id_])
+        id_: decoded[path].digest if path in decoded else str(stored[id_])
         for id_, path in paths.items()
     }
 

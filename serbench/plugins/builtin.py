@@ -1,4 +1,4 @@
-"""The one feature that the core has itself: the waveform as it is read."""
+"""The only feature of the core: the waveform."""
 
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING

@@ -55,16 +55,16 @@ def _digest(path: Path | None) -> str:
 
 def is_own(package: str) -> bool:
     """Return whether a package's files are the user's to edit, not those of a release."""
-    found = place(package)
-    if found is None or package == "serbench" or is_installed(package):
+    path = place(package)
+    if path is None or package == "serbench" or is_installed(package):
         return False
-    return not found.parent.is_relative_to(sysconfig.get_path("stdlib"))
+    return not path.parent.is_relative_to(sysconfig.get_path("stdlib"))
 
 
 def is_installed(package: str) -> bool:
     """Return whether a package's files are where pip puts them, not where they are edited."""
-    found = place(package)
-    return found is not None and any(name in found.parent.parts for name in INSTALLED)
+    path = place(package)
+    return path is not None and any(name in path.parent.parts for name in INSTALLED)
 
 
 def own_modules(package: str) -> tuple[str, ...]:
@@ -84,10 +84,10 @@ def _places_beside(package: str) -> dict[str, Path]:
         name = waiting.pop()
         if name in places or name == "serbench":  # every result records it anyway
             continue
-        found = _place(PathFinder.find_spec(name, [str(own.parent)]))
-        files = _files(found)
-        if found is not None and files:
-            places[name] = found
+        path = _place(PathFinder.find_spec(name, [str(own.parent)]))
+        files = _files(path)
+        if path is not None and files:
+            places[name] = path
             waiting += [name for file in files for name in _imports(file)]
     return dict(sorted(places.items()))
 
@@ -110,8 +110,8 @@ def forget_bytecode(package: str) -> None:
 
     Python would run them for a source file of the same length and the same second.
     """
-    for found in _places_beside(package).values():
-        for file in _files(found):
+    for path in _places_beside(package).values():
+        for file in _files(path):
             with contextlib.suppress(OSError, NotImplementedError):
                 Path(importlib.util.cache_from_source(file)).unlink()
 
@@ -122,7 +122,7 @@ def identity(package: str) -> str:
     The installed release; for the user's own files, and those of no known release, a digest.
     """
     if is_own(package):
-        digests = {name: _digest(found) for name, found in _places_beside(package).items()}
+        digests = {name: _digest(path) for name, path in _places_beside(package).items()}
         return f"{package} {digest(digests)[:12]}"
     return _release(package) or f"{package} {source_digest(package)[:12]}".rstrip()
 
@@ -130,11 +130,11 @@ def identity(package: str) -> str:
 @functools.cache
 def _release(package: str) -> str:
     """Return name and version of the distribution that installed a package, "" if unknown."""
-    found = place(package)
-    if found is None:
+    path = place(package)
+    if path is None:
         return ""
     rows = (f"\n{package}/__init__.py,", f"\n{package}.py,")
-    for distribution in metadata.distributions(path=[str(found.parent)]):
+    for distribution in metadata.distributions(path=[str(path.parent)]):
         record = "\n" + (distribution.read_text("RECORD") or "")
         if any(row in record for row in rows):
             return f"{distribution.metadata['Name']} {distribution.version}"
