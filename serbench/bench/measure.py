@@ -58,12 +58,7 @@ class Timing:
 
 
 def run(message: Message, tell: Tell) -> Message:
-    """Measure an `item` of `ITEMS`, and return a `Timing` or a `Speed`.
-
-    Args:
-        message: the `item`, and the `Task` as plain values.
-        tell: not called.
-    """
+    """Measure an `item` of `ITEMS` for a `task`, and return the `Timing` or `Speed`, all plain."""
     task = dict(message["task"])
     task["lengths"] = Lengths(**task["lengths"])
     if task["feature"]:

@@ -48,53 +48,35 @@ _folds = itertools.count()  # folds trained in this process, whose models may ha
 
 @dataclass(frozen=True)
 class Task:
-    """A fold as its model's process is told of it, in plain values.
+    """Everything that the model's process learns of a fold, in plain values."""
 
-    Attributes:
-        model: its name, `version` and `params`, as planned.
-        labels: of the corpus.
-        seed: of the model; `threads`, `precision` and `device` are of its workspace.
-        truth: positions in the labels, of "train" and "validation"; so are the `speakers`.
-        order: in which the validation utterances are predicted.
-        workspace: the model's folder.
-        exchange: the folder of the inputs, for the scores and the model.
-        keep_model: leave the model in the exchange.
-        isolated: this process is the model's own, not a debugger's.
-    """
-
-    model: str
-    version: str
+    model: str  # its name
+    version: str  # as planned
     params: Mapping[str, Any]
     labels: Sequence[str]
     seed: int
     threads: int
-    precision: str
-    device: str
-    truth: Mapping[str, Sequence[int]]
-    speakers: Mapping[str, Sequence[str]]
-    order: Sequence[int]
-    workspace: str
-    exchange: str
-    keep_model: bool
-    isolated: bool
+    precision: str  # of training
+    device: str  # "auto", "cpu" or "cuda"
+    truth: Mapping[str, Sequence[int]]  # of "train" and "validation", positions in the labels
+    speakers: Mapping[str, Sequence[str]]  # of "train" and "validation"
+    order: Sequence[int]  # in which the validation utterances are predicted
+    workspace: str  # the model's folder
+    exchange: str  # the folder of the inputs, for the scores and the model
+    keep_model: bool  # in the exchange
+    isolated: bool  # this process is the model's own, not a debugger's
 
 
 @dataclass
 class FoldWorkspace:
-    """The workspace of one fold; see `serbench.contracts.Workspace`.
+    """The workspace of one fold; see `serbench.contracts.Workspace`."""
 
-    Attributes:
-        wanted: the device that the user wants: "auto", "cpu" or "cuda".
-        tell: is called with every point of the learning curve.
-        curve: the points so far.
-    """
-
-    wanted: str
+    wanted: str  # the device that the user wants: "auto", "cpu" or "cuda"
     threads: int
     folder: Path
-    tell: Tell
+    tell: Tell  # is called with every point of the learning curve
     precision: str = "float32"
-    curve: list[dict[str, float]] = field(default_factory=list)
+    curve: list[dict[str, float]] = field(default_factory=list)  # the points so far
 
     @cached_property
     def device(self) -> str:

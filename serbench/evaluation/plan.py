@@ -27,31 +27,18 @@ RESERVED = ("labels", "seed", "device")  # arguments of a model that are not par
 
 @dataclass(frozen=True)
 class Job:
-    """One fold to train and score, made of plain values so that any process can be given it.
+    """One fold to train and score, in plain values for another process."""
 
-    Attributes:
-        config: of the run.
-        params: all parameters of the model.
-        fold: position in the protocol's folds.
-        pins: digests of the corpus, the protocol and the fold's audio when the job was planned.
-        root: the corpus's folder.
-        cache: see `Settings`.
-        result: the file to write.
-        device: "auto", "cpu" or "cuda"; found where the fold is trained.
-        keep_model: keep the fitted model beside the result; no part of the run's identity.
-        isolated: run the model in a process of its own; False is for debuggers, never ranked.
-    """
-
-    config: Config
-    params: Mapping[str, object]
-    fold: int
-    pins: Mapping[str, str]
-    root: str
-    cache: str
-    result: str
-    device: str
-    keep_model: bool = False
-    isolated: bool = True
+    config: Config  # of the run
+    params: Mapping[str, object]  # all parameters of the model
+    fold: int  # its position in the protocol
+    pins: Mapping[str, str]  # digests of the corpus, the protocol and the fold's audio, as planned
+    root: str  # the corpus's folder
+    cache: str  # see `Settings`
+    result: str  # the file to write
+    device: str  # "auto", "cpu" or "cuda"; found where the fold is trained
+    keep_model: bool = False  # beside the result; no part of the run's identity
+    isolated: bool = True  # in a process of the model's own; False is for debuggers, never ranked
 
     def message(self) -> dict[str, Any]:
         """Return the job as plain values; `Job.of` reads them."""
@@ -207,7 +194,7 @@ def _exact(owner: str, target: Any, params: dict[str, object]) -> dict[str, obje
 
 @dataclass(frozen=True)
 class Resources:
-    """The folders and the device of all jobs of a run."""
+    """The folders, the device and the options of all jobs of a run."""
 
     folder: Path
     cache: Path

@@ -71,11 +71,7 @@ def one_line(error: BaseException) -> str:
 
 
 def import_module(module: str, who: str) -> ModuleType:
-    """Import a module, such as "my_package.models".
-
-    Args:
-        module: its name.
-        who: needs it, for the message.
+    """Import a module; `who` needs it.
 
     Raises:
         PluginError: it is not there, or its code raises something.

@@ -36,26 +36,17 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True)
 class Offer:
-    """An entry of a plugin, or the fault because of which it cannot be used.
+    """An entry of a plugin, or the fault because of which it cannot be used."""
 
-    Attributes:
-        kind: "dataset", "feature" or "model"; "" for a fault of the whole plugin.
-        entry: None if there is a fault.
-        fault: "" if there is none.
-    """
-
-    kind: str
+    kind: str  # "dataset", "feature" or "model"; "" for a fault of the whole plugin
     entry: Entry | None = None
     fault: str = ""
 
 
 def offers(plugin: object) -> Iterator[Offer]:
-    """Yield everything that the hooks of a plugin return.
+    """Yield everything that the hooks of a plugin, mostly a module, return.
 
     A function with the name of a hook is one, marked with `hookimpl` or not.
-
-    Args:
-        plugin: the module, or another object that the entry point names.
     """
     try:
         with guarded("its names cannot be listed"):
@@ -159,21 +150,13 @@ class Broken:
 
 @dataclass(frozen=True)
 class Installed:
-    """Everything that the installed plugins offer.
+    """Everything that the installed plugins offer."""
 
-    Attributes:
-        entries: by kind ("dataset", "feature", "model") and name, sorted.
-        broken: all faults.
-        owners: the plugin of each entry: ("model", "alexnet-mel") -> "alexnet".
-        clashes: the plugins of each name that is offered more than once and so cannot be used.
-        slow: seconds that a plugin took to return its entries, if they are more than `SLOW`.
-    """
-
-    entries: Mapping[str, Mapping[str, Entry]]
+    entries: Mapping[str, Mapping[str, Entry]]  # by kind and name, sorted
     broken: tuple[Broken, ...]
-    owners: Mapping[Key, str]
-    clashes: Mapping[Key, tuple[str, ...]]
-    slow: Mapping[str, float]
+    owners: Mapping[Key, str]  # the plugin of each entry: ("model", "alexnet-mel") -> "alexnet"
+    clashes: Mapping[Key, tuple[str, ...]]  # the plugins of names that several offer, and none has
+    slow: Mapping[str, float]  # seconds of the plugins that took more than `SLOW`
 
 
 @functools.cache

@@ -37,20 +37,13 @@ class Estimator:
 
     The estimator sees the training set only: to choose something on the validation set, write a
     model. Nothing is scaled: a pipeline that begins with a scaler does that.
-
-    Attributes:
-        path: the import path of the estimator's class or function.
-        version: of the code that it runs.
-        make: returns an estimator.
-        defaults: the parameters that a user may set.
-        arguments: whether they are `make`'s own arguments, not parameters of the estimator.
     """
 
-    path: ClassVar[str]
-    version: ClassVar[str]
-    make: ClassVar[Callable[..., Any]]
-    defaults: ClassVar[Mapping[str, object]]
-    arguments: ClassVar[bool]
+    path: ClassVar[str]  # the import path of the estimator's class or function
+    version: ClassVar[str]  # of the code that it runs
+    make: ClassVar[Callable[..., Any]]  # that class or function
+    defaults: ClassVar[Mapping[str, object]]  # of the parameters that a user may set
+    arguments: ClassVar[bool]  # they are `make`'s own arguments, not the estimator's parameters
 
     def __init__(self, *, labels: Sequence[str], seed: int, **params: Any) -> None:
         self._labels = tuple(labels)
@@ -201,13 +194,9 @@ def _columns(decisions: Matrix) -> Matrix:
 
 
 def adapted(path: str, target: Any) -> type[Estimator]:
-    """Return the model's class for the class of an estimator, or for a function that returns one.
+    """Return the model's class for an estimator's class, or for a function that returns one.
 
     Its parameters are those of `get_params`, or the arguments of a function that has any.
-
-    Args:
-        path: the import path of the target.
-        target: the class or function.
 
     Raises:
         PluginError: it returns no classifier, or requires arguments.
