@@ -56,10 +56,13 @@ def build(
     from serbench.leaderboard import build as building
     from serbench.settings import settings
 
-    places = (expanded(submissions), expanded(out))
-    stale = building.build(*places, settings(), check, account)
-    if check:
-        building.require_fresh(stale, *places)
+    folder, board = expanded(submissions), expanded(out)
+    stale = building.build(folder, board, settings(), check, account)
+    if check and stale:
+        raise SerbenchError(
+            f"stale in {board}: {', '.join(stale)}; run `serbench leaderboard build --submissions "
+            f"{folder} --out {board}` and commit what it writes"
+        )
     typer.echo(f"{', '.join(stale) or 'nothing'} {'stale' if check else 'written'} in {out}")
 
 
@@ -198,7 +201,13 @@ def reproduce(  # noqa: PLR0913 - a command's options are its parameters
     given = parse_all(param)
     proposal = propose(submission, fold or (), given=given, data=data, results=results)
     typer.echo(f"{proposal}\n")
-    _require_consent(yes)
+    if not yes:
+        if not sys.stdin.isatty():
+            raise SerbenchError(
+                "nobody is there to ask whether to run this: add --yes if it may run"
+            )
+        if not typer.confirm("Run it?", default=False):
+            raise SerbenchError("nothing was run")
     with Bars() as bars:
         made = make(
             proposal, jobs=number_or("auto", "--jobs", jobs, int), device=device, listener=bars
@@ -208,20 +217,6 @@ def reproduce(  # noqa: PLR0913 - a command's options are its parameters
         typer.echo(f"recorded in {write(submission, made.record(name))}")
     if not made.agreement.reproduced:
         raise typer.Exit(1)
-
-
-def _require_consent(yes: bool) -> None:
-    """Go on only if somebody says so.
-
-    Raises:
-        SerbenchError: nobody does.
-    """
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise SerbenchError("nobody is there to ask whether to run this: add --yes if it may run")
-    if not typer.confirm("Run it?", default=False):
-        raise SerbenchError("nothing was run")
 
 
 @app.command()
@@ -245,12 +240,12 @@ def badge(
     from serbench.settings import results_folder
 
     require_format(form, badges.FORMATS)
-    found = find(run, results_folder(results))
+    measured = find(run, results_folder(results))
     if form == "card":
-        text = hub_card.card(found)
+        text = hub_card.card(measured)
     else:
-        made = badges.badge(found)
-        text = made.svg() if form == "svg" else made.endpoint()
+        picture = badges.badge(measured)
+        text = picture.svg() if form == "svg" else picture.endpoint()
     if out is None:
         typer.echo(text, nl=False)
         return

@@ -57,8 +57,8 @@ class Arrivals:
         if root not in self.known:
             store = cache.opened(root, settings())  # not written: only `build` knows what to keep
             entries, rejected, _ = build.read_submissions(root, store, book, self.account or None)
-            groups = map(comparability.comparable_groups, comparability.by_setting(entries))
-            screened = [one for found in groups for _, together in found for one in together]
+            by_setting = comparability.comparable_groups(entries)
+            screened = [run for groups in by_setting for _, runs in groups for run in runs]
             self.known[root] = {
                 **{one.folder: one for one in screened},
                 **{one.folder: one for one in rejected},

@@ -132,7 +132,7 @@ def build(
         for corpus, runs in by_corpus(entries).items()
     ]
     store.save()
-    if not any(part.tables for part in parts):
+    if not entries:
         # a folder that holds something else must not replace the leaderboard by an empty one
         first = rejected[0]
         raise SerbenchError(
@@ -145,8 +145,8 @@ def build(
         stale.append(os.path.relpath(path, out))
         if not check:
             ledger.write(path, after)
-    for name, file in FILES.items():
-        text, path = file.whole([part.texts[name] for part in parts], rejected), out / name
+    for name, form in FILES.items():
+        text, path = form.whole([part.texts[name] for part in parts], rejected), out / name
         if not path.is_file() or path.read_bytes() != text.encode():
             stale.append(name)
             if not check:
@@ -159,21 +159,8 @@ def _part(
     corpus: str, seen: str, entries: Sequence[Entry], stamp: str, statistics: Statistics
 ) -> Part:
     content = section(corpus, entries, statistics)
-    texts = {name: file.part(content, seen) for name, file in FILES.items()}
-    return Part(stamp, len(content.tables), tuple(sorted(statistics.asked)), texts)
-
-
-def require_fresh(stale: Sequence[str], submissions: Path, out: Path) -> None:
-    """Refuse files that are out of date.
-
-    Raises:
-        SerbenchError: it names the files and the command that makes them.
-    """
-    if stale:
-        raise SerbenchError(
-            f"stale in {out}: {', '.join(stale)}; run `serbench leaderboard build --submissions "
-            f"{submissions} --out {out}` and commit what it writes"
-        )
+    texts = {name: form.part(content, seen) for name, form in FILES.items()}
+    return Part(stamp, tuple(sorted(statistics.asked)), texts)
 
 
 def show(results: Path, corpus: str | None = None, form: str = "markdown") -> str:

@@ -4,7 +4,7 @@ What follows from a run's own folds is found by `objections`. The constants belo
 that only a submission's card, the ledger or other runs can give.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from serbench.results.fold_file import FoldResult
 
@@ -36,14 +36,11 @@ def objections(folds: Sequence[FoldResult], missing: int) -> tuple[str, ...]:
         folds: of the run, one or more.
         missing: how many folds of the protocol are not there.
     """
-    return tuple(_objections(folds, missing))
-
-
-def _objections(folds: Sequence[FoldResult], missing: int) -> Iterator[str]:
+    reasons = []
     if shared := leak(folds):
-        yield LEAKS.format(shared)
+        reasons.append(LEAKS.format(shared))
     if any(fold.facts.get("folds_before") for fold in folds):
-        yield (
+        reasons.append(
             "folds were trained in one process, one after the other (--jobs 0): one may know what "
             "another has learned"
         )
@@ -51,17 +48,18 @@ def _objections(folds: Sequence[FoldResult], missing: int) -> Iterator[str]:
     unchecked = next((test for test in tests if test.get("utterances", 1) == 0), None)
     if unchecked is not None:
         reason = unchecked.get("unchecked") or "no utterance was predicted alone"
-        yield f"batch effects unchecked: {reason}"
+        reasons.append(f"batch effects unchecked: {reason}")
     if any(test.get("other_labels") for test in tests):
-        yield BATCH
+        reasons.append(BATCH)
     models = [fold.facts.get("model", {}) for fold in folds]
     if any(model.get("pretrained") is False for model in models):
-        yield "random weights, not pretrained"
+        reasons.append("random weights, not pretrained")
     if before := {str(model.get("fine_tuned_before") or "") for model in models} - {""}:
-        yield (
+        reasons.append(
             f"its checkpoint was fine-tuned before, to tell apart {min(before)}: it may have "
             "learned from these test speakers"
         )
     if missing:
         total = folds[0].facts["protocol"]["folds"]
-        yield f"incomplete: {missing} of {total} folds are missing"
+        reasons.append(f"incomplete: {missing} of {total} folds are missing")
+    return tuple(reasons)

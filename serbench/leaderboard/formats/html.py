@@ -58,13 +58,13 @@ def _hash(text: str) -> str:
 
 
 @functools.lru_cache(maxsize=REMEMBERED)
-def escaped(text: str, most: int = 3000) -> str:
+def escaped(text: str) -> str:
     """Return untrusted text as text of the page.
 
     >>> escaped("<b>&'")
     '&lt;b&gt;&amp;&#x27;'
     """
-    return escape(shown(text, most))
+    return escape(shown(text, 3000))
 
 
 def _body(parts: Iterable[str], rejected: Sequence[Rejected]) -> Iterator[str]:

@@ -122,13 +122,19 @@ def _linked(text: str, folder: str, submissions: str) -> str:
 
 def text(board: Board, form: str = "text") -> str:
     """Return the tables without links and pages, for a terminal, as "text" or "markdown"."""
-    escape, heading = (shown, _underlined) if form == "text" else (_cell, _hashed)
-    paragraph = shown if form == "text" else _paragraph
+    escape, paragraph = (shown, shown) if form == "text" else (_cell, _paragraph)
+
+    def heading(level: int, title: str) -> str:
+        title = paragraph(title)
+        if form == "markdown":
+            return f"{'#' * level} {title}"
+        return f"{title}\n{'==-'[level - 1] * len(title)}"
+
     parts = [heading(1, "Leaderboard"), _list(notes.ABOUT)]
     for section in board.sections:
-        parts.append(heading(2, paragraph(section.title)))
+        parts.append(heading(2, section.title))
         for table in section.tables:
-            parts.append(heading(3, paragraph(notes.title(table))))
+            parts.append(heading(3, notes.title(table)))
             parts.append(_table("main", columns.ordered(table), escape, form))
             parts.append(_list(map(paragraph, notes.of_table(table))))
         if section.published:
@@ -136,11 +142,3 @@ def text(board: Board, form: str = "text") -> str:
             parts.append(_table("other", section.published, escape, form))
     parts += [f"Unreadable: {paragraph('; '.join(one.reasons))}" for one in board.rejected]
     return "\n\n".join(parts)
-
-
-def _hashed(level: int, title: str) -> str:
-    return f"{'#' * level} {title}"
-
-
-def _underlined(level: int, title: str) -> str:
-    return f"{title}\n{'==-'[level - 1] * len(title)}"

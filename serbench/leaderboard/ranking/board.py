@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from serbench.leaderboard.ranking import comparability
+from serbench.leaderboard.ranking.comparability import comparable_groups
 from serbench.leaderboard.ranking.entry import Entry, Rejected
 from serbench.leaderboard.ranking.ranks import Ranking, rank
 from serbench.leaderboard.ranking.row import Row, make_rows
@@ -97,19 +97,9 @@ class Board:
     rejected: tuple[Rejected, ...] = ()
 
 
-def board(
-    entries: Sequence[Entry],
-    rejected: Sequence[Rejected] = (),
-    statistics: Statistics | None = None,
-) -> Board:
-    """Make the tables of entries.
-
-    Args:
-        entries: of all runs.
-        rejected: folders that are not listed.
-        statistics: p-values and intervals that are known already.
-    """
-    statistics = statistics or Statistics()
+def board(entries: Sequence[Entry], rejected: Sequence[Rejected] = ()) -> Board:
+    """Make the tables of all runs."""
+    statistics = Statistics()
     sections = (section(name, runs, statistics) for name, runs in by_corpus(entries).items())
     return Board(tuple(sections), tuple(rejected))
 
@@ -123,19 +113,12 @@ def by_corpus(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
 
 
 def section(corpus: str, entries: Sequence[Entry], statistics: Statistics) -> Section:
-    """Make the tables of one corpus.
-
-    Args:
-        corpus: its name.
-        entries: of its runs.
-        statistics: p-values and intervals that are known already.
-    """
+    """Make the tables of one corpus from the entries of its runs."""
     published = literature.rows(corpus)
     tables = [
-        replace(_table(together, published, statistics), audio=audio, apart=len(groups) > 1)
-        for of_setting in comparability.by_setting(entries)
-        for groups in [comparability.comparable_groups(of_setting)]
-        for audio, together in groups
+        _table(audio, len(groups) > 1, runs, published, statistics)
+        for groups in comparable_groups(entries)
+        for audio, runs in groups
     ]
     tables.sort(key=_place)
     shown = {id(row) for table in tables for row in table.published}
@@ -149,7 +132,11 @@ def _place(table: Table) -> tuple[object, ...]:
 
 
 def _table(
-    entries: Sequence[Entry], published: Iterable[PublishedRow], statistics: Statistics
+    audio: str,
+    apart: bool,
+    entries: Sequence[Entry],
+    published: Iterable[PublishedRow],
+    statistics: Statistics,
 ) -> Table:
     first = entries[0]
     setting = (first.dataset, first.protocol, first.labels)
@@ -161,15 +148,14 @@ def _table(
         lambda one, other: statistics.pvalue(sound[one].by_speaker, sound[other].by_speaker),
     )
     ranked = [replace(row, rank=place) for row, place in zip(sound, ranking.ranks, strict=True)]
-    complete = (row.first for row in rows if row.first.folds == row.first.total)
-    whole = next(complete, None)
+    whole = next((row.first for row in rows if row.first.folds == row.first.total), None)
     tested = whole or first
     same = [row for row in published if literature.comparable(row, *setting)]
     return Table(
         *setting,
         pins=(first.corpus_pin, first.protocol_pin),
-        audio="",
-        apart=False,
+        audio=audio,
+        apart=apart,
         rows=(*ranked, *(row for row in rows if row.objections)),
         ranking=ranking,
         chance=_chance(whole) if whole else (),

@@ -43,13 +43,11 @@ class Part:
 
     Attributes:
         stamp: of the submissions it was made of.
-        tables: the number of its tables.
         asked: the keys of the statistics that it needs.
         texts: by the name of each file.
     """
 
     stamp: str
-    tables: int
     asked: tuple[str, ...]
     texts: Mapping[str, str]
 
@@ -114,7 +112,6 @@ class Cache:
         if part is None or not stamp or part.stamp != stamp:
             statistics = self.statistics.fork()
             part = make(stamp, statistics)
-            self.statistics.computed += statistics.computed
             self.is_changed = True
         self.statistics.asked.update(part.asked)
         if stamp:
@@ -126,10 +123,9 @@ class Cache:
 
         Errors are ignored: the next build then takes longer.
         """
-        statistics = self.statistics
-        known = statistics.pvalues.keys() | statistics.intervals.keys()
-        is_changed = self.is_changed or statistics.computed > 0 or known != statistics.asked
-        if not is_changed and self.kept.keys() == self.outcomes.keys():
+        known = self.statistics.pvalues.keys() | self.statistics.intervals.keys()
+        is_complete = known == self.statistics.asked and self.kept.keys() == self.outcomes.keys()
+        if is_complete and not self.is_changed:
             return
         data = _packed(self)
         try:

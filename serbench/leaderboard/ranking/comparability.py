@@ -13,20 +13,18 @@ from serbench.results import eligibility
 Group = tuple[str, list[Entry]]
 
 
-def by_setting(entries: Iterable[Entry]) -> list[list[Entry]]:
-    """Group runs of the same utterances under the same protocol and labels."""
-    settings: dict[tuple[str, ...], list[Entry]] = {}
-    for entry in entries:
-        settings.setdefault(entry.setting, []).append(entry)
-    return list(settings.values())
-
-
-def comparable_groups(entries: Sequence[Entry]) -> list[Group]:
-    """Prepare runs of one setting for ranking: a group for each audio, with its digest.
+def comparable_groups(entries: Iterable[Entry]) -> list[list[Group]]:
+    """Prepare runs for ranking: for each setting, a group for each audio with its digest.
 
     Runs that cannot be ranked get an objection, and runs that need a look get a note.
     """
-    groups = _by_audio(copies.noted(entries))
+    settings: dict[tuple[str, ...], list[Entry]] = {}
+    for entry in entries:
+        settings.setdefault(entry.setting, []).append(entry)
+    return [_screened(_by_audio(copies.noted(runs))) for runs in settings.values()]
+
+
+def _screened(groups: Sequence[Group]) -> list[Group]:
     usual = next((audio for audio, runs in groups if any(run.ranked for run in runs)), "")
     return [
         (audio, copies.objected(_of_same_tests(runs if audio == usual else _of_two_senders(runs))))

@@ -110,29 +110,24 @@ def rank(
         return pvalues[leader, other]
 
     while True:
-        tests = _walk(order, against, threshold)
+        ranks, tests = _walk(order, against, threshold)
         rejected = _rejections(sorted(pvalues.values()), pairs)
         if (higher := LEVEL / max(pairs - rejected, 1)) <= threshold:
-            return Ranking(_ranks(order, tests), tests, threshold, smallest)
+            return Ranking(ranks, tests, threshold, smallest)
         threshold = higher
 
 
-def _walk(order: Sequence[int], against: Pairwise, threshold: float) -> tuple[PairTest, ...]:
-    """Return the tests of one walk down; p-values up to `threshold` are significant."""
-    tests: list[PairTest] = []
-    leader = order[0]
+def _walk(
+    order: Sequence[int], against: Pairwise, threshold: float
+) -> tuple[tuple[int, ...], tuple[PairTest, ...]]:
+    """Return the ranks and tests of one walk; p-values up to `threshold` are significant."""
+    ranks, tests, leader = [1] * len(order), [], order[0]
     for other in order[1:]:
         pvalue = against(leader, other)
         tests.append(PairTest(leader, other, pvalue, pvalue <= threshold))
+        ranks[other] = ranks[leader] + tests[-1].apart
         leader = other if tests[-1].apart else leader
-    return tuple(tests)
-
-
-def _ranks(order: Sequence[int], tests: Sequence[PairTest]) -> tuple[int, ...]:
-    ranks = [1] * len(order)
-    for before, test in zip(order, tests, strict=False):
-        ranks[test.other] = ranks[before] + test.apart
-    return tuple(ranks)
+    return tuple(ranks), tuple(tests)
 
 
 def _rejections(pvalues: Sequence[float], pairs: int) -> int:

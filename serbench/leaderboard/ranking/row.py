@@ -120,11 +120,10 @@ def make_rows(entries: Iterable[Entry], statistics: Statistics) -> list[Row]:
                 objections=group[0].objections,
             )
         )
-    return sorted(rows, key=_place)
-
-
-def _place(row: Row) -> tuple[bool, float, str, str]:
-    return bool(row.objections), -row.scores["f1"].mean, row.name, row.first.run
+    return sorted(
+        rows,
+        key=lambda row: (bool(row.objections), -row.scores["f1"].mean, row.name, row.first.run),
+    )
 
 
 def _configuration(entry: Entry) -> tuple[object, ...]:

@@ -35,13 +35,11 @@ class Statistics:
         pvalues: by the digests of both models' counts, the smaller one first.
         intervals: of F1, by the digest of a model's counts.
         asked: the keys of either that were asked for.
-        computed: how many of them had to be computed.
     """
 
     pvalues: dict[str, float] = field(default_factory=dict)
     intervals: dict[str, Interval] = field(default_factory=dict)
     asked: set[str] = field(default_factory=set)
-    computed: int = 0
 
     def fork(self) -> "Statistics":
         """Return statistics that share these numbers, but record their own requests."""
@@ -52,7 +50,6 @@ class Statistics:
         key = " ".join(sorted((first.key, other.key)))
         if key not in self.pvalues:
             self.pvalues[key] = rare_pvalues.pvalue(first.counts, other.counts)
-            self.computed += 1
         self.asked.add(key)
         return self.pvalues[key]
 
@@ -60,6 +57,5 @@ class Statistics:
         """Return the 95 % interval of a model's F1."""
         if model.key not in self.intervals:
             self.intervals[model.key] = intervals.metric_intervals(model.counts)["f1"]
-            self.computed += 1
         self.asked.add(model.key)
         return self.intervals[model.key]
