@@ -20,13 +20,9 @@ from serbench.settings import Settings
 
 @dataclass(frozen=True)
 class Source:
-    """A dataset, and where on this machine its corpus is.
+    """A dataset, and where on this machine its corpus is."""
 
-    The `spec` is as the user typed it, "toy:seed=3"; that of a dataset with a path has only a
-    name, "csv:my", the same on every machine.
-    """
-
-    spec: str
+    spec: str  # as typed, "toy:seed=3"; with a path only its name, the same everywhere: "csv:my"
     dataset: Dataset
     root: Path  # the corpus's folder, or its file
     generated: bool = False  # it is made in the cache when it is first needed

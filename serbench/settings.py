@@ -16,19 +16,12 @@ from serbench.files import expanded
 
 @dataclass(frozen=True)
 class Settings:
-    """Places and devices of this machine.
+    """Places and devices of this machine."""
 
-    Attributes:
-        data: the parent of all corpora: `data / "ravdess"`.
-        cache: what can be computed again: features, audio digests, generated corpora.
-        results: the parent of all runs.
-        device: "auto", "cpu" or "cuda".
-    """
-
-    data: Path
-    cache: Path
-    results: Path
-    device: str = "auto"
+    data: Path  # the parent of all corpora: `data / "ravdess"`
+    cache: Path  # features, audio digests and generated corpora, which can be computed again
+    results: Path  # the parent of all runs
+    device: str = "auto"  # one of `DEVICES`
 
 
 def settings() -> Settings:

@@ -1,4 +1,4 @@
-"""What a user sees while an evaluation goes on: bars, or without a terminal a line a fold."""
+"""Show the progress of an evaluation: bars, or without a terminal a line a fold."""
 
 import sys
 from collections.abc import Mapping
@@ -20,7 +20,6 @@ class Bars(Listener):
 
     def __init__(self) -> None:
         console = Console(stderr=True)
-        self._plain = not console.is_terminal
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
@@ -28,7 +27,7 @@ class Bars(Listener):
             TimeRemainingColumn(elapsed_when_finished=True),
             TextColumn("{task.fields[note]}", style="dim", markup=False),
             console=console,
-            disable=self._plain,
+            disable=not console.is_terminal,
         )
         self._extracting: Bar | None = None
         self._all: Bar | None = None
@@ -94,11 +93,11 @@ class Bars(Listener):
             self._progress.update(self._all, completed=self.finished_folds)
 
     def _say(self, line: str) -> None:
-        if self._plain:
+        if self._progress.disable:
             print(shown(line), file=sys.stderr, flush=True)
 
     def stopped(self) -> str:
-        """What to say when the user stops it."""
+        """Return how far the evaluation was when the user stopped it, and how to go on."""
         if self.folder is None:
             return "stopped before anything was run"
         return (

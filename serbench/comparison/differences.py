@@ -23,7 +23,7 @@ class Difference:
 
     @property
     def difference(self) -> float:
-        """How much higher the first run's is."""
+        """The first run's score less the other's."""
         return self.first - self.other
 
 
@@ -67,7 +67,7 @@ class Pair:
 
     @cached_property
     def counts(self) -> dict[str, int]:
-        """How many utterances both, one or neither of the runs gets right."""
+        """The numbers of utterances that both, one or neither of the runs gets right."""
         first, other = (test.prediction == test.truth for test in self.tests)
         return {
             "both": int((first & other).sum()),

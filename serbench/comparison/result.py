@@ -43,7 +43,7 @@ class ComparedRuns:
 
     @cached_property
     def names(self) -> Mapping[str, str]:
-        """What each run is called in a table, by its name: "alexnet-mel (08683f95)"."""
+        """The short name of each run in tables, by its name: "alexnet-mel (08683f95)"."""
         short = model_names(self.runs)
         return {run.name: f"{short[run.name]} ({run.name.rpartition('_')[2]})" for run in self.runs}
 
@@ -97,7 +97,7 @@ class ComparedRuns:
 
     @property
     def notes(self) -> list[str]:
-        """How to read the numbers, and what speaks against them."""
+        """Explanations of the numbers, and warnings."""
         return [*_meaning(self), *_warnings(self)]
 
     def as_json(self) -> dict[str, object]:
@@ -188,7 +188,7 @@ def _meaning(compared: ComparedRuns) -> list[str]:
 
 
 def _warnings(compared: ComparedRuns) -> list[str]:
-    """Warnings about speakers, protocols and models that make the numbers mean less."""
+    """Warn of speakers, protocols and models that make the numbers mean less."""
     speakers = len(compared.pairs[0].tests[0].confusions)
     notes = []
     if smallest_pvalue(speakers) > 0.05:

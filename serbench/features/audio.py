@@ -133,14 +133,14 @@ def _check_samples(path: Path, samples: Samples, rate: int, remedy: str) -> None
                 f"{path} contains samples as large as {peak:.3g}, but they must lie between -1 and "
                 f"1, or between -2^31 and 2^31 where integers were stored as floats; {remedy}"
             )
-    if samples.shape[1] > 1 and _cancel(samples):
+    if samples.shape[1] > 1 and _channels_cancel(samples):
         raise CorpusError(
             f"the channels of {path} cancel each other: one is the other inverted, and their "
             "mean is silent; keep one of them, for example with `sox IN OUT remix 1`"
         )
 
 
-def _cancel(samples: Samples) -> bool:
+def _channels_cancel(samples: Samples) -> bool:
     """Return whether the channels contain sound although their mean is nearly silent.
 
     The energy of the channels' sum equals their total energy where they are unrelated, is larger

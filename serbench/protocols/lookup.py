@@ -1,11 +1,11 @@
 """Find the protocol that a user names, and apply it to a corpus: checked folds."""
 
 import itertools
-import typing
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
+from serbench.contracts import Dataset
 from serbench.corpus import PARTS, Corpus, Fold, Protocol
 from serbench.errors import BadParameter, LeakageError, PluginError, SerbenchError, nearest
 from serbench.parameters import checked, parse_name, settable
@@ -15,16 +15,7 @@ from serbench.protocols.split_file import file
 NAMED = 3  # folds that a remark names at most
 
 
-class HasProtocols(typing.Protocol):
-    """A dataset, as far as its protocols go; it may also name a `default_protocol`."""
-
-    @property
-    def protocols(self) -> Sequence[Protocol]:
-        """The protocols of this corpus alone."""
-        ...
-
-
-def find_protocol(spec: str | None, dataset: HasProtocols) -> Protocol:
+def find_protocol(spec: str | None, dataset: Dataset) -> Protocol:
     """Return the protocol that a user names, or the dataset's default.
 
     Args:
@@ -52,7 +43,7 @@ def find_protocol(spec: str | None, dataset: HasProtocols) -> Protocol:
     return make(**checked(f"protocol {name}", settable(make), given))
 
 
-def default_protocol(dataset: HasProtocols) -> str:
+def default_protocol(dataset: Dataset) -> str:
     """Return the dataset's `default_protocol`, or else the name of its first protocol.
 
     Raises:

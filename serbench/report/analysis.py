@@ -1,4 +1,4 @@
-"""Computes what a report shows of a run from its stored predictions; numbers only, no drawing."""
+"""Compute the numbers that a report shows of a run from its stored predictions."""
 
 import math
 from collections.abc import Mapping

@@ -25,9 +25,6 @@ Hear = Callable[[str], None]
 """Called with the title of a picture."""
 
 
-def _nothing(_: str) -> None: ...
-
-
 def write_report(
     *runs_or_names: Run | str | Path,
     out: str | Path,
@@ -36,7 +33,7 @@ def write_report(
     jobs: int = 0,
     audio: str | Path | None = None,
     embed: int = 0,
-    hear: Hear = _nothing,
+    hear: Hear = lambda _: None,
 ) -> Report:
     """Write pictures, tables and a page on runs, from their stored predictions alone.
 
@@ -69,7 +66,12 @@ def write_report(
     runs = [run if isinstance(run, Run) else stored.find(str(run), parent) for run in runs_or_names]
     grouped = sections(runs)  # before anything is written: it refuses runs
     folder = expanded(out).resolve()
-    _refuse_runs(folder, [*(run.folder for run in runs), *stored.folders(parent)])
+    for taken in (*(run.folder for run in runs), *stored.folders(parent)):
+        if folder.is_relative_to(expanded(taken).resolve()):
+            raise SerbenchError(
+                f"{folder} is in the folder of a run, {taken.name}, which is for its results "
+                "alone: name another folder with --out"
+            )
     refuse_others(folder)
     clips = _clips(runs, folder, audio, embed)
     with replacing_folder(folder) as new:
@@ -82,15 +84,6 @@ def write_report(
         if folder.exists():
             folder.rename(new.parent / "before")  # which goes when this block ends
     return written
-
-
-def _refuse_runs(out: Path, folders: Sequence[Path]) -> None:
-    for folder in folders:
-        if out.is_relative_to(expanded(folder).resolve()):
-            raise SerbenchError(
-                f"{out} is in the folder of a run, {folder.name}, which is for its results alone: "
-                "name another folder with --out"
-            )
 
 
 def _clips(runs: Sequence[Run], out: Path, audio: str | Path | None, embed: int) -> dict[str, str]:
@@ -140,7 +133,7 @@ def _write_all(folders: Sequence[Folder], jobs: int, hear: Hear) -> Iterator[Ite
         raise BadParameter(f"jobs is {jobs}, but must be 0 or more")
     engine = processes.engine(min(jobs, processes.cores()), threads=1)
     tasks = [asdict(folder) for folder in folders]
-    outcomes = engine(write_folder, tasks, lambda _, told: hear(str(told["picture"])))
+    outcomes = engine(write_folder, tasks, lambda _, message: hear(message["picture"]))
     for outcome in sorted(outcomes, key=lambda outcome: outcome.item):
         if outcome.result is None:
             folder = folders[outcome.item]

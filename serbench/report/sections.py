@@ -1,4 +1,4 @@
-"""Groups the runs of a report into sections: runs that can be compared stand together."""
+"""Group the runs of a report into sections: runs that can be compared stand together."""
 
 import re
 from collections.abc import Sequence

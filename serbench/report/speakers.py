@@ -1,4 +1,4 @@
-"""Scores each test speaker, and women and men, from a run's stored predictions."""
+"""Score each test speaker, and women and men, from a run's stored predictions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Draws how far a model's confidence can be trusted: calibration, and accuracy where it is sure."""
+"""Draw how far a model's confidence can be trusted: calibration, and accuracy where it is sure."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Lists the figures of a report, with their titles and captions: a new figure is one entry here."""
+"""List the figures of a report, with their titles and captions: a new figure is one entry here."""
 
 import functools
 from collections.abc import Callable, Iterator, Sequence

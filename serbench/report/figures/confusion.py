@@ -1,4 +1,4 @@
-"""Draws confusion matrices, with counts and the percentages of each row: Fig. 5 of the paper."""
+"""Draw confusion matrices, with counts and the percentages of each row: Fig. 5 of the paper."""
 
 from collections.abc import Sequence
 

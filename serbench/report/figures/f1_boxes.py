@@ -1,4 +1,4 @@
-"""Draws F1 of every emotion over the folds, a box each: Fig. 2 of the paper."""
+"""Draw F1 of every emotion over the folds, a box each: Fig. 2 of the paper."""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Draws what a model reported while it learned, all folds together."""
+"""Draw what a model reported while it learned, all folds together."""
 
 from serbench.metrics.classification import Floats
 from serbench.report import analysis

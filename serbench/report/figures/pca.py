@@ -1,4 +1,4 @@
-"""Draws the output layer on each test set by principal components: Fig. 3 and 4 of the paper."""
+"""Draw the output layer on each test set by principal components: Fig. 3 and 4 of the paper."""
 
 import math
 

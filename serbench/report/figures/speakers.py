@@ -1,4 +1,4 @@
-"""Draws how scores differ between speakers, and between the sexes."""
+"""Draw how scores differ between speakers, and between the sexes."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Finds the audio of the utterances on a page, and links to it or puts it into the page."""
+"""Find the audio of the utterances on a page, and link to it or put it into the page."""
 
 import base64
 import io

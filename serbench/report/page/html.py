@@ -1,4 +1,4 @@
-"""Writes the page of a report: one HTML document that needs nothing but a browser.
+"""Write the page of a report: one HTML document that needs nothing but a browser.
 
 Names and ids come from plugins and corpora, so they are text and nothing else: they travel as JSON,
 the page's script puts them into text nodes, and the page's own policy runs no script but those

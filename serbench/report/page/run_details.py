@@ -1,4 +1,4 @@
-"""Lists how a run was made: its configuration, its versions, and the commands to make it again."""
+"""List how a run was made: its configuration, its versions, and the commands to make it again."""
 
 import json
 import shlex

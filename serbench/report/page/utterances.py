@@ -1,4 +1,4 @@
-"""Packs every utterance of every run small enough for a page: numbers as base64, names once."""
+"""Pack every utterance of every run small enough for a page: numbers as base64, names once."""
 
 import base64
 from collections.abc import Mapping, Sequence

@@ -10,9 +10,6 @@ from serbench.report.tables.table import FRACTIONS, HEADS, SCORES, Cell, Column,
 from serbench.results import literature
 from serbench.results.run import Run, circumstances, computed
 
-STEPS = ("fit", "predict")
-MACHINE = ("device", "threads")
-
 
 def table_two(runs: Sequence[Run], names: Sequence[str]) -> Table:
     """Return these runs beside chance and the rows of the paper's Table II on the same corpus."""
