@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import checking_page
@@ -16,11 +17,11 @@ import numpy as np
 import performance_page
 
 from serbench import tables
-from serbench.files import digest
 from serbench.metrics.classification import METRICS
 from serbench.metrics.intervals import MeanStd, mean_std
 from serbench.results import literature
 from serbench.results import run as runs
+from serbench.results.config import Config
 from serbench.results.display_names import TITLES, model_names
 from serbench.results.run import Run
 
@@ -83,7 +84,7 @@ def reproduction() -> str:
 
 
 def _finished(run: Run) -> str:
-    return max(str(fold.facts["finished"]) for fold in run.folds)
+    return max(fold.facts.finished for fold in run.folds)
 
 
 HEAD = ("system", "protocol", "labels", "precision", "recall (UAR)", "F1", "accuracy (WA)")
@@ -120,7 +121,7 @@ def _seeds(found: list[Run]) -> list[str]:
     rows = [
         [
             name,
-            ", ".join(str(run.config["seed"]) for run in group),
+            ", ".join(str(run.config.seed) for run in group),
             *(tables.spread(_together(group, metric)) for metric in COLUMNS),
             ", ".join(tables.percent(run.mean_std("f1").mean) for run in group),
         ]
@@ -138,13 +139,13 @@ def _groups(found: list[Run]) -> list[tuple[str, list[Run]]]:
     groups: dict[tuple[str, ...], list[Run]] = {}
     named = model_names(found)
     for run in found:
-        setting = (run.config["protocol"], run.config["labels"], run.config["dataset"])
+        setting = (run.config.protocol, run.config.labels, run.config.dataset)
         groups.setdefault((named[run.name], *setting), []).append(run)
     return [(key[0], sorted(runs, key=_seed)) for key, runs in groups.items()]
 
 
 def _seed(run: Run) -> int:
-    return int(run.config["seed"])
+    return run.config.seed
 
 
 def _together(group: list[Run], metric: str) -> MeanStd:
@@ -154,11 +155,11 @@ def _together(group: list[Run], metric: str) -> MeanStd:
 
 def _measured(run: Run, name: str) -> list[str]:
     scores = [tables.spread(run.mean_std(metric)) for metric in COLUMNS]
-    leaks = " (leaky)" if run.facts["protocol"]["leaks"] else ""
+    leaks = " (leaky)" if run.facts.protocol.leaks else ""
     return [
         f"{name} ({run.name.rpartition('_')[2]})",
-        f"{run.config['protocol']}{leaks}",
-        str(run.config["labels"]),
+        f"{run.config.protocol}{leaks}",
+        run.config.labels,
         *scores,
     ]
 
@@ -166,9 +167,9 @@ def _measured(run: Run, name: str) -> list[str]:
 def _details(run: Run) -> str:
     config, facts = run.config, run.facts
     folds = [
-        [str(fold.facts["fold"]["name"])]
+        [fold.facts.fold.name]
         + [tables.percent(float(run.scores(metric)[index])) for metric in COLUMNS]
-        + [tables.duration(fold.facts["seconds"]["fit"]), str(len(fold.facts["curve"]))]
+        + [tables.duration(fold.facts.seconds["fit"]), str(len(fold.facts.curve))]
         for index, fold in enumerate(run.folds)
     ]
     head = ["fold", "precision", "recall (UAR)", "F1", "accuracy (WA)", "fitted in", "reports"]
@@ -181,11 +182,11 @@ def _details(run: Run) -> str:
     chance = tables.percent(mean_std(_majority(run)).mean)
     return "\n\n".join(
         [
-            f"### {config['model']}, {run.name.rpartition('_')[2]}",
+            f"### {config.model}, {run.name.rpartition('_')[2]}",
             *([note.read_text().strip()] if note.exists() else []),
-            f"Run `{run.name}`, finished {_finished(run)}: seed {config['seed']}, parameters "
-            f"`{_words({**config['feature_params'], **config['params']})}`, trimmed at "
-            f"{config['reading']['trim_db']:g} dB; {facts['device']}, {facts['threads']} threads, "
+            f"Run `{run.name}`, finished {_finished(run)}: seed {config.seed}, parameters "
+            f"`{_words({**config.feature_params, **config.params})}`, trimmed at "
+            f"{config.reading['trim_db']:g} dB; {facts.device}, {facts.threads} threads, "
             f"{tables.duration(run.seconds())} in all; no speaker and no recording shared between "
             f"sets: {'NO, it leaks' if run.leaks else 'shown for every fold'}; predicted alone, "
             f"scores differ by at most {_alone(run):.1g}.{_checkpoint(run)}",
@@ -198,7 +199,7 @@ def _details(run: Run) -> str:
 
 def _checkpoint(run: Run) -> str:
     """What a pretrained model started from, or nothing."""
-    model = run.facts["model"]
+    model = run.facts.model
     if "checkpoint" not in model:
         return ""
     pretrained = "yes" if model["pretrained"] else "no, random weights"
@@ -218,7 +219,7 @@ def _words(params: Mapping[str, object]) -> str:
 
 
 def _alone(run: Run) -> float:
-    return max(float(fold.facts["alone"]["largest_difference"]) for fold in run.folds)
+    return max(fold.facts.alone.largest_difference for fold in run.folds)
 
 
 def command_line() -> str:
@@ -263,8 +264,8 @@ def readme() -> str:
             run
             for run in found
             if run.corpus == corpus
-            and run.config["protocol"] in SHOWN
-            and run.config["model"] != "dummy"  # chance has rows of its own
+            and run.config.protocol in SHOWN
+            and run.config.model != "dummy"  # chance has rows of its own
             and run.ranked
             and not _is_made_anew(run, found)
         ]
@@ -285,13 +286,12 @@ SHOWN = ("paper", "kfold:n=6")
 def _is_made_anew(run: Run, found: list[Run]) -> bool:
     """Return whether a later run differs only in versions and in parameters that were removed."""
 
-    def words(one: Run) -> str:
-        params = {name: value for name, value in one.config["params"].items() if name != "compute"}
-        versions = {"model_version": "", "feature_version": ""}
-        return digest({**one.config, "params": params, **versions})
+    def lasting(config: Config) -> Config:
+        params = {name: value for name, value in config.params.items() if name != "compute"}
+        return replace(config, params=params, model_version="", feature_version="")
 
-    later = (one for one in found if _finished(one) > _finished(run))
-    return words(run) in map(words, later)
+    later = (one.config for one in found if _finished(one) > _finished(run))
+    return lasting(run.config) in map(lasting, later)
 
 
 def _first_recipes(found: list[Run]) -> list[tuple[str, list[Run]]]:
@@ -302,7 +302,7 @@ def _first_recipes(found: list[Run]) -> list[tuple[str, list[Run]]]:
     first: dict[str, tuple[str, list[Run]]] = {}
     for name, group in sorted(_groups(found), key=lambda one: min(map(_finished, one[1]))):
         model = name.partition(", ")[0]
-        checkpoint = group[0].facts["model"].get("checkpoint", "")
+        checkpoint = group[0].facts.model.get("checkpoint", "")
         shown = f"{model}, {checkpoint}" if model == "transformer-probe" else model
         first.setdefault(shown, (shown, group))
     return list(first.values())

@@ -115,7 +115,7 @@ def _random(folder: Path) -> dict[str, object]:
 
 
 def _row(model: str, corpus: str, run: Run, took: float) -> tuple[str, ...]:
-    spent = [fold.facts["seconds"] for fold in run.folds]
+    spent = [fold.facts.seconds for fold in run.folds]
     learned, predicted = (np.mean([one[what] for one in spent]) for what in ("fit", "predict"))
     return (
         model,
@@ -124,7 +124,7 @@ def _row(model: str, corpus: str, run: Run, took: float) -> tuple[str, ...]:
         tables.duration(took),
         f"{learned:.1f} s",
         f"{predicted:.1f} s",
-        str(run.facts["model"].get("precision")),
+        str(run.facts.model.get("precision")),
     )
 
 

@@ -20,7 +20,6 @@ from serbench.files import expanded, replacing_folder
 from serbench.metrics import calibration
 from serbench.metrics.classification import Floats, predicted
 from serbench.plugins import registry
-from serbench.results.config import Config
 from serbench.results.run import Run, find
 from serbench.settings import results_folder, settings
 from serbench.text import as_json, shown
@@ -112,7 +111,7 @@ def predict(
     source = find(str(run), results_folder(results))
     kept = kept_models.find(source.folder, source.folds, fold)
     device = devices.require_device(device or settings().device)
-    with threadpoolctl.threadpool_limits(Config(**source.config).threads):
+    with threadpoolctl.threadpool_limits(source.config.threads):
         inputs = _inputs(source, [expanded(file) for file in files])
         probabilities = [_probabilities(model, inputs, device) for model in kept]
     return PredictedFiles(
@@ -120,7 +119,7 @@ def predict(
         folds=tuple(model.name for model in kept),
         missing=len(source.folds) + source.missing - len(kept),
         files=tuple(map(str, files)),
-        labels=source.folds[0].labels,
+        labels=source.facts.labels,
         probabilities=np.mean(probabilities, axis=0),
     )
 
@@ -129,19 +128,20 @@ def _inputs(run: Run, files: Sequence[Path]) -> list[Array]:
     """Extract the features of files as the run's were; read all files before the slow part."""
     if not files:
         raise SerbenchError("there is no file to predict: name one audio file or more")
-    config, stored = run.config, run.config["reading"]
-    target: Any = registry.load(registry.find("feature", config["feature"]))
+    config = run.config
+    stored: Any = config.reading
+    target: Any = registry.load(registry.find("feature", config.feature))
     kept_models.require_version(config, "feature", target)
-    kept_models.require_version(config, "model", kept_models.require_keepable(config["model"]))
+    kept_models.require_version(config, "model", kept_models.require_keepable(config.model))
     reading = audio.Reading(stored["trim_db"])
     if dict(reading.identity()) != dict(stored):
         raise SerbenchError(
             f"{run.name} read its audio otherwise than this serbench does: install the version "
-            f"that made it, {run.facts['versions'].get('serbench')}, or evaluate again"
+            f"that made it, {run.facts.versions.get('serbench')}, or evaluate again"
         )
     waves = [audio.wave(*_decoded(path), reading) for path in files]
-    extractor = target(**registry.complete(target, config["feature_params"]))
-    return [of_one(config["feature"], extractor, wave) for wave in waves]
+    extractor = target(**registry.complete(target, config.feature_params))
+    return [of_one(config.feature, extractor, wave) for wave in waves]
 
 
 def _decoded(path: Path) -> tuple[audio.Samples, int]:
@@ -165,10 +165,10 @@ def _probabilities(kept: KeptModel, inputs: Sequence[Array], device: str) -> Flo
         model.to(devices.find_device(device))
     elif device == "cuda":
         raise SerbenchError(
-            f"{kept.fold.facts['config']['model']} stays on the CPU, since it has no `to` "
+            f"{kept.fold.facts.config.model} stays on the CPU, since it has no `to` "
             "(serbench.contracts.MovableModel): choose --device cpu or auto"
         )
-    predictions = model_io.predict(model, inputs, len(kept.fold.labels))
+    predictions = model_io.predict(model, inputs, len(kept.fold.facts.labels))
     return calibration.probabilities(predictions.activations, predictions.link)
 
 
@@ -192,7 +192,7 @@ class ExportedModel:
             [
                 f"{self.model} of fold {self.kept.name} of {self.run} is in {self.folder}",
                 f"validation macro F1: {tables.percent(self.kept.validation_f1)}{best}",
-                f"labels: {', '.join(self.kept.fold.labels)}",
+                f"labels: {', '.join(self.kept.fold.facts.labels)}",
                 f"files: {', '.join(files)}",
             ]
         )
@@ -218,7 +218,7 @@ def export(
         SerbenchError: no model was kept, it cannot be exported, or `out` exists.
     """
     source = find(str(run), results_folder(results))
-    name = source.config["model"]
+    name = source.config.model
     if not issubclass(kept_models.require_keepable(name), ExportableModel):
         raise SerbenchError(
             f"{name} cannot be exported, since it has no export "

@@ -24,7 +24,7 @@ def run():
     for path, f1 in zip(sorted(made.folder.glob("*.safetensors")), (0.5, 0.75, 0.25), strict=True):
         one = fold_file.read(path)
         fold_file.write(
-            path, fold_file.FoldResult({**one.facts, "validation": {"f1": f1}}, one.test)
+            path, fold_file.FoldResult({**one.stored, "validation": {"f1": f1}}, one.test)
         )
     return made
 
@@ -49,7 +49,7 @@ def test_the_fold_that_is_best_on_validation_is_exported(run, tmp_path):
 
 
 def test_a_fold_that_is_named_is_exported(run, tmp_path):
-    name = run.folds[2].facts["fold"]["name"]
+    name = run.folds[2].facts.fold.name
     made = export(run.folder, tmp_path / "out", fold=name)
     assert made.kept.folder.name == "fold-03"
     assert "the best of" not in str(made)

@@ -31,22 +31,22 @@ def corpus(places):
 
 
 def stored(fold):
-    return probabilities(fold.test.activations, fold.link)
+    return probabilities(fold.test.activations, fold.facts.link)
 
 
 def test_a_kept_model_predicts_its_test_utterances_as_the_result_says(corpus):
     run = evaluate(trim_db=20.0, params={"parts": 3})
     for fold in run.folds:
         files = [corpus / f"{one}.wav" for one in fold.test.ids]
-        made = serbench.predict(run.folder, files, fold=fold.facts["fold"]["name"])
+        made = serbench.predict(run.folder, files, fold=fold.facts.fold.name)
         np.testing.assert_allclose(made.probabilities, stored(fold), rtol=1e-5, atol=1e-7)
-        assert made.labels == fold.labels
+        assert made.labels == fold.facts.labels
 
 
 def test_by_default_it_is_the_mean_over_the_kept_folds(corpus):
     run = evaluate()
     files = [corpus / "s1-low-0.wav", corpus / "s2-high-1.wav"]
-    names = [fold.facts["fold"]["name"] for fold in run.folds]
+    names = [fold.facts.fold.name for fold in run.folds]
     each = [serbench.predict(run.folder, files, fold=name).probabilities for name in names]
     made = serbench.predict(run.folder, files)
     np.testing.assert_allclose(made.probabilities, np.mean(each, axis=0), rtol=1e-12)
@@ -70,8 +70,8 @@ def test_of_folds_that_compete_the_winners_model_is_asked(corpus):
     grouped = []
     for path, f1 in zip(sorted(run.folder.glob("*.safetensors")), (0.5, 0.9, 0.7), strict=True):
         one = fold_file.read(path)
-        fold = {**one.facts["fold"], "group": "all"}
-        facts = {**one.facts, "fold": fold, "validation": {"f1": f1}}
+        fold = {**one.stored["fold"], "group": "all"}
+        facts = {**one.stored, "fold": fold, "validation": {"f1": f1}}
         fold_file.write(path, fold_file.FoldResult(facts, one.test, one.test))
         grouped.append(fold["name"])
     made = serbench.predict(run.folder, [corpus / "s1-low-0.wav"])

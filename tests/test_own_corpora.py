@@ -90,8 +90,8 @@ def test_what_another_machine_calls_a_corpus_is_never_looked_for_here(table, mon
 
 def test_it_is_evaluated_scored_reported_and_submitted_without_telling_where_it_is(table, tmp_path):
     run = serbench.evaluate("centroid", f"csv:{table}", jobs=0)
-    assert run.config["dataset"] == "csv:my"
-    assert (run.config["protocol"], run.config["labels"]) == ("kfold:n=5", "original")
+    assert run.config.dataset == "csv:my"
+    assert (run.config.protocol, run.config.labels) == ("kfold:n=5", "original")
     assert run.ranked
     out = tmp_path / "out"
     assert "mean ± std" in _invoke("score", run.name)
@@ -182,7 +182,7 @@ def test_a_split_that_leaks_runs_under_its_own_name_and_is_not_ranked(table, tmp
     run = serbench.evaluate(
         "centroid", f"csv:{table}", jobs=0, protocol="split", results=tmp_path / "other"
     )
-    assert run.facts["protocol"]["leaks"]
+    assert run.facts.protocol.leaks
     assert not run.ranked
 
 
@@ -209,7 +209,7 @@ def test_another_table_of_the_same_name_is_told_with_what_to_do(table, tmp_path)
         f"{first.parent}"
     )
     named = serbench.evaluate("centroid", "csv:other,split=", data=other, jobs=0)
-    assert named.config["dataset"] == "csv:other,split="
+    assert named.config.dataset == "csv:other,split="
 
 
 def test_another_folder_of_the_same_name_is_told_too(table, tmp_path):
@@ -260,13 +260,13 @@ def test_one_speaker_an_utterance_is_refused_before_anything_runs_unless_it_is_s
     with pytest.raises(CorpusError, match=r"has 30 speakers for 30 utterances.*speakers=single"):
         serbench.evaluate("centroid", f"csv:{table},speaker=path,sex=", jobs=0)
     run = serbench.evaluate("centroid", f"csv:{table},speaker=path,speakers=single", jobs=0)
-    assert run.config["dataset"] == "csv:my,speaker=path,speakers=single"
+    assert run.config.dataset == "csv:my,speaker=path,speakers=single"
 
 
 def test_folds_in_processes_of_their_own_find_it_too(table, monkeypatch):
     monkeypatch.chdir(table.parent)
     run = serbench.evaluate("centroid", "csv:my.csv,split=", jobs=1, folds=["1"])
-    assert run.config["dataset"] == "csv:my,split="
+    assert run.config.dataset == "csv:my,split="
 
 
 def test_the_listing_says_how_each_is_named():

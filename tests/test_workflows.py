@@ -14,7 +14,7 @@ import serbench
 from serbench.leaderboard import build
 from serbench.leaderboard.reproduction.outcome import reproduce
 from serbench.leaderboard.reproduction.proposal import propose
-from serbench.leaderboard.submissions.pack import Words, submit
+from serbench.leaderboard.submissions.pack import Statements, submit
 from serbench.leaderboard.submissions.reproduction_record import write
 from serbench.settings import settings
 
@@ -164,7 +164,7 @@ def sent(tmp_path_factory):
             patch.setenv(f"SERBENCH_{name.upper()}", str(home / name))
         for seed, name in enumerate(["Ada", "Mallory `::error::` @all"]):
             run = serbench.evaluate("centroid", "tones", jobs=0, seed=seed)
-            submit(run, home / "submissions", Words(name=name))
+            submit(run, home / "submissions", Statements(name=name))
         yield home / "submissions" / "tones"
 
 

@@ -22,17 +22,17 @@ from serbench.settings import results_folder
 
 def log(run: Run) -> str:
     """Log a finished run, and return the name that MLflow gives it."""
-    mlflow.set_experiment(run.config["dataset"].replace(":", "-"))
+    mlflow.set_experiment(run.config.dataset.replace(":", "-"))
     with mlflow.start_run(run_name=run.name) as tracked:
-        mlflow.log_params(flat(run.config))
-        mlflow.set_tags({"ranked": run.ranked, "leaks": run.facts["protocol"]["leaks"] or "no"})
+        mlflow.log_params(flat(run.config.stored()))
+        mlflow.set_tags({"ranked": run.ranked, "leaks": run.facts.protocol.leaks or "no"})
         for name in METRICS:
             mlflow.log_metric(f"mean.{name}", run.mean_std(name).mean)
             for fold, score in enumerate(run.scores(name), start=1):
                 mlflow.log_metric(f"fold.{name}", float(score), step=fold)
         for fold in run.folds:
-            for point in fold.facts["curve"]:
-                log_point(fold.facts["fold"]["name"], point)
+            for point in fold.facts.curve:
+                log_point(fold.facts.fold.name, point)
         for path in sorted(run.folder.glob("*.safetensors")):
             mlflow.log_artifact(str(path), "results")
         return str(tracked.info.run_id)

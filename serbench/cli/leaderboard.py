@@ -100,7 +100,7 @@ def submit(  # noqa: PLR0913 - a command's options are its parameters
     from serbench.files import expanded
     from serbench.leaderboard.admission import Arrivals
     from serbench.leaderboard.submissions.card import SEEN
-    from serbench.leaderboard.submissions.pack import Words, about
+    from serbench.leaderboard.submissions.pack import Statements, about
     from serbench.leaderboard.submissions.pack import submit as pack
     from serbench.leaderboard.verification.verdict import lines
     from serbench.results.run import find
@@ -111,7 +111,7 @@ def submit(  # noqa: PLR0913 - a command's options are its parameters
     said = {"contact": contact, "description": description, "licence": licence, "seen": seen}
     said |= {"training_data": training_data, "address": code, "commit": commit, "install": install}
     found = find(run, results_folder(results))
-    folder = pack(found, expanded(out), Words(submitter, **said), note)
+    folder = pack(found, expanded(out), Statements(submitter, **said), note)
     verdict = Arrivals().verify(folder)
     typer.echo("\n".join([*lines(folder, verdict), *about(folder, verdict.status)]))
     if verdict.status == "rejected":
@@ -147,7 +147,7 @@ def verify(
         paths = [next((path for path in usual if path.is_dir()), usual[0])]
     rows = []
     for path in paths:
-        for folder, known in verifying.found(expanded(path)):
+        for folder, known in verifying.find(expanded(path)):
             verdict = known or arrivals.verify(folder)
             rows.append((folder, verdict))
             if not as_json:
@@ -215,7 +215,7 @@ def reproduce(  # noqa: PLR0913 - a command's options are its parameters
     typer.echo(str(made))
     if record:
         typer.echo(f"recorded in {write(submission, made.record(name))}")
-    if not made.agreement.reproduced:
+    if not made.agreement.is_reproduced:
         raise typer.Exit(1)
 
 

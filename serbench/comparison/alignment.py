@@ -44,7 +44,7 @@ class TestUtterances:
         times: Counter[str] = Counter()
         rows: list[tuple[Key, str, str]] = []
         for fold in run.folds:
-            name = str(fold.facts["fold"]["name"])
+            name = fold.facts.fold.name
             for id_, speaker in zip(fold.test.ids, fold.test.speakers, strict=True):
                 rows.append(((id_, times[id_]), name, speaker))
                 times[id_] += 1
@@ -53,7 +53,7 @@ class TestUtterances:
         truth = np.concatenate([fold.test.truth for fold in run.folds])[order]
         activations = np.concatenate([fold.test.activations for fold in run.folds])[order]
         prediction = classification.predicted(activations)
-        return cls(keys, folds, speakers, truth, prediction, run.folds[0].labels)
+        return cls(keys, folds, speakers, truth, prediction, run.facts.labels)
 
 
 def align(runs: Sequence[Run]) -> tuple[TestUtterances, ...]:
@@ -65,7 +65,7 @@ def align(runs: Sequence[Run]) -> tuple[TestUtterances, ...]:
     """
     for run in runs:
         if run.missing:
-            total = run.facts["protocol"]["folds"]
+            total = run.facts.protocol.folds
             raise SerbenchError(
                 f"{run.name} is incomplete, {run.missing} of its {total} folds are missing: the "
                 "command that made it runs them, then compare"
@@ -92,7 +92,7 @@ def _different_data(first: Run, other: Run) -> str:
             f"the corpus differs, {first.corpus} and {other.corpus}; choose runs on the same "
             "corpus (`serbench runs` lists them)"
         )
-    sets = [(run.config["labels"], list(run.facts["labels"])) for run in runs]
+    sets = [(run.config.labels, list(run.facts.labels)) for run in runs]
     if sets[0] != sets[1]:
         ours, theirs = (f"{name} ({', '.join(labels)})" for name, labels in sets)
         return (
@@ -100,24 +100,20 @@ def _different_data(first: Run, other: Run) -> str:
             f"--labels {sets[0][0]} or --labels {sets[1][0]}"
         )
 
-    def named(config: str, pin: str) -> list[str]:
-        return [f"{run.config[config]} (digest {run.facts['pins'][pin][:8]})" for run in runs]
-
-    ours, theirs = (run.facts["pins"] for run in runs)
-    if ours["corpus"] != theirs["corpus"]:
+    pins, others = (run.facts.pins for run in runs)
+    if pins.corpus != others.corpus:
+        names = (f"{run.config.dataset} (digest {run.facts.pins.corpus[:8]})" for run in runs)
         return (
-            f"the corpus differs, {' and '.join(named('dataset', 'corpus'))}, in its utterances, "
+            f"the corpus differs, {' and '.join(names)}, in its utterances, "
             "speakers or labels; evaluate both on the same data"
         )
-    if ours["protocol"] != theirs["protocol"]:
+    if pins.protocol != others.protocol:
+        names = (f"{run.config.protocol} (digest {run.facts.pins.protocol[:8]})" for run in runs)
         return (
-            f"the protocol differs, {' and '.join(named('protocol', 'protocol'))}; evaluate one "
+            f"the protocol differs, {' and '.join(names)}; evaluate one "
             "of them again with the --protocol of the other"
         )
-    audio = [
-        {fold.facts["fold"]["index"]: fold.facts["pins"]["audio"] for fold in run.folds}
-        for run in runs
-    ]
+    audio = [{fold.facts.fold.index: fold.facts.pins.audio for fold in run.folds} for run in runs]
     differing = [at for at in audio[0].keys() & audio[1].keys() if audio[0][at] != audio[1][at]]
     if differing:
         return (

@@ -54,9 +54,9 @@ class ComparedRuns:
         tested = self.pairs[0].tests[0]
         others = ", ".join(self.names[pair.other] for pair in self.pairs)
         return (
-            f"{self.names[first.name]}, the first, against {others} on {config['dataset']}: "
-            f"protocol {config['protocol']} ({len(tested.confusions)} test speakers, "
-            f"{len(tested.keys)} test utterances), labels {config['labels']} ({len(tested.labels)})"
+            f"{self.names[first.name]}, the first, against {others} on {config.dataset}: "
+            f"protocol {config.protocol} ({len(tested.confusions)} test speakers, "
+            f"{len(tested.keys)} test utterances), labels {config.labels} ({len(tested.labels)})"
         )
 
     def table(self, form: str = "text") -> str:

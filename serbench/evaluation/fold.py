@@ -80,7 +80,7 @@ def run(message: Message, tell: Tell) -> Message:
     metrics = classification.METRICS.items()
     facts = {
         **{name: from_model[name] for name in FROM_MODEL if name in from_model},
-        "config": job.config.words(),
+        "config": job.config.stored(),
         "protocol": {
             "name": sets.protocol.name,
             "leaks": sets.protocol.leaks,

@@ -2,16 +2,17 @@
 
 import contextlib
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from serbench.contracts import KeepableModel
 from serbench.errors import SerbenchError, nearest
 from serbench.files import writing_error
 from serbench.plugins import registry
 from serbench.results import fold_file
+from serbench.results.config import Config
 from serbench.results.fold_file import FoldResult
 
 
@@ -25,12 +26,12 @@ class KeptModel:
     @property
     def name(self) -> str:
         """The fold's name."""
-        return str(self.fold.facts["fold"]["name"])
+        return self.fold.facts.fold.name
 
     @property
     def validation_f1(self) -> float:
         """Macro F1 on the fold's validation set."""
-        return float(self.fold.facts["validation"]["f1"])
+        return self.fold.facts.validation["f1"]
 
 
 def require_keepable(model: str) -> type[Any]:
@@ -87,7 +88,7 @@ def find(run: Path, folds: Sequence[FoldResult], name: str | None = None) -> lis
         SerbenchError: no model is kept.
         UnknownName: there is no fold of that name, or its model is not kept.
     """
-    models = [KeptModel(fold, folder(run, fold.facts["fold"]["index"])) for fold in folds]
+    models = [KeptModel(fold, folder(run, fold.facts.fold.index)) for fold in folds]
     kept = [model for model in models if model.folder.is_dir()]
     if not kept:
         raise SerbenchError(
@@ -106,22 +107,26 @@ def load(model: KeptModel) -> Any:
     Raises:
         SerbenchError: another version is installed than that of the run.
     """
-    config = model.fold.facts["config"]
-    target = require_keepable(config["model"])
+    config = model.fold.facts.config
+    target = require_keepable(config.model)
     require_version(config, "model", target)
     return target.load(model.folder)
 
 
-def require_version(config: Mapping[str, Any], kind: str, target: Any) -> None:
+def require_version(config: Config, kind: Literal["model", "feature"], target: Any) -> None:
     """Refuse the installed "model" or "feature" where a run was made with another version.
 
     Raises:
         SerbenchError: the versions differ.
     """
-    made_with = config[f"{kind}_version"]
-    installed = registry.version(registry.find(kind, config[kind]), target)
+    name, made_with = (
+        (config.model, config.model_version)
+        if kind == "model"
+        else (config.feature, config.feature_version)
+    )
+    installed = registry.version(registry.find(kind, name), target)
     if installed != made_with:
         raise SerbenchError(
-            f"the run was made with version {made_with} of the {kind} {config[kind]}, but version "
+            f"the run was made with version {made_with} of the {kind} {name}, but version "
             f"{installed} is installed: install the plugin that made it, or evaluate again"
         )

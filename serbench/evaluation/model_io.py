@@ -11,10 +11,11 @@ from typing import Any, overload
 import numpy as np
 
 from serbench.contracts import Array, DescribedModel, Model, Predictions
-from serbench.errors import PluginError
+from serbench.errors import PluginError, SerbenchError
 from serbench.files import writing_error
 from serbench.metrics import calibration
-from serbench.results import schema
+from serbench.results.facts import Description
+from serbench.results.schema import fit
 
 ARRAYS, PLACES = "inputs.bin", "inputs.json"
 ALIGNED = 64  # bytes
@@ -140,11 +141,12 @@ def description(model: Model) -> dict[str, object]:
     """
     if not isinstance(model, DescribedModel):
         return {}
-    facts = model.describe()
-    if fault := schema.misdescribed(facts):
-        raise PluginError(f"what the model's describe() returns cannot be kept: {fault}")
-    plain: dict[str, object] = json.loads(json.dumps(facts, default=_plain))
-    return plain
+    facts: dict[str, object] = json.loads(json.dumps(model.describe(), default=_plain))
+    try:
+        fit(facts, Description, "what the model's describe() returns", bounded=False)
+    except SerbenchError as error:
+        raise PluginError(str(error)) from error
+    return facts
 
 
 def _plain(value: Any) -> Any:

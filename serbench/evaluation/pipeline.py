@@ -19,9 +19,8 @@ from serbench.files import claimed
 from serbench.parameters import is_import_path
 from serbench.processes import Engine
 from serbench.protocols import leakage, lookup
-from serbench.results import run
+from serbench.results import fold_file, run
 from serbench.results.config import Request
-from serbench.results.fold_file import read_facts
 from serbench.settings import Settings, require_device, results_folder, settings
 
 FEW = 100  # utterances that are not worth starting processes for
@@ -311,13 +310,13 @@ def _require_unchanged(plan: Plan, finished: Iterable[Job]) -> None:
         CorpusError: the corpus, the protocol or the audio is not what it was.
     """
     for job in finished:
-        facts = read_facts(Path(job.result))
-        if (facts["config"], facts["fold"]["index"]) != (job.config.words(), job.fold):
+        facts = fold_file.read(Path(job.result)).facts
+        if (facts.config, facts.fold.index) != (job.config, job.fold):
             raise SerbenchError(
                 f"{job.result} is of another run or fold, so it was copied there: remove it, and "
                 "run the same command again"
             )
-        changed = [name for name, pin in job.pins.items() if facts["pins"].get(name) != pin]
+        changed = [name for name, pin in job.pins.items() if getattr(facts.pins, name) != pin]
         folder, dataset = Path(job.result).parent, plan.source.dataset
         if changed and changed != ["protocol"] and isinstance(dataset, PathDataset):
             kind, _, rest = plan.config.dataset.partition(":")

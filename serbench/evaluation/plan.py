@@ -17,10 +17,9 @@ from serbench.plugins import registry
 from serbench.plugins.guarded_import import guarded
 from serbench.protocols import leakage, lookup, speakers
 from serbench.results import fold_file
-from serbench.results.config import Config, Request
+from serbench.results.config import MOST_THREADS, Config, Request
 from serbench.settings import Settings
 
-MOST_THREADS = 1024
 MOST_SEED = 2**32 - 1  # scikit-learn and others take no more than 32 bits of it
 RESERVED = ("labels", "seed", "device")  # arguments of a model that are not parameters
 
@@ -42,7 +41,7 @@ class Job:
 
     def message(self) -> dict[str, Any]:
         """Return the job as plain values; `Job.of` reads them."""
-        return {**asdict(self), "config": self.config.words()}
+        return {**asdict(self), "config": self.config.stored()}
 
     @classmethod
     def of(cls, message: Mapping[str, Any]) -> "Job":

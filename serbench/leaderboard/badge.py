@@ -104,8 +104,8 @@ def badge(run: Run) -> Badge:
 
 def subject(run: Run) -> str:
     """Return what a run was tested on: "RAVDESS paper", "RAVDESS loso, labels calm-as-neutral"."""
-    dataset, labels = str(run.config["dataset"]), str(run.config["labels"])
-    title = f"{TITLES.get(dataset, dataset)} {run.config['protocol']}"
+    dataset, labels = run.config.dataset, run.config.labels
+    title = f"{TITLES.get(dataset, dataset)} {run.config.protocol}"
     return title if labels == run.corpus else f"{title}, labels {labels}"
 
 

@@ -18,8 +18,8 @@ from serbench.leaderboard.ranking.cache import Cache, Outcome, Part
 from serbench.leaderboard.ranking.entry import Entry, Rejected
 from serbench.leaderboard.ranking.origins import find_origins
 from serbench.leaderboard.ranking.statistics import Statistics
-from serbench.leaderboard.submissions import submission
 from serbench.leaderboard.submissions.safe_read import shown
+from serbench.leaderboard.submissions.submission import load
 from serbench.leaderboard.verification import protocol
 from serbench.leaderboard.verification import verdict as verifying
 from serbench.results.run import readable
@@ -45,7 +45,7 @@ def read_submissions(
     """
     outcomes = [
         Rejected(_name(folder), verdict.reasons) if verdict else store.outcome(folder, judge)
-        for folder, verdict in verifying.found(parent)
+        for folder, verdict in verifying.find(parent)
     ]
     now = datetime.datetime.now(datetime.UTC).strftime(TIME)
     sound = [outcome for outcome in outcomes if isinstance(outcome, Entry)]
@@ -62,14 +62,14 @@ def judge(folder: Path) -> Outcome:
     """
 
     def work() -> Outcome:
-        sent = submission.load(folder)
-        verdict = verifying.judge(sent)
+        submission = load(folder)
+        verdict = verifying.judge(submission)
         if verdict.status == "rejected":
             return Rejected(_name(folder), verdict.reasons)
-        status = entry.SUBMITTERS_OWN if sent.card.truth == "withheld" else verdict.status
+        status = verdict.status if submission.has_truth else entry.SUBMITTERS_OWN
         # what was not checked because a plugin is missing is no remark on the submission
         flags = [flag for flag in verdict.flags if not flag.startswith(protocol.UNCHECKED)]
-        return entry.of_submission(sent, status, flags)
+        return entry.of_submission(submission, status, flags)
 
     return verifying.guarded(
         work, lambda reasons: Rejected(_name(folder), tuple(map(shown, reasons)))

@@ -8,7 +8,6 @@ from serbench import tables
 from serbench.errors import SerbenchError
 from serbench.evaluation import command
 from serbench.leaderboard.submissions.safe_read import shown
-from serbench.results.config import Config
 from serbench.results.display_names import TITLES, model_names
 from serbench.results.run import Run
 
@@ -39,23 +38,23 @@ def card(run: Run) -> str:
 
 
 def _index(run: Run) -> dict[str, Any]:
-    config, pins = run.config, run.facts["pins"]
+    config, pins = run.config, run.facts.pins
     return {
         "name": model_names([run])[run.name],
         "results": [
             {
                 "task": TASK,
                 "dataset": {
-                    "name": TITLES.get(config["dataset"], config["dataset"]),
+                    "name": TITLES.get(config.dataset, config.dataset),
                     "type": run.corpus,
-                    "config": config["labels"],
+                    "config": config.labels,
                     "split": "test",
                     "args": {
-                        "protocol": config["protocol"],
-                        "protocol_digest": pins["protocol"],
-                        "corpus_digest": pins["corpus"],
+                        "protocol": config.protocol,
+                        "protocol_digest": pins.protocol,
+                        "corpus_digest": pins.corpus,
                         "folds": len(run.folds),
-                        "seed": config["seed"],
+                        "seed": config.seed,
                     },
                 },
                 "metrics": [_metric(run, name) for name in METRICS],
@@ -100,15 +99,15 @@ def _section(run: Run) -> str:
         ]
         for name, (_, title) in METRICS.items()
     ]
-    labels = ", ".join(facts["labels"])
-    evaluate = command.evaluate(command.request(Config(**config)))
+    labels = ", ".join(facts.labels)
+    evaluate = command.evaluate(command.request(config))
     return "\n\n".join(
         [
             "## Speech emotion recognition, measured with serbench",
-            f"Model {_code(config['model'])} on dataset {_code(config['dataset'])}, protocol "
-            f"{_code(config['protocol'])}, labels {_code(config['labels'])} ({_code(labels)}): "
+            f"Model {_code(config.model)} on dataset {_code(config.dataset)}, protocol "
+            f"{_code(config.protocol)}, labels {_code(config.labels)} ({_code(labels)}): "
             f"{len(run.folds)} test sets, {len(run.speaker_confusions)} test speakers, "
-            f"{int(run.confusions.sum())} test utterances, one run with seed {config['seed']}. No "
+            f"{int(run.confusions.sum())} test utterances, one run with seed {config.seed}. No "
             "speaker and no recording is shared between training, validation and test sets: "
             "checked for every fold.",
             tables.table(HEAD, rows, "markdown"),
@@ -124,14 +123,14 @@ def _section(run: Run) -> str:
 
 def _circumstances(run: Run) -> str:
     facts = run.facts
-    version = facts["versions"].get("serbench", "of unknown version")
-    plugins = ", ".join(_code(name) for name in facts["sources"] if name != "serbench") or "none"
-    finished = max(str(fold.facts.get("finished", "")) for fold in run.folds)[:10]
+    version = facts.versions.get("serbench", "of unknown version")
+    plugins = ", ".join(_code(name) for name in facts.sources if name != "serbench") or "none"
+    finished = max(fold.facts.finished for fold in run.folds)[:10]
     differing = f"; the folds differ in {', '.join(run.differing())}" if run.differing() else ""
     return (
         f"Computed with serbench {_code(version)} (plugins: {plugins}) on "
-        f"{_code(facts['device'])}, {_code(finished)}{differing}. Corpus digest "
-        f"{_code(facts['pins']['corpus'])}, protocol digest {_code(facts['pins']['protocol'])}."
+        f"{_code(facts.device)}, {_code(finished)}{differing}. Corpus digest "
+        f"{_code(facts.pins.corpus)}, protocol digest {_code(facts.pins.protocol)}."
     )
 
 

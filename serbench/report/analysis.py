@@ -104,7 +104,7 @@ class Selective:
 
 def fold_names(run: Run) -> tuple[str, ...]:
     """Return the names of its folds, in their order."""
-    return tuple(str(fold.facts["fold"]["name"]) for fold in run.folds)
+    return tuple(fold.facts.fold.name for fold in run.folds)
 
 
 def predictions(run: Run) -> Predictions:
@@ -122,7 +122,10 @@ def predictions(run: Run) -> Predictions:
         # of the activations: where sigmoids saturate, only they tell the labels apart
         prediction=np.concatenate([classification.predicted(test.activations) for test in tests]),
         probabilities=np.concatenate(
-            [calibration.probabilities(fold.test.activations, fold.link) for fold in run.folds]
+            [
+                calibration.probabilities(fold.test.activations, fold.facts.link)
+                for fold in run.folds
+            ]
         ),
     )
 
@@ -187,7 +190,7 @@ def principal(rows: Floats) -> tuple[Floats, tuple[float, float]]:
 
 def mistakes(run: Run) -> list[Mistake]:
     """Return every test utterance that got another label than its own, the surest first."""
-    tested, names, labels = predictions(run), fold_names(run), run.folds[0].labels
+    tested, names, labels = predictions(run), fold_names(run), run.facts.labels
     confidence, margin = tested.confidence, tested.margin
     return [
         Mistake(
@@ -231,7 +234,7 @@ def learning_curves(run: Run) -> list[Curve]:
     """
     curves = []
     for name, fold in zip(fold_names(run), run.folds, strict=True):
-        reports, best = fold.facts.get("curve"), fold.facts.get("model", {}).get("best_epoch")
+        reports, best = fold.facts.curve, fold.facts.model.get("best_epoch")
         if not reports:
             continue
         series = [

@@ -56,9 +56,8 @@ def sections(runs: Sequence[Run]) -> list[Section]:
 
 def _setting(run: Run) -> tuple[str, ...]:
     """Return what runs that can be compared have in common; at the end two digests."""
-    pins = run.facts["pins"]
-    names = [run.config[key] for key in ("dataset", "protocol", "labels")]
-    return tuple(map(str, (*names, pins["corpus"], pins["protocol"])))
+    config, pins = run.config, run.facts.pins
+    return config.dataset, config.protocol, config.labels, pins.corpus, pins.protocol
 
 
 def _folder(name: str) -> str:

@@ -91,7 +91,7 @@ def sexes(run: Run) -> Mapping[str, str]:
 
 def _known_sexes(run: Run) -> tuple[Mapping[str, str], str]:
     """Return the sex of each speaker, "" where unknown; or why none is known."""
-    spec = str(run.config["dataset"])
+    spec = run.config.dataset
     try:
         corpus = datasets.named(spec, settings()).dataset.manifest()
     except CorpusError:  # its message has paths of this machine, and a page is published

@@ -4,9 +4,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from serbench.files import digest
+from serbench.results.schema import Names, Text, Whole
+
+MOST_THREADS = 1024
+Named = Annotated[str, Text(200, ".+")]
+Version = Annotated[str, Text(100)]
+Values = Annotated[Mapping[str, object], Names(100)]
 
 
 @dataclass(frozen=True)
@@ -30,36 +36,42 @@ class Request:
 class Config:
     """The identity of a run: everything that its predictions depend on, but for the audio.
 
-    Two runs with the same words are the same run. The data behind the words (corpus, protocol,
-    audio) is pinned by digests in every fold's result. A key that was added after runs were
-    published has a default here, which stands for the behaviour before the key existed; while it
-    has that value it is left out of the words, so that older runs keep theirs. Parameters that
-    models and extractors add later are left out in the same way; see `contracts.HasAddedParams`.
+    Two runs with equal configurations are the same run. The data behind the names (corpus,
+    protocol, audio) is pinned by digests in every fold's result. A key that was added after runs
+    were published has a default here, which stands for the behaviour before the key existed; with
+    that value it is not stored, so that older runs keep their names. Parameters that models and
+    extractors add later are left out in the same way; see `contracts.HasAddedParams`.
     """
 
-    dataset: str
-    labels: str
-    protocol: str
-    model: str
-    model_version: str
-    params: Mapping[str, object]
-    feature: str
-    feature_version: str
-    feature_params: Mapping[str, object]
-    reading: Mapping[str, object]
-    seed: int
-    precision: str = "float32"
-    threads: int = 1
+    dataset: Annotated[str, Text(200, r"[a-z0-9-]+(:.+)?")]  # no name that looks like another
+    labels: Named
+    protocol: Named
+    model: Named
+    model_version: Version
+    params: Values
+    feature: Named
+    feature_version: Version
+    feature_params: Values
+    reading: Values
+    seed: Annotated[int, Whole(2**63)]
+    precision: Annotated[str, Text(20)] = "float32"
+    threads: Annotated[int, Whole(MOST_THREADS)] = 1
+
+    @property
+    def corpus(self) -> str:
+        """The dataset's name, without parameters."""
+        return self.dataset.partition(":")[0]
 
     @property
     def name(self) -> str:
         """A readable folder name with a digest: "ravdess_alexnet-mel_paper_seed0_1a2b3c4d"."""
-        words = [self.dataset, self.model, self.protocol, f"seed{self.seed}"]
-        readable = re.sub(r"[^A-Za-z0-9._-]", "-", "_".join(words))
-        return f"{readable[:120]}_{digest(self.words())[:8]}"
+        parts = [self.dataset, self.model, self.protocol, f"seed{self.seed}"]
+        readable = re.sub(r"[^A-Za-z0-9._-]", "-", "_".join(parts))
+        return f"{readable[:120]}_{digest(self.stored())[:8]}"
 
-    def words(self) -> dict[str, Any]:
-        """Return the identity as plain words; `Config(**words)` reads them."""
-        later = {each.name: each.default for each in fields(self) if each.default is not MISSING}
-        words = asdict(self)
-        return {name: words[name] for name in words if words[name] != later.get(name, MISSING)}
+    def stored(self) -> dict[str, Any]:
+        """Return the identity as JSON values; `Config(**stored)` reads them."""
+        later = {key.name: key.default for key in fields(self) if key.default is not MISSING}
+        return {
+            key: value for key, value in asdict(self).items() if value != later.get(key, MISSING)
+        }

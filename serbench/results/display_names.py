@@ -19,10 +19,8 @@ def model_names(runs: Sequence[Run]) -> dict[str, str]:
     return told_apart(
         {
             run.name: (
-                with_checkpoint(
-                    str(run.config["model"]), run.facts.get("model", {}).get("checkpoint") or ""
-                ),
-                {**run.config["feature_params"], **run.config["params"]},
+                with_checkpoint(run.config.model, run.facts.model.get("checkpoint") or ""),
+                {**run.config.feature_params, **run.config.params},
             )
             for run in runs
         }
@@ -74,7 +72,7 @@ def run_titles(runs: Sequence[Run]) -> list[str]:
     names = model_names(runs)
     plain = [names[run.name] for run in runs]
     seeded = [
-        f"{title}, seed {run.config['seed']}" if plain.count(title) > 1 else title
+        f"{title}, seed {run.config.seed}" if plain.count(title) > 1 else title
         for run, title in zip(runs, plain, strict=True)
     ]
     return [

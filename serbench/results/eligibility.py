@@ -6,7 +6,7 @@ that only a submission's card, the ledger or other runs can give.
 
 from collections.abc import Sequence
 
-from serbench.results.fold_file import FoldResult
+from serbench.results.facts import Facts
 
 LEAKS = "leaks: {}"
 BATCH = "labels depend on the batch: some change when an utterance is predicted alone"
@@ -21,37 +21,34 @@ COPIED_TOGETHER = "same predictions as {}; both were added together, so neither 
 SENT_BEFORE = "same answers as {}, which {} sent before"
 
 
-def leak(folds: Sequence[FoldResult]) -> str:
+def leak(folds: Sequence[Facts]) -> str:
     """Return what training, validation and test sets share, or ""."""
-    clean = all(fold.facts["certificate"]["clean"] for fold in folds)
-    return str(folds[0].facts["protocol"]["leaks"]) or (
-        "" if clean else "sets share speakers or audio"
-    )
+    clean = all(facts.certificate["clean"] for facts in folds)
+    return folds[0].protocol.leaks or ("" if clean else "sets share speakers or audio")
 
 
-def objections(folds: Sequence[FoldResult], missing: int) -> tuple[str, ...]:
+def objections(folds: Sequence[Facts], missing: int) -> tuple[str, ...]:
     """Return every reason why a run has no rank, the gravest first; none if it may be ranked.
 
     Args:
-        folds: of the run, one or more.
+        folds: of the run, the facts of one or more.
         missing: how many folds of the protocol are not there.
     """
     reasons = []
     if shared := leak(folds):
         reasons.append(LEAKS.format(shared))
-    if any(fold.facts.get("folds_before") for fold in folds):
+    if any(facts.folds_before for facts in folds):
         reasons.append(
             "folds were trained in one process, one after the other (--jobs 0): one may know what "
             "another has learned"
         )
-    tests = [fold.facts["alone"] for fold in folds]
-    unchecked = next((test for test in tests if test.get("utterances", 1) == 0), None)
-    if unchecked is not None:
-        reason = unchecked.get("unchecked") or "no utterance was predicted alone"
+    unchecked = [facts.alone.unchecked for facts in folds if facts.alone.utterances == 0]
+    if unchecked:
+        reason = unchecked[0] or "no utterance was predicted alone"
         reasons.append(f"batch effects unchecked: {reason}")
-    if any(test.get("other_labels") for test in tests):
+    if any(facts.alone.other_labels for facts in folds):
         reasons.append(BATCH)
-    models = [fold.facts.get("model", {}) for fold in folds]
+    models = [facts.model for facts in folds]
     if any(model.get("pretrained") is False for model in models):
         reasons.append("random weights, not pretrained")
     if before := {str(model.get("fine_tuned_before") or "") for model in models} - {""}:
@@ -60,6 +57,6 @@ def objections(folds: Sequence[FoldResult], missing: int) -> tuple[str, ...]:
             "learned from these test speakers"
         )
     if missing:
-        total = folds[0].facts["protocol"]["folds"]
+        total = folds[0].protocol.folds
         reasons.append(f"incomplete: {missing} of {total} folds are missing")
     return tuple(reasons)

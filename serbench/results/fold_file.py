@@ -8,6 +8,7 @@ import functools
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,30 +17,14 @@ import numpy.typing as npt
 import safetensors
 import safetensors.numpy
 
-from serbench.contracts import Array, Link
+from serbench.contracts import Array
 from serbench.corpus import Corpus
 from serbench.errors import CorpusError, SerbenchError
 from serbench.files import replacing
-from serbench.results.schema import misfit
+from serbench.results.facts import Facts, facts_of
+from serbench.results.schema import require_schema
 
 SCHEMA = 1
-REQUIRED = (
-    "config",
-    "pins",
-    "protocol",
-    "fold",
-    "labels",
-    "link",
-    "certificate",
-    "validation",
-    "alone",
-    "seconds",
-    "device",
-    "threads",
-    "versions",
-    "sources",
-    "machine",
-)
 
 
 @dataclass(frozen=True)
@@ -64,25 +49,19 @@ class FoldResult:
     """One fold, trained and scored.
 
     Attributes:
-        facts: everything that is not an array; its keys are listed in `docs/results.md`.
+        stored: the facts as the file stores them, JSON values.
         test: the test set.
         validation: the validation set; older results lack it where no folds compete.
     """
 
-    facts: Mapping[str, Any]
+    stored: Mapping[str, Any]
     test: Scored
     validation: Scored | None = None
 
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """The columns of the activations."""
-        return tuple(self.facts["labels"])
-
-    @property
-    def link(self) -> Link:
-        """What turns activations into probabilities."""
-        link: Link = self.facts["link"]
-        return link
+    @cached_property
+    def facts(self) -> Facts:
+        """Everything that is not an array."""
+        return facts_of(self.stored, "its facts", bounded=False)
 
 
 def stem(position: int) -> str:
@@ -112,13 +91,13 @@ def write(path: Path, result: FoldResult) -> None:
     arrays = _arrays("test", result.test)
     if result.validation is not None:
         arrays |= _arrays("validation", result.validation)
-    facts = {"schema": SCHEMA, **result.facts}
-    if "curve" in facts:
-        facts["curve"] = _columns(facts["curve"])
-    words = json.dumps(facts, ensure_ascii=False, separators=(",", ":"))
+    stored = {"schema": SCHEMA, **result.stored}
+    if "curve" in stored:
+        stored["curve"] = _columns(stored["curve"])
+    text = json.dumps(stored, ensure_ascii=False, separators=(",", ":"))
     with replacing(path) as temporary:
         # bytes first: a full disk is then an OSError, as everywhere
-        temporary.write_bytes(safetensors.numpy.save(arrays, metadata={"serbench": words}))
+        temporary.write_bytes(safetensors.numpy.save(arrays, metadata={"serbench": text}))
 
 
 def _columns(curve: Sequence[Mapping[str, Any]]) -> Any:
@@ -172,13 +151,19 @@ def read(path: Path) -> FoldResult:
     Raises:
         SerbenchError: it is no result of serbench, or of a newer version.
     """
-    facts = read_facts(path)
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
+            stored: Any = json.loads((file.metadata() or {})["serbench"])
             # keys: it has no iterator
             arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    except (OSError, safetensors.SafetensorError, AttributeError, TypeError) as error:
+        if "curve" in stored:
+            stored["curve"] = points(stored["curve"])
+    except (
+        *(OSError, safetensors.SafetensorError, AttributeError),
+        *(KeyError, TypeError, ValueError, RecursionError),
+    ) as error:
         raise _no_result(path, type(error).__name__) from error
+    require_schema(stored, SCHEMA, str(path))
     if "test.ids" in arrays and "test.truth" not in arrays:
         raise SerbenchError(
             f"{path} has no true labels: the corpus's licence keeps them, so they were withheld; "
@@ -190,16 +175,21 @@ def read(path: Path) -> FoldResult:
         validation = scored("validation", arrays) if "validation.ids" in arrays else None
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise SerbenchError(f"{path} lacks arrays that a result has: {error}") from error
+    result = FoldResult(stored, test, validation)
+    try:
+        labels = len(result.facts.labels)
+    except SerbenchError as error:
+        raise _no_result(path, str(error)) from error
     for part in (test, validation) if validation else (test,):
-        if wrong := _misfit(part, len(facts["labels"])):
+        if damage := _damage(part, labels):
             raise SerbenchError(
-                f"{path} is damaged, {wrong}: remove it, and run the same command again"
+                f"{path} is damaged, {damage}: remove it, and run the same command again"
             )
-    return FoldResult(facts, test, validation)
+    return result
 
 
-def _misfit(part: Scored, n_labels: int) -> str:
-    """Why the arrays of a set do not belong to so many labels, or nothing."""
+def _damage(part: Scored, n_labels: int) -> str:
+    """Return why the arrays of a set do not belong to so many labels, or ""."""
     if part.activations.shape != (len(part.ids), n_labels) or part.truth.ndim != 1:
         return f"its activations have the shape {part.activations.shape}, not a column a label"
     if part.truth.max(initial=0) >= n_labels or part.truth.min(initial=0) < 0:
@@ -207,37 +197,6 @@ def _misfit(part: Scored, n_labels: int) -> str:
     if not np.isfinite(part.activations).all():
         return "not all of its activations are finite"
     return ""
-
-
-def read_facts(path: Path) -> Mapping[str, Any]:
-    """The facts of a fold's result, without its arrays.
-
-    Raises:
-        SerbenchError: it is no result of serbench, or of a newer version.
-    """
-    try:
-        with safetensors.safe_open(path, framework="numpy") as file:
-            facts: Any = json.loads((file.metadata() or {})["serbench"])
-            if isinstance(facts, dict) and "curve" in facts:
-                facts["curve"] = points(facts["curve"])
-    except (
-        *(OSError, safetensors.SafetensorError),
-        *(KeyError, TypeError, ValueError, RecursionError),
-    ) as error:
-        raise _no_result(path, type(error).__name__) from error
-    if not isinstance(facts, dict):
-        raise _no_result(path, "its facts are no object")
-    if facts.get("schema") != SCHEMA:
-        raise SerbenchError(
-            f"{path} has the schema {facts.get('schema')}, this serbench reads {SCHEMA}: "
-            "install the version that wrote it, or a newer one"
-        )
-    missing = [key for key in REQUIRED if key not in facts]
-    if missing:
-        raise SerbenchError(f"{path} lacks {', '.join(missing)}: it was edited; remove it")
-    if wrong := misfit(facts):
-        raise _no_result(path, wrong)
-    return facts
 
 
 def _no_result(path: Path, why: str) -> SerbenchError:

@@ -1,6 +1,6 @@
 """A run: the folds of one configuration, and every number that follows from them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +14,8 @@ from serbench.errors import SerbenchError, nearest
 from serbench.metrics import classification, intervals
 from serbench.metrics.classification import METRICS, Floats
 from serbench.results import eligibility, fold_file, literature
+from serbench.results.config import Config
+from serbench.results.facts import Facts
 from serbench.results.fold_file import FoldResult
 from serbench.text import shown
 
@@ -44,20 +46,19 @@ class Run:
         return self.folder.name
 
     @cached_property
-    def facts(self) -> Mapping[str, Any]:
-        """What all its folds say alike: of the first."""
+    def facts(self) -> Facts:
+        """The facts of the first fold."""
         return self.folds[0].facts
 
-    @cached_property
-    def config(self) -> Mapping[str, Any]:
-        """Its identity; see `serbench.results.config.Config`."""
-        config: Mapping[str, Any] = self.facts["config"]
-        return config
+    @property
+    def config(self) -> Config:
+        """Its identity."""
+        return self.facts.config
 
     @property
     def corpus(self) -> str:
         """The corpus's name, without parameters."""
-        return str(self.config["dataset"]).partition(":")[0]
+        return self.config.corpus
 
     @cached_property
     def confusions(self) -> npt.NDArray[np.int64]:
@@ -67,7 +68,7 @@ class Run:
                 classification.confusion(
                     fold.test.truth,
                     classification.predicted(fold.test.activations),
-                    len(fold.labels),
+                    len(fold.facts.labels),
                 )
                 for fold in self.folds
             ]
@@ -82,7 +83,7 @@ class Run:
                 np.concatenate([fold.test.activations for fold in self.folds])
             ),
             [speaker for fold in self.folds for speaker in fold.test.speakers],
-            len(self.folds[0].labels),
+            len(self.folds[0].facts.labels),
         )
 
     def scores(self, metric: str) -> Floats:
@@ -105,7 +106,7 @@ class Run:
     @property
     def alone(self) -> float:
         """How much scores differ at most between alone and in a batch."""
-        return float(max(fold.facts["alone"]["largest_difference"] for fold in self.folds))
+        return max(fold.facts.alone.largest_difference for fold in self.folds)
 
     @property
     def tested_twice(self) -> int:
@@ -116,7 +117,7 @@ class Run:
     @cached_property
     def objections(self) -> tuple[str, ...]:
         """Every reason why it has no rank, the gravest first; see `results.eligibility`."""
-        return eligibility.objections(self.folds, self.missing)
+        return eligibility.objections([fold.facts for fold in self.folds], self.missing)
 
     @property
     def ranked(self) -> bool:
@@ -126,25 +127,23 @@ class Run:
     @property
     def leaks(self) -> str:
         """What training, validation and test sets share, or ""."""
-        return eligibility.leak(self.folds)
+        return eligibility.leak([fold.facts for fold in self.folds])
 
     def seconds(self) -> float:
         """Fitting and predicting, summed over folds."""
-        return float(sum(sum(fold.facts["seconds"].values()) for fold in self.folds))
+        return sum(fold.facts.duration for fold in self.folds)
 
     def differing(self) -> list[str]:
         """Which circumstances differ between the folds: "threads", "versions", ..."""
-        kinds = ("device", "threads", "versions", "sources", "machine")
-        found = [
-            kind for kind in kinds if any(f.facts[kind] != self.facts[kind] for f in self.folds)
-        ]
-        precisions = {fold.facts.get("model", {}).get("precision") for fold in self.folds}
-        return [*found, "precision"] if len(precisions) > 1 else found
+        facts = [fold.facts for fold in self.folds]
+        kinds = differing(facts, ("device", "threads", "versions", "sources", "machine"))
+        precisions = {one.model.get("precision") for one in facts}
+        return [*kinds, "precision"] if len(precisions) > 1 else kinds
 
     def table(self, form: str = "text") -> str:
         """The scores beside chance and the paper's rows."""
         rows = [
-            [str(self.config["model"]), *(tables.spread(self.mean_std(one)) for one in SHOWN)],
+            [self.config.model, *(tables.spread(self.mean_std(one)) for one in SHOWN)],
             ["  pooled over folds", *(tables.percent(self.pooled(one)) for one in SHOWN)],
             ["  95 % over speakers", *(tables.interval(self.interval(one)) for one in SHOWN)],
             *chance_rows(self),
@@ -170,7 +169,7 @@ class Run:
         except ImportError as error:
             remedy = "pip install serbench[frames]"
             raise SerbenchError(f"a data frame needs pandas: {remedy}") from error
-        names = [fold.facts["fold"]["name"] for fold in self.folds]
+        names = [fold.facts.fold.name for fold in self.folds]
         index = pandas.Index(names, name="fold")
         return pandas.DataFrame({name: self.scores(name) for name in METRICS}, index=index)
 
@@ -201,11 +200,11 @@ def paper_rows(run: Run) -> list[list[str]]:
     ]
 
 
-def computed(facts: Mapping[str, Any]) -> str:
+def computed(facts: Facts) -> str:
     """Say how a fold was computed: "float32, 1 thread, cpu, AMD EPYC, avx512_bf16"."""
-    precision = facts.get("model", {}).get("precision") or facts["config"].get("precision")
-    threads, machine = facts["threads"], facts["machine"]
-    words = [precision or "float32", f"{threads} thread{'s' * (threads != 1)}", facts["device"]]
+    precision = facts.model.get("precision") or facts.config.precision
+    threads, machine = facts.threads, facts.machine
+    words = [precision, f"{threads} thread{'s' * (threads != 1)}", facts.device]
     return ", ".join([*words, str(machine.get("model") or machine.get("processor", "unknown"))])
 
 
@@ -232,9 +231,9 @@ def _title(run: Run) -> str:
     config, facts = run.config, run.facts
     utterances = int(run.confusions.sum())
     return (
-        f"{config['model']} on {config['dataset']}: protocol {config['protocol']} "
+        f"{config.model} on {config.dataset}: protocol {config.protocol} "
         f"({len(run.folds)} folds, {len(run.speaker_confusions)} test speakers, {utterances} test "
-        f"utterances), labels {config['labels']} ({len(facts['labels'])}), seed {config['seed']}"
+        f"utterances), labels {config.labels} ({len(facts.labels)}), seed {config.seed}"
     )
 
 
@@ -246,10 +245,12 @@ def _notes(run: Run) -> list[str]:
     published = literature.rows(run.corpus, "II")
     if published:
         notes.append("The paper's rows carry caveats: `serbench leaderboard show` lists them.")
-        row, setting = published[0], [run.config[one] for one in ("dataset", "protocol", "labels")]
+        row = published[0]
+        setting = (run.config.dataset, run.config.protocol, run.config.labels)
         if not literature.comparable(row, *setting):
-            words = f"protocol {row.protocol} and labels {row.labels}"
-            notes.append(f"They are for {words}, not for these.")
+            notes.append(
+                f"They are for protocol {row.protocol} and labels {row.labels}, not for these."
+            )
     lacking = int((run.confusions.sum(axis=2) == 0).any(axis=1).sum())
     if lacking:
         notes.append(
@@ -262,19 +263,16 @@ def _notes(run: Run) -> list[str]:
         notes.append(f"An interval over {len(run.speaker_confusions)} speakers is too narrow.")
     notes.append(f"Predicting one by one changes scores by at most {run.alone:.1g}.")
     notes += circumstances(
-        [(f"fold {fold.facts['fold']['name']}", computed(fold.facts)) for fold in run.folds]
+        [(f"fold {fold.facts.fold.name}", computed(fold.facts)) for fold in run.folds]
     )
-    if gain := run.facts.get("model", {}).get("bfloat16_gain"):
+    if gain := run.facts.model.get("bfloat16_gain"):
         notes.append(
             f"This GPU multiplies {gain:g} times as fast in bfloat16: --precision bfloat16, which "
             "is another run."
         )
-    warned = [len(fold.facts.get("warnings", ())) for fold in run.folds]
-    if any(warned):
-        first = next(one for fold in run.folds for one in fold.facts.get("warnings", ()))
-        notes.append(
-            f"Libraries issued warnings in {sum(map(bool, warned))} folds, such as: {first}"
-        )
+    warned = [fold.facts.warnings for fold in run.folds if fold.facts.warnings]
+    if warned:
+        notes.append(f"Libraries issued warnings in {len(warned)} folds, such as: {warned[0][0]}")
     spent = tables.duration(run.seconds())
     notes.append(f"Fitted and predicted in {spent}, summed over folds; results: {run.folder}")
     return notes
@@ -289,37 +287,36 @@ def read(folder: Path) -> Run:
     paths = sorted(folder.glob("*.safetensors"))
     if not paths:
         raise SerbenchError(f"there is no result in {folder}: `serbench runs` lists the runs")
-    folds = sorted((fold_file.read(path) for path in paths), key=lambda f: f.facts["fold"]["index"])
-    for fold in folds:
-        for kind in ("config", "labels"):
-            if fold.facts[kind] != folds[0].facts[kind]:
-                raise SerbenchError(f"{folder} holds folds of different runs: {kind} differs")
-        for pin in ("corpus", "protocol"):
-            if fold.facts["pins"][pin] != folds[0].facts["pins"][pin]:
-                raise SerbenchError(f"{folder} holds folds of different data: the {pin} differs")
-    names = [fold.facts["fold"]["name"] for fold in folds]
-    if len(set(names)) != len(names):
+    folds = sorted((fold_file.read(path) for path in paths), key=lambda f: f.facts.fold.index)
+    facts = [fold.facts for fold in folds]
+    for kind in differing(facts, ("config", "labels")):
+        raise SerbenchError(f"{folder} holds folds of different runs: {kind} differs")
+    for pin in differing([fold.pins for fold in facts], ("corpus", "protocol")):
+        raise SerbenchError(f"{folder} holds folds of different data: the {pin} differs")
+    if len({fold.fold.name for fold in facts}) != len(facts):
         raise SerbenchError(f"{folder} holds one fold twice: remove one of the files")
-    counting = tuple(folds[one] for one in winners([fold.facts for fold in folds]))
-    return Run(folder, counting, folds[0].facts["protocol"]["folds"] - len(folds))
+    counting = tuple(folds[position] for position in winners(facts))
+    return Run(folder, counting, facts[0].protocol.folds - len(folds))
 
 
-def winners(facts: Sequence[Mapping[str, Any]]) -> list[int]:
-    """Which folds count, by position, from the facts of each.
+def differing(rows: Sequence[object], names: Sequence[str]) -> list[str]:
+    """Return the names of the attributes in which rows differ."""
+    return [
+        name for name in names if any(getattr(row, name) != getattr(rows[0], name) for row in rows)
+    ]
 
-    Of each group the one with the best macro F1 on its validation set, the first of equals.
+
+def winners(folds: Sequence[Facts]) -> list[int]:
+    """Return the positions of the folds that count.
+
+    Of each group that is the one with the best macro F1 on its validation set, the first of equals.
     """
     best: dict[tuple[bool, str], int] = {}
-    for position, one in enumerate(facts):
-        name, group = one["fold"]["name"], one["fold"]["group"]
-        key = (bool(group), group or name)
-        if key not in best or _validation_f1(one) > _validation_f1(facts[best[key]]):
+    for position, facts in enumerate(folds):
+        key = (bool(facts.fold.group), facts.fold.group or facts.fold.name)
+        if key not in best or facts.validation["f1"] > folds[best[key]].validation["f1"]:
             best[key] = position
     return list(best.values())
-
-
-def _validation_f1(facts: Mapping[str, Any]) -> float:
-    return float(facts["validation"]["f1"])
 
 
 def find(name: str, parent: Path) -> Run:

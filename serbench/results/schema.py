@@ -1,149 +1,248 @@
-"""What the facts of a fold must look like, for all the code that reads them."""
+"""Check stored JSON against frozen dataclasses, whose annotations say what each value must be.
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+Annotations are `str`, `int`, `float`, `bool`, `object`, `Literal`, `X | None`, `tuple[X, ...]`,
+`Mapping[str, X]` and dataclasses; `Annotated` adds the bounds below. Bounds only hold for files
+from strangers: one's own may be as long and as odd as one likes.
+"""
 
-import numpy as np
+import dataclasses
+import math
+import re
+import types
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from serbench.errors import SerbenchError
+from serbench.lookalike_names import unseen
 from serbench.text import shown
 
-NUMBER = (float, int)
-NOTHING = type(None)
-
-NEEDED: Mapping[str, tuple[type, ...]] = {
-    "config": (dict,),
-    **{f"config.{one}": (str,) for one in ("dataset", "labels", "protocol", "model")},
-    **{f"config.{one}": (str,) for one in ("model_version", "feature", "feature_version")},
-    **{f"config.{one}": (dict,) for one in ("params", "feature_params", "reading")},
-    "config.seed": (int,),
-    "pins": (dict,),
-    "pins.corpus": (str,),
-    "pins.protocol": (str,),
-    "protocol": (dict,),
-    "protocol.leaks": (str,),
-    "protocol.folds": (int,),
-    "fold": (dict,),
-    "fold.index": (int,),
-    "fold.name": (str,),
-    "fold.group": (str,),
-    "labels": (list,),
-    "labels.*": (str,),
-    "link": (str,),
-    "certificate": (dict,),
-    "certificate.clean": (bool,),
-    "validation": (dict,),
-    "validation.f1": NUMBER,
-    "alone": (dict,),
-    "alone.largest_difference": NUMBER,
-    "seconds": (dict,),
-    "seconds.*": NUMBER,
-    "device": (str,),
-    "threads": (int,),
-    "versions": (dict,),
-    "versions.*": (str,),
-    "sources": (dict,),
-    "machine": (dict,),
-}
-"""By its place, "*" for everything in a list or an object; what holds others comes before them."""
-
-ALLOWED: Mapping[str, tuple[type, ...]] = {
-    "pins.audio": (str,),
-    "fold.utterances": (dict,),
-    "fold.utterances.*": (int,),
-    "alone.other_labels": (int,),
-    "alone.utterances": (int,),
-    "alone.unchecked": (str,),
-    "config.precision": (str,),
-    "config.threads": (int,),
-    "machine.*": (str,),
-    "warnings": (list,),
-    "warnings.*": (str,),
-    "model": (dict,),
-    "model.parameters": (int, NOTHING),
-    "model.trained_parameters": (int, NOTHING),
-    **{f"model.{one}": (str, NOTHING) for one in ("checkpoint", "revision", "licence")},
-    "model.pretrained": (bool, NOTHING),
-    "model.fine_tuned_before": (str, NOTHING),
-    "model.precision": (str, NOTHING),
-    "model.bfloat16_gain": NUMBER,
-    "curve": (list,),
-    "curve.*": (dict,),
-    "curve.*.*": (*NUMBER, NOTHING),
-    "peak_memory_mb": NUMBER,
-    "folds_before": (int,),
-    "finished": (str,),
-}
-"""What may be missing; where it is there it looks like this."""
-
-WORDS = {
-    dict: "an object",
-    list: "a list",
-    str: "a text",
-    int: "a whole number",
-    float: "a number",
-    bool: "true or false",
-    NOTHING: "null",
-}
+MOST_COUNT = 10**9  # more than all recordings of speech there are; int64 sums cannot overflow
+HEX64 = r"[0-9a-f]{64}"
 
 
-def misfit(facts: object) -> str:
-    """The first thing in a fold's facts that is not as other code relies on, or nothing.
+@dataclass(frozen=True)
+class Text:
+    """Bounds of a text.
 
-    >>> misfit({"config": 5})
-    'config is 5, but must be an object'
+    Attributes:
+        most: characters.
+        pattern: that the whole text must match.
+        lines: whether it may have more than one line.
     """
-    if not isinstance(facts, dict):
-        return f"its facts are {_brief(facts)}, but must be an object"
-    for path, kinds in {**NEEDED, **ALLOWED}.items():
-        for value in _found(facts, path.split(".")):
-            if value is _MISSING and path in NEEDED:
-                return f"{path} is missing"
-            if value is not _MISSING and type(value) not in kinds:
-                return f"{path} is {_brief(value)}, but must be {_any_of(kinds)}"
-    if not facts["labels"]:
-        return "labels is empty"
-    return ""
+
+    most: int = 200
+    pattern: str = ""
+    lines: bool = False
 
 
-def misdescribed(words: object) -> str:
-    """The first thing that a model says of itself that other code could not rely on, or nothing.
+@dataclass(frozen=True)
+class Whole:
+    """Bounds of a whole number, which is never negative."""
 
-    >>> misdescribed({"precision": 32})
-    'precision is 32, but must be a text or null'
+    most: int = MOST_COUNT
+
+
+@dataclass(frozen=True)
+class Number:
+    """Bounds of a number that is not negative; without one, a number must be finite."""
+
+    most: float
+
+
+@dataclass(frozen=True)
+class Names:
+    """How many keys a mapping may have."""
+
+    most: int = 10_000
+
+
+@dataclass(frozen=True)
+class Like:
+    """A mapping that also has what a dataclass has."""
+
+    kind: type
+
+
+INFINITE = "a number that may be infinite or NaN"
+NULL_IS_NAN = "a number that is stored as null if it is NaN"
+
+Name = Annotated[str, Text(100)]
+Digest = Annotated[str, Text(64, HEX64)]
+Count = Annotated[int, Whole()]
+Score = Annotated[float, NULL_IS_NAN]
+
+DEFAULTS: Mapping[object, Any] = {str: Text(), int: Whole(), Mapping: Names(), float: None}
+
+
+class Open:
+    """Base class of objects that may have more keys than this release knows."""
+
+
+def fit(value: Any, kind: Any, where: str, bounded: bool = True) -> Any:
+    """Return a value out of JSON as an annotation says: lists as tuples, objects as instances.
+
+    Args:
+        value: out of JSON.
+        kind: the annotation.
+        where: what the value is, for the message: "card.json".
+        bounded: whether a stranger wrote it, so that bounds hold.
+
+    Raises:
+        SerbenchError: the value does not fit; the message says where and why.
     """
-    if not isinstance(words, Mapping):
-        return f"it is {_brief(words)}, but must be an object"
-    for path, kinds in ALLOWED.items():
-        place, _, name = path.partition(".")
-        if place != "model" or name not in words:
-            continue
-        value = words[name]
-        plain = value.item() if isinstance(value, np.generic) else value
-        if type(plain) not in kinds:
-            return f"{name} is {_brief(value)}, but must be {_any_of(kinds)}"
-    return ""
-
-
-_MISSING = object()
-
-
-def _found(holder: Any, path: list[str]) -> Iterator[Any]:
-    """The values at a place; `_MISSING` where there is none."""
-    name, *rest = path
-    if name == "*":
-        values = list(holder.values() if isinstance(holder, dict) else holder)
+    bounds: tuple[Any, ...] = ()
+    if get_origin(kind) is Annotated:
+        kind, bounds = kind.__origin__, kind.__metadata__
+    origin, inner = get_origin(kind) or kind, get_args(kind)
+    bound = (*bounds, DEFAULTS.get(origin))[0] if bounded else None
+    if origin in (Union, types.UnionType):
+        return None if value is None else fit(value, inner[0], where, bounded)
+    if origin is tuple:
+        return _fit_list(value, inner, where, bounded)
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
+        return _fit_object(value, kind, where, bounded)
+    if origin is Mapping:
+        for like in (one for one in bounds if isinstance(one, Like)):
+            fit(value, like.kind, where, bounded)
+        return _fit_mapping(value, inner[1], bound, where, bounded)
+    if origin is Literal:
+        if value not in inner:
+            raise _misfit(where, " or ".join(map(repr, inner)), value)
+    elif kind is str:
+        _fit_text(value, bound, where)
+    elif kind is int:
+        _fit_whole(value, bound, where)
+    elif kind is float:
+        if NULL_IS_NAN in bounds and value is None:
+            return math.nan
+        _fit_number(value, bound, bounded, where)
+    elif kind is bool:
+        _require(value, bool, where, "true or false")
     else:
-        values = [holder.get(name, _MISSING)]
-    for value in values:
-        if not rest:
-            yield value
-        elif value is not _MISSING:
-            yield from _found(value, rest)
+        assert kind in (object, Any), kind
+    return value
 
 
-def _any_of(kinds: tuple[type, ...]) -> str:
-    return " or ".join(WORDS[kind] for kind in kinds)
+def require_schema(stored: Any, schema: int, where: str) -> None:
+    """Refuse JSON that is not an object with this schema number.
+
+    Raises:
+        SerbenchError: a newer release wrote it, or it is something else.
+    """
+    number = stored.get("schema") if isinstance(stored, dict) else None
+    if number != schema or type(number) is not int:
+        raise SerbenchError(
+            f"{where} has the schema {str(number)[:20]!r}, this serbench reads {schema}: "
+            "install the version that wrote it, or a newer one"
+        )
 
 
-def _brief(value: object) -> str:
-    return shown(repr(value), 40)
+def _require(value: Any, kind: type, where: str, what: str) -> Any:
+    if type(value) is not kind:
+        raise _misfit(where, what, value)
+    return value
+
+
+def _misfit(where: str, what: str, value: Any) -> SerbenchError:
+    return SerbenchError(f"{where} must be {what}, not {shown(repr(value), 40)}")
+
+
+def _fit_list(value: Any, inner: Any, where: str, bounded: bool) -> tuple[Any, ...]:
+    rows, kind = _require(value, list, where, "a list"), inner[0]
+    if inner[-1] is not Ellipsis and len(rows) != len(inner):
+        raise _misfit(where, f"a list of {len(inner)}", value)
+    if kind == Count and all(type(row) is int and 0 <= row <= MOST_COUNT for row in rows):
+        return tuple(rows)  # at once: there are thousands of them on a card
+    return tuple(fit(row, kind, f"{where}[{at}]", bounded) for at, row in enumerate(rows))
+
+
+@lru_cache(maxsize=64)
+def _keys(kind: Any) -> Mapping[str, tuple[Any, bool]]:
+    """Return the annotation of each field of a dataclass, and whether it has no default."""
+    kinds = get_type_hints(kind, include_extras=True)
+    return {
+        field.name: (kinds[field.name], field.default is field.default_factory)
+        for field in dataclasses.fields(kind)
+    }
+
+
+def _fit_object(value: Any, kind: Any, where: str, bounded: bool) -> Any:
+    found, keys = _require(value, dict, where, "an object"), _keys(kind)
+    if lacking := [key for key, (_, needed) in keys.items() if needed and key not in found]:
+        raise SerbenchError(f"{where} lacks {', '.join(lacking)}")
+    unknown = [key for key in found if key not in keys]
+    if bounded and unknown and not issubclass(kind, Open):
+        raise SerbenchError(f"{where} has {unknown[0][:80]!r}, which nothing knows")
+    inside = f"{where}." if ":" in where else f"{where}: "
+    return kind(
+        **{
+            key: fit(found[key], annotation, inside + key, bounded)
+            for key, (annotation, _) in keys.items()
+            if key in found
+        }
+    )
+
+
+def _fit_mapping(value: Any, kind: Any, bound: Any, where: str, bounded: bool) -> dict[str, Any]:
+    found = _require(value, dict, where, "an object")
+    most = bound.most if isinstance(bound, Names) else Names().most
+    if bounded and len(found) > most:
+        raise SerbenchError(f"{where} has {len(found)} names: at most {most}")
+    for name in found if bounded else ():
+        _fit_text(name, Text(), f"a name in {where}")
+    return {name: fit(one, kind, f"{where}.{name}", bounded) for name, one in found.items()}
+
+
+def _fit_text(value: Any, bound: Text | None, where: str) -> None:
+    text: str = _require(value, str, where, "a text")
+    if bound is None:
+        return
+    if len(text) > bound.most:
+        raise SerbenchError(f"{where} has {len(text)} characters: at most {bound.most}")
+    require_visible(text, where, bound.lines)
+    if bound.pattern and not re.fullmatch(bound.pattern, text, re.ASCII):
+        raise SerbenchError(f"{where} is {text[:80]!r}, which is not written as it must be")
+
+
+def _fit_whole(value: Any, bound: Whole | None, where: str) -> None:
+    if type(value) is not int or (bound and not 0 <= value <= bound.most):
+        limits = f" from 0 to {bound.most}" if bound else ""
+        raise _misfit(where, f"a whole number{limits}", value)
+
+
+def _fit_number(value: Any, bound: Any, bounded: bool, where: str) -> None:
+    is_number = type(value) in (int, float)
+    if isinstance(bound, Number):
+        if not (is_number and 0 <= value <= bound.most):
+            raise _misfit(where, f"a number from 0 to {bound.most:g}", value)
+    elif not is_number:
+        raise _misfit(where, "a number", value)
+    elif bounded and bound != INFINITE and not math.isfinite(value):
+        raise _misfit(where, "a finite number", value)
+
+
+def require_visible(text: str, where: str, lines: bool = False) -> None:
+    """Refuse a text with control characters or invisible ones.
+
+    Invisible characters turn the direction of writing, or make two names look alike.
+
+    Args:
+        text: of a stranger.
+        where: it stands, for the message.
+        lines: let line breaks, tabs and emoji selectors pass.
+
+    Raises:
+        SerbenchError: the text has one of them.
+    """
+    if text.isprintable() and text.isascii():
+        return
+    if mark := unseen(text, emoji=lines):
+        raise SerbenchError(f"{where} contains the invisible character U+{ord(mark):04X}")
+    for mark in text:
+        if lines and mark in "\n\t":
+            continue
+        if unicodedata.category(mark) in ("Cc", "Cf", "Cs", "Zl", "Zp"):
+            raise SerbenchError(f"{where} contains the control character U+{ord(mark):04X}")

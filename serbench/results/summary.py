@@ -33,7 +33,7 @@ def _rows(run: Run, names: Sequence[str]) -> list[list[str]]:
     return [
         *(
             [
-                f"fold {fold.facts['fold']['name']}",
+                f"fold {fold.facts.fold.name}",
                 *(tables.percent(column[at]) for column in columns),
             ]
             for at, fold in enumerate(run.folds)
@@ -79,11 +79,11 @@ def listing(runs: Sequence[Run], form: str) -> str:
 def _as_json(run: Run, names: Sequence[str]) -> dict[str, object]:
     return {
         "run": run.name,
-        "config": dict(run.config),
+        "config": run.config.stored(),
         "missing_folds": run.missing,
-        "leaks": run.facts["protocol"]["leaks"],
+        "leaks": run.facts.protocol.leaks,
         "folds": {
-            fold.facts["fold"]["name"]: {name: float(run.scores(name)[index]) for name in names}
+            fold.facts.fold.name: {name: float(run.scores(name)[index]) for name in names}
             for index, fold in enumerate(run.folds)
         },
         "metrics": {

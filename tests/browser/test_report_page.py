@@ -149,7 +149,7 @@ def test_hovering_a_point_says_whose_it_is_and_what_was_answered(see, text, runs
     tip = seen.page.locator(".tip").first
     tip.wait_for()
     given, names = one_by_place(runs[0])
-    labels = runs[0].folds[0].labels
+    labels = runs[0].facts.labels
     words = tip.inner_text()
     identity, speaker = names(place)
     assert words.splitlines()[0] == identity
@@ -241,7 +241,7 @@ def test_a_cell_lists_its_utterances_and_fades_the_others(see, text, runs):
     matrix = runs[0].confusions.sum(axis=0)
     np.fill_diagonal(matrix, 0)
     truth, called = np.unravel_index(matrix.argmax(), matrix.shape)
-    labels = runs[0].folds[0].labels
+    labels = runs[0].facts.labels
     cell = seen.page.locator(f"[data-key='cell-{truth}-{called}']")
     cell.hover()
     total = runs[0].confusions.sum(axis=0)[truth].sum()

@@ -66,7 +66,7 @@ def fold(index, rows, model, **facts):
         "link": "identity",
         "pins": PINS,
         "protocol": {"name": "halves", "leaks": "", "folds": 2},
-        "fold": {"index": index, "name": f"{index + 1}", "group": ""},
+        "fold": {"index": index, "name": f"{index + 1}", "group": "", "utterances": {}},
         "certificate": {"clean": True},
         "validation": {"f1": 0.5},
         "alone": {"utterances": 1, "largest_difference": 0.0},
@@ -217,8 +217,8 @@ def test_neither_the_order_of_utterances_nor_the_seed_matters(write, trio):
             part.test.truth[order],
             part.test.activations[order],
         )
-        config = {**part.facts["config"], "seed": 1}
-        shuffled.append(FoldResult({**part.facts, "config": config}, test))
+        config = {**part.stored["config"], "seed": 1}
+        shuffled.append(FoldResult({**part.stored, "config": config}, test))
     other = write("toy_shuffled_4", shuffled)
     assert compare(trio[0], other).pairs[0].scores == compare(*trio[:2]).pairs[0].scores
     assert compare(trio[1], other).pairs[0].disagreements == []
@@ -290,7 +290,7 @@ def test_runs_of_different_data_are_refused(write, trio, facts, words):
 
 
 def changed(test, **arrays):
-    return FoldResult(test.facts, Scored(**{**vars(test.test), **arrays}))
+    return FoldResult(test.stored, Scored(**{**vars(test.test), **arrays}))
 
 
 def test_runs_with_other_test_utterances_are_refused(write, trio):

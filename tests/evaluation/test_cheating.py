@@ -36,7 +36,7 @@ def test_which_utterances_are_asked_alone_cannot_be_foretold(places):
 
 def test_the_process_that_predicts_is_not_told_where_anything_is(places):
     run = evaluate("Environment", stretched=False)
-    assert [fold.facts["model"]["variables"] for fold in run.folds] == [[], [], []]
+    assert [fold.facts.model["variables"] for fold in run.folds] == [[], [], []]
 
 
 def test_utterances_come_in_an_order_that_says_nothing_and_is_always_the_same(places):

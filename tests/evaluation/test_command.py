@@ -1,5 +1,6 @@
 """The command that makes a run is read back by the command line as the same run."""
 
+import dataclasses
 import shlex
 import string
 from typing import Literal
@@ -17,7 +18,7 @@ from serbench.leaderboard import hub_card
 from serbench.parameters import checked, settable
 from serbench.report.page import run_details
 from serbench.results import run
-from serbench.results.config import Config, Request
+from serbench.results.config import Request
 
 TRICKY = ["", " ", "5", "1e-5", "true", "null", "NaN", '"a"', "[1]", "a b", "it's", "a=b", "-x"]
 TRICKY += ["tag=5", "$HOME", "`id`", "~", "0x10", "1_000", "größe", "\\n", "a\nb", "\x1b[31m"]
@@ -202,6 +203,6 @@ def test_the_commands_of_report_and_card_make_the_same_run(odd, of, tmp_path):
 
 
 def test_a_run_that_was_trimmed_at_no_number_is_refused(odd):
-    config = Config(**{**odd.config, "reading": {"trim_db": "60"}})
+    config = dataclasses.replace(odd.config, reading={"trim_db": "60"})
     with pytest.raises(SerbenchError, match="the run was trimmed at '60', not a number"):
         command.request(config)

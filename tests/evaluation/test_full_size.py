@@ -23,10 +23,10 @@ def test_a_whole_corpus_is_evaluated(places, dataset, write, folds, tested):
     assert len(run.folds) == folds
     assert int(run.confusions.sum()) == tested
     assert not run.leaks
-    assert all(fold.facts["certificate"]["audio_checked"] for fold in run.folds)
+    assert all(fold.facts.certificate["audio_checked"] for fold in run.folds)
     low, high = run.interval("uar")
-    assert low < 1 / len(run.facts["labels"]) + 0.02
-    assert high > 1 / len(run.facts["labels"]) - 0.02
+    assert low < 1 / len(run.facts.labels) + 0.02
+    assert high > 1 / len(run.facts.labels) - 0.02
     assert sum(path.stat().st_size for path in run.folder.iterdir()) < 400_000
 
 
@@ -34,8 +34,8 @@ def test_a_whole_corpus_is_evaluated(places, dataset, write, folds, tested):
 def test_of_a_nested_protocol_one_model_a_test_set_counts(places):
     lookalike.write_ravdess(places.data / "ravdess")
     run = serbench.evaluate("dummy", "ravdess", protocol="paper-nested", labels="calm-as-neutral")
-    assert run.facts["protocol"]["folds"] == 30
+    assert run.facts.protocol.folds == 30
     assert len(run.folds) == 6
     assert run.missing == 0
     assert int(run.confusions.sum()) == 1440
-    assert len(run.facts["labels"]) == 7
+    assert len(run.facts.labels) == 7

@@ -37,9 +37,9 @@ def test_keeping_changes_neither_the_run_nor_its_predictions(tmp_path):
     assert models(plain.folder) == {}
     for one, other in zip(kept.folds, plain.folds, strict=True):
         assert one.test.activations.tobytes() == other.test.activations.tobytes()
-        assert set(one.facts) == set(other.facts)
+        assert set(one.stored) == set(other.stored)
         for same in ("config", "pins", "model", "validation", "curve", "fold"):
-            assert one.facts[same] == other.facts[same], same
+            assert one.stored[same] == other.stored[same], same
 
 
 def test_the_same_command_again_keeps_what_is_there():
@@ -61,7 +61,7 @@ def test_finished_folds_without_a_model_are_said_up_front():
     run = evaluate(keep_models=False)
     (run.folder / "fold-02.safetensors").unlink()
     before = {path: path.stat().st_mtime_ns for path in run.folder.iterdir()}
-    names = [fold.facts["fold"]["name"] for fold in run.folds]
+    names = [fold.facts.fold.name for fold in run.folds]
     words = (
         rf"2 of 3 folds \({names[0]}, {names[2]}\) are finished, but their models were not kept: "
         r"remove fold-01.safetensors, fold-03.safetensors from .*another --results folder"
@@ -123,7 +123,7 @@ def test_a_model_that_cannot_be_written_is_one_line_and_leaves_no_result():
 def test_kept_folds_are_found_by_name():
     run = evaluate()
     names = [one.name for one in kept_models.find(run.folder, run.folds)]
-    assert names == [fold.facts["fold"]["name"] for fold in run.folds]
+    assert names == [fold.facts.fold.name for fold in run.folds]
     (one,) = kept_models.find(run.folder, run.folds, names[1])
     assert one.folder == run.folder / "models" / "fold-02"
     with pytest.raises(SerbenchError, match=f"no kept fold 'x'.*known: {names[0]}, {names[1]}"):

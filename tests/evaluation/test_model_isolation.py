@@ -55,7 +55,7 @@ def test_a_forked_copy_does_not_outlive_what_forked_it(tmp_path):
 @pytest.mark.parametrize("model", ["keeper", "centroid"])
 def test_with_several_threads_a_saved_copy_or_a_fork_is_asked(places, model):
     run = serbench.evaluate(model, "tones", jobs=1, threads=2, folds=["1"])
-    assert run.folds[0].facts["alone"]["utterances"] == 8
+    assert run.folds[0].facts.alone.utterances == 8
     assert BATCH not in run.objections
 
 
@@ -78,21 +78,21 @@ def test_what_the_models_process_may_not_say_is_not_taken_from_it(places, monkey
     monkeypatch.setattr(worker, "_run_model", lambda *words: {**honest(*words), **told})
     run = serbench.evaluate("centroid", "tones", jobs=0)
     assert not run.leaks
-    assert run.folds[0].labels == ("low", "middle", "high")
-    assert run.facts["protocol"]["name"] == "kfold:n=3"
+    assert run.facts.labels == ("low", "middle", "high")
+    assert run.facts.protocol.name == "kfold:n=3"
 
 
 def test_answers_that_a_crashed_process_wrote_down_are_not_found_again(places):
     with pytest.raises(FoldError, match="ended with 3"):
         serbench.evaluate("cheats:Crashing", "tones", features="crossings", jobs=1, folds=["1"])
     again = serbench.evaluate("cheats:Crashing", "tones", features="crossings", jobs=1, folds=["1"])
-    assert again.facts["model"]["found"] == []
+    assert again.facts.model["found"] == []
 
 
 def test_warnings_of_libraries_are_kept_and_one_is_shown(places):
     run = serbench.evaluate("cheats:Warning_", "tones", features="crossings", jobs=2)
     for fold in run.folds:
-        assert fold.facts["warnings"] == ["UserWarning: it did not converge"]
+        assert fold.facts.warnings == ("UserWarning: it did not converge",)
     assert "Libraries issued warnings in 3 folds, such as: UserWarning: it did not converge" in str(
         run
     )

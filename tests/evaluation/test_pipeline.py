@@ -2,6 +2,7 @@
 
 import itertools
 import shutil
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -47,9 +48,9 @@ def test_every_utterance_is_tested_once_by_three_folds():
 
 def test_defaults_for_all_corpora_yield_to_those_of_one_and_both_to_the_user():
     run = evaluate("preset")
-    assert run.config["params"]["scale"] == 50.0
-    assert run.config["feature_params"] == {"parts": 4}
-    assert evaluate("preset", params={"parts": 5}).config["feature_params"] == {"parts": 5}
+    assert run.config.params["scale"] == 50.0
+    assert run.config.feature_params == {"parts": 4}
+    assert evaluate("preset", params={"parts": 5}).config.feature_params == {"parts": 5}
 
 
 def test_a_preset_is_the_model_with_its_parameters_and_predicts_the_same():
@@ -59,8 +60,8 @@ def test_a_preset_is_the_model_with_its_parameters_and_predicts_the_same():
 
 def test_parameters_that_only_name_something_are_exact_in_a_run():
     run = evaluate("following", params={"parts": "many"})
-    assert run.config["feature_params"] == {"parts": 5}
-    assert run.config["params"] == {"parts": 5, "scale": 50.0, "lost": ""}
+    assert run.config.feature_params == {"parts": 5}
+    assert run.config.params == {"parts": 5, "scale": 50.0, "lost": ""}
 
 
 def test_a_run_is_the_same_whether_a_parameter_was_named_or_exact():
@@ -91,7 +92,7 @@ def test_only_a_missing_fold_is_run_and_predicts_the_same():
 
 def test_only_the_folds_that_are_named_are_run_and_predict_the_same():
     run = evaluate(folds=["2"])
-    assert [fold.facts["fold"]["name"] for fold in run.folds] == ["2"]
+    assert [fold.facts.fold.name for fold in run.folds] == ["2"]
     assert "NOT RANKED: incomplete: 2 of 3 folds are missing." in str(run)
     assert not run.ranked
     first = written(run)
@@ -205,9 +206,8 @@ def test_hiding_the_test_audio_leaves_training_unchanged(own_copy, tmp_path):
             subtype="PCM_16",
         )
     second = evaluate(data=own_copy, results=tmp_path / "second")
-    trained = [run.folds[0].facts for run in (first, second)]
-    assert trained[0]["model"]["seen"] == trained[1]["model"]["seen"]
-    assert trained[0]["validation"] == trained[1]["validation"]
+    assert first.facts.model["seen"] == second.facts.model["seen"]
+    assert first.facts.validation == second.facts.validation
     assert predictions(first)[0] != predictions(second)[0]
 
 
@@ -238,7 +238,7 @@ def test_a_split_that_shares_speakers_runs_only_when_it_says_so(tmp_path):
 def test_a_random_split_is_leaky_by_name():
     run = evaluate(protocol="random:n=3")
     assert run.leaks
-    assert run.folds[0].facts["certificate"]["audio_checked"]
+    assert run.folds[0].facts.certificate["audio_checked"]
 
 
 @pytest.mark.parametrize("at_once", [0, 2])
@@ -295,13 +295,13 @@ def test_an_extractor_may_use_the_same_memory_again():
 
 def test_what_a_model_keeps_between_folds_is_gone():
     run = evaluate("faulty", params={"fault": "none"}, jobs=1)
-    assert [fold.facts["model"]["folds_seen"] for fold in run.folds] == [1, 1, 1]
+    assert [fold.facts.model["folds_seen"] for fold in run.folds] == [1, 1, 1]
 
 
 def test_folds_that_shared_a_process_are_never_ranked(monkeypatch):
     monkeypatch.setattr("serbench.evaluation.model_isolation._folds", itertools.count())
     run = evaluate("faulty", params={"fault": "none"}, jobs=0)
-    assert [fold.facts.get("folds_before", 0) for fold in run.folds] == [0, 1, 2]
+    assert [fold.facts.folds_before for fold in run.folds] == [0, 1, 2]
     assert not run.ranked
     assert "NOT RANKED: folds were trained in one process, one after the other" in str(run)
 
@@ -385,18 +385,18 @@ def test_a_run_prints_as_a_table_and_converts_to_a_frame():
     for part in ("centroid on tones", "6 test speakers", "chance (majority)", "95 % over speakers"):
         assert part in text
     frame = run.to_frame()
-    assert list(frame.index) == [fold.facts["fold"]["name"] for fold in run.folds]
+    assert list(frame.index) == [fold.facts.fold.name for fold in run.folds]
     assert frame["uar"].mean() == pytest.approx(run.mean_std("uar").mean)
 
 
 def test_a_result_tells_what_it_is_made_of():
     facts = evaluate().folds[0].facts
     for key in ("device", "threads", "versions", "sources", "seconds", "curve", "peak_memory_mb"):
-        assert facts[key], key
-    assert set(facts["pins"]) == {"corpus", "protocol", "audio"}
-    assert facts["certificate"]["clean"]
-    assert facts["alone"]["utterances"] == 8
-    assert [point["epoch"] for point in facts["curve"]] == [1, 2, 3, 4, 5]
+        assert getattr(facts, key), key
+    assert all(asdict(facts.pins).values())
+    assert facts.certificate["clean"]
+    assert facts.alone.utterances == 8
+    assert [point["epoch"] for point in facts.curve] == [1, 2, 3, 4, 5]
 
 
 def test_nothing_but_results_is_left_in_the_runs_folder():

@@ -15,8 +15,8 @@ from serbench.leaderboard import build as building
 from serbench.leaderboard import ledger
 from serbench.leaderboard.admission import Arrivals
 from serbench.leaderboard.ranking import copies, fingerprint
-from serbench.leaderboard.submissions import submission
-from serbench.leaderboard.submissions.pack import Words, submit
+from serbench.leaderboard.submissions.pack import Statements, submit
+from serbench.leaderboard.submissions.submission import load
 from serbench.results import eligibility, fold_file
 from serbench.results.config import Config
 from serbench.results.run import read
@@ -35,7 +35,7 @@ def made(tmp_path_factory):
             patch.setenv(f"SERBENCH_{name.upper()}", str(home / name))
         patch.setenv("SERBENCH_DEVICE", "cpu")
         run = serbench.evaluate("centroid", "tones", jobs=0)
-        yield forged(submit(run, home / "submissions", Words("Ada")), "Ada", erring)
+        yield forged(submit(run, home / "submissions", Statements("Ada")), "Ada", erring)
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def ada(made, tmp_path):
 
 
 def erring(fold, seed=0):
-    rng = np.random.default_rng([seed, fold.facts["fold"]["index"]])
+    rng = np.random.default_rng([seed, fold.facts.fold.index])
     scores = fold.test.activations.copy()
     wrong = rng.random(len(scores)) < 1 / 3
     scores[wrong] = rng.permuted(scores[wrong], axis=1)
@@ -69,16 +69,16 @@ def forged(folder, by, change=lambda fold: fold, card=None, **config):
         config: what the configuration says otherwise.
     """
     folds = [change(fold_file.read(path)) for path in sorted(folder.glob("fold-*"))]
-    words = {**folds[0].facts["config"], **config}
+    words = {**folds[0].stored["config"], **config}
     target = folder.parents[1] / words["dataset"] / Config(**words).name
     target.mkdir(exist_ok=True, parents=True)
     (target / "card.json").unlink(missing_ok=True)
     for at, fold in enumerate(folds):
-        facts = {**fold.facts, "config": words}
+        facts = {**fold.stored, "config": words}
         fold_file.write(
-            target / f"fold-{at + 1:02d}.safetensors", dataclasses.replace(fold, facts=facts)
+            target / f"fold-{at + 1:02d}.safetensors", dataclasses.replace(fold, stored=facts)
         )
-    submit(read(target), target.parents[1], Words(by))
+    submit(read(target), target.parents[1], Statements(by))
     said = json.loads((target / "card.json").read_text())
     (target / "card.json").write_text(json.dumps({**said, **(card or {})}))
     return target
@@ -111,7 +111,7 @@ def test_a_copy_with_an_older_date_takes_no_rank(ada, date):
     assert build(ada, "github:ada")[ada.name]["rank"] == 1
 
     def old(fold):
-        return dataclasses.replace(fold, facts={**fold.facts, "finished": f"{date}T00:00:00"})
+        return dataclasses.replace(fold, stored={**fold.stored, "finished": f"{date}T00:00:00"})
 
     eve = forged(ada, "Eve", old, {"submitted": date}, seed=7)
     assert looked_at(eve, "github:eve") == (
@@ -130,7 +130,7 @@ def test_a_copy_without_a_date_takes_no_rank(ada):
 
     def undated(fold):
         return dataclasses.replace(
-            fold, facts={key: one for key, one in fold.facts.items() if key != "finished"}
+            fold, stored={key: one for key, one in fold.stored.items() if key != "finished"}
         )
 
     eve = forged(ada, "Eve", undated, seed=7)
@@ -154,7 +154,7 @@ def test_of_two_that_one_account_sends_at_once_one_has_a_rank(ada):
 
 def test_a_copy_by_the_same_submitter_under_two_names_is_named(ada):
     build(ada, "github:ada")
-    params = fold_file.read_facts(ada / "fold-01.safetensors")["config"]["params"]
+    params = fold_file.read(ada / "fold-01.safetensors").facts.config.params
     copy = forged(ada, "Ada L.", params={**params, "scale": 99.0})
     rows = build(copy, "github:ada")
     assert rows[copy.name]["rank"] is None
@@ -323,7 +323,7 @@ def test_a_letter_of_another_script_in_a_description_is_flagged(ada):
 
 def but_for(name, change):
     """Change all folds but one."""
-    return lambda fold: fold if fold.facts["fold"]["name"] == name else change(fold)
+    return lambda fold: fold if fold.facts.fold.name == name else change(fold)
 
 
 def test_folds_of_another_submission_are_named(ada):
@@ -368,13 +368,13 @@ def test_a_copy_with_its_utterances_in_another_order_is_known(ada):
 
 def relabelled(fold):
     """The same with its labels in another order."""
-    facts = {**fold.facts, "labels": fold.facts["labels"][::-1]}
+    facts = {**fold.stored, "labels": fold.facts.labels[::-1]}
     test = dataclasses.replace(
         fold.test,
         truth=2 - fold.test.truth,
         activations=np.ascontiguousarray(fold.test.activations[:, ::-1]),
     )
-    return dataclasses.replace(fold, facts=facts, test=test)
+    return dataclasses.replace(fold, stored=facts, test=test)
 
 
 def test_a_copy_with_its_labels_in_another_order_is_refused_or_known(ada):
@@ -383,7 +383,7 @@ def test_a_copy_with_its_labels_in_another_order_is_refused_or_known(ada):
     verdict = Arrivals("github:eve").verify(eve)
     assert verdict.status == "rejected"
     assert verdict.reasons[0].startswith("its labels are high, middle, low; those of the label set")
-    ours, theirs = (fingerprint.of(submission.load(one)) for one in (ada, eve))
+    ours, theirs = (fingerprint.of(load(one)) for one in (ada, eve))
     assert ours.answers == theirs.answers
     assert copies.shared(theirs, ours) == (["1", "2", "3"], [])
 
@@ -393,11 +393,11 @@ def test_folds_that_hold_one_answer_or_none_that_is_wrong_are_nobodys(ada):
         return scored(fold, np.tile([3.0, 2.0, 1.0], (len(fold.test.ids), 1)))
 
     def all_right(fold):
-        rng = np.random.default_rng(fold.facts["fold"]["index"])
+        rng = np.random.default_rng(fold.facts.fold.index)
         return scored(fold, np.eye(3)[fold.test.truth] + 0.1 * rng.random((len(fold.test.ids), 3)))
 
     def right_in_one(fold):
-        return (all_right if fold.facts["fold"]["name"] == "1" else says_nothing)(fold)
+        return (all_right if fold.facts.fold.name == "1" else says_nothing)(fold)
 
     def louder(fold):
         return scored(fold, 2 * right_in_one(fold).test.activations)
@@ -423,7 +423,7 @@ def svm(tmp_path):
 @pytest.mark.parametrize(("share", "named"), [(0.01, True), (0.04, True), (0.3, False)])
 def test_a_copy_with_a_few_answers_changed_is_named(svm, places, share, named):
     def changed(fold):
-        rng = np.random.default_rng(fold.facts["fold"]["index"])
+        rng = np.random.default_rng(fold.facts.fold.index)
         scores = fold.test.activations + rng.normal(0, 1e-6, fold.test.activations.shape)
         some = rng.random(len(scores)) < share
         scores[some] = rng.permuted(scores[some], axis=1)
@@ -439,7 +439,7 @@ def test_a_copy_with_a_few_answers_changed_is_named(svm, places, share, named):
 
 
 def test_committed_runs_share_no_more_than_honest_ones_do():
-    sent = [submission.load(path.parent) for path in sorted(COMMITTED.glob("*/card.json"))]
+    sent = [load(path.parent) for path in sorted(COMMITTED.glob("*/card.json"))]
     assert len(sent) >= 18
     models = [one.card.model.name for one in sent]
     alike = copies.same_mistakes([fingerprint.of(one) for one in sent])
@@ -455,8 +455,8 @@ def test_audio_that_nobody_else_has_has_no_rank(ada):
     build(ada, "github:ada")
 
     def of_other_audio(fold):
-        facts = {**fold.facts, "pins": {**fold.facts["pins"], "audio": "b" * 64}}
-        return erring(dataclasses.replace(fold, facts=facts), 5)
+        facts = {**fold.stored, "pins": {**fold.stored["pins"], "audio": "b" * 64}}
+        return erring(dataclasses.replace(fold, stored=facts), 5)
 
     eve = forged(ada, "Eve", of_other_audio, seed=7)
     words = "no other account has its audio, so there is nothing to rank it against"
@@ -473,9 +473,9 @@ def test_audio_that_nobody_else_has_has_no_rank(ada):
 
 def test_a_run_without_a_rank_keeps_nobody_from_one_by_its_audio(ada):
     def of_other_audio(fold):
-        facts = {**fold.facts, "pins": {**fold.facts["pins"], "audio": "b" * 64}}
+        facts = {**fold.stored, "pins": {**fold.stored["pins"], "audio": "b" * 64}}
         alone = {"utterances": 8, "largest_difference": 1.0, "other_labels": 8}
-        return dataclasses.replace(fold, facts={**facts, "alone": alone})
+        return dataclasses.replace(fold, stored={**facts, "alone": alone})
 
     forged(ada, "Ada", of_other_audio)
     assert build(ada, "github:ada")[ada.name]["objection"] == eligibility.BATCH
@@ -484,9 +484,9 @@ def test_a_run_without_a_rank_keeps_nobody_from_one_by_its_audio(ada):
 
 
 def honest(fold):
-    facts = {**fold.facts, "pins": {**fold.facts["pins"], "audio": "c" * 64}}
+    facts = {**fold.stored, "pins": {**fold.stored["pins"], "audio": "c" * 64}}
     alone = {"utterances": 8, "largest_difference": 0.0, "other_labels": 0}
-    return dataclasses.replace(fold, facts={**facts, "alone": alone})
+    return dataclasses.replace(fold, stored={**facts, "alone": alone})
 
 
 def test_a_folder_reached_through_a_link_is_found_beside_the_others(ada, tmp_path):
@@ -501,8 +501,8 @@ def test_one_fold_of_other_audio_is_other_audio(ada):
     build(ada, "github:ada")
 
     def of_other_audio(fold):
-        facts = {**fold.facts, "pins": {**fold.facts["pins"], "audio": "b" * 64}}
-        return dataclasses.replace(erring(fold, 5), facts=facts)
+        facts = {**fold.stored, "pins": {**fold.stored["pins"], "audio": "b" * 64}}
+        return dataclasses.replace(erring(fold, 5), stored=facts)
 
     eve = forged(ada, "Eve", but_for("1", of_other_audio), seed=7)
     assert build(eve, "github:eve")[eve.name]["rank"] is None
@@ -525,7 +525,7 @@ def test_answers_that_change_later_are_as_new_as_the_change(ada):
     forged(
         eve,
         "Eve",
-        lambda fold: fold_file.read(ada / f"fold-0{fold.facts['fold']['name']}.safetensors"),
+        lambda fold: fold_file.read(ada / f"fold-0{fold.facts.fold.name}.safetensors"),
         seed=7,
     )
     rows = build(eve, "github:eve")

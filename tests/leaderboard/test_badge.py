@@ -47,7 +47,7 @@ def fold(index, predicted, **facts):
         "link": "identity",
         "pins": {"corpus": "c0ffee", "protocol": "facade", "audio": "x"},
         "protocol": {"name": "paper", "leaks": "", "folds": 2},
-        "fold": {"index": index, "name": str(index), "group": ""},
+        "fold": {"index": index, "name": str(index), "group": "", "utterances": {}},
         "certificate": {"clean": True},
         "validation": {"f1": 0.5},
         "alone": {"utterances": 1, "largest_difference": 0.0},
@@ -266,7 +266,7 @@ def test_a_run_that_is_not_ranked_gets_no_card(make, how, words):
 def test_folds_that_differ_in_circumstances_are_told(make):
     run = make()
     first, second = run.folds
-    other = dataclasses.replace(second, facts={**second.facts, "threads": 4})
+    other = dataclasses.replace(second, stored={**second.stored, "threads": 4})
     _, body = parts(hub_card.card(dataclasses.replace(run, folds=(first, other))))
     assert "the folds differ in threads" in body
 

@@ -21,7 +21,7 @@ from serbench.leaderboard.ranking import cache
 from serbench.leaderboard.ranking.board import board, section
 from serbench.leaderboard.ranking.entry import Rejected, of_run
 from serbench.leaderboard.ranking.statistics import Statistics
-from serbench.leaderboard.submissions.pack import Words, submit
+from serbench.leaderboard.submissions.pack import Statements, submit
 from serbench.metrics import classification, intervals, rare_pvalues, significance
 from serbench.metrics.intervals import mean_std, metric_intervals, speaker_interval
 from serbench.results import eligibility
@@ -505,7 +505,7 @@ def home(tmp_path_factory):
         patch.setenv("SERBENCH_DEVICE", "cpu")
         for seed in (0, 1):
             run = serbench.evaluate("centroid", "tones", jobs=0, seed=seed)
-            submit(read(run.folder), home / "submissions", Words("Ada"))
+            submit(read(run.folder), home / "submissions", Statements("Ada"))
     old = time.time() - 60
     for path in home.joinpath("submissions").rglob("*"):
         os.utime(path, (old, old))
@@ -584,13 +584,11 @@ def test_a_folder_without_any_sound_submission_overwrites_nothing(submissions, t
 
 @pytest.mark.parametrize("seen", ["yes", "no", "unknown"])
 def test_a_model_that_had_seen_the_test_corpus_has_no_rank(submissions, monkeypatch, seen):
-    from serbench.leaderboard.submissions import submission as submissions_module
-
     folder = folders(submissions)[0]
-    sent = submissions_module.load(folder)
+    sent = build.load(folder)
     model = dataclasses.replace(sent.card.model, seen_test_corpus=seen)
     said = dataclasses.replace(sent, card=dataclasses.replace(sent.card, model=model))
-    monkeypatch.setattr(submissions_module, "load", lambda _: said)
+    monkeypatch.setattr(build, "load", lambda _: said)
     found = build.judge(folder)
     words = "its model had seen the test corpus"
     assert found.objections == ((words,) if seen == "yes" else ())
@@ -609,14 +607,10 @@ def test_nothing_to_build_from_is_said(tmp_path, places):
 def test_labels_that_are_withheld_give_the_same_board_on_every_machine(
     submissions, places, monkeypatch
 ):
-    from serbench.leaderboard.submissions import submission as submissions_module
-
     folder = folders(submissions)[0]
-    sent = submissions_module.load(folder)
+    sent = build.load(folder)
     withheld = dataclasses.replace(sent.card, truth="withheld")
-    monkeypatch.setattr(
-        submissions_module, "load", lambda _: dataclasses.replace(sent, card=withheld)
-    )
+    monkeypatch.setattr(build, "load", lambda _: dataclasses.replace(sent, card=withheld))
     monkeypatch.setattr(build.verifying, "judge", lambda _: build.verifying.Verdict("recomputed"))
     assert build.judge(folder).status == "not recomputed"
 

@@ -50,12 +50,12 @@ def test_a_committed_submission_is_planned_as_it_was_but_for_what_is_said(here, 
     proposal = propose(folder, ["all"])
     made = make_plan(proposal.request, settings())
     assert made.config == proposal.here
-    pins = proposal.files[0].facts["pins"]
-    assert made.pins == {name: pins[name] for name in made.pins}
+    pins = proposal.files[0].facts.pins
+    assert made.pins == {name: getattr(pins, name) for name in made.pins}
     changed = {
         name
-        for name, value in proposal.here.words().items()
-        if value != proposal.config.words().get(name)
+        for name, value in proposal.here.stored().items()
+        if value != proposal.config.stored().get(name)
     }
     if changed == {"feature_version", "model_version"}:
         assert proposal.remade.endswith(" and model version 2")

@@ -11,14 +11,14 @@ import serbench
 from serbench.cli.app import app
 from serbench.errors import SerbenchError
 from serbench.leaderboard.submissions import card as cards
-from serbench.leaderboard.submissions import submission
-from serbench.leaderboard.submissions.pack import Words, submit
+from serbench.leaderboard.submissions.pack import Statements, submit
+from serbench.leaderboard.submissions.submission import load
 from serbench.leaderboard.verification.verdict import verify
 from serbench.results import fold_file
 from serbench.results.run import read
 from serbench.settings import settings
 
-ADA = Words("Ada", contact="ada@example.org", description="a nearest mean")
+ADA = Statements("Ada", contact="ada@example.org", description="a nearest mean")
 
 
 @pytest.fixture(scope="module")
@@ -71,12 +71,13 @@ def test_what_the_results_know_is_on_the_card(run, tmp_path):
 
 def test_a_submission_is_read_as_it_was_packed(run, tmp_path):
     found = run("tones")
-    made = submission.read(submit(found, tmp_path / "out", ADA))
-    assert made.recomputed
-    assert made.speakers == ("s1", "s2", "s3", "s4", "s5", "s6")
-    assert np.array_equal(made.confusions, found.confusions)
-    assert np.array_equal(made.speaker_confusions, found.speaker_confusions)
-    assert [facts["fold"]["name"] for facts in made.folds] == ["1", "2", "3"]
+    made = load(submit(found, tmp_path / "out", ADA))
+    assert made.has_truth
+    for counts in (made.stored_counts(), made.claimed_counts()):
+        assert counts.speakers == ("s1", "s2", "s3", "s4", "s5", "s6")
+        assert np.array_equal(counts.folds, found.confusions)
+        assert np.array_equal(counts.by_speaker, found.speaker_confusions)
+    assert [file.facts.fold.name for file in made.files] == ["1", "2", "3"]
 
 
 def test_a_card_reads_as_it_was_written(run, tmp_path):
@@ -114,17 +115,17 @@ def test_another_submission_is_not_overwritten(run, tmp_path):
     folder = submit(found, tmp_path / "out", ADA)
     path = found.folder / "fold-02.safetensors"
     fold = fold_file.read(path)
-    fold_file.write(path, dataclasses.replace(fold, facts={**fold.facts, "threads": 7}))
+    fold_file.write(path, dataclasses.replace(fold, stored={**fold.stored, "threads": 7}))
     with pytest.raises(SerbenchError, match="holds another submission of a run with this name"):
         submit(read(found.folder), tmp_path / "out", ADA)
-    assert fold_file.read(folder / path.name).facts["threads"] == fold.facts["threads"]
+    assert fold_file.read(folder / path.name).facts.threads == fold.facts.threads
 
 
 def test_nobody_takes_over_the_submission_of_another(run, tmp_path):
     found = run("tones")
     submit(found, tmp_path / "out", ADA)
     with pytest.raises(SerbenchError, match="is a submission of Ada, not of Bob: choose another"):
-        submit(found, tmp_path / "out", Words("Bob"))
+        submit(found, tmp_path / "out", Statements("Bob"))
 
 
 def test_submitting_again_adds_to_what_was_said(run, tmp_path):
@@ -132,7 +133,7 @@ def test_submitting_again_adds_to_what_was_said(run, tmp_path):
     folder = submit(found, tmp_path / "out", ADA)
     card = dataclasses.replace(cards.read(folder / "card.json"), submitted="2020-02-02")
     cards.write(folder / "card.json", card)
-    submit(found, tmp_path / "out", Words("Ada", seen="no", address="https://example.org"))
+    submit(found, tmp_path / "out", Statements("Ada", seen="no", address="https://example.org"))
     again = cards.read(folder / "card.json")
     assert again.submitted == "2020-02-02"
     assert again.model == dataclasses.replace(card.model, seen_test_corpus="no")
@@ -162,8 +163,8 @@ def test_the_licence_of_the_results_goes_before_the_submitters(run, tmp_path):
     found = run("tones")
     for path in found.folder.glob("*.safetensors"):
         fold = fold_file.read(path)
-        model = {**fold.facts["model"], "licence": "mit"}
-        fold_file.write(path, dataclasses.replace(fold, facts={**fold.facts, "model": model}))
+        model = {**fold.stored["model"], "licence": "mit"}
+        fold_file.write(path, dataclasses.replace(fold, stored={**fold.stored, "model": model}))
     words = dataclasses.replace(ADA, licence="secret")
     known = submit(read(found.folder), tmp_path / "known", words)
     assert cards.read(known / "card.json").model.licence == "mit"
@@ -175,8 +176,8 @@ def run_of(tmp_path, found, licence):
     """The run, with another licence of its checkpoint."""
     for path in found.folder.glob("*.safetensors"):
         fold = fold_file.read(path)
-        model = {**fold.facts["model"], "licence": licence}
-        fold_file.write(path, dataclasses.replace(fold, facts={**fold.facts, "model": model}))
+        model = {**fold.stored["model"], "licence": licence}
+        fold_file.write(path, dataclasses.replace(fold, stored={**fold.stored, "model": model}))
     return read(found.folder)
 
 
@@ -192,11 +193,11 @@ def test_labels_that_a_licence_keeps_stay_at_home(run, tmp_path):
     for path in folder.glob("*.safetensors"):
         ours, theirs = fold_file.read(found.folder / path.name), path.read_bytes()
         assert b"test.truth" not in theirs
-        assert fold_file.read_facts(path) == ours.facts
         assert ours.test.activations.tobytes() in theirs
-    made = submission.read(folder)
-    assert not made.recomputed
-    assert np.array_equal(made.speaker_confusions, found.speaker_confusions)
+    made = load(folder)
+    assert not made.has_truth
+    assert made.all_facts == [fold.facts for fold in found.folds]
+    assert np.array_equal(made.claimed_counts().by_speaker, found.speaker_confusions)
 
 
 def test_a_submission_without_truth_is_no_run_and_says_so(run, tmp_path):
@@ -233,10 +234,10 @@ def test_a_note_that_is_no_text_is_refused(run, tmp_path):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (Words(""), "submitter.name is '', which is not written as it must be"),
-        (Words("Ada\x1b[2J"), "submitter.name holds the control character U\\+001B"),
-        (Words("Ada", description="a" * 3000), "model.description has 3000 characters"),
-        (Words("Ada", seen="perhaps"), "seen_test_corpus is 'perhaps'"),
+        (Statements(""), "submitter.name is '', which is not written as it must be"),
+        (Statements("Ada\x1b[2J"), "submitter.name contains the control character U\\+001B"),
+        (Statements("Ada", description="a" * 3000), "model.description has 3000 characters"),
+        (Statements("Ada", seen="perhaps"), "seen_test_corpus is 'perhaps'"),
     ],
 )
 def test_words_that_no_card_may_have_are_refused(run, tmp_path, words, said):
@@ -344,7 +345,7 @@ def whole(run, tmp_path):
         from serbench.protocols import lookup
         from serbench.results.config import Config
 
-        facts = run("tones").facts
+        facts = run("tones").folds[0].stored
         source = datasets.find(name, settings())
         corpus = corpus_of(source)
         protocol = lookup.find_protocol("paper", source.dataset)

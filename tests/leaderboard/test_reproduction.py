@@ -24,11 +24,12 @@ from serbench.leaderboard.admission import Arrivals
 from serbench.leaderboard.reproduction.outcome import reproduce
 from serbench.leaderboard.reproduction.proposal import propose
 from serbench.leaderboard.submissions import card
-from serbench.leaderboard.submissions.pack import Words, submit
-from serbench.leaderboard.submissions.reproduction_agreement import Agreement, Score
+from serbench.leaderboard.submissions.pack import Statements, submit
 from serbench.leaderboard.submissions.reproduction_record import (
-    NOTHING,
+    NO_BYTES,
+    Agreement,
     Reproduction,
+    Score,
     reproductions,
     require_name,
     write,
@@ -39,7 +40,7 @@ from serbench.results.config import Config
 from serbench.results.run import read
 from serbench.settings import settings
 
-WORDS = Words(
+WORDS = Statements(
     name="Ada",
     description="nearest mean",
     address="https://example.org/tiny",
@@ -97,7 +98,7 @@ def with_activations(change):
 
 
 def with_facts(**facts):
-    return lambda fold: dataclasses.replace(fold, facts={**fold.facts, **facts})
+    return lambda fold: dataclasses.replace(fold, stored={**fold.stored, **facts})
 
 
 def _miss_one(activations):
@@ -125,7 +126,7 @@ def test_all_folds_are_compared_together(submission, tmp_path):
 def test_scores_of_another_model_are_not_reproduced(submission, tmp_path):
     altered(submission, with_activations(lambda scores: scores[:, ::-1]))
     outcome = again(submission, tmp_path)
-    assert not outcome.reproduced
+    assert not outcome.is_reproduced
     assert outcome.agreement.differing == ()
     assert outcome.verdict.startswith(f"NOT REPRODUCED: {submission.name}, fold 1 of 3: ")
     assert "(33.33 %; 99 % are needed), and F1 and UAR not in the submitted" in outcome.verdict
@@ -135,7 +136,7 @@ def test_where_nothing_differs_the_labels_must_be_the_same(submission, tmp_path)
     altered(submission, with_activations(_miss_one))
     outcome = again(submission, tmp_path)
     assert outcome.agreement.same_label == 23
-    assert all(score.inside for score in outcome.agreement.scores.values())
+    assert all(score.is_inside for score in outcome.agreement.scores.values())
     assert outcome.verdict.endswith("and nothing differs here that would explain it")
 
 
@@ -153,7 +154,7 @@ def test_scores_of_few_speakers_decide_nothing(submission, tmp_path):
     altered(submission, with_facts(threads=64))
     outcome = again(submission, tmp_path)
     assert outcome.agreement.grounds == "undecided"
-    assert not outcome.reproduced
+    assert not outcome.is_reproduced
     assert "but threads differ here, and 2 speakers are too few for scores to decide" in (
         outcome.verdict
     )
@@ -222,7 +223,7 @@ def _configured(submission, **words):
     """The submission of another configuration, under the name that belongs to it."""
     for path in submission.glob("*.safetensors"):
         fold = fold_file.read(path)
-        config = {**fold.facts["config"], **words}
+        config = {**fold.stored["config"], **words}
         fold_file.write(path, with_facts(config=config)(fold))
     renamed = submission.rename(submission.with_name(Config(**config).name))
     return altered(renamed, lambda fold: fold)
@@ -257,7 +258,7 @@ def test_a_model_of_another_version_that_says_why_is_remade(submission, monkeypa
     outcome = reproduce(proposal, jobs=0)
     assert outcome.verdict.startswith("REMADE with model version 1, the same labels: ")
     assert "Different here: model version; " in str(outcome)
-    assert not outcome.reproduced
+    assert not outcome.is_reproduced
 
 
 def test_another_configuration_is_said_word_for_word(submission, tmp_path):
@@ -287,7 +288,7 @@ def test_features_of_another_version_are_those_of_today_and_the_verdict_says_so(
         "utterances get the same label (100.00 %; 99 % are needed)"
     )
     assert "Different here: features version; " in str(outcome)
-    assert not outcome.reproduced
+    assert not outcome.is_reproduced
 
 
 def test_what_was_remade_with_other_features_may_differ(older, tmp_path):
@@ -302,7 +303,7 @@ def test_a_record_of_what_was_remade_says_so_and_does_not_count(older, tmp_path)
     path = write(older, again(older, tmp_path, "all").record("Grace H."))
     assert '"remade": "features version 1"' in path.read_text()
     (record,) = reproductions(older)
-    assert not record.reproduced
+    assert not record.is_reproduced
     checked, records, _ = sent_by(older, "github:grace")
     assert checked == "recomputed"
     assert records.endswith("3 of 3 folds, 100.0 % same labels, remade with features version 1")
@@ -340,7 +341,7 @@ def test_a_parameter_that_did_not_exist_then_is_the_behaviour_of_then(
 
 def _recorded(precision):
     return lambda fold: dataclasses.replace(
-        fold, facts={**fold.facts, "model": {"precision": precision}}
+        fold, stored={**fold.stored, "model": {"precision": precision}}
     )
 
 
@@ -362,7 +363,7 @@ def test_the_recorded_precision_takes_the_place_of_the_parameter_that_chose_it(s
 def test_what_a_parameter_only_names_is_made_exact_and_compared(made, tmp_path):
     run = serbench.evaluate("following", "tones", jobs=0, params={"parts": "many"})
     sent = submit(run, tmp_path / "submissions", WORDS)
-    assert again(sent, tmp_path, given={"parts": "many"}).reproduced
+    assert again(sent, tmp_path, given={"parts": "many"}).is_reproduced
     with pytest.raises(SerbenchError, match=r"feature_params.parts is 2 here and 5 there; params"):
         again(sent, tmp_path, given={"parts": "few"})
 
@@ -452,19 +453,19 @@ def _scored(**words):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (_bad(schema=2), "has the schema '2', not 1"),
+        (_bad(schema=2), "has the schema '2', this serbench reads 1"),
         (_bad(extra=1), "has 'extra', which nothing knows"),
-        (_bad(by="a\x1b[31mb"), "holds the control character U\\+001B"),
+        (_bad(by="a\x1b[31mb"), "contains the control character U\\+001B"),
         (_bad(by="x" * 101), "has 101 characters: at most 100"),
         (_bad(by=" "), "is ' ', which is not written as it must be"),
         (_bad(date="2026-02-30"), "there is no day 2026-02-30"),
         (_bad(folds={}), "there must be a fold"),
-        (_bad(folds={"1": ["a" * 64]}), "every fold needs two digests"),
+        (_bad(folds={"1": ["a" * 64]}), "folds.1 must be a list of 2"),
         (_bad(threads=1.5), "threads must be a whole number"),
         (_bad(threads=0), "says that no thread was used"),
         (_bad(date="2999-01-01"), "2999-01-01 is in the future"),
         (_bad(folds={"1": ["a" * 64] * 2}), "has a file of its own: its time is in it"),
-        (_bad(folds={"1": ["a" * 64, NOTHING]}), "has a file of its own: its time is in it"),
+        (_bad(folds={"1": ["a" * 64, NO_BYTES]}), "has a file of its own: its time is in it"),
         (_bad(agreement={**AGREED, "scores": _scored(here=1.5)}), "its f1 is not between 0 and 1"),
         (
             _bad(agreement={**AGREED, "scores": _scored(low=0.9, high=0.1)}),
@@ -570,9 +571,9 @@ def test_a_record_of_somebody_elses_counts_for_nothing_where_nobody_knows_who_su
 def test_a_model_that_is_not_installed_leaves_its_parameters_unchecked(submission):
     altered(
         submission,
-        lambda fold: with_facts(config={**fold.facts["config"], "model_version": "0"})(fold),
+        lambda fold: with_facts(config={**fold.stored["config"], "model_version": "0"})(fold),
     )
-    config = fold_file.read_facts(submission / "fold-01.safetensors")["config"]
+    config = fold_file.read(submission / "fold-01.safetensors").stored["config"]
     found = submission.rename(submission.parent / Config(**config).name)
     (found / card.FILE).unlink()
     submit(read(found), found.parent.parent, WORDS)

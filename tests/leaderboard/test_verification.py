@@ -15,7 +15,7 @@ from serbench import __version__
 from serbench.cli.app import app
 from serbench.errors import SerbenchError
 from serbench.leaderboard.submissions import submission
-from serbench.leaderboard.submissions.pack import Words, submit
+from serbench.leaderboard.submissions.pack import Statements, submit
 from serbench.leaderboard.submissions.submission import confusion
 from serbench.leaderboard.verification import reference
 from serbench.leaderboard.verification import verdict as verifying
@@ -25,7 +25,7 @@ from serbench.results import fold_file
 from serbench.results.config import Config
 from serbench.results.run import read
 
-WORDS = Words("Ada", contact="ada@example.org", description="nearest mean", seen="no")
+WORDS = Statements("Ada", contact="ada@example.org", description="nearest mean", seen="no")
 FIRST, SECOND, THIRD = (f"fold-0{number}.safetensors" for number in (1, 2, 3))
 
 
@@ -129,31 +129,31 @@ STRAY = [a_stray_card, a_stray_fold, a_stray_folder, a_dangling_link]
 def test_what_lies_beside_submissions_hides_none_and_is_named(copied, stray, up):
     folder = copied("plain")
     stray(folder.parents[up])
-    found = {path: known or verify(path) for path, known in verifying.found(folder.parents[1])}
+    found = {path: known or verify(path) for path, known in verifying.find(folder.parents[1])}
     assert found.pop(folder) == verifying.Verdict("recomputed")
     ((path, verdict),) = found.items()
     assert path.parent == folder.parents[up]
     assert verdict.status == "rejected"
     if up == 0:
-        found = dict(verifying.found(folder.parent))
+        found = dict(verifying.find(folder.parent))
         assert found.keys() == {folder, path}
 
 
 def test_a_submission_is_found_by_itself_and_beside_corpora(copied):
     folder = copied("plain")
-    assert verifying.found(folder) == [(folder, None)]
+    assert verifying.find(folder) == [(folder, None)]
     (folder / "reproductions").mkdir()
     a_stray_card(folder / "reproductions")
-    assert verifying.found(folder) == [(folder, None)]
-    assert verifying.found(folder.parent) == [(folder, None)]
+    assert verifying.find(folder) == [(folder, None)]
+    assert verifying.find(folder.parent) == [(folder, None)]
     (folder.parent / "README.md").touch()
-    assert verifying.found(folder.parent) == [(folder, None)]
+    assert verifying.find(folder.parent) == [(folder, None)]
 
 
 def test_a_link_beside_submissions_is_not_followed(copied, tmp_path):
     folder = copied("plain")
     (folder.parent / "README.md").symlink_to(folder)
-    found = dict(verifying.found(folder.parent))
+    found = dict(verifying.find(folder.parent))
     assert found[folder] is None
     assert "'README.md' is no submission" in found[folder.parent / "README.md"].reasons[0]
 
@@ -210,7 +210,8 @@ def _carded(folder):
 
 def _renamed(folder, carded=True):
     """Give the folder the name that its configuration asks for."""
-    config = fold_file.read_facts(folder / FIRST)["config"]
+    with safetensors.safe_open(folder / FIRST, "np") as file:
+        config = json.loads(file.metadata()["serbench"])["config"]
     target = folder.parent.parent / config["dataset"] / Config(**config).name
     target.parent.mkdir(exist_ok=True)
     folder = folder.rename(target)
@@ -567,8 +568,13 @@ SEMANTIC = [
     ("parameters", "plain", claimed(put("model.parameters", 5)), "model's parameters is 5"),
     ("the model", "plain", claimed(put("model.name", "whisper")), "model's name is 'whisper'"),
     ("the version", "plain", claimed(put("serbench", "0.0.9")), "card says serbench '0.0.9'"),
-    ("no day", "plain", claimed(put("submitted", "2026-13-45")), "2026-13-45', which is none"),
-    ("no time", "plain", facts(put("finished", "yesterday")), "'yesterday', which is none"),
+    (
+        "no day",
+        "plain",
+        claimed(put("submitted", "2026-13-45")),
+        "the card has an invalid date '2026-13-45'",
+    ),
+    ("no time", "plain", facts(put("finished", "yesterday")), "has an invalid date 'yesterday'"),
     ("truth left out", "plain", truth_left_out, "anybody may have those of tones"),
     ("truth licensed", "withheld", truth_where_licensed, "keeps its labels with its holders"),
     ("no probabilities", "plain", facts(put("link", "identity")), "activations must be probab"),
@@ -770,7 +776,11 @@ BROKEN = [
     ("a broken count", claimed(put("folds.0.confusion", [[1.5]])), "must be a whole number from 0"),
     ("no square", claimed(put("folds.0.confusion", [[1, 2]])), "must have 3 rows and columns"),
     ("a count too large", claimed(put("speakers.s1", [[10**12]])), "must be a whole number from 0"),
-    ("a score as text", claimed(put("scores.f1.mean", "high")), "scores.f1.mean must be a finite"),
+    (
+        "a score as text",
+        claimed(put("scores.f1.mean", "high")),
+        "f1.mean must be a number, not 'high'",
+    ),
     ("up", claimed(put("folds.0.file", "../../x")), "file is '../../x', which is not written as"),
     ("absolute", claimed(put("folds.0.file", "/etc/passwd")), "'/etc/passwd', which is not writt"),
     ("listed twice", claimed(lambda c: c["folds"].append(c["folds"][0])), "lists one file twice"),
@@ -840,11 +850,14 @@ BROKEN = [
     (
         "a bad curve",
         facts(put("curve", {"epoch": [1], "loss": [1, 2]})),
-        "a learning curve that is n",
+        "has an invalid learning curve",
     ),
-    ("no curve", facts(put("curve", {"epoch": 5})), "has a learning curve that is none"),
+    ("no curve", facts(put("curve", {"epoch": 5})), "has an invalid learning curve"),
+    ("negative folds before", facts(put("folds_before", -1)), "folds_before must be a whole numb"),
+    ("folds before as text", facts(put("folds_before", "")), "folds_before must be a whole numb"),
+    ("no pin of the audio", facts(lambda said: said["pins"].pop("audio")), "pins lacks audio"),
     ("words in a curve", facts(put("curve", [{"loss": "low"}])), "loss must be a number"),
-    ("no such link", facts(put("link", "cosine")), "link is 'cosine', which is not written"),
+    ("no such link", facts(put("link", "cosine")), "or 'sigmoid', not 'cosine'"),
     ("a bad certificate", facts(put("certificate.audio", {})), "leakage certificate is damaged"),
     ("more in config", facts(put("config.x", 1)), "config has 'x', which nothing knows"),
     ("a link", linked, f"{FIRST}' is a link: send the file itself"),

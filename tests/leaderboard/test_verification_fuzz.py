@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import serbench
 from serbench.files import file_digest
-from serbench.leaderboard.submissions.pack import Words, submit
+from serbench.leaderboard.submissions.pack import Statements, submit
 from serbench.leaderboard.verification.verdict import Verdict, verify
 
 FOLD = "fold-01.safetensors"
@@ -30,7 +30,7 @@ def made(tmp_path_factory):
         for name in ("data", "cache", "results"):
             patch.setenv(f"SERBENCH_{name.upper()}", str(home / name))
         run = serbench.evaluate("centroid", "tones", jobs=0)
-        folder = submit(run, home / "submissions", Words("Ada"))
+        folder = submit(run, home / "submissions", Statements("Ada"))
         yield folder, home / "tampered" / "tones" / folder.name
 
 

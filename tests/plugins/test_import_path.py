@@ -337,7 +337,7 @@ def test_a_constructor_that_fails_is_a_line(here, does, words):
 def test_what_a_model_says_of_itself_is_refused_before_it_is_written(here, places):
     body = "    def describe(self):\n        return {'precision': 32}\n"
     (here / "own.py").write_text(f"{NEAREST}\nclass Odd(Nearest):\n{body}")
-    with pytest.raises(FoldError, match=r"describe\(\) returns .* precision is 32, but must be a "):
+    with pytest.raises(FoldError, match=r"describe\(\) returns: precision must be a text"):
         evaluate("own:Odd")
     assert not list(places.results.rglob("*.safetensors"))
 
@@ -364,12 +364,12 @@ def test_a_run_says_whose_code_it_was(here):
     (here / "own.py").write_text("from beside import *\n")
     (here / "beside.py").write_text(NEAREST)
     run = evaluate("own:Nearest")
-    version = run.config["model_version"]
+    version = run.config.model_version
     assert version == f"1, {source_code.identity('own')}"
     assert version.startswith("1, own ")
-    assert set(run.facts["sources"]) == {"beside", "own", "serbench", "serbench_tiny"}
-    assert run.facts["sources"]["own"] == source_code.source_digest("own")
-    assert all(run.facts["sources"].values())
+    assert set(run.facts.sources) == {"beside", "own", "serbench", "serbench_tiny"}
+    assert run.facts.sources["own"] == source_code.source_digest("own")
+    assert all(run.facts.sources.values())
     assert run.name.startswith("tones_own-Nearest_kfold-n-3_seed0_")
 
 

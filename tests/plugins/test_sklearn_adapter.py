@@ -250,12 +250,12 @@ def test_an_estimator_of_scikit_learn_is_evaluated_as_it_is(sklearn, places):
     run = serbench.evaluate(
         "sklearn.svm:SVC", "tones", features="crossings", params={"C": 1000}, jobs=0
     )
-    assert run.config["params"]["C"] == 1000
-    assert run.config["params"]["kernel"] == "rbf"
-    assert run.config["model_version"] == f"scikit-learn {sklearn.__version__}"
-    assert run.config["feature"] == "crossings"
-    assert set(run.facts["sources"]) == {"serbench", "serbench_tiny", "sklearn"}
-    assert run.facts["model"]["scores"] == "decision_function"
+    assert run.config.params["C"] == 1000
+    assert run.config.params["kernel"] == "rbf"
+    assert run.config.model_version == f"scikit-learn {sklearn.__version__}"
+    assert run.config.feature == "crossings"
+    assert set(run.facts.sources) == {"serbench", "serbench_tiny", "sklearn"}
+    assert run.facts.model["scores"] == "decision_function"
     assert "sklearn.svm:SVC on tones" in str(run)
     assert run.name.startswith("tones_sklearn.svm-SVC_kfold-n-3_seed0_")
 
@@ -290,9 +290,9 @@ def test_a_pipeline_of_the_users_is_scaled_seeded_and_set(sklearn, tmp_path):
         results=tmp_path / "again",
         **what,
     )
-    version = run.config["model_version"]
+    version = run.config.model_version
     assert re.fullmatch(r"piped [0-9a-f]{12}, scikit-learn [\d.]+", version)
-    assert run.config["params"][f"{step}random_state"] is None
+    assert run.config.params[f"{step}random_state"] is None
     first, second = (one.folds[0].test.activations for one in (run, again))
     np.testing.assert_array_equal(first, second)
 

@@ -259,4 +259,4 @@ def test_a_new_family_is_one_entry(places, monkeypatch):
         "Every n-th speaker is in one group; validation is the next group. (any corpus)" in listed
     )
     run = serbench.evaluate("centroid", "tones", protocol="alternating:n=4", jobs=0)
-    assert (run.config["protocol"], len(run.folds)) == ("alternating:n=4", 4)
+    assert (run.config.protocol, len(run.folds)) == ("alternating:n=4", 4)

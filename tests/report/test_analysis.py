@@ -97,7 +97,7 @@ def test_a_speakers_score_is_over_their_own_utterances(run):
         (fold,) = (fold for fold in run.folds if row.speaker in fold.test.speakers)
         own = np.array(fold.test.speakers) == row.speaker
         matrix = classification.confusion(
-            fold.test.truth[own], fold.test.activations[own].argmax(axis=1), len(fold.labels)
+            fold.test.truth[own], fold.test.activations[own].argmax(axis=1), len(fold.facts.labels)
         )
         assert row.score == classification.uar(matrix)
         assert row.utterances == own.sum() == 30

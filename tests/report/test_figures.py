@@ -37,7 +37,7 @@ def test_a_box_is_over_the_folds_of_its_emotion(run):
     points = [line.get_ydata() for line in panel.lines if line.get_marker() == "o"]
     drawn = np.stack(points).T
     assert drawn == pytest.approx(100 * analysis.label_f1(run))
-    assert [tick.get_text() for tick in panel.get_xticklabels()] == list(run.folds[0].labels)
+    assert [tick.get_text() for tick in panel.get_xticklabels()] == list(run.facts.labels)
 
 
 @pytest.mark.parametrize(("runs", "panels"), [(1, 1), (2, 2), (4, 4), (5, 5)])
@@ -62,7 +62,7 @@ def test_a_cloud_has_every_utterance_in_the_colour_of_its_label(run):
         drawn = {}
         for points in panel.collections:
             drawn[tuple(points.get_facecolor()[0][:3])] = len(points.get_offsets())
-        for label, (colour, _) in enumerate(colours.styles(run.folds[0].labels)):
+        for label, (colour, _) in enumerate(colours.styles(run.facts.labels)):
             rgb = tuple(int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
             assert drawn[rgb] == (labels == label).sum()
 
@@ -90,7 +90,7 @@ def test_all_test_sets_are_on_one_picture(run):
 
 def test_a_confusion_matrix_has_counts_and_percentages_of_its_rows(run):
     counts = run.confusions.sum(axis=0)
-    (panel,) = confusion.matrix(counts, run.folds[0].labels, "all").axes
+    (panel,) = confusion.matrix(counts, run.facts.labels, "all").axes
     cells = {text.get_position(): text.get_text() for text in panel.texts}
     for row, numbers in enumerate(counts):
         percentages = 0.0

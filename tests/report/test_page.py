@@ -172,7 +172,9 @@ def test_every_utterance_comes_back_as_it_was(run, shown):
         assert numbers(packed["truth"], "u1").tolist() == fold.test.truth.tolist()
         predicted = classification.predicted(fold.test.activations)
         assert numbers(packed["prediction"], "u1").tolist() == predicted.tolist()
-        scores = numbers(packed["scores"], "<u2").reshape(-1, len(fold.labels)) / shown["score"]
+        scores = (
+            numbers(packed["scores"], "<u2").reshape(-1, len(fold.facts.labels)) / shown["score"]
+        )
         exact = given.probabilities[given.fold == position]
         assert np.abs(scores - exact).max() <= 0.5 / shown["score"] + 1e-12
 
@@ -232,7 +234,7 @@ def test_a_report_needs_a_run():
 
 def test_a_damaged_certificate_is_refused(invented):
     with pytest.raises(SerbenchError, match="leakage certificate is damaged"):
-        page([invented(certificate={"schema": 1})])
+        page([invented(certificate={"schema": 1, "clean": True})])
 
 
 def test_the_command_for_a_run_can_be_typed(invented):

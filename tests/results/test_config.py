@@ -36,19 +36,19 @@ def test_all_committed_runs_are_looked_at():
 
 @pytest.mark.parametrize("folder", COMMITTED, ids=lambda folder: folder.name)
 def test_a_committed_run_has_the_name_that_it_had(folder):
-    stored = fold_file.read_facts(folder / "fold-01.safetensors")["config"]
+    stored = fold_file.read(folder / "fold-01.safetensors").stored["config"]
     config = Config(**stored)
     assert config.name == folder.name
-    assert config.words() == stored
+    assert config.stored() == stored
 
 
 @pytest.mark.parametrize("changed", [{"precision": "bfloat16"}, {"threads": 2}])
 def test_precision_and_threads_are_words_only_where_they_are_not_what_they_were(changed):
     other = dataclasses.replace(PLAIN, **changed)
-    assert other.words() == PLAIN.words() | changed
-    assert Config(**other.words()) == other
-    assert Config(**PLAIN.words()) == PLAIN
-    assert not PLAIN.words().keys() & changed.keys()
+    assert other.stored() == PLAIN.stored() | changed
+    assert Config(**other.stored()) == other
+    assert Config(**PLAIN.stored()) == PLAIN
+    assert not PLAIN.stored().keys() & changed.keys()
     assert other.name != PLAIN.name
 
 
@@ -98,4 +98,4 @@ def test_a_precision_that_the_model_does_not_have_is_refused(places):
 def test_a_machine_without_cuda_plans_for_it(places, monkeypatch):
     monkeypatch.setenv("SERBENCH_DEVICE", "cuda")
     planned = plan.make_plan(Request("centroid", "tones"), places)
-    assert "device" not in planned.config.words()
+    assert "device" not in planned.config.stored()

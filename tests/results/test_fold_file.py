@@ -20,9 +20,9 @@ CONFIG = {
 }
 FACTS = {
     "config": CONFIG,
-    "pins": {"corpus": "c", "protocol": "p"},
+    "pins": {"corpus": "c", "protocol": "p", "audio": "a"},
     "protocol": {"name": "x", "leaks": "", "folds": 1},
-    "fold": {"index": 0, "name": "1", "group": ""},
+    "fold": {"index": 0, "name": "1", "group": "", "utterances": {}},
     "labels": ["a", "b"],
     "link": "identity",
     "certificate": {"clean": True},
@@ -54,7 +54,7 @@ def test_a_learning_curve_is_stored_by_name_and_read_by_epoch(again):
     read, stored = again(curve=curve)
     assert stored["curve"]["epoch"] == [1, 2]
     assert stored["curve"]["uar"] == [0.333333, 0.5]
-    first, second = read.facts["curve"]
+    first, second = read.facts.curve
     assert first == {"epoch": 1, "loss": 2.0, "uar": 0.333333}
     assert math.isnan(second["loss"])
 
@@ -63,12 +63,12 @@ def test_a_learning_curve_is_stored_by_name_and_read_by_epoch(again):
 def test_points_of_different_names_are_stored_as_they_are(again, curve):
     read, stored = again(curve=curve)
     assert stored["curve"] == curve
-    assert read.facts["curve"] == curve
+    assert read.facts.curve == tuple(curve)
 
 
 def test_a_curve_of_uneven_lists_is_told(tmp_path, again):
     read, _ = again()
-    facts = {**read.facts, "curve": {"epoch": [1, 2], "loss": [0.5]}}
+    facts = {**read.stored, "curve": {"epoch": [1, 2], "loss": [0.5]}}
     arrays = fold_file._arrays("test", SCORED)
     path = tmp_path / "edited.safetensors"
     safetensors.numpy.save_file(arrays, path, metadata={"serbench": json.dumps(facts)})
@@ -89,20 +89,29 @@ def test_withheld_truth_is_told_apart_from_a_broken_file(tmp_path):
 @pytest.mark.parametrize(
     ("odd", "words"),
     [
-        ({"protocol": {"leaks": "", "folds": "6"}}, "protocol.folds is '6', but must be a whole"),
-        ({"model": None}, "model is None, but must be an object"),
-        ({"model": {"pretrained": "no"}}, "model.pretrained is 'no', but must be true or false or"),
-        ({"curve": 5}, "curve is 5, but must be a list"),
+        (
+            {"protocol": {"name": "x", "leaks": "", "folds": "6"}},
+            "protocol.folds must be a whole number, not '6'",
+        ),
+        ({"model": None}, "model must be an object, not None"),
+        ({"model": {"pretrained": "no"}}, "model.pretrained must be true or false, not 'no'"),
+        ({"curve": 5}, "curve must be a list, not 5"),
         ({"curve": {"epoch": 5}}, "TypeError"),
         (
             {"curve": [{"epoch": []}]},
-            r"curve.\*.\* is \[\], but must be a number or a whole number",
+            r"curve\[0\].epoch must be a number, not \[\]",
         ),
-        ({"seconds": {"fit": "x"}}, r"seconds.\* is 'x', but must be a number or a whole number"),
-        ({"config": {**CONFIG, "params": []}}, r"config.params is \[\], but must be an object"),
-        ({"config": {one: CONFIG[one] for one in CONFIG if one != "params"}}, "params is missing"),
-        ({"labels": []}, "labels is empty"),
-        ({"device": "\x1b" * 99 + "c", "threads": "\x9b"}, r"threads is '\\x9b'"),
+        ({"seconds": {"fit": "x"}}, "seconds.fit must be a number, not 'x'"),
+        ({"config": {**CONFIG, "params": []}}, r"config.params must be an object, not \[\]"),
+        (
+            {"config": {one: CONFIG[one] for one in CONFIG if one != "params"}},
+            "config lacks params",
+        ),
+        ({"labels": []}, "labels must be there, each once"),
+        (
+            {"device": "\x1b" * 99 + "c", "threads": "\x9b"},
+            r"threads must be a whole number, not '\\x9b'",
+        ),
     ],
 )
 def test_facts_that_other_code_could_not_read_are_no_result(tmp_path, odd, words):
@@ -120,13 +129,13 @@ def test_facts_that_are_no_object_are_no_result(tmp_path):
     path = tmp_path / "fold-01.safetensors"
     arrays = fold_file._arrays("test", SCORED)
     safetensors.numpy.save_file(arrays, path, metadata={"serbench": "[5]"})
-    with pytest.raises(SerbenchError, match="its facts are no object.*remove it"):
+    with pytest.raises(SerbenchError, match="has the schema 'None', this serbench reads 1"):
         fold_file.read(path)
 
 
 def test_one_odd_folder_does_not_keep_others_from_being_listed(tmp_path):
     for name, folds in (("good", 1), ("odd", "1")):
-        facts = {**FACTS, "protocol": {"leaks": "", "folds": folds}}
+        facts = {**FACTS, "protocol": {"name": "x", "leaks": "", "folds": folds}}
         fold_file.write(tmp_path / name / "fold-01.safetensors", FoldResult(facts, SCORED))
     found, broken = readable(tmp_path)
     assert [run.name for run in found] == ["good"]

@@ -41,7 +41,7 @@ def fold(index, truth, predicted, **facts):
         "link": "identity",
         "pins": {"corpus": "c", "protocol": "p", "audio": "x"},
         "protocol": {"name": "paper-nested", "leaks": "", "folds": 2},
-        "fold": {"index": index, "name": str(index), "group": ""},
+        "fold": {"index": index, "name": str(index), "group": "", "utterances": {}},
         "certificate": CLEAN,
         "validation": {"f1": 0.5},
         "alone": {"utterances": 1, "largest_difference": 0.0},
@@ -81,9 +81,9 @@ def test_scores_are_those_of_the_folds(write):
 
 def test_of_a_group_only_the_best_on_validation_counts(write):
     def grouped(index, template, f1):
-        facts = {"fold": {"index": index, "name": str(index), "group": "g"}}
+        facts = {"fold": {"index": index, "name": str(index), "group": "g", "utterances": {}}}
         facts |= {"validation": {"f1": f1}, "protocol": {"name": "n", "leaks": "", "folds": 2}}
-        return dataclasses.replace(template, facts={**template.facts, **facts})
+        return dataclasses.replace(template, stored={**template.stored, **facts})
 
     run = read(write(grouped(0, GOOD, 0.6), grouped(1, POOR, 0.7)))
     assert run.scores("accuracy").tolist() == [0.5]
@@ -138,10 +138,13 @@ def test_folds_that_differ_in_circumstances_are_pointed_out(write):
         ({"config": {**CONFIG, "seed": 1}}, "folds of different runs: config differs"),
         ({"labels": ["b", "a"]}, "folds of different runs: labels differs"),
         (
-            {"pins": {"corpus": "other", "protocol": "p"}},
+            {"pins": {"corpus": "other", "protocol": "p", "audio": "x"}},
             "folds of different data: the corpus differs",
         ),
-        ({"fold": {"index": 0, "name": "0", "group": ""}}, "holds one fold twice"),
+        (
+            {"fold": {"index": 0, "name": "0", "group": "", "utterances": {}}},
+            "holds one fold twice",
+        ),
     ],
 )
 def test_folds_that_do_not_belong_together_are_refused(write, other, words):

@@ -65,8 +65,8 @@ def test_crashing_crashes_when_it_is_asked_to(when):
 def test_slow_takes_its_time_and_reports_every_epoch():
     run = evaluate("Slow", params={"seconds": 0.05, "epochs": 3}, folds=["1"])
     (fold,) = run.folds
-    assert fold.facts["seconds"]["fit"] >= 0.15
-    assert [point["epoch"] for point in fold.facts["curve"]] == [1, 2, 3]
+    assert fold.facts.seconds["fit"] >= 0.15
+    assert [point["epoch"] for point in fold.facts.curve] == [1, 2, 3]
 
 
 def test_slow_cannot_be_faster_than_nothing():

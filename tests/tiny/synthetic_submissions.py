@@ -17,9 +17,9 @@ import numpy as np
 import safetensors.numpy
 from invented_runs import CLEAN
 
-from serbench.leaderboard.submissions import fold_file, pack
-from serbench.leaderboard.submissions.card import FILE, text
-from serbench.leaderboard.submissions.pack import Sending, Words
+from serbench.leaderboard.submissions import card as cards
+from serbench.leaderboard.submissions import pack, submitted_fold
+from serbench.leaderboard.submissions.pack import PackedFold, Statements
 from serbench.leaderboard.verification.reference import find
 from serbench.results.config import Config
 from serbench.results.fold_file import FoldResult, Scored, _arrays, stem
@@ -79,17 +79,17 @@ def write(out, corpus, number):
     ease = dict.fromkeys(sorted({one for _, _, test in of.folds for one in test.speakers}))
     ease = {speaker: skill * rng.uniform(0.7, 1.3) for speaker in ease}
     config = _config(corpus, number)
-    sendings = [_sending(of, at, config, rng, ease) for at in range(len(of.folds))]
-    folds = tuple(one.fold for one in sendings)
+    packed = [_packed(of, at, config, rng, ease) for at in range(len(of.folds))]
+    folds = tuple(one.fold for one in packed)
     folder = out / corpus / Config(**config).name
     folder.mkdir(parents=True)
-    card = pack._card(Run(folder, folds), sendings, Words(f"team {number % 40}"), None)
+    card = pack._card(Run(folder, folds), packed, Statements(f"team {number % 40}"), None)
     if corpus == "iemocap":
-        sendings = [_withheld(one) for one in sendings]
-        card = _signed(card, sendings)
-    for one in sendings:
+        packed = [_withheld(one) for one in packed]
+        card = _signed(card, packed)
+    for one in packed:
         (folder / one.name).write_bytes(one.data)
-    (folder / FILE).write_text(text(card), encoding="utf-8")
+    cards.write(folder / cards.FILE, card)
     return folder
 
 
@@ -111,7 +111,7 @@ def _config(corpus, number):
     )
 
 
-def _sending(of, at, config, rng, ease):
+def _packed(of, at, config, rng, ease):
     name, sizes, test = of.folds[at]
     scores = rng.standard_normal((len(test.ids), len(of.labels)), dtype=np.float32)
     scores[np.arange(len(test.ids)), test.truth] += [ease[one] for one in test.speakers]
@@ -139,20 +139,20 @@ def _sending(of, at, config, rng, ease):
         },
         Scored(test.ids, test.speakers, test.truth, scores),
     )
-    return Sending(f"{stem(at)}.safetensors", _bytes(fold), fold)
+    return PackedFold(f"{stem(at)}.safetensors", _bytes(fold), fold)
 
 
 def _bytes(fold):
-    facts = json.dumps(fold.facts, ensure_ascii=False)
+    facts = json.dumps(fold.stored, ensure_ascii=False)
     return safetensors.numpy.save(_arrays("test", fold.test), metadata={"serbench": facts})
 
 
 def _withheld(one):
-    return Sending(one.name, fold_file.withheld(one.data), one.fold)
+    return PackedFold(one.name, submitted_fold.withheld(one.data), one.fold)
 
 
-def _signed(card, sendings):
-    digests = {one.name: hashlib.sha256(one.data).hexdigest() for one in sendings}
+def _signed(card, packed):
+    digests = {one.name: hashlib.sha256(one.data).hexdigest() for one in packed}
     folds = tuple(replace(fold, sha256=digests[fold.file]) for fold in card.folds)
     return replace(card, truth="withheld", folds=folds)
 

@@ -55,10 +55,10 @@ def test_an_evaluation_is_followed_while_it_goes_on(store, example):
     logged = store.get_run(tracked.info.run_id).data
     assert [logged.tags[f"fold.{number}"] for number in (1, 2, 3)] == ["done"] * 3
     for fold in run.folds:
-        stored = fold.facts["curve"]
+        stored = fold.facts.curve
         name = next(one for one in stored[0] if one != "epoch")
         history = store.get_metric_history(
-            tracked.info.run_id, f"curve.{fold.facts['fold']['name']}.{name}"
+            tracked.info.run_id, f"curve.{fold.facts.fold.name}.{name}"
         )
         assert [one.step for one in history] == [point["epoch"] for point in stored]
         assert [one.value for one in history] == pytest.approx([point[name] for point in stored])

@@ -11,7 +11,7 @@ import soundfile
 
 from serbench.cli import app
 from serbench.plugins import registry
-from serbench.results.fold_file import read_facts
+from serbench.results import fold_file
 
 TINY = Path(__file__).parents[3] / "tests" / "tiny"
 
@@ -169,4 +169,4 @@ def _first_fold_of_tones(serbench, folder):
 
 def _facts(run):
     (file,) = run.glob("*.safetensors")
-    return read_facts(file)
+    return fold_file.read(file).stored

@@ -12,19 +12,18 @@ from serbench.files import digest
 from serbench.leaderboard.ledger import LENGTH
 from serbench.leaderboard.ranking import fingerprint as fingerprints
 from serbench.leaderboard.ranking.fingerprint import Fingerprint
-from serbench.leaderboard.submissions import submission as submissions
 from serbench.leaderboard.submissions.reproduction_record import (
     FOLDER,
     Reproduction,
     reproductions,
 )
-from serbench.leaderboard.submissions.submission import Sent
+from serbench.leaderboard.submissions.submission import Submission
 from serbench.lookalike_names import skeleton
 from serbench.results import eligibility
-from serbench.results.fold_file import FoldResult, Scored
+from serbench.results.facts import Facts
 from serbench.results.run import Run, computed
 
-Counts = npt.NDArray[np.int64]
+Confusions = npt.NDArray[np.int64]
 
 NOT_SUBMITTED = "not submitted"
 SUBMITTERS_OWN = "not recomputed"
@@ -124,8 +123,8 @@ class Entry:
     computed: str
     serbench: str
     speakers: tuple[str, ...]
-    confusions: Counts
-    by_speaker: Counts
+    confusions: Confusions
+    by_speaker: Confusions
     folder: str = ""
     submitter: str = ""
     submitted: str = ""
@@ -194,88 +193,94 @@ class Entry:
 
 def of_run(run: Run) -> Entry:
     """Make the entry of the user's own run, which has no card."""
+    facts = [fold.facts for fold in run.folds]
     speakers = {speaker for fold in run.folds for speaker in fold.test.speakers}
-    return _entry(run, tuple(sorted(speakers)), run.confusions, run.speaker_confusions)
+    counts = (tuple(sorted(speakers)), run.confusions, run.speaker_confusions)
+    return _entry(run.name, facts, run.missing, *counts)
 
 
-def of_submission(sent: Sent, status: str, flags: Sequence[str]) -> Entry:
+def of_submission(submission: Submission, status: str, flags: Sequence[str]) -> Entry:
     """Make the entry of a verified submission.
 
     Args:
-        sent: the submission.
+        submission: as it was read.
         status: the outcome of verifying it.
         flags: of verifying it.
     """
-    submission, card = submissions.of(sent), sent.card
-    folds = tuple(FoldResult(facts, _UNREAD) for facts in submission.folds)
-    run = Run(sent.folder, folds, folds[0].facts["protocol"]["folds"] - len(card.folds))
-    entry = _entry(run, submission.speakers, submission.confusions, submission.speaker_confusions)
+    card, folder = submission.card, submission.folder
+    counts = submission.stored_counts() if submission.has_truth else submission.claimed_counts()
+    facts = [submission.all_facts[position] for position in counts.winners]
+    missing = facts[0].protocol.folds - len(card.folds)
+    entry = _entry(folder.name, facts, missing, counts.speakers, counts.folds, counts.by_speaker)
     seen = (eligibility.SEEN,) if card.model.seen_test_corpus == "yes" else ()
     return replace(
         entry,
         objections=(*entry.objections, *seen),
-        folder=f"{sent.folder.parent.name}/{sent.folder.name}",
+        folder=f"{folder.parent.name}/{folder.name}",
         submitter=card.submitter.name,
         submitted=card.submitted,
         status=status,
-        records=tuple(_record(sent, record) for record in reproductions(sent.folder)),
+        records=tuple(_record(submission, record) for record in reproductions(folder)),
         flags=tuple(flags),
-        fingerprint=fingerprints.of(sent),
+        fingerprint=fingerprints.of(submission),
     )
 
 
-_UNREAD = Scored((), (), np.empty(0, np.int64), np.empty((0, 0), np.float32))
-"""A test set that is not read, because its counts are known already."""
-
-
-def _entry(run: Run, speakers: tuple[str, ...], confusions: Counts, by_speaker: Counts) -> Entry:
-    config, facts = run.config, run.facts
-    model, pins, total = facts.get("model", {}), facts["pins"], facts["protocol"]["folds"]
-    models = [fold.facts.get("model", {}) for fold in run.folds]
-    sizes = [one["parameters"] for one in models if type(one.get("parameters")) is int]
-    audio = {str(one.facts["fold"]["name"]): one.facts["pins"].get("audio") for one in run.folds}
+def _entry(
+    name: str,
+    folds: Sequence[Facts],
+    missing: int,
+    speakers: tuple[str, ...],
+    confusions: Confusions,
+    by_speaker: Confusions,
+) -> Entry:
+    first = folds[0]
+    config, model = first.config, first.model
+    sizes = [fold.model.get("parameters") for fold in folds]  # heads may be chosen fold by fold
     return Entry(
-        run=run.name,
-        dataset=str(config["dataset"]),
-        protocol=str(config["protocol"]),
-        labels=str(config["labels"]),
-        corpus_pin=str(pins["corpus"]),
-        protocol_pin=str(pins["protocol"]),
-        audio={fold: str(pin) for fold, pin in audio.items() if pin},
-        configuration=digest({**config, "seed": None})[:16],
-        seed=int(config["seed"]),
-        model=str(config["model"]),
-        checkpoint=str(model.get("checkpoint") or ""),
-        revision=str(model.get("revision") or ""),
-        params={**config["feature_params"], **config["params"]},
-        parameters=max(sizes, default=None),
-        folds=total - run.missing,
-        total=total,
-        leaks=run.leaks,
-        objections=run.objections,
-        seconds=run.seconds(),
-        finished=max(str(fold.facts.get("finished", "")) for fold in run.folds),
-        device=str(facts["device"]),
-        computed=computed(facts),
-        serbench=str(facts["versions"].get("serbench", "")),
+        run=name,
+        dataset=config.dataset,
+        protocol=config.protocol,
+        labels=config.labels,
+        corpus_pin=first.pins.corpus,
+        protocol_pin=first.pins.protocol,
+        audio={fold.fold.name: fold.pins.audio for fold in folds},
+        configuration=digest({**config.stored(), "seed": None})[:16],
+        seed=config.seed,
+        model=config.model,
+        checkpoint=model.get("checkpoint") or "",
+        revision=model.get("revision") or "",
+        params={**config.feature_params, **config.params},
+        parameters=max((size for size in sizes if size is not None), default=None),
+        folds=first.protocol.folds - missing,
+        total=first.protocol.folds,
+        leaks=eligibility.leak(folds),
+        objections=eligibility.objections(folds, missing),
+        seconds=sum(fold.duration for fold in folds),
+        finished=max(fold.finished for fold in folds),
+        device=first.device,
+        computed=computed(first),
+        serbench=first.versions.get("serbench", ""),
         speakers=speakers,
         confusions=confusions,
         by_speaker=by_speaker,
     )
 
 
-def _record(sent: Sent, record: Reproduction) -> Record:
+def _record(submission: Submission, record: Reproduction) -> Record:
     folds = f"{len(record.folds)} of {record.total} folds"
     agreement = f"{100 * record.agreement.share:.1f} % same labels"
     text = f"{record.by}, {record.date}, {record.device}, {folds}, {agreement}"
     text += f", remade with {record.remade}" if record.remade else ""
-    text += "" if record.agreement.reproduced else ", NOT reproduced"
+    text += "" if record.agreement.is_reproduced else ", NOT reproduced"
     return Record(
         record.file,
-        hashlib.sha256((sent.folder / FOLDER / record.file).read_bytes()).hexdigest()[:LENGTH],
+        hashlib.sha256((submission.folder / FOLDER / record.file).read_bytes()).hexdigest()[
+            :LENGTH
+        ],
         text,
-        record.reproduced,
-        skeleton(record.by) == skeleton(sent.card.submitter.name),
+        record.is_reproduced,
+        skeleton(record.by) == skeleton(submission.card.submitter.name),
     )
 
 

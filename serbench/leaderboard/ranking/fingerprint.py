@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from serbench.leaderboard.ledger import LENGTH
-from serbench.leaderboard.submissions.submission import Sent
+from serbench.leaderboard.submissions.submission import Submission
 from serbench.metrics import classification
 from serbench.results import run
 
@@ -53,14 +53,14 @@ NONE = Fingerprint("", (), np.empty(0, np.uint8))
 """The fingerprint of a run that was not submitted."""
 
 
-def of(sent: Sent) -> Fingerprint:
+def of(submission: Submission) -> Fingerprint:
     """Return the fingerprint of a submission."""
-    labels = sent.labels
+    labels = submission.facts.labels
     columns = sorted(range(len(labels)), key=labels.__getitem__)  # by name
     place = np.argsort(columns)  # of each label among the names
     whole, folds, mistakes = hashlib.sha256(), [], [np.empty(0, np.uint8)]
-    for winner in run.winners(sent.facts):
-        file = sent.files[winner]
+    for winner in run.winners(submission.all_facts):
+        file = submission.files[winner]
         ids = file.ids("test")
         rows = sorted(range(len(ids)), key=ids.__getitem__)
         scores = np.ascontiguousarray(file.arrays["test.activations"][rows])
@@ -76,7 +76,7 @@ def of(sent: Sent) -> Fingerprint:
             mistakes.append(told.astype(np.uint8))
         folds.append(
             FoldFingerprint(
-                file.facts["fold"]["group"] or file.facts["fold"]["name"],
+                file.facts.fold.group or file.facts.fold.name,
                 "" if constant else _digest(scores[:, columns].tobytes()),
                 "" if constant or perfect else _digest(answers),
             )

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from serbench.leaderboard.ledger import OWN
 from serbench.leaderboard.ranking.entry import Entry
-from serbench.leaderboard.submissions.submission import Sent
+from serbench.leaderboard.submissions.submission import Submission
 from serbench.lookalike_names import REMEMBERED, disguised, skeleton
 
 TAKEN = (
@@ -21,9 +21,9 @@ def is_reserved(name: str) -> bool:
     return skeleton(OWN) in map(skeleton, [name, *re.split(r"[\W_]+", name)])
 
 
-def remarks(sent: Sent) -> Iterator[str]:
+def remarks(submission: Submission) -> Iterator[str]:
     """Yield remarks on the texts of a card that no table shows."""
-    model, code = sent.card.model, sent.card.code
+    model, code = submission.card.model, submission.card.code
     texts = {
         "description": model.description,
         "training data": model.training_data,

@@ -13,19 +13,19 @@ from serbench.evaluation.pipeline import Listener, extract
 from serbench.evaluation.plan import Plan, make_plan
 from serbench.files import digest, expanded
 from serbench.leaderboard.reproduction.proposal import Proposal, where
-from serbench.leaderboard.submissions import fold_file
-from serbench.leaderboard.submissions.fold_file import FoldFile
+from serbench.leaderboard.submissions import submitted_fold
 from serbench.leaderboard.submissions.installation import other_code
-from serbench.leaderboard.submissions.reproduction_agreement import (
+from serbench.leaderboard.submissions.reproduction_record import (
     ENOUGH,
     SAME,
     Agreement,
     Grounds,
+    Reproduction,
     agreement,
     differing,
 )
-from serbench.leaderboard.submissions.reproduction_record import Reproduction
 from serbench.leaderboard.submissions.safe_read import shown
+from serbench.leaderboard.submissions.submitted_fold import SubmittedFold
 from serbench.metrics.classification import METRICS
 from serbench.metrics.intervals import Interval
 from serbench.results.config import Config
@@ -51,13 +51,13 @@ class Outcome:
     """
 
     proposal: Proposal
-    files: tuple[FoldFile, ...]
+    files: tuple[SubmittedFold, ...]
     agreement: Agreement
 
     @property
-    def reproduced(self) -> bool:
+    def is_reproduced(self) -> bool:
         """Whether it counts as reproduced; folds remade with another version do not."""
-        return self.agreement.reproduced and not self.proposal.remade
+        return self.agreement.is_reproduced and not self.proposal.remade
 
     @property
     def verdict(self) -> str:
@@ -69,7 +69,7 @@ class Outcome:
         )
         within = f"the submitted 95 % interval over {agreed.speakers} speakers"
         outside = " and ".join(
-            METRICS[name].title for name, score in agreed.scores.items() if not score.inside
+            METRICS[name].title for name, score in agreed.scores.items() if not score.is_inside
         )
         what = f"{self._head}: {self.proposal.card.run}, {_folds(self.proposal)}"
         if agreed.grounds == "labels":
@@ -109,17 +109,17 @@ class Outcome:
         return Reproduction(
             run=self.proposal.card.run,
             by=by,
-            date=max(str(file.facts["finished"]) for file in self.files)[:10],
+            date=max(file.facts.finished for file in self.files)[:10],
             folds={
                 name: (old.sha256, new.sha256)
                 for name, (old, new) in zip(names, pairs, strict=True)
             },
             total=self.proposal.total,
-            device=facts["device"],
-            threads=facts["threads"],
-            machine=", ".join(facts["machine"].values()),
-            versions=facts["versions"],
-            other_code=tuple(other_code(self.proposal.files[0].facts, self.proposal.config)),
+            device=facts.device,
+            threads=facts.threads,
+            machine=", ".join(facts.machine.values()),
+            versions=facts.versions,
+            other_code=tuple(other_code(self.proposal.files[0].facts)),
             agreement=self.agreement,
             remade=self.proposal.remade,
         )
@@ -127,7 +127,7 @@ class Outcome:
     def __str__(self) -> str:
         agreed, code = (
             self.agreement,
-            other_code(self.proposal.files[0].facts, self.proposal.config),
+            other_code(self.proposal.files[0].facts),
         )
         rows = [
             [
@@ -159,12 +159,11 @@ def _folds(proposal: Proposal) -> str:
     return f"fold {', '.join(proposal.names)} of {proposal.total}"
 
 
-def _made(file: FoldFile) -> str:
+def _made(file: SubmittedFold) -> str:
     facts = file.facts
-    seconds = float(sum(facts["seconds"].values()))
     return (
-        f"fold {facts['fold']['name']}: made here in {tables.duration(seconds)} on "
-        f"{where(facts)}, finished {facts['finished']}"
+        f"fold {facts.fold.name}: made here in {tables.duration(facts.duration)} on "
+        f"{where(facts)}, finished {facts.finished}"
     )
 
 
@@ -202,7 +201,7 @@ def reproduce(
         folds=proposal.names,
         **asdict(proposal.request),
     )
-    files = tuple(fold_file.read(folder / file.name) for file in proposal.files)
+    files = tuple(submitted_fold.read(folder / file.name) for file in proposal.files)
     scored = [file.scored("test") for file in files]
     agreed = agreement(
         proposal.files,
@@ -219,7 +218,7 @@ def _require_same(here: Config, submitted: Config) -> None:
     Raises:
         SerbenchError: which words differ, and how.
     """
-    ours, theirs = (json.loads(json.dumps(one.words())) for one in (here, submitted))
+    ours, theirs = (json.loads(json.dumps(one.stored())) for one in (here, submitted))
     words = _differences(ours, theirs)
     if words:
         raise SerbenchError(
@@ -252,8 +251,8 @@ def _require_pins(made: Plan, proposal: Proposal, listener: Listener) -> None:
     Raises:
         CorpusError: the corpus, the protocol or the audio is another.
     """
-    first = proposal.files[0].facts["pins"]
-    other = [pin for pin, value in made.pins.items() if first[pin] != value]
+    pins = proposal.files[0].facts.pins
+    other = [pin for pin, value in made.pins.items() if getattr(pins, pin) != value]
     if not other and _positions(proposal, made) is None:
         other = ["protocol"]
     if not other:
@@ -268,7 +267,7 @@ def _require_pins(made: Plan, proposal: Proposal, listener: Listener) -> None:
 def _positions(proposal: Proposal, made: Plan) -> list[int] | None:
     """Where the proposed folds are in the protocol as it is here; None where they are not."""
     names = dict(enumerate(fold.name for fold in made.folds))
-    positions = [int(file.facts["fold"]["index"]) for file in proposal.files]
+    positions = [file.facts.fold.index for file in proposal.files]
     return positions if [names.get(at) for at in positions] == list(proposal.names) else None
 
 
@@ -277,7 +276,7 @@ def _other_audio(made: Plan, proposal: Proposal, listener: Listener) -> list[str
     positions = _positions(proposal, made) or []
     audio = extract(made, positions, settings(), listener)
     for file, position in zip(proposal.files, positions, strict=True):
-        if digest([audio[one] for one in made.ids(position)]) != file.facts["pins"]["audio"]:
+        if digest([audio[one] for one in made.ids(position)]) != file.facts.pins.audio:
             return ["audio"]
     return []
 
@@ -291,14 +290,14 @@ def _require_own(folder: Path, proposal: Proposal) -> None:
     sources = provenance.sources(proposal.config)
     for file in proposal.files:
         path = folder / file.name
-        if path.exists() and fold_file.read(path).facts["sources"] != sources:
+        if path.exists() and submitted_fold.read(path).facts.sources != sources:
             raise SerbenchError(
                 f"{path} was made by other code than is installed now: remove it, and run the same "
                 "command again"
             )
 
 
-def _differing(submitted: Sequence[FoldFile], here: Sequence[FoldFile]) -> list[str]:
+def _differing(submitted: Sequence[SubmittedFold], here: Sequence[SubmittedFold]) -> list[str]:
     """Which circumstances differ in any fold, each once."""
     pairs = zip(submitted, here, strict=True)
     return list(dict.fromkeys(one for old, new in pairs for one in differing(old.facts, new.facts)))

@@ -9,16 +9,17 @@ from typing import Any
 from serbench import tables
 from serbench.errors import SerbenchError, nearest
 from serbench.evaluation import command, provenance
-from serbench.leaderboard.submissions import submission
 from serbench.leaderboard.submissions.card import Card
-from serbench.leaderboard.submissions.fold_file import FoldFile
 from serbench.leaderboard.submissions.installation import other_code
 from serbench.leaderboard.submissions.safe_read import shown
+from serbench.leaderboard.submissions.submission import load
+from serbench.leaderboard.submissions.submitted_fold import SubmittedFold
 from serbench.leaderboard.verification.protocol import COMPUTE
 from serbench.leaderboard.verification.verdict import verify
 from serbench.parameters import is_import_path, settable
 from serbench.plugins import import_path, registry
 from serbench.results.config import Config, Request
+from serbench.results.facts import Facts
 
 ALL = "all"
 FOLDER = Path("reproduced")
@@ -51,7 +52,7 @@ class Proposal:
 
     card: Card
     total: int
-    files: tuple[FoldFile, ...]
+    files: tuple[SubmittedFold, ...]
     config: Config
     here: Config
     changes: tuple[str, ...] = ()
@@ -63,7 +64,7 @@ class Proposal:
     @property
     def names(self) -> tuple[str, ...]:
         """The folds' names."""
-        return tuple(str(file.facts["fold"]["name"]) for file in self.files)
+        return tuple(file.facts.fold.name for file in self.files)
 
     @property
     def remade(self) -> str:
@@ -98,7 +99,7 @@ class Proposal:
                 "code",
                 ", commit ".join(filter(None, [self.card.code.address, self.card.code.commit])),
             ],
-            ["sources", _sources(self.files[0].facts, self.config)],
+            ["sources", _sources(self.files[0].facts)],
             *(
                 [f"fold {name}", _took(file.facts)]
                 for name, file in zip(self.names, self.files, strict=True)
@@ -150,13 +151,13 @@ def propose(
     if verdict.status == "rejected":
         reasons = shown("; ".join(verdict.reasons), 1000)
         raise SerbenchError(f"{folder} is rejected, so nothing of it is run: {reasons}")
-    sent = submission.load(folder)
-    config = Config(**sent.files[0].facts["config"])
-    files = tuple(_chosen(sent.files, folds))
-    here, changes = _today(config, _installed(config, sent.card), files)
+    submission = load(folder)
+    config = submission.facts.config
+    files = tuple(_chosen(submission.files, folds))
+    here, changes = _today(config, _installed(config, submission.card), files)
     return Proposal(
-        sent.card,
-        len(sent.files),
+        submission.card,
+        len(submission.files),
         files,
         config,
         here,
@@ -168,9 +169,9 @@ def propose(
     )
 
 
-def _chosen(files: Sequence[FoldFile], folds: Sequence[str]) -> list[FoldFile]:
+def _chosen(files: Sequence[SubmittedFold], folds: Sequence[str]) -> list[SubmittedFold]:
     """The files of the folds of these names, in the protocol's order."""
-    names = [str(file.facts["fold"]["name"]) for file in files]
+    names = [file.facts.fold.name for file in files]
     if ALL in folds and ALL not in names:
         return list(files)
     for name in folds:
@@ -223,7 +224,7 @@ def _installed(config: Config, card: Card) -> dict[str, Installed]:
 
 
 def _today(
-    config: Config, found: Mapping[str, Installed], files: Sequence[FoldFile]
+    config: Config, found: Mapping[str, Installed], files: Sequence[SubmittedFold]
 ) -> tuple[Config, tuple[str, ...]]:
     """Return a submitted configuration in today's terms, and how it differs.
 
@@ -270,17 +271,13 @@ def _note(installed: Installed, submitted: str) -> str:
     return "".join(f"; since version {version} {notes[version]}" for version in since)
 
 
-def _recorded(files: Sequence[FoldFile]) -> str:
+def _recorded(files: Sequence[SubmittedFold]) -> str:
     """Return the precision that folds recorded.
 
     Raises:
         SerbenchError: the folds differ in it.
     """
-    models = [file.facts.get("model") for file in files]
-    found = {
-        shown(str(model.get("precision", "float32"))) if isinstance(model, Mapping) else "float32"
-        for model in models
-    }
+    found = {shown(file.facts.model.get("precision") or "float32") for file in files}
     if len(found) > 1:
         raise SerbenchError(
             f"the folds were computed in {' and '.join(sorted(found))}, which would be two runs "
@@ -300,28 +297,26 @@ def _plugin(config: Config) -> str:
     return owner
 
 
-def _sources(facts: Mapping[str, Any], config: Config) -> str:
+def _sources(facts: Facts) -> str:
     """Of each package whether its source is the recorded one: "serbench same, ..."."""
-    recorded, here = facts["sources"], provenance.sources(config)
-    other = other_code(facts, config)
-    words = {
+    recorded, here = facts.sources, provenance.sources(facts.config)
+    other = other_code(facts)
+    states = {
         package: "not recorded" if package not in recorded else "different" for package in other
     }
-    words |= {package: "same" for package in here if package not in other}
-    words |= {package: "not here" for package in recorded if package not in here}
-    return ", ".join(f"{package} {word}" for package, word in sorted(words.items()))
+    states |= {package: "same" for package in here if package not in other}
+    states |= {package: "not here" for package in recorded if package not in here}
+    return ", ".join(f"{package} {state}" for package, state in sorted(states.items()))
 
 
-def _took(facts: Mapping[str, Any]) -> str:
+def _took(facts: Facts) -> str:
     """How long a submitted fold took, and on what."""
-    machine, versions = facts["machine"], facts["versions"]
+    machine, versions = facts.machine, facts.versions
     on = [where(facts), *machine.values()]
     libraries = [f"{name} {versions[name]}" for name in ("torch", "numpy") if name in versions]
-    seconds = float(sum(facts["seconds"].values()))
-    return f"took {tables.duration(seconds)} on {', '.join([*on, *libraries])}"
+    return f"took {tables.duration(facts.duration)} on {', '.join([*on, *libraries])}"
 
 
-def where(facts: Mapping[str, Any]) -> str:
+def where(facts: Facts) -> str:
     """On what a fold was computed: "cpu, 2 threads"."""
-    threads: int = facts["threads"]
-    return f"{facts['device']}, {threads} thread{'s' * (threads != 1)}"
+    return f"{facts.device}, {facts.threads} thread{'s' * (facts.threads != 1)}"

@@ -4,46 +4,42 @@
 """
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
-from serbench.errors import SerbenchError
 from serbench.files import replacing
 from serbench.leaderboard.submissions import safe_read
-from serbench.leaderboard.submissions.safe_read import (
-    HEX64,
-    NUMBER,
-    Named,
-    Object,
-    Text,
-    Whole,
-    fit,
-)
+from serbench.results.facts import Facts, Parameters
+from serbench.results.schema import Count, Digest, Name, Text, fit, require_schema
+from serbench.results.schema import Score as Value
+from serbench.text import finite
 
 FILE = "card.json"
 SCHEMA = 1
 MOST_BYTES = 2**20  # CREMA-D's, with 91 speakers and six labels, has 20 kB
-MOST_LABELS = 256  # truth is stored in a byte
 FOLD_FILE = r"fold-\d{2,4}\.safetensors"
 DATE = r"\d{4}-\d\d-\d\d"
 MOST_INSTALL = 1000  # characters; five packages by commit have 700
 SEEN = ("no", "yes", "unknown")
 
-Counts = tuple[tuple[int, ...], ...]
+Confusion = tuple[tuple[Count, ...], ...]
 """A confusion matrix, (labels, labels): rows truth, columns prediction."""
+
+Line = Annotated[str, Text(300)]
+Prose = Annotated[str, Text(2000, lines=True)]
 
 
 @dataclass(frozen=True)
 class Submitter:
     """Who sends it; the contact may be empty."""
 
-    name: str
-    contact: str = ""
+    name: Annotated[str, Text(100, r".*\S.*")]
+    contact: Line = ""
 
 
 @dataclass(frozen=True)
@@ -62,15 +58,15 @@ class ModelCard:
         seen_test_corpus: whether the corpus was among that: "no", "yes", "unknown".
     """
 
-    name: str
-    description: str = ""
-    parameters: int | None = None
-    checkpoint: str = ""
-    revision: str = ""
-    licence: str = ""
+    name: Name
+    description: Prose = ""
+    parameters: Parameters | None = None
+    checkpoint: Line = ""
+    revision: Line = ""
+    licence: Line = ""
     pretrained: bool | None = None
-    training_data: str = ""
-    seen_test_corpus: str = "unknown"
+    training_data: Prose = ""
+    seen_test_corpus: Annotated[str, Text(10, "|".join(SEEN))] = "unknown"
 
 
 @dataclass(frozen=True)
@@ -83,19 +79,19 @@ class Code:
         install: the command that installs the code.
     """
 
-    address: str = ""
-    commit: str = ""
-    install: str = ""
+    address: Line = ""
+    commit: Line = ""
+    install: Annotated[str, Text(MOST_INSTALL)] = ""
 
 
 @dataclass(frozen=True)
 class FoldCard:
     """One fold file: its name, its sha256, the fold's name, and what its test set came to."""
 
-    file: str
-    sha256: str
-    name: str
-    confusion: Counts
+    file: Annotated[str, Text(40, FOLD_FILE)]
+    sha256: Digest
+    name: Name
+    confusion: Confusion
 
 
 @dataclass(frozen=True)
@@ -111,12 +107,12 @@ class Score:
         high: where it ends.
     """
 
-    folds: tuple[float, ...]
-    mean: float
-    std: float
-    pooled: float
-    low: float
-    high: float
+    folds: tuple[Value, ...]
+    mean: Value
+    std: Value
+    pooled: Value
+    low: Value
+    high: Value
 
 
 @dataclass(frozen=True)
@@ -137,154 +133,78 @@ class Card:
         scores: by metric.
     """
 
-    run: str
-    dataset: str
+    run: Annotated[str, Text(200, r"[A-Za-z0-9._-]+")]
+    dataset: Annotated[str, Text()]
     submitter: Submitter
     model: ModelCard
     code: Code
-    serbench: str
-    submitted: str
+    serbench: Annotated[str, Text(50)]
+    submitted: Annotated[str, Text(10, DATE)]
     truth: Literal["included", "withheld"]
     folds: tuple[FoldCard, ...]
-    speakers: Mapping[str, Counts]
+    speakers: Mapping[str, Confusion]
     scores: Mapping[str, Score]
 
 
-_WORDS = Text(300)
-_MATRIX = [[Whole()]]
-_MAYBE = (NUMBER, None)
-
-
-def _object(**keys: Any) -> Object:
-    return Object(keys, {}, known_only=True)
-
-
-SHAPE = _object(
-    schema=Whole(),
-    run=Text(200, r"[A-Za-z0-9._-]+"),
-    dataset=Text(),
-    submitter=_object(name=Text(100, r".*\S.*"), contact=_WORDS),
-    model=_object(
-        name=Text(100),
-        description=Text(2000, lines=True),
-        parameters=(Whole(10**15), None),
-        checkpoint=_WORDS,
-        revision=_WORDS,
-        licence=_WORDS,
-        pretrained=(bool, None),
-        training_data=Text(2000, lines=True),
-        seen_test_corpus=Text(10, "|".join(SEEN)),
-    ),
-    code=_object(address=_WORDS, commit=_WORDS, install=Text(MOST_INSTALL)),
-    serbench=Text(50),
-    submitted=Text(10, DATE),
-    truth=Text(10, "included|withheld"),
-    folds=[
-        _object(file=Text(40, FOLD_FILE), sha256=Text(64, HEX64), name=Text(100), confusion=_MATRIX)
-    ],
-    speakers=Named(_MATRIX),
-    scores=Named(
-        _object(folds=[_MAYBE], mean=_MAYBE, std=_MAYBE, pooled=_MAYBE, low=_MAYBE, high=_MAYBE)
-    ),
-)
-
-
 def read(path: Path) -> Card:
-    """The card in a file.
+    """Read the card in a file.
 
     Raises:
-        SerbenchError: it is missing, too large, no card, or one of a later version.
+        SerbenchError: it is missing, too large, not a card, or one of a later version.
     """
-    return of(safe_read.parsed(safe_read.contents(path, MOST_BYTES), path.name), path.name)
+    return _parsed(safe_read.contents(path, MOST_BYTES), path.name)
 
 
-def of(value: Any, where: str = FILE) -> Card:
-    """The card that a value out of JSON describes.
+def _parsed(data: bytes, where: str) -> Card:
+    stored = safe_read.parsed(data, where)
+    require_schema(stored, SCHEMA, where)
+    card: Card = fit({key: stored[key] for key in stored if key != "schema"}, Card, where)
+    return card
 
-    Raises:
-        SerbenchError: it describes none, or one of a later version.
+
+def stated(facts: Facts) -> dict[str, Any]:
+    """Return what a fold's facts say of the model, under the names of a card.
+
+    A card must not say otherwise. The licence is only there if the facts know one.
     """
-    schema = value.get("schema") if isinstance(value, dict) else None
-    if schema != SCHEMA or type(schema) is not int:
-        raise SerbenchError(
-            f"{where} has the schema {str(schema)[:20]!r}, this serbench reads {SCHEMA}: "
-            "install the version that wrote it, or a newer one"
-        )
-    fit(value, SHAPE, where)
-    return Card(
-        **{key: value[key] for key in ("run", "dataset", "serbench", "submitted", "truth")},
-        submitter=Submitter(**value["submitter"]),
-        model=ModelCard(**value["model"]),
-        code=Code(**value["code"]),
-        folds=tuple(
-            FoldCard(**{**fold, "confusion": counts(fold["confusion"])}) for fold in value["folds"]
-        ),
-        speakers={name: counts(matrix) for name, matrix in value["speakers"].items()},
-        scores={name: _score(score) for name, score in value["scores"].items()},
-    )
-
-
-def stated(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """What a fold's facts say of the model, under the names of a card; nobody may say otherwise.
-
-    The licence is only there where the facts know one.
-    """
-    said = facts.get("model", {})
-    known = {
-        "name": facts["config"]["model"],
-        "parameters": said.get("parameters"),
-        "checkpoint": said.get("checkpoint") or "",
-        "revision": said.get("revision") or "",
-        "pretrained": said.get("pretrained"),
+    model, licence = facts.model, facts.model.get("licence")
+    return {
+        "name": facts.config.model,
+        "parameters": model.get("parameters"),
+        "checkpoint": model.get("checkpoint") or "",
+        "revision": model.get("revision") or "",
+        "pretrained": model.get("pretrained"),
+        **({} if licence in (None, "", "unknown") else {"licence": licence}),
     }
-    licence = said.get("licence")
-    return known if licence in (None, "", "unknown") else {**known, "licence": licence}
 
 
-def counts(matrix: Any) -> Counts:
-    """A matrix of whole numbers, a list of rows or an array, as plain tuples."""
-    return tuple(map(tuple, matrix.tolist() if isinstance(matrix, np.ndarray) else matrix))
-
-
-def _score(value: Mapping[str, Any]) -> Score:
-    numbers = {name: _number(one) for name, one in value.items() if name != "folds"}
-    return Score(folds=tuple(map(_number, value["folds"])), **numbers)
-
-
-def _number(value: float | None) -> float:
-    return math.nan if value is None else float(value)
+def as_tuples(matrix: npt.NDArray[np.int64]) -> Confusion:
+    """Return a confusion matrix as plain tuples."""
+    return tuple(map(tuple, matrix.tolist()))
 
 
 def write(path: Path, card: Card) -> None:
-    """Write a card as JSON to read: indented, every matrix on one line.
+    """Write a card as readable JSON: indented, every matrix on one line.
 
     Raises:
         SerbenchError: it could not be read again, since a text is too long or has odd characters.
     """
-    of(safe_read.parsed(text(card).encode(), path.name), path.name)
+    text = _indented(finite({"schema": SCHEMA, **asdict(card)}), "") + "\n"
+    _parsed(text.encode(), path.name)
     with replacing(path) as temporary:
-        temporary.write_text(text(card), "utf-8")
-
-
-def text(card: Card) -> str:
-    """A card as JSON."""
-    return _indented({"schema": SCHEMA, **asdict(card)}, "") + "\n"
+        temporary.write_text(text, "utf-8")
 
 
 def _indented(value: Any, margin: str) -> str:
     deeper = margin + "  "
     if isinstance(value, dict) and value:
-        rows = [f"{deeper}{_line(key)}: {_indented(one, deeper)}" for key, one in value.items()]
+        rows = [f"{deeper}{_line(key)}: {_indented(value[key], deeper)}" for key in value]
         return "{\n" + ",\n".join(rows) + f"\n{margin}}}"
-    if isinstance(value, list | tuple) and any(isinstance(one, dict) for one in value):
-        rows = [f"{deeper}{_indented(one, deeper)}" for one in value]
+    if isinstance(value, list) and any(isinstance(row, dict) for row in value):
+        rows = [f"{deeper}{_indented(row, deeper)}" for row in value]
         return "[\n" + ",\n".join(rows) + f"\n{margin}]"
     return _line(value)
 
 
 def _line(value: Any) -> str:
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(_line, value)) + "]"
-    if isinstance(value, float) and math.isnan(value):
-        return "null"
     return json.dumps(value, ensure_ascii=False, allow_nan=False)

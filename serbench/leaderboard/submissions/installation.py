@@ -15,36 +15,32 @@ from serbench.evaluation import provenance
 from serbench.leaderboard.submissions.card import MOST_INSTALL, Code
 from serbench.parameters import is_import_path
 from serbench.plugins import import_path, registry, source_code
-from serbench.results.config import Config
+from serbench.results.facts import Facts
 
 CHANGES = "+changes"
 """Follows the commit of a checkout whose source differs from it."""
 
 
-def other_code(facts: Mapping[str, Any], config: Config) -> list[str]:
+def other_code(facts: Facts) -> list[str]:
     """Return the installed packages whose source is not what a fold's facts recorded."""
-    recorded = facts["sources"]
-    here = provenance.sources(config)
-    return [package for package, source in here.items() if recorded.get(package) != source]
+    here = provenance.sources(facts.config)
+    return [package for package, source in here.items() if facts.sources.get(package) != source]
 
 
-def origin(facts: Mapping[str, Any], config: Config) -> Code:
+def origin(facts: Facts) -> Code:
     """Return the commit and the install command of the code that made a fold, as far as known.
 
     The commit is that of the git checkout with the model's package, or the one that pip installed
     the package from. Both are empty if that code is no longer installed.
     """
     try:
-        if other_code(facts, config):
+        if other_code(facts):
             return Code()
     except SerbenchError:  # such as a model that is no longer installed
         return Code()
-    path = (
-        config.model
-        if is_import_path(config.model)
-        else registry.find("model", config.model).target
-    )
-    model, packages = import_path.top(path), list(facts["sources"])
+    name = facts.config.model
+    path = name if is_import_path(name) else registry.find("model", name).target
+    model, packages = import_path.top(path), list(facts.sources)
     checkout = _checkout(model)
     if checkout is None:
         commit = str(_direct(model).get("vcs_info", {}).get("commit_id", ""))

@@ -2,18 +2,17 @@
 
 import datetime
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from serbench import datasets
 from serbench.contracts import Dataset, PathDataset
 from serbench.errors import SerbenchError
 from serbench.evaluation import command
 from serbench.files import replacing, replacing_folder
-from serbench.leaderboard.submissions import fold_file as foldfiles
-from serbench.leaderboard.submissions import safe_read, submission
+from serbench.leaderboard.submissions import safe_read
 from serbench.leaderboard.submissions.card import (
     FILE,
     Card,
@@ -21,22 +20,23 @@ from serbench.leaderboard.submissions.card import (
     FoldCard,
     ModelCard,
     Submitter,
-    counts,
+    as_tuples,
     read,
     stated,
     write,
 )
 from serbench.leaderboard.submissions.installation import CHANGES, origin
-from serbench.leaderboard.submissions.submission import MOST_NOTE, NOTE
+from serbench.leaderboard.submissions.submission import MOST_NOTE, NOTE, count
+from serbench.leaderboard.submissions.submitted_fold import withheld
 from serbench.results import fold_file
-from serbench.results.config import Config
+from serbench.results.facts import Facts
 from serbench.results.fold_file import FoldResult
 from serbench.results.run import Run
 from serbench.settings import settings
 
 
 @dataclass(frozen=True)
-class Words:
+class Statements:
     """What only the submitter can say; None where nothing is said.
 
     Attributes:
@@ -63,7 +63,7 @@ class Words:
 
 
 @dataclass(frozen=True)
-class Sending:
+class PackedFold:
     """A fold file: its name, its bytes as they are sent, and the result as it was found."""
 
     name: str
@@ -71,7 +71,7 @@ class Sending:
     fold: FoldResult
 
 
-def submit(run: Run, out: Path, words: Words, note: Path | None = None) -> Path:
+def submit(run: Run, out: Path, statements: Statements, note: Path | None = None) -> Path:
     """Pack a run into `out/<corpus>/<run>`; one that lies there already is given its card.
 
     What an earlier card there says stays, where nothing else is said now. Where the corpus's
@@ -80,7 +80,7 @@ def submit(run: Run, out: Path, words: Words, note: Path | None = None) -> Path:
     Args:
         run: all folds of it.
         out: the parent of all submissions.
-        words: of the submitter.
+        statements: of the submitter.
         note: a text file that goes along as note.md.
 
     Returns:
@@ -91,64 +91,64 @@ def submit(run: Run, out: Path, words: Words, note: Path | None = None) -> Path:
     """
     _require_whole(run)
     folder = out / run.corpus / run.name
-    withheld = _withheld(run, folder)
-    folds = _sendings(run, withheld)
-    earlier = _earlier(folder, folds, words.name) if folder.exists() else None
+    has_truth = _may_have_truth(run, folder)
+    folds = _packed(run, has_truth)
+    earlier = _earlier(folder, folds, statements.name) if folder.exists() else None
     text = _note(note) if note else None
-    card = _card(run, folds, words, earlier)
-    if withheld:
+    card = _card(run, folds, statements, earlier)
+    if not has_truth:
         card = replace(card, truth="withheld")
     if folder.exists():
         _put(folder, card, text)
         return folder
     with replacing_folder(folder) as made:
-        for one in folds:
-            (made / one.name).write_bytes(one.data)
+        for fold in folds:
+            (made / fold.name).write_bytes(fold.data)
         _put(made, card, text)
     return folder
 
 
 def _require_whole(run: Run) -> None:
     if run.missing:
-        total = run.facts["protocol"]["folds"]
-        asked = command.request(Config(**run.config))
+        total = run.facts.protocol.folds
+        asked = command.request(run.config)
         completing = command.evaluate(asked, results=run.folder.parent)
         raise SerbenchError(
             f"{run.name} lacks {run.missing} of {total} folds; this runs them: {completing}"
         )
 
 
-def _withheld(run: Run, folder: Path) -> bool:
-    """Whether the corpus's licence keeps its labels with its holders.
+def _may_have_truth(run: Run, folder: Path) -> bool:
+    """Return whether the labels may be sent; some corpora's licences keep them with their holders.
 
-    Nobody but its owner submits a run on a corpus of one's own, which no licence keeps from them.
+    Only its owner submits a run on a corpus of one's own, so no licence is in the way.
     """
-    dataset: object = datasets.named(str(run.config["dataset"]), settings()).dataset
+    dataset: object = datasets.named(run.config.dataset, settings()).dataset
     if isinstance(dataset, PathDataset) or cast(Dataset, dataset).manifest() is not None:
-        return False
+        return True
     if folder.resolve() == run.folder.resolve():
         raise SerbenchError(
             f"the licence of {run.corpus} keeps its labels with its holders, so they are left out "
             f"of what is sent, but {folder} holds your own results: choose another --out"
         )
-    return True
+    return False
 
 
-def _sendings(run: Run, withheld: bool) -> list[Sending]:
-    """The fold files, in the protocol's order."""
-    found = []
+def _packed(run: Run, has_truth: bool) -> list[PackedFold]:
+    """Return the fold files, in the protocol's order."""
+    packed = []
     for path in run.folder.glob("*.safetensors"):
         data = path.read_bytes()
         fold = fold_file.read(path)
-        name = f"{fold_file.stem(fold.facts['fold']['index'])}.safetensors"
-        found.append(Sending(name, foldfiles.withheld(data) if withheld else data, fold))
-    return sorted(found, key=lambda one: int(one.fold.facts["fold"]["index"]))
+        name = f"{fold_file.stem(fold.facts.fold.index)}.safetensors"
+        packed.append(PackedFold(name, data if has_truth else withheld(data), fold))
+    return sorted(packed, key=lambda row: row.fold.facts.fold.index)
 
 
-def _earlier(folder: Path, folds: Sequence[Sending], name: str) -> Card | None:
+def _earlier(folder: Path, folds: Sequence[PackedFold], name: str) -> Card | None:
     """The card that is there already, once everything there is of the same submission."""
     there = {path.name: path.read_bytes() for path in folder.glob("*.safetensors")}
-    if there != {one.name: one.data for one in folds}:
+    if there != {fold.name: fold.data for fold in folds}:
         raise SerbenchError(
             f"{folder} holds another submission of a run with this name, whose fold files "
             "differ: choose another --out, or remove it"
@@ -178,60 +178,57 @@ def _put(folder: Path, card: Card, note: str | None) -> None:
     write(folder / FILE, card)
 
 
-def _card(run: Run, folds: Sequence[Sending], words: Words, earlier: Card | None) -> Card:
-    facts = [one.fold.facts for one in folds]
-    counted = submission.count([one.fold.test for one in folds], facts)
+def _card(
+    run: Run, folds: Sequence[PackedFold], statements: Statements, earlier: Card | None
+) -> Card:
+    facts = [packed.fold.facts for packed in folds]
+    counts = count([packed.fold.test for packed in folds], facts)
     contact = "" if earlier is None else earlier.submitter.contact
     return Card(
         run=run.name,
-        dataset=str(run.config["dataset"]),
-        submitter=Submitter(words.name, _said(words.contact, contact)),
-        model=_model(facts[0], words, earlier.model if earlier else ModelCard("")),
-        code=_code(facts[0], words, Code() if earlier is None else earlier.code),
-        serbench=str(facts[0]["versions"].get("serbench", "")),
+        dataset=run.config.dataset,
+        submitter=Submitter(statements.name, _latest(statements.contact, contact)),
+        model=_model(facts[0], statements, earlier.model if earlier else ModelCard("")),
+        code=_code(facts[0], statements, Code() if earlier is None else earlier.code),
+        serbench=facts[0].versions.get("serbench", ""),
         submitted=earlier.submitted if earlier else datetime.date.today().isoformat(),
         truth="included",
         folds=tuple(
             FoldCard(
-                one.name,
-                hashlib.sha256(one.data).hexdigest(),
-                one.fold.facts["fold"]["name"],
-                counts(matrix),
+                packed.name,
+                hashlib.sha256(packed.data).hexdigest(),
+                packed.fold.facts.fold.name,
+                as_tuples(matrix),
             )
-            for one, matrix in zip(folds, counted.files, strict=True)
+            for packed, matrix in zip(folds, counts.files, strict=True)
         ),
-        speakers={
-            name: counts(matrix)
-            for name, matrix in zip(counted.speakers, counted.by_speaker, strict=True)
-        },
-        scores=submission.scores(counted.folds, counted.by_speaker),
+        speakers=dict(zip(counts.speakers, map(as_tuples, counts.by_speaker), strict=True)),
+        scores=counts.scores(),
     )
 
 
-def _model(facts: Mapping[str, Any], words: Words, before: ModelCard) -> ModelCard:
-    known = stated(facts)
-    own = {"licence": _said(words.licence, before.licence)}
+def _model(facts: Facts, statements: Statements, earlier: ModelCard) -> ModelCard:
     return ModelCard(
-        **{**own, **known},
-        description=_said(words.description, before.description),
-        training_data=_said(words.training_data, before.training_data),
-        seen_test_corpus=_said(words.seen, before.seen_test_corpus),
+        **{"licence": _latest(statements.licence, earlier.licence), **stated(facts)},
+        description=_latest(statements.description, earlier.description),
+        training_data=_latest(statements.training_data, earlier.training_data),
+        seen_test_corpus=_latest(statements.seen, earlier.seen_test_corpus),
     )
 
 
-def _code(facts: Mapping[str, Any], words: Words, before: Code) -> Code:
+def _code(facts: Facts, statements: Statements, earlier: Code) -> Code:
     """Return what is said now, was said before, or else is known of the installed code."""
-    found = origin(facts, Config(**facts["config"]))
-    if before.commit.endswith(CHANGES) and found.commit:  # it may have been committed since
-        before = replace(before, commit="", install="")
+    installed = origin(facts)
+    if earlier.commit.endswith(CHANGES) and installed.commit:  # it may have been committed since
+        earlier = replace(earlier, commit="", install="")
     return Code(
-        _said(words.address, before.address),
-        _said(words.commit, before.commit or found.commit),
-        _said(words.install, before.install or found.install),
+        _latest(statements.address, earlier.address),
+        _latest(statements.commit, earlier.commit or installed.commit),
+        _latest(statements.install, earlier.install or installed.install),
     )
 
 
-def _said(now: str | None, before: str) -> str:
+def _latest(now: str | None, before: str) -> str:
     return before if now is None else now
 
 

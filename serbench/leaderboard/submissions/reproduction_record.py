@@ -1,4 +1,8 @@
-"""Records of folds that somebody made again: small JSON files of a submission, from strangers."""
+"""Records of folds that somebody made again: small JSON files of a submission, from strangers.
+
+A run made again agrees with what was submitted if it gives the same labels, or at least scores as
+good.
+"""
 
 import datetime
 import hashlib
@@ -6,37 +10,202 @@ import json
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
+import numpy as np
+
+from serbench.contracts import Array
 from serbench.errors import BadParameter, SerbenchError
 from serbench.files import replacing
 from serbench.leaderboard.submissions import safe_read
-from serbench.leaderboard.submissions.card import DATE, FILE, Card, read
-from serbench.leaderboard.submissions.reproduction_agreement import (
-    COMPARED,
-    ROUNDING,
-    Agreement,
-    Score,
-)
-from serbench.leaderboard.submissions.safe_read import (
-    HEX64,
-    NUMBER,
-    Named,
-    Object,
-    Text,
-    Whole,
-    fit,
-)
+from serbench.leaderboard.submissions.card import DATE, FILE, Card
+from serbench.leaderboard.submissions.card import read as read_card
+from serbench.leaderboard.submissions.submitted_fold import SubmittedFold
+from serbench.metrics import classification, intervals
+from serbench.metrics.classification import METRICS
+from serbench.results import run
+from serbench.results.facts import Facts
+from serbench.results.fold_file import Scored
+from serbench.results.schema import Count, Digest, Names, Text, fit, require_schema
+from serbench.results.schema import Score as Value
+from serbench.text import finite
 
 SCHEMA = 1
 FOLDER = "reproductions"
 MOST_BYTES = 64 * 1024  # a record of 24 folds has 6 kB
 MOST_RECORDS = 100
-LONGEST = 100  # characters of a name
-NOTHING = hashlib.sha256(b"").hexdigest()
+NO_BYTES = hashlib.sha256(b"").hexdigest()
+
+SAME = 0.99  # the share of utterances that must get the same label
+# speakers from which on scores may decide. On RAVDESS, of pairs of models whose F1 is more than 10
+# points apart, 33 % have scores in each other's interval on one fold (4 speakers), 11 % on two,
+# 2 % on three (12 speakers) and none on all six; other seeds of the same model always have. And the
+# interval of two speakers may be so narrow that alexnet-mel on toy leaves it with another thread.
+ENOUGH = 10
+COMPARED = ("f1", "uar")
+ROUNDING = 1e-9
+
+Label = Annotated[str, Text()]
+Submitter = Annotated[str, Text(100, r"(?s:.*\S.*)")]
+Grounds = Literal["labels", "scores", "undecided", "none"]
+"""Why a run counts as reproduced: the same labels; scores, where labels may differ; or not.
+
+"undecided" is for folds with too few speakers, where only scores can tell.
+"""
+
+
+@dataclass(frozen=True)
+class Score:
+    """One metric of the folds that were made again.
+
+    Attributes:
+        submitted: its value by the submitted predictions.
+        here: its value by the new ones.
+        low: of the submitted one's 95 % interval over these folds' test speakers; nan if there are
+            fewer than two.
+        high: the same.
+    """
+
+    submitted: float
+    here: float
+    low: Value
+    high: Value
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether the new value lies in the interval of the submitted one."""
+        return self.low - ROUNDING <= self.here <= self.high + ROUNDING
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far two sets of predictions of the same utterances agree.
+
+    Attributes:
+        utterances: how many there are.
+        same_label: how many get the same label.
+        speakers: how many speakers they have.
+        whole: whether they are of all folds.
+        largest_difference: of two activations.
+        scores: by metric, those of `COMPARED`.
+        differing: circumstances that differ and may change predictions: "threads", "numpy".
+    """
+
+    utterances: Count
+    same_label: Count
+    speakers: Count
+    whole: bool
+    largest_difference: float
+    scores: Mapping[str, Score]
+    differing: tuple[Label, ...]
+
+    @property
+    def share(self) -> float:
+        """The share of utterances that get the same label."""
+        return self.same_label / self.utterances
+
+    @property
+    def grounds(self) -> Grounds:
+        """Why the submitted predictions count as reproduced, or why not."""
+        if self.share >= SAME:
+            return "labels"
+        if not self.differing:
+            return "none"
+        if not self.whole and self.speakers < ENOUGH:
+            return "undecided"
+        return "scores" if all(score.is_inside for score in self.scores.values()) else "none"
+
+    @property
+    def is_reproduced(self) -> bool:
+        """Whether the submitted predictions count as reproduced."""
+        return self.grounds in ("labels", "scores")
+
+
+def agreement(
+    submitted: Sequence[SubmittedFold],
+    here: Sequence[Scored],
+    differing: Sequence[str],
+    *,
+    whole: bool = False,
+) -> Agreement:
+    """Compare submitted predictions with new ones, fold by fold in the same order.
+
+    Truth and speakers are the new ones', so truth need not have been submitted.
+
+    Args:
+        submitted: the folds as they were sent.
+        here: their test sets, made again.
+        differing: circumstances that differ and may change predictions.
+        whole: these are all folds of the run.
+
+    Raises:
+        SerbenchError: two folds are not of the same utterances and labels.
+    """
+    old = np.concatenate([_aligned(*pair) for pair in zip(submitted, here, strict=True)])
+    new = np.concatenate([fold.activations for fold in here])
+    truth = np.concatenate([fold.truth for fold in here])
+    speakers = [speaker for fold in here for speaker in fold.speakers]
+    labels = [classification.predicted(activations) for activations in (old, new)]
+    confusions = [
+        intervals.speaker_confusions(truth, label, speakers, old.shape[1]) for label in labels
+    ]
+    return Agreement(
+        utterances=len(truth),
+        same_label=int((labels[0] == labels[1]).sum()),
+        speakers=len(set(speakers)),
+        whole=whole,
+        largest_difference=float(np.abs(old.astype(np.float64) - new).max()),
+        scores={name: _score(name, *confusions) for name in COMPARED},
+        differing=tuple(differing),
+    )
+
+
+def _aligned(submitted: SubmittedFold, here: Scored) -> Array:
+    """Return the submitted activations in the order of the new ones."""
+    ids, activations = submitted.ids("test"), submitted.arrays["test.activations"]
+    position = {utterance: at for at, utterance in enumerate(ids)}
+    same = sorted(ids) == sorted(here.ids) and len(position) == len(ids)
+    if not same or activations.shape != here.activations.shape:
+        raise SerbenchError(
+            f"{submitted.name} of the submission has {len(ids)} test utterances and activations of "
+            f"shape {activations.shape}, but made again it has {len(here.ids)} and "
+            f"{here.activations.shape}: they are not of the same fold"
+        )
+    ordered: Array = activations[[position[utterance] for utterance in here.ids]]
+    return ordered
+
+
+def _score(name: str, submitted: classification.Matrix, here: classification.Matrix) -> Score:
+    """Compute a metric of both, from one confusion matrix a speaker each."""
+    compute = METRICS[name].compute
+    low, high = intervals.speaker_interval(submitted, compute)
+    values = [float(compute(confusions.sum(axis=0))) for confusions in (submitted, here)]
+    return Score(values[0], values[1], low, high)
+
+
+def differing(submitted: Facts, here: Facts) -> list[str]:
+    """Return which circumstances of two folds differ that may change predictions.
+
+    Args:
+        submitted: facts that may have been written by anybody.
+        here: facts of this machine, whose names are those that are returned.
+    """
+    kinds = run.differing([submitted, here], ("device", "threads", "machine"))
+    if submitted.config.feature_version != here.config.feature_version:
+        kinds.append("features version")
+    if submitted.config.model_version != here.config.model_version:
+        kinds.append("model version")
+    # models that say nothing of it compute in float32
+    if submitted.model.get("precision", "float32") != here.model.get("precision", "float32"):
+        kinds.append("precision")
+    return kinds + [
+        name
+        for name, version in here.versions.items()
+        if submitted.versions.get(name) != version and name != "serbench"  # its code has a digest
+    ]
 
 
 @dataclass(frozen=True)
@@ -58,23 +227,23 @@ class Reproduction:
         remade: versions that differ from the submitted ones, "features version 2"; or "".
     """
 
-    run: str
-    by: str
-    date: str
-    folds: Mapping[str, tuple[str, str]]
-    total: int
-    device: str
-    threads: int
-    machine: str
-    versions: Mapping[str, str]
-    other_code: tuple[str, ...]
+    run: Label
+    by: Submitter
+    date: Annotated[str, Text(10, DATE)]
+    folds: Mapping[str, tuple[Digest, Digest]]
+    total: Count
+    device: Annotated[str, Text(20)]
+    threads: Count
+    machine: Label
+    versions: Annotated[Mapping[str, Annotated[str, Text(50)]], Names(50)]
+    other_code: tuple[Label, ...]
     agreement: Agreement
-    remade: str = ""
+    remade: Annotated[str, Text(100)] = ""
 
     @property
-    def reproduced(self) -> bool:
+    def is_reproduced(self) -> bool:
         """Whether it counts as reproduced; folds remade with another version do not."""
-        return self.agreement.reproduced and not self.remade
+        return self.agreement.is_reproduced and not self.remade
 
     @property
     def file(self) -> str:
@@ -91,48 +260,12 @@ def require_name(by: str) -> None:
     """Refuse a name that no record could be read with.
 
     Raises:
-        BadParameter: it is empty, too long, or has characters that cannot be seen.
+        BadParameter: it is empty, too long, or has invisible characters.
     """
     try:
-        fit(by, SHAPE.keys["by"], "the name")
+        fit(by, Submitter, "the name")
     except SerbenchError as error:
         raise BadParameter(f"{error}; give yours with --name") from error
-
-
-_SCORE = Object(
-    {"submitted": NUMBER, "here": NUMBER, "low": (NUMBER, None), "high": (NUMBER, None)}, {}
-)
-SHAPE = Object(
-    {
-        "schema": Whole(),
-        "run": Text(),
-        "by": Text(LONGEST, r"(?s:.*\S.*)"),
-        "date": Text(10, DATE),
-        "folds": Named([Text(64, HEX64)]),
-        "total": Whole(),
-        "device": Text(20),
-        "threads": Whole(),
-        "machine": Text(),
-        "versions": Named(Text(50), 50),
-        "other_code": [Text()],
-        "agreement": Object(
-            {
-                "utterances": Whole(),
-                "same_label": Whole(),
-                "speakers": Whole(),
-                "whole": bool,
-                "largest_difference": NUMBER,
-                "scores": Object(dict.fromkeys(COMPARED, _SCORE), {}, known_only=True),
-                "differing": [Text()],
-                "grounds": Text(10, "labels|scores|undecided|none"),
-            },
-            {},
-            known_only=True,
-        ),
-    },
-    {"remade": Text(LONGEST)},
-    known_only=True,
-)
 
 
 def write(submission: Path, record: Reproduction) -> Path:
@@ -141,14 +274,12 @@ def write(submission: Path, record: Reproduction) -> Path:
     Raises:
         SerbenchError: it could not be read again, or not be written.
     """
-    words = {"schema": SCHEMA, **asdict(record)}
-    words["agreement"]["grounds"] = record.agreement.grounds
+    stored = finite({"schema": SCHEMA, **asdict(record)})
+    stored["agreement"]["grounds"] = record.agreement.grounds
     if not record.remade:
-        del words["remade"]
-    for score in words["agreement"]["scores"].values():
-        score.update({key: None for key, value in score.items() if math.isnan(value)})
-    text = json.dumps(words, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    of(safe_read.parsed(text.encode(), record.file), record.file)
+        del stored["remade"]
+    text = json.dumps(stored, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    parsed(text.encode(), record.file)
     path = submission / FOLDER / record.file
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
@@ -156,7 +287,7 @@ def write(submission: Path, record: Reproduction) -> Path:
 
 
 def reproductions(submission: Path) -> tuple[Reproduction, ...]:
-    """The records of a submission, the oldest first; mostly there are none.
+    """Return the records of a submission, the oldest first; mostly there are none.
 
     The submission's card is taken at its word: whether its files are what it says is verified
     elsewhere.
@@ -167,18 +298,18 @@ def reproductions(submission: Path) -> tuple[Reproduction, ...]:
     folder = submission / FOLDER
     if not os.path.lexists(folder):
         return ()
-    found = [_read(Path(entry.path)) for entry in safe_read.entries(folder, MOST_RECORDS)]
-    card = read(submission / FILE) if found else None
-    for record in found:
-        assert card is not None
-        _require_about(record, card)
-    return tuple(found)
+    records = [_read(Path(entry.path)) for entry in safe_read.entries(folder, MOST_RECORDS)]
+    if records:
+        card = read_card(submission / FILE)
+        for record in records:
+            _require_about(record, card)
+    return tuple(records)
 
 
 def _read(path: Path) -> Reproduction:
     where = f"{FOLDER}/{safe_read.shown(path.name)}"
     try:
-        record = of(safe_read.parsed(safe_read.contents(path, MOST_BYTES), where), where)
+        record = parsed(safe_read.contents(path, MOST_BYTES), where)
     except SerbenchError as error:
         raise SerbenchError(
             f"{error}: remove {where}, or write it anew with `serbench leaderboard reproduce "
@@ -192,59 +323,36 @@ def _read(path: Path) -> Reproduction:
 def _require_about(record: Reproduction, card: Card) -> None:
     """Refuse a record of another run, or of fold files that the submission has not (any more)."""
     submitted = {fold.name: fold.sha256 for fold in card.folds}
-    of_these = all(submitted.get(name) == pair[0] for name, pair in record.folds.items())
-    if not of_these or record.run != card.run or record.total != len(submitted):
+    same = all(submitted.get(name) == pair[0] for name, pair in record.folds.items())
+    if not same or record.run != card.run or record.total != len(submitted):
         raise SerbenchError(
             f"{FOLDER}/{record.file} is about other fold files than those of {card.run}: remove "
             "it, and reproduce them again"
         )
 
 
-def of(value: Any, where: str) -> Reproduction:
-    """The record that a value out of JSON describes.
+def parsed(data: bytes, where: str) -> Reproduction:
+    """Return the record in the bytes of a file.
 
     Raises:
-        SerbenchError: it describes none, or one of a later version.
+        SerbenchError: they are not a record, or are one of a later version.
     """
-    schema = value.get("schema") if isinstance(value, dict) else None
-    if schema != SCHEMA or type(schema) is not int:
-        raise SerbenchError(f"{where} has the schema {str(schema)[:20]!r}, not {SCHEMA}")
-    fit(value, SHAPE, where)
-    words = {key: one for key, one in value.items() if key != "schema"}
-    folds = {name: tuple(pair) for name, pair in words["folds"].items()}
-    agreement = _agreement(words["agreement"])
-    made = {"folds": folds, "other_code": tuple(words["other_code"]), "agreement": agreement}
-    record = Reproduction(**{**words, **made})
-    if fault := _fault(record, words["agreement"]["grounds"]):
+    stored: Any = safe_read.parsed(data, where)
+    require_schema(stored, SCHEMA, where)
+    del stored["schema"]
+    agreement = stored.get("agreement")
+    grounds = agreement.pop("grounds", None) if isinstance(agreement, dict) else None
+    record: Reproduction = fit(stored, Reproduction, where)
+    if fault := _fault(record, grounds):
         raise SerbenchError(f"{where}: {fault}")
     return record
 
 
-def _agreement(words: Mapping[str, Any]) -> Agreement:
-    scores = {
-        name: Score(**{key: math.nan if one is None else one for key, one in score.items()})
-        for name, score in words["scores"].items()
-    }
-    made = {"scores": scores, "differing": tuple(words["differing"])}
-    return Agreement(**{**{key: words[key] for key in words if key != "grounds"}, **made})
-
-
-def _score_fault(score: Score) -> str:
-    """What in a score cannot be, or nothing."""
-    ends = (score.low, score.high)
-    if math.isnan(score.low) != math.isnan(score.high) or score.low > score.high:
-        return f"has an interval from {score.low} to {score.high}, which cannot be"
-    known = [one for one in (score.submitted, score.here, *ends) if not math.isnan(one)]
-    if not all(-ROUNDING <= one <= 1 + ROUNDING for one in known):
-        return "is not between 0 and 1"
-    return ""
-
-
-def _fault(record: Reproduction, grounds: str) -> str:
-    """What in a record of the right shape cannot be, or nothing."""
+def _fault(record: Reproduction, grounds: object) -> str:
+    """Return what in a record of the right shape cannot be, or ""."""
     agreement = record.agreement
-    if not record.folds or any(len(pair) != 2 for pair in record.folds.values()):
-        return "every fold needs two digests, and there must be a fold"
+    if not record.folds:
+        return "there must be a fold"
     if not 0 <= agreement.same_label <= agreement.utterances or not agreement.utterances:
         return f"{agreement.same_label} of {agreement.utterances} utterances cannot be"
     if record.threads < 1:
@@ -255,13 +363,25 @@ def _fault(record: Reproduction, grounds: str) -> str:
         return f"there is no day {record.date}"
     if day > datetime.date.today() + datetime.timedelta(days=1):  # it is tomorrow somewhere
         return f"{record.date} is in the future"
-    if any(pair[1] in (pair[0], NOTHING) for pair in record.folds.values()):
+    if any(pair[1] in (pair[0], NO_BYTES) for pair in record.folds.values()):
         return "a fold that was made again has a file of its own: its time is in it"
+    if agreement.scores.keys() != set(COMPARED):
+        return f"it must have the scores {' and '.join(COMPARED)}, and no others"
     for name, score in agreement.scores.items():
         if fault := _score_fault(score):
             return f"its {name} {fault}"
     if agreement.whole != (len(record.folds) == record.total):
         return f"it has {len(record.folds)} of {record.total} folds and says otherwise"
     if agreement.grounds != grounds:
-        return f"its numbers make its grounds {agreement.grounds}, not {grounds}"
+        return f"its numbers make its grounds {agreement.grounds}, not {str(grounds)[:80]}"
+    return ""
+
+
+def _score_fault(score: Score) -> str:
+    """Return what in a score cannot be, or ""."""
+    if math.isnan(score.low) != math.isnan(score.high) or score.low > score.high:
+        return f"has an interval from {score.low} to {score.high}, which cannot be"
+    values = (score.submitted, score.here, score.low, score.high)
+    if any(not (math.isnan(value) or -ROUNDING <= value <= 1 + ROUNDING) for value in values):
+        return "is not between 0 and 1"
     return ""

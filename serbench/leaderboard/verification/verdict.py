@@ -1,25 +1,26 @@
 """Is a submission what it says? Its corpus, protocol, counts and scores are worked out anew."""
 
+import contextlib
 import json
-import stat
-from collections.abc import Callable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from serbench.contracts import Array
 from serbench.errors import SerbenchError
 from serbench.leaderboard.ranking import impersonation
-from serbench.leaderboard.submissions import card, safe_read, submission
+from serbench.leaderboard.submissions import card, safe_read
 from serbench.leaderboard.submissions.reproduction_record import FOLDER as REPRODUCTIONS
 from serbench.leaderboard.submissions.safe_read import shown
-from serbench.leaderboard.submissions.submission import Counted, Malformed, Sent, load
-from serbench.leaderboard.verification import (
-    card_consistency,
-    protocol,
-    score_recount,
-    suspicion,
+from serbench.leaderboard.submissions.submission import (
+    Counts,
+    Malformed,
+    Submission,
+    count,
+    load,
 )
+from serbench.leaderboard.verification import consistency, protocol, suspicion
 from serbench.leaderboard.verification import reference as references
 from serbench.leaderboard.verification.reference import NotAtHand, Reference
 from serbench.settings import settings
@@ -27,6 +28,11 @@ from serbench.settings import settings
 T = TypeVar("T")
 
 Status = Literal["recomputed", "not recomputed", "rejected"]
+PRINTED: Mapping[Status, str] = {
+    "recomputed": "ok recomputed",
+    "not recomputed": "not recomputed",
+    "rejected": "REJECTED",
+}
 
 MOST_FOLDERS = 20_000
 MOST_REASONS = 20  # of one rejection
@@ -51,11 +57,6 @@ class Verdict:
     flags: tuple[str, ...] = ()
     submitter: str = ""
 
-    @property
-    def words(self) -> str:
-        """As it is printed."""
-        return {"recomputed": "ok recomputed", "rejected": "REJECTED"}.get(self.status, self.status)
-
 
 def verify(folder: Path) -> Verdict:
     """Check a submission, and count everything again.
@@ -67,7 +68,7 @@ def verify(folder: Path) -> Verdict:
 
 
 def guarded(work: Callable[[], T], refused: Callable[[Sequence[str]], T]) -> T:
-    """What comes of checking one submission, or of refusing it.
+    """Return what comes of checking one submission, or of refusing it.
 
     Args:
         work: may raise anything.
@@ -84,118 +85,117 @@ def guarded(work: Callable[[], T], refused: Callable[[Sequence[str]], T]) -> T:
         return refused([f"it cannot be checked: {type(error).__name__}"])
 
 
-def judge(sent: Sent) -> Verdict:
+def judge(submission: Submission) -> Verdict:
     """Check a submission whose files were read already."""
-    wrong = [
-        *card_consistency.identity(sent),
-        *card_consistency.claims(sent),
-        *card_consistency.answers(sent),
+    reasons = [
+        *consistency.identity(submission),
+        *consistency.claims(submission),
+        *consistency.probabilities(submission),
+        *consistency.records(submission),
+        *protocol.parameters(submission),
     ]
-    wrong += [*card_consistency.reproduced(sent), *protocol.parameters(sent)]
+    config = submission.facts.config
     try:
-        reference = _reference(sent)
+        reference = references.find(config.dataset, config.labels, config.protocol, settings())
     except NotAtHand as error:
-        return _unknown(sent, wrong, str(error))
+        return _judge_without_corpus(submission, reasons, str(error))
     except SerbenchError as error:
-        return _rejected([*wrong, str(error)])
-    wrong += [*_truth(sent, reference.licensed), *protocol.folds(sent, reference)]
-    if wrong:
-        return _rejected(wrong)
-    counted = _recounted(sent, reference)
-    wrong = [*score_recount.validated(sent, _truths(sent, reference, "validation"))]
-    return _judged(sent, [*wrong, *score_recount.counts(sent, counted)], counted, reference)
+        return _rejected([*reasons, str(error)])
+    reasons += _truth(submission, reference.licensed)
+    reasons += protocol.folds(submission, reference)
+    if reasons:
+        return _rejected(reasons)
+    truths = {
+        part: {
+            file.name: protocol.position_of(file.ids(part), reference)
+            for file in submission.files
+            if part in file.parts
+        }
+        for part in ("test", "validation")
+    }
+    tests = [file.scored("test", truths["test"][file.name]) for file in submission.files]
+    counts = count(tests, submission.all_facts)  # by the corpus's own labels
+    reasons += consistency.validation(submission, truths["validation"])
+    reasons += consistency.counts(submission, counts)
+    return _judge_counts(submission, reasons, counts, reference)
 
 
-def _reference(sent: Sent) -> Reference:
-    config = sent.facts[0]["config"]
-    names = (config["dataset"], config["labels"], config["protocol"])
-    return references.find(*map(str, names), settings())
-
-
-def _truth(sent: Sent, licensed: bool) -> Iterator[str]:
+def _truth(submission: Submission, licensed: bool) -> Iterator[str]:
     """Labels are withheld where the corpus's licence asks for that, and nowhere else."""
-    corpus = str(sent.facts[0]["config"]["dataset"]).partition(":")[0]
-    if licensed and sent.card.truth == "included":
+    corpus = submission.facts.config.corpus
+    if licensed and submission.has_truth:
         yield (
             f"the licence of {corpus} keeps its labels with its holders: they must not be in the "
             "files; `serbench leaderboard submit` leaves them out"
         )
-    if not licensed and sent.card.truth == "withheld":
+    if not licensed and not submission.has_truth:
         yield f"its true labels are withheld, but anybody may have those of {corpus}"
 
 
-def _recounted(sent: Sent, reference: Reference) -> Counted:
-    """The predictions against the corpus's own labels, whatever the files say."""
-    truths = _truths(sent, reference, "test")
-    tests = [file.scored("test", truths[file.name]) for file in sent.files]
-    return submission.count(tests, sent.facts)
-
-
-def _truths(sent: Sent, reference: Reference, part: str) -> dict[str, Array]:
-    """The corpus's own labels of a set of each fold file, by the file's name."""
-    return {
-        file.name: protocol.position_of(file.ids(part), reference)
-        for file in sent.files
-        if f"{part}.ids" in file.arrays
-    }
-
-
-def _unknown(sent: Sent, wrong: Sequence[str], why: str) -> Verdict:
-    """The verdict where the corpus or its labels are not at hand."""
-    reasons = [
-        *wrong,
-        *card_consistency.number(sent),
-        *card_consistency.certified(sent),
-        *card_consistency.tested_once(sent),
-    ]
-    reasons += _declared(sent)
-    try:
-        config = sent.facts[0]["config"]
-        reasons += _truth(sent, references.licensed(str(config["dataset"]), settings()))
-    except NotAtHand:
-        pass  # nobody here knows what its licence asks
+def _judge_without_corpus(submission: Submission, reasons: list[str], why: str) -> Verdict:
+    """Check a submission whose corpus or labels are not at hand."""
+    reasons += consistency.number_of_folds(submission)
+    reasons += consistency.certificates(submission)
+    reasons += consistency.tested_once(submission)
+    reasons += _protocol_without_corpus(submission)
+    with contextlib.suppress(NotAtHand):  # nobody here knows what its licence asks
+        dataset = submission.facts.config.dataset
+        reasons += _truth(submission, references.licensed(dataset, settings()))
     if reasons:
         return _rejected(reasons)
-    if sent.card.truth == "withheld":
-        return _judged(sent, list(score_recount.predicted(sent)), sent.claimed(), None, why)
-    counted = sent.counted()
-    stored = {
-        file.name: file.arrays["validation.truth"] for file in sent.files if file.has_validation
-    }
-    wrong = [*score_recount.counts(sent, counted), *score_recount.validated(sent, stored)]
-    return _judged(sent, wrong, counted, None, why)
+    if not submission.has_truth:
+        counts = submission.claimed_counts()
+        reasons += consistency.counts_without_truth(submission)
+    else:
+        counts = submission.stored_counts()
+        stored = {
+            file.name: file.arrays["validation.truth"]
+            for file in submission.files
+            if "validation" in file.parts
+        }
+        reasons += consistency.counts(submission, counts)
+        reasons += consistency.validation(submission, stored)
+    return _judge_counts(submission, reasons, counts, None, why)
 
 
-def _declared(sent: Sent) -> Iterator[str]:
-    """What a protocol is, is known where its corpus is not at hand."""
-    facts = sent.facts[0]
-    names = (str(facts["config"]["dataset"]), str(facts["config"]["protocol"]))
+def _protocol_without_corpus(submission: Submission) -> Iterator[str]:
+    """Check what is known of a protocol where its corpus is not at hand."""
+    config, said = submission.facts.config, submission.facts.protocol
     try:
-        declared = references.declared(*names, settings())
+        declared = references.declared(config.dataset, config.protocol, settings())
     except NotAtHand:
         return
     except SerbenchError as error:
         yield str(error)
         return
-    if bool(facts["protocol"]["leaks"]) != bool(declared.leaks):
+    if bool(said.leaks) != bool(declared.leaks):
         yield protocol.leaking(declared.leaks)
-    if declared.folds not in (None, facts["protocol"]["folds"]):
+    if declared.folds not in (None, said.folds):
         yield (
-            f"it says that its protocol has {facts['protocol']['folds']} folds, but "
-            f"{names[1]} has {declared.folds}"
+            f"it says that its protocol has {said.folds} folds, but {config.protocol} has "
+            f"{declared.folds}"
         )
 
 
-def _judged(
-    sent: Sent, wrong: Sequence[str], counted: Counted, reference: Reference | None, why: str = ""
+def _judge_counts(
+    submission: Submission,
+    reasons: list[str],
+    counts: Counts,
+    reference: Reference | None,
+    why: str = "",
 ) -> Verdict:
-    reasons = [*wrong, *suspicion.refuted(sent, counted)]
-    if not wrong:
-        reasons += score_recount.scores(sent, counted)
+    """Check what follows from the counts; `why` says why there is no reference."""
+    plausible = not reasons
+    reasons += suspicion.refuted(submission, counts)
+    if plausible:
+        reasons += consistency.scores(submission, counts)
     if reasons:
         return _rejected(reasons)
-    remarks = [*suspicion.remarks(sent, counted, reference), *impersonation.remarks(sent)]
-    remarks += filter(None, (protocol.unchecked(sent), protocol.lacking(sent)))
+    remarks = [
+        *suspicion.remarks(submission, counts, reference),
+        *impersonation.remarks(submission),
+        *filter(None, [protocol.unchecked(submission)]),
+    ]
     flags = tuple(map(shown, remarks))
     if reference is None:
         return Verdict("not recomputed", (shown(why),), flags)
@@ -203,26 +203,26 @@ def _judged(
 
 
 def _rejected(reasons: Sequence[str]) -> Verdict:
-    told = [shown(one) for one in reasons[:MOST_REASONS]]
+    told = [shown(reason) for reason in reasons[:MOST_REASONS]]
     if len(reasons) > MOST_REASONS:
         told.append(f"and {len(reasons) - MOST_REASONS} reasons more")
     return Verdict("rejected", tuple(told))
 
 
 def lines(folder: Path, verdict: Verdict) -> list[str]:
-    """A verdict as it is printed: one line, and below it what else there is to say."""
+    """Return a verdict as it is printed: one line, and below it what else there is to say."""
     first, *more = verdict.reasons or ("",)
-    head = f"{verdict.words} {shown(str(folder))}" + (f": {first}" if first else "")
+    head = f"{PRINTED[verdict.status]} {shown(str(folder))}" + (f": {first}" if first else "")
     told = [
         *more,
         *filter(None, [verdict.submitter]),
-        *(f"look at: {one}" for one in verdict.flags),
+        *(f"look at: {flag}" for flag in verdict.flags),
     ]
-    return [head, *(f"  {one}" for one in told)]
+    return [head, *(f"  {line}" for line in told)]
 
 
 def as_json(rows: Sequence[tuple[Path, Verdict]]) -> str:
-    """Verdicts for other programs."""
+    """Return verdicts for other programs."""
     return json.dumps(
         [{"submission": shown(str(folder)), **asdict(verdict)} for folder, verdict in rows],
         indent=1,
@@ -230,8 +230,8 @@ def as_json(rows: Sequence[tuple[Path, Verdict]]) -> str:
     )
 
 
-def found(path: Path) -> list[tuple[Path, Verdict | None]]:
-    """The submissions in a folder, sorted, and what lies between them and is none.
+def find(path: Path) -> list[tuple[Path, Verdict | None]]:
+    """Return the submissions in a folder, sorted, and what lies between them and is none.
 
     Args:
         path: a submission, or a folder of them: `<corpus>/<run>` or `<run>` below it.
@@ -242,17 +242,19 @@ def found(path: Path) -> list[tuple[Path, Verdict | None]]:
     Raises:
         SerbenchError: there is no such folder, or nothing in it.
     """
-    if _is_run(path):
+    if _is_submission(path):
         return [(path, None)]
     rows: list[tuple[Path, Verdict | None]] = []
     for entry in safe_read.entries(path, MOST_FOLDERS):
-        place = Path(entry.path)
-        if not entry.is_dir(follow_symlinks=False) or _is_run(place):
-            rows.append(_row(place))
-        else:
-            within = [_row(Path(one.path)) for one in safe_read.entries(place, MOST_FOLDERS)]
-            rows += within or [_row(place, "an empty folder")]
-    rows = [row for row in rows if row[0].name not in KEPT_BESIDE or not _is_file(row[0])]
+        if not entry.is_dir(follow_symlinks=False) or _is_submission(Path(entry.path)):
+            rows += _rows([entry])
+            continue
+        inside = safe_read.entries(Path(entry.path), MOST_FOLDERS)
+        rows += _rows(inside)
+        if not inside:
+            rows.append(
+                (Path(entry.path), _rejected([f"{entry.name!r} is an empty folder: remove it"]))
+            )
     if not rows:
         raise SerbenchError(
             f"there is no submission in {shown(str(path))}: `serbench leaderboard submit RUN` "
@@ -261,34 +263,32 @@ def found(path: Path) -> list[tuple[Path, Verdict | None]]:
     return rows
 
 
-def _row(place: Path, what: str = "") -> tuple[Path, Verdict | None]:
-    if stat.S_ISDIR(place.lstat().st_mode) and not what:
-        return place, None
-    return place, _rejected([f"{place.name!r} is {what or 'no submission'}: remove it"])
+def _rows(entries: Sequence[os.DirEntry[str]]) -> Iterator[tuple[Path, Verdict | None]]:
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            yield Path(entry.path), None
+        elif entry.name not in KEPT_BESIDE or not entry.is_file(follow_symlinks=False):
+            yield Path(entry.path), _rejected([f"{entry.name!r} is no submission: remove it"])
 
 
-def _is_file(place: Path) -> bool:
-    return stat.S_ISREG(place.lstat().st_mode)
+def _is_submission(folder: Path) -> bool:
+    """Return whether a folder has the files of one submission, and no submissions in it."""
+    return _has_files(folder) and not _has_submissions(folder)
 
 
-def _is_run(folder: Path) -> bool:
-    """It is one submission: it has the files of one, and no submissions in it."""
-    return _looks_sent(folder) and not _holds_submissions(folder)
-
-
-def _looks_sent(folder: Path) -> bool:
-    """It has a file of a submission, or something of that name, whatever it is."""
+def _has_files(folder: Path) -> bool:
+    """Return whether a folder has something with the name of a submission's file."""
     names = [entry.name for entry in safe_read.entries(folder, MOST_FOLDERS)]
     return any(name == card.FILE or name.endswith(".safetensors") for name in names)
 
 
-def _holds_submissions(folder: Path, depth: int = 2) -> bool:
-    """There is one below it, so that whatever else lies there does not make it one itself."""
-    within = [
+def _has_submissions(folder: Path, depth: int = 2) -> bool:
+    """Return whether a submission is below; what else lies beside it does not hide it."""
+    below = [
         Path(entry.path)
         for entry in safe_read.entries(folder, MOST_FOLDERS)
         if entry.is_dir(follow_symlinks=False) and entry.name != REPRODUCTIONS
     ]
     return any(
-        _looks_sent(one) or (depth > 1 and _holds_submissions(one, depth - 1)) for one in within
+        _has_files(place) or (depth > 1 and _has_submissions(place, depth - 1)) for place in below
     )

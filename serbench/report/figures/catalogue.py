@@ -118,5 +118,5 @@ def _confusions(run: Run, name: str) -> Iterator[Figure]:
             stem,
             f"{name}: confusion matrix of {tested}",
             "Rows: actual label; columns: predicted label; counts, and percentages of each row.",
-            functools.partial(confusion.matrix, counts, run.folds[0].labels, f"{name}, {tested}"),
+            functools.partial(confusion.matrix, counts, run.facts.labels, f"{name}, {tested}"),
         )

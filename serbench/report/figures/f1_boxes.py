@@ -34,7 +34,7 @@ def f1_boxes(runs: Sequence[Run], names: Sequence[str]) -> "style.Figure":
 
 
 def _draw_boxes(panel: "style.Axes", run: Run) -> None:
-    labels = run.folds[0].labels
+    labels = run.facts.labels
     scores = [column[~np.isnan(column)] for column in 100 * analysis.label_f1(run).T]
     places = np.arange(len(labels))
     line = {"linewidth": 0.6, "color": style.INK}

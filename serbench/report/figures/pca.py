@@ -72,7 +72,7 @@ def _draw_points(
     panel: "style.Axes", run: Run, projection: Projection, labels: Labels, size: float
 ) -> None:
     """Draw every utterance in the colour and with the mark of its label, rare labels on top."""
-    looks = styles(run.folds[0].labels)
+    looks = styles(run.facts.labels)
     for label in np.argsort(-np.bincount(labels, minlength=len(looks)), kind="stable"):
         colour, mark = looks[label]
         points = projection.points[labels == label]
@@ -106,7 +106,7 @@ def _title_and_legend(figure: "style.Figure", run: Run, title: str) -> None:
     from matplotlib.lines import Line2D
 
     figure.suptitle(style.wrapped(title, 110), x=0.01, ha="left", fontsize=7.5)
-    labels = run.folds[0].labels
+    labels = run.facts.labels
     marks = [
         Line2D(
             [],

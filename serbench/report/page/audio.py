@@ -113,7 +113,7 @@ def files(runs: Sequence[Run], folder: Path) -> dict[str, Path]:
 def licence(runs: Sequence[Run]) -> str:
     """Return what the owners of the audio allow, in a sentence a corpus, as their datasets say."""
     sentences = []
-    for spec in dict.fromkeys(str(run.config["dataset"]) for run in runs):
+    for spec in dict.fromkeys(run.config.dataset for run in runs):
         try:
             about = datasets.named(spec, settings()).dataset.about
         except SerbenchError:  # its plugin is not installed here

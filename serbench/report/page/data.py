@@ -134,7 +134,7 @@ def page_data(runs: Sequence[Run], clips: Mapping[str, str], licence: str = "") 
 
 def _section_data(section: Section) -> SectionData:
     runs, names, first = section.runs, section.names, section.runs[0]
-    setting = [str(first.config[key]) for key in ("dataset", "protocol", "labels")]
+    setting = (first.config.dataset, first.config.protocol, first.config.labels)
     published = literature.rows(first.corpus, "II")
     return SectionData(
         title=section.title,
@@ -149,7 +149,7 @@ def _section_data(section: Section) -> SectionData:
 
 
 def _run_data(run: Run, title: str, section: int, register: Register) -> RunData:
-    labels = run.folds[0].labels
+    labels = run.facts.labels
     looks = styles(labels)
     calibration = analysis.reliability(run)
     return RunData(

@@ -3,9 +3,9 @@
 import json
 import shlex
 from collections.abc import Mapping
+from dataclasses import asdict
 
 from serbench.evaluation import command
-from serbench.results.config import Config
 from serbench.results.run import Run
 
 Rows = list[list[str]]
@@ -15,7 +15,7 @@ Rows = list[list[str]]
 def configuration(run: Run) -> Rows:
     """Return the run's identity, every parameter on a row of its own."""
     rows: Rows = []
-    for name, value in run.config.items():
+    for name, value in run.config.stored().items():
         if isinstance(value, Mapping):
             rows += [[f"{name}: {key}", _text(inner)] for key, inner in value.items()]
         else:
@@ -30,17 +30,17 @@ def versions(run: Run) -> Rows:
     """
     facts = run.facts
     kinds = {
-        "version of ": facts["versions"],
-        "source of ": facts["sources"],
-        "digest of ": facts["pins"],
-        "": facts["machine"],
+        "version of ": facts.versions,
+        "source of ": facts.sources,
+        "digest of ": asdict(facts.pins),
+        "": facts.machine,
     }
     rows = [
         [f"{kind}{name}", _text(value)]
         for kind, values in kinds.items()
         for name, value in values.items()
     ]
-    rows.append(["finished", str(facts.get("finished", "-"))])
+    rows.append(["finished", facts.finished or "-"])
     if run.differing():
         rows.append(["folds differ in", ", ".join(run.differing())])
     if run.tested_twice:
@@ -52,7 +52,7 @@ def commands(run: Run) -> tuple[str, str]:
     """Return the commands that score the stored predictions, and that make the run again."""
     return (
         shlex.join(["serbench", "score", run.name]),
-        command.evaluate(command.request(Config(**run.config))),
+        command.evaluate(command.request(run.config)),
     )
 
 

@@ -81,7 +81,7 @@ def fold_data(run: Run, register: Register) -> list[FoldData]:
         reach = float(np.abs(projection.points).max(initial=0.0)) or 1.0
         folds.append(
             FoldData(
-                sets=fold.facts["fold"]["utterances"],
+                sets=fold.facts.fold.utterances,
                 at=packed(register.add(fold.test.ids, fold.test.speakers), "<u4"),
                 truth=packed(tested.truth[chosen], "u1"),
                 prediction=packed(tested.prediction[chosen], "u1"),

@@ -45,7 +45,7 @@ def emotions(run: Run, name: str) -> Table:
     """Return precision, recall and F1 of every emotion, as mean ± std over test sets."""
     rows: list[tuple[Cell, ...]] = []
     scores = classification.per_class(run.confusions)
-    for position, label in enumerate(run.folds[0].labels):
+    for position, label in enumerate(run.facts.labels):
         columns = [score[:, position] for score in (scores.precision, scores.recall, scores.f1)]
         present = [column[~np.isnan(column)] for column in columns]
         spread = [intervals.mean_std(values) if len(values) else None for values in present]
@@ -85,7 +85,7 @@ def mistakes(run: Run, name: str) -> Table:
 def leakage_certificate(run: Run, name: str) -> Table:
     """Return what the sets of every fold share, by its leakage certificate, judged anew."""
     certificates = [
-        (Fold(fold, (), (), ()), leakage.from_json(result.facts["certificate"]))
+        (Fold(fold, (), (), ()), leakage.from_json(result.facts.certificate))
         for fold, result in zip(analysis.fold_names(run), run.folds, strict=True)
     ]
     rows = [

@@ -111,21 +111,16 @@ def costs(runs: Sequence[Run], names: Sequence[str]) -> Table:
     rows: list[tuple[Cell, ...]] = []
     for run, name in zip(runs, names, strict=True):
         facts = [fold.facts for fold in run.folds]
-        memory = [fold["peak_memory_mb"] for fold in facts if fold.get("peak_memory_mb")]
+        memory = [fold.peak_memory_mb for fold in facts if fold.peak_memory_mb]
         rows.append(
             (
                 name,
                 len(facts),
-                *(
-                    sum(float(fold["seconds"].get(step, 0)) for fold in facts)
-                    for step in ("fit", "predict")
-                ),
+                *(sum(fold.seconds.get(step, 0) for fold in facts) for step in ("fit", "predict")),
                 round(max(memory)) if memory else None,
-                run.facts.get("model", {}).get("parameters"),
-                *(
-                    ", ".join(sorted({str(fold[key]) for fold in facts}))
-                    for key in ("device", "threads")
-                ),
+                run.facts.model.get("parameters"),
+                ", ".join(sorted({fold.device for fold in facts})),
+                ", ".join(sorted({str(fold.threads) for fold in facts})),
             )
         )
     return Table(

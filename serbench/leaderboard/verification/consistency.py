@@ -1,0 +1,275 @@
+"""Checks a submission against itself: card, facts, predictions and records must agree.
+
+No corpus is needed. Each check yields a reason for everything that does not hold.
+"""
+
+import datetime
+import math
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from serbench.contracts import Array
+from serbench.errors import SerbenchError
+from serbench.leaderboard.submissions import card
+from serbench.leaderboard.submissions.card import Confusion, Score
+from serbench.leaderboard.submissions.reproduction_record import Reproduction, reproductions
+from serbench.leaderboard.submissions.submission import Counts, Submission, confusion, count
+from serbench.leaderboard.submissions.submitted_fold import SubmittedFold
+from serbench.metrics import calibration
+from serbench.metrics.classification import METRICS
+from serbench.protocols import leakage
+from serbench.results import fold_file
+from serbench.results.facts import Facts
+
+Reasons = Iterator[str]
+
+EXACT = 1e-9  # metrics are a few float64 operations on counts
+DRAWN = 0.02  # numpy does not promise the same draws in every version: intervals may move a little
+
+
+def identity(submission: Submission) -> Reasons:
+    """The folder, the card and the configuration are of one run."""
+    config, folder = submission.facts.config, submission.folder.absolute()
+    if folder.name != config.name:
+        yield (
+            f"the folder must be called {config.name}, as its configuration says, not {folder.name}"
+        )
+    if submission.card.run != config.name:
+        yield (
+            f"the card is of the run {submission.card.run}, but the configuration is that of "
+            f"{config.name}"
+        )
+    if submission.card.dataset != config.dataset:
+        yield (
+            f"the card's dataset is {submission.card.dataset}, that of the folds {config.dataset}"
+        )
+    if folder.parent.name != config.corpus:
+        yield f"it belongs into the folder {config.corpus}, not into {folder.parent.name}"
+    for file in submission.files:
+        if file.facts.protocol.name != config.protocol:
+            yield f"{file.name} names two protocols: {file.facts.protocol.name} and its own"
+
+
+def claims(submission: Submission) -> Reasons:
+    """What the card says of the model is what the fold files say, and they say it alike."""
+    first = submission.facts
+    for key, value in card.stated(first).items():
+        claimed = getattr(submission.card.model, key)
+        if claimed != value or type(claimed) is not type(value):
+            yield f"the card says that the model's {key} is {claimed!r}, the fold files {value!r}"
+    for file in submission.files[1:]:
+        for key in ("checkpoint", "revision", "licence", "pretrained", "fine_tuned_before"):
+            if file.facts.model.get(key) != first.model.get(key):
+                yield f"{file.name} says something else of the model's {key} than the first fold"
+    yield from _configured(first)
+    version = first.versions.get("serbench", "")
+    if submission.card.serbench != version:
+        yield f"the card says serbench {submission.card.serbench!r}, the fold files {version!r}"
+    dates = {"the card": submission.card.submitted}
+    dates |= {file.name: file.facts.finished for file in submission.files if file.facts.finished}
+    for place, date in dates.items():
+        try:
+            datetime.datetime.fromisoformat(date)
+        except ValueError:
+            yield f"{place} has an invalid date {date!r}"
+
+
+def _configured(facts: Facts) -> Reasons:
+    """What the model says that it started from is what its parameters say."""
+    params = {**facts.config.feature_params, **facts.config.params}
+    for key in ("checkpoint", "revision"):
+        if key in params and facts.model.get(key) != params[key]:
+            yield (
+                f"the fold files say that the model's {key} is {facts.model.get(key)!r}, its "
+                f"parameters {params[key]!r}"
+            )
+    weights = str(params.get("weights")).strip().casefold()  # however it is spelt
+    if weights == "random" and facts.model.get("pretrained") is not False:
+        yield "the fold files say that the model is pretrained, its parameters weights='random'"
+
+
+def number_of_folds(submission: Submission) -> Reasons:
+    """There are as many folds as the protocol is said to have."""
+    total = submission.facts.protocol.folds
+    if len(submission.files) != total:
+        yield f"it has {len(submission.files)} folds, but its protocol {total}"
+
+
+def tested_once(submission: Submission) -> Reasons:
+    """Protocols that give every speaker to one test set have done so, whatever the corpus is."""
+    protocol = submission.facts.config.protocol.partition(":")[0]
+    if protocol not in ("kfold", "loso"):
+        return
+    first: dict[str, str] = {}
+    for file in submission.files:
+        speakers = fold_file.lines(file.arrays["test.speakers"])
+        if protocol == "loso" and len(speakers) != 1:
+            yield f"{file.name} tests {len(speakers)} speakers, but loso tests one in each fold"
+        for speaker in speakers:
+            other = first.setdefault(speaker, file.name)
+            if other != file.name:
+                yield (
+                    f"{other} and {file.name} both test the speaker {speaker}, but {protocol} "
+                    "tests every speaker once"
+                )
+
+
+def certificates(submission: Submission) -> Reasons:
+    """Every certificate agrees with itself, as far as that goes without the corpus."""
+    for file in submission.files:
+        yield from certificate(file, bool(file.facts.protocol.leaks))
+
+
+def certificate(
+    file: SubmittedFold, may_leak: bool, shared: leakage.Overlaps | None = None
+) -> Reasons:
+    """The leakage certificate says what is so.
+
+    Args:
+        file: with the certificate.
+        may_leak: whether the protocol leaks.
+        shared: the speakers that the fold's sets share; None if the corpus is not at hand.
+    """
+    try:
+        certified = leakage.from_json(file.facts.certificate)
+    except SerbenchError as error:
+        yield f"{file.name}: {error}"
+        return
+    if certified.clean != file.facts.certificate["clean"]:
+        yield f"{file.name}: the leakage certificate's verdict is not what its counts say"
+    if shared is not None and certified.speakers != shared:
+        pair, real = max(shared.items(), key=lambda item: item[1].count)
+        sets = pair.replace("|", " and ")
+        yield f"{file.name}: its certificate is wrong: {sets} share {real.count} speakers"
+    if not may_leak and not certified.clean:
+        yield f"{file.name}: its certificate is not clean, so the fold leaks"
+
+
+def probabilities(submission: Submission) -> Reasons:
+    """What should be probabilities is."""
+    for file in submission.files:
+        try:
+            calibration.probabilities(file.arrays["test.activations"], file.facts.link)
+        except SerbenchError as error:
+            yield f"{file.name}: {error}"
+
+
+def records(submission: Submission) -> Reasons:
+    """What records of reproductions say of the submitted folds is what these are."""
+    for record in reproductions(submission.folder):
+        for fault in _record_faults(record, submission):
+            yield f"the reproduction {record.file} {fault}"
+
+
+def _record_faults(record: Reproduction, submission: Submission) -> Reasons:
+    agreement, remade = record.agreement, {pair[1] for pair in record.folds.values()}
+    if len(remade) != len(record.folds):
+        yield "names one file for two folds"
+    pairs = zip(submission.card.folds, submission.files, strict=True)
+    chosen = [(fold, file) for fold, file in pairs if fold.name in record.folds]
+    matrix = np.sum([fold.confusion for fold, _ in chosen], axis=0)
+    if agreement.utterances != matrix.sum():
+        yield f"has {agreement.utterances} utterances: its folds have {matrix.sum()}"
+    speakers = {speaker for _, file in chosen for speaker in file.speakers()}
+    if agreement.speakers != len(speakers):
+        yield f"has {agreement.speakers} speakers: its folds have {len(speakers)}"
+    for name, score in agreement.scores.items():
+        real = float(METRICS[name].compute(matrix))
+        if not is_same(score.submitted, real):
+            yield f"says that {name} was {score.submitted:.12g}: it comes to {real:.12g}"
+        if agreement.same_label == agreement.utterances and not is_same(score.here, real):
+            yield f"has the same labels and another {name}"
+
+
+def counts(submission: Submission, counted: Counts, has_truth: bool = True) -> Reasons:
+    """The card's counts are those of the predictions.
+
+    Without the truth only the columns are compared: how often each label was predicted.
+    """
+
+    def differ(ours: Array, theirs: Confusion) -> bool:
+        claimed = np.array(theirs)
+        if not has_truth:
+            ours, claimed = ours.sum(axis=0), claimed.sum(axis=0)
+        return bool((ours != claimed).any())
+
+    for fold, matrix in zip(submission.card.folds, counted.files, strict=True):
+        if differ(matrix, fold.confusion):
+            yield f"the card's counts of fold {fold.name} are not those of its predictions"
+    speakers = submission.card.speakers
+    if set(counted.speakers) != speakers.keys():
+        yield "the card's speakers are not the test speakers"
+        return
+    for name, matrix in zip(counted.speakers, counted.by_speaker, strict=True):
+        if differ(matrix, speakers[name]):
+            yield f"the card's counts of speaker {name} are not those of the predictions"
+
+
+def counts_without_truth(submission: Submission) -> Reasons:
+    """The card's columns are those of the predictions, and its counts have the same sum.
+
+    Speakers and folds are counted apart.
+    """
+    blind = [
+        file.scored("test", np.zeros(len(file.arrays["test.activations"]), np.int64))
+        for file in submission.files
+    ]
+    yield from counts(submission, count(blind, submission.all_facts), has_truth=False)
+    claimed = submission.claimed_counts()
+    if (claimed.folds.sum(axis=0) != claimed.by_speaker.sum(axis=0)).any():
+        yield "the card's counts of folds and of speakers have different sums"
+
+
+def scores(submission: Submission, counted: Counts) -> Reasons:
+    """The card's scores are those that follow from the counts."""
+    claimed = submission.card.scores
+    existing = _existing_metrics(submission) | claimed.keys()
+    real = {name: score for name, score in counted.scores().items() if name in existing}
+    if real.keys() != claimed.keys():
+        yield f"the card must have the scores {', '.join(real)}"
+        return
+    for name, score in real.items():
+        for part, ours, theirs, most in _pairs(score, claimed[name]):
+            if not is_same(ours, theirs, most):
+                yield f"the card's {name} ({part}) is {theirs:.12g}, but it comes to {ours:.12g}"
+
+
+def _existing_metrics(submission: Submission) -> set[str]:
+    """Return the metrics that existed when the run was made: those of its validation scores."""
+    return {name for file in submission.files for name in file.facts.validation}
+
+
+def _pairs(real: Score, claimed: Score) -> Iterator[tuple[str, float, float, float]]:
+    """Yield the name of each part of a score, both its values, and how far they may be apart."""
+    if len(real.folds) != len(claimed.folds):
+        yield "number of folds", len(real.folds), len(claimed.folds), 0
+        return
+    for index, (ours, theirs) in enumerate(zip(real.folds, claimed.folds, strict=True)):
+        yield f"fold {index + 1}", ours, theirs, EXACT
+    for part in ("mean", "std", "pooled", "low", "high"):
+        most = DRAWN if part in ("low", "high") else EXACT
+        yield part, getattr(real, part), getattr(claimed, part), most
+
+
+def is_same(first: float, second: float, most: float = EXACT) -> bool:
+    """Return whether both are the same number, or both are NaN."""
+    return abs(first - second) <= most or (math.isnan(first) and math.isnan(second))
+
+
+def validation(submission: Submission, truths: Mapping[str, Array]) -> Reasons:
+    """The scores of validation sets, by which folds compete, are those of the predictions.
+
+    Args:
+        submission: to check.
+        truths: of the validation set of each file, by the file's name.
+    """
+    existing = _existing_metrics(submission)
+    for file in [one for one in submission.files if one.name in truths]:
+        scored = file.scored("validation", truths[file.name])
+        matrix = confusion(scored, len(file.facts.labels))
+        for name in [metric for metric in METRICS if metric in existing]:
+            claimed = file.facts.validation.get(name)
+            real = float(METRICS[name].compute(matrix))
+            if claimed is None or not is_same(real, claimed):
+                yield f"{file.name} says {name} {claimed} of its validation set: it comes to {real}"

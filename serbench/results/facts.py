@@ -1,0 +1,163 @@
+"""The facts of a fold: everything that its file says besides arrays, and what each must be."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+from serbench.contracts import Link
+from serbench.errors import SerbenchError
+from serbench.results.config import Config
+from serbench.results.schema import (
+    INFINITE,
+    Count,
+    Digest,
+    Like,
+    Name,
+    Names,
+    Number,
+    Open,
+    Text,
+    Whole,
+    fit,
+)
+
+Amount = Annotated[float, Number(1e9)]
+"""Seconds (up to 30 years) or megabytes (up to a petabyte), so that sums stay finite."""
+
+Example = Annotated[str, Text(600)]
+"""Two utterances of at most 200 characters each, and what stands between them."""
+
+Parameters = Annotated[int, Whole(10**15)]
+
+
+@dataclass(frozen=True)
+class Pins(Open):
+    """Digests of the data."""
+
+    corpus: Digest
+    protocol: Digest
+    audio: Digest
+
+
+@dataclass(frozen=True)
+class ProtocolFacts(Open):
+    """The protocol: its name, why its sets share speakers or audio (or ""), how many folds."""
+
+    name: Annotated[str, Text()]
+    leaks: Annotated[str, Text(500)]
+    folds: Count
+
+
+@dataclass(frozen=True)
+class FoldFacts(Open):
+    """The position in the protocol, the name, the group (or ""), and the sizes of the sets."""
+
+    index: Count
+    name: Name
+    group: Name
+    utterances: Mapping[str, Count]
+
+
+@dataclass(frozen=True)
+class SharedFacts(Open):
+    """What two sets share."""
+
+    count: Count
+    examples: tuple[Example, ...]
+
+
+Shared = Annotated[Mapping[str, SharedFacts], Names(10)]
+
+
+@dataclass(frozen=True)
+class CertificateFacts(Open):
+    """The leakage certificate; `serbench.protocols.leakage` refuses one that lacks anything."""
+
+    clean: bool
+    schema: Count = 0
+    audio_checked: bool = False
+    speakers: Shared = field(default_factory=dict)
+    audio: Shared = field(default_factory=dict)
+    sessions: Shared = field(default_factory=dict)
+    dialogues: Shared = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ValidationFacts(Open):
+    """The metric by which folds compete."""
+
+    f1: float
+
+
+@dataclass(frozen=True)
+class Alone(Open):
+    """What predicting some test utterances one by one changed; `None` of them in older files."""
+
+    largest_difference: float
+    utterances: Count | None = None
+    other_labels: Count = 0
+    unchecked: Annotated[str, Text(300)] = ""
+
+
+@dataclass(frozen=True)
+class Description(Open):
+    """What a model says of itself that other code relies on."""
+
+    parameters: Parameters | None = None
+    trained_parameters: Parameters | None = None
+    checkpoint: Annotated[str, Text(300)] | None = None
+    revision: Annotated[str, Text(300)] | None = None
+    licence: Annotated[str, Text(300)] | None = None
+    pretrained: bool | None = None
+    fine_tuned_before: Annotated[str, Text(500)] | None = None
+    precision: Name | None = None
+    bfloat16_gain: float = 0.0
+
+
+@dataclass(frozen=True)
+class Facts(Open):
+    """The facts of a fold; `docs/results.md` describes each."""
+
+    config: Config
+    pins: Pins
+    protocol: ProtocolFacts
+    fold: FoldFacts
+    labels: tuple[Annotated[str, Text(100, ".+")], ...]
+    link: Link
+    certificate: Annotated[Mapping[str, Any], Like(CertificateFacts)]
+    validation: Annotated[Mapping[str, float], Like(ValidationFacts)]
+    alone: Alone
+    seconds: Mapping[str, Amount]
+    device: Name
+    threads: Count
+    versions: Mapping[str, Name]
+    sources: Mapping[str, Name]
+    machine: Mapping[str, Annotated[str, Text(300)]]
+    model: Annotated[Mapping[str, Any], Like(Description)] = field(default_factory=dict)
+    curve: tuple[Annotated[Mapping[str, Annotated[float, INFINITE] | None], Names(100)], ...] = ()
+    warnings: tuple[Annotated[str, Text(300)], ...] = ()
+    peak_memory_mb: Amount = 0.0
+    folds_before: Count = 0
+    finished: Name = ""
+
+    @property
+    def duration(self) -> float:
+        """Seconds of fitting and predicting."""
+        return float(sum(self.seconds.values()))
+
+
+def facts_of(stored: object, where: str, bounded: bool) -> Facts:
+    """Return the facts that a fold file stores, once every one of them fits.
+
+    Args:
+        stored: the JSON value.
+        where: it stands, for the message.
+        bounded: whether a stranger wrote it; see `serbench.results.schema.fit`.
+
+    Raises:
+        SerbenchError: the message says which fact is missing or wrong.
+    """
+    facts: Facts = fit(stored, Facts, where, bounded)
+    if not facts.labels or len(set(facts.labels)) != len(facts.labels):
+        raise SerbenchError(f"{where}: labels must be there, each once")
+    return facts
