@@ -69,7 +69,6 @@ class Dataset(typing.Protocol):
 
     def manifest(self) -> Corpus | None:
         """Return the corpus without its audio; None where its licence forbids to ship that."""
-        ...
 
     def read(self, root: Path) -> Corpus:
         """Return the corpus in `root` with its own labels, the same for the same files.
@@ -79,7 +78,6 @@ class Dataset(typing.Protocol):
         Raises:
             CorpusError: the corpus is missing, incomplete or mixed with other files.
         """
-        ...
 
 
 @typing.runtime_checkable
@@ -94,7 +92,6 @@ class GeneratedDataset(typing.Protocol):
 
     def make(self, root: Path) -> None:
         """Write the corpus into `root`, an empty folder, which is then moved into place."""
-        ...
 
 
 @typing.runtime_checkable
@@ -103,7 +100,6 @@ class DownloadableDataset(typing.Protocol):
 
     def download(self, root: Path) -> None:
         """Write the corpus into `root`; continue where an earlier call stopped."""
-        ...
 
 
 @typing.runtime_checkable
@@ -129,7 +125,6 @@ class PathDataset(typing.Protocol):
 
         Only `about` is used before this is called.
         """
-        ...
 
 
 @dataclass(frozen=True)
@@ -169,7 +164,6 @@ class Extractor(typing.Protocol):
 
         An array must depend on its own wave only. May be called from several threads at once.
         """
-        ...
 
 
 @dataclass(frozen=True)
@@ -206,26 +200,21 @@ class Workspace(typing.Protocol):
     @property
     def device(self) -> str:
         """The device to compute on: "cpu" or "cuda"."""
-        ...
 
     @property
     def threads(self) -> int:
         """The exact number of threads to compute with: sums depend on it."""
-        ...
 
     @property
     def precision(self) -> str:
         """The number format of training: "float32", or "bfloat16" if the model offers it."""
-        ...
 
     @property
     def folder(self) -> Path:
         """A folder for this fold alone, kept after a crash and removed when the fold is done."""
-        ...
 
     def report(self, epoch: int, epochs: int, **values: float) -> None:
         """Report progress and a point of the learning curve: `report(3, 16, train_loss=1.2)`."""
-        ...
 
 
 class Model(typing.Protocol):
@@ -248,11 +237,9 @@ class Model(typing.Protocol):
 
     def fit(self, train: Examples, validation: Examples, workspace: Workspace) -> None:
         """Learn from `train`; `validation` is for choosing (epoch, layer, strength) only."""
-        ...
 
     def predict(self, inputs: Sequence[Array]) -> Predictions:
         """Score utterances; an utterance's scores must not depend on the others."""
-        ...
 
 
 @typing.runtime_checkable
@@ -270,7 +257,6 @@ class ResolvesParams(typing.Protocol):
         gets the extractor's values of the parameters that both have. Only here may anything be
         downloaded. Exact values are returned unchanged.
         """
-        ...
 
 
 @typing.runtime_checkable
@@ -294,7 +280,6 @@ class DescribedModel(typing.Protocol):
 
     def describe(self) -> Mapping[str, object]:
         """Return the facts, such as {"parameters": 57003848, "best_epoch": 9}."""
-        ...
 
 
 @typing.runtime_checkable
@@ -303,12 +288,10 @@ class KeepableModel(typing.Protocol):
 
     def save(self, folder: Path) -> None:
         """Write safetensors and JSON (skops for scikit-learn)."""
-        ...
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Return the model that `save` wrote, on the CPU."""
-        ...
 
 
 @typing.runtime_checkable
@@ -317,7 +300,6 @@ class MovableModel(typing.Protocol):
 
     def to(self, device: str) -> None:
         """Compute on "cpu" or "cuda" from now on."""
-        ...
 
 
 @typing.runtime_checkable
@@ -326,7 +308,6 @@ class ExportableModel(typing.Protocol):
 
     def export(self, folder: Path) -> None:
         """Write the files of the other software: a checkpoint folder that transformers loads."""
-        ...
 
 
 class BenchHooks(typing.Protocol):
@@ -338,14 +319,12 @@ class BenchHooks(typing.Protocol):
 
     def lengths(self) -> Lengths:
         """Return the lengths of the corpus's utterances, so that no audio is needed."""
-        ...
 
     def stand_in(self) -> Corpus:
         """Return as many utterances of each speaker and label as the corpus has, with invented ids.
 
         For a dataset without a manifest.
         """
-        ...
 
     @classmethod
     def rehearsed(cls, given: Mapping[str, object], folder: Path) -> Mapping[str, object]:
@@ -358,7 +337,6 @@ class BenchHooks(typing.Protocol):
         Returns:
             Only the parameters that differ from those given.
         """
-        ...
 
     def flops(self, inputs: Sequence[Array], training: bool) -> float:
         """Count the fitted model's floating-point operations; a multiply-add is two.
@@ -367,11 +345,9 @@ class BenchHooks(typing.Protocol):
             inputs: as `fit` and `predict` take them.
             training: of learning once from each; False: of predicting them.
         """
-        ...
 
     def peak(self, device: str, threads: int) -> float:
         """Return the operations a second of a large matrix product in the model's precision."""
-        ...
 
 
 hookspec = pluggy.HookspecMarker("serbench")

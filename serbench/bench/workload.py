@@ -125,13 +125,7 @@ def model(
     """Return a model with the parameters that it would have on a corpus.
 
     Parameters that need a download are replaced if the model offers it (`contracts.BenchHooks`).
-
-    Args:
-        name: of the model.
-        given: parameters that the user sets.
-        source: the corpus.
-        places: of this machine.
-        features: of a model by import path.
+    The user sets those that are given, and features of a model by import path.
 
     Raises:
         SerbenchError: a name or parameter is unknown, or a package is missing.

@@ -228,11 +228,7 @@ def _task(
 
 
 def _run_model(task: model_isolation.Task, tell: Tell) -> Message:
-    """Run the model's process, and return its facts.
-
-    Raises:
-        SerbenchError: the process reported an error, or died.
-    """
+    """Run the model's process, and return its facts."""
     message = dataclasses.asdict(task)
     if not task.isolated:
         return model_isolation.run(message, tell)
@@ -251,11 +247,7 @@ def _run_model(task: model_isolation.Task, tell: Tell) -> Message:
 
 
 def _scores(path: Path, shapes: Mapping[str, tuple[int, int]]) -> dict[str, Array]:
-    """Return the scores that the model's process wrote.
-
-    Raises:
-        SerbenchError: they are not one finite row an utterance.
-    """
+    """Return the scores that the model's process wrote, in these shapes."""
     try:
         scores = {**safetensors.numpy.load_file(path)}
     except (OSError, safetensors.SafetensorError) as error:

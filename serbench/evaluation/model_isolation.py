@@ -161,11 +161,7 @@ def run(message: Message, tell: Tell) -> Message:
 
 
 def _load_planned(model: str, version: str) -> Any:
-    """Load a model's class, in the version for which the job was planned.
-
-    Raises:
-        PluginError: its code was edited since, so that folds of two models would be mixed.
-    """
+    """Load a model's class in the planned version: never mix the folds of two versions."""
     entry = registry.find("model", model)
     target = registry.load(entry)
     installed = registry.version(entry, target)
@@ -185,11 +181,7 @@ class Copy:
     """
 
     def __init__(self, model: Model, task: Task, device: str):
-        """Fork the model, or save it; save it too if it is to be kept.
-
-        Raises:
-            SerbenchError: there is no space.
-        """
+        """Fork the model, or save it; save it too if it is to be kept."""
         self._model, self._task, self._device = model, task, device
         self._exchange = Path(task.exchange)
         self._fork: Fork | None = None
@@ -211,11 +203,7 @@ class Copy:
                 raise writing_error(place, error) from error
 
     def compare(self, batch: Predictions, inputs: Inputs) -> dict[str, object]:
-        """Compare the copy's predictions, one by one, with the model's of the whole test set.
-
-        Returns:
-            How far scores and labels differ, or why there is no copy to compare.
-        """
+        """Return how far the copy's scores and labels differ from the batch's, where asked."""
         rows = None if self._fork is None else self._fork.answer()
         if rows is not None and rows.size:
             rows = rows.reshape(-1, 1 + len(self._task.labels))

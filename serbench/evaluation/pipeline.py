@@ -219,11 +219,7 @@ def _at_once(plan: Plan, folds: int, device: str) -> int:
 
 
 def _compute(plan: Plan, waiting: Sequence[Job], engine: Engine, listener: Listener) -> None:
-    """Compute folds, each with `fold.run`; one that fails stops none of the others.
-
-    Raises:
-        FoldError: folds that failed, each with its reason.
-    """
+    """Compute all folds, each with `fold.run`, and then report those that failed."""
     names = [plan.folds[job.fold].name for job in waiting]
     failed: dict[int, str] = {}
     for outcome in engine(
@@ -259,16 +255,7 @@ def _folds(names: Sequence[str]) -> str:
 
 
 def _require_computed(plan: Plan, resources: Resources, taken: Mapping[int, str]) -> None:
-    """Refuse to show a run while other processes compute folds that were asked for.
-
-    Args:
-        plan: of the run.
-        resources: of the run.
-        taken: which process holds a fold, by the fold's position.
-
-    Raises:
-        SerbenchError: which process is computing which folds.
-    """
+    """Refuse to show a run while other processes hold folds that were asked for, by position."""
     by_holder: dict[str, list[str]] = {}
     for at, holder in taken.items():
         if not resources.result(at).exists():
@@ -286,11 +273,7 @@ def _require_computed(plan: Plan, resources: Resources, taken: Mapping[int, str]
 
 
 def _require_kept(plan: Plan, resources: Resources, finished: Sequence[int]) -> None:
-    """Refuse to keep models in a run with finished folds that kept none.
-
-    Raises:
-        SerbenchError: models are gone, and only fitting them again brings them back.
-    """
+    """Refuse to keep models in a run with finished folds that kept none."""
     lost = [at for at in finished if not kept_models.folder(resources.folder, at).is_dir()]
     if lost:
         names = ", ".join(plan.folds[at].name for at in lost)
@@ -303,12 +286,7 @@ def _require_kept(plan: Plan, resources: Resources, finished: Sequence[int]) -> 
 
 
 def _require_unchanged(plan: Plan, finished: Iterable[Job]) -> None:
-    """Refuse to go on where finished folds were made of other data.
-
-    Raises:
-        SerbenchError: a result is of another run or fold.
-        CorpusError: the corpus, the protocol or the audio is not what it was.
-    """
+    """Refuse to go on where finished folds were made of other data, or of another run."""
     for job in finished:
         facts = fold_file.read(Path(job.result)).facts
         if (facts.config, facts.fold.index) != (job.config, job.fold):

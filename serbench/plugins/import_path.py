@@ -153,11 +153,7 @@ def _is_model(target: Any) -> bool:
 
 
 def _require_model(path: str, target: type) -> None:
-    """Refuse a class without a model's methods or constructor.
-
-    Raises:
-        PluginError: which of them are missing.
-    """
+    """Refuse a class without a model's methods or constructor."""
     missing = [name for name in ("fit", "predict") if not callable(getattr(target, name, None))]
     if missing:
         raise PluginError(

@@ -234,11 +234,7 @@ def adapted(path: str, target: Any) -> type[Estimator]:
 
 
 def _instance(path: str, target: Any) -> Any:
-    """Return an estimator of the target.
-
-    Raises:
-        PluginError: it is no classifier, or requires arguments.
-    """
+    """Return an estimator of the target; refuse one that is no classifier or needs arguments."""
     if not (isinstance(target, type) or inspect.isroutine(target)):
         kind, remedy = f"of type {type(target).__name__}", HINT
         if _is_estimator(target):
