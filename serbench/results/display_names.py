@@ -49,8 +49,8 @@ def told_apart(runs: Mapping[str, tuple[str, Params]]) -> dict[str, str]:
 
 def _apart(name: str, runs: Mapping[str, Params]) -> list[tuple[str, str]]:
     """Return runs with their names, where all of them are called `name` so far."""
-    known = dict.fromkeys(param for params in runs.values() for param in params)
-    for param in filter(NAME.fullmatch, known):
+    names = dict.fromkeys(param for params in runs.values() for param in params)
+    for param in filter(NAME.fullmatch, names):
         groups: dict[str, dict[str, Params]] = {}
         for run, params in runs.items():
             longer = name

@@ -1,8 +1,8 @@
-"""What others reported on the same corpora, so that a table can show it beside a result.
+"""Published results on the same corpora, to be shown beside measured ones.
 
-Every row of the paper's Tables II and III, EmoBox's rows for the same corpora, and what human
-listeners reach, each with its source and all that keeps it from being compared like with like. The
-numbers are the source's own; works that the paper cites were identified by authors and system.
+Every row of the paper's Tables II and III, EmoBox's rows for the same corpora, and the scores of
+human listeners, each with its source and the reasons not to compare it as it stands. The numbers
+are the source's own; works that the paper cites were identified by authors and system.
 """
 
 import csv
@@ -22,7 +22,7 @@ PAPER = (
 """The paper whose tables II and III are."""
 
 TABLES = ("II", "III", "EmoBox", "human")
-"""The paper's two; EmoBox's board; what listeners reach against the intended emotion."""
+"""The paper's two; EmoBox's leaderboard; listeners against the intended emotion."""
 
 TEXTS = (
     *("corpus", "table", "reference", "system", "model", "modality", "protocol", "labels"),
@@ -33,7 +33,7 @@ SCORES = ("accuracy", "precision", "recall", "f1")
 
 @dataclass(frozen=True)
 class PublishedRow:
-    """One line of a published table, or of what was computed from published votes.
+    """A row of a published table, or one computed from published votes.
 
     Attributes:
         corpus: the dataset's name here: "crema-d".
@@ -41,17 +41,17 @@ class PublishedRow:
         reference: as the source prints it, with its number; "the paper" for its own.
         system: what was tested.
         model: the paper's own architecture, "M1" or "M2", else "".
-        modality: what the system hears, reads or sees.
-        scores: what was reported, under the names of `serbench.metrics.METRICS`, as fractions.
-        stds: the standard deviations over test sets that go with them.
+        modality: speech, text, ...
+        scores: as reported, by `SCORES`, as fractions.
+        stds: their standard deviations over test sets.
         intervals: 95 % over speakers, (low, high), of scores pooled over the test sets.
-        protocol: the protocol of that name here, where it tests the same, else "".
-        labels: the label set of that name here, where it is the same, else "".
-        tested: how it was tested, in words, as far as known, else "".
-        classes: how many labels and which, in words, as far as known, else "".
-        source: where the numbers stand, with year or commit.
-        work: the cited work, where it could be identified; "" for the paper's own rows.
-        caveats: why it must not be compared as it stands, in short sentences.
+        protocol: the protocol of serbench that tests the same, or "".
+        labels: the same label set of serbench, or "".
+        tested: how it was tested, as far as known, or "".
+        classes: how many labels and which, as far as known, or "".
+        source: of the numbers, with year or commit.
+        work: the cited work, as far as identified; "" for the paper's own rows.
+        caveats: reasons not to compare it as it stands, in short sentences.
     """
 
     corpus: str
@@ -76,46 +76,28 @@ class PublishedRow:
         name = "recall" if metric == "uar" else metric
         return MeanStd(self.scores.get(name, math.nan), self.stds.get(name, math.nan))
 
+    def is_comparable(self, dataset: str, protocol: str, labels: str) -> bool:
+        """Return whether it was tested on the same utterances with the same labels as a run.
+
+        Its caveats still apply: modality and leakage are ignored here.
+
+        >>> row = rows("ravdess", "II")[0]
+        >>> [row.is_comparable("ravdess", name, "ravdess") for name in ("paper", "loso")]
+        [True, False]
+        """
+        setting = (self.corpus, self.protocol, self.labels)
+        return all(setting) and setting == (dataset, protocol, labels)
+
 
 def rows(corpus: str | None = None, table: str | None = None) -> tuple[PublishedRow, ...]:
-    """The published rows, all or those of one corpus, one table.
+    """Return the published rows, all or those of one corpus, one table.
 
     >>> [row.system for row in rows("crema-d", "III")][:2]
     ['Audio-encoder', 'DeepCNN Audio+Video']
     """
     return tuple(
-        row
-        for row in _all_rows()
-        if (corpus is None or row.corpus == corpus) and (table is None or row.table == table)
+        row for row in _all_rows() if corpus in (None, row.corpus) and table in (None, row.table)
     )
-
-
-def paper_row(corpus: str, model: str) -> PublishedRow | None:
-    """The row of the paper's Table II for one of its architectures, "M1" or "M2".
-
-    >>> paper_row("ravdess", "M1").scores["f1"]
-    0.3483
-    """
-    return next((row for row in rows(corpus, "II") if row.model == model), None)
-
-
-def comparable(row: PublishedRow, dataset: str, protocol: str, labels: str) -> bool:
-    """Whether a row was tested on the same utterances with the same labels as a run.
-
-    Its caveats hold all the same: what it hears, and what its protocol leaks, is not asked here.
-
-    Args:
-        row: of the literature.
-        dataset: the run's, with its parameters.
-        protocol: the name of the run's protocol, with its parameters.
-        labels: the name of the run's label set.
-
-    >>> row = paper_row("ravdess", "M2")
-    >>> [comparable(row, "ravdess", name, "ravdess") for name in ("paper", "loso")]
-    [True, False]
-    """
-    known = bool(row.protocol and row.labels)
-    return known and (row.corpus, row.protocol, row.labels) == (dataset, protocol, labels)
 
 
 @functools.cache

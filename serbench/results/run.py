@@ -247,7 +247,7 @@ def _notes(run: Run) -> list[str]:
         notes.append("The paper's rows carry caveats: `serbench leaderboard show` lists them.")
         row = published[0]
         setting = (run.config.dataset, run.config.protocol, run.config.labels)
-        if not literature.comparable(row, *setting):
+        if not row.is_comparable(*setting):
             notes.append(
                 f"They are for protocol {row.protocol} and labels {row.labels}, not for these."
             )

@@ -4,7 +4,6 @@ Scores are fractions. The columns are described in `docs/results.md`.
 """
 
 import csv
-import functools
 import io
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,7 +15,7 @@ from serbench.leaderboard.ranking.entry import Rejected
 from serbench.leaderboard.submissions.safe_read import shown
 from serbench.text import csv_cell
 
-REMEMBERED = 4096  # texts: names, dates and digests stand in many rows
+LONGEST = 2000  # characters of a cell
 
 
 def part(section: Section, _: str) -> str:
@@ -47,12 +46,7 @@ def _cell(value: object) -> str:
         return ""
     if isinstance(value, int | float):
         return f"{value:.6g}" if isinstance(value, float) else str(value)
-    return csv_cell(_shown(str(value)))
-
-
-@functools.lru_cache(maxsize=REMEMBERED)
-def _shown(value: str) -> str:
-    return shown(value, 2000)
+    return csv_cell(shown(str(value), LONGEST))
 
 
 def _rows(section: Section) -> Iterator[dict[str, object]]:

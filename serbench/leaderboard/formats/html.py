@@ -1,7 +1,6 @@
 """The leaderboard as one static page: no network, no framework, complete without its script."""
 
 import base64
-import functools
 import hashlib
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,7 +16,7 @@ from serbench.leaderboard.ranking.row import Row
 from serbench.leaderboard.submissions.safe_read import shown
 from serbench.metrics.intervals import Interval
 
-REMEMBERED = 4096  # texts: names and dates stand in many rows
+LONGEST = 3000  # characters of a cell
 
 
 def part(section: Section, submissions: str) -> str:
@@ -57,14 +56,13 @@ def _hash(text: str) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
-@functools.lru_cache(maxsize=REMEMBERED)
 def escaped(text: str) -> str:
     """Return untrusted text as text of the page.
 
     >>> escaped("<b>&'")
     '&lt;b&gt;&amp;&#x27;'
     """
-    return escape(shown(text, 3000))
+    return escape(shown(text, LONGEST))
 
 
 def _body(parts: Iterable[str], rejected: Sequence[Rejected]) -> Iterator[str]:

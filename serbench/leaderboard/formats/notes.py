@@ -73,11 +73,11 @@ OTHER_AUDIO = (
 
 def objections(table: Table) -> list[str]:
     """Return why rows have no rank; of a leaky protocol, only what else is wrong with them."""
-    reasons = [(row, row.first.faults if table.leaks else row.objections) for row in table.rows]
+    by_row = [(row, row.first.faults if table.leaks else row.objections) for row in table.rows]
     return [
-        f"Not ranked: {named(row.first, row)}: {'; '.join(found)}."
-        for row, found in reasons
-        if found
+        f"Not ranked: {named(row.first, row)}: {'; '.join(reasons)}."
+        for row, reasons in by_row
+        if reasons
     ]
 
 

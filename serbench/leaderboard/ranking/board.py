@@ -36,9 +36,7 @@ class Table:
     """Everything measured on the same utterances under the same protocol and labels.
 
     Attributes:
-        dataset: with its parameters, as typed.
-        protocol: as typed.
-        labels: as typed.
+        dataset, protocol, labels: as typed, with their parameters.
         pins: the digests of corpus and protocol.
         audio: a digest of the audio; "" if no run has one.
         apart: whether other tables differ from this one in their audio alone.
@@ -46,9 +44,7 @@ class Table:
         ranking: of the rows with a rank, in their order.
         chance: empty if no run is complete.
         published: rows of the literature that were tested the same way, by F1; they have no rank.
-        folds: the number of test sets.
-        speakers: the number of test speakers.
-        utterances: the number of tests.
+        folds, speakers, utterances: the numbers of test sets, test speakers and tests.
     """
 
     dataset: str
@@ -150,7 +146,7 @@ def _table(
     ranked = [replace(row, rank=place) for row, place in zip(sound, ranking.ranks, strict=True)]
     whole = next((row.first for row in rows if row.first.folds == row.first.total), None)
     tested = whole or first
-    same = [row for row in published if literature.comparable(row, *setting)]
+    same = [row for row in published if row.is_comparable(*setting)]
     return Table(
         *setting,
         pins=(first.corpus_pin, first.protocol_pin),

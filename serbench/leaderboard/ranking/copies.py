@@ -45,8 +45,8 @@ def noted(entries: Sequence[Entry]) -> list[Entry]:
             "mistakes of either are the same wrong answer"
         )
     return [
-        replace(entry, notes=(*entry.notes, *found)) if found else entry
-        for entry, found in zip(ordered, notes, strict=True)
+        replace(entry, notes=(*entry.notes, *new)) if new else entry
+        for entry, new in zip(ordered, notes, strict=True)
     ]
 
 

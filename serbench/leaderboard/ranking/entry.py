@@ -60,21 +60,16 @@ class Entry:
 
     Attributes:
         run: its name.
-        dataset: with its parameters, as typed.
-        protocol: as typed.
-        labels: as typed.
-        corpus_pin: the digest of the corpus, with `protocol_pin` what makes runs comparable.
-        protocol_pin: the digest of the protocol.
+        dataset, protocol, labels: as typed, with their parameters.
+        corpus_pin, protocol_pin: digests of corpus and protocol, alike in runs of one table.
         audio: by each fold that counts, the digest of the audio it was made of.
         configuration: a digest of everything that makes the run but its seed.
         seed: of the run.
         model: its name.
-        checkpoint: what it started from, or "".
-        revision: of the checkpoint, or "".
+        checkpoint, revision: what it started from, or "".
         params: of the model and its features.
         parameters: how many its largest model has, or None; heads may be chosen fold by fold.
-        folds: the number of folds in the run.
-        total: the number of folds in the protocol.
+        folds, total: the number of folds in the run and in its protocol.
         leaks: what its sets share, or "".
         objections: every reason why it has no rank; see `serbench.results.eligibility`.
         seconds: of fitting and predicting, over all folds.
@@ -86,11 +81,9 @@ class Entry:
         confusions: of the folds that count, (folds, labels, labels).
         by_speaker: (speakers, labels, labels).
         folder: below the folder of all submissions; "" for a run that was not submitted.
-        submitter: who sent it, as the card says, or "".
-        submitted: the day, as the card says, or "".
-        account: who sent it, as the ledger says, or "".
-        seen: when it was first seen, as the ledger says, or "".
-        order: its place among everything ever sent; 0 if no ledger says.
+        submitter, submitted: who sent it on which day, as the card says, or "".
+        account, seen: who sent it and when it was first seen, as the ledger says, or "".
+        order: its place among everything ever sent; 0 if it is not in a ledger.
         status: one of `STATUSES`.
         records: of folds that were made again.
         reproductions: the same records, for readers.
@@ -200,13 +193,7 @@ def of_run(run: Run) -> Entry:
 
 
 def of_submission(submission: Submission, status: str, flags: Sequence[str]) -> Entry:
-    """Make the entry of a verified submission.
-
-    Args:
-        submission: as it was read.
-        status: the outcome of verifying it.
-        flags: of verifying it.
-    """
+    """Make the entry of a submission with the status and the flags of its verdict."""
     card, folder = submission.card, submission.folder
     counts = submission.stored_counts() if submission.has_truth else submission.claimed_counts()
     facts = [submission.all_facts[position] for position in counts.winners]

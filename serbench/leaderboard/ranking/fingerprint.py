@@ -72,8 +72,8 @@ def of(submission: Submission) -> Fingerprint:
         if "test.truth" in file.arrays:
             wrong = given != place[file.arrays["test.truth"][rows]]
             perfect = not wrong.any()
-            told = np.where(wrong & (not constant), np.minimum(given + 1, 255), 0)
-            mistakes.append(told.astype(np.uint8))
+            numbered = np.where(wrong & (not constant), np.minimum(given + 1, 255), 0)
+            mistakes.append(numbered.astype(np.uint8))
         folds.append(
             FoldFingerprint(
                 file.facts.fold.group or file.facts.fold.name,

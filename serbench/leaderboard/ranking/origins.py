@@ -20,12 +20,12 @@ from serbench.results import eligibility
 def find_origins(
     entries: Sequence[Entry], ledger: Ledger, account: str | None, now: str
 ) -> tuple[list[Entry], list[Rejected], Ledger]:
-    """Look up entries in the ledger, and add those that are missing.
+    """Look up all entries of the board in the ledger, and add those that are missing.
 
     Args:
         entries: of the whole board.
-        ledger: as it is.
-        account: who sends what is new; "" if unknown, None if nobody was asked.
+        ledger: of earlier builds.
+        account: who sends what is new; "" if unknown, None if the sender was not asked for.
         now: the time that new lines get.
 
     Returns:

@@ -140,7 +140,7 @@ def _section_data(section: Section) -> SectionData:
         title=section.title,
         scores=section_tables.table_two(runs, names),
         published=[list(row.caveats) for row in published],
-        comparable=all(literature.comparable(row, *setting) for row in published),
+        comparable=all(row.is_comparable(*setting) for row in published),
         calibration=section_tables.calibration(runs, names),
         sexes=section_tables.sexes(runs, names),
         sexes_notes=sorted({speakers.by_sex(run).note for run in runs} - {""}),
