@@ -54,7 +54,7 @@ def find(spec: str, places: Settings, data: Path | None = None) -> Source:
 
 
 def named(spec: str, places: Settings) -> Source:
-    """Return the dataset that results name, perhaps a stranger's; look only into `places.data`.
+    """Return the dataset that results name; they may be a stranger's: look only in `places.data`.
 
     Raises:
         SerbenchError: as `find`; or a dataset with a path is not spelled as results spell it.

@@ -12,7 +12,7 @@ class SerbenchError(Exception):
 
 
 class UnknownName(SerbenchError):
-    """A dataset, feature, model, protocol or label set that nobody registered."""
+    """A dataset, feature, model, protocol or label set that is not installed."""
 
 
 class BadParameter(SerbenchError):

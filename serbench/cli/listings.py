@@ -1,4 +1,4 @@
-"""What `serbench models`, `features` and `datasets` print."""
+"""List the datasets, features and models that are installed."""
 
 from serbench.plugins import registry
 from serbench.text import shown

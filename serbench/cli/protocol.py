@@ -10,8 +10,8 @@ from serbench.cli.options import Data, Dataset, Labels
 app = typer.Typer(no_args_is_help=True, help="How a corpus is split: show, export, check.")
 
 
-@app.command("show")
-def protocol_show(
+@app.command()
+def show(
     dataset: Dataset,
     protocol: Annotated[str | None, typer.Option(help="Default: list them all.")] = None,
     labels: Labels = None,
@@ -23,8 +23,8 @@ def protocol_show(
     typer.echo(splits.show(dataset, protocol, labels, data))
 
 
-@app.command("export")
-def protocol_export(
+@app.command()
+def export(
     dataset: Dataset,
     out: Annotated[Path, typer.Option(help="A .csv (fold,split,utterance) or .json file.")],
     protocol: Annotated[str | None, typer.Option(help="Default: the dataset's own.")] = None,
@@ -37,8 +37,8 @@ def protocol_export(
     typer.echo(splits.export(dataset, protocol, out, labels, data))
 
 
-@app.command("check")
-def protocol_check(
+@app.command()
+def check(
     dataset: Dataset,
     protocol: Annotated[str | None, typer.Option(help="Default: the dataset's own.")] = None,
     labels: Labels = None,

@@ -255,7 +255,7 @@ def read(path: Path, reading: Reading | None = None) -> Wave:
 
 
 class Decoded(NamedTuple):
-    """What is remembered of a file that was decoded."""
+    """A decoded file, without its samples."""
 
     path: str
     stamp: list[int]  # before it was decoded
@@ -264,7 +264,7 @@ class Decoded(NamedTuple):
 
 
 def decoded(path: Path) -> tuple[Decoded, Samples, int]:
-    """Return what to remember of a file, its samples as they are stored, and their rate in Hz.
+    """Return a decoded file, its samples as they are stored, and their rate in Hz.
 
     Raises:
         CorpusError: see `decode`.
@@ -306,7 +306,7 @@ class Digests:
         return str(row[2]) if row else ""
 
     def add(self, files: Iterable[Decoded]) -> None:
-        """Keep what is remembered of files."""
+        """Store the digests and oddities of files."""
         rows = {self._name(Path(file.path)): list(file[1:]) for file in files}
         if rows:
             with alone_with(self._file):

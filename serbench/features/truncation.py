@@ -64,11 +64,11 @@ def inspect(path: Path) -> Inspection:
         head = file.read(1024)
         kind = head[8:12] if head[:4] == b"FORM" else head[:4]
         if kind in _CHUNKED:
-            return _of_bytes(_chunked(file, _CHUNKED[kind], size), size)
+            return _compare_sizes(_chunked(file, _CHUNKED[kind], size), size)
         if kind in (b".snd", b"dns."):
-            return _of_bytes(_au(head), size)
+            return _compare_sizes(_au(head), size)
         if kind == b"NIST":
-            return _of_bytes(_sphere(head), size)
+            return _compare_sizes(_sphere(head), size)
         if kind == b"OggS":
             return Inspection(_ogg(file, size))
         if head[:3] == b"ID3" or _frame(head[:4]) is not None:
@@ -76,7 +76,7 @@ def inspect(path: Path) -> Inspection:
     return Inspection()
 
 
-def _of_bytes(promised: int, size: int) -> Inspection:
+def _compare_sizes(promised: int, size: int) -> Inspection:
     slack = min(SLACK, 64 + promised // 64)
     return Inspection(f"it has {size} of {promised} bytes" if promised - size > slack else "")
 
@@ -191,7 +191,7 @@ def _mpeg(file: IO[bytes], head: bytes, size: int) -> Inspection:
     if first is None:
         return Inspection()
     if promised := _mpeg_size(head, first.header):
-        return _of_bytes(start + promised, size)
+        return _compare_sizes(start + promised, size)
     file.seek(start)
     stream = file.read()
     place = samples = 0

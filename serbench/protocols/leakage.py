@@ -31,7 +31,9 @@ Overlaps = Mapping[str, Shared]
 
 @dataclass(frozen=True)
 class Certificate:
-    """What the sets of one fold share. Speakers and audio must not be shared, the rest may.
+    """The speakers, audio, sessions and dialogues that the sets of a fold share.
+
+    Speakers and audio must not be shared; sessions and dialogues may.
 
     Recordings are compared sample for sample, whatever their names; `audio_checked` says that this
     was done for every utterance of the fold.
@@ -107,7 +109,7 @@ Checked = Sequence[tuple[Fold, Certificate]]
 
 
 def certify(corpus: Corpus, fold: Fold, audio: Mapping[str, str]) -> Certificate:
-    """Look for everything that must not, or may, be shared between the sets of a fold.
+    """Return what the sets of a fold share, whether that is allowed or not.
 
     Args:
         corpus: it tells who speaks an utterance, and in which session and dialogue.

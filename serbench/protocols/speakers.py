@@ -104,7 +104,7 @@ def require_people(
 
 
 def doubts(corpus: Corpus) -> tuple[str, ...]:
-    """Return a line for each thing that looks wrong about speakers and labels, but may be right."""
+    """Return warnings about speakers and labels that look wrong, but may be right."""
     counts = Counter(utterance.speaker for utterance in corpus.utterances)
     lines = [
         *(_same_as_speaker(corpus, field) for field in ("session", "dialogue")),

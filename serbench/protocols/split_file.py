@@ -57,7 +57,7 @@ def read(path: Path, corpus: Corpus) -> list[Fold]:
     tables: dict[str, _Table] = {}
     for line, row in _rows(path):
         table = tables.setdefault(row["fold"], _Table(row["group"]))
-        _put(f"{path}, line {line}", table, row)
+        _add_row(f"{path}, line {line}", table, row)
     if not tables:
         raise SerbenchError(f"{path} has no rows: each must give a fold, a split and an utterance")
     ids = {id_ for table in tables.values() for id_ in table.parts}
@@ -93,7 +93,7 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
         raise SerbenchError(f"{path} is not a CSV in UTF-8 ({error}): save it as one") from error
 
 
-def _put(where: str, table: _Table, row: dict[str, str]) -> None:
+def _add_row(where: str, table: _Table, row: dict[str, str]) -> None:
     empty = [column for column in COLUMNS if not row[column]]
     if empty:
         raise SerbenchError(f"{where}: the {empty[0]} is empty; fill it in or delete the line")

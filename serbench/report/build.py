@@ -1,4 +1,4 @@
-"""`write_report()`: every picture, every table and the page on runs, in one folder."""
+"""Write every picture, every table and the page on runs into one folder."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace

@@ -27,11 +27,17 @@ class Item:
 
 @dataclass(frozen=True)
 class Report:
-    """A report that was written."""
+    """A report that was written.
+
+    Attributes:
+        folder: where it is.
+        runs: the names of the runs that it is about.
+        items: its pictures and tables, in order.
+    """
 
     folder: Path
-    runs: tuple[str, ...]  # the names of the runs that it is about
-    items: tuple[Item, ...]  # its pictures and tables, in order
+    runs: tuple[str, ...]
+    items: tuple[Item, ...]
 
     def __str__(self) -> str:
         kinds = ["run"] * len(self.runs) + [item.kind for item in self.items]
