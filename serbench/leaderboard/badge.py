@@ -39,17 +39,11 @@ SVG = """\
 
 @dataclass(frozen=True)
 class Badge:
-    """A badge.
+    """The text of a badge, and whether its run may be ranked."""
 
-    Attributes:
-        message: beside the label: "RAVDESS paper · UAR 72.8 %".
-        title: the full text, shown by a browser when the mouse rests on the badge.
-        ranked: whether the run has no objections.
-    """
-
-    message: str
-    title: str
-    ranked: bool
+    message: str  # beside the label: "RAVDESS paper · UAR 72.8 %"
+    title: str  # the full text, shown by a browser when the mouse rests on the badge
+    ranked: bool  # whether the run has no objections
 
     @property
     def colour(self) -> str:

@@ -33,43 +33,25 @@ SCORES = ("accuracy", "precision", "recall", "f1")
 
 @dataclass(frozen=True)
 class PublishedRow:
-    """A row of a published table, or one computed from published votes.
+    """A row of a published table, or one computed from published votes."""
 
-    Attributes:
-        corpus: the dataset's name here: "crema-d".
-        table: one of `TABLES`.
-        reference: as the source prints it, with its number; "the paper" for its own.
-        system: what was tested.
-        model: the paper's own architecture, "M1" or "M2", else "".
-        modality: speech, text, ...
-        scores: as reported, by `SCORES`, as fractions.
-        stds: their standard deviations over test sets.
-        intervals: 95 % over speakers, (low, high), of scores pooled over the test sets.
-        protocol: the protocol of serbench that tests the same, or "".
-        labels: the same label set of serbench, or "".
-        tested: how it was tested, as far as known, or "".
-        classes: how many labels and which, as far as known, or "".
-        source: of the numbers, with year or commit.
-        work: the cited work, as far as identified; "" for the paper's own rows.
-        caveats: reasons not to compare it as it stands, in short sentences.
-    """
-
-    corpus: str
-    table: str
-    reference: str
-    system: str
-    model: str
-    modality: str
-    scores: Mapping[str, float]
-    stds: Mapping[str, float]
+    corpus: str  # the dataset's name here: "crema-d"
+    table: str  # one of `TABLES`
+    reference: str  # as the source prints it, with its number; "the paper" for its own
+    system: str  # what was tested
+    model: str  # the paper's own architecture, "M1" or "M2", else ""
+    modality: str  # speech, text, ...
+    scores: Mapping[str, float]  # as reported, by `SCORES`, as fractions
+    stds: Mapping[str, float]  # their standard deviations over test sets
+    # 95 % over speakers, (low, high), of scores pooled over the test sets
     intervals: Mapping[str, tuple[float, float]]
-    protocol: str
-    labels: str
-    tested: str
-    classes: str
-    source: str
-    work: str
-    caveats: tuple[str, ...]
+    protocol: str  # the protocol of serbench that tests the same, or ""
+    labels: str  # the same label set of serbench, or ""
+    tested: str  # how it was tested, as far as known, or ""
+    classes: str  # how many labels and which, as far as known, or ""
+    source: str  # of the numbers, with year or commit
+    work: str  # the cited work, as far as identified; "" for the paper's own rows
+    caveats: tuple[str, ...]  # reasons not to compare it as it stands, in short sentences
 
     def score(self, metric: str) -> MeanStd:
         """Return a score under its name in `METRICS`; nan where it was not reported."""

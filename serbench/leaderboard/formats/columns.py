@@ -34,33 +34,22 @@ def _unchanged(content: object) -> object:
 
 @dataclass(frozen=True)
 class Column:
-    """A column, shown to people if it has a title, and to programs if it has a key.
+    """A column, shown to people if it has a title, and to programs if it has a key."""
 
-    Attributes:
-        title: the heading.
-        key: the name in CSV and JSON.
-        measured: reads the content from a measured row; None if such a row has no content: its cell
-            shows "-", and JSON has no key.
-        published: reads it from a published row.
-        chance: reads it from a row of chance.
-        run: reads it from a run, in `RUN_COLUMNS`.
-        text: turns the content into a cell.
-        value: turns the content into the value in CSV and JSON.
-        where: the tables with this column: "main" in Markdown, plain text and LaTeX, "page" in
-            HTML, "other" for published rows that fit no main table.
-        style: "rank", "number", "size" (a number with a unit), "words" (long text) or "".
-    """
-
-    title: str = ""
-    key: str = ""
+    title: str = ""  # the heading
+    key: str = ""  # the name in CSV and JSON
+    # reads the content from a measured row; None if such a row has no content: its cell shows "-",
+    # and JSON has no key
     measured: Callable[[Row], object] | None = None
-    published: Callable[[PublishedRow], object] | None = None
-    chance: Callable[[ChanceRow], object] | None = None
-    run: Callable[[Entry], object] | None = None
-    text: Callable[[Any], str] = _plain
-    value: Callable[[Any], object] = _unchanged
+    published: Callable[[PublishedRow], object] | None = None  # reads it from a published row
+    chance: Callable[[ChanceRow], object] | None = None  # reads it from a row of chance
+    run: Callable[[Entry], object] | None = None  # reads it from a run, in `RUN_COLUMNS`
+    text: Callable[[Any], str] = _plain  # turns the content into a cell
+    value: Callable[[Any], object] = _unchanged  # turns the content into the value in CSV and JSON
+    # the tables with this column: "main" in Markdown, plain text and LaTeX, "page" in HTML, "other"
+    # for published rows that fit no main table
     where: tuple[str, ...] = ("main", "page")
-    style: str = ""
+    style: str = ""  # "rank", "number", "size" (a number with a unit), "words" (long text) or ""
 
     def cell(self, row: AnyRow | Entry) -> str:
         """Return the cell of a row."""

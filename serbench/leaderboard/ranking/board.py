@@ -33,33 +33,21 @@ class ChanceRow:
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Everything measured on the same utterances under the same protocol and labels.
+    """Everything measured on the same utterances under the same protocol and labels."""
 
-    Attributes:
-        dataset, protocol, labels: as typed, with their parameters.
-        pins: the digests of corpus and protocol.
-        audio: a digest of the audio; "" if no run has one.
-        apart: whether other tables differ from this one in their audio alone.
-        rows: those with a rank first, then the others; both by F1.
-        ranking: of the rows with a rank, in their order.
-        chance: empty if no run is complete.
-        published: rows of the literature that were tested the same way, by F1; they have no rank.
-        folds, speakers, utterances: the numbers of test sets, test speakers and tests.
-    """
-
-    dataset: str
-    protocol: str
-    labels: str
-    pins: tuple[str, str]
-    audio: str
-    apart: bool
-    rows: tuple[Row, ...]
-    ranking: Ranking
-    chance: tuple[ChanceRow, ...]
-    published: tuple[PublishedRow, ...]
-    folds: int
-    speakers: int
-    utterances: int
+    dataset: str  # as typed, with its parameters
+    protocol: str  # as typed
+    labels: str  # as typed
+    pins: tuple[str, str]  # the digests of corpus and protocol
+    audio: str  # a digest of the audio; "" if no run has one
+    apart: bool  # whether other tables differ from this one in their audio alone
+    rows: tuple[Row, ...]  # those with a rank first, then the others; both by F1
+    ranking: Ranking  # of the rows with a rank, in their order
+    chance: tuple[ChanceRow, ...]  # empty if no run is complete
+    published: tuple[PublishedRow, ...]  # those that were tested the same way, by F1
+    folds: int  # how many test sets there are
+    speakers: int  # how many are tested
+    utterances: int  # how many tests there are
 
     @cached_property
     def leaks(self) -> str:
@@ -70,19 +58,12 @@ class Table:
 
 @dataclass(frozen=True)
 class Section:
-    """One corpus.
+    """One corpus."""
 
-    Attributes:
-        corpus: its name.
-        title: as in a heading.
-        tables: one a setting, leaky ones last.
-        published: rows of the literature that fit none of the tables.
-    """
-
-    corpus: str
-    title: str
-    tables: tuple[Table, ...]
-    published: tuple[PublishedRow, ...]
+    corpus: str  # its name
+    title: str  # as in a heading
+    tables: tuple[Table, ...]  # one a setting, leaky ones last
+    published: tuple[PublishedRow, ...]  # rows of the literature that fit none of the tables
 
 
 @dataclass(frozen=True)

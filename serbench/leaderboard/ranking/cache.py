@@ -39,42 +39,29 @@ Outcome = Entry | Rejected
 
 @dataclass(frozen=True)
 class Part:
-    """One corpus's part of every file of the leaderboard.
+    """One corpus's part of every file of the leaderboard."""
 
-    Attributes:
-        stamp: of the submissions it was made of.
-        asked: the keys of the statistics that it needs.
-        texts: by the name of each file.
-    """
-
-    stamp: str
-    asked: tuple[str, ...]
-    texts: Mapping[str, str]
+    stamp: str  # of the submissions it was made of
+    asked: tuple[str, ...]  # the keys of the statistics that it needs
+    texts: Mapping[str, str]  # by the name of each file
 
 
 @dataclass
 class Cache:
-    """Outcomes of the submissions of one folder, and what was made of them.
+    """Outcomes of the submissions of one folder, and what was made of them."""
 
-    Attributes:
-        path: of the cache's file.
-        version: of all code that has a part in an outcome.
-        outcomes: by folder, each with the stamp of its files.
-        statistics: p-values and intervals.
-        parts: by corpus.
-        kept: the outcomes that are still true, or new.
-        kept_parts: likewise.
-        is_changed: whether there is something new.
-    """
-
-    path: Path
-    version: str
+    path: Path  # of the cache's file
+    version: str  # of all code that has a part in an outcome
+    # by folder, each with the stamp of the folder's files
     outcomes: dict[str, tuple[str, Outcome]] = field(default_factory=dict)
-    statistics: Statistics = field(default_factory=Statistics)
-    parts: dict[str, Part] = field(default_factory=dict)
+    statistics: Statistics = field(default_factory=Statistics)  # p-values and intervals
+    parts: dict[str, Part] = field(default_factory=dict)  # by corpus
+    # the outcomes that still hold, or are new
     kept: dict[str, tuple[str, Outcome]] = field(default_factory=dict)
-    kept_parts: dict[str, Part] = field(default_factory=dict)
-    is_changed: bool = False
+    kept_parts: dict[str, Part] = field(
+        default_factory=dict
+    )  # the parts that still hold, or are new
+    is_changed: bool = False  # whether there is something new
 
     def outcome(self, folder: Path, judge: Callable[[Path], Outcome]) -> Outcome:
         """Return the remembered outcome of a submission, or else that of `judge`."""

@@ -37,99 +37,57 @@ SAYS_SUBMITTER = "says the submitter"
 
 
 class Record(NamedTuple):
-    """A record of folds that were made again, as it lies in a submission.
+    """A record of folds that were made again, as it lies in a submission."""
 
-    Attributes:
-        file: its name.
-        digest: of its bytes.
-        text: "Ada, 2026-05-01, cpu, 6 of 6 folds, 100.0 % same labels".
-        agrees: whether the folds came out as submitted.
-        by_submitter: whether it bears the submitter's own name.
-    """
-
-    file: str
-    digest: str
-    text: str
-    agrees: bool
-    by_submitter: bool
+    file: str  # its name
+    digest: str  # of its bytes
+    text: str  # "Ada, 2026-05-01, cpu, 6 of 6 folds, 100.0 % same labels"
+    agrees: bool  # whether the folds came out as submitted
+    by_submitter: bool  # whether it bears the submitter's own name
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A run as a table sees it.
+    """A run as a table sees it."""
 
-    Attributes:
-        run: its name.
-        dataset, protocol, labels: as typed, with their parameters.
-        corpus_pin, protocol_pin: digests of corpus and protocol, alike in runs of one table.
-        audio: by each fold that counts, the digest of the audio it was made of.
-        configuration: a digest of everything that makes the run but its seed.
-        seed: of the run.
-        model: its name.
-        checkpoint, revision: what it started from, or "".
-        params: of the model and its features.
-        parameters: how many its largest model has, or None; heads may be chosen fold by fold.
-        folds, total: the number of folds in the run and in its protocol.
-        leaks: what its sets share, or "".
-        objections: every reason why it has no rank; see `serbench.results.eligibility`.
-        seconds: of fitting and predicting, over all folds.
-        finished: when the last fold was, UTC.
-        device: where it was computed.
-        computed: its precision, threads and processor, for readers.
-        serbench: the version that computed it.
-        speakers: the test speakers, sorted.
-        confusions: of the folds that count, (folds, labels, labels).
-        by_speaker: (speakers, labels, labels).
-        folder: below the folder of all submissions; "" for a run that was not submitted.
-        submitter, submitted: who sent it on which day, as the card says, or "".
-        account, seen: who sent it and when it was first seen, as the ledger says, or "".
-        order: its place among everything ever sent; 0 if it is not in a ledger.
-        status: one of `STATUSES`.
-        records: of folds that were made again.
-        reproductions: the same records, for readers.
-        notes: for readers of the table.
-        fingerprint: of its predictions.
-        flags: for readers of its numbers.
-    """
-
-    run: str
-    dataset: str
-    protocol: str
-    labels: str
-    corpus_pin: str
-    protocol_pin: str
-    audio: Mapping[str, str]
-    configuration: str
-    seed: int
-    model: str
-    checkpoint: str
-    revision: str
-    params: Mapping[str, object]
-    parameters: int | None
-    folds: int
-    total: int
-    leaks: str
-    objections: tuple[str, ...]
-    seconds: float
-    finished: str
-    device: str
-    computed: str
-    serbench: str
-    speakers: tuple[str, ...]
-    confusions: Confusions
-    by_speaker: Confusions
-    folder: str = ""
-    submitter: str = ""
-    submitted: str = ""
-    account: str = ""
-    seen: str = ""
-    order: int = 0
-    status: str = NOT_SUBMITTED
-    records: tuple[Record, ...] = ()
-    reproductions: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    fingerprint: Fingerprint = fingerprints.NONE
-    flags: tuple[str, ...] = ()
+    run: str  # its name
+    dataset: str  # as typed, with its parameters
+    protocol: str  # as typed
+    labels: str  # as typed
+    corpus_pin: str  # a digest of the corpus
+    protocol_pin: str  # a digest of the protocol
+    audio: Mapping[str, str]  # by each fold that counts, the digest of the audio it was made of
+    configuration: str  # a digest of everything that makes the run but its seed
+    seed: int  # of the run
+    model: str  # its name
+    checkpoint: str  # what it started from, or ""
+    revision: str  # of the checkpoint, or ""
+    params: Mapping[str, object]  # of the model and its features
+    parameters: int | None  # of its largest model; heads may be chosen fold by fold
+    folds: int  # how many the run has
+    total: int  # how many its protocol has
+    leaks: str  # what its sets share, or ""
+    objections: tuple[str, ...]  # every reason why it has no rank, see `results.eligibility`
+    seconds: float  # of fitting and predicting, over all folds
+    finished: str  # when the last fold was, UTC
+    device: str  # where it was computed
+    computed: str  # its precision, threads and processor, for readers
+    serbench: str  # the version that computed it
+    speakers: tuple[str, ...]  # the test speakers, sorted
+    confusions: Confusions  # of the folds that count, (folds, labels, labels)
+    by_speaker: Confusions  # (speakers, labels, labels)
+    folder: str = ""  # below the folder of all submissions; "" for a run that was not submitted
+    submitter: str = ""  # who sent it, as the card says
+    submitted: str = ""  # the day, as the card says
+    account: str = ""  # who sent it, as the ledger says
+    seen: str = ""  # when it was first seen, as the ledger says
+    order: int = 0  # its place among everything ever sent; 0 if it is not in a ledger
+    status: str = NOT_SUBMITTED  # one of `STATUSES`
+    records: tuple[Record, ...] = ()  # of folds that were made again
+    reproductions: tuple[str, ...] = ()  # the same records, for readers
+    notes: tuple[str, ...] = ()  # for readers of the table
+    fingerprint: Fingerprint = fingerprints.NONE  # of its predictions
+    flags: tuple[str, ...] = ()  # for readers of its numbers
 
     @property
     def corpus(self) -> str:

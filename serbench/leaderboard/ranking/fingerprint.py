@@ -34,18 +34,13 @@ class FoldFingerprint(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Fingerprint:
-    """What a submission's predictions can be recognised by.
+    """What a submission's predictions can be recognised by."""
 
-    Attributes:
-        answers: a digest of all answers.
-        folds: those that count.
-        mistakes: of all their test utterances, in each fold sorted by id, (utterances,): 0 if the
-            answer is right or all answers of the fold are the same, else the position of the given
-            label among the sorted labels, from 1. Empty if the truth is withheld.
-    """
-
-    answers: str
-    folds: tuple[FoldFingerprint, ...]
+    answers: str  # a digest of all answers
+    folds: tuple[FoldFingerprint, ...]  # those that count
+    # of all their test utterances, in each fold sorted by id, (utterances,): 0 if the answer is
+    # right or all answers of the fold are the same, else the position of the given label among the
+    # sorted labels, from 1. Empty if the truth is withheld.
     mistakes: Mistakes
 
 

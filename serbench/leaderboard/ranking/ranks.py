@@ -38,36 +38,22 @@ Pairwise = Callable[[int, int], float]
 
 @dataclass(frozen=True)
 class PairTest:
-    """The test of a model against the leader of a rank.
+    """The test of a model against the leader of a rank."""
 
-    Attributes:
-        leader: the leader's position, as given.
-        other: the model's.
-        pvalue: of exchanging their answers; not adjusted.
-        apart: whether it is significant, so that the model leads the next rank.
-    """
-
-    leader: int
-    other: int
-    pvalue: float
-    apart: bool
+    leader: int  # the leader's position, as given
+    other: int  # the model's
+    pvalue: float  # of exchanging their answers; not adjusted
+    apart: bool  # whether it is significant, so that the model leads the next rank
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """The ranks of the models of one table.
+    """The ranks of the models of one table."""
 
-    Attributes:
-        ranks: one a model, as given; 1 is best.
-        tests: those that were made, in the order of the scores.
-        threshold: the p-value up to which two models are apart.
-        smallest: the smallest p-value that so many speakers can give.
-    """
-
-    ranks: tuple[int, ...]
-    tests: tuple[PairTest, ...]
-    threshold: float
-    smallest: float
+    ranks: tuple[int, ...]  # one a model, as given; 1 is best
+    tests: tuple[PairTest, ...]  # those that were made, in the order of the scores
+    threshold: float  # the p-value up to which two models are apart
+    smallest: float  # the smallest p-value that so many speakers can give
 
     @property
     def separable(self) -> bool:

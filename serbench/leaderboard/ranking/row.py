@@ -20,28 +20,17 @@ from serbench.results.run import SHOWN
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """Runs that differ in their seed alone.
+    """Runs that differ in their seed alone."""
 
-    Attributes:
-        name: of the model, told apart from the others of its table.
-        entries: one a seed, by seed.
-        by_speaker: mean counts over the seeds.
-        scores: of each of `SHOWN` the mean over seeds in each fold, as mean and deviation over
-            folds.
-        pooled: F1 of all test utterances of all seeds together.
-        interval: the 95 % interval of that, over speakers.
-        objections: every reason why it has no rank.
-        rank: from 1; None where it is not ranked.
-    """
-
-    name: str
-    entries: tuple[Entry, ...]
-    by_speaker: SpeakerCounts
+    name: str  # of the model, told apart from the others of its table
+    entries: tuple[Entry, ...]  # one a seed, by seed
+    by_speaker: SpeakerCounts  # mean counts over the seeds
+    # of each of `SHOWN` the mean over seeds in each fold, as mean and deviation over folds
     scores: Mapping[str, MeanStd]
-    pooled: float
-    interval: Interval
-    objections: tuple[str, ...] = ()
-    rank: int | None = None
+    pooled: float  # F1 of all test utterances of all seeds together
+    interval: Interval  # the 95 % interval of that, over speakers
+    objections: tuple[str, ...] = ()  # every reason why it has no rank
+    rank: int | None = None  # from 1; None where it is not ranked
 
     @property
     def first(self) -> Entry:

@@ -29,17 +29,11 @@ class SpeakerCounts:
 
 @dataclass
 class Statistics:
-    """All numbers computed so far, and which of them were asked for.
+    """All numbers computed so far, and which of them were asked for."""
 
-    Attributes:
-        pvalues: by the digests of both models' counts, the smaller one first.
-        intervals: of F1, by the digest of a model's counts.
-        asked: the keys of either that were asked for.
-    """
-
-    pvalues: dict[str, float] = field(default_factory=dict)
-    intervals: dict[str, Interval] = field(default_factory=dict)
-    asked: set[str] = field(default_factory=set)
+    pvalues: dict[str, float] = field(default_factory=dict)  # by the keys of both models, sorted
+    intervals: dict[str, Interval] = field(default_factory=dict)  # of F1, by a model's key
+    asked: set[str] = field(default_factory=set)  # the keys of either that were asked for
 
     def fork(self) -> "Statistics":
         """Return statistics that share these numbers, but record their own requests."""
