@@ -7,7 +7,7 @@ START, END = "<!-- checks: made by docs/generate.py -->", "<!-- checks: end -->"
 
 
 def page(text: str) -> str:
-    """The page as it is, with the lists that stand between its marks made anew."""
+    """Return the page with new lists between its marks."""
     before, _, rest = text.partition(START)
     _, _, after = rest.partition(END)
     parts = [f"## {title}\n\n{_checks(kind)}" for kind, title in TITLES.items()]
@@ -15,7 +15,7 @@ def page(text: str) -> str:
 
 
 def _checks(kind: str) -> str:
-    """Return the list of a kind; checks with the reason that models have are only named."""
+    """Return the list of a kind; checks with the same reason as for models are only named."""
     reasons = {} if kind == "model" else {check.name: check.why for check in KINDS["model"].checks}
     lines, as_models = [], []
     for check in KINDS[kind].checks:

@@ -1,4 +1,4 @@
-"""Write the pages that are made of results and code, or check that the committed ones are true.
+"""Write the pages made from results and code, or check that the committed ones are current.
 
 Usage: python docs/generate.py [--check]
 """
@@ -56,21 +56,21 @@ MADE = "<!-- made by docs/generate.py from the code and the committed results; d
 
 
 def reproduction() -> str:
-    """Every full run that was ever made on a corpus, beside the paper's Table II."""
+    """Return the page of all full runs on a corpus, beside the paper's Table II."""
     found = [runs.read(folder) for folder in runs.folders(SUBMISSIONS)]
     parts = [
         "# Reproduction",
         MADE,
-        "Every full run ever made on a corpus is listed here, the bad ones too; each is in "
-        "`leaderboard/submissions`; `serbench score RUN --results leaderboard/submissions` has "
-        "its numbers again. Runs of frozen encoders are older than today's features: `serbench "
-        "leaderboard reproduce` makes them again with those of today, and says so. "
-        "Runs that only compared processors are in [One number](trust.md); one of them, on "
-        "RAVDESS, is of a recipe that no other has: `functionals-linear` on features version 2 "
-        "with a solver that stopped at a tolerance of 1e-4 had a UAR of 58.85 ± 5.64, and "
-        "59.83 ± 6.07 with other BLAS kernels, since the choice of C followed the last bits. "
-        "Those of the [tutorials](tutorials/index.md) are on their pages, since "
-        "their plugins are not part of serbench. "
+        "This page lists every full run ever made on a corpus, the bad ones too. All are in "
+        "`leaderboard/submissions`; `serbench score RUN --results leaderboard/submissions` prints "
+        "their scores again. Runs of frozen encoders are older than today's features: `serbench "
+        "leaderboard reproduce` repeats them with today's, and says so. Runs that only compared "
+        "processors are in [Trust](trust.md). One of them has a recipe that is not listed here: on "
+        "RAVDESS, `functionals-linear` on features version 2, with a solver that stopped at a "
+        "tolerance of 1e-4, had a UAR of 58.85 ± 5.64, and 59.83 ± 6.07 with other BLAS kernels, "
+        "since the choice of C depended on the last bits. Runs of the "
+        "[tutorials](tutorials/index.md) are on the tutorials' pages, since their plugins are not "
+        "part of serbench. "
         "A recipe is fixed in a commit before its first full run, or chosen in "
         "each fold by code from that fold's own training and validation speakers. Scores are % "
         "mean ± sample standard deviation over test sets, as in Table II of the paper: "
@@ -108,12 +108,12 @@ def _corpus(name: str, found: list[Run]) -> list[str]:
     ]
     parts += ["The paper's rows:\n\n" + "\n".join(caveats)] if caveats else []
     if not found:
-        return [*parts, "Nothing was run here: the audio could not be had."]
+        return [*parts, "Nothing was run: the audio was not available."]
     return [*parts, *(_details(run) for run in found)]
 
 
 def _seeds(found: list[Run]) -> list[str]:
-    """A table of the models that were run with several seeds, and what they reach together."""
+    """Return a table of the models with several seeds, with their scores over all seeds."""
     groups = [(name, group) for name, group in _groups(found) if len(group) > 1]
     if not groups:
         return []
@@ -135,7 +135,7 @@ def _seeds(found: list[Run]) -> list[str]:
 
 
 def _groups(found: list[Run]) -> list[tuple[str, list[Run]]]:
-    """Runs that differ in the seed alone, under one name."""
+    """Group runs that differ only in the seed, each group under its name."""
     groups: dict[tuple[str, ...], list[Run]] = {}
     named = model_names(found)
     for run in found:
@@ -149,7 +149,7 @@ def _seed(run: Run) -> int:
 
 
 def _together(group: list[Run], metric: str) -> MeanStd:
-    """A metric's mean over seeds in each fold, as mean and deviation over folds."""
+    """Average a metric over seeds in each fold; return mean and deviation over folds."""
     return mean_std(np.mean([run.scores(metric) for run in group], axis=0))
 
 
@@ -187,9 +187,9 @@ def _details(run: Run) -> str:
             f"Run `{run.name}`, finished {_finished(run)}: seed {config.seed}, parameters "
             f"`{_words({**config.feature_params, **config.params})}`, trimmed at "
             f"{config.reading['trim_db']:g} dB; {facts.device}, {facts.threads} threads, "
-            f"{tables.duration(run.seconds())} in all; no speaker and no recording shared between "
-            f"sets: {'NO, it leaks' if run.leaks else 'shown for every fold'}; predicted alone, "
-            f"scores differ by at most {_alone(run):.1g}.{_checkpoint(run)}",
+            f"{tables.duration(run.seconds())} in all; the sets share "
+            f"{'' if run.leaks else 'no '}speakers or recordings; predicting one by one changes "
+            f"scores by at most {_alone(run):.1g}.{_checkpoint(run)}",
             f"Pooled over folds, with 95 % intervals over {len(run.speaker_confusions)} speakers: "
             f"{intervals}. Chance (majority): accuracy {chance}.",
             tables.table(head, folds, "markdown"),
@@ -198,7 +198,7 @@ def _details(run: Run) -> str:
 
 
 def _checkpoint(run: Run) -> str:
-    """What a pretrained model started from, or nothing."""
+    """Return a sentence about the checkpoint of a pretrained model, else ""."""
     model = run.facts.model
     if "checkpoint" not in model:
         return ""
@@ -223,7 +223,7 @@ def _alone(run: Run) -> float:
 
 
 def command_line() -> str:
-    """The help of every command."""
+    """Return the page with the help of every command."""
     parts = ["# Command line", MADE]
     for command in COMMANDS:
         done = subprocess.run(
@@ -239,7 +239,7 @@ def command_line() -> str:
 
 
 def metrics() -> str:
-    """Every metric with its formula."""
+    """Return the page of metrics with their formulas."""
     rows = [[one.name, one.title, one.formula] for one in METRICS.values()]
     return (
         "\n\n".join(
@@ -256,7 +256,7 @@ def metrics() -> str:
 
 
 def readme() -> str:
-    """The README as it is, with the tables that stand between its marks made anew."""
+    """Return the README with new tables between its marks."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     found = [runs.read(folder) for folder in runs.folders(SUBMISSIONS)]
     for corpus in ("toy", "ravdess"):
@@ -295,9 +295,9 @@ def _is_made_anew(run: Run, found: list[Run]) -> bool:
 
 
 def _first_recipes(found: list[Run]) -> list[tuple[str, list[Run]]]:
-    """Of each model and checkpoint the runs of the recipe that was run first, with all its seeds.
+    """Return for each model and checkpoint the recipe that was run first, with all its seeds.
 
-    Not the best: that would be a choice by test scores.
+    The best recipe would be a choice by test scores.
     """
     first: dict[str, tuple[str, list[Run]]] = {}
     for name, group in sorted(_groups(found), key=lambda one: min(map(_finished, one[1]))):
@@ -332,7 +332,7 @@ def _text(name: str) -> str:
 
 
 def main(check: bool) -> int:
-    """Write pages and pictures; or, to check, name those that are not what they would be."""
+    """Write pages and pictures, or, if `check`, print which ones are out of date."""
     stale = []
     for name, make in PAGES.items():
         page, text = ROOT / name, make()

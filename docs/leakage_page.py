@@ -1,4 +1,4 @@
-"""The tables of docs/leakage-stories.md: counted from manifests, or of docs/leakage.json."""
+"""The tables of docs/leakage-stories.md: counted from manifests, or from docs/leakage.json."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +24,7 @@ SHARED = ("train|test", "validation|test")
 
 
 def splits() -> str:
-    """Every split, and how many of its test utterances are of speakers who were met before."""
+    """Return a table of splits: how many test utterances have a speaker of an earlier set."""
     head = ["corpus", "protocol", "speakers in training", "in validation"]
     rows = []
     for title, dataset, names in SPLITS:
@@ -38,20 +38,20 @@ def splits() -> str:
 
 
 def _corpus(dataset: Any) -> Corpus:
-    """The manifest, or as many utterances of each speaker and label under made-up names."""
+    """Return the manifest, or a stand-in with as many utterances per speaker and label."""
     raw = dataset.manifest() or dataset.stand_in()
     name, label_set = next(iter(dataset.label_sets.items()))
     return relabelled(raw, name, label_set)
 
 
 def _met(corpus: Corpus, folds: Sequence[Fold], pair: str) -> int:
-    """How many test utterances are spoken by somebody who is in the other set, too."""
+    """Return how many test utterances have a speaker who is also in the other set."""
     earlier = pair.partition("|")[0]
     count = 0
     for fold, certificate in leakage.check(corpus, folds, {}):
         speakers = {corpus.by_id[one].speaker for one in getattr(fold, earlier)}
         found = sum(corpus.by_id[one].speaker in speakers for one in fold.test)
-        assert bool(found) == bool(certificate.speakers[pair].count), "the certificate says so too"
+        assert bool(found) == bool(certificate.speakers[pair].count), "the certificate agrees"
         count += found
     return count
 
@@ -98,7 +98,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
 
 
 def page(text: str) -> str:
-    """The page as it is, with the tables between its marks made anew."""
+    """Return the page with new tables between its marks."""
     for name, make in PARTS.items():
         start, end = f"<!-- {name}: made by docs/generate.py -->", f"<!-- {name}: end -->"
         before, _, rest = text.partition(start)

@@ -1,4 +1,4 @@
-"""The page docs/performance.md, of docs/performance.json and tests/benchmarks/baselines.json."""
+"""The page docs/performance.md, from docs/performance.json and tests/benchmarks/baselines.json."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -14,13 +14,13 @@ BASELINES = DOCS.parent / "tests" / "benchmarks" / "baselines.json"
 
 Measured = Mapping[str, Any]
 
-HOW = """- Right columns: several folds share the cores; numbers are of one fold.
-- The limit is the product of two 2048 x 2048 matrices by the model's library. Operations are
-  counted by `torch.utils.flop_counter`, corrected for grouped convolutions.
+HOW = """- In the right columns several folds share the cores; the figures are for one fold.
+- The limit is the speed at which the model's library multiplies two 2048 x 2048 matrices.
+  Operations are counted by `torch.utils.flop_counter`, corrected for grouped convolutions.
 - Training excludes what is done once (reading weights, frozen layers); prediction computes all
   layers.
-- Every item ran in a fresh process; the fastest of several rounds counts. Utterances are synthetic,
-  weights are random."""
+- Every item ran in a fresh process; its fastest round is shown. Utterances are synthetic, weights
+  are random."""
 
 NOT_RUN = """CUDA, and the full `wav2vec2-xlsr`, which takes too long on a CPU: `serbench bench`
 measures both. Lengths of CREMA-D and IEMOCAP include silence."""
@@ -91,10 +91,10 @@ def _lengths(lengths: list[Measured]) -> Iterator[str]:
         (training,) = (item for item in length["items"] if item["item"].endswith("training"))
         rate, seconds = training["per_second"], length["seconds"]["trimmed"]
         rates.append(
-            f"{figure(rate)} of {seconds:.2f} s, {figure(rate * seconds)} s of audio a second "
-            f"({length['like']})"
+            f"{length['like']} {figure(rate)} ({seconds:.2f} s each, {figure(rate * seconds)} s of "
+            "audio per second)"
         )
-    yield f"Training of `whisper-base`, utterances/s by length: {'; '.join(rates)}."
+    yield f"Training of `whisper-base`, utterances/s by corpus: {'; '.join(rates)}."
 
 
 def _threads(spinning: Mapping[str, float]) -> Iterator[str]:
@@ -112,7 +112,7 @@ def _threads(spinning: Mapping[str, float]) -> Iterator[str]:
 
 def _profiles(profiles: Mapping[str, Measured]) -> Iterator[str]:
     yield "## Where a training step's time goes"
-    yield "By `torch.profiler`: one thread, six steps of 16 utterances, shares of 2 % and more."
+    yield "By `torch.profiler`: one thread, six steps of 16 utterances, shares of at least 2 %."
     rows = []
     for model, profile in profiles.items():
         shares = sorted(profile["shares"].items(), key=lambda share: -share[1])
@@ -130,9 +130,9 @@ def _ratios() -> Iterator[str]:
     places = sorted({f"{each['machine']}, {each['date']}" for each in baselines.values()})
     yield "## Compared with the usual alternatives"
     yield (
-        "How many times as long each alternative takes (*trainer*: that of transformers), in the "
-        "same run of `make bench`, which fails if a ratio falls below 0.7 of this table, or on "
-        f"another machine below 0.7 ({'; '.join(places)})."
+        "How many times as long as serbench each alternative takes in the same run of `make bench` "
+        f"({'; '.join(places)}); *trainer* is that of transformers. `make bench` fails if a ratio "
+        "falls below 0.7 of its value here, or, on another machine, below 0.7."
     )
     rows = [[task, "; ".join(ratios)] for task, ratios in alternatives.items()]
     yield tables.table(["task", "times as long"], rows, "markdown")
