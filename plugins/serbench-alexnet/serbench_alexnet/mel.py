@@ -6,8 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from serbench.contracts import Array, Wave
-from serbench.errors import BadParameter
+from serbench import Array, BadParameter, Wave
 
 RATE = 16_000  # Hz; what every extractor is given
 

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from serbench.contracts import Array
+from serbench import Array
 from serbench.metrics import classification
 from serbench_alexnet.network import AlexNet
 from serbench_alexnet.spectrograms import Scale, Spectrograms

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from serbench.contracts import Array
+from serbench import Array
 
 Normalisation = Literal["bands", "all", "none"]
 Ints = npt.NDArray[np.int64]

@@ -7,8 +7,7 @@ from typing import Literal, Self
 
 import numpy as np
 
-from serbench import model_files
-from serbench.contracts import Array, Examples, Predictions, Workspace
+from serbench import Array, Examples, Predictions, Workspace, model_files
 
 FILE = "dummy.json"
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from serbench.contracts import Entry, ModelEntry, hookimpl
+from serbench import Entry, ModelEntry, hookimpl
 
 OPENSMILE = ("opensmile",)
 OPENSMILE_INSTALL = "serbench-sklearn[egemaps]"

@@ -9,9 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import logsumexp
 
-from serbench.contracts import Array
-from serbench.errors import SerbenchError
-from serbench.files import replacing
+from serbench import Array, SerbenchError, replacing
 
 Doubles = npt.NDArray[np.float64]
 

@@ -12,9 +12,15 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
-from serbench import model_files
-from serbench.contracts import Array, Examples, Predictions, Workspace
-from serbench.errors import BadParameter, SerbenchError
+from serbench import (
+    Array,
+    BadParameter,
+    Examples,
+    Predictions,
+    SerbenchError,
+    Workspace,
+    model_files,
+)
 from serbench_sklearn.scorer import (
     Doubles,
     Scorer,

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler
 
-from serbench.contracts import Workspace
-from serbench.errors import BadParameter, SerbenchError
+from serbench import BadParameter, SerbenchError, Workspace
 from serbench_torch import flop_counting
 from serbench_torch.adam import Optimizer
 from serbench_torch.devices import arithmetic, private_randomness, seed_randomness

@@ -73,16 +73,16 @@ class ExampleDataset:
 
 
 def utterance(path: Path) -> Utterance:
-    """What the name of a file says.
+    """Return the utterance that the name of a file describes.
 
     Raises:
         CorpusError: it is not a name of this corpus.
     """
-    said = FILE.fullmatch(path.stem)
-    if said is None or said["emotion"] not in EMOTIONS:
+    match = FILE.fullmatch(path.stem)
+    if match is None or match["emotion"] not in EMOTIONS:
         raise CorpusError(
             f"{NAME}: {path} is not called SPEAKER_EMOTION_TAKE.wav, such as f1_happy_02.wav, with "
             f"one of {', '.join(EMOTIONS)}: move it elsewhere"
         )
-    sex = "female" if said["speaker"].startswith("f") else "male"
-    return Utterance(path.stem, said["speaker"], said["emotion"], path, sex)
+    sex = "female" if match["speaker"].startswith("f") else "male"
+    return Utterance(path.stem, match["speaker"], match["emotion"], path, sex)

@@ -8,10 +8,10 @@ from example_dataset.corpus import ExampleDataset
 
 
 def test_names_say_who_speaks_and_how(corpus):
-    found = ExampleDataset().read(corpus)
-    assert Counter(one.label for one in found.utterances) == dict.fromkeys(found.labels, 16)
-    assert Counter(one.sex for one in found.utterances) == {"female": 32, "male": 32}
-    assert found.by_id["m3_sad_02"].speaker == "m3"
+    read = ExampleDataset().read(corpus)
+    assert Counter(u.label for u in read.utterances) == dict.fromkeys(read.labels, 16)
+    assert Counter(u.sex for u in read.utterances) == {"female": 32, "male": 32}
+    assert read.by_id["m3_sad_02"].speaker == "m3"
 
 
 def test_the_published_split_shares_no_speaker(corpus):

@@ -24,7 +24,7 @@ class ExampleFeatures:
         self.samples = frame * RATE // 1000
 
     def __call__(self, waves: Sequence[Wave]) -> list[Array]:
-        """One vector, shape (14,), float32, for each wave; it depends on that wave alone."""
+        """Compute one vector, shape (14,), float32, for each wave; it depends on that wave alone."""
         return [self._vector(wave) for wave in waves]
 
     def _vector(self, wave: Wave) -> Array:
@@ -37,7 +37,7 @@ class ExampleFeatures:
 
 
 def statistics(contour: Array) -> Array:
-    """Mean, deviation, three percentiles, and how much it moves, shape (7,).
+    """Compute mean, deviation, three percentiles, and how much it moves, shape (7,).
 
     Args:
         contour: (frames,), one or more.

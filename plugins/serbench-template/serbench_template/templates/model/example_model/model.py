@@ -46,9 +46,9 @@ class ExampleModel:
 
     def fit(self, train: Examples, validation: Examples, workspace: Workspace) -> None:
         """Learn from `train`; `validation` only chooses the epoch."""
-        seen = self._seen(train.inputs)  # (utterances, 2 * bands)
-        self.arrays = {"mean": seen.mean(axis=0), "spread": seen.std(axis=0) + 1e-6}
-        inputs, held_out = self._standardised(seen), self._rows(validation.inputs)
+        summaries = self._summaries(train.inputs)  # (utterances, 2 * bands)
+        self.arrays = {"mean": summaries.mean(axis=0), "spread": summaries.std(axis=0) + 1e-6}
+        inputs, held_out = self._standardised(summaries), self._rows(validation.inputs)
         wanted = np.eye(len(self.labels))[train.truth]  # (utterances, labels)
         random = np.random.default_rng(self.seed)
         weights = random.normal(0, 0.01, (inputs.shape[1], len(self.labels)))
@@ -67,33 +67,33 @@ class ExampleModel:
         return Predictions(self._rows(inputs) @ self.arrays["weights"], link="softmax")
 
     def describe(self) -> Mapping[str, object]:
-        """What is worth keeping beside a result."""
+        """Return facts to store beside a result."""
         return {"parameters": self.arrays["weights"].size, "best_epoch": self.best_epoch}
 
     def save(self, folder: Path) -> None:
-        """Write what `load` needs: arrays, then words."""
+        """Write what `load` needs: arrays, then all else."""
         safetensors.numpy.save_file(self.arrays, folder / "arrays.safetensors")
-        words = {name: getattr(self, name) for name in ("labels", "seed", "bands", "best_epoch")}
-        model_files.write(folder / "model.json", self.version, words)
+        content = {name: getattr(self, name) for name in ("labels", "seed", "bands", "best_epoch")}
+        model_files.write(folder / "model.json", self.version, content)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """The model that `save` wrote."""
-        words = model_files.read(folder / "model.json", cls.version)
-        model = cls(labels=words["labels"], seed=words["seed"], bands=words["bands"])
-        model.best_epoch = words["best_epoch"]
+        """Load the model that `save` wrote."""
+        content = model_files.read(folder / "model.json", cls.version)
+        model = cls(labels=content["labels"], seed=content["seed"], bands=content["bands"])
+        model.best_epoch = content["best_epoch"]
         model.arrays = safetensors.numpy.load_file(folder / "arrays.safetensors")
         return model
 
-    def _seen(self, inputs: Sequence[Array]) -> Array:
+    def _summaries(self, inputs: Sequence[Array]) -> Array:
         return np.stack([summary(wave, self.bands) for wave in inputs])
 
-    def _standardised(self, seen: Array) -> Array:
-        scaled = (seen - self.arrays["mean"]) / self.arrays["spread"]
+    def _standardised(self, summaries: Array) -> Array:
+        scaled = (summaries - self.arrays["mean"]) / self.arrays["spread"]
         return np.pad(scaled, ((0, 0), (0, 1)), constant_values=1)  # the last weight is a bias
 
     def _rows(self, inputs: Sequence[Array]) -> Array:
-        return self._standardised(self._seen(inputs))
+        return self._standardised(self._summaries(inputs))
 
 
 def _softmax(scores: Array) -> Array:
@@ -102,6 +102,6 @@ def _softmax(scores: Array) -> Array:
 
 
 def _loss(scores: Array, truth: Array) -> float:
-    """The mean cross-entropy."""
+    """Compute the mean cross-entropy."""
     right = _softmax(scores)[np.arange(len(truth)), truth]
     return float(-np.log(right + 1e-12).mean())

@@ -1,4 +1,4 @@
-"""What the model sees of an utterance: how loud the bands of its spectrum are, and how unsteady."""
+"""The input of the model: how loud the bands of an utterance's spectrum are, and how unsteady."""
 
 import numpy as np
 from serbench import Array, Wave
@@ -9,7 +9,7 @@ QUIET = 1e-6  # added to every energy, so that silence has a logarithm
 
 
 def summary(wave: Wave, bands: int) -> Array:
-    """Mean and standard deviation over time of the log energy of each band.
+    """Compute mean and standard deviation over time of the log energy of each band.
 
     Args:
         wave: (samples,) at 16 kHz; what is shorter than a frame is continued with zeros.
@@ -26,7 +26,7 @@ def summary(wave: Wave, bands: int) -> Array:
 
 
 def edges(bands: int) -> Array:
-    """The first frequency of each band, as its position in the spectrum of a frame."""
+    """Return the first frequency of each band, as its position in a frame's spectrum."""
     highest = 2595 * np.log10(1 + RATE / 2 / 700)  # mel
     hertz = 700 * (10 ** (np.arange(bands) * highest / bands / 2595) - 1)
     return np.asarray(hertz * FRAME / RATE, dtype=int)
