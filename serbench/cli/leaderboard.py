@@ -108,10 +108,18 @@ def submit(  # noqa: PLR0913 - a command's options are its parameters
 
     if seen not in (None, *SEEN):
         raise nearest("answer to --seen", str(seen), SEEN)
-    said = {"contact": contact, "description": description, "licence": licence, "seen": seen}
-    said |= {"training_data": training_data, "address": code, "commit": commit, "install": install}
-    found = find(run, results_folder(results))
-    folder = pack(found, expanded(out), Statements(submitter, **said), note)
+    statements = Statements(
+        submitter,
+        contact=contact,
+        description=description,
+        licence=licence,
+        seen=seen,
+        training_data=training_data,
+        address=code,
+        commit=commit,
+        install=install,
+    )
+    folder = pack(find(run, results_folder(results)), expanded(out), statements, note)
     verdict = Arrivals().verify(folder)
     typer.echo("\n".join([*lines(folder, verdict), *about(folder, verdict.status)]))
     if verdict.status == "rejected":
@@ -209,13 +217,13 @@ def reproduce(  # noqa: PLR0913 - a command's options are its parameters
         if not typer.confirm("Run it?", default=False):
             raise SerbenchError("nothing was run")
     with Bars() as bars:
-        made = make(
+        reproduction = make(
             proposal, jobs=number_or("auto", "--jobs", jobs, int), device=device, listener=bars
         )
-    typer.echo(str(made))
+    typer.echo(str(reproduction))
     if record:
-        typer.echo(f"recorded in {write(submission, made.record(name))}")
-    if not made.agreement.is_reproduced:
+        typer.echo(f"recorded in {write(submission, reproduction.record(name))}")
+    if not reproduction.agreement.is_reproduced:
         raise typer.Exit(1)
 
 

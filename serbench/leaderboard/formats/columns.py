@@ -38,8 +38,7 @@ class Column:
 
     title: str = ""  # the heading
     key: str = ""  # the name in CSV and JSON
-    # reads the content from a measured row; None if such a row has no content: its cell shows "-",
-    # and JSON has no key
+    # reads the content from a measured row; without it the cell shows "-", and JSON has no key
     measured: Callable[[Row], object] | None = None
     published: Callable[[PublishedRow], object] | None = None  # reads it from a published row
     chance: Callable[[ChanceRow], object] | None = None  # reads it from a row of chance

@@ -58,9 +58,8 @@ class Cache:
     parts: dict[str, Part] = field(default_factory=dict)  # by corpus
     # the outcomes that still hold, or are new
     kept: dict[str, tuple[str, Outcome]] = field(default_factory=dict)
-    kept_parts: dict[str, Part] = field(
-        default_factory=dict
-    )  # the parts that still hold, or are new
+    # the parts that still hold, or are new
+    kept_parts: dict[str, Part] = field(default_factory=dict)
     is_changed: bool = False  # whether there is something new
 
     def outcome(self, folder: Path, judge: Callable[[Path], Outcome]) -> Outcome:
