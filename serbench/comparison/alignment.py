@@ -18,22 +18,21 @@ Key = tuple[str, int]
 
 @dataclass(frozen=True)
 class TestUtterances:
-    """The test utterances of a run, in an order that does not depend on its folds'.
+    """The test utterances of a run, in an order that does not depend on the order of its folds.
 
-    An utterance that several folds test is there several times: each test counts, as it does in the
-    run's own scores.
+    An utterance that several folds test appears once per fold, as in the run's own scores.
     """
 
     keys: tuple[Key, ...]  # sorted
-    folds: tuple[str, ...]  # the name of the fold that tested each
-    speakers: tuple[str, ...]  # one an utterance
+    folds: tuple[str, ...]  # per utterance, the name of the fold that tested it
+    speakers: tuple[str, ...]  # one per utterance
     truth: npt.NDArray[np.int64]  # (utterances,), positions in the labels
-    prediction: npt.NDArray[np.int64]  # the same
+    prediction: npt.NDArray[np.int64]  # (utterances,), positions in the labels
     labels: tuple[str, ...]  # the names of the labels
 
     @cached_property
     def confusions(self) -> npt.NDArray[np.int64]:
-        """One confusion matrix a speaker: (speakers, labels, labels), speakers sorted."""
+        """One confusion matrix per speaker: (speakers, labels, labels), speakers sorted."""
         return intervals.speaker_confusions(
             self.truth, self.prediction, self.speakers, len(self.labels)
         )
@@ -57,7 +56,7 @@ class TestUtterances:
 
 
 def align(runs: Sequence[Run]) -> tuple[TestUtterances, ...]:
-    """Return the test utterances of runs, the same ones in the same order for all.
+    """Return the test utterances of each run: the same utterances in the same order.
 
     Raises:
         SerbenchError: a run is incomplete, or differs from the first in its corpus, labels,
@@ -67,8 +66,8 @@ def align(runs: Sequence[Run]) -> tuple[TestUtterances, ...]:
         if run.missing:
             total = run.facts.protocol.folds
             raise SerbenchError(
-                f"{run.name} is incomplete, {run.missing} of its {total} folds are missing: the "
-                "command that made it runs them, then compare"
+                f"{run.name} is incomplete, {run.missing} of its {total} folds are missing: run "
+                "its command again to add them, then compare"
             )
     first, *others = runs
     for other in others:
@@ -85,7 +84,7 @@ def _refuse(first: Run, other: Run, reason: str) -> None:
 
 
 def _different_data(first: Run, other: Run) -> str:
-    """Return how the data of two runs differ, a cause before its consequences; "" if alike."""
+    """Return the first cause by which the data of two runs differ, or ""."""
     runs = (first, other)
     if first.corpus != other.corpus:
         return (
@@ -117,15 +116,15 @@ def _different_data(first: Run, other: Run) -> str:
     differing = [at for at in audio[0].keys() & audio[1].keys() if audio[0][at] != audio[1][at]]
     if differing:
         return (
-            f"the audio differs in {len(differing)} of {len(audio[0])} folds, though its "
-            "utterances are called alike; evaluate both on the same files"
+            f"the audio differs in {len(differing)} of {len(audio[0])} folds, though utterance ids "
+            "are the same; evaluate both on the same files"
         )
     return ""
 
 
 def _different_tests(first: TestUtterances, other: TestUtterances) -> str:
-    """Return how the stored tests differ, whatever the pins of their runs say; "" if alike."""
-    remedy = "; a result was edited, or a fold is of another run: evaluate both again"
+    """Return how the stored tests differ, even if the pins of their runs agree; or ""."""
+    remedy = "; a result was edited, or a fold is from another run: evaluate both again"
     if first.keys != other.keys:
         apart = Counter(first.keys)
         apart.subtract(other.keys)
@@ -133,13 +132,13 @@ def _different_tests(first: TestUtterances, other: TestUtterances) -> str:
         only = [sum(count == sign for count in apart.values()) for sign in (1, -1)]
         return (
             f"the test utterances differ, {only[0]} are only in the first and {only[1]} only in "
-            f"the second, {example} for one{remedy}"
+            f"the second, for example {example}{remedy}"
         )
     same = (first.truth == other.truth) & (np.array(first.speakers) == np.array(other.speakers))
     if not same.all():
         example = first.keys[int(np.argmin(same))][0]
         return (
-            f"{np.sum(~same)} test utterances have another label or speaker, {example} for "
-            f"one{remedy}"
+            f"{np.sum(~same)} test utterances have another label or speaker, for example "
+            f"{example}{remedy}"
         )
     return ""

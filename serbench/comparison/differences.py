@@ -1,4 +1,4 @@
-"""Compute how the predictions of one run differ from another's on the same utterances."""
+"""Compute how the predictions of two runs differ on the same utterances."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,15 +15,15 @@ from serbench.metrics.intervals import Interval
 
 @dataclass(frozen=True)
 class Difference:
-    """A score of both runs, and an interval of how much higher the first run's is."""
+    """A score of two runs, and an interval of how much higher the first run's is."""
 
-    first: float  # the first run's, a fraction
-    other: float  # the other run's
+    first: float  # score of the first run, a fraction
+    other: float  # score of the other run
     interval: Interval  # the 95 % interval of the difference, over speakers
 
     @property
     def difference(self) -> float:
-        """The first run's score less the other's."""
+        """The first run's score minus the other's."""
         return self.first - self.other
 
 
@@ -31,22 +31,22 @@ class Difference:
 class MetricDifference(Difference):
     """A metric of all test utterances together."""
 
-    metric: str  # its name
-    pvalue: float  # of exchanging the predictions speaker by speaker
-    adjusted: float  # the same, by Holm for all tests of the comparison
-    detectable: float  # the smallest true difference that would be found at 5 % with 80 % power
+    metric: str  # name
+    pvalue: float  # from exchanging the predictions speaker by speaker
+    adjusted: float  # the p-value, adjusted by Holm for all tests of the comparison
+    detectable: float  # the smallest true difference detected at 5 % with 80 % power
 
 
 @dataclass(frozen=True)
 class RecallDifference(Difference):
-    """The recall of one label; exploratory: intervals are not adjusted for how many there are."""
+    """The recall of one label; exploratory: intervals are not adjusted for their number."""
 
     label: str
-    utterances: int  # how many have it
+    utterances: int  # how many have the label
 
 
 class Disagreement(NamedTuple):
-    """An utterance that one of two runs gets right and the other does not; all names."""
+    """The names of an utterance that one of two runs gets right and the other gets wrong."""
 
     fold: str
     utterance: str
@@ -58,16 +58,16 @@ class Disagreement(NamedTuple):
 
 @dataclass(frozen=True)
 class Pair:
-    """The first run against one other."""
+    """The first run compared with one other run."""
 
     other: str  # the other run's name
-    scores: tuple[MetricDifference, ...]  # one a metric
-    recalls: tuple[RecallDifference, ...]  # one a label
-    tests: tuple[TestUtterances, TestUtterances]  # the first run's, the other's
+    scores: tuple[MetricDifference, ...]  # one per metric
+    recalls: tuple[RecallDifference, ...]  # one per label
+    tests: tuple[TestUtterances, TestUtterances]  # of the first run, and of the other
 
     @cached_property
     def counts(self) -> dict[str, int]:
-        """The numbers of utterances that both, one or neither of the runs gets right."""
+        """How many utterances both runs, only one or neither gets right."""
         first, other = (test.prediction == test.truth for test in self.tests)
         return {
             "both": int((first & other).sum()),
@@ -78,7 +78,7 @@ class Pair:
 
     @property
     def disagreements(self) -> list[Disagreement]:
-        """The utterances that one run gets right and the other does not."""
+        """The utterances that one run gets right and the other gets wrong."""
         first, other = self.tests
         right = [test.prediction == test.truth for test in self.tests]
         columns = (first.truth, first.prediction, other.prediction)
@@ -94,7 +94,7 @@ class Pair:
 
 
 def pair(name: str, first: TestUtterances, other: TestUtterances, metrics: Sequence[str]) -> Pair:
-    """Compare a run with the other, whose name is given; p-values are not adjusted yet."""
+    """Compare the first run with another, called `name`; p-values are not adjusted yet."""
     both = (first.confusions, other.confusions)
     pooled = [matrices.sum(axis=0) for matrices in both]
     scores = []
@@ -130,7 +130,7 @@ def pair(name: str, first: TestUtterances, other: TestUtterances, metrics: Seque
 
 
 def adjusted(pairs: Sequence[Pair]) -> tuple[Pair, ...]:
-    """Adjust the p-values of pairs by Holm for all tests that were made."""
+    """Adjust the p-values of pairs by Holm's method for all their tests."""
     pvalues = iter(significance.holm([score.pvalue for pair in pairs for score in pair.scores]))
     return tuple(
         replace(

@@ -1,4 +1,4 @@
-"""Compare runs on the same utterances: which model is better, by how much, and how surely?"""
+"""Compare runs on the same utterances: which is better, by how much, and how certain is it?"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ HEAD = (
     "detectable",
 )
 ESTIMAND = (
-    "Everything is about these trained models on new speakers, not about models trained again."
+    "All results are about these trained models on new speakers, not about models trained again."
 )
 
 
@@ -43,13 +43,13 @@ class ComparedRuns:
 
     @cached_property
     def names(self) -> Mapping[str, str]:
-        """The short name of each run in tables, by its name: "alexnet-mel (08683f95)"."""
+        """The name of each run in tables, "alexnet-mel (08683f95)", by the name of its folder."""
         short = model_names(self.runs)
         return {run.name: f"{short[run.name]} ({run.name.rpartition('_')[2]})" for run in self.runs}
 
     @property
     def title(self) -> str:
-        """Name the runs, the corpus, the protocol and the labels."""
+        """A line with the runs, the corpus, the protocol and the labels."""
         first, config = self.runs[0], self.runs[0].config
         tested = self.pairs[0].tests[0]
         others = ", ".join(self.names[pair.other] for pair in self.pairs)
@@ -60,7 +60,7 @@ class ComparedRuns:
         )
 
     def table(self, form: str = "text") -> str:
-        """Format the scores of every pair; json: fractions in full precision."""
+        """Format the scores of every pair; JSON has fractions in full precision."""
         if form == "json":
             return self.page("json")
         rows = [[*row, *["-"] * (len(HEAD) - len(row))] for row in self._rows()]
@@ -76,12 +76,18 @@ class ComparedRuns:
             for recall in pair.recalls:
                 yield [name, f"recall of {recall.label}", *_cells(recall)]
             first, other = counts["only_first"], counts["only_other"]
-            yield [name, "utterances only it gets", f"{first}", f"{other}", f"{first - other:+d}"]
-            yield [name, "utterances both get", *[f"{counts['both']}"] * 2]
-            yield [name, "utterances neither gets", *[f"{counts['neither']}"] * 2]
+            yield [
+                name,
+                "utterances right in one only",
+                f"{first}",
+                f"{other}",
+                f"{first - other:+d}",
+            ]
+            yield [name, "utterances right in both", *[f"{counts['both']}"] * 2]
+            yield [name, "utterances right in neither", *[f"{counts['neither']}"] * 2]
 
     def disagreements(self, form: str = "text") -> str:
-        """List the utterances that one of a pair gets and the other does not."""
+        """List the utterances that one run of a pair gets right and the other gets wrong."""
         if form == "json":
             return as_json(self._disagreements())
         head = ["against", *Disagreement._fields]
@@ -97,7 +103,7 @@ class ComparedRuns:
 
     @property
     def notes(self) -> list[str]:
-        """Explanations of the numbers, and warnings."""
+        """Lines on how to read the scores, then warnings."""
         return [*_meaning(self), *_warnings(self)]
 
     def as_json(self) -> dict[str, object]:
@@ -113,12 +119,12 @@ class ComparedRuns:
         }
 
     def page(self, form: str = "text", listing: bool = False) -> str:
-        """Format all: text and Markdown have title and notes, other forms the table alone.
+        """Format everything: text and Markdown have title and notes, CSV and LaTeX one table.
 
         Args:
             form: one of `FORMATS`.
-            listing: also list the utterances that one gets and the other does not; csv and latex,
-                which are one table, have that list instead of the scores.
+            listing: also list the utterances that one run gets right and the other gets wrong; CSV
+                and LaTeX have this list instead of the scores.
         """
         if form == "json":
             data = self.as_json()
@@ -178,17 +184,17 @@ def _meaning(compared: ComparedRuns) -> list[str]:
         ESTIMAND,
         "Scores: % of all test utterances pooled. Difference: first minus other; its interval: "
         f"bootstrap over the {speakers} speakers, the same ones drawn for both.",
-        f"p: {exchanges} exchanges of the two models' answers, speaker by speaker. Holm: adjusted "
-        f"for {tests} tests, every metric of every pair.",
-        "Detectable: the smallest true difference that these speakers would show to be "
-        "significant at 5 % in 80 of 100 such corpora.",
-        "Recalls of single emotions are exploratory: their intervals are not adjusted for how many "
-        "there are.",
+        f"p: {exchanges} exchanges of the two models' predictions, speaker by speaker. Holm: "
+        f"adjusted for {tests} tests, every metric of every pair.",
+        "Detectable: the smallest true difference that would be significant at 5 % in 80 of 100 "
+        "corpora with speakers like these.",
+        "Recalls of single emotions are exploratory: their intervals are not adjusted for their "
+        "number.",
     ]
 
 
 def _warnings(compared: ComparedRuns) -> list[str]:
-    """Warn of speakers, protocols and models that make the numbers mean less."""
+    """Warn of speakers, protocols and models that make the scores less meaningful."""
     speakers = len(compared.pairs[0].tests[0].confusions)
     notes = []
     if smallest_pvalue(speakers) > 0.05:
@@ -217,9 +223,9 @@ def compare(
 ) -> ComparedRuns:
     """Compare the first of two or more runs with each of the others, on the same utterances.
 
-    Everything is about these trained models on new speakers, not about models trained again. An
-    utterance that several folds test counts each time, as it does in a run's own scores; since
-    speakers are what is drawn and exchanged, that makes nothing look surer than it is.
+    All results are about these trained models on new speakers, not about models trained again. An
+    utterance that several folds test counts each time, as in a run's own scores; since speakers
+    are drawn and exchanged, this makes no result look more certain than it is.
 
     Args:
         runs_or_names: runs, their folders, or the starts of their names.
@@ -227,14 +233,14 @@ def compare(
         results: the parent folder of all runs; None is SERBENCH_RESULTS, or "results".
 
     Raises:
-        BadParameter: there are fewer than two runs, or no metrics.
-        SerbenchError: there is no such run or metric, or the runs were not tested on the same
-            utterances under the same protocol and labels, or one is incomplete.
+        BadParameter: there are fewer than two runs.
+        SerbenchError: a run or metric is unknown, a run is incomplete, or the runs were not tested
+            on the same utterances under the same protocol and labels.
     """
     if len(runs_or_names) < 2:
         raise BadParameter(
-            f"comparing takes two runs or more, not {len(runs_or_names)}: name the first, then "
-            "those to compare it with; `serbench runs` lists them"
+            f"comparing takes two runs or more, not {len(runs_or_names)}: name the first, then the "
+            "runs to compare it with; `serbench runs` lists them"
         )
     chosen = tuple(dict.fromkeys(metrics))
     for name in chosen:

@@ -1,1 +1,1 @@
-"""Every number that is computed from truth and predictions, and how sure it is."""
+"""Metrics of predictions, their intervals over speakers, and tests between models."""

@@ -35,8 +35,8 @@ def probabilities(activations: Matrix, link: str) -> Floats:
     [[0.0, 1.0]]
 
     Raises:
-        UnknownName: there is no such link.
-        PluginError: an activation is not finite, or what should be probabilities is not.
+        UnknownName: the link is not one of `LINKS`.
+        PluginError: an activation is not finite, or with `identity` a row is not probabilities.
     """
     scores = np.asarray(activations, dtype=np.float64)
     finite = np.isfinite(scores).all(axis=-1)
@@ -48,11 +48,11 @@ def probabilities(activations: Matrix, link: str) -> Floats:
     if link not in LINKS:
         raise nearest("link", link, LINKS)
     if link == "identity":
-        wrong = (np.abs(scores.sum(axis=-1) - 1) > TOLERANCE) | (scores < 0).any(axis=-1)
-        if wrong.any():
+        invalid = (np.abs(scores.sum(axis=-1) - 1) > TOLERANCE) | (scores < 0).any(axis=-1)
+        if invalid.any():
             raise PluginError(
                 "with the link 'identity' activations must be probabilities, but those of "
-                f"{wrong.sum()} of {wrong.size} utterances are negative or do not sum to 1: "
+                f"{invalid.sum()} of {invalid.size} utterances are negative or do not sum to 1: "
                 "use the link softmax or sigmoid"
             )
     else:
@@ -69,7 +69,7 @@ def nll(truth: Labels, probabilities: Floats) -> float:
     >>> round(nll(np.array([0, 1]), np.array([[0.5, 0.5], [0.0, 1.0]])), 3)
     0.347
     """
-    likelihoods = _of_truth(truth, probabilities)
+    likelihoods = _at_labels(truth, probabilities)
     return float(-np.log(likelihoods.clip(np.finfo(np.float64).eps)).mean())
 
 
@@ -81,21 +81,21 @@ def brier(truth: Labels, probabilities: Floats) -> float:
     >>> brier(np.array([0, 1]), np.array([[0.5, 0.5], [0.0, 1.0]]))
     0.25
     """
-    squares = (probabilities**2).sum(axis=-1) + 1 - 2 * _of_truth(truth, probabilities)
+    squares = (probabilities**2).sum(axis=-1) + 1 - 2 * _at_labels(truth, probabilities)
     return float(squares.mean())
 
 
-def _of_truth(truth: Labels, probabilities: Floats) -> Floats:
-    if probabilities.ndim != 2 or len(truth) != len(probabilities):
+def _at_labels(labels: Labels, probabilities: Floats) -> Floats:
+    if probabilities.ndim != 2 or len(labels) != len(probabilities):
         raise SerbenchError(
-            f"{len(truth)} true labels need probabilities of shape ({len(truth)}, labels), "
+            f"{len(labels)} true labels need probabilities of shape ({len(labels)}, labels), "
             f"not {probabilities.shape}"
         )
-    return np.asarray(np.take_along_axis(probabilities, truth[:, None], axis=-1)[:, 0])
+    return np.asarray(np.take_along_axis(probabilities, labels[:, None], axis=-1)[:, 0])
 
 
 def reliability_curve(truth: Labels, probabilities: Floats, bins: int = 15) -> Reliability:
-    """Return mean confidence and accuracy of the utterances in `bins` equal intervals (low, high].
+    """Return the mean confidence and accuracy in each of `bins` equal intervals (low, high].
 
     Source: DeGroot and Fienberg, The comparison and evaluation of forecasters, 1983.
 
@@ -134,10 +134,10 @@ def expected_calibration_error(truth: Labels, probabilities: Floats, bins: int =
 
 
 def selective_accuracy(truth: Labels, probabilities: Floats, coverage: float) -> float:
-    """Accuracy over the share `coverage` of the utterances that the model is surest of.
+    """Accuracy over the share `coverage` of the utterances, those with the highest confidence.
 
-    sum_u w_u [correct_u] / sum_u w_u with w = 1 for the surest c n utterances, else 0. Utterances
-    that tie for the last places share them, so that their order does not matter.
+    sum_u w_u [correct_u] / sum_u w_u with w = 1 for the c n most confident utterances, else 0.
+    Utterances that tie for the last places share the weight, so that order does not matter.
     Source: El-Yaniv and Wiener, On the foundations of noise-free selective classification, 2010.
 
     >>> surest = np.array([[0.9, 0.1], [0.6, 0.4]])
@@ -158,6 +158,6 @@ def selective_accuracy(truth: Labels, probabilities: Floats, coverage: float) ->
 
 
 def _confidence_and_correct(truth: Labels, probabilities: Floats) -> tuple[Floats, Floats]:
-    decided = predicted(probabilities)
-    confidence = _of_truth(decided, probabilities)
-    return confidence, (decided == truth).astype(np.float64)
+    prediction = predicted(probabilities)
+    confidence = _at_labels(prediction, probabilities)
+    return confidence, (prediction == truth).astype(np.float64)

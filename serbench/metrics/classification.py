@@ -1,9 +1,9 @@
 """Score predicted labels: confusion matrices, and the metrics computed from them.
 
-A confusion matrix has shape (..., labels, labels): rows truth, columns prediction, cells counts or
-weights; metrics are computed for all leading axes at once. Macro averages run over the labels that
-occur in the truth, as scikit-learn's do with `labels=` those and `zero_division=0`: a label that is
-never predicted has precision 0. Scores are fractions, not percentages.
+A confusion matrix has shape (..., labels, labels): rows are the truth, columns the prediction,
+cells counts or weights. Metrics are computed for all leading axes at once. Macro averages run over
+the labels that occur in the truth, like scikit-learn's with `labels=` set to these labels and
+`zero_division=0`: a label that is never predicted has precision 0. Scores are fractions.
 
 `METRICS` is the only list of metrics. An entry added to it appears in the tables of `serbench
 score`, in result files, and in the cards of the leaderboard with an interval over speakers.
@@ -51,7 +51,7 @@ class PerClass:
 
     @cached_property
     def present(self) -> npt.NDArray[np.bool_]:
-        """The label occurs in the truth."""
+        """Whether each label occurs in the truth."""
         return np.asarray(self.true > 0)
 
     @cached_property
@@ -76,7 +76,7 @@ class PerClass:
 
 
 class Chance(NamedTuple):
-    """The confusion matrices, shape (..., labels, labels), to expect of two ways of guessing."""
+    """Expected confusion matrices, shape (..., labels, labels), of two ways of guessing."""
 
     majority: Floats
     stratified: Floats
@@ -84,14 +84,14 @@ class Chance(NamedTuple):
 
 @dataclass(frozen=True)
 class Metric:
-    """A number computed from how often each label is right, predicted and true.
+    """A score computed from how often each label is predicted, true, and both.
 
     Attributes:
         name: as in result files and on the command line: "uar".
-        title: as in the head of a table.
-        formula: in one line; C is the confusion matrix, n its sum, k runs over the labels in the
+        title: the heading of its column in tables.
+        formula: one line; C is the confusion matrix, n its sum, k runs over the labels in the
             truth, K is the number of these labels.
-        compute: from matrices (..., labels, labels), or their `per_class`, to scores (...).
+        compute: function from matrices (..., labels, labels) or their `per_class` to scores (...).
     """
 
     name: str
@@ -109,16 +109,16 @@ def confusion(truth: Labels, prediction: Labels, n_labels: int) -> npt.NDArray[n
     Raises:
         SerbenchError: the lengths differ, or a label is not in 0 .. n_labels - 1.
     """
-    whole = np.zeros_like(truth)
-    return np.asarray(_counted(whole, truth, prediction, (1, n_labels, n_labels))[0])
+    group = np.zeros_like(truth)
+    return np.asarray(_counted(group, truth, prediction, (1, n_labels, n_labels))[0])
 
 
 def by_group(
     truth: Labels, prediction: Labels, groups: Sequence[str], n_labels: int
 ) -> dict[str, npt.NDArray[np.int64]]:
-    """Count utterances by label in each group (speaker, speaker's sex): group to confusion matrix.
+    """Count utterances by true and predicted label in each group (speaker, sex), groups sorted.
 
-    The groups are sorted; truth and prediction are positions in the labels, as for `confusion`.
+    Truth and prediction are positions in the labels, as for `confusion`.
 
     >>> parts = by_group(np.array([0, 1, 1]), np.array([0, 0, 1]), ["male", "female", "male"], 2)
     >>> {sex: float(uar(matrix)) for sex, matrix in parts.items()}
@@ -177,7 +177,7 @@ def per_class(matrix: Matrix | PerClass) -> PerClass:
 
 
 def accuracy(matrix: Matrix | PerClass) -> Floats:
-    """Accuracy, in speech emotion recognition also weighted accuracy (WA): sum_k C[k, k] / n.
+    """Accuracy, in speech emotion recognition called weighted accuracy (WA): sum_k C[k, k] / n.
 
     Source: Schuller et al., The INTERSPEECH 2009 Emotion Challenge (there: weighted average).
 
@@ -215,7 +215,7 @@ def macro_precision(matrix: Matrix | PerClass) -> Floats:
 def macro_f1(matrix: Matrix | PerClass) -> Floats:
     """Macro F1, the mean of the labels' F1: 1/K sum_k 2 C[k, k] / (sum_j C[k, j] + sum_i C[i, k]).
 
-    Not the F1 of macro precision and macro recall, which is never smaller.
+    The F1 of macro precision and macro recall is another score, and never smaller.
     Source: Opitz and Burst, Macro F1 and Macro F1, 2019, equation 2.
 
     >>> round(float(macro_f1(np.array([[3, 1], [2, 2]]))), 3)
@@ -270,7 +270,7 @@ def chance(truth_counts: Matrix) -> Chance:
 
     Majority: always the commonest label (the first of equals). Stratified: each label as often as
     it is true, E[C[i, j]] = n_i n_j / n. Accuracy and UAR of the stratified matrix are exact
-    expectations; its precision and F1 are those of a long run.
+    expectations; its precision and F1 are the limits for many utterances.
     Source: scikit-learn, `DummyClassifier`, strategies "most_frequent" and "stratified".
 
     >>> guesses = chance(np.array([6, 2]))
@@ -287,8 +287,8 @@ def chance(truth_counts: Matrix) -> Chance:
 def predicted(scores: Matrix) -> npt.NDArray[np.int64]:
     """Return the label with the highest score, the first of equals: argmax_k s_k.
 
-    Activations and probabilities decide alike, since every link keeps their order; where sigmoids
-    saturate only the activations still tell the labels apart. Source: the Bayes decision rule.
+    Activations and probabilities give the same label, since every link keeps their order; where
+    sigmoids saturate, only the activations still differ. Source: the Bayes decision rule.
 
     >>> predicted(np.array([[0.4, 0.4, 0.2], [0.1, 0.2, 0.7]])).tolist()
     [0, 2]

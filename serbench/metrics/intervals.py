@@ -1,12 +1,12 @@
-"""Compute how sure a score is: its spread over folds, and its interval over speakers.
+"""Compute the uncertainty of a score: its spread over folds and its interval over speakers.
 
-Utterances of one speaker are not independent, so speakers are resampled; the trained models are
-taken as given. Everything works on one confusion matrix a speaker, (speakers, labels, labels), so
-that thousands of resamples cost one matrix product. Tests between models are in
+Utterances of one speaker are not independent, so speakers are resampled; trained models stay fixed.
+All functions take one confusion matrix per speaker, (speakers, labels, labels), so that one matrix
+product computes thousands of resamples. Tests between models are in
 `serbench.metrics.significance`.
 
 A `metric` computes scores (...) from the counts of each label (..., 3, labels), as those of
-`METRICS` do; `level` is how often an interval should cover the truth, and `seed` that of the draws.
+`METRICS` do; `level` is the probability of an interval to cover the truth; `seed` seeds draws.
 """
 
 import functools
@@ -31,7 +31,7 @@ from serbench.metrics.classification import (
 )
 
 CHUNK = 2**22  # cells computed at once: 32 MB of float64
-REMEMBERED = 4096  # runs; each is needed to verify its card, and again for its row
+REMEMBERED = 4096  # runs; intervals verify a run's card, and appear again in its row
 
 
 class Interval(NamedTuple):
@@ -42,7 +42,7 @@ class Interval(NamedTuple):
 
 
 class MeanStd(NamedTuple):
-    """Mean and sample standard deviation; the latter nan for a single value."""
+    """Mean and sample standard deviation; `std` is nan for a single value."""
 
     mean: float
     std: float
@@ -51,7 +51,7 @@ class MeanStd(NamedTuple):
 def mean_std(values: Sequence[float] | Floats) -> MeanStd:
     """Return mean and sample standard deviation over folds: sqrt(sum_i (x_i - mean)^2 / (n - 1)).
 
-    The columns of the paper's Table II, which does not say whether it divides by n - 1 or by n.
+    The paper's Table II prints both, and does not say whether it divides by n - 1 or by n.
 
     >>> mean_std([1.0, 3.0])
     MeanStd(mean=2.0, std=1.4142135623730951)
@@ -88,9 +88,9 @@ def speaker_interval(
     Speakers are drawn with replacement; the interval lies between quantiles of the scores of the
     resampled corpora. With S speakers the percentile interval is too narrow by about
     sqrt((S - 1) / S) z / t, so the quantiles are moved out to Phi(-t sqrt(S / (S - 1))), with t
-    Student's quantile for S - 1 degrees of freedom. Simulated with speakers of differing ease, the
-    nominal 95 % covers the truth in 93-94 % with 10 speakers (percentile: 89-91 %), in 95 % with 24
-    (94 %) and with 91, but in only 88 % with 4 (80 %): distrust the interval of a single fold.
+    Student's quantile for S - 1 degrees of freedom. In simulations with easy and hard
+    speakers, nominal 95 % intervals cover the truth in 93-94 % with 10 speakers (percentile: 89-91
+    %), 95 % with 24 (94 %) and with 91, but 88 % with 4 (80 %): distrust a single fold's interval.
     Source: Hesterberg, What teachers should know about the bootstrap, The American Statistician,
     2015 (there: the expanded percentile interval).
 
@@ -99,7 +99,7 @@ def speaker_interval(
     Interval(low=1.0, high=1.0)
 
     Raises:
-        BadParameter: the level is not between 0 and 1, or there are no resamples.
+        BadParameter: the level is not between 0 and 1, or `resamples` is below 1.
     """
     low, high = bootstrap(confusions, metric, level=level, resamples=resamples, seed=seed)
     return Interval(float(low), float(high))
@@ -136,11 +136,11 @@ def paired_interval(
 ) -> Interval:
     """Return a confidence interval of how much better the first of two models is, over speakers.
 
-    As `speaker_interval`, but of the difference of two pooled scores: a resampled corpus has the
-    same speakers for both models, in the same order, so that what makes a speaker hard for both
-    cancels. In simulation it covers the truth in 93-95 % (docs/comparing.md). Source: Bisani and
-    Ney, Bootstrap estimates for confidence intervals in ASR performance evaluation, 2004, with
-    speakers as the segments.
+    Like `speaker_interval`, for the difference of two pooled scores: a resampled corpus has the
+    same speakers for both models, so that the effect of speakers who are hard for both cancels. In
+    simulations it covers the truth in 93-95 % (docs/comparing.md). Source: Bisani and Ney,
+    Bootstrap estimates for confidence intervals in ASR performance evaluation, 2004, with speakers
+    as segments.
 
     >>> from serbench.metrics.classification import accuracy
     >>> good, bad = np.array([[[4, 0], [0, 4]]] * 5), np.array([[[2, 2], [2, 2]]] * 5)
@@ -148,7 +148,7 @@ def paired_interval(
     Interval(low=0.5, high=0.5)
 
     Raises:
-        BadParameter: the level is not between 0 and 1, or there are no resamples.
+        BadParameter: the level is not between 0 and 1, or `resamples` is below 1.
     """
     both = np.stack([first, second], axis=1)
     difference = differences(metric)
@@ -157,7 +157,7 @@ def paired_interval(
 
 
 def differences(metric: Callable[[PerClass], Floats]) -> Callable[[PerClass], Floats]:
-    """Make of a metric its difference between two models, of counts (..., 2, 3, labels)."""
+    """Turn a metric into its difference between two models, from counts (..., 2, 3, labels)."""
 
     def difference(both: PerClass) -> Floats:
         scores = metric(both)
@@ -175,24 +175,24 @@ def bootstrap(
     resamples: int = 5_000,
     seed: int = 0,
 ) -> Floats:
-    """Return the ends of intervals over speakers of statistics of the counts of each label.
+    """Return the ends of intervals over speakers for statistics of the counts of each label.
 
-    See `speaker_interval` for the method and its source. A resample in which a number is not
-    defined (a label that none of its speakers has) does not count for that number.
+    See `speaker_interval` for the method and its source. An interval leaves out resamples in
+    which its statistic is undefined (none of the speakers drawn has the label).
 
     Args:
         confusions: (speakers, ..., labels, labels), or their `per_class`.
-        statistic: from the counts of each label, (resamples, ..., 3, labels), to numbers
+        statistic: function from the counts of each label, (resamples, ..., 3, labels), to values
             (resamples, ...).
-        level: how often an interval should cover the truth.
+        level: the probability of an interval to cover the truth.
         resamples: how many corpora are drawn.
-        seed: of the draws.
+        seed: seed of the draws.
 
     Returns:
-        (2, ...): low and high; nan where there are fewer than two speakers, or nothing is defined.
+        (2, ...): low and high; nan with fewer than two speakers, or no defined resample.
 
     Raises:
-        BadParameter: the level is not between 0 and 1, or there are no resamples.
+        BadParameter: the level is not between 0 and 1, or `resamples` is below 1.
     """
     if not 0 < level < 1:
         raise BadParameter(f"level is {level}, but must be between 0 and 1: 0.95 for 95 %")
@@ -208,7 +208,7 @@ def bootstrap(
 
 
 def _quantiles(scores: Floats, at: tuple[float, float]) -> Floats:
-    """Return quantiles (2, ...) of scores (resamples, ...), each over where it is defined."""
+    """Return quantiles (2, ...) of scores (resamples, ...), each over its defined resamples."""
     undefined = np.isnan(scores)
     if not undefined.any():
         return np.quantile(scores, at, axis=0)
@@ -221,9 +221,9 @@ def _quantiles(scores: Floats, at: tuple[float, float]) -> Floats:
 
 
 def _draws(speakers: int, resamples: int, seed: int, cells: int) -> Iterator[Floats]:
-    """Yield how often each speaker is drawn, (resamples, speakers), a chunk at a time."""
+    """Yield how often each speaker is drawn, (resamples, speakers), in chunks of resamples."""
     sizes = tuple(chunks(resamples, speakers + cells))
-    if len(sizes) == 1:  # a table needs the same ones for every row
+    if len(sizes) == 1:  # cached, since a table needs the same draws for every row
         yield _first_draws(speakers, resamples, seed)
         return
     rng = np.random.default_rng(seed)
@@ -246,14 +246,14 @@ def _drawn(speakers: int, resamples: int, rng: np.random.Generator) -> Floats:
 
 
 def chunks(rows: int, cells: int) -> Iterator[int]:
-    """Yield how many of the rows to compute at once, where each needs so many cells."""
+    """Yield the sizes of chunks of rows to compute at once; each row has `cells` cells."""
     most = max(1, CHUNK // cells)
     for start in range(0, rows, most):
         yield min(most, rows - start)
 
 
 def weighted(weights: Floats, parts: Matrix) -> Floats:
-    """Sum parts (speakers, ...) over speakers under each row of weights: (rows, ...)."""
+    """Return weighted sums (rows, ...) of parts (speakers, ...) for weights (rows, speakers)."""
     flat = parts.reshape(len(parts), -1).astype(np.float64)
     return (weights @ flat).reshape(len(weights), *parts.shape[1:])
 
@@ -264,9 +264,9 @@ def _expanded_tail(tail: float, speakers: int) -> float:
 
 
 def student_quantile(probability: float, freedom: int) -> float:
-    """Return Student's t by Cornish and Fisher's expansion (Abramowitz and Stegun, 26.7.5).
+    """Return a quantile of Student's t by Cornish-Fisher expansion (Abramowitz and Stegun, 26.7.5).
 
-    Within 0.2 % of the 97.5 % quantile from three degrees of freedom on.
+    With three or more degrees of freedom, the 97.5 % quantile is within 0.2 % of the exact one.
     """
     z = NormalDist().inv_cdf(probability)
     terms = (

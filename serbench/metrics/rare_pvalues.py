@@ -1,9 +1,9 @@
 """Compute p-values far below 1e-4 for the ranks of a long table, by importance sampling.
 
-`serbench.metrics.significance` draws exchanges at random, so with 10,000 of them no p-value is
-below 1e-4. A table of a thousand models makes half a million pairs and needs p-values of 1e-7.
-This module computes the same test, for macro F1, from exchanges that are mostly drawn where the
-difference is large, and weights them for that.
+`serbench.metrics.significance` draws 10,000 exchanges at random, so that no p-value is below
+1e-4. A table of a thousand models has half a million pairs and needs p-values of 1e-7. This module
+computes the same test for macro F1: it draws exchanges mostly where the difference is large, and
+weights them to compensate.
 """
 
 import functools
@@ -19,24 +19,24 @@ from serbench.metrics.significance import (
     require_same_utterances,
 )
 
-DRAWS = 2_000  # p-values come out within 5 %, and 20 % where they are tiny
+DRAWS = 2_000  # p-values are within 5 % of the exact ones, tiny ones within 20 %
 TILTS = (0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.5, 8.0)
-"""How far exchanges are pushed: about as many standard deviations of the exchanged difference.
+"""How far exchanges are pushed, roughly in standard deviations of the exchanged difference.
 
-The first, no push at all, keeps every weight below the number of tilts.
+The first tilt, 0, keeps every weight below the number of tilts.
 """
 
 
 def pvalue(first: Matrix, second: Matrix, *, draws: int = DRAWS, seed: int = 0) -> float:
     """Return the p-value of `significance.paired_permutation` for macro F1, however small.
 
-    Exact, from all 2^S exchanges, with up to 12 speakers. With more, each exchange is drawn from
-    a mixture that pushes the predictions of every speaker, a little or much, to where they make the
-    difference larger, and counts with the weight w = P(exchange) / Q(exchange), P uniform and Q the
-    mixture: p = (w_0 + sum_i w_i [|d_i| >= |d_0|]) / (1 + draws), with d_0 the observed difference.
-    Counting the observed exchange makes it valid with any number of draws: were the models alike,
-    p would be at most a in at most a share of a. For that Q depends only on the unordered pairs of
-    predictions.
+    Exact, from all 2^S exchanges, with up to 12 speakers. With more speakers, exchanges are
+    drawn from a mixture that pushes every speaker's predictions, by various strengths, to where
+    they enlarge the difference. Exchanges have weights w = P(exchange) / Q(exchange), P uniform and
+    Q the mixture: p = (w_0 + sum_i w_i [|d_i| >= |d_0|]) / (1 + draws), with d_0 the observed
+    difference. Since the observed exchange is included, the test is valid with any number of draws:
+    if the models were alike, p <= a would have a probability of at most a. This requires that Q
+    depends only on the unordered pairs of predictions.
 
     Source: Harrison, Conservative hypothesis tests and confidence intervals using importance
     sampling, Biometrika, 2012.
@@ -56,30 +56,30 @@ def pvalue(first: Matrix, second: Matrix, *, draws: int = DRAWS, seed: int = 0) 
     if len(halves) <= EXACT:
         moved = (2 * all_exchanges(len(halves)) - 1) @ halves
         return float((np.abs(_differences(moved, middle, truth)) >= observed).mean())
-    pushes = _slopes(middle, truth) @ halves.T  # (speakers,) what each adds to the difference
+    pushes = _slopes(middle, truth) @ halves.T  # (speakers,), each one's part of the difference
     signs, upwards = _tilted(np.abs(pushes), draws, seed), np.where(pushes < 0, -1.0, 1.0)
     differences = np.abs(_differences(signs @ (halves * upwards[:, None]), middle, truth))
     sums = np.append(signs @ np.abs(pushes), pushes.sum())
     weights = _weights(sums, np.abs(pushes))
     share = (weights[-1] + weights[:-1][differences >= observed].sum()) / (1 + draws)
-    return min(1.0, float(share))  # weighted draws may come to a little more
+    return min(1.0, float(share))  # the weighted share may slightly exceed 1
 
 
 def _halves(first: Matrix, second: Matrix) -> tuple[Floats, Floats, Floats]:
-    """Return half of what each speaker adds to the difference, the mean of both, and the truth.
+    """Return half of each speaker's difference in counts, the models' mean counts, and the truth.
 
-    Macro F1 needs only how often each label is predicted, and how often rightly: the columns are
-    the hits of each label, then its predictions, (speakers, 2 labels) and (2 labels,); the truth is
-    (labels,). Labels that are never true do not count.
+    Macro F1 needs only how often each label is predicted, and how often correctly: columns are the
+    hits of each label, then its predictions, (speakers, 2 labels) and (2 labels,); the truth is
+    (labels,). Labels that are never true are left out.
     """
     truth = first.sum(axis=(0, -1)).astype(np.float64)
-    there = np.flatnonzero(truth)
+    present = np.flatnonzero(truth)
 
     def columns(labels: PerClass) -> Floats:
-        return np.hstack([labels.hits[:, there], labels.predicted[:, there]]).astype(np.float64)
+        return np.hstack([labels.hits[:, present], labels.predicted[:, present]]).astype(np.float64)
 
     ours, theirs = columns(per_class(first)), columns(per_class(second))
-    return (ours - theirs) / 2, (ours + theirs).sum(axis=0) / 2, truth[there]
+    return (ours - theirs) / 2, (ours + theirs).sum(axis=0) / 2, truth[present]
 
 
 def _differences(moved: Floats, middle: Floats, truth: Floats) -> Floats:
@@ -97,7 +97,7 @@ def _differences(moved: Floats, middle: Floats, truth: Floats) -> Floats:
 
 
 def _slopes(middle: Floats, truth: Floats) -> Floats:
-    """Return what moving the middle by one in each column adds to the difference, (2 labels,)."""
+    """Return how much the difference grows per unit moved in each column, (2 labels,)."""
     labels = len(truth)
     base = truth + middle[labels:]
     slopes: Floats = 4 / labels * np.concatenate([1 / base, -middle[:labels] / base**2])
@@ -106,10 +106,9 @@ def _slopes(middle: Floats, truth: Floats) -> Floats:
 
 @functools.lru_cache(maxsize=1)
 def _uniform(draws: int, speakers: int, seed: int) -> tuple[Floats, tuple[int, ...]]:
-    """Uniform numbers, (draws, speakers), and how many rows each tilt gets; all pairs share them.
+    """Draw uniform numbers (draws, speakers) and how many rows each tilt gets, for all pairs.
 
-    A draw picks its tilt at random; since the order of draws does not matter, rows of one tilt are
-    together.
+    Rows with the same tilt are together, since the order of draws does not matter.
     """
     rng = np.random.default_rng(seed)
     rows = rng.multinomial(draws, [1 / len(TILTS)] * len(TILTS))
@@ -117,7 +116,7 @@ def _uniform(draws: int, speakers: int, seed: int) -> tuple[Floats, tuple[int, .
 
 
 def _tilted(sizes: Floats, draws: int, seed: int) -> Floats:
-    """Draw (draws, speakers): 1 where a speaker's predictions raise the difference, else -1."""
+    """Draw signs (draws, speakers): 1 where a speaker raises the difference, else -1."""
     uniform, rows = _uniform(draws, len(sizes), seed)
     odds = 1 / (1 + np.exp(-2 * _strengths(sizes)[:, None] * sizes))  # (tilts, speakers)
     signs = np.empty_like(uniform)
@@ -134,11 +133,11 @@ def _strengths(sizes: Floats) -> Floats:
 
 
 def _weights(sums: Floats, sizes: Floats) -> Floats:
-    """Return P / Q (rows,) of exchanges whose sizes sum up, with their signs, to these sums.
+    """Return P / Q (rows,) of exchanges from the sums (rows,) of their signed sizes.
 
-    Under a tilt of strength k an exchange with the sum s has 2^-S exp(k s) / prod_i cosh(k size_i).
-    Since an exchange and its opposite differ by as much, each stands for both, so that cosh(k s)
-    takes the place of exp(k s).
+    A tilt of strength k draws an exchange with the sum s with the probability
+    2^-S exp(k s) / prod_i cosh(k size_i). An exchange and its opposite differ equally, so each
+    stands for both, and cosh(k s) replaces exp(k s).
     """
     strengths = _strengths(sizes)
     scale = _log_cosh(strengths[:, None] * sizes).sum(axis=1)  # (tilts,)

@@ -1,8 +1,8 @@
-"""Test whether two models differ on the same speakers, and how large a difference is detectable.
+"""Test whether two models differ on the same speakers; compute which difference is detectable.
 
-Utterances of one speaker are not independent, so speakers are exchanged or left out; the trained
-models are taken as given. Confusion matrices of both have the shape (speakers, labels, labels), the
-same speakers in the same order; a `metric` computes scores (...) from the counts of each label
+Utterances of one speaker are not independent, so whole speakers are exchanged or left out; trained
+models stay fixed. Confusion matrices of both models have the shape (speakers, labels, labels), with
+the same speakers in the same order; a `metric` computes scores (...) from the counts of each label
 (..., 3, labels). Intervals are in `serbench.metrics.intervals`.
 """
 
@@ -16,13 +16,13 @@ from serbench.errors import SerbenchError
 from serbench.metrics.classification import Floats, Matrix, PerClass, per_class
 from serbench.metrics.intervals import chunks, student_quantile, weighted
 
-EXACT = 12  # speakers up to which all 2^12 exchanges are tried
-EXCHANGES = 10_000  # that are drawn with more speakers
-ROUNDING = 1e-12  # by which an exchange may differ less and still count as differing as much
+EXACT = 12  # the most speakers for which all 2^S exchanges are tried
+EXCHANGES = 10_000  # drawn at random for more speakers
+ROUNDING = 1e-12  # differences that are smaller by up to this much count as equal
 
 
 class Comparison(NamedTuple):
-    """How much better the first of two models is, and how likely chance alone differs as much."""
+    """How much better the first of two models is, and how likely chance gives such a difference."""
 
     difference: float
     pvalue: float
@@ -38,11 +38,11 @@ def paired_permutation(
 ) -> Comparison:
     """Test whether two models differ, by exchanging their predictions speaker by speaker.
 
-    Were the models alike, it would not matter whose predictions of a speaker are whose. The p-value
-    is the share of exchanges whose difference is at least as large, either way, as the observed
-    one: over all 2^S exchanges of up to 12 speakers, else (1 + hits) / (1 + resamples) over random
-    ones. Sources: Noreen, Computer-intensive methods for testing hypotheses, 1989; Phipson and
-    Smyth, Permutation p-values should never be zero, 2010.
+    If the models were alike, exchanging their predictions for a speaker would not matter. The
+    p-value is the share of exchanges with a difference at least as large, in either direction, as
+    the observed one: of all 2^S exchanges of up to 12 speakers, else (1 + hits) / (1 + resamples)
+    of random ones. Sources: Noreen, Computer-intensive methods for testing hypotheses, 1989;
+    Phipson and Smyth, Permutation p-values should never be zero, 2010.
 
     >>> from serbench.metrics.classification import accuracy
     >>> good, bad = np.array([[[4, 0], [0, 4]]] * 5), np.array([[[2, 2], [2, 2]]] * 5)
@@ -62,7 +62,7 @@ def require_same_utterances(first: Matrix, second: Matrix, purpose: str) -> None
     """Refuse confusion matrices (speakers, labels, labels) of different test sets.
 
     Raises:
-        SerbenchError: a speaker's utterances of a label are more for one model than for the other.
+        SerbenchError: a speaker has more utterances of a label for one model than for the other.
     """
     if first.shape != second.shape or not np.allclose(first.sum(axis=-1), second.sum(axis=-1)):
         raise SerbenchError(
@@ -81,7 +81,7 @@ def pvalues(
 ) -> Floats:
     """Return the p-values (...) of `paired_permutation` for pairs (speakers, ..., labels, labels).
 
-    Unlike there, it is not checked that both have the same utterances; all pairs share the draws.
+    All pairs share the draws. Does not check that both models have the same utterances.
     """
     speakers, ours, theirs = len(first), per_class(first).counts, per_class(second).counts
     moving, ours, theirs = theirs - ours, ours.sum(axis=0), theirs.sum(axis=0)
@@ -111,7 +111,7 @@ def all_exchanges(speakers: int) -> Floats:
 
 
 def holm(pvalues: Sequence[float] | Floats) -> Floats:
-    """Adjust the p-values of all tests made in one table, in the order given.
+    """Adjust the p-values of all tests in a table for the number of tests, in their order.
 
     With p_(1) <= ... <= p_(m): p'_(i) = min(1, max_{j <= i} (m - j + 1) p_(j)).
     Source: Holm, A simple sequentially rejective multiple test procedure, 1979.
@@ -135,14 +135,14 @@ def detectable_difference(
     level: float = 0.05,
     power: float = 0.8,
 ) -> float:
-    """Return the smallest true difference that speakers as many and different mostly reveal.
+    """Return the smallest true difference that a test with speakers like these mostly detects.
 
     D = (t_{1 - level/2} + t_{power}) e, with Student's quantiles for S - 1 degrees of freedom and e
-    the standard error of the difference d by leaving out one of the S speakers at a time,
-    e^2 = (S - 1)/S sum_s (d_(s) - mean d_(s))^2. A true difference of D is then found significant
-    at the level with the power; a smaller one may go unseen. It uses the observed spread, not the
-    observed difference, so unlike "observed power" it says something that the p-value does not.
-    In simulation `paired_permutation` finds such a difference in 73-76 % with 10 speakers, and in
+    the standard error of the difference d from leaving out one of the S speakers at a time,
+    e^2 = (S - 1)/S sum_s (d_(s) - mean d_(s))^2. A true difference of D is significant at the level
+    with the power; a smaller one may be missed. D depends on the observed spread, not on the
+    observed difference, so unlike "observed power" it adds to what the p-value tells.
+    In simulations `paired_permutation` finds such a difference in 73-76 % with 10 speakers, and in
     77-81 % with 24 and 91 (docs/comparing.md).
     Sources: Bloom, Minimum detectable effects, Evaluation Review, 1995; the standard error from
     Efron and Stein, The jackknife estimate of variance, 1981.
@@ -167,7 +167,7 @@ def detectable_difference(
 
 
 def smallest_pvalue(speakers: int) -> float:
-    """Return the smallest p-value that so many speakers can give: 2 of all 2^S exchanges.
+    """Return the smallest p-value that S speakers can give: 2 of all 2^S exchanges.
 
     >>> smallest_pvalue(5)
     0.0625

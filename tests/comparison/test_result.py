@@ -299,7 +299,7 @@ def test_runs_with_other_test_utterances_are_refused(write, trio):
     with pytest.raises(
         SerbenchError,
         match=f"^{CANNOT}the test utterances differ, 1 are only in the first and 1 only in the "
-        "second, 0-0 for one; a result was edited, or a fold is of another run: evaluate both",
+        "second, for example 0-0; a result was edited, or a fold is from another run: evaluate",
     ):
         compare(trio[0], write("toy_x_9", [renamed, parts[1]]))
 
@@ -313,7 +313,7 @@ def test_runs_that_disagree_on_truth_or_speakers_are_refused(write, trio, kind):
     }
     with pytest.raises(
         SerbenchError,
-        match=f"^{CANNOT}1 test utterances have another label or speaker, 0-0 for one; ",
+        match=f"^{CANNOT}1 test utterances have another label or speaker, for example 0-0; ",
     ):
         compare(trio[0], write("toy_x_9", [changed(first, **{kind: new[kind]}), second]))
 
@@ -321,8 +321,8 @@ def test_runs_that_disagree_on_truth_or_speakers_are_refused(write, trio, kind):
 def test_incomplete_runs_are_refused(write, trio):
     with pytest.raises(
         SerbenchError,
-        match="^toy_x_9 is incomplete, 1 of its 2 folds are missing: the command that made it "
-        "runs them, then compare$",
+        match="^toy_x_9 is incomplete, 1 of its 2 folds are missing: run its command again "
+        "to add them, then compare$",
     ):
         compare(trio[0], write("toy_x_9", folds("x", 0.5)[:1]))
 
