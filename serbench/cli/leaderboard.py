@@ -98,7 +98,7 @@ def submit(  # noqa: PLR0913 - a command's options are its parameters
     where nothing else is said now.
     """
     from serbench.files import expanded
-    from serbench.leaderboard.admission import Arrivals
+    from serbench.leaderboard.admission import Admission
     from serbench.leaderboard.submissions.card import SEEN
     from serbench.leaderboard.submissions.pack import Statements, about
     from serbench.leaderboard.submissions.pack import submit as pack
@@ -120,7 +120,7 @@ def submit(  # noqa: PLR0913 - a command's options are its parameters
         install=install,
     )
     folder = pack(find(run, results_folder(results)), expanded(out), statements, note)
-    verdict = Arrivals().verify(folder)
+    verdict = Admission().verify(folder)
     typer.echo("\n".join([*lines(folder, verdict), *about(folder, verdict.status)]))
     if verdict.status == "rejected":
         raise typer.Exit(1)
@@ -145,18 +145,18 @@ def verify(
     Exit code 0 only if none is rejected. Safe on files of strangers: nothing in them is run.
     """
     from serbench.files import expanded
-    from serbench.leaderboard.admission import Arrivals
+    from serbench.leaderboard.admission import Admission
     from serbench.leaderboard.ledger import require_account
     from serbench.leaderboard.verification import verdict as verifying
 
-    arrivals = Arrivals(require_account(account))
+    admission = Admission(require_account(account))
     if not paths:
         usual = (Path("leaderboard/submissions"), Path("submissions"))
         paths = [next((path for path in usual if path.is_dir()), usual[0])]
     rows = []
     for path in paths:
         for folder, known in verifying.find(expanded(path)):
-            verdict = known or arrivals.verify(folder)
+            verdict = known or admission.verify(folder)
             rows.append((folder, verdict))
             if not as_json:
                 typer.echo("\n".join(verifying.lines(folder, verdict)))

@@ -1,5 +1,6 @@
 """Check a submission as the board would: by itself, and beside the others."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -17,16 +18,11 @@ Outcomes = dict[str, Entry | Rejected]
 
 
 @dataclass
-class Arrivals:
-    """Verify submissions one after another; read those beside them only once.
+class Admission:
+    """Verify submissions one after another; read those beside them only once."""
 
-    Attributes:
-        account: who sends what is not in the ledger: "github:ada"; "" if unknown.
-        known: what the board makes of the submissions in a folder.
-    """
-
-    account: str = ""
-    known: dict[Path, Outcomes] = field(default_factory=dict)
+    account: str = ""  # who sends what is not in the ledger: "github:ada"; "" if unknown
+    outcomes: dict[Path, Outcomes] = field(default_factory=dict)  # by folder of submissions
 
     def verify(self, folder: Path) -> Verdict:
         """Check a submission by itself, and beside the others.
@@ -44,37 +40,24 @@ class Arrivals:
         path = ledger.beside(place.parents[1])
         book = ledger.read(path)
         outcomes = self._outcomes(place.parents[1] if path.is_file() else place.parent, book)
-        found = outcomes[f"{place.parent.name}/{place.name}"]
-        if isinstance(found, Rejected):
-            return Verdict("rejected", found.reasons)
+        outcome = outcomes[f"{place.parent.name}/{place.name}"]
+        if isinstance(outcome, Rejected):
+            return Verdict("rejected", outcome.reasons)
         return replace(
             verdict,
-            flags=(*verdict.flags, *map(shown, self._remarks(found))),
-            submitter=shown(self._submitter(found, book)),
+            flags=(*verdict.flags, *map(shown, _remarks(outcome))),
+            submitter=shown(self._submitter(outcome, book)),
         )
 
     def _outcomes(self, root: Path, book: Ledger) -> Outcomes:
-        if root not in self.known:
+        if root not in self.outcomes:
             store = cache.opened(root, settings())  # not written: only `build` knows what to keep
             entries, rejected, _ = build.read_submissions(root, store, book, self.account or None)
             by_setting = comparability.comparable_groups(entries)
-            screened = [run for groups in by_setting for _, runs in groups for run in runs]
-            self.known[root] = {
-                **{one.folder: one for one in screened},
-                **{one.folder: one for one in rejected},
-            }
-        return self.known[root]
-
-    def _remarks(self, entry: Entry) -> list[str]:
-        found = list(entry.notes)
-        if entry.faults:
-            found.append(f"it has no rank: {'; '.join(entry.faults)}")
-        if not entry.account and is_reserved(entry.submitter):
-            found.append(TAKEN)
-        said = [one for one in entry.reproductions if one.endswith(SAYS_SUBMITTER)]
-        return found + [
-            f"reproduced, {SAYS_SUBMITTER}, which does not count: {one}" for one in said
-        ]
+            outcomes: list[Entry | Rejected] = [*rejected]
+            outcomes += [run for groups in by_setting for _, runs in groups for run in runs]
+            self.outcomes[root] = {outcome.folder: outcome for outcome in outcomes}
+        return self.outcomes[root]
 
     def _submitter(self, entry: Entry, book: Ledger) -> str:
         line = book.find(entry.folder, entry.fingerprint.answers)
@@ -83,3 +66,14 @@ class Arrivals:
         if line is None and self.account:
             return f"submitter {self.account}, who sends it"
         return f"submitter {entry.submitter!r} as the card says, not confirmed"
+
+
+def _remarks(entry: Entry) -> Iterator[str]:
+    yield from entry.notes
+    if entry.faults:
+        yield f"it has no rank: {'; '.join(entry.faults)}"
+    if not entry.account and is_reserved(entry.submitter):
+        yield TAKEN
+    for record in entry.reproductions:
+        if record.endswith(SAYS_SUBMITTER):
+            yield f"reproduced, {SAYS_SUBMITTER}, which does not count: {record}"

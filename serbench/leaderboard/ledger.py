@@ -36,19 +36,12 @@ LINE = re.compile(
 
 @dataclass(frozen=True)
 class Line:
-    """A line: something that was seen for the first time.
+    """A line of the file: something that was seen for the first time."""
 
-    Attributes:
-        seen: when, UTC: "2026-05-01T12:00:00Z"; lines of one build have the same time.
-        account: who opened the request that brought it, as "github:ada"; "" if unknown.
-        what: a submission, "toy/RUN", or a record in one, "toy/RUN/reproductions/FILE".
-        digest: of a submission's answers, or of a record's bytes.
-    """
-
-    seen: str
-    account: str
-    what: str
-    digest: str
+    seen: str  # UTC, "2026-05-01T12:00:00Z"; lines of one build have the same time
+    account: str  # who opened the request that brought it, as "github:ada"; "" if unknown
+    path: str  # of a submission, "toy/RUN", or a record, "toy/RUN/reproductions/FILE"
+    digest: str  # of a submission's answers, or of a record's bytes
 
 
 @dataclass(frozen=True)
@@ -59,56 +52,56 @@ class Ledger:
 
     @cached_property
     def places(self) -> Mapping[tuple[str, str], int]:
-        """The position of the line of each thing and digest."""
+        """The position of the first line of each path and digest."""
         places = enumerate(self.lines)
-        return {(one.what, one.digest): at for at, one in reversed([*places])}
+        return {(line.path, line.digest): at for at, line in reversed([*places])}
 
     @cached_property
     def alike(self) -> Mapping[str, list[int]]:
         """The positions of the lines with each digest."""
-        found: dict[str, list[int]] = {}
-        for at, one in enumerate(self.lines):
-            found.setdefault(one.digest, []).append(at)
-        return found
+        alike: dict[str, list[int]] = {}
+        for at, line in enumerate(self.lines):
+            alike.setdefault(line.digest, []).append(at)
+        return alike
 
     @cached_property
     def owners(self) -> Mapping[str, str]:
-        """The account of each thing: that of its last line with an account."""
-        return {one.what: one.account for one in self.lines if one.account}
+        """The account of each path: that of its last line with an account."""
+        return {line.path: line.account for line in self.lines if line.account}
 
-    def find(self, what: str, digest: str) -> Line | None:
-        """Return the line of a thing with this digest, or None."""
-        at = self.places.get((what, digest))
+    def find(self, path: str, digest: str) -> Line | None:
+        """Return the line of a path with this digest, or None."""
+        at = self.places.get((path, digest))
         return None if at is None else self.lines[at]
 
     def extended(self, new: Iterable[tuple[str, str]], account: str, seen: str) -> "Ledger":
-        """Return the ledger with a line for each thing and digest that it lacks.
+        """Return the ledger with a line for each path and digest that it lacks.
 
         Args:
-            new: things with their digests.
+            new: paths with their digests.
             account: who brought them, or "".
             seen: when. If the last line is not older, the new lines get a second after it, since
                 lines with the same time have no order.
         """
-        lacking = dict.fromkeys(one for one in new if one not in self.places)
+        lacking = dict.fromkeys(key for key in new if key not in self.places)
         if self.lines and seen <= self.lines[-1].seen:
             last = datetime.datetime.strptime(self.lines[-1].seen, TIME)
             seen = (last + datetime.timedelta(seconds=1)).strftime(TIME)
-        return Ledger((*self.lines, *(Line(seen, account, *one) for one in lacking)))
+        return Ledger((*self.lines, *(Line(seen, account, *key) for key in lacking)))
 
     @property
     def text(self) -> str:
         """The contents of the file."""
         chain, rows = "", [HEAD]
-        for one in self.lines:
-            words = f"{one.seen},{one.account},{one.what},{one.digest}"
-            chain = _link(chain, words)
-            rows.append(f"{words},{chain}")
+        for line in self.lines:
+            row = f"{line.seen},{line.account},{line.path},{line.digest}"
+            chain = _link(chain, row)
+            rows.append(f"{row},{chain}")
         return "\n".join(rows) + "\n"
 
 
-def _link(before: str, words: str) -> str:
-    return hashlib.sha256(f"{before} {words}".encode()).hexdigest()[:16]
+def _link(before: str, row: str) -> str:
+    return hashlib.sha256(f"{before} {row}".encode()).hexdigest()[:16]
 
 
 def beside(submissions: Path) -> Path:
@@ -146,23 +139,23 @@ def read(path: Path) -> Ledger:
         raise _damaged(path, f"does not begin with {HEAD}")
     chain, lines = "", []
     for number, row in enumerate(rows, 2):
-        found = LINE.fullmatch(row)
-        if not found:
+        match = LINE.fullmatch(row)
+        if not match:
             raise _damaged(path, f"has a malformed line {number}")
-        seen, account, what, digest, said = (found[1], found[2], *found.groups()[-3:])
-        if not _is_past(seen):
-            raise _damaged(path, f"has a time in line {number} that is none, or is still to come")
-        chain = _link(chain, f"{seen},{account},{what},{digest}")
-        if said != chain:
+        line = Line(match[1], match[2], *match.groups()[-3:-1])
+        if not _is_past(line.seen):
+            raise _damaged(path, f"has an invalid or future time in line {number}")
+        chain = _link(chain, row.rpartition(",")[0])
+        if match.groups()[-1] != chain:
             raise _damaged(
                 path, f"has a line {number} that does not follow from the lines before it"
             )
-        lines.append(Line(seen, account, what, digest))
+        lines.append(line)
     return Ledger(tuple(lines))
 
 
 def _is_past(seen: str) -> bool:
-    """Whether a time is one, and no later than clocks that differ by a day explain."""
+    """Return whether a time is valid, and no later than clocks that differ by a day explain."""
     try:
         time = datetime.datetime.strptime(seen, TIME).replace(tzinfo=datetime.UTC)
     except ValueError:

@@ -13,7 +13,7 @@ import serbench
 from serbench.cli.app import app
 from serbench.leaderboard import build as building
 from serbench.leaderboard import ledger
-from serbench.leaderboard.admission import Arrivals
+from serbench.leaderboard.admission import Admission
 from serbench.leaderboard.ranking import copies, fingerprint
 from serbench.leaderboard.submissions.pack import Statements, submit
 from serbench.leaderboard.submissions.submission import load
@@ -98,7 +98,7 @@ def page(folder):
 
 
 def looked_at(folder, account=""):
-    verdict = Arrivals(account).verify(folder)
+    verdict = Admission(account).verify(folder)
     assert verdict.status == "recomputed"
     return verdict.flags
 
@@ -212,18 +212,18 @@ def test_the_committed_ledger_has_every_committed_run():
         f"{path.parents[1].name}/{path.parent.name}"
         for path in COMMITTED.parent.glob("*/*/card.json")
     }
-    assert folders <= {one.what for one in book.lines}
-    assert {one.account for one in book.lines if one.what in folders} == {"serbench"}
+    assert folders <= {one.path for one in book.lines}
+    assert {one.account for one in book.lines if one.path in folders} == {"serbench"}
 
 
 # ---- who sent it ----
 
 
 def test_the_submitter_is_the_account_and_not_what_the_card_says(ada):
-    assert Arrivals().verify(ada).submitter == NOBODY_CONFIRMED
-    assert Arrivals("github:eve").verify(ada).submitter == "submitter github:eve, who sends it"
+    assert Admission().verify(ada).submitter == NOBODY_CONFIRMED
+    assert Admission("github:eve").verify(ada).submitter == "submitter github:eve, who sends it"
     assert build(ada, "github:Eve")[ada.name]["reference"] == "github:eve"
-    verdict = Arrivals("github:ada").verify(ada)
+    verdict = Admission("github:ada").verify(ada)
     (line,) = ledger.read(ledger.beside(ada.parents[1])).lines
     assert verdict.submitter == f"submitter github:eve, in the ledger since {line.seen[:10]}"
     assert build(ada, "github:ada")[ada.name]["reference"] == "github:eve"
@@ -231,7 +231,7 @@ def test_the_submitter_is_the_account_and_not_what_the_card_says(ada):
 
 def test_without_an_account_the_submitter_is_not_confirmed(ada):
     assert build(ada)[ada.name]["reference"] == "Ada (not confirmed)"
-    assert Arrivals().verify(ada).submitter == NOBODY_CONFIRMED
+    assert Admission().verify(ada).submitter == NOBODY_CONFIRMED
 
 
 def test_another_accounts_seed_is_no_seed_of_mine(ada):
@@ -259,8 +259,8 @@ OWN = [
 @pytest.mark.parametrize("name", OWN)
 def test_the_repositorys_own_name_is_reserved(ada, name):
     ours = forged(ada, name)
-    assert Arrivals().verify(ours).flags[-1] == TAKEN
-    assert Arrivals("github:serbench").verify(ours).reasons == (TAKEN,)
+    assert Admission().verify(ours).flags[-1] == TAKEN
+    assert Admission("github:serbench").verify(ours).reasons == (TAKEN,)
     ledger.write(ledger.beside(ours.parents[1]), ledger.Ledger())
     other = forged(ada, "Eve", lambda fold: erring(fold, 5), seed=7)
     assert build(other, "github:serbench").keys() == {other.name}
@@ -269,7 +269,7 @@ def test_the_repositorys_own_name_is_reserved(ada, name):
     assert build(ours).keys() == {other.name}
     assert f"{TAKEN}; to add those, give \\`--account serbench\\`" in page(ours)
     assert build(ours, "serbench")[ours.name]["reference"] == "serbench"
-    assert Arrivals().verify(ours).status == "recomputed"
+    assert Admission().verify(ours).status == "recomputed"
 
 
 @pytest.mark.parametrize("name", ["serbenchmark", "Ser Benchley", "Ada"])
@@ -380,7 +380,7 @@ def relabelled(fold):
 def test_a_copy_with_its_labels_in_another_order_is_refused_or_known(ada):
     build(ada, "github:ada")
     eve = forged(ada, "Eve", relabelled, seed=7)
-    verdict = Arrivals("github:eve").verify(eve)
+    verdict = Admission("github:eve").verify(eve)
     assert verdict.status == "rejected"
     assert verdict.reasons[0].startswith("its labels are high, middle, low; those of the label set")
     ours, theirs = (fingerprint.of(load(one)) for one in (ada, eve))
@@ -493,7 +493,7 @@ def test_a_folder_reached_through_a_link_is_found_beside_the_others(ada, tmp_pat
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "tones").symlink_to(ada.parent)
     build(ada, "github:ada")
-    verdict = Arrivals().verify(tmp_path / "elsewhere" / "tones" / ada.name)
+    verdict = Admission().verify(tmp_path / "elsewhere" / "tones" / ada.name)
     assert verdict.submitter.startswith("submitter github:ada, in the ledger since ")
 
 
@@ -513,7 +513,7 @@ def test_one_fold_of_other_audio_is_other_audio(ada):
 
 def test_a_card_that_names_another_runs_folder_is_rejected(ada):
     eve = forged(ada, "Eve", lambda fold: erring(fold, 5), {"run": ada.name}, seed=7)
-    assert Arrivals("github:eve").verify(eve).reasons == (
+    assert Admission("github:eve").verify(eve).reasons == (
         f"the card is of the run {ada.name}, but the configuration is that of {eve.name}",
     )
 

@@ -33,7 +33,7 @@ def test_it_only_grows_at_its_end(book):
     more = book.extended([TWO, ("toy/four", "4" * 32)], "github:eve", "2026-05-03T12:00:00Z")
     assert more.text.startswith(book.text)
     assert more.lines[:3] == book.lines
-    assert [(one.what, one.account) for one in more.lines[3:]] == [("toy/four", "github:eve")]
+    assert [(one.path, one.account) for one in more.lines[3:]] == [("toy/four", "github:eve")]
     assert more.extended([ONE, TWO, THREE], "github:eve", NEXT) == more
 
 
@@ -127,7 +127,5 @@ def test_what_is_no_account_is_refused(account):
 def test_a_time_that_cannot_be_is_refused(tmp_path, time):
     path = tmp_path / "ledger.csv"
     path.write_text(ledger.Ledger((ledger.Line(time, "serbench", "toy/one", "a" * 32),)).text)
-    with pytest.raises(
-        SerbenchError, match="has a time in line 2 that is none, or is still to come"
-    ):
+    with pytest.raises(SerbenchError, match="has an invalid or future time in line 2"):
         ledger.read(path)

@@ -20,7 +20,7 @@ import serbench
 from serbench.cli.app import app
 from serbench.errors import BadParameter, CorpusError, SerbenchError, UnknownName
 from serbench.leaderboard import build
-from serbench.leaderboard.admission import Arrivals
+from serbench.leaderboard.admission import Admission
 from serbench.leaderboard.reproduction.outcome import reproduce
 from serbench.leaderboard.reproduction.proposal import propose
 from serbench.leaderboard.submissions import card
@@ -532,7 +532,7 @@ def sent_by(submission, account):
 
 def test_a_record_that_comes_with_a_submission_is_its_submitters_word(submission, tmp_path):
     write(submission, again(submission, tmp_path).record("Grace"))
-    flag = Arrivals().verify(submission).flags[-1]
+    flag = Admission().verify(submission).flags[-1]
     assert flag.startswith("reproduced, says the submitter, which does not count: Grace, ")
     checked, records, page = sent_by(submission, "github:ada")
     assert checked == "recomputed"

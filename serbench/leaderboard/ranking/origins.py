@@ -68,9 +68,9 @@ def _placed(entry: Entry, ledger: Ledger, present: set[str]) -> Entry:
     # the same answers in a folder of another name: a run that was renamed keeps its place
     mine = [place for place, other in same if line.account and other.account == line.account]
     order = min([own, *mine])
-    gone = [other for place, other in same if place < order and other.what not in present]
+    gone = [other for place, other in same if place < order and other.path not in present]
     others = [other for other in gone if line.account and other.account not in ("", line.account)]
-    sent_before = [eligibility.SENT_BEFORE.format(one.what, one.account) for one in others[:1]]
+    sent_before = [eligibility.SENT_BEFORE.format(one.path, one.account) for one in others[:1]]
     reproductions, status = [], entry.status
     for record, place in zip(entry.records, records, strict=True):
         sender = ledger.lines[place].account

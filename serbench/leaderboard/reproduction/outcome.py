@@ -1,7 +1,7 @@
 """Makes folds of a submission again on this machine: do the predictions come out the same?"""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -42,16 +42,10 @@ HEADS: Mapping[Grounds, tuple[str, str]] = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """Folds that were made again, beside the submitted ones. Prints as a report.
+    """Folds that were made again, beside the submitted ones. Prints as a report."""
 
-    Attributes:
-        proposal: what was run.
-        files: the new folds, in the order of the proposal's.
-        agreement: how far both agree.
-    """
-
-    proposal: Proposal
-    files: tuple[SubmittedFold, ...]
+    proposal: Proposal  # what was run
+    files: tuple[SubmittedFold, ...]  # the new folds, in the order of the proposal's
     agreement: Agreement
 
     @property
@@ -62,73 +56,68 @@ class Outcome:
     @property
     def verdict(self) -> str:
         """Whether it is reproduced and on which grounds, in a line."""
-        agreed = self.agreement
+        agreed, version = self.agreement, self.proposal.remade
         labels = (
             f"{agreed.same_label} of {agreed.utterances} utterances get the same label "
             f"({tables.percent(agreed.share)} %; {100 * SAME:g} % are needed)"
         )
-        within = f"the submitted 95 % interval over {agreed.speakers} speakers"
-        outside = " and ".join(
+        interval = f"the submitted 95 % interval over {agreed.speakers} speakers"
+        outside = [
             METRICS[name].title for name, score in agreed.scores.items() if not score.is_inside
-        )
-        what = f"{self._head}: {self.proposal.card.run}, {_folds(self.proposal)}"
+        ]
+        differ = f"only {labels}, but {', '.join(agreed.differing)} differ here"
+        reproduced, remade = HEADS[agreed.grounds]
         if agreed.grounds == "labels":
-            return f"{what}: {labels}"
-        if agreed.grounds == "scores":
-            return (
-                f"{what}: F1 and UAR lie in {within}; only {labels}, "
-                f"but {', '.join(agreed.differing)} differ here"
+            reason = labels
+        elif agreed.grounds == "scores":
+            reason = f"F1 and UAR lie in {interval}; {differ}"
+        elif agreed.grounds == "undecided":
+            reason = (
+                f"{differ}, and {agreed.speakers} speakers are too few for scores to decide (it "
+                f"takes {ENOUGH}): make more folds again, or all, or take away what differs"
             )
-        if agreed.grounds == "undecided":
-            return (
-                f"{what}: only {labels}, but {', '.join(agreed.differing)} differ here, "
-                f"and {agreed.speakers} speakers are too few for scores to decide (it takes "
-                f"{ENOUGH}): make more folds again, or all, or take away what differs"
-            )
-        if outside:
-            return f"{what}: {labels}, and {outside} not in {within}"
-        return f"{what}: {labels}, and nothing differs here that would explain it"
+        elif outside:
+            reason = f"{labels}, and {' and '.join(outside)} not in {interval}"
+        else:
+            reason = f"{labels}, and nothing differs here that would explain it"
+        head = f"REMADE with {version}, {remade}" if version else reproduced
+        return f"{head}: {self.proposal.card.run}, {self.proposal.extent}: {reason}"
 
     @property
-    def _head(self) -> str:
-        """The verdict's first words."""
-        reproduced, remade = HEADS[self.agreement.grounds]
-        return (
-            f"REMADE with {self.proposal.remade}, {remade}" if self.proposal.remade else reproduced
-        )
+    def other_code(self) -> list[str]:
+        """The packages whose source is not what the submission recorded."""
+        return other_code(self.proposal.files[0].facts)
 
     def record(self, by: str) -> Reproduction:
-        """What is kept of it in the submission.
+        """Return what is kept in the submission.
 
         Args:
             by: who made it again, as they call themselves.
         """
-        facts = self.files[0].facts
-        names = self.proposal.names
-        pairs = zip(self.proposal.files, self.files, strict=True)
+        proposal, facts = self.proposal, self.files[0].facts
+        rows = zip(proposal.names, proposal.files, self.files, strict=True)
         return Reproduction(
-            run=self.proposal.card.run,
+            run=proposal.card.run,
             by=by,
             date=max(file.facts.finished for file in self.files)[:10],
-            folds={
-                name: (old.sha256, new.sha256)
-                for name, (old, new) in zip(names, pairs, strict=True)
-            },
-            total=self.proposal.total,
+            folds={name: (old.sha256, new.sha256) for name, old, new in rows},
+            total=proposal.total,
             device=facts.device,
             threads=facts.threads,
             machine=", ".join(facts.machine.values()),
             versions=facts.versions,
-            other_code=tuple(other_code(self.proposal.files[0].facts)),
+            other_code=tuple(self.other_code),
             agreement=self.agreement,
-            remade=self.proposal.remade,
+            remade=proposal.remade,
         )
 
     def __str__(self) -> str:
-        agreed, code = (
-            self.agreement,
-            other_code(self.proposal.files[0].facts),
-        )
+        agreed = self.agreement
+        made = [
+            f"fold {facts.fold.name}: made here in {tables.duration(facts.duration)} on "
+            f"{where(facts)}, finished {facts.finished}"
+            for facts in (file.facts for file in self.files)
+        ]
         rows = [
             [
                 METRICS[name].title,
@@ -141,30 +130,16 @@ class Outcome:
         head = ["", "submitted", "here", f"95 % of the submitted, {agreed.speakers} speakers"]
         return "\n".join(
             [
-                *(_made(file) for file in self.files),
+                *made,
                 "",
                 tables.table(head, rows),
                 "",
                 f"Activations differ by at most {agreed.largest_difference:.2g}.",
                 f"Different here: {', '.join(agreed.differing) or 'nothing'}; "
-                f"other source than submitted: {', '.join(code) or 'none'}.",
+                f"other source than submitted: {', '.join(self.other_code) or 'none'}.",
                 self.verdict,
             ]
         )
-
-
-def _folds(proposal: Proposal) -> str:
-    if len(proposal.files) == proposal.total:
-        return f"all {proposal.total} folds"
-    return f"fold {', '.join(proposal.names)} of {proposal.total}"
-
-
-def _made(file: SubmittedFold) -> str:
-    facts = file.facts
-    return (
-        f"fold {facts.fold.name}: made here in {tables.duration(facts.duration)} on "
-        f"{where(facts)}, finished {facts.finished}"
-    )
 
 
 def reproduce(
@@ -188,10 +163,10 @@ def reproduce(
         SerbenchError: what is here is not what was submitted, such as another configuration or
             other audio, or a fold fails.
     """
-    made = make_plan(proposal.request, settings())
-    _require_same(made.config, proposal.here)
-    _require_pins(made, proposal, listener or Listener())
-    folder = expanded(proposal.results) / made.config.name
+    plan = make_plan(proposal.request, settings())
+    _require_same(plan.config, proposal.here)
+    _require_pins(plan, proposal, listener or Listener())
+    folder = expanded(proposal.results) / plan.config.name
     _require_own(folder, proposal)
     pipeline.evaluate(
         jobs=jobs,
@@ -202,11 +177,12 @@ def reproduce(
         **asdict(proposal.request),
     )
     files = tuple(submitted_fold.read(folder / file.name) for file in proposal.files)
-    scored = [file.scored("test") for file in files]
+    pairs = zip(proposal.files, files, strict=True)
+    different = [name for old, new in pairs for name in differing(old.facts, new.facts)]
     agreed = agreement(
         proposal.files,
-        scored,
-        _differing(proposal.files, files),
+        [file.scored("test") for file in files],
+        list(dict.fromkeys(different)),
         whole=len(files) == proposal.total,
     )
     return Outcome(proposal, files, agreed)
@@ -216,69 +192,53 @@ def _require_same(here: Config, submitted: Config) -> None:
     """Refuse to run another configuration than the submitted one.
 
     Raises:
-        SerbenchError: which words differ, and how.
+        SerbenchError: which keys differ, and how.
     """
-    ours, theirs = (json.loads(json.dumps(one.stored())) for one in (here, submitted))
-    words = _differences(ours, theirs)
-    if words:
+    ours, theirs = (json.loads(json.dumps(config.stored())) for config in (here, submitted))
+    if differences := list(_differences(ours, theirs)):
         raise SerbenchError(
-            f"what would run here is not what was submitted: {shown('; '.join(words), 1000)}. "
-            "Give what differs with --param, or install the plugin that the submission was made "
-            "with"
+            "what would run here is not what was submitted: "
+            f"{shown('; '.join(differences), 1000)}. Give what differs with --param, or install "
+            "the plugin that the submission was made with"
         )
 
 
-def _differences(here: Mapping[str, Any], submitted: Mapping[str, Any], at: str = "") -> list[str]:
-    found = []
+def _differences(
+    here: Mapping[str, Any], submitted: Mapping[str, Any], path: str = ""
+) -> Iterator[str]:
     for name in sorted({*here, *submitted}):
         ours, theirs = here.get(name), submitted.get(name)
         if isinstance(ours, dict) and isinstance(theirs, dict):
-            found += _differences(ours, theirs, f"{at}{name}.")
+            yield from _differences(ours, theirs, f"{path}{name}.")
         elif ours != theirs or (name in here) != (name in submitted):
-            found.append(
-                f"{at}{name} is {_word(here, name)} here and {_word(submitted, name)} there"
+            texts = (
+                json.dumps(config[name], ensure_ascii=False) if name in config else "missing"
+                for config in (here, submitted)
             )
-    return found
+            yield f"{path}{name} is {' here and '.join(texts)} there"
 
 
-def _word(words: Mapping[str, Any], name: str) -> str:
-    return json.dumps(words[name], ensure_ascii=False) if name in words else "missing"
-
-
-def _require_pins(made: Plan, proposal: Proposal, listener: Listener) -> None:
-    """Refuse to train on other data than the submission was made of.
+def _require_pins(plan: Plan, proposal: Proposal, listener: Listener) -> None:
+    """Refuse to train on other data than the submission was made of; audio may be decoded here.
 
     Raises:
         CorpusError: the corpus, the protocol or the audio is another.
     """
     pins = proposal.files[0].facts.pins
-    other = [pin for pin, value in made.pins.items() if getattr(pins, pin) != value]
-    if not other and _positions(proposal, made) is None:
+    other = [pin for pin, value in plan.pins.items() if getattr(pins, pin) != value]
+    positions = [file.facts.fold.index for file in proposal.files]
+    names = dict(enumerate(fold.name for fold in plan.folds))
+    if not other and [names.get(position) for position in positions] != list(proposal.names):
         other = ["protocol"]
     if not other:
-        other = _other_audio(made, proposal, listener)
+        audio = extract(plan, positions, settings(), listener)
+        digests = [digest([audio[one] for one in plan.ids(position)]) for position in positions]
+        other = ["audio"] * (digests != [file.facts.pins.audio for file in proposal.files])
     if other:
         raise CorpusError(
-            f"the {' and the '.join(other)} in {made.source.root} is not what the submission was "
+            f"the {' and the '.join(other)} in {plan.source.root} is not what the submission was "
             "made of: get the corpus again, or name its folder with --data; nothing was trained"
         )
-
-
-def _positions(proposal: Proposal, made: Plan) -> list[int] | None:
-    """Where the proposed folds are in the protocol as it is here; None where they are not."""
-    names = dict(enumerate(fold.name for fold in made.folds))
-    positions = [file.facts.fold.index for file in proposal.files]
-    return positions if [names.get(at) for at in positions] == list(proposal.names) else None
-
-
-def _other_audio(made: Plan, proposal: Proposal, listener: Listener) -> list[str]:
-    """Say "audio" where a fold's samples are not the submitted ones; they may be decoded here."""
-    positions = _positions(proposal, made) or []
-    audio = extract(made, positions, settings(), listener)
-    for file, position in zip(proposal.files, positions, strict=True):
-        if digest([audio[one] for one in made.ids(position)]) != file.facts.pins.audio:
-            return ["audio"]
-    return []
 
 
 def _require_own(folder: Path, proposal: Proposal) -> None:
@@ -295,9 +255,3 @@ def _require_own(folder: Path, proposal: Proposal) -> None:
                 f"{path} was made by other code than is installed now: remove it, and run the same "
                 "command again"
             )
-
-
-def _differing(submitted: Sequence[SubmittedFold], here: Sequence[SubmittedFold]) -> list[str]:
-    """Which circumstances differ in any fold, each once."""
-    pairs = zip(submitted, here, strict=True)
-    return list(dict.fromkeys(one for old, new in pairs for one in differing(old.facts, new.facts)))

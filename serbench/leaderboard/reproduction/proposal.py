@@ -1,7 +1,7 @@
-"""What would be run to make folds of a submission again, before anything of it runs."""
+"""Proposes how to make folds of a submission again, before anything of it runs."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -32,39 +32,50 @@ class Installed:
     target: Any
     version: str
 
+    @property
+    def notes(self) -> Mapping[str, str]:
+        """What changed with each version, in the author's words."""
+        notes: Mapping[str, str] = getattr(self.target, "notes", {})
+        return notes
+
+    def change(self, submitted: str) -> str:
+        """Say what changed since the submitted version."""
+        versions, known = list(self.notes), submitted.partition(" ")[0]
+        since = versions[versions.index(known) + 1 :] if known in versions else versions
+        notes = "".join(f"; since version {version} {self.notes[version]}" for version in since)
+        return f"version {self.version} instead of {shown(submitted)}{notes}"
+
 
 @dataclass(frozen=True)
 class Proposal:
-    """Folds of a submission, and how they would be made again. Prints as what it would run.
-
-    Attributes:
-        card: what the submission says of itself.
-        total: how many folds it has.
-        files: the submitted folds that would be made again.
-        config: the run's identity, as submitted.
-        here: the same in today's terms, which is what would run.
-        changes: how `here` differs from `config`, in words.
-        given: parameters that are given otherwise here: where a checkpoint is on this machine.
-        data: the corpus's own folder, where it is not under SERBENCH_DATA.
-        results: the parent folder of the new run, best not that of your own runs.
-        flags: what verification has to say of the submission.
-    """
+    """Folds of a submission, and how they would be made again. Prints as what it would run."""
 
     card: Card
-    total: int
-    files: tuple[SubmittedFold, ...]
-    config: Config
-    here: Config
-    changes: tuple[str, ...] = ()
-    given: Mapping[str, object] = field(default_factory=dict)
-    data: Path | None = None
-    results: Path = FOLDER
-    flags: tuple[str, ...] = ()
+    total: int  # how many folds the submission has
+    files: tuple[SubmittedFold, ...]  # the folds that would be made again
+    here: Config  # the run's identity in today's terms, which is what would run
+    changes: tuple[str, ...]  # how that differs from the submitted one, in words
+    given: Mapping[str, object]  # parameters that are given otherwise: a checkpoint's path
+    data: Path | None  # the corpus's own folder, if it is not under SERBENCH_DATA
+    results: Path  # the parent folder of the new run
+    flags: tuple[str, ...]  # of verifying the submission
+
+    @property
+    def config(self) -> Config:
+        """The run's identity, as submitted."""
+        return self.files[0].facts.config
 
     @property
     def names(self) -> tuple[str, ...]:
         """The folds' names."""
         return tuple(file.facts.fold.name for file in self.files)
+
+    @property
+    def extent(self) -> str:
+        """How many folds would be made again, or which."""
+        if len(self.files) == self.total:
+            return f"all {self.total} folds"
+        return f"fold {', '.join(self.names)} of {self.total}"
 
     @property
     def remade(self) -> str:
@@ -88,17 +99,12 @@ class Proposal:
         return command.evaluate(self.request, folds=folds, results=self.results)
 
     def __str__(self) -> str:
+        card = self.card
         rows = [
-            [
-                "submission",
-                f"{self.card.run}, by {self.card.submitter.name}, {self.card.submitted}",
-            ],
+            ["submission", f"{card.run}, by {card.submitter.name}, {card.submitted}"],
             ["model", f"{self.config.model}, version {self.config.model_version}"],
             ["plugin", _plugin(self.config)],
-            [
-                "code",
-                ", commit ".join(filter(None, [self.card.code.address, self.card.code.commit])),
-            ],
+            ["code", ", commit ".join(filter(None, [card.code.address, card.code.commit]))],
             ["sources", _sources(self.files[0].facts)],
             *(
                 [f"fold {name}", _took(file.facts)]
@@ -152,25 +158,23 @@ def propose(
         reasons = shown("; ".join(verdict.reasons), 1000)
         raise SerbenchError(f"{folder} is rejected, so nothing of it is run: {reasons}")
     submission = load(folder)
-    config = submission.facts.config
     files = tuple(_chosen(submission.files, folds))
-    here, changes = _today(config, _installed(config, submission.card), files)
+    here, changes = _today(_installed(submission.facts.config, submission.card), files)
     return Proposal(
-        submission.card,
-        len(submission.files),
-        files,
-        config,
-        here,
-        changes,
-        given or {},
-        data,
-        results,
-        verdict.flags,
+        card=submission.card,
+        total=len(submission.files),
+        files=files,
+        here=here,
+        changes=changes,
+        given=given or {},
+        data=data,
+        results=results,
+        flags=verdict.flags,
     )
 
 
 def _chosen(files: Sequence[SubmittedFold], folds: Sequence[str]) -> list[SubmittedFold]:
-    """The files of the folds of these names, in the protocol's order."""
+    """Return the files of the folds of these names, in the protocol's order."""
     names = [file.facts.fold.name for file in files]
     if ALL in folds and ALL not in names:
         return list(files)
@@ -196,14 +200,10 @@ def _installed(config: Config, card: Card) -> dict[str, Installed]:
         if install
         else "its card does not say how to install it"
     )
-    wanted = {
-        "model": config.model,
-        "feature": config.feature,
-        "dataset": config.dataset.partition(":")[0],
-    }
-    if is_import_path(config.model):
-        del wanted["model"]
-    found = {}
+    wanted = {"feature": config.feature, "dataset": config.corpus}
+    if not is_import_path(config.model):
+        wanted = {"model": config.model, **wanted}
+    installed = {}
     for kind, name in wanted.items():
         try:
             entry = registry.find(kind, name)
@@ -213,62 +213,38 @@ def _installed(config: Config, card: Card) -> dict[str, Installed]:
             raise SerbenchError(
                 f"{shown(str(error), 1000)}; the submission needs a plugin that has it: {remedy}"
             ) from error
-        found[kind] = Installed(target, version)
-    model = found.get("model")
-    if model and model.version != config.model_version and not _notes(model):
+        installed[kind] = Installed(target, version)
+    model = installed.get("model")
+    if model and model.version != config.model_version and not model.notes:
         raise SerbenchError(
             f"model {config.model} is version {model.version!r} here, and the submission "
             f"was made with {shown(config.model_version)!r}: {remedy}"
         )
-    return found
+    return installed
 
 
 def _today(
-    config: Config, found: Mapping[str, Installed], files: Sequence[SubmittedFold]
+    installed: Mapping[str, Installed], files: Sequence[SubmittedFold]
 ) -> tuple[Config, tuple[str, ...]]:
-    """Return a submitted configuration in today's terms, and how it differs.
+    """Return the submitted configuration in today's terms, and how it differs.
 
     Features and model take the installed version. The precision that older folds recorded replaces
     the parameter that chose it.
     """
-    changes = []
-    versions = {"feature_version": config.feature_version, "model_version": config.model_version}
-    for kind, what in (("feature", "features"), ("model", "model")):
-        was = versions[f"{kind}_version"]
-        if kind in found and found[kind].version != was:
-            here = versions[f"{kind}_version"] = found[kind].version
-            changes.append(
-                f"{what} version {here} instead of {shown(was)}{_note(found[kind], was)}"
-            )
-    params, precision = dict(config.params), config.precision
-    if "model" in found:
-        known = settable(found["model"].target)
-        if COMPUTE in params and COMPUTE not in known:
-            precision = _recorded(files)
-            was = f"{COMPUTE}={shown(str(params.pop(COMPUTE)))}"
-            changes.append(f"precision {precision}, as recorded, instead of {was}")
-    return replace(
-        config,
-        feature_version=versions["feature_version"],
-        model_version=versions["model_version"],
-        params=params,
-        precision=precision,
-    ), tuple(changes)
-
-
-def _notes(installed: Installed) -> Mapping[str, str]:
-    """Return what a model or features say about each version: "2" -> what changed with it."""
-    notes: Mapping[str, str] = getattr(installed.target, "notes", {})
-    return notes
-
-
-def _note(installed: Installed, submitted: str) -> str:
-    """Return what changed since the submitted version, in its author's words."""
-    notes = _notes(installed)
-    versions = list(notes)
-    known = submitted.partition(" ")[0]
-    since = versions[versions.index(known) + 1 :] if known in versions else versions
-    return "".join(f"; since version {version} {notes[version]}" for version in since)
+    config, changes = files[0].facts.config, []
+    feature, model = installed["feature"], installed.get("model")
+    if feature.version != config.feature_version:
+        changes.append(f"features {feature.change(config.feature_version)}")
+        config = replace(config, feature_version=feature.version)
+    if model and model.version != config.model_version:
+        changes.append(f"model {model.change(config.model_version)}")
+        config = replace(config, model_version=model.version)
+    if model and COMPUTE in config.params and COMPUTE not in settable(model.target):
+        precision, params = _recorded(files), dict(config.params)
+        was = f"{COMPUTE}={shown(str(params.pop(COMPUTE)))}"
+        changes.append(f"precision {precision}, as recorded, instead of {was}")
+        config = replace(config, params=params, precision=precision)
+    return config, tuple(changes)
 
 
 def _recorded(files: Sequence[SubmittedFold]) -> str:
@@ -277,17 +253,17 @@ def _recorded(files: Sequence[SubmittedFold]) -> str:
     Raises:
         SerbenchError: the folds differ in it.
     """
-    found = {shown(file.facts.model.get("precision") or "float32") for file in files}
-    if len(found) > 1:
+    precisions = {shown(file.facts.model.get("precision") or "float32") for file in files}
+    if len(precisions) > 1:
         raise SerbenchError(
-            f"the folds were computed in {' and '.join(sorted(found))}, which would be two runs "
-            "today: make them again one by one, with --fold"
+            f"the folds were computed in {' and '.join(sorted(precisions))}, which would be two "
+            "runs today: make them again one by one, with --fold"
         )
-    return found.pop()
+    return precisions.pop()
 
 
 def _plugin(config: Config) -> str:
-    """Which installed distribution offers the model here: "serbench-sklearn 0.1.0"."""
+    """Return the installed distribution that offers the model: "serbench-sklearn 0.1.0"."""
     if is_import_path(config.model):
         return f"none: {import_path.provider(config.model)}"
     owner = registry.installed().owners["model", config.model]
@@ -298,7 +274,7 @@ def _plugin(config: Config) -> str:
 
 
 def _sources(facts: Facts) -> str:
-    """Of each package whether its source is the recorded one: "serbench same, ..."."""
+    """Say whether the source of each package is the recorded one: "serbench same, ..."."""
     recorded, here = facts.sources, provenance.sources(facts.config)
     other = other_code(facts)
     states = {
@@ -310,7 +286,7 @@ def _sources(facts: Facts) -> str:
 
 
 def _took(facts: Facts) -> str:
-    """How long a submitted fold took, and on what."""
+    """Say how long a submitted fold took, and on what."""
     machine, versions = facts.machine, facts.versions
     on = [where(facts), *machine.values()]
     libraries = [f"{name} {versions[name]}" for name in ("torch", "numpy") if name in versions]
@@ -318,5 +294,5 @@ def _took(facts: Facts) -> str:
 
 
 def where(facts: Facts) -> str:
-    """On what a fold was computed: "cpu, 2 threads"."""
+    """Say on what a fold was computed: "cpu, 2 threads"."""
     return f"{facts.device}, {facts.threads} thread{'s' * (facts.threads != 1)}"

@@ -36,7 +36,7 @@ Prose = Annotated[str, Text(2000, lines=True)]
 
 @dataclass(frozen=True)
 class Submitter:
-    """Who sends it; the contact may be empty."""
+    """Who sends a run."""
 
     name: Annotated[str, Text(100, r".*\S.*")]
     contact: Line = ""
@@ -44,49 +44,31 @@ class Submitter:
 
 @dataclass(frozen=True)
 class ModelCard:
-    """What is said of the model.
+    """What is said of the model; texts may be empty."""
 
-    Attributes:
-        name: as `serbench models` lists it.
-        description: a sentence or two of the submitter's, or "".
-        parameters: how many it has, as it says itself; None where it does not say.
-        checkpoint: what it started from, as the results say, or "".
-        revision: of the checkpoint, as the results say, or "".
-        licence: of the checkpoint as the results say, or else as the submitter says; or "".
-        pretrained: as the results say; None where they do not.
-        training_data: what the checkpoint learned from, in the submitter's words, or "".
-        seen_test_corpus: whether the corpus was among that: "no", "yes", "unknown".
-    """
-
-    name: Name
-    description: Prose = ""
-    parameters: Parameters | None = None
-    checkpoint: Line = ""
-    revision: Line = ""
-    licence: Line = ""
-    pretrained: bool | None = None
-    training_data: Prose = ""
+    name: Name  # as `serbench models` lists it
+    description: Prose = ""  # by the submitter, a sentence or two
+    parameters: Parameters | None = None  # how many, as the model says itself
+    checkpoint: Line = ""  # what the model started from, as the results say
+    revision: Line = ""  # of the checkpoint, as the results say
+    licence: Line = ""  # of the checkpoint, as the results say, or else the submitter
+    pretrained: bool | None = None  # as the results say
+    training_data: Prose = ""  # what the checkpoint learned from, by the submitter
     seen_test_corpus: Annotated[str, Text(10, "|".join(SEEN))] = "unknown"
 
 
 @dataclass(frozen=True)
 class Code:
-    """Where the model's code is, and how to install it; each may be empty.
-
-    Attributes:
-        address: of the code.
-        commit: followed by "+changes" if the source differed from it.
-        install: the command that installs the code.
-    """
+    """Where the model's code is; each may be empty."""
 
     address: Line = ""
-    commit: Line = ""
-    install: Annotated[str, Text(MOST_INSTALL)] = ""
+    commit: Line = ""  # followed by "+changes" if the source differed from it
+    install: Annotated[str, Text(MOST_INSTALL)] = ""  # the command that installs it
 
 
 @dataclass(frozen=True)
 class FoldCard:
-    """One fold file: its name, its sha256, the fold's name, and what its test set came to."""
+    """One fold file: its name, its digest, the fold's name, and the counts of its test set."""
 
     file: Annotated[str, Text(40, FOLD_FILE)]
     sha256: Digest
@@ -96,54 +78,31 @@ class FoldCard:
 
 @dataclass(frozen=True)
 class Score:
-    """One metric, as a fraction; what is not defined is nan.
+    """One metric, as a fraction; what is not defined is nan."""
 
-    Attributes:
-        folds: of each fold that counts.
-        mean: over the folds.
-        std: sample standard deviation over the folds.
-        pooled: of all test utterances together.
-        low: where the 95 % interval of the pooled score over speakers begins.
-        high: where it ends.
-    """
-
-    folds: tuple[Value, ...]
-    mean: Value
-    std: Value
-    pooled: Value
-    low: Value
+    folds: tuple[Value, ...]  # of each fold that counts
+    mean: Value  # over the folds
+    std: Value  # sample standard deviation over the folds
+    pooled: Value  # of all test utterances together
+    low: Value  # where the 95 % interval of the pooled score over speakers begins
     high: Value
 
 
 @dataclass(frozen=True)
 class Card:
-    """What is said of a run.
+    """What is said of a run."""
 
-    Attributes:
-        run: its name, which is its folder's.
-        dataset: with its parameters.
-        submitter: who sends it.
-        model: what is said of the model.
-        code: where that is.
-        serbench: the version that computed the first fold.
-        submitted: the day, YYYY-MM-DD.
-        truth: whether the fold files hold the true labels, or the corpus's licence keeps them.
-        folds: every fold file, in the protocol's order.
-        speakers: the counts of each test speaker, over the folds that count.
-        scores: by metric.
-    """
-
-    run: Annotated[str, Text(200, r"[A-Za-z0-9._-]+")]
-    dataset: Annotated[str, Text()]
+    run: Annotated[str, Text(200, r"[A-Za-z0-9._-]+")]  # its name, which is its folder's
+    dataset: Annotated[str, Text()]  # with its parameters
     submitter: Submitter
     model: ModelCard
     code: Code
-    serbench: Annotated[str, Text(50)]
+    serbench: Annotated[str, Text(50)]  # the version that computed the first fold
     submitted: Annotated[str, Text(10, DATE)]
-    truth: Literal["included", "withheld"]
-    folds: tuple[FoldCard, ...]
-    speakers: Mapping[str, Confusion]
-    scores: Mapping[str, Score]
+    truth: Literal["included", "withheld"]  # a corpus's licence may keep the true labels
+    folds: tuple[FoldCard, ...]  # every fold file, in the protocol's order
+    speakers: Mapping[str, Confusion]  # of each test speaker, over the folds that count
+    scores: Mapping[str, Score]  # by metric
 
 
 def read(path: Path) -> Card:

@@ -37,34 +37,22 @@ from serbench.settings import settings
 
 @dataclass(frozen=True)
 class Statements:
-    """What only the submitter can say; None where nothing is said.
-
-    Attributes:
-        name: who submits.
-        contact: an address, or "".
-        description: of the model, a sentence or two.
-        licence: of the model's checkpoint, where the results do not know it.
-        training_data: what the checkpoint learned from.
-        seen: whether the test corpus was among that: "no", "yes", "unknown".
-        address: of the code.
-        commit: of the code.
-        install: the command that installs it.
-    """
+    """What only the submitter can say; None where nothing is said."""
 
     name: str
     contact: str | None = None
-    description: str | None = None
-    licence: str | None = None
-    training_data: str | None = None
-    seen: str | None = None
-    address: str | None = None
+    description: str | None = None  # of the model
+    licence: str | None = None  # of the checkpoint, where the results do not know it
+    training_data: str | None = None  # what the checkpoint learned from
+    seen: str | None = None  # whether the test corpus was among that: "no", "yes", "unknown"
+    address: str | None = None  # of the code
     commit: str | None = None
     install: str | None = None
 
 
 @dataclass(frozen=True)
 class PackedFold:
-    """A fold file: its name, its bytes as they are sent, and the result as it was found."""
+    """A fold file: its name, its bytes as they are sent, and the result with the truth."""
 
     name: str
     data: bytes

@@ -59,19 +59,11 @@ Grounds = Literal["labels", "scores", "undecided", "none"]
 
 @dataclass(frozen=True)
 class Score:
-    """One metric of the folds that were made again.
+    """One metric of the folds that were made again."""
 
-    Attributes:
-        submitted: its value by the submitted predictions.
-        here: its value by the new ones.
-        low: of the submitted one's 95 % interval over these folds' test speakers; nan if there are
-            fewer than two.
-        high: the same.
-    """
-
-    submitted: float
-    here: float
-    low: Value
+    submitted: float  # by the submitted predictions
+    here: float  # by the new ones
+    low: Value  # of the submitted one's 95 % interval over speakers; nan for fewer than two
     high: Value
 
     @property
@@ -82,25 +74,15 @@ class Score:
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far two sets of predictions of the same utterances agree.
-
-    Attributes:
-        utterances: how many there are.
-        same_label: how many get the same label.
-        speakers: how many speakers they have.
-        whole: whether they are of all folds.
-        largest_difference: of two activations.
-        scores: by metric, those of `COMPARED`.
-        differing: circumstances that differ and may change predictions: "threads", "numpy".
-    """
+    """How far two sets of predictions of the same utterances agree."""
 
     utterances: Count
-    same_label: Count
+    same_label: Count  # how many utterances get the same label
     speakers: Count
-    whole: bool
-    largest_difference: float
-    scores: Mapping[str, Score]
-    differing: tuple[Label, ...]
+    whole: bool  # whether these are all folds of the run
+    largest_difference: float  # of two activations
+    scores: Mapping[str, Score]  # by metric, those of `COMPARED`
+    differing: tuple[Label, ...]  # what may change predictions: "threads", "numpy"
 
     @property
     def share(self) -> float:
@@ -210,35 +192,20 @@ def differing(submitted: Facts, here: Facts) -> list[str]:
 
 @dataclass(frozen=True)
 class Reproduction:
-    """Folds of a submission that somebody made again on a machine of their own.
-
-    Attributes:
-        run: the submission's.
-        by: who, as they call themselves.
-        date: when the last of the folds was finished: "2026-05-01".
-        folds: the sha256 of each fold's two files, by its name: submitted, made again.
-        total: how many folds the submission has.
-        device: "cpu" or "cuda".
-        threads: how many were used.
-        machine: "Linux-6.1-x86_64".
-        versions: of Python and libraries.
-        other_code: packages whose source is not what the submission recorded.
-        agreement: how far both agree.
-        remade: versions that differ from the submitted ones, "features version 2"; or "".
-    """
+    """Folds of a submission that somebody made again on a machine of their own."""
 
     run: Label
     by: Submitter
-    date: Annotated[str, Text(10, DATE)]
-    folds: Mapping[str, tuple[Digest, Digest]]
-    total: Count
+    date: Annotated[str, Text(10, DATE)]  # when the last of the folds was finished
+    folds: Mapping[str, tuple[Digest, Digest]]  # sha256 of the files: submitted, made again
+    total: Count  # how many folds the submission has
     device: Annotated[str, Text(20)]
     threads: Count
-    machine: Label
+    machine: Label  # "Linux, x86_64"
     versions: Annotated[Mapping[str, Annotated[str, Text(50)]], Names(50)]
-    other_code: tuple[Label, ...]
+    other_code: tuple[Label, ...]  # packages whose source is not what the submission recorded
     agreement: Agreement
-    remade: Annotated[str, Text(100)] = ""
+    remade: Annotated[str, Text(100)] = ""  # versions that differ: "features version 2"
 
     @property
     def is_reproduced(self) -> bool:

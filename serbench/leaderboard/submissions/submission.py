@@ -34,19 +34,12 @@ Confusions = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Counts:
-    """The confusion matrices of a run.
+    """The confusion matrices of a run."""
 
-    Attributes:
-        files: of every fold, (folds, labels, labels).
-        winners: the positions of the folds that count; all of them where none compete in a group.
-        speakers: the test speakers of the folds that count, sorted.
-        by_speaker: of these speakers, (speakers, labels, labels).
-    """
-
-    files: Confusions
-    winners: tuple[int, ...]
-    speakers: tuple[str, ...]
-    by_speaker: Confusions
+    files: Confusions  # (folds, labels, labels), of every fold
+    winners: tuple[int, ...]  # the positions of the folds that count, if folds compete
+    speakers: tuple[str, ...]  # the test speakers of the folds that count, sorted
+    by_speaker: Confusions  # (speakers, labels, labels)
 
     @property
     def folds(self) -> Confusions:
@@ -106,17 +99,11 @@ class Malformed(SerbenchError):
 
 @dataclass(frozen=True)
 class Submission:
-    """The files of a submission, well-formed; what they say of the corpus is not checked.
-
-    Attributes:
-        folder: where it is.
-        card: what is said of it.
-        files: the fold files, in the card's order.
-    """
+    """The files of a submission, well-formed; what they say of the corpus is not checked."""
 
     folder: Path
     card: Card
-    files: tuple[SubmittedFold, ...]
+    files: tuple[SubmittedFold, ...]  # in the card's order
 
     @property
     def facts(self) -> Facts:

@@ -47,19 +47,12 @@ class ArrayEntry(Open):
 
 @dataclass(frozen=True)
 class SubmittedFold:
-    """A fold file of a submission, well-formed.
-
-    Attributes:
-        name: of the file.
-        sha256: of its bytes.
-        facts: what is not an array.
-        arrays: by name, as `docs/results.md` lists them; `test.truth` may be withheld.
-    """
+    """A fold file of a submission, well-formed; its true labels may be withheld."""
 
     name: str
-    sha256: str
+    sha256: str  # of its bytes
     facts: Facts
-    arrays: Mapping[str, Array]
+    arrays: Mapping[str, Array]  # by name, as `docs/results.md` lists them
 
     @property
     def parts(self) -> tuple[str, ...]:

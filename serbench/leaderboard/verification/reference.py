@@ -33,41 +33,94 @@ class NotAtHand(SerbenchError):
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """A corpus under a label set, and the folds of a protocol on it; there is one of each.
+    """A corpus under a label set, and the folds of a protocol on it; there is one of each."""
 
-    Attributes:
-        corpus: from its manifest, or from this disk where its licence keeps that.
-        folds: in the protocol's order.
-        leaks: why its sets share speakers or audio, or "".
-        digest: of the protocol on this corpus.
-        shared: the speakers that the sets of each fold share.
-        licensed: its labels must not be in a submission.
-    """
-
-    corpus: Corpus
-    folds: tuple[Fold, ...]
-    leaks: str
-    digest: str
-    shared: tuple[Overlaps, ...]
-    licensed: bool
+    corpus: Corpus  # from its manifest, or from this disk if its licence keeps that
+    folds: tuple[Fold, ...]  # in the protocol's order
+    leaks: str  # why its sets share speakers or audio, or ""
+    digest: str  # of the protocol on this corpus
+    shared: tuple[Overlaps, ...]  # the speakers that the sets of each fold share
+    is_licensed: bool  # labels must not be in a submission
 
     @cached_property
     def positions(self) -> Mapping[str, int]:
-        """Of each utterance its label, as position in the labels."""
+        """The label of each utterance, as position in the labels."""
         place = {label: index for index, label in enumerate(self.corpus.labels)}
-        return {one: place[found.label] for one, found in self.corpus.by_id.items()}
+        return {name: place[one.label] for name, one in self.corpus.by_id.items()}
 
     @cached_property
     def speakers(self) -> Mapping[str, str]:
-        """Of each utterance its speaker."""
-        return {one: found.speaker for one, found in self.corpus.by_id.items()}
+        """The speaker of each utterance."""
+        return {name: one.speaker for name, one in self.corpus.by_id.items()}
 
 
-def licensed(dataset: str, places: Settings) -> bool:
-    """Whether the corpus's licence keeps its labels with its holders.
+@lru_cache(maxsize=KEPT)
+def find(dataset: str, labels: str, protocol: str, places: Settings) -> Reference:
+    """Return the corpus and the folds of these names, as a submission spells them.
+
+    Args:
+        dataset: its name with parameters.
+        labels: the label set's name.
+        protocol: its name with parameters.
+        places: where a corpus is looked for whose licence keeps its labels.
 
     Raises:
-        NotAtHand: nobody here knows the corpus.
+        NotAtHand: the corpus is not known here, or not on this machine.
+        SerbenchError: it has no such label set or protocol, or the protocol is a file.
+    """
+    _require_no_file(protocol)
+    source = _source(dataset, places)
+    datasets.label_set_name(source, labels)
+    offered = _spelled(lookup.find_protocol(protocol, source.dataset), protocol)
+    try:
+        corpus = datasets.manifest(source, labels)
+    except CorpusError as error:
+        raise NotAtHand(f"the corpus is not on this machine: {error}") from error
+    folds = tuple(lookup.make_folds(offered, corpus))
+    return Reference(
+        corpus,
+        folds,
+        offered.leaks,
+        protocol_digest(folds),
+        tuple(leakage.shared_speakers(corpus, fold) for fold in folds),
+        is_licensed(dataset, places),
+    )
+
+
+@lru_cache(maxsize=KEPT)
+def declared(dataset: str, protocol: str, places: Settings) -> tuple[str, int | None]:
+    """Return what is known of a protocol if the corpus is not at hand.
+
+    Returns:
+        Why its sets share speakers or audio, or ""; and how many folds it has, or None if only the
+        corpus can tell.
+
+    Raises:
+        NotAtHand: the protocol is the corpus's own, and the corpus is not known here.
+        SerbenchError: the corpus has no such protocol, or it is written otherwise.
+    """
+    _require_no_file(protocol)
+    name, given = parse_name(protocol)
+    try:
+        source = _source(dataset, places)
+    except NotAtHand:
+        if name not in FAMILIES:
+            raise
+        make = FAMILIES[name]
+        family = make(**checked(f"protocol {name}", settable(make), given))
+        return _spelled(family, protocol).leaks, family.n
+    offered = _spelled(lookup.find_protocol(protocol, source.dataset), protocol)
+    try:
+        return offered.leaks, len(lookup.make_folds(offered, datasets.outline(source)))
+    except CorpusError:  # there is no outline before the corpus is here
+        return offered.leaks, offered.n
+
+
+def is_licensed(dataset: str, places: Settings) -> bool:
+    """Return whether the corpus's licence keeps its labels with its holders.
+
+    Raises:
+        NotAtHand: the corpus is not known here.
         SerbenchError: a parameter of it is wrong.
     """
     return _source(dataset, places).dataset.manifest() is None
@@ -82,18 +135,16 @@ def _source(dataset: str, places: Settings) -> datasets.Source:
             _require_spelling(dataset, *parse_name(dataset))
         raise NotAtHand(f"the corpus {name} is not known here: {error}") from error
     if isinstance(target, PathDataset):
-        return _owned(dataset, places)
-    _, given = parse_name(dataset)
+        return _own_source(dataset, places)
     known = settable(target)
-    values = checked(name, known, given)
-    _require_spelling(
-        dataset, name, {one: value for one, value in values.items() if value != known[one][1]}
-    )
+    values = checked(name, known, parse_name(dataset)[1])
+    changed = {key: value for key, value in values.items() if value != known[key][1]}
+    _require_spelling(dataset, name, changed)
     return datasets.find(dataset, places)
 
 
-def _owned(dataset: str, places: Settings) -> datasets.Source:
-    """A corpus of somebody's own, which only its name tells of; once it is here and can be read."""
+def _own_source(dataset: str, places: Settings) -> datasets.Source:
+    """Return a corpus of the submitter's own, if it is here and can be read."""
     source = datasets.named(dataset, places)
     if not source.root.exists():
         raise NotAtHand(
@@ -108,55 +159,12 @@ def _owned(dataset: str, places: Settings) -> datasets.Source:
     return source
 
 
-def _require_spelling(dataset: str, name: str, others: Mapping[str, object]) -> None:
+def _require_spelling(dataset: str, name: str, params: Mapping[str, object]) -> None:
     """One corpus has one name: two would be two tables."""
-    words = ",".join(typed(one, value) for one, value in sorted(others.items()))
-    canonical = f"{name}:{words}" if words else name
+    options = ",".join(typed(key, value) for key, value in sorted(params.items()))
+    canonical = f"{name}:{options}" if options else name
     if dataset != canonical:
         raise SerbenchError(f"its dataset is called {canonical} here, not {dataset}")
-
-
-@dataclass(frozen=True)
-class Declared:
-    """What is known of a protocol without the corpus.
-
-    Attributes:
-        leaks: why its sets share speakers or audio, or "".
-        folds: how many it has; None where only the corpus can tell.
-    """
-
-    leaks: str
-    folds: int | None
-
-
-@lru_cache(maxsize=KEPT)
-def declared(dataset: str, protocol: str, places: Settings) -> Declared:
-    """What is known of a protocol where the corpus is not at hand.
-
-    Raises:
-        NotAtHand: the protocol is the corpus's own, and nobody here knows that.
-        SerbenchError: the corpus has no such protocol, or it is written otherwise.
-    """
-    _require_no_file(protocol)
-    name, given = parse_name(protocol)
-    try:
-        source = _source(dataset, places)
-    except NotAtHand:
-        if name not in FAMILIES:
-            raise
-        make = FAMILIES[name]
-        found = make(**checked(f"protocol {name}", settable(make), given))
-    else:
-        found = lookup.find_protocol(protocol, source.dataset)
-        try:
-            outline = datasets.outline(source)
-        except CorpusError:
-            pass  # nothing is known of it before it is here
-        else:
-            _require_called(found, protocol)
-            return Declared(found.leaks, len(lookup.make_folds(found, outline)))
-    _require_called(found, protocol)
-    return Declared(found.leaks, found.n)
 
 
 def _require_no_file(protocol: str) -> None:
@@ -167,35 +175,8 @@ def _require_no_file(protocol: str) -> None:
         )
 
 
-def _require_called(found: Protocol, protocol: str) -> None:
-    if found.name != protocol:
-        raise SerbenchError(f"its protocol is called {found.name} here, not {protocol}")
-
-
-@lru_cache(maxsize=KEPT)
-def find(dataset: str, labels: str, protocol: str, places: Settings) -> Reference:
-    """The corpus and the folds of these names.
-
-    Args:
-        dataset: its name with parameters.
-        labels: the label set's name.
-        protocol: its name with parameters.
-        places: where a corpus is looked for whose licence keeps its labels.
-
-    Raises:
-        NotAtHand: nobody here knows the corpus, or has it.
-        SerbenchError: it has no such label set or protocol, or the protocol is a file.
-    """
-    _require_no_file(protocol)
-    source = _source(dataset, places)
-    kept = source.dataset.manifest() is None
-    datasets.label_set_name(source, labels)
-    found = lookup.find_protocol(protocol, source.dataset)
-    _require_called(found, protocol)
-    try:
-        corpus = datasets.manifest(source, labels)
-    except CorpusError as error:
-        raise NotAtHand(f"the corpus is not on this machine: {error}") from error
-    folds = tuple(lookup.make_folds(found, corpus))
-    shared = tuple(leakage.shared_speakers(corpus, fold) for fold in folds)
-    return Reference(corpus, folds, found.leaks, protocol_digest(folds), shared, kept)
+def _spelled(protocol: Protocol, name: str) -> Protocol:
+    """Return a protocol, once the submission spells its name as it is here."""
+    if protocol.name != name:
+        raise SerbenchError(f"its protocol is called {protocol.name} here, not {name}")
+    return protocol

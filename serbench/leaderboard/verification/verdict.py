@@ -41,21 +41,16 @@ KEPT_BESIDE = ("README.md",)
 
 @dataclass(frozen=True)
 class Verdict:
-    """What came of checking a submission.
+    """The outcome of checking a submission; its texts are safe to print.
 
-    Attributes:
-        status: "recomputed": every number follows from the stored predictions and the corpus;
-            "not recomputed": nothing is wrong, but the corpus or its labels are not at hand;
-            "rejected": something is wrong.
-        reasons: of a rejection, or why nothing could be recomputed; safe to print.
-        flags: what somebody should look at all the same; safe to print.
-        submitter: who sent it, and how that is known; safe to print.
+    Status "recomputed": every number follows from the stored predictions and the corpus;
+    "not recomputed": nothing is wrong, but the corpus or its labels are not at hand.
     """
 
     status: Status
-    reasons: tuple[str, ...] = ()
-    flags: tuple[str, ...] = ()
-    submitter: str = ""
+    reasons: tuple[str, ...] = ()  # of a rejection, or why nothing could be recomputed
+    flags: tuple[str, ...] = ()  # what somebody should look at
+    submitter: str = ""  # who sent it, and how that is known
 
 
 def verify(folder: Path) -> Verdict:
@@ -101,7 +96,7 @@ def judge(submission: Submission) -> Verdict:
         return _judge_without_corpus(submission, reasons, str(error))
     except SerbenchError as error:
         return _rejected([*reasons, str(error)])
-    reasons += _truth(submission, reference.licensed)
+    reasons += _truth(submission, reference.is_licensed)
     reasons += protocol.folds(submission, reference)
     if reasons:
         return _rejected(reasons)
@@ -120,15 +115,15 @@ def judge(submission: Submission) -> Verdict:
     return _judge_counts(submission, reasons, counts, reference)
 
 
-def _truth(submission: Submission, licensed: bool) -> Iterator[str]:
+def _truth(submission: Submission, is_licensed: bool) -> Iterator[str]:
     """Labels are withheld where the corpus's licence asks for that, and nowhere else."""
     corpus = submission.facts.config.corpus
-    if licensed and submission.has_truth:
+    if is_licensed and submission.has_truth:
         yield (
             f"the licence of {corpus} keeps its labels with its holders: they must not be in the "
             "files; `serbench leaderboard submit` leaves them out"
         )
-    if not licensed and not submission.has_truth:
+    if not is_licensed and not submission.has_truth:
         yield f"its true labels are withheld, but anybody may have those of {corpus}"
 
 
@@ -140,7 +135,7 @@ def _judge_without_corpus(submission: Submission, reasons: list[str], why: str) 
     reasons += _protocol_without_corpus(submission)
     with contextlib.suppress(NotAtHand):  # nobody here knows what its licence asks
         dataset = submission.facts.config.dataset
-        reasons += _truth(submission, references.licensed(dataset, settings()))
+        reasons += _truth(submission, references.is_licensed(dataset, settings()))
     if reasons:
         return _rejected(reasons)
     if not submission.has_truth:
@@ -162,19 +157,16 @@ def _protocol_without_corpus(submission: Submission) -> Iterator[str]:
     """Check what is known of a protocol where its corpus is not at hand."""
     config, said = submission.facts.config, submission.facts.protocol
     try:
-        declared = references.declared(config.dataset, config.protocol, settings())
+        leaks, folds = references.declared(config.dataset, config.protocol, settings())
     except NotAtHand:
         return
     except SerbenchError as error:
         yield str(error)
         return
-    if bool(said.leaks) != bool(declared.leaks):
-        yield protocol.leaking(declared.leaks)
-    if declared.folds not in (None, said.folds):
-        yield (
-            f"it says that its protocol has {said.folds} folds, but {config.protocol} has "
-            f"{declared.folds}"
-        )
+    if bool(said.leaks) != bool(leaks):
+        yield protocol.leaking(leaks)
+    if folds not in (None, said.folds):
+        yield f"it says that its protocol has {said.folds} folds, but {config.protocol} has {folds}"
 
 
 def _judge_counts(
