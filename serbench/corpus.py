@@ -16,16 +16,16 @@ PARTS = ("train", "validation", "test")
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """One recording of one speaker, with the emotion it is labelled with.
+    """One recording of one speaker, with its label.
 
     Attributes:
-        id: unique in its corpus; the name that the corpus gives it, without folder and ending.
-        speaker: who speaks it; never shared between training, validation and test.
+        id: unique in its corpus; its file's name there, without folder and ending.
+        speaker: the speaker, never shared between training, validation and test.
         label: the emotion.
-        path: the audio file, or None where only the manifest is known.
-        sex: "female", "male", or "" where unknown.
-        session: the recording session, or "" where the corpus has none.
-        dialogue: the conversation it is a turn of, or "" where the corpus has none.
+        path: the audio file; None if only the manifest is available.
+        sex: "female", "male", or "" if unknown.
+        session: the recording session, or "" if the corpus has none.
+        dialogue: the conversation that it belongs to, or "" if the corpus has none.
     """
 
     id: str
@@ -46,7 +46,7 @@ class Corpus:
         labels: the emotions, in the order of every table and every column of scores.
         utterances: sorted by id.
         label_set: the name of the label set, part of every result's identity.
-        remarks: lines on what is odd about the corpus; not part of its identity.
+        remarks: oddities of the corpus, one per line; not part of its identity.
 
     Raises:
         SerbenchError: two utterances have one id, or a label is not among `labels`.
@@ -76,7 +76,7 @@ class Corpus:
             if utterance.label not in self.labels:
                 raise SerbenchError(
                     f"corpus {self.name}: utterance {utterance.id} has the label "
-                    f"{utterance.label!r}, which is none of {', '.join(self.labels)}"
+                    f"{utterance.label!r}, but must have one of {', '.join(self.labels)}"
                 )
 
     @cached_property
@@ -109,11 +109,11 @@ class Corpus:
 
 
 LabelSet = Mapping[str, str]
-"""From a corpus's own label to the label it counts as; other utterances are left out."""
+"""From a corpus's own label to a label of the set; utterances without one are left out."""
 
 
 def relabelled(corpus: Corpus, name: str, label_set: LabelSet) -> Corpus:
-    """Return the corpus with a label set's labels, in the order in which that first names them."""
+    """Return the corpus with a label set's labels, ordered by first appearance in the set."""
     kept = tuple(
         utterance if utterance.label == label else replace(utterance, label=label)
         for utterance in corpus.utterances
@@ -130,10 +130,10 @@ class Fold:
     Attributes:
         name: unique in its protocol, shown in tables: "1", "Ses03F".
         train: ids, sorted.
-        validation: ids, sorted; what a model may choose by.
-        test: ids, sorted; what only the harness sees the labels of.
-        group: folds of one group share a test set; only the one that is best on its
-            validation set counts. Empty: the fold stands for itself.
+        validation: ids, sorted; for model selection.
+        test: ids, sorted; only the harness sees their labels.
+        group: folds of a group share a test set, and only the one that is best on its
+            validation set counts. Empty: the fold is a group by itself.
     """
 
     name: str
@@ -150,11 +150,11 @@ class Protocol:
     Attributes:
         name: as the user types it, with its parameters: "kfold:n=5".
         summary: one line for a listing.
-        folds: from the corpus to its folds; needs no audio.
-        leaks: why its sets share speakers or audio, in a sentence; empty where they must not.
-            What leaks runs only under its own name, and is never ranked.
+        folds: function from the corpus to its folds; needs no audio.
+        leaks: a sentence on why its sets share speakers or audio; empty if they must not. A
+            leaky protocol runs only under its own name, and is never ranked.
         source: where it was published, or "".
-        n: how many folds it has, where that does not depend on the corpus.
+        n: how many folds it has; None if that depends on the corpus.
     """
 
     name: str
@@ -173,7 +173,7 @@ def speaker_fold(
     validation: Sequence[str],
     test: Sequence[str],
 ) -> Fold:
-    """Return the fold that gives each set all utterances of its speakers."""
+    """Return the fold in which each set has all utterances of its speakers."""
     return Fold(
         name,
         train=corpus.of_speakers(train),
@@ -185,11 +185,11 @@ def speaker_fold(
 def held_out(
     corpus: Corpus, train: Sequence[str], test: Sequence[str]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Divide the training ids of a split that has no validation set into training and validation.
+    """Divide the training ids of a split without a validation set into training and validation.
 
     Validation is every fifth training speaker in sorted order (the fifth, the tenth, ...; the last
-    where there are fewer than five). Where training and test share speakers anyway, it is the tenth
-    of the training ids (at least one) whose sha256 is lowest.
+    of fewer than five). If training and test share speakers, validation is instead the tenth of
+    the training ids (at least one) with the lowest sha256.
     """
     speaker = {id_: corpus.by_id[id_].speaker for id_ in train}
     speakers = sorted(set(speaker.values()))
@@ -202,7 +202,7 @@ def held_out(
 
 
 def sha256(text: str) -> str:
-    """Return the hexadecimal sha256 of a text: an order that no library's version can change."""
+    """Return the hexadecimal sha256 of a text, which orders texts alike in all library versions."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 

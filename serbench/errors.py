@@ -1,13 +1,13 @@
-"""The errors that a user can mend: each is one clear line, and the message is all they need."""
+"""The errors that a user can fix, each with a one-line message that says how."""
 
 import difflib
 from collections.abc import Sequence
 
 
 class SerbenchError(Exception):
-    """What is wrong, what would be right, and what to do about it, in one message.
+    """An error whose message says what is wrong, what would be right, and what to do.
 
-    Everything else that is raised is a fault of the code and keeps its traceback.
+    All other exceptions are faults of the code and keep their tracebacks.
     """
 
 
@@ -20,7 +20,7 @@ class BadParameter(SerbenchError):
 
 
 class MissingRequirement(SerbenchError):
-    """A plugin is installed, but a package that it needs is not."""
+    """A package that an installed plugin needs and that is missing."""
 
 
 class CorpusError(SerbenchError):
@@ -36,11 +36,11 @@ class PluginError(SerbenchError):
 
 
 class FoldError(SerbenchError):
-    """Folds of a run that failed, while the others are kept."""
+    """Folds of a run that failed; the run's other folds are kept."""
 
 
 def nearest(kind: str, name: str, names: Sequence[str], hint: str = "") -> UnknownName:
-    """Return the error for a name that is not among `names`, with the most similar ones."""
+    """Return the error for a name that is not in `names`, with the most similar names."""
     close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     guess = f"; did you mean {' or '.join(close)}?" if close else ""
     listing = f" (known: {', '.join(names)})" if names else ""

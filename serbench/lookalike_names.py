@@ -1,11 +1,11 @@
-"""Recognise names that look alike or hide something, of speakers, submitters and models."""
+"""Recognise names of speakers, submitters and models that look alike or hide characters."""
 
 import functools
 import re
 import unicodedata
 from collections.abc import Callable, Iterable
 
-_PASSING = {  # letters that pass for a Latin one; Unicode Technical Standard 39, confusables
+_PASSING = {  # letters that look Latin; Unicode Technical Standard 39, confusables
     "a": "АаΑαɑᴀᎪ",
     "b": "ВвΒβЬьƄƅᏴʙ",
     "c": "СсϹϲᏟᴄ",
@@ -34,21 +34,21 @@ _PASSING = {  # letters that pass for a Latin one; Unicode Technical Standard 39
     "z": "ΖᏃᴢ",
 }
 _LATIN = str.maketrans({letter: latin for latin, alike in _PASSING.items() for letter in alike})
-REMEMBERED = 4096  # names: a board has the same ones in many rows
-_SHAPES = str.maketrans("01i|", "olll")  # the same in many typefaces
+REMEMBERED = 4096  # cached names, since a leaderboard repeats them in many rows
+_SHAPES = str.maketrans("01i|", "olll")  # characters that look the same in many typefaces
 _SCRIPTS = ("CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE")
-_SELECTORS = "\ufe0e\ufe0f"  # they say how an emoji is drawn
+_SELECTORS = "\ufe0e\ufe0f"  # variation selectors, which choose how an emoji is drawn
 _UNSEEN = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
     "\U000e0100-\U000e01ef]"
 )
-WHOLE = re.compile(r"^(\d+)\.0*$")  # a number that a table made of a whole one
+WHOLE = re.compile(r"^(\d+)\.0*$")  # a whole number that a table turned into a decimal
 ACCENTS = re.compile("[\u0300-\u036f]")
 PIECES = re.compile(r"\d+|[^\W\d_]+")  # runs of digits, and of letters
 
 
 def folded(name: str) -> str:
-    """Return a name without case, kinds of space, widths of letters and invisible marks.
+    """Return a name without differences of case, spaces, letter width and invisible marks.
 
     >>> folded("Ann\u00a0 B") == folded("ann b"), folded("1.0") == folded("1")
     (True, True)
@@ -58,7 +58,7 @@ def folded(name: str) -> str:
 
 
 def spelling(name: str) -> str:
-    """Return a folded name also without punctuation, leading zeros, accents and other scripts.
+    """Return a folded name without punctuation, leading zeros, accents and other scripts too.
 
     >>> spelling("spk-03") == spelling("SPK_3") == spelling("spk3"), spelling("1-12")
     (True, '1 12')
@@ -71,7 +71,7 @@ def spelling(name: str) -> str:
 
 
 def alike(names: Iterable[str], key: Callable[[str], str]) -> list[tuple[str, str]]:
-    """Return pairs of different names with the same key, `folded` or `spelling`; sorted."""
+    """Return sorted pairs of different names that have the same key (`folded` or `spelling`)."""
     first: dict[str, str] = {}
     pairs = []
     for name in sorted(set(names)):
@@ -82,9 +82,9 @@ def alike(names: Iterable[str], key: Callable[[str], str]) -> list[tuple[str, st
 
 @functools.lru_cache(maxsize=REMEMBERED)
 def skeleton(name: str) -> str:
-    """Return what a reader sees of a name: the same text for two names that look alike.
+    """Return the skeleton of a name: the same text for all names that look alike.
 
-    Case, accents, spaces, punctuation and forms such as wide letters do not count.
+    Case, accents, spaces, punctuation and forms such as wide letters are ignored.
 
     >>> skeleton("Whisper-tiny") == skeleton("ＷHіSPER tíny")  # a wide W, a Cyrillic і
     True
@@ -100,7 +100,7 @@ def skeleton(name: str) -> str:
 def disguised(text: str) -> str:
     """Return the first letter of another script or form in a Latin word, or "".
 
-    A word that is wholly of another script is no disguise.
+    A word that is entirely in another script is not a disguise.
 
     >>> disguised("\u0410da Lovelace")
     "U+0410 CYRILLIC CAPITAL LETTER A in 'Аda'"
@@ -118,11 +118,11 @@ def disguised(text: str) -> str:
 
 
 def unseen(text: str, emoji: bool = False) -> str:
-    """Return the first invisible character that counts as printable, or "".
+    """Return the first invisible character that Unicode calls printable, or "".
 
     Args:
         text: a name, or prose.
-        emoji: let the selectors pass that say how an emoji is drawn.
+        emoji: allow the selectors that choose how an emoji is drawn.
     """
     if text.isascii():
         return ""

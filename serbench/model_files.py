@@ -13,12 +13,12 @@ SCHEMA = 1
 
 
 def write(file: Path, version: str, facts: Mapping[str, object]) -> None:
-    """Write plain JSON values, last of a model's files: a folder that has them is whole.
+    """Write plain JSON values. Call it after a model's other files: this file marks it complete.
 
     Args:
         file: for example `folder / "model.json"`.
-        version: of the model's class.
-        facts: all that `read` returns, besides the version and the schema.
+        version: the version of the model's class.
+        facts: what `read` returns besides the version and the schema.
     """
     with replacing(file) as temporary:
         stored = {"schema": SCHEMA, "version": version, **facts}
@@ -29,7 +29,7 @@ def read(file: Path, version: str) -> dict[str, Any]:
     """Return the facts that `write` wrote, with `schema` and `version`.
 
     Raises:
-        SerbenchError: the file is missing, or of another version of the model.
+        SerbenchError: the file is missing, or from another version of the model.
     """
     try:
         facts: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
@@ -44,7 +44,7 @@ def read(file: Path, version: str) -> dict[str, Any]:
         ) from error
     if (facts.get("schema"), facts.get("version")) != (SCHEMA, version):
         raise SerbenchError(
-            f"{file} is of schema {facts.get('schema')} and version {facts.get('version')}, but "
+            f"{file} has schema {facts.get('schema')} and version {facts.get('version')}, but "
             f"schema {SCHEMA} and version {version} are installed: install the plugin that wrote "
             "it, or train the model again"
         )

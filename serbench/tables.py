@@ -1,4 +1,4 @@
-"""Numbers rounded for readers, and tables as text, Markdown, CSV or LaTeX."""
+"""Format numbers for readers, and tables as text, Markdown, CSV or LaTeX."""
 
 import csv
 import io
@@ -24,7 +24,7 @@ def percent(value: float | None) -> str:
 
 
 def signed(value: float) -> str:
-    """Return a difference of fractions in percentage points.
+    """Return a difference of fractions in percentage points, with its sign.
 
     >>> signed(0.0421), signed(-0.1), signed(0.0)
     ('+4.21', '-10.00', '0.00')
@@ -69,10 +69,10 @@ def duration(seconds: float) -> str:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], form: str = "text") -> str:
-    """Return rows under a head in one of `FORMATS`.
+    """Return a table in one of `FORMATS`.
 
-    Control characters are made visible, and no cell breaks the table; markup in Markdown cells
-    stays markup, see `serbench.text.markdown`.
+    Control characters become visible, and no cell breaks the table. Markup in Markdown cells
+    remains markup; `serbench.text.markdown` escapes it.
     """
     cells = [[shown(cell) for cell in row] for row in (head, *rows)]
     if form == "csv":
@@ -91,11 +91,11 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], form: str = "text"
 
 
 def latex_table(head: Sequence[str], rows: Sequence[Sequence[str]], columns: str) -> str:
-    """Return a LaTeX table, which needs booktabs, and fontenc with T1.
+    """Return a LaTeX table; the document needs the packages booktabs and fontenc (T1).
 
     Args:
-        head: a cell a column.
-        rows: a cell a column; a row without cells is a line across the table.
+        head: one cell per column.
+        rows: one cell per column; a row without cells is a line across the table.
         columns: how each column is aligned: "rll".
     """
     return "\n".join(
@@ -112,7 +112,7 @@ def latex_table(head: Sequence[str], rows: Sequence[Sequence[str]], columns: str
 
 
 def _latex_row(cells: Sequence[str]) -> str:
-    r"""Return a row that does not begin with [ or *, which would be options of the row before.
+    r"""Return a row that does not begin with [ or *: LaTeX would add them to the row before.
 
     >>> _latex_row(["[1pt]", "a"])
     '{}[1pt] & a \\\\'

@@ -1,7 +1,7 @@
-"""Make text from files and plugins safe to show.
+"""Make text from files and plugins safe to display.
 
-`shown` and `one_line` are for terminals; `markdown`, `latex`, `csv_cell` and `as_json` also keep
-text from being read as markup, a formula or code of that format.
+`shown` and `one_line` are for terminals; `markdown`, `latex`, `csv_cell` and `as_json` also
+escape markup, formulas and code of their formats.
 """
 
 import json
@@ -10,9 +10,9 @@ import re
 import unicodedata
 from typing import Any
 
-INVISIBLE = ("Cc", "Cf", "Co", "Cs", "Zl", "Zp")  # control, format, private, half characters
-PLAIN = re.compile(r"[A-Za-z0-9 .,;%+=±()-]*")  # no character of it is ever markup
-LAST_LETTER = "\u017f"  # of Latin Extended-A, which LaTeX's fonts have in T1
+INVISIBLE = ("Cc", "Cf", "Co", "Cs", "Zl", "Zp")  # control, format, private, surrogate, separator
+PLAIN = re.compile(r"[A-Za-z0-9 .,;%+=±()-]*")  # characters that are never markup
+LAST_LETTER = "\u017f"  # the end of Latin Extended-A, the last letters of T1 fonts
 LATEX = {
     "\\": r"\textbackslash{}",
     "{": r"\{",
@@ -40,8 +40,8 @@ def shown(text: str, most: int | None = None, lines: bool = False) -> str:
     r"""Return untrusted text for a terminal, with control characters as visible escapes.
 
     Args:
-        text: from a file, a name or a plugin.
-        most: characters of it to show.
+        text: text from a file, a name or a plugin.
+        most: how many characters to show; None for all.
         lines: keep line breaks.
 
     >>> shown("a\x1b[31m\nb"), shown("abcdef", 4)
@@ -72,13 +72,13 @@ def one_line(text: str, most: int = 200) -> str:
 
 
 def markdown(text: str, most: int) -> str:
-    r"""Return untrusted text for a Markdown table or paragraph: nothing in it is markup or a link.
+    r"""Return untrusted text for a Markdown table or paragraph, with markup and links escaped.
 
-    `serbench.tables.table` escapes what ends a cell, "|".
+    `serbench.tables.table` escapes "|", which ends a cell.
 
     Args:
-        text: from a file, a name or a plugin.
-        most: characters of it to show.
+        text: text from a file, a name or a plugin.
+        most: how many characters to show.
 
     >>> print(markdown("[a](http://b) *c* <d> [1.00, 2.00]", 99))
     [a]\(http:\//b) \*c\* &lt;d> [1.00, 2.00]
@@ -90,12 +90,12 @@ def markdown(text: str, most: int) -> str:
     text = re.sub(r"([\\`*$~]|(?<=\])[(\[:])", r"\\\1", text)
     text = re.sub(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])", r"\\_", text)
     text = re.sub(r"://", r":\\//", text)
-    text = re.sub(r"@(?=[\w-])", "@&#8288;", text)  # an escape does not keep mail from linking
+    text = re.sub(r"@(?=[\w-])", "@&#8288;", text)  # a backslash does not stop links
     return re.sub(r"(?i)\b(www)\.", r"\1\\.", text)
 
 
 def latex(text: str) -> str:
-    r"""Return untrusted text as LaTeX shows it; characters that its fonts lack, by their number.
+    r"""Return untrusted text escaped for LaTeX; characters that its fonts lack become code points.
 
     >>> latex("50 % of a_b ± 1 я")
     '50 \\% of a\\_b $\\pm$ 1 \\texttt{U+044F}'
@@ -109,7 +109,7 @@ def latex(text: str) -> str:
 
 
 def csv_cell(text: str) -> str:
-    """Return a cell of a CSV file, with a quote before what a spreadsheet takes for a formula.
+    """Return a cell of a CSV file, with a quote before text that spreadsheets run as a formula.
 
     >>> csv_cell("=1+1"), csv_cell("-0.5"), csv_cell("-")
     ("'=1+1", '-0.5', '-')
@@ -124,11 +124,11 @@ def csv_cell(text: str) -> str:
 
 
 def finite(value: Any, digits: int | None = None) -> Any:
-    """Return plain data with None for NaN and infinity, which JSON does not have.
+    """Return plain data with None instead of NaN and infinity, which JSON lacks.
 
     Args:
         value: dictionaries, lists and scalars.
-        digits: round to so many significant digits.
+        digits: how many significant digits to round to; None keeps all.
 
     >>> finite({"a": [float("nan"), 1 / 3]}, digits=3)
     {'a': [None, 0.333]}
@@ -145,7 +145,7 @@ def finite(value: Any, digits: int | None = None) -> Any:
 
 
 def as_json(value: object) -> str:
-    r"""Return JSON that can be read and shown: NaN as null, invisible characters as their numbers.
+    r"""Return readable JSON: NaN becomes null, and invisible characters are escaped.
 
     >>> as_json("ä\u202e")
     '"ä\\u202e"'

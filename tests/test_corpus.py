@@ -26,7 +26,7 @@ def test_one_id_twice_is_refused():
 
 
 def test_an_unknown_label_is_refused():
-    with pytest.raises(SerbenchError, match="label 'c', which is none of a, b"):
+    with pytest.raises(SerbenchError, match="label 'c', but must have one of a, b"):
         _corpus(("1", "s", "c"))
 
 

@@ -1,4 +1,4 @@
-"""What a user asks for, and the identity of the run that it makes."""
+"""A user's request, and the configuration that identifies the run."""
 
 import re
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ Values = Annotated[Mapping[str, object], Names(100)]
 
 @dataclass(frozen=True)
 class Request:
-    """What a user asks for: names, and what differs from the defaults; see `serbench.evaluate`."""
+    """A user's request, in names and parameters, as the arguments of `serbench.evaluate`."""
 
     model: str
     dataset: str
@@ -34,16 +34,16 @@ class Request:
 
 @dataclass(frozen=True)
 class Config:
-    """The identity of a run: everything that its predictions depend on, but for the audio.
+    """The identity of a run: everything that its predictions depend on except the audio.
 
     Two runs with equal configurations are the same run. The data behind the names (corpus,
-    protocol, audio) is pinned by digests in every fold's result. A key that was added after runs
-    were published has a default here, which stands for the behaviour before the key existed; with
-    that value it is not stored, so that older runs keep their names. Parameters that models and
-    extractors add later are left out in the same way; see `contracts.HasAddedParams`.
+    protocol, audio) is pinned by digests in every fold's result. A key added after runs were
+    published has a default here, the behaviour before the key existed, and is stored only if its
+    value differs, so that older runs keep their names. The same holds for parameters that models
+    and extractors add later; see `contracts.HasAddedParams`.
     """
 
-    dataset: Annotated[str, Text(200, r"[a-z0-9-]+(:.+)?")]  # no name that looks like another
+    dataset: Annotated[str, Text(200, r"[a-z0-9-]+(:.+)?")]  # so that no names look alike
     labels: Named
     protocol: Named
     model: Named

@@ -15,7 +15,7 @@ Params = Mapping[str, object]
 
 
 def model_names(runs: Sequence[Run]) -> dict[str, str]:
-    """Return what each run's model is called in a table, by the run's name; see `told_apart`."""
+    """Return the name of each run's model in tables, by the run's name; see `told_apart`."""
     return told_apart(
         {
             run.name: (
@@ -33,13 +33,13 @@ def with_checkpoint(model: str, checkpoint: str) -> str:
 
 
 def told_apart(runs: Mapping[str, tuple[str, Params]]) -> dict[str, str]:
-    """Add as few parameters to models' names as tell runs apart: "whisper-base, recipe=paper".
+    """Add the fewest parameters to models' names that tell runs apart: "whisper-base, layer=3".
 
-    Seeds are never added. Of each run only parameters of its own are named, so that nobody's run
-    writes into another's row.
+    Seeds are never added. A name contains only parameters that its own run has, so that one run
+    cannot change another's row.
 
     Args:
-        runs: by run, the name of its model and its parameters.
+        runs: the name and the parameters of each run's model, by the run's name.
     """
     groups: dict[str, dict[str, Params]] = {}
     for run, (name, params) in runs.items():
@@ -48,7 +48,7 @@ def told_apart(runs: Mapping[str, tuple[str, Params]]) -> dict[str, str]:
 
 
 def _apart(name: str, runs: Mapping[str, Params]) -> list[tuple[str, str]]:
-    """Return runs with their names, where all of them are called `name` so far."""
+    """Return (run, longer name) for runs that share `name` so far."""
     names = dict.fromkeys(param for params in runs.values() for param in params)
     for param in filter(NAME.fullmatch, names):
         groups: dict[str, dict[str, Params]] = {}
@@ -64,10 +64,10 @@ def _apart(name: str, runs: Mapping[str, Params]) -> list[tuple[str, str]]:
 
 
 def run_titles(runs: Sequence[Run]) -> list[str]:
-    """Return a title of each run on one corpus; no two are alike, unless one run is there twice.
+    """Return a title for each run on one corpus; titles differ, unless a run is passed twice.
 
-    Titles are the names of the leaderboard, with the seed where nothing else tells two apart, or
-    else the name of the run's folder.
+    Titles are the leaderboard's names; if two are equal the seed is added, and if that does not
+    help the name of the run's folder.
     """
     names = model_names(runs)
     plain = [names[run.name] for run in runs]

@@ -1,7 +1,7 @@
-"""Why a run has no rank: every reason, worded once for tables, reports, badges and the leaderboard.
+"""The reasons why a run has no rank, worded once for tables, reports, badges and the leaderboard.
 
-What follows from a run's own folds is found by `objections`. The constants below it are the reasons
-that only a submission's card, the ledger or other runs can give.
+`objections` gives the reasons that follow from a run's own folds. The constants also cover reasons
+that need a submission's card, the ledger or other runs.
 """
 
 from collections.abc import Sequence
@@ -28,11 +28,11 @@ def leak(folds: Sequence[Facts]) -> str:
 
 
 def objections(folds: Sequence[Facts], missing: int) -> tuple[str, ...]:
-    """Return every reason why a run has no rank, the gravest first; none if it may be ranked.
+    """Return every reason why a run has no rank, the gravest first; () if it may be ranked.
 
     Args:
-        folds: of the run, the facts of one or more.
-        missing: how many folds of the protocol are not there.
+        folds: the facts of the run's folds, at least one.
+        missing: how many folds of the protocol are missing.
     """
     reasons = []
     if shared := leak(folds):

@@ -1,4 +1,4 @@
-"""Tables of runs and of their scores, computed again from the stored predictions."""
+"""Tables of runs and their scores, computed from the stored predictions."""
 
 from collections.abc import Sequence
 
@@ -11,12 +11,12 @@ LISTED = ("uar", "f1")
 
 
 def scores(runs: Sequence[Run], metrics: Sequence[str] | None, form: str) -> str:
-    """Return the scores of each fold, their mean and deviation, pooled, and over speakers.
+    """Return each fold's scores, their mean and deviation, pooled scores and their intervals.
 
     Args:
         runs: one or more.
-        metrics: names; None is all.
-        form: one of `FORMATS`; json has fractions in full precision, of several runs a list.
+        metrics: names of metrics; None for all.
+        form: one of `FORMATS`; json has fractions in full precision, for several runs a list.
     """
     names = list(metrics or METRICS)
     if form == "json":
@@ -45,10 +45,10 @@ def _rows(run: Run, names: Sequence[str]) -> list[list[str]]:
 
 
 def listing(runs: Sequence[Run], form: str) -> str:
-    """Return a list of runs: how many folds each has, whether it is complete, UAR and F1.
+    """Return a list of runs with their numbers of folds, whether complete, UAR and F1.
 
     Args:
-        runs: in this order.
+        runs: the runs to list, in order.
         form: one of `FORMATS`; json has fractions in full precision.
     """
     if form == "json":

@@ -13,7 +13,7 @@ CAUGHT = [
     ("unannotated", "parameters_are_annotated", "parameter takes .* has no annotation"),
     ("doubled", "is_a_corpus", "has two utterances with the id 's1-angry': .*; keep one"),
     ("crowded", "speakers_are_people", "has 16 speakers for 16 utterances.*speakers = .single"),
-    ("unlabelled", "is_a_corpus", "has the label 'ANGRY', which is none of angry, calm"),
+    ("unlabelled", "is_a_corpus", "has the label 'ANGRY', but must have one of angry, calm"),
     ("misspelt", "label_sets", "label set two names 'clam', .*: its labels are angry, calm"),
     ("repeating", "protocols_are_named", "2 protocols are named 'rotated': give each its own name"),
     ("empty-fold", "protocols_hold", "fold s1 of protocol empty .* has an empty validation set"),

@@ -72,6 +72,6 @@ def test_a_model_of_another_version_is_refused(workspace, tmp_path):
     file = tmp_path / "dummy.json"
     file.write_text(file.read_text().replace('"schema": 1', '"schema": 9'))
     with pytest.raises(
-        SerbenchError, match="is of schema 9 and version .*, but schema 1 and version"
+        SerbenchError, match="has schema 9 and version .*, but schema 1 and version"
     ):
         Dummy.load(tmp_path)
