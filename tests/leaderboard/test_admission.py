@@ -163,6 +163,15 @@ def test_a_copy_by_the_same_submitter_under_two_names_is_named(ada):
     )
 
 
+def test_folds_of_one_process_are_not_ranked_in_a_submission_either(ada):
+    def second(fold):
+        return dataclasses.replace(fold, stored={**fold.stored, "folds_before": 1})
+
+    sent = forged(ada, "Ada", second)
+    (flag,) = looked_at(sent, "github:ada")
+    assert flag.startswith("it has no rank: folds were trained in one process, one after the other")
+
+
 def test_what_was_removed_comes_back_to_its_place_and_its_copies_have_no_rank(ada, tmp_path):
     build(ada, "github:ada")
     eve = forged(ada, "Eve", seed=7)
