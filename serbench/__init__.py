@@ -1,10 +1,10 @@
 """serbench: speech emotion recognition, measured so that the numbers can be compared.
 
-Import everything from here to evaluate, to read runs and to write a plugin. A name is imported when
-it is first used, so that the command line starts fast.
+Import everything from here to evaluate, to read runs and to write a plugin. Names are imported at
+first use, so that the command line starts fast.
 """
 
-TYPE_CHECKING = False  # typing takes milliseconds to import, in which Ctrl-C is a traceback
+TYPE_CHECKING = False  # importing typing takes milliseconds, in which Ctrl-C shows a traceback
 if TYPE_CHECKING:
     from serbench.comparison.result import compare as compare
     from serbench.contracts import About as About
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from serbench.report.build import write_report as write_report
     from serbench.results.run import Run as Run
 
-_NAMES = {  # of each module; the same as above
+_NAMES = {  # the names above, by module
     "comparison.result": "compare",
     "contracts": "About Array Dataset Entry Examples Extractor Lengths Link Model ModelEntry "
     "Predictions Wave Workspace hookimpl",
@@ -65,7 +65,7 @@ __all__ = ["__version__", *_MODULES]
 
 
 def __getattr__(name: str) -> object:
-    """Import a name when it is first used."""
+    """Import a name at first use."""
     if name not in _MODULES:
         raise AttributeError(f"module 'serbench' has no attribute {name!r}")
     import importlib

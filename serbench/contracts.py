@@ -1,6 +1,6 @@
-"""The contracts of a plugin: the members of a dataset, an extractor and a model, and its hooks.
+"""The contracts of plugins: the members of datasets, extractors and models, and the hooks.
 
-A plugin needs no base class: anything with these members will do.
+Plugins need no base class: any class with these members will do.
 """
 
 import re
@@ -22,7 +22,7 @@ Wave = npt.NDArray[np.float32]
 Array = npt.NDArray[Any]
 
 Link = Literal["identity", "softmax", "sigmoid"]
-"""What turns activations into probabilities; sigmoids are normalised to sum to 1."""
+"""The function from activations to probabilities; sigmoids are then normalised to sum to 1."""
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,79}")
 TARGET = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
@@ -35,8 +35,8 @@ class About:
     Attributes:
         title: the corpus's full name.
         licence: its licence, by name.
-        size: how large it is, in words: "208 MB zip, 590 MB unpacked".
-        home: where it lives.
+        size: its size in words: "208 MB zip, 590 MB unpacked".
+        home: the address of its home page.
         obtain: how to get it, a sentence or a command.
         cite: the reference to cite.
     """
@@ -53,14 +53,14 @@ class Dataset(typing.Protocol):
     """Read one corpus. Instantiated by `target(**parameters)`; `toy:seed=3` gives `seed=3`.
 
     Attributes:
-        about: its origin and licence.
+        about: the corpus's origin and licence.
         label_sets: each maps the corpus's own labels to those of the set; the first is the default.
-        protocols: the corpus's own, in the order of a listing; the first is the default.
-            The core has protocols for any corpus (`loso`, `kfold:n=5`, ...); a dataset without
-            one of its own names one of these in the attribute `default_protocol`.
+        protocols: the corpus's own protocols, in listing order; the first is the default.
+            The core has protocols for any corpus (`loso`, `kfold:n=5`, ...); a dataset without its
+            own names one of them in the attribute `default_protocol`.
 
-    A corpus with as many speakers as utterances is refused, unless the attribute `speakers` of its
-    dataset is "single": each utterance really is by a speaker of its own.
+    A corpus with one speaker per utterance is refused, unless the dataset's attribute `speakers` is
+    "single": each utterance really has its own speaker.
     """
 
     about: About
@@ -68,12 +68,10 @@ class Dataset(typing.Protocol):
     protocols: Sequence[Protocol]
 
     def manifest(self) -> Corpus | None:
-        """Return the corpus without its audio; None where its licence forbids to ship that."""
+        """Return the corpus without its audio; None if its licence forbids shipping that."""
 
     def read(self, root: Path) -> Corpus:
-        """Return the corpus in `root` with its own labels, the same for the same files.
-
-        Opens no audio.
+        """Return the corpus in `root` with its own labels: deterministic, without opening audio.
 
         Raises:
             CorpusError: the corpus is missing, incomplete or mixed with other files.
@@ -85,18 +83,18 @@ class GeneratedDataset(typing.Protocol):
     """Optional for a dataset whose corpus is generated.
 
     Attributes:
-        version: changes whenever the files change.
+        version: changes whenever the generated files change.
     """
 
     version: str
 
     def make(self, root: Path) -> None:
-        """Write the corpus into `root`, an empty folder, which is then moved into place."""
+        """Write the corpus into the empty folder `root`; the caller moves it into place."""
 
 
 @typing.runtime_checkable
 class DownloadableDataset(typing.Protocol):
-    """Optional for a dataset with a public address, or to explain why there is none."""
+    """Optional for a dataset with a public download, or to explain why there is none."""
 
     def download(self, root: Path) -> None:
         """Write the corpus into `root`; continue where an earlier call stopped."""
@@ -106,24 +104,24 @@ class DownloadableDataset(typing.Protocol):
 class PathDataset(typing.Protocol):
     """Optional for a dataset that is named by a path: `csv:my.csv,label=emotion`.
 
-    The path ends at the first comma that is followed by one of the dataset's parameters and "=".
-    With `--data PATH`, only a name stands there. Results name the corpus by the last part of the
-    path without its ending: `csv:my,label=emotion` is the same run on every machine, and does not
-    reveal a path. A name is looked up in SERBENCH_DATA too: `csv:my` is `SERBENCH_DATA/csv/my.csv`.
+    The path ends at the first comma before one of the dataset's parameters and "=". With
+    `--data PATH`, a name replaces it. Results name the corpus by the last part of the path without
+    its ending: `csv:my,label=emotion` is the same run on every machine and reveals no path.
+    Names are also looked up in SERBENCH_DATA: `csv:my` is `SERBENCH_DATA/csv/my.csv`.
 
     Label sets, protocols and `default_protocol` (which may raise a SerbenchError) may depend on
     the files at the path.
 
     Attributes:
-        endings: of the files that it reads, lower case with their dots; empty if it reads a folder.
+        endings: lower-case file endings with their dots; empty if the dataset reads a folder.
     """
 
     endings: Sequence[str]
 
     def at(self, place: Path) -> Dataset:
-        """Return the dataset at this path, which need not exist; opens nothing.
+        """Return the dataset at this path, which need not exist; open no file.
 
-        Only `about` is used before this is called.
+        Only `about` is used before this call.
         """
 
 
@@ -132,10 +130,10 @@ class Lengths:
     """The lengths of a corpus's utterances.
 
     Attributes:
-        percent: of the utterances that are no longer than `seconds`; rising from 0 to 100.
-        seconds: as recorded, at each percentage.
-        rate: of the files, in Hz.
-        trimmed: the share of an utterance that is left once silence is cut; 1 if unknown.
+        percent: percentages of the utterances, rising from 0 to 100.
+        seconds: the recorded length that each of these percentages does not exceed.
+        rate: the sampling rate of the files, in Hz.
+        trimmed: the share of an utterance that remains without silence; 1 if unknown.
     """
 
     percent: tuple[float, ...]
@@ -147,14 +145,14 @@ class Lengths:
 class Extractor(typing.Protocol):
     """Turn waves into features. Instantiated by `target(**feature parameters)`; must not learn.
 
-    It is instantiated during planning too, to validate its parameters: load weights and large
-    tables when it is first called.
+    Planning also instantiates the class, to validate its parameters: load weights and large tables
+    in the first call.
 
-    A class whose version has changed lists the changes in the attribute `notes`:
+    A later version lists its changes in the attribute `notes`:
     `notes = {"2": "layers are stored in half precision"}`.
 
     Attributes:
-        version: changes whenever the numbers change.
+        version: changes whenever the features change.
     """
 
     version: str
@@ -162,7 +160,7 @@ class Extractor(typing.Protocol):
     def __call__(self, waves: Sequence[Wave]) -> list[Array]:
         """Return a finite float32 (or float16) array for each mono 16 kHz wave.
 
-        An array must depend on its own wave only. May be called from several threads at once.
+        An array must depend on its own wave only. Several threads may call this at once.
         """
 
 
@@ -171,9 +169,9 @@ class Examples:
     """The utterances that a model learns from.
 
     Attributes:
-        inputs: one feature array an utterance; read from the disk when indexed.
+        inputs: one feature array per utterance; read from the disk when indexed.
         truth: (utterances,) int64, positions in the labels.
-        speakers: one an utterance.
+        speakers: one per utterance.
     """
 
     inputs: Sequence[Array]
@@ -186,8 +184,8 @@ class Predictions:
     """A model's predictions.
 
     Attributes:
-        activations: (utterances, labels), the output layer.
-        link: turns them into probabilities.
+        activations: (utterances, labels), from the output layer.
+        link: turns activations into probabilities.
     """
 
     activations: Array
@@ -203,7 +201,7 @@ class Workspace(typing.Protocol):
 
     @property
     def threads(self) -> int:
-        """The exact number of threads to compute with: sums depend on it."""
+        """The exact number of threads to compute with: floating-point sums depend on it."""
 
     @property
     def precision(self) -> str:
@@ -220,14 +218,14 @@ class Workspace(typing.Protocol):
 class Model(typing.Protocol):
     """Learn one fold. Instantiated by `target(labels=..., seed=..., **parameters)`.
 
-    It is instantiated during planning too, to validate its parameters: load weights in `fit`.
+    Planning also instantiates the class, to validate its parameters: load weights in `fit`.
 
     Parameters are the constructor's keyword arguments with defaults and annotations (bool, int,
     float, str, or one of these | None); `--param lr=1e-5` is checked against them.
 
     A model that can train in bfloat16 has the class attribute
-    `precisions = ("float32", "bfloat16")`. A model whose version has changed lists the changes in
-    `notes`, as extractors do.
+    `precisions = ("float32", "bfloat16")`. Later versions list their changes in `notes`, as those
+    of extractors do.
 
     Attributes:
         version: changes whenever the predictions change.
@@ -239,7 +237,7 @@ class Model(typing.Protocol):
         """Learn from `train`; `validation` is for choosing (epoch, layer, strength) only."""
 
     def predict(self, inputs: Sequence[Array]) -> Predictions:
-        """Score utterances; an utterance's scores must not depend on the others."""
+        """Score utterances; an utterance's scores must not depend on other utterances."""
 
 
 @typing.runtime_checkable
@@ -253,21 +251,20 @@ class ResolvesParams(typing.Protocol):
     def resolved(cls, params: Mapping[str, object]) -> Mapping[str, object]:
         """Return the same parameters with exact values: a branch -> its commit.
 
-        Called during planning, before anything is instantiated, first of the extractor; the model
-        gets the extractor's values of the parameters that both have. Only here may anything be
-        downloaded. Exact values are returned unchanged.
+        Planning calls this before it instantiates anything, first for the extractor; the model
+        receives the extractor's values of shared parameters. Only this method may download.
+        Return exact values unchanged.
         """
 
 
 @typing.runtime_checkable
 class HasAddedParams(typing.Protocol):
-    """Optional for the class of a model or an extractor that got more parameters.
+    """Optional for the class of a model or an extractor that gained parameters after its release.
 
-    Runs that were published earlier keep their identity, which leaves out a parameter with the
-    value given here.
+    Published runs keep their identity: it leaves out a parameter that has the value in `added`.
 
     Attributes:
-        added: the parameters that were added later, each with the value for the earlier behaviour:
+        added: the new parameters, each with the value that keeps the earlier behaviour:
             `added: ClassVar = {"batching": "packed"}`.
     """
 
@@ -276,10 +273,10 @@ class HasAddedParams(typing.Protocol):
 
 @typing.runtime_checkable
 class DescribedModel(typing.Protocol):
-    """Optional for a model: facts about the fitted model, as plain JSON values."""
+    """Optional for a model: describe the fitted model."""
 
     def describe(self) -> Mapping[str, object]:
-        """Return the facts, such as {"parameters": 57003848, "best_epoch": 9}."""
+        """Return facts as plain JSON values: {"parameters": 57003848, "best_epoch": 9}."""
 
 
 @typing.runtime_checkable
@@ -296,7 +293,7 @@ class KeepableModel(typing.Protocol):
 
 @typing.runtime_checkable
 class MovableModel(typing.Protocol):
-    """Optional for a model that can be kept: choose its device."""
+    """Optional for a keepable model: choose its device."""
 
     def to(self, device: str) -> None:
         """Compute on "cpu" or "cuda" from now on."""
@@ -304,31 +301,31 @@ class MovableModel(typing.Protocol):
 
 @typing.runtime_checkable
 class ExportableModel(typing.Protocol):
-    """Optional for a model that can be kept: hand it over to other software."""
+    """Optional for a keepable model: export it for other software."""
 
     def export(self, folder: Path) -> None:
-        """Write the files of the other software: a checkpoint folder that transformers loads."""
+        """Write the files of that software, such as a checkpoint that transformers loads."""
 
 
 class BenchHooks(typing.Protocol):
-    """Optional for `serbench bench`; each method alone is optional too.
+    """Optional for `serbench bench`; every method is optional by itself.
 
-    `lengths` and `stand_in` are a dataset's, `rehearsed` is a class method of a model or an
-    extractor, `flops` and `peak` are a model's.
+    Datasets may have `lengths` and `stand_in`; models and extractors the class method `rehearsed`;
+    models `flops` and `peak`.
     """
 
     def lengths(self) -> Lengths:
         """Return the lengths of the corpus's utterances, so that no audio is needed."""
 
     def stand_in(self) -> Corpus:
-        """Return as many utterances of each speaker and label as the corpus has, with invented ids.
+        """Return the number of utterances of each speaker and label, with invented ids.
 
         For a dataset without a manifest.
         """
 
     @classmethod
     def rehearsed(cls, given: Mapping[str, object], folder: Path) -> Mapping[str, object]:
-        """Return other parameters, as fast to compute, with which nothing needs to be downloaded.
+        """Return replacements of equal speed for the parameters that need a download.
 
         Args:
             given: parameters from the user and the model's entry.
@@ -343,11 +340,11 @@ class BenchHooks(typing.Protocol):
 
         Args:
             inputs: as `fit` and `predict` take them.
-            training: of learning once from each; False: of predicting them.
+            training: True counts learning once from each input, False predicting it.
         """
 
     def peak(self, device: str, threads: int) -> float:
-        """Return the operations a second of a large matrix product in the model's precision."""
+        """Return the operations per second of a large matrix product in the model's precision."""
 
 
 hookspec = pluggy.HookspecMarker("serbench")
@@ -356,16 +353,16 @@ hookimpl = pluggy.HookimplMarker("serbench")
 
 @dataclass(frozen=True)
 class Entry:
-    """A dataset, a feature or a model of a plugin, by name: the entry imports nothing.
+    """A plugin's dataset, feature or model, by name: creating an entry imports nothing.
 
     Attributes:
         name: lower case, digits, hyphens: "crema-d".
-        target: "serbench_corpora.crema_d:CremaD", imported when it is first used.
+        target: "serbench_corpora.crema_d:CremaD", imported at first use.
         summary: one line for a listing.
-        requires: modules it needs, looked for before anything runs.
+        requires: modules that must be installed; checked before anything runs.
         install: the name to `pip install` if one of them is missing.
-        default_for: the uses for which it is taken where the user names nothing: "estimators" (by
-            import path) of a feature, "bench" of a model or a dataset.
+        default_for: the uses for which this entry is a default: "estimators" (by import path) for a
+            feature, "bench" for a model or a dataset.
     """
 
     name: str
@@ -382,14 +379,13 @@ class ModelEntry(Entry):
 
     Attributes:
         features: the name of the feature.
-        feature_params: its parameters that belong to the feature: ("n_mels",).
-        defaults: parameters by corpus: {"iemocap": {"epochs": 3}}. Those of "*" hold for every
-            corpus, so that a preset of another model is an entry without code; a corpus's own
-            override them, and the user's override both.
-        gpus: how many GPUs a fold wants. With one, folds run one at a time unless the user asks
-            for more.
-        threads: of a fold unless the user sets them; part of a run's identity.
-        memory: gigabytes of a fold; only as many folds run at a time as fit into memory.
+        feature_params: the model's parameters that belong to the feature: ("n_mels",).
+        defaults: parameters by corpus: {"iemocap": {"epochs": 3}}. "*" applies to every corpus, so
+            that a preset of another model needs no code; a corpus's own values override it, and
+            the user's override both.
+        gpus: GPUs that a fold uses. If any, folds run one at a time unless the user sets `jobs`.
+        threads: threads of a fold unless the user sets them; part of a run's identity.
+        memory: gigabytes that a fold needs: limits how many folds run at a time.
     """
 
     features: str = "waveform"
@@ -400,21 +396,21 @@ class ModelEntry(Entry):
     memory: float = 1.0
 
     def defaults_on(self, dataset: str) -> dict[str, object]:
-        """Return the parameters that the entry sets on a dataset, "toy:seed=3"."""
+        """Return the parameters that the entry sets for a dataset, "toy:seed=3"."""
         corpus = dataset.partition(":")[0]
         return {**self.defaults.get("*", {}), **self.defaults.get(corpus, {})}
 
 
 @hookspec
 def serbench_datasets() -> Iterable[Entry]:  # type: ignore[empty-body]
-    """Return the datasets of this plugin; each target meets `serbench.contracts.Dataset`."""
+    """Return the datasets of this plugin; each target implements `serbench.contracts.Dataset`."""
 
 
 @hookspec
 def serbench_features() -> Iterable[Entry]:  # type: ignore[empty-body]
-    """Return the features of this plugin; each target meets `serbench.contracts.Extractor`."""
+    """Return the features of this plugin; each target implements `serbench.contracts.Extractor`."""
 
 
 @hookspec
 def serbench_models() -> Iterable[ModelEntry]:  # type: ignore[empty-body]
-    """Return the models of this plugin; each target meets `serbench.contracts.Model`."""
+    """Return the models of this plugin; each target implements `serbench.contracts.Model`."""

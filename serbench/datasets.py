@@ -22,19 +22,19 @@ from serbench.settings import Settings
 class Source:
     """A dataset, and where on this machine its corpus is."""
 
-    spec: str  # as typed, "toy:seed=3"; with a path only its name, the same everywhere: "csv:my"
+    spec: str  # as typed, "toy:seed=3"; of a path only the name, as on all machines: "csv:my"
     dataset: Dataset
     root: Path  # the corpus's folder, or its file
-    generated: bool = False  # it is made in the cache when it is first needed
+    generated: bool = False  # created in the cache at first use
 
 
 def find(spec: str, places: Settings, data: Path | None = None) -> Source:
-    """Return the dataset of that name and the folder of its corpus.
+    """Return the named dataset and the folder of its corpus.
 
     Args:
         spec: name and parameters, or name, path and parameters: "csv:my.csv,label=emotion".
-        places: of this machine.
-        data: the corpus's own folder or file, where it is not under `places.data`.
+        places: settings of this machine.
+        data: the corpus's own folder or file, if it is not under `places.data`.
 
     Raises:
         SerbenchError: the name or a parameter is unknown, or a package is missing.
@@ -54,10 +54,10 @@ def find(spec: str, places: Settings, data: Path | None = None) -> Source:
 
 
 def named(spec: str, places: Settings) -> Source:
-    """Return the dataset that results name; they may be a stranger's: look only in `places.data`.
+    """Return the dataset that untrusted results name; look for a path only in `places.data`.
 
     Raises:
-        SerbenchError: as `find`; or a dataset with a path is not spelled as results spell it.
+        SerbenchError: as `find`; or a dataset with a path is not spelled as serbench spells it.
     """
     name, _, text = spec.partition(":")
     target: Any = registry.load(registry.find("dataset", name))
@@ -92,7 +92,7 @@ def _located(target: Any, spec: str, places: Settings, data: Path | None) -> Sou
 
 
 def _place_of(name: str, path: Path, given_path: str, target: Any, places: Settings) -> Path:
-    """Return where a corpus is, or would be, whose path or name was typed."""
+    """Return where the corpus of a typed path or name is, or would be."""
     for place in with_endings(path, target.endings):
         if place.is_file() if target.endings else place.is_dir():
             return place
@@ -103,13 +103,13 @@ def _place_of(name: str, path: Path, given_path: str, target: Any, places: Setti
 
 
 def _kept(name: str, corpus: str, endings: Sequence[str], places: Settings) -> Path:
-    """Return where a corpus is that is kept with the others: `places.data / "csv" / "my.csv"`."""
+    """Return where a corpus would be in the data folder: `places.data / "csv" / "my.csv"`."""
     bare, *tried = with_endings(places.data / name / corpus, endings)
     return next((place for place in (*tried, bare) if place.exists()), tried[0] if tried else bare)
 
 
 def read(source: Source, labels: str | None = None) -> Corpus:
-    """Read the corpus under a label set; a generated one is made first.
+    """Read the corpus under a label set; first create one that is generated.
 
     Raises:
         CorpusError: it is missing, incomplete or mixed with something else, or its speakers are
@@ -125,17 +125,17 @@ def read(source: Source, labels: str | None = None) -> Corpus:
 
 
 def manifest(source: Source, labels: str | None = None) -> Corpus:
-    """Return the corpus without its audio, or as it is on this disk if it ships no manifest."""
+    """Return the corpus from its manifest, or from this disk if the dataset ships no manifest."""
     name = label_set_name(source, labels)
     shipped = source.dataset.manifest()
     return read(source, labels) if shipped is None else _relabelled(source, name, shipped)
 
 
 def outline(source: Source) -> Corpus:
-    """Return the corpus as far as it is known without its audio; ids may be made up.
+    """Return the corpus without its audio, if possible; ids may be invented.
 
     Raises:
-        CorpusError: nothing is known of it, and it is not on this disk either.
+        CorpusError: its dataset describes no utterances, and it is not on this disk either.
     """
     stand_in = getattr(source.dataset, "stand_in", None)  # see `contracts.BenchHooks`
     if source.dataset.manifest() is None and stand_in is not None:
@@ -166,10 +166,10 @@ def _relabelled(source: Source, label_set: str, corpus: Corpus) -> Corpus:
 
 
 def split_path(text: str, allowed: Collection[str]) -> tuple[str, dict[str, str]]:
-    """Split what follows the colon of a dataset into its path and its parameters.
+    """Split the text after the colon of a dataset into its path and its parameters.
 
-    The path ends at the first comma that one of the parameters and "=" follow, and so does each
-    value: commas, colons, spaces and backslashes need no quotes.
+    The path and each value end at the first comma before one of the parameters and "=": commas,
+    colons, spaces and backslashes need no quotes.
 
     Args:
         text: as typed: "my, own.csv,label=emotion".
@@ -182,7 +182,7 @@ def split_path(text: str, allowed: Collection[str]) -> tuple[str, dict[str, str]
         BadParameter: a parameter is given twice, or the text has control characters.
     """
     if not text.isprintable():
-        raise BadParameter(f"a dataset's name may hold no control characters: {text!r}")
+        raise BadParameter(f"a dataset's name must not contain control characters: {text!r}")
     names = "|".join(map(re.escape, allowed))
     path, *rest = re.split(rf"(?:^|,)\s*({names})\s*=", text) if allowed else [text]
     pairs = zip(rest[::2], (value.strip() for value in rest[1::2]), strict=True)
@@ -190,10 +190,10 @@ def split_path(text: str, allowed: Collection[str]) -> tuple[str, dict[str, str]
 
 
 def refuse_parameter_in_path(owner: str, path: str, allowed: Collection[str]) -> None:
-    """Refuse a path that ends in what looks like a parameter.
+    """Refuse a path that seems to end in a parameter.
 
     Raises:
-        BadParameter: it does; lists the most similar parameters.
+        BadParameter: it does; the message lists the most similar parameters.
     """
     if ending := re.search(r",\s*(\w+)\s*=", path):
         hint = f"; there is no file {path!r} either"
@@ -219,7 +219,7 @@ def corpus_name(path: Path, endings: Sequence[str]) -> str:
     'clips.v2'
 
     Raises:
-        BadParameter: no such character is left.
+        BadParameter: the path's end has no such character.
     """
     name = unicodedata.normalize("NFC", path.name)
     while name.lower().endswith(tuple(endings)) and endings:
@@ -236,7 +236,7 @@ def corpus_name(path: Path, endings: Sequence[str]) -> str:
 def canonical_spec(
     name: str, corpus: str, given: Mapping[str, object], allowed: Mapping[str, tuple[Any, object]]
 ) -> str:
-    """Return the one spelling of a dataset, its corpus and parameters other than the defaults.
+    """Return the only spelling of a dataset with a corpus and parameters, without defaults.
 
     >>> allowed = {"label": (str, "label"), "sex": (str, "sex")}
     >>> canonical_spec("csv", "my", {"label": "emotion"}, allowed)
@@ -251,6 +251,6 @@ def canonical_spec(
 
 
 def with_endings(path: Path, endings: Sequence[str]) -> Iterator[Path]:
-    """Yield where a corpus may be whose name was typed with or without its ending."""
+    """Yield the paths that a path typed with or without its ending may mean."""
     yield path
     yield from (path.with_name(path.name + ending) for ending in endings if path.name)

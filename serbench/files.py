@@ -1,4 +1,4 @@
-"""Files that are whole or absent, and digests that name contents."""
+"""Write files atomically, lock names in a folder, and compute digests of contents."""
 
 import contextlib
 import errno
@@ -22,7 +22,7 @@ from serbench.errors import SerbenchError
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path` and move it into place when the block succeeds.
 
-    Whoever reads `path` sees the old file or the whole new one, never a part, even after
+    Readers of `path` see the old file or the whole new one, never a part, even after
     `kill -9`. When the block fails the temporary file is removed.
 
     Raises:
@@ -50,7 +50,7 @@ def replacing(path: Path) -> Iterator[Path]:
 def replacing_folder(path: Path) -> Iterator[Path]:
     """Yield a new folder beside `path` and move it into place when the block succeeds.
 
-    Where somebody else has put a folder there meanwhile, theirs stays.
+    If another process has put a folder there meanwhile, that folder stays.
 
     Raises:
         SerbenchError: the disk is full or the folder cannot be written.
@@ -70,9 +70,9 @@ def replacing_folder(path: Path) -> Iterator[Path]:
 
 
 def writing_error(path: Path, error: Exception) -> SerbenchError:
-    """Return the error of a file or folder that cannot be written, for one of the system.
+    """Return the user's error for a system's error in writing a file or folder.
 
-    That of safetensors has the system's error number in its message.
+    safetensors puts the system's error number into its message.
     """
     number = re.search(r"os error (\d+)", str(error))
     code = error.errno if isinstance(error, OSError) else int(number[1]) if number else None
@@ -95,7 +95,7 @@ def expanded(path: str | Path) -> Path:
         return Path(path).expanduser()
     except RuntimeError as error:
         raise SerbenchError(
-            f"cannot tell where {path} is, since there is no such home directory: write the path "
+            f"cannot find {path}, since there is no such home directory: write the path "
             "without ~, or set HOME"
         ) from error
 
@@ -116,18 +116,18 @@ def file_digest(path: Path, algorithm: str = "sha256") -> str:
         return hashlib.file_digest(file, algorithm).hexdigest()
 
 
-NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)  # of a file system without locks
-PATIENCE = 10  # seconds; a digest file is written in a fraction of one
+NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)  # from a file system without locks
+PATIENCE = 10  # seconds; writing a digest file takes a fraction of one
 
 
 @contextlib.contextmanager
 def claimed(folder: Path, names: Sequence[str]) -> Iterator[Mapping[str, str]]:
-    """Claim names in a folder, made if need be, and yield who holds those that are taken.
+    """Claim names in a folder, created if missing, and yield the holders of names already taken.
 
-    The lock of a name is a file in the folder, with the process id and the host of its holder. The
-    system releases the lock when its holder ends, even by `kill -9`. Where the file system has no
-    locks, the file itself is the lock: a file of a process that has ended on this host is taken
-    over, a file of another host stays.
+    The lock of a name is a file in the folder with the process id and the host of its holder. The
+    system releases the lock when its holder ends, even by `kill -9`. On a file system without
+    locks, the file itself is the lock: a file whose process has ended on this host is taken over,
+    a file of another host stays.
 
     Raises:
         SerbenchError: the folder cannot be written.
@@ -153,7 +153,7 @@ def claimed(folder: Path, names: Sequence[str]) -> Iterator[Mapping[str, str]]:
 
 @contextlib.contextmanager
 def alone_with(path: Path) -> Iterator[None]:
-    """Keep other processes from changing a file while it is updated; after `PATIENCE`, go on."""
+    """Lock a file while it is updated; after waiting `PATIENCE`, continue without the lock."""
     try:
         with _probe(path.parent) as probe:
             kind = _kind(Path(probe.name))
@@ -166,14 +166,14 @@ def alone_with(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _lock(lock: BaseFileLock, path: Path, patience: float = 0) -> Iterator[bool]:
-    """Hold a lock and write its holder, or yield False; remove the file before releasing it."""
+    """Hold a lock whose file names this process; yield False if another process holds it."""
     try:
         lock.acquire(timeout=patience, poll_interval=0.01)
     except Timeout:
         yield False
         return
     try:
-        if not isinstance(lock, SoftFileLock):  # which writes the same itself
+        if not isinstance(lock, SoftFileLock):  # a soft lock writes this itself
             path.write_text(f"{os.getpid()}\n{socket.gethostname()}\n")
         yield True
     finally:
@@ -209,11 +209,11 @@ def _kind(probe: Path) -> type[BaseFileLock]:
 
 
 def _holder(path: Path, kind: type[BaseFileLock]) -> str:
-    """Return which process holds a lock file, since when, and the remedy if its lock would stay."""
+    """Describe the process that holds a lock file, with the remedy if its lock would stay."""
     try:
         process, host, *_ = path.read_text().split()
         since = time.strftime("%Y-%m-%d %H:%M", time.localtime(path.stat().st_mtime))
-    except (OSError, ValueError):  # it has just been made, or is gone
+    except (OSError, ValueError):  # the file is just being created or removed
         return "another process"
     stays = kind is SoftFileLock and host != socket.gethostname()
     remedy = f" (if that process is gone, remove the .lock files from {path.parent})"
@@ -221,7 +221,7 @@ def _holder(path: Path, kind: type[BaseFileLock]) -> str:
 
 
 def _allow_open_files(more: int) -> None:
-    """Raise the limit of open files, where there is one, as far as allowed: every lock is one."""
+    """Raise the limit of open files as far as needed and allowed: every lock is an open file."""
     with contextlib.suppress(ImportError):  # Windows has no such module
         import resource
 

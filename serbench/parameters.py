@@ -1,4 +1,4 @@
-"""Parse and check what users type: `lr=1e-5`, `kfold:n=5`, `toy:seed=3`."""
+"""Parse and check parameters that users type: `lr=1e-5`, `kfold:n=5`, `toy:seed=3`."""
 
 import inspect
 import json
@@ -18,7 +18,7 @@ def settable(target: Callable[..., Any]) -> dict[str, tuple[Any, object]]:
     Raises:
         PluginError: an annotation names something that does not exist.
     """
-    # a class is asked, never an instance: its own __init__ is the one that will run
+    # ask the class, never an instance: the class's own __init__ will run
     maker = target.__init__ if isinstance(target, type) else target  # type: ignore[misc]
     try:
         hints = typing.get_type_hints(maker)
@@ -35,7 +35,7 @@ def settable(target: Callable[..., Any]) -> dict[str, tuple[Any, object]]:
 
 
 def _annotation(parameter: inspect.Parameter) -> Any:
-    """Return the annotation of a signature that a program made, which no function has."""
+    """Return the annotation of a parameter in a generated `__signature__`."""
     annotation = parameter.annotation
     return Any if annotation is parameter.empty or isinstance(annotation, str) else annotation
 
@@ -46,14 +46,14 @@ def checked(
     """Return the value of every parameter: the given one, or its default.
 
     Args:
-        owner: whose parameters they are, for the messages.
+        owner: the name of the model, dataset or protocol, for messages.
         allowed: as `settable` returns them.
         given: values as `parse` reads them.
 
     Raises:
         BadParameter: a name that does not exist, or a value of the wrong type.
     """
-    values = {  # a whole number is a float where a float is meant: one value, one identity
+    values = {  # a whole number where a float is expected becomes one: 60 and 60.0 are one identity
         name: float(default) if annotation is float and type(default) is int else default
         for name, (annotation, default) in allowed.items()
     }
@@ -87,7 +87,7 @@ def _fitting(owner: str, name: str, value: object, annotation: Any) -> object:
 
 
 def parse(text: str) -> tuple[str, object]:
-    """Return the name and value of a parameter typed as `name=value`: JSON, or else text.
+    """Return the name and value of a parameter typed as `name=value`; the value is JSON or text.
 
     >>> parse("lr=1e-5"), parse("kind=majority")
     (('lr', 1e-05), ('kind', 'majority'))
@@ -100,12 +100,12 @@ def parse(text: str) -> tuple[str, object]:
         raise BadParameter(f"a parameter is written name=value, not {text!r}")
     try:
         return name.strip(), json.loads(value)
-    except ValueError:  # no JSON, or a number of thousands of digits
+    except ValueError:  # not JSON, or a number with thousands of digits
         return name.strip(), value
 
 
 def typed(name: str, value: object) -> str:
-    """Return what a user types for a parameter: `parse` reads the same value back.
+    """Format a parameter as users type it; `parse` reads the same value back.
 
     >>> typed("lr", 1e-5), typed("kind", "majority"), typed("c", None), typed("name", "5")
     ('lr=1e-05', 'kind=majority', 'c=null', 'name="5"')
@@ -140,7 +140,7 @@ def unique(pairs: Iterable[tuple[str, Value]]) -> dict[str, Value]:
 
 
 def is_import_path(model: str) -> bool:
-    """Return whether a model is named by the path that Python imports, "my_ser:Nearest"."""
+    """Return whether a model is named by import path, "my_ser:Nearest"."""
     return ":" in model
 
 

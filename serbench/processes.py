@@ -1,8 +1,8 @@
-"""Call one function for many items, here or in fresh processes; a failure harms no other item.
+"""Call one function for many items, here or in fresh processes; a failure stops no other item.
 
-An engine is `local`, which calls it here, one item after the other, or `fresh`, which gives every
-item a process of its own, several at a time. Items and results are messages; errors are returned as
-text. A function is `function(message, tell)`: what it passes to `tell` is heard while it runs.
+The engine `local` calls it here, item by item; the engine `fresh` gives every item a process of its
+own, several at a time. Items and results are messages; errors are returned as text. A function is
+`function(message, send)`: it sends messages about its progress while it runs.
 """
 
 import contextlib
@@ -27,60 +27,60 @@ from serbench.errors import SerbenchError
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 FIXED = {
-    "OMP_DYNAMIC": "FALSE",  # as many threads as asked for, however few cores there are
+    "OMP_DYNAMIC": "FALSE",  # keep the requested number of threads even on fewer cores
     "MKL_DYNAMIC": "FALSE",
     "OMP_WAIT_POLICY": "PASSIVE",  # threads do not spin while they wait
     "KMP_BLOCKTIME": "0",
-    "PYTHONHASHSEED": "0",  # sets of text have one order
+    "PYTHONHASHSEED": "0",  # sets of strings keep one order
 }
 
 Message = Mapping[str, Any]
 """An item, a report or a result: a JSON object on its way between processes."""
 
-Tell = Callable[[Message], None]
-Function = Callable[[Message, Tell], Message]
+Send = Callable[[Message], None]
+Function = Callable[[Message, Send], Message]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """The result of one item, or the reason why there is none."""
+    """The result of one item, or its error."""
 
     item: int  # its position
     result: Message | None  # what the function returned
     error: str = ""  # a line or a traceback
 
 
-Hear = Callable[[int, Message], None]
-"""Called with an item's position and what its function tells."""
+Receive = Callable[[int, Message], None]
+"""Called with an item's position and each message that its function sends."""
 
 Events = queue.Queue[tuple[int, str | None]]
-"""An item's position and a line that its process wrote, or None once the process has ended."""
+"""An item's position and a line from its process, or None once the process has ended."""
 
-Engine = Callable[[Function, Sequence[Message], Hear], Iterator[Outcome]]
+Engine = Callable[[Function, Sequence[Message], Receive], Iterator[Outcome]]
 
 
 def engine(at_once: int, threads: int) -> Engine:
-    """Return the engine that runs so many items at a time; 0 is this process itself."""
+    """Return the engine for `at_once` items at a time; 0 runs them in this process."""
     return functools.partial(fresh, at_once=at_once, threads=threads) if at_once else local
 
 
-def local(function: Function, items: Sequence[Message], hear: Hear) -> Iterator[Outcome]:
+def local(function: Function, items: Sequence[Message], receive: Receive) -> Iterator[Outcome]:
     """Call the function for each item in this process, in order."""
     for position, item in enumerate(items):
-        yield _attempt(function, position, item, functools.partial(hear, position))
+        yield _attempt(function, position, item, functools.partial(receive, position))
 
 
-def _attempt(function: Function, position: int, item: Message, tell: Tell) -> Outcome:
+def _attempt(function: Function, position: int, item: Message, send: Send) -> Outcome:
     try:
-        return Outcome(position, function(item, tell))
+        return Outcome(position, function(item, send))
     except SerbenchError as error:
         return Outcome(position, None, str(error))
-    except (Exception, SystemExit) as error:  # text where it happens: the others go on
+    except (Exception, SystemExit) as error:  # as text, so that the other items continue
         return Outcome(position, None, _traceback(error))
 
 
 def _traceback(error: BaseException) -> str:
-    """Return a traceback without our own first calls, or with them if there are no others."""
+    """Return a traceback without serbench's first calls, unless all calls are serbench's."""
     ours, first = os.path.join(os.path.dirname(__file__), ""), error.__traceback__
     while first is not None and first.tb_frame.f_code.co_filename.startswith(ours):
         first = first.tb_next
@@ -90,29 +90,29 @@ def _traceback(error: BaseException) -> str:
 def fresh(
     function: Function,
     items: Sequence[Message],
-    hear: Hear,
+    receive: Receive,
     *,
     at_once: int,
     threads: int,
     environment: Mapping[str, str] | None = None,
     nested: bool = False,
 ) -> Iterator[Outcome]:
-    """Call the function in a fresh process an item, `at_once` of them at a time.
+    """Call the function in a fresh process per item, `at_once` of them at a time.
 
-    Each process computes with `threads` threads, waits passively, and ends when this one does,
-    however this one ends.
+    Each process has `threads` threads that wait passively, and ends when this process does, even
+    by `kill -9`.
 
     Args:
-        function: of a module that can be imported.
-        items: one process each.
-        hear: is called with what the function tells.
-        at_once: how many processes at a time.
-        threads: of each.
-        environment: of each; None is that of this process.
-        nested: this process is such a child itself; what ends it must end these too.
+        function: a function of an importable module.
+        items: the message for each process.
+        receive: called with every message that the function sends.
+        at_once: how many processes run at a time.
+        threads: threads per process.
+        environment: variables of the processes; None takes those of this process.
+        nested: this process is itself a child; whatever kills it must kill its children too.
     """
     program = ("serbench.processes", function.__module__, function.__name__)
-    # -P: a file in the current folder is no module of ours
+    # -P: a file in the current folder must not shadow serbench
     command = [sys.executable, "-P", "-m", *program]
     variables = {
         **(os.environ if environment is None else environment),
@@ -134,19 +134,19 @@ def fresh(
                 child = running.pop(position)
                 child.kill()
                 yield child.outcome()
-            elif position not in running:  # written by what a dead child had started
+            elif position not in running:  # from a process that an ended child had started
                 continue
             elif line.startswith('{"done"'):
                 running[position].last_line = line
             elif message := _message(line):
-                hear(position, message)
+                receive(position, message)
     finally:
         for child in running.values():
             child.kill()
 
 
 def _message(line: str) -> Message:
-    """Return what a child writes; nothing if other code has written there, or it is cut off."""
+    """Parse a line from a child; return {} if other code wrote the line, or if it is cut off."""
     try:
         message = json.loads(line)
     except ValueError:
@@ -155,7 +155,7 @@ def _message(line: str) -> Message:
 
 
 class _Child:
-    """One process, its output read by a thread into the common queue."""
+    """One process, and a thread that reads its output into the common queue."""
 
     def __init__(
         self,
@@ -180,7 +180,7 @@ class _Child:
             start_new_session=not nested,  # so that what it starts can be ended with it
         )
         assert self.process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):  # it died at once: its outcome says why
+        with contextlib.suppress(BrokenPipeError):  # the child died at once: its outcome says why
             self.process.stdin.write(json.dumps(item) + "\n")
             self.process.stdin.flush()
         reader = threading.Thread(target=self._forward, args=(events,), daemon=True)
@@ -193,13 +193,13 @@ class _Child:
             events.put((self._position, line))
 
     def _wait(self, reader: threading.Thread, events: Events) -> None:
-        """Say when it has ended; what it started may live on and hold its output open."""
+        """Report the end; processes that the child started may live on and hold its output open."""
         self.process.wait()
         reader.join(timeout=1)
         events.put((self._position, None))
 
     def kill(self) -> None:
-        """End it, and what it started."""
+        """End the process, and those that it started."""
         if self._nested:
             self.process.kill()
         else:
@@ -208,21 +208,23 @@ class _Child:
         self.process.wait()
 
     def outcome(self) -> Outcome:
-        """Return what its last line says, or how it died; once it has ended."""
+        """Return the result in the last line, or how the process died; call after its end."""
         with self._log as log:
             message = _message(self.last_line)
             if message.keys() == {"done", "error"}:
                 return Outcome(self._position, message["done"], message["error"])
             code = self.process.returncode
-            died = f"killed by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
+            end = (
+                f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
+            )
             hint = "; out of memory? try fewer --jobs" if code == -signal.SIGKILL else ""
             log.seek(0)
             last = "".join(log.readlines()[-20:])
-        return Outcome(self._position, None, f"its process was {died}{hint}\n{last}".strip())
+        return Outcome(self._position, None, f"its process {end}{hint}\n{last}".strip())
 
 
 def cores() -> int:
-    """Return how many cores this process may use, as affinity and the control group allow."""
+    """Return the number of cores that affinity and the control group let this process use."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     try:
         quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
@@ -246,23 +248,23 @@ def free_memory() -> float:
 
 
 def _serve(module: str, name: str) -> None:
-    """Be the child: read an item from standard input, write messages, the result last."""
+    """Run in the child: read an item from standard input, write messages, the result last."""
     with os.fdopen(os.dup(1), "w") as out:
-        os.dup2(2, 1)  # standard output is for messages: what a plugin prints goes to the log
+        os.dup2(2, 1)  # standard output is for messages: plugins print to the log
         item = json.loads(sys.stdin.readline())
         threading.Thread(target=_end_with_parent, daemon=True).start()
         lock = threading.Lock()
 
-        def tell(message: Message) -> None:
+        def send(message: Message) -> None:
             with lock:
                 print(json.dumps(message), file=out, flush=True)
 
         try:
             function: Function = getattr(importlib.import_module(module), name)
-            outcome = _attempt(function, 0, item, tell)
+            outcome = _attempt(function, 0, item, send)
         except ImportError:
             outcome = Outcome(0, None, traceback.format_exc())
-        tell({"done": outcome.result, "error": outcome.error})
+        send({"done": outcome.result, "error": outcome.error})
 
 
 def _end_with_parent() -> None:

@@ -1,4 +1,4 @@
-"""Find corpora, cache, results and device on this machine; none of them changes a result."""
+"""Find the folders and the device of this machine; none of them changes a result."""
 
 import contextlib
 import importlib
@@ -16,7 +16,7 @@ from serbench.files import expanded
 
 @dataclass(frozen=True)
 class Settings:
-    """Places and devices of this machine."""
+    """The folders and the device of this machine."""
 
     data: Path  # the parent of all corpora: `data / "ravdess"`
     cache: Path  # features, audio digests and generated corpora, which can be computed again
@@ -60,7 +60,7 @@ DEVICES = ("auto", "cpu", "cuda")
 
 
 def require_device(device: str) -> str:
-    """Return the device as asked for; whether it exists is decided where the fold is computed.
+    """Return the device if its name is valid; the process of a fold checks that it exists.
 
     Raises:
         BadParameter: it is not one of `DEVICES`.
@@ -74,7 +74,7 @@ def find_device(device: str) -> str:
     """Return "cpu" or "cuda" for one of `DEVICES`; import PyTorch unless it is "cpu".
 
     Raises:
-        SerbenchError: it is "cuda", but PyTorch cannot use it here.
+        SerbenchError: "cuda" is requested, but PyTorch cannot use it here.
     """
     if require_device(device) == "cpu":
         return "cpu"

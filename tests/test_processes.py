@@ -10,8 +10,8 @@ from serbench import processes
 from serbench.errors import SerbenchError
 
 
-def work(words, tell):
-    tell({"half": words["n"]})
+def work(words, send):
+    send({"half": words["n"]})
     print("to the standard output")
     if words.get("fault") == "mendable":
         raise SerbenchError("mend me")
@@ -30,8 +30,8 @@ def work(words, tell):
     return {"twice": 2 * words["n"], "threads": os.environ.get("OMP_NUM_THREADS"), "order": order}
 
 
-def sleep(words, tell):
-    tell({"pid": os.getpid()})
+def sleep(words, send):
+    send({"pid": os.getpid()})
     time.sleep(60)
     return {}
 
@@ -112,12 +112,12 @@ def _gone(pid):
 def test_stopping_ends_the_processes(importable):
     pids = []
 
-    def hear(_, words):
+    def receive(_, words):
         pids.append(words["pid"])
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        list(processes.fresh(sleep, [{}], hear, at_once=1, threads=1))
+        list(processes.fresh(sleep, [{}], receive, at_once=1, threads=1))
     assert _gone(pids[0])
 
 
@@ -128,7 +128,7 @@ def test_cores_are_those_of_this_process():
 def test_a_traceback_begins_in_a_plugin_whose_name_begins_like_ours():
     theirs = os.path.join(f"{os.path.dirname(processes.__file__)}_other", "models.py")
     namespace = {}
-    exec(compile("def fail(words, tell):\n    {}['key']\n", theirs, "exec"), namespace)
+    exec(compile("def fail(words, send):\n    {}['key']\n", theirs, "exec"), namespace)
     (outcome,) = processes.local(namespace["fail"], [{}], lambda *_: None)
     assert f'File "{theirs}", line 2, in fail' in outcome.error
     assert outcome.error.count("File ") == 1

@@ -59,7 +59,7 @@ def test_a_folder_that_is_not_given_is_one_line(serbench, variable, command):
 def test_a_folder_in_a_home_that_is_not_there_is_one_line(serbench, variable):
     done = serbench(*EVALUATE, **{variable: "~/there"})
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == f"serbench: cannot tell where ~/there is, {TILDE}"
+    assert done.stderr == f"serbench: cannot find ~/there, {TILDE}"
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_a_folder_in_a_home_that_is_not_there_is_one_line(serbench, variable):
 def test_a_path_in_the_home_of_nobody_is_one_line(serbench, words):
     done = serbench(*words, "~nobody-of-that-name/x", HOME="/")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == f"serbench: cannot tell where ~nobody-of-that-name/x is, {TILDE}"
+    assert done.stderr == f"serbench: cannot find ~nobody-of-that-name/x, {TILDE}"
 
 
 def test_a_home_that_cannot_be_written_is_one_line(serbench, tmp_path):

@@ -24,7 +24,7 @@ from serbench.evaluation.model_isolation import FoldWorkspace
 from serbench.features import audio
 from serbench.features.store import Feature, check_arrays
 from serbench.plugins import registry
-from serbench.processes import Message, Tell
+from serbench.processes import Message, Send
 
 SIDE = 2048  # of the matrices whose product is the limit of arithmetic
 FILES = 24
@@ -57,7 +57,7 @@ class Timing:
     start: float = 0.0
 
 
-def run(message: Message, tell: Tell) -> Message:
+def run(message: Message, send: Send) -> Message:
     """Measure an `item` of `ITEMS` for a `task`, and return the `Timing` or `Speed`, all plain."""
     task = dict(message["task"])
     task["lengths"] = Lengths(**task["lengths"])
@@ -145,7 +145,7 @@ def _waves(lengths: Lengths, count: int) -> list[Wave]:
 
 @dataclass(frozen=True)
 class Fit:
-    """The seconds of a fit to `count` utterances, in all and apart, as far as its reports tell.
+    """The seconds of a fit to `count` utterances, in all and apart, as far as its reports send.
 
     `before` the first epoch began, of the fastest `epoch`, and `after` the last epoch's report.
     """

@@ -27,7 +27,7 @@ from serbench.features import audio, extraction
 from serbench.features.store import Feature, Features, Store
 from serbench.files import digest
 from serbench.metrics import classification
-from serbench.processes import Message, Tell
+from serbench.processes import Message, Send
 from serbench.protocols import leakage, lookup
 from serbench.results import fold_file
 from serbench.settings import Settings
@@ -39,12 +39,12 @@ FROM_MODEL = (
 """The facts of a fold that the model's process returns; it has no say in the others."""
 
 
-def run(message: Message, tell: Tell) -> Message:
+def run(message: Message, send: Send) -> Message:
     """Train and score one fold, and write its result.
 
     Args:
         message: a `Job`.
-        tell: is called with every point of the learning curve.
+        send: is called with every point of the learning curve.
 
     Returns:
         Nothing: the result is a file.
@@ -67,7 +67,7 @@ def run(message: Message, tell: Tell) -> Message:
         model_io.write(exchange / model_isolation.LEARNED, learned)
         model_io.write(exchange / model_isolation.TESTED, {"test": test})
         task = _task(job, sets, orders["validation"], workspace, exchange)
-        from_model = _run_model(task, tell)
+        from_model = _run_model(task, send)
         shapes = {part: (len(order), n_labels) for part, order in orders.items()}
         scores = _scores(exchange / model_isolation.SCORES, shapes)
         kept = exchange / model_isolation.MODEL
@@ -227,15 +227,15 @@ def _task(
     )
 
 
-def _run_model(task: model_isolation.Task, tell: Tell) -> Message:
+def _run_model(task: model_isolation.Task, send: Send) -> Message:
     """Run the model's process, and return its facts."""
     message = dataclasses.asdict(task)
     if not task.isolated:
-        return model_isolation.run(message, tell)
+        return model_isolation.run(message, send)
     (outcome,) = processes.fresh(
         model_isolation.run,
         [message],
-        lambda _, progress: tell(progress),
+        lambda _, progress: send(progress),
         at_once=1,
         threads=task.threads,
         environment={k: v for k, v in os.environ.items() if not k.startswith("SERBENCH_")},

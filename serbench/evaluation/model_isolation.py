@@ -33,7 +33,7 @@ from serbench.evaluation import model_io
 from serbench.evaluation.model_io import Inputs
 from serbench.files import replacing, writing_error
 from serbench.plugins import registry
-from serbench.processes import Message, Tell
+from serbench.processes import Message, Send
 from serbench.text import shown
 
 ALONE = 8  # utterances that are predicted one by one
@@ -74,7 +74,7 @@ class FoldWorkspace:
     wanted: str  # the device that the user wants: "auto", "cpu" or "cuda"
     threads: int
     folder: Path
-    tell: Tell  # is called with every point of the learning curve
+    send: Send  # is called with every point of the learning curve
     precision: str = "float32"
     curve: list[dict[str, float]] = field(default_factory=list)  # the points so far
 
@@ -89,18 +89,18 @@ class FoldWorkspace:
         return str(self.__dict__.get("device", "cpu"))
 
     def report(self, epoch: int, epochs: int, **values: float) -> None:
-        """Tell progress and one point of the learning curve."""
+        """Send progress and one point of the learning curve."""
         point = {"epoch": int(epoch), **{name: float(value) for name, value in values.items()}}
         self.curve.append(point)
-        self.tell({"epochs": int(epochs), **point})
+        self.send({"epochs": int(epochs), **point})
 
 
-def run(message: Message, tell: Tell) -> Message:
+def run(message: Message, send: Send) -> Message:
     """Fit a model to a fold, and predict its test and validation utterances.
 
     Args:
         message: a `Task`.
-        tell: is called with every point of the learning curve.
+        send: is called with every point of the learning curve.
 
     Returns:
         The facts of the fold; its scores are in the exchange.
@@ -111,7 +111,7 @@ def run(message: Message, tell: Tell) -> Message:
     task, folds_before = Task(**message), next(_folds)
     exchange, labels = Path(task.exchange), tuple(task.labels)
     target = _load_planned(task.model, task.version)
-    workspace = FoldWorkspace(task.device, task.threads, Path(task.workspace), tell, task.precision)
+    workspace = FoldWorkspace(task.device, task.threads, Path(task.workspace), send, task.precision)
     if task.device == "cuda":
         assert workspace.device == "cuda", "or it would have been refused"
     with (
@@ -263,7 +263,7 @@ def one_by_one(model: Model, chosen: Sequence[int], inputs: Inputs, n_labels: in
     return np.column_stack([np.array(chosen, np.float32), np.stack(rows)])
 
 
-def predict_saved(message: Message, tell: Tell) -> Message:
+def predict_saved(message: Message, send: Send) -> Message:
     """Load a saved model, and predict utterances one by one: `rows`."""
     target = _load_planned(message["model"], message["version"])
     with (
@@ -331,7 +331,7 @@ def _answer(compute: Callable[[], Array], writing: int, patience: float, parent:
 
 
 def peak_memory() -> float | None:
-    """Return the most megabytes that this process has used; None where the system cannot tell."""
+    """Return the most megabytes that this process has used; None where the system cannot send."""
     try:
         import resource
     except ImportError:  # on Windows

@@ -13,19 +13,19 @@ from serbench.errors import SerbenchError
 from serbench.features import audio
 from serbench.features.store import Feature, Store, check_arrays
 from serbench.plugins import registry
-from serbench.processes import Message, Tell
+from serbench.processes import Message, Send
 
 SHARD = 256  # utterances written to the feature store at a time
 BATCH = 16  # utterances from one report to the next
 
 
-def extract(message: Message, tell: Tell) -> Message:
+def extract(message: Message, send: Send) -> Message:
     """Decode files, remember their digests, and extract the features that are missing.
 
     Args:
         message: `feature`, `cache`, `threads`, and `files`: [path, whether its features are wanted]
             of each.
-        tell: hears the `digests` of each batch, an `audio.Decoded` of each file.
+        send: receives the `digests` of each batch, an `audio.Decoded` of each file.
 
     Raises:
         CorpusError: a file cannot be read.
@@ -50,7 +50,7 @@ def extract(message: Message, tell: Tell) -> Message:
             if len(arrays) >= SHARD:
                 store.write(arrays)
                 arrays = {}
-            tell({"digests": digests})
+            send({"digests": digests})
         store.write(arrays)
     return {}
 

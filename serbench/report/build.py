@@ -7,7 +7,7 @@ from pathlib import Path
 from serbench import processes
 from serbench.errors import BadParameter, SerbenchError, nearest
 from serbench.files import expanded, replacing_folder
-from serbench.processes import Message, Tell
+from serbench.processes import Message, Send
 from serbench.report.figures import catalogue as figures
 from serbench.report.figures import style
 from serbench.report.figures.catalogue import Figure
@@ -143,8 +143,8 @@ def _write_all(folders: Sequence[Folder], jobs: int, hear: Hear) -> Iterator[Ite
         yield from (Item(**item) for item in outcome.result["items"])
 
 
-def write_folder(task: Message, tell: Tell) -> Message:
-    """Write a `Folder`, in a process of its own, and tell the title of each picture."""
+def write_folder(task: Message, send: Send) -> Message:
+    """Write a `Folder`, in a process of its own, and send the title of each picture."""
     folder, items = Folder(**task), []
     runs, path = [stored.read(Path(run)) for run in folder.runs], Path(folder.root, folder.path)
     path.mkdir(parents=True, exist_ok=True)
@@ -163,5 +163,5 @@ def write_folder(task: Message, tell: Tell) -> Message:
         with style.drawing():
             paths = style.save(figure.draw(), path / figure.name, figure.title, folder.formats)
         items.append(folder.item("picture", figure, paths))
-        tell({"picture": figure.title})
+        send({"picture": figure.title})
     return {"items": [asdict(item) for item in items]}

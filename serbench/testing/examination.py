@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal
 from serbench.contracts import Entry
 from serbench.errors import BadParameter, PluginError, SerbenchError, nearest
 from serbench.plugins import registry
-from serbench.processes import Tell
+from serbench.processes import Send
 
 Frame = tuple[str, int, str]
 """File, line and function."""
@@ -81,7 +81,7 @@ class Subject:
     # the protocols of a dataset that must test every utterance exactly once
     complete: Sequence[str] = ()
     threads: int = 1  # that a model may use
-    tell: Tell = field(default=lambda message: None)  # hears the reports of a model
+    send: Send = field(default=lambda message: None)  # receives the reports of a model
 
     @cached_property
     def entry(self) -> Entry:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from serbench import processes
 from serbench.files import expanded
-from serbench.processes import Message, Tell
+from serbench.processes import Message, Send
 from serbench.testing.examination import Examination, Verdict, located
 from serbench.testing.kinds import KINDS, find_kind
 from serbench.testing.report import Report
@@ -68,7 +68,7 @@ class Task:
 def _run_process(task: Task, verdicts: dict[str, Verdict]) -> None:
     """Add the verdicts of one process; where it ended early, the check that was running failed."""
 
-    def hear(_: int, words: Message) -> None:
+    def receive(_: int, words: Message) -> None:
         verdicts[words["name"]] = Verdict(**words)
 
     with tempfile.TemporaryDirectory() as folder:
@@ -78,7 +78,7 @@ def _run_process(task: Task, verdicts: dict[str, Verdict]) -> None:
             "known": [dataclasses.asdict(verdict) for verdict in verdicts.values()],
             "trace": str(trace),
         }
-        (outcome,) = processes.fresh(run, [item], hear, at_once=1, threads=task.threads)
+        (outcome,) = processes.fresh(run, [item], receive, at_once=1, threads=task.threads)
         if outcome.result is None:
             names = [check.name for check in KINDS[task.kind].checks]
             running = next((name for name in names if name not in verdicts), names[-1])
@@ -87,12 +87,12 @@ def _run_process(task: Task, verdicts: dict[str, Verdict]) -> None:
             verdicts[running] = Verdict(running, "failed", reason)
 
 
-def run(words: Message, tell: Tell) -> Message:
+def run(words: Message, send: Send) -> Message:
     """Run the checks that have no verdict yet; the function of the process.
 
     Args:
         words: the `task`, the `known` verdicts, and `trace`, a file to write where a check hangs.
-        tell: hears every verdict.
+        send: receives every verdict.
     """
     task = Task(**words["task"])
 
@@ -104,13 +104,13 @@ def run(words: Message, tell: Tell) -> Message:
         kind = KINDS[task.kind]
         data = None if task.data is None else Path(task.data)
         subject = kind.subject(
-            task.name, task.params, Path(folder), data, threads=task.threads, tell=alive
+            task.name, task.params, Path(folder), data, threads=task.threads, send=alive
         )
         known = [Verdict(**verdict) for verdict in words["known"]]
         examination = Examination(subject, kind.checks, known=known)
         for name in examination.checks:
             alive({})
-            tell(dataclasses.asdict(examination.verdict(name)))
+            send(dataclasses.asdict(examination.verdict(name)))
         faulthandler.cancel_dump_traceback_later()
     return {}
 

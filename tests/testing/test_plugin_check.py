@@ -38,7 +38,7 @@ def test_a_check_that_hangs_is_stopped_and_says_where_it_was(found):
 
 
 def test_a_check_that_ends_its_process_says_so(found):
-    assert found["silent_input"].reason.startswith("its process was ended with 7")
+    assert found["silent_input"].reason.startswith("its process ended with 7")
 
 
 def test_a_report_prints_a_line_a_check_and_sums_up(report):

@@ -144,15 +144,15 @@ def _fit_until(subject: ModelSubject, folder: Path, stop: int | None) -> Fitted 
     """Fit in this folder; return None if that was killed at so many reports."""
     reports = 0
 
-    def tell(words: Message) -> None:
+    def send(words: Message) -> None:
         nonlocal reports
         reports += 1
-        subject.tell(words)
+        subject.send(words)
         if reports == stop:
             raise Killed
 
     try:
-        return subject.fit(subject.few, workspace=subject.workspace(folder, tell))
+        return subject.fit(subject.few, workspace=subject.workspace(folder, send))
     except Killed:
         return None
 

@@ -16,7 +16,7 @@ from serbench.evaluation.plan import resolve
 from serbench.features.audio import samples_digest
 from serbench.features.store import Feature, Features, Store
 from serbench.plugins import registry
-from serbench.processes import Tell
+from serbench.processes import Send
 from serbench.results.config import Request
 from serbench.settings import settings
 from serbench.testing import random_state, signals
@@ -84,10 +84,10 @@ class ModelSubject(Subject):
             store = Store(self._features)
         return store.read(keys)
 
-    def workspace(self, folder: Path | None = None, tell: Tell | None = None) -> FoldWorkspace:
+    def workspace(self, folder: Path | None = None, send: Send | None = None) -> FoldWorkspace:
         """Return a workspace, in a new folder unless one is given."""
         folder = folder or Path(tempfile.mkdtemp(dir=self.folder))
-        return FoldWorkspace(settings().device, self.threads, folder, tell or self.tell)
+        return FoldWorkspace(settings().device, self.threads, folder, send or self.send)
 
     def fit(
         self,
