@@ -190,7 +190,7 @@ def _details(run: Run) -> str:
             f"{tables.duration(run.seconds())} in all; the sets share "
             f"{'' if run.leaks else 'no '}speakers or recordings; predicting one by one changes "
             f"scores by at most {_alone(run):.1g}.{_checkpoint(run)}",
-            f"Pooled over folds, with 95 % intervals over {len(run.speaker_confusions)} speakers: "
+            f"Pooled, with 95 % intervals over {len(run.speaker_confusions)} speakers: "
             f"{intervals}. Chance (majority): accuracy {chance}.",
             tables.table(head, folds, "markdown"),
         ]

@@ -64,7 +64,7 @@ def test_a_report_is_json_too(report):
         "state": "ok",
         "reason": "version 1",
         "demands": "It is imported, takes its parameters, and has a version.",
-        "why": "Stored arrays are found by version: without a new one, old numbers come back.",
+        "why": "Stored arrays are found by version: without a new one, old ones come back.",
     }
 
 

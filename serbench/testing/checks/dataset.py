@@ -138,7 +138,7 @@ def is_made(subject: DatasetSubject) -> str:
 
 
 def is_a_corpus(subject: DatasetSubject) -> str:
-    """Manifest and corpus are each a Corpus: unique ids, no label but its own.
+    """Manifest and corpus are each a Corpus, with unique ids and declared labels.
 
     Two utterances with one id would be scored as one.
     """
@@ -155,9 +155,9 @@ def is_a_corpus(subject: DatasetSubject) -> str:
 
 
 def speakers_are_people(subject: DatasetSubject) -> str:
-    """No speaker is missing, a label or a file, and most speak several utterances.
+    """No speaker is missing or named like a label or file; most speak several utterances.
 
-    A voice under two names is in training and test, and no protocol can tell.
+    A voice under two names may be in training and test, and no protocol notices.
     """
     single = speakers.is_single(subject.dataset)
     try:
@@ -168,7 +168,7 @@ def speakers_are_people(subject: DatasetSubject) -> str:
 
 
 def label_sets(subject: DatasetSubject) -> str:
-    """There are label sets, of labels of the corpus only, at least one of which occurs.
+    """There are label sets; each contains only the corpus's labels, one of which occurs.
 
     A misspelt label silently leaves its utterances out.
     """
@@ -189,7 +189,7 @@ def label_sets(subject: DatasetSubject) -> str:
 
 
 def protocols_are_named(subject: DatasetSubject) -> str:
-    """Protocols have names of their own, and there is a default.
+    """Protocols have different names, and there is a default.
 
     serbench evaluate uses the default without --protocol.
     """
@@ -211,7 +211,7 @@ def protocols_hold(subject: DatasetSubject) -> str:
 def protocols_are_disjoint(subject: DatasetSubject) -> str:
     """Parts share no speaker or recording, unless the protocol says that it leaks.
 
-    A model scores too high on speakers that it heard in training.
+    A model scores too high on speakers that it was trained on.
     """
     corpus = subject.corpus_if_here
     digests = {
@@ -227,7 +227,7 @@ def protocols_are_disjoint(subject: DatasetSubject) -> str:
 
 
 def protocols_are_complete(subject: DatasetSubject) -> str:
-    """No utterance is tested twice; protocols said to be complete test all.
+    """No utterance is tested twice; protocols declared complete test all.
 
     An utterance tested twice counts twice in pooled scores.
     """
@@ -331,7 +331,7 @@ def manifest_agrees(subject: DatasetSubject) -> None:
 def absence_is_explained(subject: DatasetSubject) -> None:
     """Without the corpus, a CorpusError says how to get it.
 
-    Most users see it first.
+    For most users it is the first message.
     """
     empty = subject.folder / "empty"
     empty.mkdir(exist_ok=True)

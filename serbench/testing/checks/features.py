@@ -59,7 +59,7 @@ class FeatureSubject(Subject):
 def is_made(subject: FeatureSubject) -> str:
     """It is imported, takes its parameters, and has a version.
 
-    Stored arrays are found by version: without a new one, old numbers come back.
+    Stored arrays are found by version: without a new one, old ones come back.
     """
     if not callable(subject.extractor):
         raise Violation("it cannot be called: write __call__(self, waves)")
@@ -67,9 +67,9 @@ def is_made(subject: FeatureSubject) -> str:
 
 
 def arrays(subject: FeatureSubject) -> str:
-    """One finite array of float32 or float16 a wave.
+    """Each wave gives a finite array of float32 or float16.
 
-    They are stored as they come, and one that is not finite spoils a whole training.
+    Arrays are stored as they are, and a single NaN spoils a whole training.
     """
     first, seconds = subject.arrays[0], len(subject.waves[0]) / signals.RATE
     return f"{first.dtype}, {'x'.join(map(str, first.shape))} of {round(seconds, 2)} s"
@@ -105,7 +105,7 @@ def random_state(subject: FeatureSubject) -> None:
 def neighbours(subject: FeatureSubject) -> None:
     """An array depends on its own wave only.
 
-    Batches depend on what was stored before.
+    Which waves share a call depends on what is already stored.
     """
     alone = [subject.extract([wave])[0] for wave in subject.waves]
     remedy = "compute each wave on its own, or keep padding out of it"
@@ -171,9 +171,9 @@ def leaves_waves_alone(subject: FeatureSubject) -> None:
 
 
 def threads(subject: FeatureSubject) -> None:
-    """Called from several threads at once, it gives the same.
+    """Called from several threads at once, it gives the same arrays.
 
-    Another call can change what an extractor keeps in itself.
+    One call can change state that another is using.
     """
     waves, arrays = [*subject.waves], subject.arrays
     remedy = "keep what a call works with in local variables"

@@ -45,7 +45,7 @@ def random_state(subject: ModelSubject) -> None:
 
 
 def beats_chance(subject: ModelSubject) -> str:
-    """It tells bass, mid and treble apart better than a guess.
+    """It tells bass, mid and treble apart better than guessing.
 
     Anything that learns from sound can learn them.
     """
@@ -84,7 +84,7 @@ def _turned(utterances: Utterances) -> Utterances:
 def absent_label(subject: ModelSubject) -> str:
     """A label without training utterances keeps its column.
 
-    Small folds may lack a label; scikit-learn then returns one column less.
+    Small folds may lack a label; scikit-learn then returns one column fewer.
     """
     present = (0, 2)
     tested = subject.tested.of_labels(present)
@@ -105,9 +105,9 @@ def _right(subject: ModelSubject, fitted: Fitted, utterances: Utterances) -> int
 
 
 def odd_training(subject: ModelSubject) -> None:
-    """It learns from a set with 0.1 s, silence and a constant signal.
+    """It learns from a set with 0.1 s of sound, silence and a constant signal.
 
-    Corpora have them in their training sets.
+    Training sets of corpora contain these.
     """
     odd, few = [signals.short(), signals.silent(), signals.constant()], subject.few
     speakers = (*few.speakers, *few.speakers[: len(odd)])
@@ -124,7 +124,7 @@ class Killed(BaseException):
 def resumes(subject: ModelSubject) -> str:
     """Killed in fit and fitted again in the same folder, it gives the same scores.
 
-    It may resume or start again; half of either is a silent error.
+    It may resume or start again, but a mixture of both is a silent error.
     """
     reports = subject.small.reports
     if not reports:
@@ -158,9 +158,9 @@ def _fit_until(subject: ModelSubject, folder: Path, stop: int | None) -> Fitted 
 
 
 def saves(subject: ModelSubject) -> None:
-    """What save wrote, load reads, and it predicts the same.
+    """Its load reads what its save wrote, and the model predicts the same.
 
-    --keep-models and serbench predict need both, which are optional.
+    --keep-models and serbench predict need these optional methods.
     """
     folder = _saved(subject)
     loaded = subject.target.load(folder)
@@ -174,7 +174,7 @@ PICKLES = tuple(b"\x80" + bytes([protocol]) for protocol in range(2, 6))
 
 
 def saves_no_pickle(subject: ModelSubject) -> None:
-    """What save writes holds no pickle.
+    """Its save writes no pickle.
 
     Reading a pickle runs its author's code.
     """

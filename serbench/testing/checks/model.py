@@ -214,7 +214,7 @@ def fits(subject: ModelSubject) -> str:
 
 
 def scores(subject: ModelSubject) -> None:
-    """One row of finite scores an utterance, one column a label, and a link that fits them.
+    """Scores are finite, a row per utterance, a column per label, with a link that fits.
 
     Anything else stops an evaluation after the training.
     """
@@ -223,7 +223,7 @@ def scores(subject: ModelSubject) -> None:
 
 
 def repeats_itself(subject: ModelSubject) -> None:
-    """Asked twice about the same utterances, it gives the same scores.
+    """Predicting the same utterances twice gives the same scores.
 
     Dropout that is still on, or a state that grows, makes results irreproducible.
     """
@@ -261,7 +261,7 @@ def place(subject: ModelSubject) -> None:
 
 
 def padding(subject: ModelSubject) -> None:
-    """A short utterance's scores do not change beside a long one, nor the reverse.
+    """Predicting a short and a long utterance together changes the scores of neither.
 
     Padding must not be averaged, normalised or attended to.
     """

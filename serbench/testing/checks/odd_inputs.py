@@ -27,7 +27,7 @@ ODD_INPUTS = (
         "silent_input",
         signals.silent,
         "It takes digital silence.",
-        "CREMA-D has a silent recording, and no test utterance is left out.",
+        "CREMA-D has a silent recording, and no test utterance may be left out.",
         "for silence: add a small number before a log or a division",
     ),
     (
