@@ -29,32 +29,32 @@ class AlexNetMel(TorchModel[Scorer]):
 
     From the paper (section III-A): categorical cross-entropy, Adam, a constant learning rate of
     1e-4, batches of 16, 16 epochs, early stopping on the validation loss with patience 5, the
-    best epoch kept, utterances zero-padded to one size. What it leaves open is a parameter here.
+    best epoch kept, utterances zero-padded to one size. What the paper leaves open is a parameter.
 
     Attributes:
         labels: the classes, in the order of the scores.
-        seed: of the weights, the order of the utterances, the windows and the dropout.
-        epochs: at most.
+        seed: the seed of the weights, the order of utterances, the windows and the dropout.
+        epochs: the most epochs.
         lr: Adam's learning rate.
-        batch: utterances in a step.
+        batch: utterances per step.
         patience: epochs without a lower validation loss before training stops.
-        dropout: before the first two fully connected layers; 0.5 is AlexNet's.
-        width: scales channels and hidden units; 1 is AlexNet.
-        max_seconds: the longest window. The one size is that of the longest training utterance,
-            but no longer than this: a few 34 s utterances of IEMOCAP would otherwise make every
-            batch eight times as large. A longer utterance is learned from one window of it,
-            drawn in each epoch, and scored as the mean over windows that cover it.
+        dropout: dropout before the first two fully connected layers; 0.5 in AlexNet.
+        width: factor of the numbers of channels and hidden units; 1 is AlexNet.
+        max_seconds: the longest window. Windows are as long as the longest training utterance, up
+            to this limit: without it a few 34 s utterances of IEMOCAP would make every batch
+            eight times as large. Of a longer utterance, each epoch draws one window to learn
+            from; its score is the mean over windows that cover it.
         normalise: "bands" gives every mel band mean 0 and deviation 1 over the training
-            utterances, since speech is far weaker in the high bands than in the low ones; "all"
-            does so with one mean and deviation for all of them, "none" leaves decibels.
-        initialisation: "kaiming", since a network this deep with ReLU learns from the first
-            epoch with it; "torch" is what torch's layers do by themselves.
-        n_mels: the feature's bands.
+            utterances, since speech is far weaker in high bands than in low ones; "all" uses one
+            mean and deviation for all bands; "none" leaves decibels.
+        initialisation: "kaiming", with which a ReLU network of this depth learns from the first
+            epoch; "torch" is the default of torch's layers.
+        n_mels: the feature's number of mel bands.
         hop: the feature's samples from frame to frame.
-        floor_db: what the feature makes of silence, and so of padding.
+        floor_db: the feature's value for silence, which is also the padding.
 
     Raises:
-        BadParameter: a value that cannot be.
+        BadParameter: a value is out of range.
     """
 
     version: ClassVar[str] = "1"
@@ -88,7 +88,7 @@ class AlexNetMel(TorchModel[Scorer]):
             )
 
     def fit(self, train: Examples, validation: Examples, workspace: Workspace) -> None:
-        """Learn from `train`, stop by `validation`."""
+        """Train on `train`, and stop early on `validation`."""
         with devices.arithmetic(workspace.threads):
             learned = Spectrograms.joined(train.inputs, self.floor_db)
             scorer = self._untrained(learned, workspace.device)
@@ -121,7 +121,7 @@ class AlexNetMel(TorchModel[Scorer]):
         return Predictions(scores.astype(np.float32), link="identity")
 
     def flops(self, inputs: Sequence[Array], training: bool) -> float:
-        """Count the operations of learning once from each utterance, or of scoring it."""
+        """Count the operations of training once on each utterance, or of scoring it."""
         frames = self.scorer.frames
         windows = sum(1 if training else math.ceil(each.shape[1] / frames) for each in inputs)
         network = self._blank()
@@ -129,7 +129,7 @@ class AlexNetMel(TorchModel[Scorer]):
         return flop_counting.flops(lambda: network(spectrograms), training)
 
     def save(self, folder: Path) -> None:
-        """Write the weights and the normalisation (safetensors), and everything else (JSON)."""
+        """Write weights and normalisation as safetensors, and everything else as JSON."""
         scale, weights = self.scorer.scale, self.scorer.network.state_dict()
         arrays = {**weights, "scale.mean": scale.mean, "scale.deviation": scale.deviation}
         with replacing(folder / ARRAYS) as temporary:
@@ -162,7 +162,7 @@ class AlexNetMel(TorchModel[Scorer]):
         return Scorer(network.to(device), scale, width, self.floor_db, device)
 
     def _network(self) -> AlexNet:
-        """Return a network that has memory for its weights, but no values yet."""
+        """Return a network whose weights have memory, but no values yet."""
         network = self._blank()
         network.to_empty(device="cpu")
         # the faster layout for convolutions, on the CPU and on CUDA
@@ -170,6 +170,6 @@ class AlexNetMel(TorchModel[Scorer]):
         return network
 
     def _blank(self) -> AlexNet:
-        """Return a network of shapes alone, without memory for its weights."""
+        """Return a network on the device "meta", whose weights have shapes but no memory."""
         with torch.device("meta"):
             return AlexNet(len(self.labels), width=self.width, dropout=self.dropout)

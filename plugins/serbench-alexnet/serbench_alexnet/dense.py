@@ -1,4 +1,4 @@
-"""A fully connected layer that is fast where many weights meet few rows."""
+"""A fully connected layer that is fast with many weights and few rows."""
 
 from typing import Any
 
@@ -7,13 +7,13 @@ from torch import Tensor, nn
 
 
 class Dense(nn.Linear):
-    """`nn.Linear` for small batches on a CPU: the same numbers, less memory traffic.
+    """`nn.Linear` for small batches on a CPU: the same outputs with less memory traffic.
 
-    AlexNet's first such layer has 38 million weights for 16 rows, so its time is that of moving
-    memory. Two things make it move less: the weight gradient is written into memory that the
-    layer keeps (fresh memory costs a page fault every 4 kB: more than computing what goes into
-    it), and the weights stand on the left of the product, where they are read faster. Elsewhere
-    (CUDA, bfloat16) it is `nn.Linear`.
+    AlexNet's first such layer has 38 million weights for 16 rows, so its time is spent on moving
+    memory. Two things reduce that: the weights' gradient is written into memory that the layer
+    keeps (fresh memory causes a page fault every 4 kB, which takes longer than computing its
+    content), and the weights are the left factor of the product, where reading them is faster. On
+    CUDA and in bfloat16 this is `nn.Linear`.
     """
 
     _memory: Tensor | None = None
@@ -27,7 +27,7 @@ class Dense(nn.Linear):
         return outputs.t()
 
     def accumulate(self, gradient: Tensor, inputs: Tensor) -> None:
-        """Add to the weight's gradient what (out, rows) and (rows, in) contribute."""
+        """Add (out, rows) times (rows, in) to the weight's gradient."""
         if self.weight.grad is not None:
             self.weight.grad.addmm_(gradient, inputs)
             return

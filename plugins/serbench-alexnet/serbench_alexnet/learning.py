@@ -25,7 +25,7 @@ class Labelled:
     truth: npt.NDArray[np.int64]  # (utterances,), positions in the labels
 
     def batches(self, size: int, width: int, random: np.random.Generator) -> Iterator[Batch]:
-        """Yield one epoch: every utterance once, in random order, in a window of `width` frames."""
+        """Yield an epoch's batches: one window of `width` frames per utterance, in random order."""
         order = random.permutation(len(self.truth))
         offsets = self.spectrograms.random_offsets(order, width, random)
         for start in range(0, len(order), size):
@@ -47,7 +47,7 @@ def task(
 ) -> Task[Batch]:
     """Return the task of the training loop.
 
-    `precision` is that of the forward pass that is learned from; validation is in float32.
+    `precision` applies to the forward pass of training; validation is in float32.
     """
 
     def batches(epoch: int) -> Iterator[Batch]:
@@ -65,7 +65,7 @@ def task(
 
 
 def split(batch: Batch, parts: int) -> list[tuple[Batch, float]]:
-    """Split a batch into so many parts, each with its share of the utterances."""
+    """Split a batch into `parts` parts, each with its share of the utterances."""
     windows, truth = (each.chunk(parts) for each in batch)
     total = len(batch[1])
     return [((w, t), len(t) / total) for w, t in zip(windows, truth, strict=True)]

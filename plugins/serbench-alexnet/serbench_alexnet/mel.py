@@ -8,12 +8,12 @@ import numpy.typing as npt
 
 from serbench import Array, BadParameter, Wave
 
-RATE = 16_000  # Hz; what every extractor is given
+RATE = 16_000  # Hz; the rate of every extractor's input
 
 # Slaney, Auditory Toolbox, 1998: the mel scale
-LINEAR = 200 / 3  # hertz a mel below the break
+LINEAR = 200 / 3  # hertz per mel below the break
 BREAK = 1000.0  # hertz; above it the scale is logarithmic
-STEP = math.log(6.4) / 27  # of the logarithm, a mel
+STEP = math.log(6.4) / 27  # of the logarithm, per mel
 
 Filters = npt.NDArray[np.float32]
 
@@ -22,23 +22,23 @@ class Mel:
     """The magnitude STFT of a wave through a mel filterbank, in dB.
 
     The frame and the hop are the paper's (section III-A: STFT frame 256, 50 % overlap, magnitude
-    to mel with librosa). It leaves open the rest: 64 bands, because at this frame's resolution
-    librosa's default of 128 would leave 13 of them without a single frequency bin; magnitudes
-    rather than powers, as its wording has it; an absolute floor where librosa has its own
-    (amin = 1e-5 is -100 dB), and no reference taken from the utterance, since loudness is a cue.
+    to mel with librosa). The paper leaves open the rest: 64 bands, because at this frame's
+    resolution librosa's default of 128 would leave 13 of them without a frequency bin; magnitudes
+    rather than powers, following the paper's wording; librosa's absolute floor (amin = 1e-5 is
+    -100 dB), and no reference level from the utterance, since loudness is a cue.
 
-    The numbers are those of `librosa.feature.melspectrogram(power=1.0, pad_mode="constant")` and
+    Values are those of `librosa.feature.melspectrogram(power=1.0, pad_mode="constant")` and
     `librosa.amplitude_to_db(amin=1e-5, top_db=None)`, within 1e-3 dB, in a third of the time.
 
     Args:
-        n_fft: samples in a frame.
+        n_fft: samples per frame.
         hop: samples from one frame to the next.
-        n_mels: mel bands.
+        n_mels: number of mel bands.
         power: 1 for magnitudes, 2 for powers.
-        floor_db: what anything quieter, and silence, is set to.
+        floor_db: the lowest value, which silence and anything quieter get.
 
     Raises:
-        BadParameter: a band would be empty, or a number cannot be.
+        BadParameter: a band would be empty, or a value is not greater than 0.
     """
 
     version = "1"
@@ -60,7 +60,7 @@ class Mel:
         self._hop = hop
         self._power = power
         self._filters = filterbank(n_fft, n_mels)
-        # periodic Hann, as librosa's
+        # periodic Hann, like librosa's
         self._window = np.hanning(n_fft + 1)[:-1]
         self._decibels = np.float32(20 / power)
         self._least = np.float32(10 ** (floor_db * power / 20))
@@ -74,7 +74,7 @@ class Mel:
         padded = np.pad(wave.astype(np.float32, copy=False), n_fft // 2)
         frames = np.lib.stride_tricks.sliding_window_view(padded, n_fft)[:: self._hop]
         frames = frames * self._window  # (frames, n_fft)
-        # a transform in single precision would leave noise in the weak bands of loud frames
+        # in single precision, weak bands of loud frames would be noisy
         magnitudes = np.abs(np.fft.rfft(frames).astype(np.complex64))  # (frames, bins)
         if self._power != 1:
             magnitudes **= self._power
@@ -102,9 +102,9 @@ def filterbank(n_fft: int, n_mels: int) -> Filters:
 
 
 def _filters(n_fft: int, n_mels: int) -> Filters:
-    """Triangles evenly spaced on Slaney's mel scale, each of area 1: (n_mels, 1 + n_fft // 2).
+    """Return triangles evenly spaced on Slaney's mel scale, each of area 1: (n_mels, bins).
 
-    The same as `librosa.filters.mel`, whose import would cost every process seconds.
+    The same as `librosa.filters.mel`, whose import takes seconds in every process.
     Source: Slaney, Auditory Toolbox, 1998.
     """
     hertz = np.arange(1 + n_fft // 2) * (RATE / n_fft)
@@ -116,12 +116,12 @@ def _filters(n_fft: int, n_mels: int) -> Filters:
 
 
 def _mels(hertz: float) -> float:
-    """Return Slaney's mels of a frequency above the break."""
+    """Convert a frequency above the break to Slaney's mels."""
     return BREAK / LINEAR + math.log(hertz / BREAK) / STEP
 
 
 def _hertz(mels: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return the frequencies of Slaney's mels."""
+    """Convert Slaney's mels to frequencies."""
     logarithmic = BREAK * np.exp(STEP * (mels - BREAK / LINEAR))
     return np.where(mels < BREAK / LINEAR, mels * LINEAR, logarithmic)
 

@@ -13,19 +13,19 @@ Initialisation = Literal["kaiming", "torch"]
 CHANNELS = (64, 192, 384, 256, 256)
 HIDDEN = 4096
 POOLED = 6  # rows and columns that reach the first fully connected layer
-SMALLEST = 63  # bands or frames: with fewer, the third pooling would have nothing to pool
+SMALLEST = 63  # bands or frames: with fewer, the third pooling would have no input
 
 
 class AlexNet(nn.Module):
     """From (utterances, 1, bands, frames) to logits, (utterances, labels).
 
-    57 million parameters at eight labels and `width` 1. Bands and frames are at least `SMALLEST`.
-    ReLU comes after pooling rather than before it: the two commute, and it has a quarter to do.
+    It has 57 million parameters with eight labels and `width` 1. Bands and frames must be at least
+    `SMALLEST`. ReLU comes after pooling: the order does not matter, and its input is a quarter.
 
     Args:
         labels: how many classes.
-        width: scales channels and hidden units, for corpora too small for 57 million parameters.
-        dropout: before each of the first two fully connected layers.
+        width: factor of channels and hidden units, for corpora too small for 57 million parameters.
+        dropout: dropout before each of the first two fully connected layers.
     """
 
     def __init__(self, labels: int, *, width: float = 1.0, dropout: float = 0.5) -> None:
@@ -67,20 +67,20 @@ def _pooled() -> tuple[nn.Module, nn.Module]:
 
 
 def initialise(network: AlexNet, kind: Initialisation, generator: torch.Generator) -> None:
-    """Draw the weights, with `generator` alone.
+    """Initialise the weights, drawing from `generator` only.
 
     Args:
-        network: whose weights have memory, but no values.
+        network: a network whose weights have memory, but no values.
         kind: "kaiming" keeps the variance of activations from layer to layer (He et al. 2015),
-            biases 0; "torch" is what torch's layers do by themselves.
-        generator: on the CPU, so that every device starts from the same weights.
+            with biases 0; "torch" is the default of torch's layers.
+        generator: a generator on the CPU, so that all devices start from the same weights.
     """
     layers = [layer for layer in network.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
     for layer in layers:
         assert layer.bias is not None
         inputs = layer.weight[0].numel()
         if kind == "kaiming":
-            gain = 1.0 if layer is layers[-1] else 2**0.5  # ReLU halves what comes through
+            gain = 1.0 if layer is layers[-1] else 2**0.5  # ReLU halves the mean square
             deviation = gain * inputs**-0.5
             nn.init.normal_(layer.weight, 0.0, deviation, generator=generator)
             nn.init.zeros_(layer.bias)

@@ -14,8 +14,8 @@ from serbench_alexnet.network import AlexNet
 from serbench_alexnet.spectrograms import Scale, Spectrograms
 from serbench_torch.devices import autocast
 
-# Windows scored at once, always as many: a matrix product's rounding depends on its shape, so
-# with one shape an utterance's scores do not depend, to the last bit, on who is scored with it.
+# Windows scored at once, always the same number: rounding depends on a matrix product's shape, so
+# with a fixed shape an utterance's scores depend on no other utterance, to the last bit.
 TOGETHER = 16
 
 Scores = npt.NDArray[np.float64]
@@ -25,10 +25,10 @@ Scores = npt.NDArray[np.float64]
 class Scorer:
     """Scores utterances with a network."""
 
-    network: AlexNet  # on `device`, in whatever state training has left it
+    network: AlexNet  # on `device`, in training or evaluation mode
     scale: Scale  # learned from the training utterances
     frames: int  # the width of a window
-    padding_db: float  # what the feature makes of silence
+    padding_db: float  # the feature's value for silence
     device: str  # "cpu" or "cuda"
 
     def prepared(self, inputs: Sequence[Array]) -> Spectrograms:
@@ -42,7 +42,7 @@ class Scorer:
         return logits.float()
 
     def probabilities(self, spectrograms: Spectrograms) -> Scores:
-        """Compute the mean of each utterance's windows' softmax outputs, (utterances, labels)."""
+        """Compute each utterance's mean softmax output over its windows, (utterances, labels)."""
         utterances, offsets = spectrograms.covering(self.frames)
         missing = -len(utterances) % TOGETHER
         chosen, starts = (
@@ -60,18 +60,18 @@ class Scorer:
 
 
 def _means(scores: Scores, owners: npt.NDArray[np.int64]) -> Scores:
-    """Return the mean over the rows of each owner; owners are sorted, none is missing."""
+    """Return the mean over the rows of each owner; owners are sorted, and each has a row."""
     first = np.flatnonzero(np.diff(owners, prepend=-1))
     sums: Scores = np.add.reduceat(scores, first, axis=0)
     return sums / np.diff(first, append=len(owners))[:, None]
 
 
 def measured(scores: Scores, truth: npt.NDArray[np.int64]) -> Mapping[str, float]:
-    """Compute the categorical cross-entropy and the unweighted average recall of probabilities."""
-    right = scores[np.arange(len(truth)), truth]
-    smallest = np.finfo(np.float64).tiny  # so that one impossible truth does not hide the others
+    """Compute the categorical cross-entropy ("loss") and the UAR of probabilities."""
+    likelihoods = scores[np.arange(len(truth)), truth]
+    smallest = np.finfo(np.float64).tiny  # keeps the loss finite
     decisions = classification.confusion(truth, classification.predicted(scores), scores.shape[1])
     return {
-        "loss": float(-np.log(np.maximum(right, smallest)).mean()),
+        "loss": float(-np.log(np.maximum(likelihoods, smallest)).mean()),
         "uar": float(classification.uar(decisions)),
     }

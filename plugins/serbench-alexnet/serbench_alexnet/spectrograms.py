@@ -1,4 +1,4 @@
-"""Normalise spectrograms, and cut or pad them to the one width that AlexNet takes."""
+"""Normalise spectrograms, and cut or pad them to the width of AlexNet's input."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -18,18 +18,18 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Spectrograms:
-    """Utterances laid end to end in one tensor; windows are cut out of it.
+    """Spectrograms of utterances, joined end to end in one tensor.
 
-    Laid end to end they take no memory for padding: that is made for one batch at a time.
+    Windows are cut from it and padded for one batch at a time, so padding takes no memory.
     """
 
-    frames: Tensor  # (all frames + 1, bands), float32; the last one is the padding
-    starts: Ints  # (utterances,), where each begins
-    lengths: Ints  # (utterances,), its frames
+    frames: Tensor  # (all frames + 1, bands), float32; the last frame is the padding
+    starts: Ints  # (utterances,), the first frame of each
+    lengths: Ints  # (utterances,), in frames
 
     @classmethod
     def joined(cls, inputs: Sequence[Array], padding_db: float) -> "Spectrograms":
-        """Join the spectrograms of utterances, each (bands, frames); silence is `padding_db`."""
+        """Join the spectrograms of utterances, each (bands, frames); padding is `padding_db`."""
         arrays = list(inputs)
         lengths = np.array([array.shape[1] for array in arrays], dtype=np.int64)
         ends = np.cumsum(lengths)
@@ -40,12 +40,12 @@ class Spectrograms:
         return cls(torch.from_numpy(frames), ends - lengths, lengths)
 
     def scaled(self, scale: "Scale", device: str) -> "Spectrograms":
-        """Return the same, normalised in place, on `device`."""
+        """Normalise the frames in place, and return them on `device`."""
         self.frames.sub_(scale.mean).div_(scale.deviation)
         return Spectrograms(self.frames.to(device), self.starts, self.lengths)
 
     def windows(self, utterances: Ints, offsets: Ints, width: int) -> Tensor:
-        """Cut `width` frames from each utterance's offset on, padded: (n, 1, bands, width)."""
+        """Cut `width` frames from each utterance at its offset, padded: (n, 1, bands, width)."""
         places = offsets[:, None] + np.arange(width)  # (n, width)
         inside = places < self.lengths[utterances, None]
         rows = np.where(inside, self.starts[utterances, None] + places, len(self.frames) - 1)
@@ -54,12 +54,12 @@ class Spectrograms:
         return cut.transpose(1, 2).unsqueeze(1).contiguous()
 
     def random_offsets(self, utterances: Ints, width: int, random: np.random.Generator) -> Ints:
-        """Draw where a window of `width` frames begins: anywhere in what is longer, else at 0."""
+        """Draw an offset for a window of `width` frames in each utterance; 0 in shorter ones."""
         spare = np.maximum(self.lengths[utterances] - width, 0)
         return random.integers(0, spare, endpoint=True)
 
     def covering(self, width: int) -> tuple[Ints, Ints]:
-        """Return utterances and offsets of the fewest windows that together cover every frame."""
+        """Return utterances and offsets of the fewest windows that cover every frame."""
         pairs = [
             (utterance, offset)
             for utterance, length in enumerate(self.lengths)
@@ -71,17 +71,17 @@ class Spectrograms:
 
 @dataclass(frozen=True)
 class Scale:
-    """The mean and deviation of the training utterances, by which decibels are normalised."""
+    """The mean and deviation over the training utterances, to normalise decibels with."""
 
     mean: Tensor  # (bands,), in dB
     deviation: Tensor  # (bands,), in dB
 
     @classmethod
     def learned(cls, train: Spectrograms, width: int, kind: Normalisation) -> "Scale":
-        """Compute them over windows as the network sees them, padding included.
+        """Compute mean and deviation over padded windows, as the network sees them.
 
-        Without the padding, a corpus whose noise never comes near the floor would be padded with
-        outliers of twenty deviations. They are 0 and 1 where `kind` is "none".
+        Without the padding, in a corpus whose noise stays far above the floor, padding would lie
+        twenty deviations away. If `kind` is "none", they are 0 and 1.
         """
         frames, silence = train.frames[:-1], train.frames[-1]
         if kind == "none":
@@ -90,14 +90,14 @@ class Scale:
         variance, mean = torch.var_mean(over, dim=0, correction=0)
         padding = int(np.maximum(width - train.lengths, 0).sum())
         share = padding / (padding + len(frames))
-        gap = mean - silence  # (bands,), also where one mean serves them all
+        gap = mean - silence  # (bands,), even with one mean for all bands
         deviation = ((1 - share) * (variance + share * gap.square())).sqrt()
-        # a band that never changes says nothing: leave it at 0 rather than divide by 0
+        # a constant band becomes 0, without a division by 0
         return cls(mean - share * gap, torch.where(deviation < 1e-3, 1.0, deviation))
 
 
 def _offsets(length: int, width: int) -> Iterator[int]:
-    """Space windows evenly, the first at the start and the last at the end."""
+    """Return offsets of evenly spaced windows, the first at the start and the last at the end."""
     count = max(1, math.ceil(length / width))
     step = (length - width) / max(1, count - 1)
     return (round(index * step) for index in range(count)) if count > 1 else iter((0,))

@@ -1,3 +1,3 @@
-"""Light serbench models without torch: functionals with linear classifiers, and chance."""
+"""Light serbench models without torch: classifiers on functionals, and chance."""
 
 __version__ = "0.1.0"

@@ -1,6 +1,6 @@
 """The models `functionals-linear`, `functionals-svm` and `egemaps-linear`.
 
-scikit-learn takes seconds to import, so it is imported when something is fitted.
+scikit-learn takes seconds to import, so it is imported only when a model is fitted.
 """
 
 from collections.abc import Sequence
@@ -11,17 +11,17 @@ import numpy as np
 from serbench_sklearn.scorer import Doubles
 from serbench_sklearn.tuned import Problem, Strength, Tuned
 
-STEPS = 5000  # at most
-TOLERANCE = 1e-8  # of the gradient: small, so that the result does not depend on rounding
+STEPS = 5000  # the most iterations
+TOLERANCE = 1e-8  # of the gradient; small, so that rounding does not change the result
 
 
 class Linear(Tuned):
-    """Multinomial logistic regression, labels weighted to count equally.
+    """Multinomial logistic regression, with equal total weights of all labels.
 
     Args:
         labels: the emotions.
-        seed: of no influence.
-        c: scikit-learn's C; None: chosen on the validation speakers.
+        seed: has no effect.
+        c: scikit-learn's C; None chooses it on the validation speakers.
     """
 
     version = "2"
@@ -41,14 +41,14 @@ class Linear(Tuned):
 
 
 class Svm(Tuned):
-    """Support vectors with a Gaussian kernel, labels weighted to count equally.
+    """Support vector machine with a Gaussian kernel, with equal total weights of all labels.
 
     Args:
         labels: the emotions.
-        seed: of no influence.
-        c: scikit-learn's C; None: chosen on the validation speakers.
-        gamma: the kernel's, times the number of features, so that 1 is scikit-learn's "scale";
-            None: chosen with `c`.
+        seed: has no effect.
+        c: scikit-learn's C; None chooses it on the validation speakers.
+        gamma: the kernel's gamma times the number of features, so that 1 is scikit-learn's
+            "scale"; None chooses it with `c`.
     """
 
     grid: ClassVar = {"gamma": (0.03, 0.1, 0.3, 1.0), "c": (0.3, 1.0, 3.0, 10.0, 30.0)}
@@ -64,11 +64,11 @@ class Svm(Tuned):
         super().__init__(labels=labels, seed=seed, c=c, gamma=gamma)
 
     def classifier(self, strength: Strength, features: int) -> Any:
-        """Return a machine for each pair of labels, voting."""
+        """Return support vector machines, one per pair of labels, that vote."""
         return _svc(strength, kernel="rbf", gamma=strength["gamma"] / features)
 
     def decision(self, strength: Strength, problem: Problem) -> Doubles:
-        """See `Tuned`: the same up to the solver's tolerance, from one kernel for all pairs."""
+        """See `Tuned`; computes one kernel for all pairs, with the same scores up to tolerance."""
         gamma = strength["gamma"] / problem.train.shape[1]
         train, held_out = (np.exp(-gamma * distances) for distances in problem.distances)
         fitted = _svc(strength, kernel="precomputed").fit(train, problem.truth)
@@ -78,5 +78,5 @@ class Svm(Tuned):
 def _svc(strength: Strength, **kernel: Any) -> Any:
     from sklearn.svm import SVC
 
-    # without a seed, of which nothing depends, it would draw one from numpy's global state
+    # the seed has no effect, but without one SVC would draw it from numpy's global state
     return SVC(C=strength["c"], class_weight="balanced", cache_size=500, random_state=0, **kernel)

@@ -1,4 +1,4 @@
-"""The model `dummy`, the chance level: trained and scored like any other."""
+"""The model `dummy`, which is the chance level, trained and scored like other models."""
 
 import hashlib
 from collections.abc import Sequence
@@ -17,9 +17,9 @@ class Dummy:
 
     Args:
         labels: the emotions.
-        seed: of stratified draws, which depend on the utterance too.
-        strategy: "majority" predicts the most frequent training label, the first of equals;
-            "stratified" draws labels as often as they are in training.
+        seed: seed of stratified draws, which also depend on the utterance.
+        strategy: "majority" predicts the most frequent training label, the first if several tie;
+            "stratified" draws labels with their frequencies in training.
     """
 
     version = "1"
@@ -41,7 +41,7 @@ class Dummy:
         self._counts = np.bincount(train.truth, minlength=len(self._labels))
 
     def predict(self, inputs: Sequence[Array]) -> Predictions:
-        """Put all probability on one label; a draw depends on the seed and the input alone."""
+        """Put all probability on one label; a draw depends only on the seed and the input."""
         if self._strategy == "majority":
             chosen = [int(self._counts.argmax())] * len(inputs)
         else:
@@ -49,7 +49,7 @@ class Dummy:
         return Predictions(np.eye(len(self._labels), dtype=np.float32)[chosen], "identity")
 
     def describe(self) -> dict[str, object]:
-        """Return the strategy and how often each label is in training."""
+        """Return the strategy and the number of training utterances per label."""
         counts = dict(zip(self._labels, self._counts.tolist(), strict=True))
         return {"strategy": self._strategy, "training_labels": counts}
 

@@ -12,15 +12,15 @@ import opensmile
 
 Vector = npt.NDArray[np.float32]
 
-RATE = 16_000  # Hz, what the harness reads
-SHORTEST = 960  # samples: openSMILE's longest frame, 60 ms; of less it makes nothing
-LOUDEST = 32767 / 32768  # openSMILE casts to 16 bits, and a full 1.0 would wrap round to -1.0
+RATE = 16_000  # Hz, the rate of every extractor's input
+SHORTEST = 960  # samples: openSMILE's longest frame, 60 ms; shorter waves give no values
+LOUDEST = 32767 / 32768  # openSMILE casts to 16 bits, where 1.0 would wrap round to -1.0
 
 
 class Egemaps:
     """The extended Geneva minimalistic acoustic parameter set (Eyben et al. 2016), float32.
 
-    An utterance shorter than openSMILE's longest frame, 60 ms, is continued with zeros.
+    An utterance shorter than openSMILE's longest frame, 60 ms, is padded with zeros.
     """
 
     version = "1"
@@ -42,5 +42,5 @@ class Egemaps:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of the values in openSMILE, in order."""
+        """The names that openSMILE gives the values, in order."""
         return tuple(self._smile.feature_names)

@@ -23,15 +23,15 @@ CONTOUR_NAMES = tuple(
 class Functionals:
     """Statistics over time of spectrum, pitch, voice quality and rhythm, float32.
 
-    Of 78 contours sampled every 10 ms (40 mel bands in dB, 20 cepstral coefficients, 18
-    descriptors of the spectrum's shape) there are, over the frames that sound, mean, standard
+    For 78 contours sampled every 10 ms (40 mel bands in dB, 20 cepstral coefficients, 18
+    descriptors of the spectrum's shape), the vector has, over the frames with sound, mean, standard
     deviation, skewness, three percentiles, the slope over time and the size of first and second
-    differences; over the voiced frames mean and standard deviation. Then come melody, voice
-    quality, rhythm and modulation spectrum. `names` lists all of them in order.
+    differences; over the voiced frames, mean and standard deviation. Melody, voice quality, rhythm
+    and modulation spectrum follow. `names` lists all values in order.
 
-    An utterance without a voiced frame has zeros for its melody, and the sounding frames stand
-    in for the voiced ones. Nothing is learnt: standardising is the model's part. They are computed
-    in double precision, so that rounding to float32 gives the same numbers on any processor.
+    Without a voiced frame, the melody is zeros and all frames with sound replace the voiced frames.
+    Nothing is learnt: models standardise the values themselves. Values are computed in double
+    precision, so that rounding to float32 gives the same values on all processors.
     """
 
     version = "2"

@@ -1,8 +1,8 @@
 """Track the pitch of speech: the fundamental frequency and the periodicity of each frame.
 
-The autocorrelation method of Boersma (1993), without his path search: instead, a second look
-is confined to the range in which the utterance's first-look pitches lie (after De Looze and
-Hirst 2008), which removes octave errors just as well at a fraction of the time.
+The autocorrelation method of Boersma (1993), without its path search: instead, a second pass is
+confined to the range of the utterance's pitches in the first pass (after De Looze and Hirst 2008),
+which removes octave errors equally well in a fraction of the time.
 """
 
 import functools
@@ -20,9 +20,9 @@ FRAME = 512  # samples at 8 kHz, 64 ms: nearly four periods of the lowest pitch
 LAGS = int(HALF_RATE / LOWEST) + 2
 FFT = scipy.fft.next_fast_len(FRAME + LAGS, real=True)
 VOICED = 0.45  # Boersma's voicing threshold
-OCTAVE_COST = 0.01  # Boersma's: of two equal peaks take the higher pitch
-SILENCE = 0.03  # Boersma's: of the utterance's peak; below it nothing is voiced
-HARMONICS = 1000.0, 2000.0  # Hz; weighted from 1 to 0 between: above, voices are noisy
+OCTAVE_COST = 0.01  # Boersma's: prefers the higher pitch of two equal peaks
+SILENCE = 0.03  # Boersma's: share of the utterance's peak below which no frame is voiced
+HARMONICS = 1000.0, 2000.0  # Hz; weights fall from 1 to 0 in between, since voices are noisy above
 REFERENCE = 160.0  # Hz, 0 semitones: between men's and women's voices
 
 Lags = npt.NDArray[np.intp]
@@ -32,13 +32,13 @@ Lags = npt.NDArray[np.intp]
 class Pitch:
     """The pitch contour of one utterance."""
 
-    semitones: Floats  # (frames,), relative to 160 Hz; 0 where not voiced
+    semitones: Floats  # (frames,), relative to 160 Hz; 0 in unvoiced frames
     strength: Floats  # (frames,), the normalised autocorrelation at the pitch period, 0 to 1
     voiced: Mask  # (frames,)
 
 
 def pitch(wave: Floats) -> Pitch:
-    """Track the pitch of a wave that has no offset, every 10 ms, in step with `spectra`."""
+    """Track the pitch of a wave without offset every 10 ms, in the same frames as `spectra`."""
     count = frame_count(wave)
     frames = framed(_halved(wave), FRAME, HOP // 2, count)
     peaks = np.maximum(frames.max(axis=1), -frames.min(axis=1))
@@ -50,7 +50,7 @@ def pitch(wave: Floats) -> Pitch:
         lags = scores.argmax(axis=1)
         voiced = _at(scores, lags) > VOICED
         if voiced.any():
-            lags = _second_look(scores, lags[voiced])
+            lags = _second_pass(scores, lags[voiced])
             voiced = _at(scores, lags) > VOICED
         semitones, strength = _refined(correlation, lags)
         contour.semitones[audible] = np.where(voiced, semitones, 0)
@@ -60,7 +60,7 @@ def pitch(wave: Floats) -> Pitch:
 
 
 def _halved(wave: Floats) -> Floats:
-    """Return the wave at 8 kHz; what aliases below 2 kHz comes from above 6 kHz, and is damped."""
+    """Return the wave at 8 kHz; only damped content above 6 kHz aliases below 2 kHz."""
     padded = np.pad(wave, 1)
     return (padded[1:-1] / 2 + (padded[:-2] + padded[2:]) / 4)[::2]
 
@@ -87,7 +87,7 @@ def _window() -> Floats:
 def _cosines() -> Floats:
     """Return the low-passed inverse transform of power spectra, (bins below 2 kHz, LAGS).
 
-    Only few bins and few lags count, so that a product is faster than a transform.
+    Few bins and lags are needed, so that a matrix product is faster than a transform.
     """
     hertz = np.fft.rfftfreq(FFT, 1 / HALF_RATE)
     lowpass = np.interp(hertz, HARMONICS, (1, 0))
@@ -99,13 +99,13 @@ def _cosines() -> Floats:
 
 @functools.cache
 def _compensation() -> Floats:
-    """Return factors that undo the window's own fading with the lag (Boersma's), (LAGS,)."""
+    """Return factors (LAGS,) that undo the window's decay with the lag (Boersma's)."""
     own = np.correlate(_window(), _window(), "full")[FRAME - 1 : FRAME - 1 + LAGS]
     return own[0] / own
 
 
 def _scores(correlation: Floats) -> Floats:
-    """Score peaks within the pitch range by correlation less the octave cost; elsewhere -1."""
+    """Score peaks within the pitch range by correlation minus octave cost; -1 elsewhere."""
     before, middle, after = correlation[:, :-2], correlation[:, 1:-1], correlation[:, 2:]
     peak = (middle > before) & (middle >= after)
     height = middle - (before - after) ** 2 / np.minimum(8 * (before - 2 * middle + after), -1e-9)
@@ -117,8 +117,8 @@ def _scores(correlation: Floats) -> Floats:
     return scores
 
 
-def _second_look(scores: Floats, lags: Lags) -> Lags:
-    """Return the best lags from 0.7 of the utterance's lower to 1.9 of its upper pitch."""
+def _second_pass(scores: Floats, lags: Lags) -> Lags:
+    """Return the best lags between 0.7 of the lower and 1.9 of the upper pitch quartile."""
     short, long = np.quantile(lags, (0.25, 0.75))
     allowed = np.arange(scores.shape[1])
     inside = (allowed >= short / 1.9) & (allowed <= long / 0.7)
@@ -126,7 +126,7 @@ def _second_look(scores: Floats, lags: Lags) -> Lags:
 
 
 def _refined(correlation: Floats, lags: Lags) -> tuple[Floats, Floats]:
-    """Return semitones and strength at the top of the parabola through three lags."""
+    """Return semitones and strength at the vertex of the parabola through three lags."""
     lags = np.clip(lags, 1, correlation.shape[1] - 2)
     before, at, after = (_at(correlation, lags + step) for step in (-1, 0, 1))
     curvature = before - 2 * at + after

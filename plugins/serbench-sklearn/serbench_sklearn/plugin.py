@@ -1,4 +1,4 @@
-"""Register the chance level, and light models on hand-made features, without torch."""
+"""Register the chance level, and light models on hand-crafted features, without torch."""
 
 from collections.abc import Iterable
 

@@ -9,19 +9,19 @@ from serbench_sklearn.summaries import FRAMES_A_SECOND, percentiles, run_lengths
 Values = dict[str, float]
 
 PERCENTILES = (5, 25, 50, 75, 95)
-MODULATIONS = ((0.5, 2), (2, 4), (4, 8), (8, 16), (16, 32))  # Hz; syllables come at 4 to 8
+MODULATIONS = ((0.5, 2), (2, 4), (4, 8), (8, 16), (16, 32))  # Hz; the rate of syllables is 4 to 8
 MODULATION_FFT = 512  # frames: 5.12 s, a bin is 0.2 Hz
 GROUPS = {"low": slice(0, 10), "middle": slice(10, 20), "high": slice(20, 30), "top": slice(30, 40)}
 
 
 def melody(pitch: Pitch) -> Values:
-    """Describe the pitch contour over its voiced frames, in semitones; zeros if none is voiced."""
+    """Describe the pitch contour over voiced frames, in semitones; zeros without voiced frames."""
     at = np.flatnonzero(pitch.voiced)
     tones = pitch.semitones[at] if len(at) else np.zeros(1)
     seconds = at / FRAMES_A_SECOND if len(at) else np.zeros(1)
     marks = dict(zip(PERCENTILES, percentiles(tones[None], PERCENTILES)[0], strict=True))
     third = max(len(tones) // 3, 1)
-    # from frame to frame within voiced stretches, semitones a frame
+    # from frame to frame within voiced stretches, in semitones per frame
     steps = np.diff(pitch.semitones)[pitch.voiced[1:] & pitch.voiced[:-1]]
     steps = steps if len(steps) else np.zeros(1)
     return {
@@ -41,7 +41,7 @@ def melody(pitch: Pitch) -> Values:
 
 
 def voice(pitch: Pitch, level: Floats) -> Values:
-    """Measure how periodic and even voiced frames are: harmonics-to-noise, jitter, shimmer."""
+    """Measure how periodic and regular voiced frames are: harmonics-to-noise, jitter, shimmer."""
     strength = np.clip(pitch.strength[pitch.voiced], 0.01, 0.999)
     strength = strength if len(strength) else np.full(1, 0.01)
     harmonicity = 10 * np.log10(strength / (1 - strength))  # Boersma 1993
@@ -83,7 +83,7 @@ def rhythm(spectra: Spectra, voiced: Mask, seconds: float) -> Values:
 
 
 def _peaks(contour: Floats, where: Mask) -> int:
-    """Count the local maxima that the contour has there, once smoothed over 70 ms."""
+    """Count the local maxima of the contour, smoothed over 70 ms, where the mask is true."""
     smooth = np.convolve(contour, np.full(7, 1 / 7), mode="same")
     smooth = smooth[: len(contour)]
     higher = (smooth[1:-1] > smooth[:-2]) & (smooth[1:-1] >= smooth[2:])

@@ -1,4 +1,4 @@
-"""Score utterances with a fitted classifier: standardised, clipped, at one temperature."""
+"""Score utterances with a fitted classifier, on standardised features, at one temperature."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,28 +13,28 @@ from serbench import Array, SerbenchError, replacing
 
 Doubles = npt.NDArray[np.float64]
 
-EXTREME = 5.0  # standard deviations: a silent utterance must not drown every other feature
-UNSEEN = 30.0  # how far below the others a label lies that training never showed
+EXTREME = 5.0  # standard deviations; bounds features, which are extreme in silent utterances
+UNSEEN = 30.0  # how far a label without training utterances lies below the others
 TEMPERATURES = np.geomspace(0.001, 100, 151)  # steps of 8 %
 FILE = "classifier.skops"
 
 
 @dataclass(frozen=True)
 class Scorer:
-    """From feature vectors to activations, whose softmax are the probabilities."""
+    """Compute activations from feature vectors; their softmax is the probabilities."""
 
     scaler: Any  # a fitted `StandardScaler`
     classifier: Any  # a fitted scikit-learn classifier that has a decision function
-    labels: int  # how many there are; training may not have shown all of them
-    temperature: float = 1.0  # what the decision function is divided by
+    labels: int  # how many labels there are; some may be missing from training
+    temperature: float = 1.0  # divides the decision function
 
     def activations(self, features: Doubles) -> Doubles:
-        """Compute the scores of utterances, (utterances, labels)."""
+        """Compute the activations, (utterances, labels)."""
         decision = self.classifier.decision_function(standardised(self.scaler, features))
         return spread(decision / self.temperature, self.classifier.classes_, self.labels)
 
     def save(self, folder: Path) -> None:
-        """Write scaler and classifier as `classifier.skops`, which holds data and no code."""
+        """Write scaler and classifier as `classifier.skops`, which contains data but no code."""
         import skops.io  # late: it imports all of scikit-learn, which takes seconds
 
         with replacing(folder / FILE) as path:
@@ -45,21 +45,21 @@ class Scorer:
         """Load the scorer that `save` wrote.
 
         Raises:
-            SerbenchError: the file names types that are none of scikit-learn's or numpy's.
+            SerbenchError: the file contains types from outside scikit-learn and numpy.
         """
         import skops.io
 
         if unknown := skops.io.get_untrusted_types(file=folder / FILE):
             raise SerbenchError(
                 f"{folder / FILE} asks for {', '.join(unknown)}, which serbench does not load: "
-                "a file that serbench wrote needs scikit-learn and numpy only; fit the model again"
+                "files from serbench need only scikit-learn and numpy; fit the model again"
             )
         parts = skops.io.load(folder / FILE, trusted=[])
         return cls(parts["scaler"], parts["classifier"], labels, temperature)
 
 
 def standardised(scaler: Any, features: Doubles) -> Doubles:
-    """Return features in standard deviations of the training set, none beyond five."""
+    """Return features in standard deviations of the training set, clipped at five."""
     return np.clip(scaler.transform(features), -EXTREME, EXTREME)
 
 
@@ -67,9 +67,9 @@ def spread(decision: Doubles, seen: npt.NDArray[np.int64], labels: int) -> Doubl
     """Spread a decision function over all labels: (utterances, labels).
 
     Args:
-        decision: (utterances, len(seen)), or (utterances,) of two labels: positive for the second.
-        seen: the labels in training, sorted; others lie below everything else.
-        labels: how many there are.
+        decision: (utterances, len(seen)), or (utterances,) for two labels: positive for the second.
+        seen: the labels in training, sorted; all others get lower scores.
+        labels: how many labels there are.
     """
     if decision.ndim == 1:
         decision = np.column_stack([-decision, decision]) / 2
@@ -90,9 +90,9 @@ def uar(truth: npt.NDArray[np.int64], scores: Doubles) -> float:
 
 
 def best_temperature(truth: npt.NDArray[np.int64], scores: Doubles) -> float:
-    """Return the temperature at which the truth is likeliest (Guo et al. 2017); 1 without truth."""
+    """Return the temperature that maximises the truth's likelihood (Guo et al. 2017), or 1."""
     if len(truth) == 0:
         return 1.0
-    own = scores[np.arange(len(truth)), truth]
-    losses = [(logsumexp(scores / t, axis=1) - own / t).mean() for t in TEMPERATURES]
+    of_truth = scores[np.arange(len(truth)), truth]
+    losses = [(logsumexp(scores / t, axis=1) - of_truth / t).mean() for t in TEMPERATURES]
     return float(TEMPERATURES[int(np.argmin(losses))])

@@ -1,4 +1,4 @@
-"""Compute spectral contours of a wave, sampled every hundredth of a second."""
+"""Compute spectral contours of a wave, sampled every 10 ms."""
 
 import functools
 import itertools
@@ -12,17 +12,17 @@ import scipy.fft
 Floats = npt.NDArray[np.floating[Any]]
 Mask = npt.NDArray[np.bool_]
 
-RATE = 16_000  # Hz, what the harness reads
+RATE = 16_000  # Hz, the rate of every extractor's input
 HOP = 160  # samples: 10 ms
 FRAME = 400  # samples: 25 ms, the field's usual frame
 FFT = 512
 BANDS = 40
 LOWEST = 50.0  # Hz; hum and handling noise lie below
 CEPSTRA = 20
-TINY = 1e-10  # power, -100 dB: digital silence has a logarithm
-MEL_RANGE = 60.0  # dB below the loudest band: keeps the room's noise out of the statistics
+TINY = 1e-10  # power, -100 dB: gives digital silence a logarithm
+MEL_RANGE = 60.0  # dB below the loudest band; excludes room noise from the statistics
 SOUNDING_RANGE = 40.0  # dB below the loudest frame
-OCTAVES = (250, 500, 1000, 2000, 4000, 8000)  # Hz, edges of the bands whose flatness is taken
+OCTAVES = (250, 500, 1000, 2000, 4000, 8000)  # Hz, edges of the bands whose flatness is measured
 
 DESCRIPTORS = (
     "level", "zero_crossings", "centroid", "spread", "rolloff50", "rolloff85", "flatness",
@@ -43,16 +43,16 @@ class Spectra:
     values: Floats  # (contours, frames), in the order of `CONTOURS`
     level: Floats  # (frames,), dB relative to full scale
     sounding: Mask  # (frames,), within 40 dB of the loudest frame; never all false
-    flux: Floats  # (frames,), how much the spectrum rises, mean dB a band
+    flux: Floats  # (frames,), how much the spectrum rises, in mean dB per band
 
 
 def frame_count(wave: Floats) -> int:
-    """Count the frames of a wave, centred on every tenth millisecond; at least one."""
+    """Count the frames of a wave, centred every 10 ms; at least one."""
     return 1 + len(wave) // HOP
 
 
 def framed(samples: Floats, length: int, hop: int, count: int) -> Floats:
-    """Return overlapping frames, (count, length), a read-only view; zeros are beyond both ends.
+    """Return overlapping frames, (count, length), as a read-only view of the zero-padded wave.
 
     Frame i is centred on sample i * hop.
     """
@@ -63,7 +63,7 @@ def framed(samples: Floats, length: int, hop: int, count: int) -> Floats:
 
 
 def spectra(wave: Floats) -> Spectra:
-    """Compute all spectral contours of a wave that has no offset, from one STFT."""
+    """Compute all spectral contours of a wave without offset, from one STFT."""
     count = frame_count(wave)
     frames = framed(wave, FRAME, HOP, count)
     spectrum = scipy.fft.rfft(frames * _window(), FFT, axis=1, overwrite_x=True)
@@ -90,7 +90,7 @@ def _shape(power: Floats, decibels: Floats) -> list[Floats]:
     below = np.cumsum(power, axis=1)
     rolloffs = [hertz[1] * (below < share * total[:, None]).sum(axis=1) for share in (0.5, 0.85)]
     flatness = decibels.mean(axis=1) - _decibels(total / power.shape[1])
-    # -sum p log2 p, from the logarithms that are there already
+    # -sum p log2 p, from the logarithms already computed
     surprise = _decibels(total) - np.einsum("ij,ij->i", power, decibels) / total
     return [centroid, spread, *rolloffs, flatness, surprise / (10 * np.log10(2))]
 
@@ -146,9 +146,9 @@ def _hertz() -> Floats:
 
 @functools.cache
 def _mel_matrix() -> Floats:
-    """Return triangles evenly spaced on the mel scale, 1 at their peaks; (bands, bins).
+    """Return triangles evenly spaced on the mel scale, 1 at their peaks: (bands, bins).
 
-    Librosa's `filters.mel(htk=True, norm=None)`, whose import would cost every process seconds.
+    The same as librosa's `filters.mel(htk=True, norm=None)`, whose import takes seconds.
     """
     low, high = (float(2595 * np.log10(1 + hertz / 700)) for hertz in (LOWEST, RATE / 2))
     corners = 700 * (10 ** (np.linspace(low, high, BANDS + 2) / 2595) - 1)
@@ -159,7 +159,7 @@ def _mel_matrix() -> Floats:
 
 @functools.cache
 def _octave_matrix() -> Floats:
-    """Return columns that average over an octave each, (bins, octaves)."""
+    """Return a matrix (bins, octaves) whose columns average over one octave each."""
     matrix = np.zeros((FFT // 2 + 1, len(OCTAVES) - 1))
     for column, edges in enumerate(itertools.pairwise(OCTAVES)):
         matrix[_band(*edges), column] = 1
@@ -168,7 +168,7 @@ def _octave_matrix() -> Floats:
 
 @functools.cache
 def _slope_weights(low: float, high: float) -> Floats:
-    """Return the weights of the bins that give a spectrum's slope there, dB per kHz."""
+    """Return weights of the bins from `low` to `high` Hz that give their slope in dB per kHz."""
     kilohertz = _hertz()[_band(low, high)] / 1000
     centred = kilohertz - kilohertz.mean()
     return centred / (centred @ centred)

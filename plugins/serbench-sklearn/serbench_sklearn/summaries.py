@@ -61,7 +61,7 @@ def slope(centred: Floats, seconds: Floats) -> Floats:
 
 
 def run_lengths(mask: Mask) -> Floats:
-    """Return the lengths of the stretches in which a mask is true, in seconds."""
+    """Return the lengths of a mask's true stretches, in seconds."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8)))
     return (edges[1::2] - edges[::2]) / FRAMES_A_SECOND
 

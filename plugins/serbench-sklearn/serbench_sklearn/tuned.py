@@ -1,4 +1,4 @@
-"""The base of the classifiers: the validation speakers choose a strength from a small grid."""
+"""Base class of classifiers whose strength is chosen from a grid on the validation speakers."""
 
 import itertools
 from abc import ABC, abstractmethod
@@ -33,14 +33,14 @@ from serbench_sklearn.scorer import (
 
 Strength = Mapping[str, float]
 FILE = "model.json"
-# products are so small that a second thread would wait more than it works, and with one, sums have
-# one order, so that scores are the same for any --jobs
+# matrix products are too small to gain from a second thread; and with one thread sums have a fixed
+# order, so that scores are the same for any --jobs
 THREADS = 1
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One fold, standardised, on which every strength of a grid is tried."""
+    """A standardised fold, on which every strength of a grid is tried."""
 
     train: Doubles  # (utterances, features)
     truth: npt.NDArray[np.int64]  # (utterances,), the labels of `train`
@@ -48,7 +48,7 @@ class Problem:
 
     @cached_property
     def distances(self) -> tuple[Doubles, Doubles]:
-        """Squared distances to `train`: of `train`, and of `held_out`."""
+        """Squared distances to `train` from `train`, and from `held_out`."""
         norms = np.square(self.train).sum(axis=1)
         return tuple(
             np.maximum(np.square(rows).sum(axis=1)[:, None] + norms - 2 * rows @ self.train.T, 0)
@@ -57,18 +57,17 @@ class Problem:
 
 
 class Tuned(ABC):
-    """A classifier on standardised feature vectors, of a strength chosen inside the fold.
+    """A classifier on standardised feature vectors, with a strength chosen inside the fold.
 
-    Every strength of the grid is fitted on the training utterances; the one with the highest
-    UAR on the validation speakers is taken, and never fitted on them. Of equals the first is
-    taken, so a grid begins with the most regularised. The same speakers choose a temperature,
-    which makes probabilities honest and changes no decision. Nothing is drawn by chance: the
-    seed is the contract's, and does not matter.
+    Every strength of the grid is fitted on the training utterances. The one with the highest UAR on
+    the validation speakers is chosen, the first if several tie, so grids begin with the most
+    regularised. The validation speakers also choose a temperature, which calibrates probabilities
+    without changing predictions. No model is fitted on them. Nothing is random.
 
     Args:
         labels: the emotions.
-        seed: of no influence.
-        **fixed: strengths that are given, and not chosen; None where they are.
+        seed: has no effect.
+        **fixed: strengths to use; None for those to choose.
 
     Raises:
         BadParameter: a given strength is not above 0.
@@ -90,25 +89,25 @@ class Tuned(ABC):
 
     @abstractmethod
     def classifier(self, strength: Strength, features: int) -> Any:
-        """Return the scikit-learn classifier, not fitted, of one strength for so many features."""
+        """Return an unfitted scikit-learn classifier of a strength for `features` features."""
 
     def decision(self, strength: Strength, problem: Problem) -> Doubles:
-        """Score the utterances held out with the classifier of a strength."""
+        """Fit a classifier of a strength, and score the held-out utterances."""
         classifier = self.classifier(strength, problem.train.shape[1])
         return classifier.fit(problem.train, problem.truth).decision_function(problem.held_out)
 
     def fit(self, train: Examples, validation: Examples, workspace: Workspace) -> None:
-        """Choose on `validation` a strength and a temperature; learn all else from `train`.
+        """Choose a strength and a temperature on `validation`; learn all else from `train`.
 
         Raises:
-            SerbenchError: there is nothing to choose on, or only one label to learn.
+            SerbenchError: there are no validation utterances, or only one training label.
         """
         from sklearn.preprocessing import StandardScaler  # late: see `classifiers`
 
         if len(validation.truth) == 0:
             raise SerbenchError(
-                "the fold has no validation utterances, on which this model chooses its strength: "
-                "use a protocol that has validation speakers"
+                "this model chooses its strength on validation utterances, and the fold has none: "
+                "use a protocol with validation speakers"
             )
         if len(np.unique(train.truth)) < 2:
             raise SerbenchError(
@@ -129,7 +128,7 @@ class Tuned(ABC):
             self._scorer = replace(scorer, temperature=temperature)
 
     def predict(self, inputs: Sequence[Array]) -> Predictions:
-        """Divide the decision function by the temperature; its softmax are probabilities."""
+        """Divide the decision function by the temperature; its softmax is the probabilities."""
         with threadpool_limits(THREADS):
             return Predictions(self._fitted().activations(matrix(inputs)), "softmax")
 
@@ -171,7 +170,7 @@ class Tuned(ABC):
         return model
 
     def _choose(self, problem: Problem, truth: npt.NDArray[np.int64], workspace: Workspace) -> None:
-        """Try the grid, with given strengths fixed; choose the first with the highest UAR."""
+        """Try the grid around the fixed strengths; choose the first with the highest UAR."""
         axes = [
             values if self._fixed[name] is None else (self._fixed[name],)
             for name, values in self.grid.items()

@@ -154,7 +154,7 @@ def test_no_more_threads_than_lent(clouds, workspace, monkeypatch):
 
 def test_a_fold_without_validation_speakers_is_refused(clouds, workspace):
     nobody = Examples([], np.zeros(0, np.int64), ())
-    with pytest.raises(SerbenchError, match=r"no validation utterances.*use a protocol that has"):
+    with pytest.raises(SerbenchError, match=r"and the fold has none.*use a protocol with"):
         Linear(labels=LABELS, seed=0).fit(clouds(1), nobody, workspace)
 
 

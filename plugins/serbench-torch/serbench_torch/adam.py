@@ -1,4 +1,4 @@
-"""Adam without what torch imports for `torch.compile`: two seconds at the start of every fold."""
+"""Adam without torch's imports for `torch.compile`, which take two seconds in every fold."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -12,12 +12,12 @@ from torch.optim.adam import adam
 class Adam:
     """Adam (Kingma and Ba 2015) with a constant learning rate, in one pass over memory.
 
-    The numbers are those of `torch.optim.Adam(fused=True)` bit for bit, for it calls the same
-    function; `torch.optim`'s classes import `torch._dynamo` when they are made. For groups of
-    parameters or a scheduler take `torch.optim`.
+    Results are those of `torch.optim.Adam(fused=True)` bit for bit, since both call the same
+    function; but instances of `torch.optim`'s classes import `torch._dynamo`. Use `torch.optim`
+    for groups of parameters or a scheduler.
 
     Args:
-        parameters: what to learn.
+        parameters: the parameters to train.
         lr: the learning rate.
         betas: the decay of the gradients' running mean and mean square.
         eps: added to the root of the mean square.
@@ -38,7 +38,7 @@ class Adam:
         self._steps = [torch.zeros((), device=each.device) for each in self._parameters]
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget the gradients, or with `set_to_none=False` make them 0."""
+        """Remove the gradients, or with `set_to_none=False` set them to 0."""
         for each in self._parameters:
             if set_to_none:
                 each.grad = None
@@ -46,13 +46,13 @@ class Adam:
                 each.grad.zero_()
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the state, laid out as that of `torch.optim.Adam`."""
+        """Return the state in the layout of `torch.optim.Adam`."""
         tensors = zip(self._steps, self._means, self._squares, strict=True)
         names = ("step", "exp_avg", "exp_avg_sq")
         return {"state": {n: dict(zip(names, row, strict=True)) for n, row in enumerate(tensors)}}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on with what `state_dict` gave."""
+        """Restore a state that `state_dict` returned."""
         for position, kept in state["state"].items():
             self._steps[position].copy_(kept["step"])
             self._means[position].copy_(kept["exp_avg"])
@@ -60,7 +60,7 @@ class Adam:
 
     @torch.no_grad()
     def step(self) -> None:
-        """Change every parameter by its gradient; each must have one."""
+        """Update every parameter; all must have gradients."""
         adam(
             list[Tensor](self._parameters),
             [each.grad for each in self._parameters if each.grad is not None],

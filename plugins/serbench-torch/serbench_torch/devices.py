@@ -1,4 +1,4 @@
-"""Set the threads, the precision and the random numbers of torch inside a block."""
+"""Set torch's threads, precision and random state inside a block."""
 
 import contextlib
 from collections.abc import Iterator
@@ -13,22 +13,22 @@ PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
 """The `precisions` of a model that can train in both; see `serbench.contracts.Model`."""
 
 
-def autocast(device: str, chosen: str) -> torch.autocast:
-    """Return the context in which a forward pass computes in `chosen`."""
-    return torch.autocast(device, torch.bfloat16, enabled=chosen == "bfloat16")
+def autocast(device: str, precision: str) -> torch.autocast:
+    """Return the context in which a forward pass computes in `precision`."""
+    return torch.autocast(device, torch.bfloat16, enabled=precision == "bfloat16")
 
 
 def moved(tensor: Tensor, device: str | torch.device) -> Tensor:
-    """Copy a tensor of the CPU to a device, without waiting for the copy."""
+    """Copy a CPU tensor to a device without waiting for the copy."""
     place = torch.device(device)
-    if place.type == "cuda":  # from memory that the system may page out, a copy is waited for
+    if place.type == "cuda":  # copies from pageable memory would wait
         tensor = tensor.pin_memory()
     return tensor.to(place, non_blocking=True)
 
 
 @contextlib.contextmanager
 def arithmetic(threads: int) -> Iterator[None]:
-    """In the block, compute with so many threads, and float32 products in float32, not TF32."""
+    """Compute with `threads` threads in the block, and float32 products in float32, not TF32."""
     products, convolutions = torch.backends.cuda.matmul, torch.backends.cudnn
     before = torch.get_num_threads(), products.allow_tf32, convolutions.allow_tf32
     torch.set_num_threads(threads)
@@ -44,7 +44,7 @@ def arithmetic(threads: int) -> Iterator[None]:
 def private_randomness(device: str) -> Iterator[None]:
     """Leave torch's random state as it was before the block.
 
-    On CUDA convolutions use algorithms that repeat bit for bit, inside the block only.
+    Inside the block, convolutions on CUDA use algorithms that repeat bit for bit.
     """
     if device != "cuda":
         with torch.random.fork_rng(devices=[]):
@@ -57,7 +57,7 @@ def private_randomness(device: str) -> Iterator[None]:
 
 
 def seed_randomness(device: str, seed: int) -> None:
-    """Seed the generators that `private_randomness` restores, and no other device's."""
+    """Seed only the generators that `private_randomness` restores."""
     torch.default_generator.manual_seed(seed)
     if device == "cuda":
         torch.cuda.manual_seed(seed)

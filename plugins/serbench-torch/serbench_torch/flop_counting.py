@@ -1,4 +1,4 @@
-"""Count the floating-point operations of a computation, and measure those of a machine."""
+"""Count the floating-point operations of a computation, and measure a machine's speed."""
 
 import math
 import timeit
@@ -15,16 +15,16 @@ SECONDS = 1.0
 
 
 def flops(compute: Callable[[], Tensor], training: bool) -> float:
-    """Count the floating-point operations of a computation, a multiply-add as two.
+    """Count the floating-point operations of a computation; a multiply-add counts as two.
 
-    Counted by `torch.utils.flop_counter`: convolutions, matrix products and attention, in which
-    nearly all of the time goes; nothing is computed where the tensors are on the device "meta".
+    `torch.utils.flop_counter` counts convolutions, matrix products and attention, which take nearly
+    all of the time. With tensors on the device "meta", nothing is computed.
 
     Args:
-        compute: from nothing to any tensor.
-        training: its gradients too.
+        compute: function without arguments that returns any tensor.
+        training: also count the computation of gradients.
     """
-    from torch.utils.flop_counter import FlopCounterMode  # imports much
+    from torch.utils.flop_counter import FlopCounterMode  # late: it imports many modules
 
     rules = {torch.ops.aten.convolution_backward: _of_convolution_backward}
     counter = FlopCounterMode(display=False, custom_mapping=rules)
@@ -36,19 +36,19 @@ def flops(compute: Callable[[], Tensor], training: bool) -> float:
 
 
 def _of_convolution_backward(gradient: Any, inputs: Any, weight: Any, *rest: Any, **_: Any) -> int:
-    """Count one product for each gradient that is wanted, as large as that of the forward pass.
+    """Count, for each requested gradient, one product as large as that of the forward pass.
 
-    torch's own rule counts that of the weights once for every group of channels. `gradient` is the
-    shape of the output, (n, channels out, time...), `weight` is (channels out, channels in of a
-    group, kernel...); last come the flags of the wanted gradients: inputs, weights, bias.
+    torch's own rule counts the weights' gradient once for every group of channels. `gradient` is
+    the shape of the output, (n, channels out, time...), `weight` is (channels out, channels in of a
+    group, kernel...); the last argument flags the requested gradients: inputs, weights, bias.
     """
     return 2 * math.prod(gradient) * math.prod(weight[1:]) * sum(map(bool, rest[-1][:2]))
 
 
 def peak(device: str, precision: Precision, count: int, seconds: float = SECONDS) -> float:
-    """Measure the floating-point operations a second of a product of large matrices.
+    """Measure the floating-point operations per second of a product of large matrices.
 
-    `count` is the number of threads; the measurement takes roughly `seconds`.
+    `count` is the number of threads; the measurement takes about `seconds`.
     """
     dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
     left, right = (torch.randn(SIDE, SIDE, device=device).to(dtype) for _ in range(2))
@@ -62,15 +62,15 @@ def peak(device: str, precision: Precision, count: int, seconds: float = SECONDS
     with arithmetic(count), torch.inference_mode():
         product()
         repeats = max(1, int(seconds / timeit.timeit(product, number=1)))
-        # the shortest: what else runs on the machine only ever makes a product slower
+        # the shortest, since other programs can only slow a product down
         return 2 * SIDE**3 / min(timeit.repeat(product, number=1, repeat=repeats))
 
 
 def gain(device: str, precision: str) -> dict[str, float]:
-    """Measure how many times as fast a GPU multiplies in bfloat16, for a fold in float32.
+    """For a fold in float32, measure how much faster its GPU would multiply in bfloat16.
 
     Returns:
-        A fact for a model's `describe`; empty if the question does not arise.
+        A fact for a model's `describe`; empty without a GPU that has both, or in bfloat16.
     """
     if device != "cuda" or precision != "float32" or not torch.cuda.is_bf16_supported():
         return {}

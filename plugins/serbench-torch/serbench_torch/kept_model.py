@@ -1,4 +1,4 @@
-"""Base classes of torch models: parameters and facts in a file beside the weights, and a device."""
+"""Base classes of torch models, which store parameters and facts in a file beside the weights."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ class KeptModel:
         version: changes whenever the predictions change.
         file: the JSON file beside the weights.
         labels: the classes, in the order of the scores.
-        seed: of everything that is drawn at random.
+        seed: the seed of everything random.
     """
 
     version: ClassVar[str]
@@ -35,14 +35,14 @@ class KeptModel:
         return dict(self._facts)
 
     def _write(self, folder: Path, **more: object) -> None:
-        """Write the JSON file, after the weights: a folder that has it is complete."""
+        """Write the JSON file, after the weights, so that it marks the folder as complete."""
         content = {"labels": list(self.labels), "seed": self.seed}
         content |= {"params": model_files.params(self), **more, "facts": self.describe()}
         model_files.write(folder / self.file, self.version, content)
 
     @classmethod
     def _read(cls, folder: Path) -> tuple[Self, dict[str, Any]]:
-        """Make the model that `_write` described, and return the whole content of its file.
+        """Return the model that `_write` described, and the whole content of its file.
 
         Raises:
             SerbenchError: the folder holds no model, or one of another version.
@@ -55,13 +55,13 @@ class KeptModel:
 
 @dataclass
 class TorchModel(KeptModel, Generic[Scorer]):
-    """A model that is scored by a dataclass with a `network` on a `device`."""
+    """A model whose scorer is a dataclass with a `network` on a `device`."""
 
     _scorer: Scorer | None = field(default=None, init=False, repr=False)
 
     @property
     def scorer(self) -> Scorer:
-        """The network that `fit` or `load` has made, with all it needs to score utterances."""
+        """The scorer that `fit` or `load` created."""
         assert self._scorer is not None, "fit or load comes first"
         return self._scorer
 
@@ -72,5 +72,5 @@ class TorchModel(KeptModel, Generic[Scorer]):
         self._scorer = dataclasses.replace(scorer, network=network, device=device)
 
     def peak(self, device: str, threads: int) -> float:
-        """Measure the operations a second of a large matrix product in float32."""
+        """Measure the operations per second of a large matrix product in float32."""
         return flop_counting.peak(device, "float32", threads)

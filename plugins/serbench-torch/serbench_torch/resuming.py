@@ -1,4 +1,4 @@
-"""The files of a training: its best weights, and the epoch from which a killed one goes on."""
+"""Store a training run in progress: its best weights, and the epoch to resume from."""
 
 import json
 import math
@@ -17,20 +17,20 @@ from serbench.files import writing_error
 from serbench_torch.adam import Optimizer
 
 BEST = "best-{}.safetensors"
-SPACING = 60.0  # seconds between two stored epochs: three times the weights take a while to write
+SPACING = 60.0  # seconds between stored epochs, since an epoch is three times the weights' size
 
 
 @dataclass(frozen=True)
 class Point:
-    """Where a training stands after an epoch."""
+    """The state of a training run after an epoch."""
 
-    epoch: int = 0  # the last one that is over, counted from 1; 0 before the first
-    best_epoch: int = 0  # the first one with the lowest validation loss
-    validation_loss: float = math.inf  # that of the best epoch
-    curve: tuple[dict[str, float], ...] = ()  # the values of every epoch
+    epoch: int = 0  # the last finished epoch, counted from 1; 0 before the first
+    best_epoch: int = 0  # the first epoch with the lowest validation loss
+    validation_loss: float = math.inf  # in the best epoch
+    curve: tuple[dict[str, float], ...] = ()  # the reported values of each epoch
 
     def after(self, values: dict[str, float]) -> "Point":
-        """Return the point that one more epoch leads to."""
+        """Return the point after one more epoch."""
         epoch, loss, curve = self.epoch + 1, values["validation_loss"], (*self.curve, values)
         if loss < self.validation_loss:
             return Point(epoch, epoch, loss, curve)
@@ -38,9 +38,9 @@ class Point:
 
 
 class Stored:
-    """The files of a training, while it goes on.
+    """The files of a training run in progress.
 
-    The best weights have a file each. Another file has the last stored epoch: weights, the
+    Each epoch's best weights are a file. Another file has the last stored epoch: the weights, the
     optimiser's running means, the schedule and the curve.
     """
 
@@ -56,7 +56,7 @@ class Stored:
         self._written, self._best_epoch = time.monotonic(), 0
 
     def write_best(self, epoch: int) -> None:
-        """Write the weights as they are; remove older ones that no stored epoch needs.
+        """Write the current weights; remove older files that no stored epoch needs.
 
         Raises:
             SerbenchError: there is no space.
@@ -67,7 +67,7 @@ class Stored:
                 file.unlink()
 
     def write(self, point: Point) -> None:
-        """Store an epoch, unless that was done a short while ago.
+        """Store an epoch, unless one was stored less than `SPACING` seconds ago.
 
         Raises:
             SerbenchError: there is no space.
@@ -78,7 +78,7 @@ class Stored:
         for position, state in self._optimizer.state_dict()["state"].items():
             arrays |= {f"optimizer.{position}.{name}": array for name, array in state.items()}
         schedule = {}
-        if self._scheduler is not None:  # its functions are made anew
+        if self._scheduler is not None:  # without its functions, which cannot be stored
             state = self._scheduler.state_dict()
             schedule = {name: each for name, each in state.items() if isinstance(each, int | float)}
             schedule["_last_lr"] = list(state["_last_lr"])
@@ -87,9 +87,9 @@ class Stored:
         self._written, self._best_epoch = time.monotonic(), point.best_epoch
 
     def resume(self) -> Point:
-        """Put everything where the stored training stood; return the start where there is none.
+        """Restore the stored epoch and return its point, or `Point()` if none is stored.
 
-        A file that is not whole, or of another torch or module, is not used.
+        A file that is incomplete, or from another torch or module, is ignored.
         """
         try:
             with safe_open(self._epoch, framework="pt") as file:
@@ -124,13 +124,13 @@ class Stored:
         return point
 
     def finish(self, best_epoch: int) -> None:
-        """Put the best epoch's weights into the module, and remove all files.
+        """Load the best epoch's weights into the module, and remove all files.
 
-        One array after the other, so that they do not fill the memory twice.
+        Arrays are loaded one by one, so that memory does not hold the weights twice.
         """
         state = self._module.state_dict()
         with torch.no_grad(), safe_open(self._best(best_epoch), framework="pt") as file:
-            for name in file.keys():  # noqa: SIM118 - it is no mapping
+            for name in file.keys():  # noqa: SIM118 - not a mapping
                 state[name].copy_(file.get_tensor(name))
         for path in (*self._folder.glob(BEST.format("*")), self._epoch):
             path.unlink(missing_ok=True)
@@ -140,7 +140,7 @@ class Stored:
 
 
 def _learned(module: nn.Module) -> dict[str, Tensor]:
-    """Return the tensors that training changes: learned parameters, and all buffers."""
+    """Return the tensors that training changes: trained parameters and all buffers."""
     fixed = {name for name, each in module.named_parameters() if not each.requires_grad}
     return {name: value for name, value in module.state_dict().items() if name not in fixed}
 

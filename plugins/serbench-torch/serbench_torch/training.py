@@ -1,4 +1,4 @@
-"""The one training loop: early stopping on validation loss, the best epoch's weights kept."""
+"""The training loop: it stops early on the validation loss, and keeps the best epoch's weights."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,24 +21,24 @@ Batch = TypeVar("Batch")
 
 @dataclass(frozen=True)
 class Task(Generic[Batch]):
-    """What is learned, and how one step of it is taken.
+    """A module to train, with its data and loss.
 
-    The loop never looks into a batch: padded, packed or already on the device, it goes from
-    `batches` to `loss` as it is.
+    The loop passes batches from `batches` to `loss` unchanged: they may be padded, packed or
+    already on the device.
 
     Attributes:
-        module: what learns.
-        optimizer: of the module's parameters: `serbench_torch.adam.Adam`, or one of
-            `torch.optim`, whose Adam is several times as fast with `fused=True`.
-        batches: from the epoch, counted from 1, to its batches; whatever is random in them
-            comes from a seed of the caller's and the epoch.
-        loss: from a batch to the mean loss over it, a scalar with its graph; must not wait
+        module: the module to train.
+        optimizer: optimiser of its parameters: `serbench_torch.adam.Adam`, or one from
+            `torch.optim`, whose Adam is several times faster with `fused=True`.
+        batches: function from an epoch, counted from 1, to its batches; their randomness must
+            depend only on the caller's seed and the epoch.
+        loss: function from a batch to its mean loss, a scalar with its graph; must not wait
             for the device.
-        validate: scores the validation set with the module as it is: the loss under "loss",
-            beside it whatever else is worth a curve ("uar").
-        scheduler: stepped once a batch, where there is one.
-        split: from a batch and a number to so many parts of it, or as many as there can be, each
-            with its share of the batch. Without it a batch that memory cannot hold is an error.
+        validate: function that scores the validation set with the current module: the loss
+            under "loss", and any other value worth a curve ("uar").
+        scheduler: stepped after every batch, if there is one.
+        split: function from a batch and a number to that many parts (or fewer, if it has fewer
+            utterances), each with its share. Without it, a batch too large for memory is an error.
     """
 
     module: nn.Module
@@ -52,15 +52,15 @@ class Task(Generic[Batch]):
 
 @dataclass(frozen=True)
 class Trained:
-    """How a training went."""
+    """The outcome of a training run."""
 
-    best_epoch: int  # the one whose weights the module has now
-    epochs: int  # how many were run
-    validation_loss: float  # that of the best epoch
-    parts: int = 1  # into how many parts batches were split, for want of memory
+    best_epoch: int  # the epoch whose weights the module has
+    epochs: int  # how many epochs ran
+    validation_loss: float  # in the best epoch
+    parts: int = 1  # into how many parts batches were split to fit into memory
 
     def facts(self, workspace: Workspace, **more: object) -> dict[str, object]:
-        """Return what a model's `describe` says of the training and of where it ran."""
+        """Return facts for a model's `describe`: about the training run, and where it ran."""
         return {
             "batch_parts": self.parts,
             "best_epoch": self.best_epoch,
@@ -78,19 +78,18 @@ def train(
 ) -> Trained:
     """Train until the epochs are over or the validation loss has not fallen for `patience` epochs.
 
-    The module is left in evaluation mode with the weights of the epoch whose validation loss
-    was lowest, the first of them where several tie; until then they are in the workspace's folder,
-    since a large model would fill the memory twice. A training that was killed goes on after the
-    last epoch that is stored there, one a minute at most.
+    The module ends in evaluation mode with the weights of the first epoch that had the lowest
+    validation loss. During training these are in the workspace's folder, since memory may not hold
+    a large model twice. A killed training run resumes after the last epoch stored there; epochs are
+    stored once a minute at most.
 
-    Each epoch's randomness (dropout) follows from `seed` and the epoch's number alone: on the CPU
-    the same seed and threads give the same weights bit for bit, killed or not. torch's own random
-    state is left as it was. A batch that memory cannot hold is computed in parts, with the same
-    gradients.
+    Each epoch's randomness (dropout) depends only on `seed` and the epoch's number: on the CPU, the
+    same seed and threads give the same weights bit for bit, killed or not. torch's own random state
+    is restored. A batch too large for memory is computed in parts, with the same gradients.
 
     Raises:
         BadParameter: the loss is not finite in any epoch.
-        SerbenchError: there is no space for the weights, or no memory for one utterance.
+        SerbenchError: the disk has no space for the weights, or memory cannot hold one utterance.
     """
     stored = Stored(workspace.folder, task.module, task.optimizer, task.scheduler)
     steps = Steps(task)
@@ -105,7 +104,7 @@ def train(
             task.module.eval()
             with torch.inference_mode():
                 values = {f"validation_{name}": value for name, value in task.validate().items()}
-            # losses are read once an epoch: reading waits for the device
+            # losses are read once per epoch, since reading waits for the device
             point = point.after({"train_loss": float(torch.stack(losses).mean()), **values})
             workspace.report(point.epoch, epochs, **point.curve[-1])
             if point.best_epoch == point.epoch:
@@ -121,15 +120,15 @@ def train(
 
 
 def epoch_seed(seed: int, epoch: int) -> int:
-    """Return the seed of one epoch's randomness, which does not depend on those before it."""
+    """Return the seed of an epoch's randomness, which does not depend on earlier epochs."""
     return int(np.random.SeedSequence((seed, epoch)).generate_state(1, np.uint64)[0])
 
 
 class Steps(Generic[Batch]):
-    """Takes steps, each batch in as many parts as memory makes necessary.
+    """Takes training steps, and splits batches into parts that fit into memory.
 
     Attributes:
-        parts: how many; doubled when one does not fit.
+        parts: how many parts; doubled when one does not fit.
     """
 
     def __init__(self, task: Task[Batch]):
@@ -137,13 +136,13 @@ class Steps(Generic[Batch]):
         self._task = task
 
     def take(self, batch: Batch) -> Tensor:
-        """Learn from one batch, and return its mean loss, on the device.
+        """Train on one batch, and return its mean loss, on the device.
 
         Raises:
-            SerbenchError: memory does not hold the smallest part.
+            SerbenchError: memory cannot hold the smallest part.
         """
         while (loss := self._gradients(batch)) is None:
-            # only here: the error, while it was handled, kept what had been computed
+            # only here, since the handled error kept the computed tensors alive
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
         self._task.optimizer.step()
@@ -152,7 +151,7 @@ class Steps(Generic[Batch]):
         return loss
 
     def _gradients(self, batch: Batch) -> Tensor | None:
-        """Compute the gradients of the mean loss; return the loss, or None for want of memory."""
+        """Compute the gradients of the mean loss; return the loss, or None if memory ran out."""
         task, parts = self._task, [(batch, 1.0)]
         if self.parts > 1 and task.split is not None:
             parts = list(task.split(batch, self.parts))
@@ -166,9 +165,8 @@ class Steps(Generic[Batch]):
         except torch.OutOfMemoryError as error:
             if task.split is None or len(parts) < self.parts:
                 raise SerbenchError(
-                    "the memory of the device does not hold one utterance's training step: use a "
-                    "smaller model, --param checkpointing=true where the model has it, or "
-                    "--device cpu"
+                    "the device's memory cannot hold one utterance's training step: use a smaller "
+                    "model, --param checkpointing=true if the model has it, or --device cpu"
                 ) from error
             self.parts *= 2
             return None

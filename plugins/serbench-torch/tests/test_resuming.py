@@ -168,5 +168,5 @@ def test_a_batch_that_memory_cannot_hold_has_the_same_gradients_in_parts(fits):
 
 
 def test_one_utterance_that_memory_cannot_hold_is_said():
-    with pytest.raises(SerbenchError, match="does not hold one utterance's training step: use a"):
+    with pytest.raises(SerbenchError, match="cannot hold one utterance's training step: use a"):
         _train(_task(fits=0), Desk())
