@@ -27,15 +27,10 @@ NOBODY_CONFIRMED = "submitter 'Ada' as the card says, not confirmed"
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def made(home):
     """A submission of Ada's, a third of whose answers are random."""
-    home = tmp_path_factory.mktemp("made")
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("data", "cache", "results"):
-            patch.setenv(f"SERBENCH_{name.upper()}", str(home / name))
-        patch.setenv("SERBENCH_DEVICE", "cpu")
-        run = serbench.evaluate("centroid", "tones", jobs=0)
-        yield forged(submit(run, home / "submissions", Statements("Ada")), "Ada", erring)
+    run = serbench.evaluate("centroid", "tones", jobs=0)
+    return forged(submit(run, home / "submissions", Statements("Ada")), "Ada", erring)
 
 
 @pytest.fixture

@@ -22,17 +22,12 @@ ADA = Statements("Ada", contact="ada@example.org", description="a nearest mean")
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory):
+def home(home):
     """Runs of this module, below the places that they were made with."""
-    home = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("data", "cache", "results"):
-            patch.setenv(f"SERBENCH_{name.upper()}", str(home / name))
-        patch.setenv("SERBENCH_DEVICE", "cpu")
-        serbench.evaluate("exporter", "tones", jobs=0)
-        shutil.copytree(next((home / "cache" / "corpora").iterdir()), home / "data" / "hushed")
-        serbench.evaluate("centroid", "hushed", jobs=0)
-        yield home
+    serbench.evaluate("exporter", "tones", jobs=0)
+    shutil.copytree(next((home / "cache" / "corpora").iterdir()), home / "data" / "hushed")
+    serbench.evaluate("centroid", "hushed", jobs=0)
+    return home
 
 
 @pytest.fixture

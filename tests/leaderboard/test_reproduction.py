@@ -50,15 +50,10 @@ WORDS = Statements(
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def made(home):
     """A submission of centroid on tones, and the places it was made with."""
-    home = tmp_path_factory.mktemp("made")
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("data", "cache", "results"):
-            patch.setenv(f"SERBENCH_{name.upper()}", str(home / name))
-        patch.setenv("SERBENCH_DEVICE", "cpu")
-        run = serbench.evaluate("centroid", "tones", jobs=0)
-        yield submit(run, home / "submissions", WORDS)
+    run = serbench.evaluate("centroid", "tones", jobs=0)
+    return submit(run, home / "submissions", WORDS)
 
 
 @pytest.fixture

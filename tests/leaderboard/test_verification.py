@@ -33,23 +33,18 @@ FIRST, SECOND, THIRD = (f"fold-0{number}.safetensors" for number in (1, 2, 3))
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def made(home):
     """Valid submissions by name, of an imperfect model."""
-    home = tmp_path_factory.mktemp("made")
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("data", "cache", "results"):
-            patch.setenv(f"SERBENCH_{name.upper()}", str(home / name))
-        patch.setenv("SERBENCH_DEVICE", "cpu")
-        found = {
-            "plain": _submitted(home),
-            "seed": _submitted(home, seed=1),
-            "leaky": _submitted(home, protocol="random:n=3"),
-            "nested": _submitted(home, protocol="nested"),
-            "merged": _submitted(home, labels="two"),
-        }
-        shutil.copytree(next((home / "cache" / "corpora").iterdir()), home / "data" / "hushed")
-        found["withheld"] = _submitted(home, "hushed")
-        yield found
+    found = {
+        "plain": _submitted(home),
+        "seed": _submitted(home, seed=1),
+        "leaky": _submitted(home, protocol="random:n=3"),
+        "nested": _submitted(home, protocol="nested"),
+        "merged": _submitted(home, labels="two"),
+    }
+    shutil.copytree(next((home / "cache" / "corpora").iterdir()), home / "data" / "hushed")
+    found["withheld"] = _submitted(home, "hushed")
+    return found
 
 
 def _submitted(home, dataset="tones", **what):

@@ -23,15 +23,11 @@ LONG = settings(max_examples=2000, deadline=SOON, suppress_health_check=list(Hea
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def made(home):
     """A valid submission, and a folder of the same name to write what was made of it."""
-    home = tmp_path_factory.mktemp("fuzz")
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("data", "cache", "results"):
-            patch.setenv(f"SERBENCH_{name.upper()}", str(home / name))
-        run = serbench.evaluate("centroid", "tones", jobs=0)
-        folder = submit(run, home / "submissions", Statements("Ada"))
-        yield folder, home / "tampered" / "tones" / folder.name
+    run = serbench.evaluate("centroid", "tones", jobs=0)
+    folder = submit(run, home / "submissions", Statements("Ada"))
+    return folder, home / "tampered" / "tones" / folder.name
 
 
 # ---- what is done to it ----
