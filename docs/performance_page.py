@@ -91,10 +91,12 @@ def _lengths(lengths: list[Measured]) -> Iterator[str]:
         (training,) = (item for item in length["items"] if item["item"].endswith("training"))
         rate, seconds = training["per_second"], length["seconds"]["trimmed"]
         rates.append(
-            f"{length['like']} {figure(rate)} ({seconds:.2f} s each, {figure(rate * seconds)} s of "
-            "audio per second)"
+            f"{length['like']}, {seconds:.2f} s each: {figure(rate)} ({figure(rate * seconds)})"
         )
-    yield f"Training of `whisper-base`, utterances/s by corpus: {'; '.join(rates)}."
+    yield (
+        "Training of `whisper-base`, utterances/s (seconds of audio per second): "
+        f"{'; '.join(rates)}."
+    )
 
 
 def _threads(spinning: Mapping[str, float]) -> Iterator[str]:
