@@ -1,4 +1,4 @@
-"""Checks that a plugin keeps its contract: `serbench plugin check`, or three lines of a test.
+"""Check that a plugin keeps its contract: with `serbench plugin check`, or a three-line test.
 
 from serbench.testing import ModelContract
 

@@ -1,4 +1,4 @@
-"""Classes that a plugin's tests inherit from: every check becomes a test."""
+"""Base classes for a plugin's tests: every check becomes a test."""
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -10,14 +10,14 @@ from serbench.testing.kinds import KINDS, Kind
 
 
 class Contract:
-    """The common part of the four classes.
+    """The base of the four classes.
 
     Attributes:
-        plugin: its name.
-        params: parameters to check it with.
-        params_fixture: the name of a fixture that returns them, where a test must make something.
-        expected_failures: for checks that may fail the reason, in a sentence; a check that then
-            holds is reported.
+        plugin: the name of the plugin.
+        params: parameters to check the plugin with.
+        params_fixture: the name of a fixture that returns the parameters, instead of `params`.
+        expected_failures: from the name of a check that may fail to the reason, a sentence; if
+            the check passes after all, its test fails.
     """
 
     plugin: ClassVar[str] = ""
@@ -42,19 +42,19 @@ class Contract:
 
     @classmethod
     def setup_class(cls) -> None:
-        """Begin anew; models are fitted when a test first asks for them."""
+        """Start a new examination; models are fitted when a test first needs them."""
         cls._folder, cls._examination = tempfile.TemporaryDirectory(), None
 
     @classmethod
     def teardown_class(cls) -> None:
-        """Remove what was written."""
+        """Remove the files that the checks wrote."""
         cls._examination = None
         cls._folder.cleanup()
 
     @classmethod
     def _examined(cls, fixture: Callable[[str], Any]) -> Examination:
         if cls._examination is None:
-            assert cls._kind is not None, "only its subclasses have tests"
+            assert cls._kind is not None, "only subclasses of Contract have tests"
             data = fixture(cls.data_fixture) if cls.data_fixture else cls.data
             subject = cls._kind.subject(
                 cls.plugin,
@@ -71,7 +71,7 @@ class Contract:
 
 def _test(check: Check) -> Callable[[Contract, Any], None]:
     def test(self: Contract, request: Any) -> None:
-        import pytest  # only tests have it
+        import pytest  # here, since `serbench plugin check` runs without it
 
         verdict = type(self)._examined(request.getfixturevalue).verdict(check.name)
         if verdict.state == "failed":
@@ -86,23 +86,23 @@ def _test(check: Check) -> Callable[[Contract, Any], None]:
 
 
 class ModelContract(Contract, kind="model"):
-    """The checks of a model."""
+    """The checks for a model."""
 
 
 class FeatureContract(Contract, kind="features"):
-    """The checks of a feature."""
+    """The checks for a feature."""
 
 
 class DatasetContract(Contract, kind="dataset"):
-    """The checks of a dataset.
+    """The checks for a dataset.
 
     Attributes:
-        data: the folder of its corpus. Without it checks that need the corpus are skipped where
-            the corpus is not in its place; with it they must hold.
-        data_fixture: the name of a fixture that returns it, such as a look-alike.
+        data: the folder of the corpus. If it is None, the checks that need the corpus are skipped
+            unless the corpus is in its usual place; otherwise they must pass.
+        data_fixture: the name of a fixture that returns the folder, for example of a look-alike.
         complete: the protocols that test every utterance exactly once.
     """
 
 
 class PackageContract(Contract, kind="package"):
-    """The checks of a package; `plugin` is its name, or that of its entry point."""
+    """The checks for a package; `plugin` is the name of the package or of its entry point."""

@@ -1,4 +1,4 @@
-"""Run the checks of a plugin, so that no check stops the others, and say what each one found."""
+"""Run every check of a plugin, even after one has failed, and collect the verdicts."""
 
 import contextlib
 import inspect
@@ -26,32 +26,32 @@ class Violation(PluginError):
 
 
 class NotRun(SerbenchError):
-    """Why a check cannot be made here; it has neither passed nor failed."""
+    """A check cannot run here, so it neither passes nor fails; the message says why."""
 
 
 @dataclass(frozen=True)
 class Check:
     """A named demand on a plugin."""
 
-    # takes the subject, returns a remark or None, raises `Violation` or `NotRun`. Its name is the
-    # check's; the first paragraph of its docstring says what is demanded, the second why
+    # takes the subject, returns a remark or None, raises `Violation` or `NotRun`; its name names
+    # the check, the first paragraph of its docstring states the demand, the second the reason
     run: Callable[[Any], str | None]
-    # checks that must be ok before this one says anything
+    # checks that must be ok before this one is run
     needs: tuple[Callable[[Any], str | None], ...] = ()
 
     @property
     def name(self) -> str:
-        """The name in reports, in tests and in lists of expected failures."""
+        """The name of the check in reports, tests and lists of expected failures."""
         return self.run.__name__
 
     @property
     def demands(self) -> str:
-        """What a plugin must do, a sentence."""
+        """The sentence that says what a plugin must do."""
         return " ".join((inspect.getdoc(self.run) or "").partition("\n\n")[0].split())
 
     @property
     def why(self) -> str:
-        """What would go wrong otherwise."""
+        """The reason for the demand."""
         return " ".join((inspect.getdoc(self.run) or "").partition("\n\n")[2].split())
 
 
@@ -60,37 +60,37 @@ class Verdict:
     """The result of one check."""
 
     name: str  # of the check
-    state: State  # "expected" is a failure with a written reason; of "not run" nothing is known
-    reason: str = ""  # why, or a remark; may be empty if the check is ok
+    state: State  # "expected" is a failure with a written reason; "not run" is no result
+    reason: str = ""  # for this state, or a remark; may be empty if the check is ok
 
 
 @dataclass
 class Subject:
-    """A plugin under examination, and what its checks may use."""
+    """A plugin under examination, with everything that its checks use."""
 
     kind: ClassVar[str]
-    """Of the plugin, as the registry calls it."""
+    """The kind of the plugin, as in the registry."""
     given: ClassVar[Sequence[str]] = ()
-    """Parameters that the harness gives."""
+    """Names of the parameters that the harness sets, not the user."""
 
     name: str  # as a user types it
     params: Mapping[str, object]  # of the plugin, as a user would give them
     folder: Path  # to write into
-    # the folder of a dataset's corpus; None is where the settings expect it
+    # the folder of a dataset's corpus; None is the one in the settings
     data: Path | None = None
     # the protocols of a dataset that must test every utterance exactly once
     complete: Sequence[str] = ()
     threads: int = 1  # that a model may use
-    send: Send = field(default=lambda message: None)  # receives the reports of a model
+    send: Send = field(default=lambda message: None)  # called with each report of a model
 
     @cached_property
     def entry(self) -> Entry:
-        """What its plugin registers."""
+        """The entry that the plugin registers."""
         return registry.find(self.kind, self.name)
 
     @cached_property
     def target(self) -> Any:
-        """The class, or another callable, that makes the plugin's object."""
+        """The class, or other callable, that returns the plugin's object."""
         return registry.load(self.entry)
 
     @property
@@ -100,17 +100,17 @@ class Subject:
 
 
 class Examination:
-    """The checks of one plugin, each run once, when its verdict is first asked for.
+    """The checks of one plugin; each is run once, when its verdict is first needed.
 
     Args:
-        subject: the plugin, in the form that its checks take.
-        checks: of its kind.
-        expected: a reason for each check that is expected to fail.
-        known: verdicts of an earlier examination of the same plugin.
+        subject: the plugin, in the class that its checks take.
+        checks: the checks for plugins of this kind.
+        expected: from the name of each check that is expected to fail to the reason.
+        earlier: verdicts of an earlier examination of the same plugin.
 
     Raises:
         BadParameter: a reason is empty.
-        UnknownName: there is no such check.
+        UnknownName: `expected` names an unknown check.
     """
 
     def __init__(
@@ -119,35 +119,33 @@ class Examination:
         checks: Sequence[Check],
         *,
         expected: Mapping[str, str] | None = None,
-        known: Iterable[Verdict] = (),
+        earlier: Iterable[Verdict] = (),
     ):
         self.checks = {check.name: check for check in checks}
         self._subject, self._package = subject, subject.package
         self._expected = expected or {}
         require_reasons(self._expected, list(self.checks))
-        self._known = {verdict.name: verdict for verdict in known}
+        self._verdicts = {verdict.name: verdict for verdict in earlier}
 
     def verdict(self, name: str) -> Verdict:
-        """Return the result of a check, with the reason of a failure that was expected."""
+        """Return the result of a check; an expected failure has its written reason."""
         verdict, reason = self._verdict(name), self._expected.get(name)
         if reason is None or verdict.state == "not run":
             return verdict
         if verdict.state == "failed":
             return Verdict(name, "expected", reason)
-        remedy = "take it off the expected failures"
-        return Verdict(name, "failed", f"it holds, but was expected to fail ({reason}): {remedy}")
+        remedy = "remove it from the expected failures"
+        return Verdict(name, "failed", f"it passed, but was expected to fail ({reason}): {remedy}")
 
     def _verdict(self, name: str) -> Verdict:
-        if name not in self._known:
-            self._known[name] = self._run(self.checks[name])
-        return self._known[name]
+        if name not in self._verdicts:
+            self._verdicts[name] = self._run(self.checks[name])
+        return self._verdicts[name]
 
     def _run(self, check: Check) -> Verdict:
         for need in check.needs:
             if self._verdict(need.__name__).state != "ok":
-                return Verdict(
-                    check.name, "not run", f"it says nothing until {need.__name__} is ok"
-                )
+                return Verdict(check.name, "not run", f"{need.__name__} must be ok first")
         try:
             return Verdict(check.name, "ok", check.run(self._subject) or "")
         except NotRun as reason:
@@ -157,7 +155,7 @@ class Examination:
 
 
 def require_reasons(expected: Mapping[str, str], names: Sequence[str]) -> None:
-    """Refuse expected failures of unknown checks or without a reason."""
+    """Refuse an expected failure without a reason or of an unknown check."""
     for name, reason in expected.items():
         if name not in names:
             raise nearest("check", name, names)
@@ -169,7 +167,7 @@ def require_reasons(expected: Mapping[str, str], names: Sequence[str]) -> None:
 
 @contextlib.contextmanager
 def blaming(cause: str) -> Iterator[None]:
-    """Add to every error of the block its cause and remedy: "for silence: add ..."."""
+    """Add a cause and its remedy to every error of the block: "for silence: add ..."."""
     try:
         yield
     except Exception as error:
@@ -178,7 +176,7 @@ def blaming(cause: str) -> Iterator[None]:
 
 
 def described(error: BaseException, package: str) -> str:
-    """Return an error in one line: a user's message as it is, else what was raised, and where."""
+    """Describe an error in a line: a `SerbenchError` by its message, others by type and place."""
     notes = "".join(f", {note}" for note in getattr(error, "__notes__", ()))
     if isinstance(error, SerbenchError):
         return f"{error}{notes}"
@@ -193,7 +191,7 @@ def described(error: BaseException, package: str) -> str:
 
 
 def located(frames: Sequence[Frame], package: str) -> str:
-    """Return the innermost (last) frame in a plugin's code, else in any but the core's, or ""."""
+    """Describe the last frame in a plugin's code, else the last outside the core, else ""."""
     own = [frame for frame in frames if package in (Path(frame[0]).stem, *Path(frame[0]).parts)]
     others = [frame for frame in frames if CORE not in Path(frame[0]).resolve().parents]
     if not (chosen := own or others):
@@ -201,6 +199,6 @@ def located(frames: Sequence[Frame], package: str) -> str:
     file, line, function = chosen[-1]
     path = Path(file)
     name = path.name
-    if own and path.stem != package:  # without the repository above the package
+    if own and path.stem != package:  # without the folders above the package
         name = "/".join(path.parts[len(path.parts) - 1 - path.parts[::-1].index(package) :])
     return f"{name}, line {line}, in {function}"

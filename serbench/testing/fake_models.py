@@ -21,9 +21,9 @@ class Constant:
     """Predicts one label for every utterance.
 
     Args:
-        labels: of the label set.
-        seed: has no influence.
-        label: to predict; None is the first.
+        labels: the label set's labels.
+        seed: ignored.
+        label: the label to predict; None is the first.
     """
 
     version = "1"
@@ -39,7 +39,7 @@ class Constant:
         workspace.report(1, 1)
 
     def predict(self, inputs: Sequence[Array]) -> Predictions:
-        """Put all of the probability on its label."""
+        """Predict the label with probability 1."""
         scores = np.zeros((len(inputs), len(self._labels)), np.float32)
         scores[:, self._position] = 1
         return Predictions(scores)
@@ -52,7 +52,7 @@ class NaN(Constant):
         super().__init__(labels=labels, seed=seed)
 
     def predict(self, inputs: Sequence[Array]) -> Predictions:
-        """Return NaN in the right shape."""
+        """Return NaN scores of the right shape."""
         return Predictions(np.full((len(inputs), len(self._labels)), np.nan, np.float32))
 
 
@@ -60,8 +60,8 @@ class Crashing(Constant):
     """Raises a `RuntimeError`.
 
     Args:
-        labels: of the label set.
-        seed: has no influence.
+        labels: the label set's labels.
+        seed: ignored.
         when: the method that raises.
     """
 
@@ -82,17 +82,17 @@ class Crashing(Constant):
 
     def _crash(self, method: str) -> None:
         if method == self._when:
-            raise RuntimeError(f"crashed in {method}, as it was asked to")
+            raise RuntimeError(f"crashed in {method}, as requested")
 
 
 class Slow(Constant):
-    """Sleeps through every epoch, and reports it.
+    """Sleeps in every epoch, then reports.
 
     Args:
-        labels: of the label set.
-        seed: has no influence.
-        seconds: of an epoch.
-        epochs: how many.
+        labels: the label set's labels.
+        seed: ignored.
+        seconds: the length of an epoch.
+        epochs: the number of epochs.
     """
 
     def __init__(
@@ -107,25 +107,25 @@ class Slow(Constant):
         self._seconds, self._epochs = seconds, epochs
 
     def fit(self, train: Examples, validation: Examples, workspace: Workspace) -> None:
-        """Sleep, report, and sleep again."""
+        """Sleep and report, in each epoch."""
         for epoch in range(1, self._epochs + 1):
             time.sleep(self._seconds)
             workspace.report(epoch, self._epochs, train_loss=1 / epoch)
 
 
 class Oracle:
-    """Looks up the label of an utterance in the corpus, by its samples: a cheating model.
+    """A cheating model: looks up each utterance's label in the corpus, by its samples.
 
-    For recordings that have two labels it predicts the one that the corpus lists last.
+    For a recording with two labels it predicts the one that the corpus lists last.
 
     Args:
-        labels: of one of the corpus's label sets.
-        seed: has no influence.
-        dataset: of the corpus, with parameters, as a user types it.
-        data: the folder of the corpus, where it is not in SERBENCH_DATA.
+        labels: the labels of one of the corpus's label sets.
+        seed: ignored.
+        dataset: the dataset with its parameters, as a user types it.
+        data: the folder of the corpus, if it is not in SERBENCH_DATA.
 
     Raises:
-        BadParameter: the corpus has no label set of these labels.
+        BadParameter: no label set of the corpus has these labels.
     """
 
     version = "1"
@@ -139,7 +139,7 @@ class Oracle:
         self._positions: dict[str, int] = {}
 
     def fit(self, train: Examples, validation: Examples, workspace: Workspace) -> None:
-        """Read the whole corpus, and remember it."""
+        """Remember the labels of the whole corpus."""
         names = [
             name
             for name, label_set in self._source.dataset.label_sets.items()
@@ -148,30 +148,30 @@ class Oracle:
         if not names:
             raise BadParameter(
                 f"no label set of {self._dataset} has the labels {', '.join(self._labels)}: name "
-                "the corpus that is evaluated, with --param dataset=..."
+                "the evaluated corpus with --param dataset=..."
             )
         corpus = datasets.read(self._source, names[0])
         for utterance in corpus.utterances:
             assert utterance.path is not None, "a corpus that was read has paths"
             samples, rate = audio.decode(utterance.path)
-            for trim in (None, audio.Reading().trim_db):  # trimmed or not, as the run may be
+            for trim in (None, audio.Reading().trim_db):  # the run may trim silence or not
                 wave = audio.wave(samples, rate, audio.Reading(trim))
                 self._positions[_key(wave)] = self._labels.index(utterance.label)
         workspace.report(1, 1, utterances=len(corpus.utterances))
 
     def predict(self, inputs: Sequence[Array]) -> Predictions:
-        """Put all of the probability on the truth.
+        """Predict the truth with probability 1.
 
         Raises:
-            SerbenchError: an utterance is not of its corpus.
+            SerbenchError: an utterance is not in the corpus.
         """
         positions = [self._positions.get(_key(wave)) for wave in inputs]
         if None in positions:
             missing, total = positions.count(None), len(positions)
             raise SerbenchError(
-                f"the oracle knows {self._dataset} only, and {missing} of {total} "
-                "utterances are not of it: name the corpus that is evaluated, with --param "
-                "dataset=... and data=..., and leave --trim-db and --features as they are"
+                f"the oracle has the labels of {self._dataset} only, and {missing} of {total} "
+                "utterances are not in it: name the evaluated corpus with --param dataset=... and "
+                "data=..., and keep the defaults of --trim-db and --features"
             )
         rows = np.eye(len(self._labels), dtype=np.float32)
         return Predictions(rows[np.array(positions, np.int64)])

@@ -1,4 +1,4 @@
-"""The four kinds of plugins that can be checked, each with its checks; and which kind a name is."""
+"""Name the four kinds of plugins that can be checked and their checks, and find a plugin's kind."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from serbench.testing.examination import Check, Subject
 
 @dataclass(frozen=True)
 class Kind:
-    """The class that the checks of a kind examine, and the checks in the order of reports."""
+    """The class that the checks of a kind take, and these checks in the order of reports."""
 
     subject: type[Subject]
     checks: Sequence[Check]
@@ -33,15 +33,15 @@ ALIASES = {"feature": "features", "models": "model", "datasets": "dataset", "pac
 
 
 def find_kind(name: str, kind: str | None) -> str:
-    """Return the key in `KINDS` of a plugin.
+    """Return the key in `KINDS` of a plugin's kind.
 
     Args:
-        name: of the plugin, as a user types it.
-        kind: as a user types it; None looks it up, a package last.
+        name: the name of the plugin, as a user types it.
+        kind: the kind as a user types it; None finds it by the name, a package last.
 
     Raises:
-        UnknownName: there is no such plugin or kind; the nearest names are listed.
-        BadParameter: several kinds have that name.
+        UnknownName: there is no such plugin or kind; the message lists the nearest names.
+        BadParameter: plugins of several kinds have this name.
     """
     if kind is not None:
         kind = ALIASES.get(kind, kind)
@@ -65,7 +65,7 @@ def find_kind(name: str, kind: str | None) -> str:
 
 def _is_offered(name: str, kind: str) -> bool:
     if kind == "model" and name.partition(":")[0] in registry.installed().entries["dataset"]:
-        return False  # toy:seed=3 is no import path
+        return False  # toy:seed=3 is not an import path
     try:
         KINDS[kind].package(name)
     except UnknownName:

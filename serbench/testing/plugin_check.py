@@ -1,7 +1,7 @@
-"""Check one plugin by name, in a process that a hanging or crashing check can end.
+"""Check one plugin by name, in a process of its own, since a check may hang or crash.
 
-The process tells each verdict as soon as there is one. When it ends early, the check that was
-running has failed, and another process goes on with the checks that remain.
+The process reports each verdict at once. If it ends early, the check that was running has failed,
+and another process runs the remaining checks.
 """
 
 import dataclasses
@@ -19,7 +19,7 @@ from serbench.testing.examination import Examination, Verdict, located
 from serbench.testing.kinds import KINDS, find_kind
 from serbench.testing.report import Report
 
-LIMIT = 600.0  # seconds without a sign of life
+LIMIT = 600.0  # seconds without a report
 FRAME = re.compile(r'File "(.+)", line (\d+) in (\S+)')
 
 
@@ -31,18 +31,19 @@ def check(
     data: Path | None = None,
     limit: float = LIMIT,
 ) -> Report:
-    """Run every check of a plugin's kind on it, in a process of their own.
+    """Run every check for a plugin's kind on the plugin, in a process of its own.
 
     Args:
-        name: of a model, a feature, a dataset or a package, as a user types it.
-        kind: "model", "features", "dataset" or "package"; None looks it up, a package last.
-        params: of the plugin.
+        name: the name of a model, a feature, a dataset or a package, as a user types it.
+        kind: "model", "features", "dataset" or "package"; None finds it by the name, a package
+            last.
+        params: parameters of the plugin.
         data: the folder of a dataset's corpus.
-        limit: seconds after which a check is given up, counted from the last report of a model.
+        limit: seconds after which a check is stopped, counted from the last report of a model.
 
     Raises:
-        UnknownName: no plugin has that name, or there is no such kind; the nearest are listed.
-        BadParameter: several kinds have that name.
+        UnknownName: there is no such plugin or kind; the message lists the nearest names.
+        BadParameter: plugins of several kinds have this name.
     """
     folder = str(expanded(data).resolve()) if data else None
     task = Task(find_kind(name, kind), name, params or {}, folder, processes.cores(), limit)
@@ -55,7 +56,7 @@ def check(
 
 @dataclass(frozen=True)
 class Task:
-    """The plugin that a process checks, and the conditions; see `check`."""
+    """The plugin that a process checks, and the arguments of `check`."""
 
     kind: str
     name: str
@@ -66,19 +67,19 @@ class Task:
 
 
 def _run_process(task: Task, verdicts: dict[str, Verdict]) -> None:
-    """Add the verdicts of one process; where it ended early, the check that was running failed."""
+    """Add the verdicts of one process; if it ends early, the check that was running has failed."""
 
-    def receive(_: int, words: Message) -> None:
-        verdicts[words["name"]] = Verdict(**words)
+    def add_verdict(_: int, message: Message) -> None:
+        verdicts[message["name"]] = Verdict(**message)
 
     with tempfile.TemporaryDirectory() as folder:
         trace = Path(folder) / "trace"
         item = {
             "task": dataclasses.asdict(task),
-            "known": [dataclasses.asdict(verdict) for verdict in verdicts.values()],
+            "earlier": [dataclasses.asdict(verdict) for verdict in verdicts.values()],
             "trace": str(trace),
         }
-        (outcome,) = processes.fresh(run, [item], receive, at_once=1, threads=task.threads)
+        (outcome,) = processes.fresh(run, [item], add_verdict, at_once=1, threads=task.threads)
         if outcome.result is None:
             names = [check.name for check in KINDS[task.kind].checks]
             running = next((name for name in names if name not in verdicts), names[-1])
@@ -87,29 +88,30 @@ def _run_process(task: Task, verdicts: dict[str, Verdict]) -> None:
             verdicts[running] = Verdict(running, "failed", reason)
 
 
-def run(words: Message, send: Send) -> Message:
-    """Run the checks that have no verdict yet; the function of the process.
+def run(item: Message, send: Send) -> Message:
+    """Run the checks that have no verdict yet; the process calls this function.
 
     Args:
-        words: the `task`, the `known` verdicts, and `trace`, a file to write where a check hangs.
-        send: receives every verdict.
+        item: the `task`, the `earlier` verdicts, and `trace`, the path of a file for the stack
+            trace of a check that hangs.
+        send: called with every verdict.
     """
-    task = Task(**words["task"])
+    task = Task(**item["task"])
 
-    def alive(_: Message) -> None:
-        # ends the process even where a library holds the interpreter's lock
+    def restart_limit(_: Message) -> None:
+        # ends the process even if a library holds the interpreter's lock
         faulthandler.dump_traceback_later(task.limit, exit=True, file=trace)
 
-    with tempfile.TemporaryDirectory() as folder, open(words["trace"], "w") as trace:
+    with tempfile.TemporaryDirectory() as folder, open(item["trace"], "w") as trace:
         kind = KINDS[task.kind]
         data = None if task.data is None else Path(task.data)
         subject = kind.subject(
-            task.name, task.params, Path(folder), data, threads=task.threads, send=alive
+            task.name, task.params, Path(folder), data, threads=task.threads, send=restart_limit
         )
-        known = [Verdict(**verdict) for verdict in words["known"]]
-        examination = Examination(subject, kind.checks, known=known)
+        earlier = [Verdict(**verdict) for verdict in item["earlier"]]
+        examination = Examination(subject, kind.checks, earlier=earlier)
         for name in examination.checks:
-            alive({})
+            restart_limit({})
             send(dataclasses.asdict(examination.verdict(name)))
         faulthandler.cancel_dump_traceback_later()
     return {}
@@ -119,8 +121,8 @@ def _hung(trace: str, task: Task) -> str:
     frames = [(file, int(line), function) for file, line, function in FRAME.findall(trace)]
     place = located(frames[::-1], KINDS[task.kind].package(task.name))
     return (
-        f"nothing was heard of it for {task.limit:g} s{place and f' at {place}'}, so it was "
-        "stopped: let a model report every epoch, so that one sees it is at work"
+        f"there was no report for {task.limit:g} s{place and f' at {place}'}, so the check was "
+        "stopped: let a model report every epoch to show that it is running"
     )
 
 

@@ -1,4 +1,4 @@
-"""Watch the global random states of this process, and restore them."""
+"""Detect changes of this process's global random states, and restore the states."""
 
 import contextlib
 import random
@@ -11,13 +11,13 @@ import numpy as np
 
 @contextlib.contextmanager
 def watched(draws: int = 1) -> Iterator[list[str]]:
-    """Yield a list that names, after the block, the global random states that the block changed.
+    """Yield an empty list; after the block it names the global random states that have changed.
 
-    All are restored. Torch's is watched only if torch is loaded already.
+    All states are restored. Torch's is included only if torch is already imported.
 
     Args:
-        draws: numbers drawn from each before the block. Code that uses a state then gets other
-            numbers, and code that seeds it as an earlier block did is noticed all the same.
+        draws: how many numbers to draw from each state before the block, so that code that uses a
+            state gets other numbers than usual, and seeding it like an earlier block is a change.
     """
     torch, before = sys.modules.get("torch"), _states()
     for _ in range(draws):
@@ -46,7 +46,7 @@ def _states() -> Mapping[str, Any]:
 
 
 def _contents(states: Mapping[str, Any]) -> Mapping[str, object]:
-    """Return the states as values that can be compared."""
+    """Return the states as values that == can compare."""
     name, keys, *rest = states["numpy.random"]
     contents = {**states, "numpy.random": (name, keys.tobytes(), *rest)}
     if "torch" in states:

@@ -23,9 +23,9 @@ class Report:
 
     Attributes:
         kind: "model", "features", "dataset" or "package".
-        name: of the plugin.
-        checks: of the kind.
-        verdicts: one a check, in their order.
+        name: the name of the plugin.
+        checks: the checks for plugins of this kind.
+        verdicts: one per check, in the same order.
     """
 
     kind: str
@@ -35,7 +35,7 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Nothing failed, and something was run."""
+        """Whether no check failed and at least one is ok."""
         counts = self.count()
         return counts["ok"] > 0 and counts["failed"] == 0
 
@@ -45,7 +45,7 @@ class Report:
         return {state: counts[state] for state in SHOWN}
 
     def text(self) -> str:
-        """Write one line a check, and one that sums up."""
+        """Return a line per check, and a summary."""
         width = max((len(check.name) for check in self.checks), default=0)
         lines = [f"{self.kind} {shown(self.name)}"]
         for check, verdict in zip(self.checks, self.verdicts, strict=True):
@@ -56,7 +56,7 @@ class Report:
         return "\n".join([*lines, f"{', '.join(counts)}{page}"])
 
     def json(self) -> str:
-        """Write the same for programs, with a schema number."""
+        """Return the report as JSON, with a schema number."""
         rows = [
             {**asdict(verdict), "demands": check.demands, "why": check.why}
             for check, verdict in zip(self.checks, self.verdicts, strict=True)

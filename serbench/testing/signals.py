@@ -1,4 +1,4 @@
-"""Synthetic utterances for the checks: three labels that any model of sound can tell apart."""
+"""Make synthetic utterances for the checks, with three labels that are easy to tell apart."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ from serbench.corpus import PARTS
 
 RATE = 16_000  # Hz
 LABELS = ("bass", "mid", "treble")
-PITCH = (110.0, 220.0, 440.0)  # Hz, of a label
-PEAK = (300.0, 1200.0, 4000.0)  # Hz, where a label's spectrum is strongest
-HARMONICS = 32  # of a pitch, fewer; the highest is below 8 kHz
+PITCH = (110.0, 220.0, 440.0)  # Hz, for each label
+PEAK = (300.0, 1200.0, 4000.0)  # Hz, where the spectrum of each label is strongest
+HARMONICS = 32  # a pitch has fewer than this; the highest is below 8 kHz
 SPEAKERS = 4
 SECONDS = (0.3, 0.6)
 
@@ -25,14 +25,14 @@ class Utterances:
 
     waves: Sequence[Wave]  # of different lengths
     truth: npt.NDArray[np.int64]  # (utterances,) int64, positions in `LABELS`
-    speakers: tuple[str, ...]  # one an utterance
+    speakers: tuple[str, ...]  # one per utterance
 
     def of_labels(self, labels: Sequence[int]) -> "Utterances":
-        """Return the utterances of some labels."""
+        """Return the utterances with these labels, which are positions in `LABELS`."""
         return self.at(np.flatnonzero(np.isin(self.truth, labels)).tolist())
 
     def at(self, places: Sequence[int]) -> "Utterances":
-        """Return the utterances at these places."""
+        """Return the utterances at these positions."""
         return Utterances(
             [self.waves[place] for place in places],
             self.truth[list(places)],
@@ -41,14 +41,14 @@ class Utterances:
 
 
 @cache
-def utterances(of_label: int, part: str) -> Utterances:
-    """Make so many utterances of each label, the labels in turn.
+def utterances(per_label: int, part: str) -> Utterances:
+    """Make utterances whose labels take turns.
 
     Args:
-        of_label: how many of each label.
-        part: "train", "validation", "test": no two share an utterance or a speaker.
+        per_label: how many utterances to make for each label.
+        part: "train", "validation" or "test"; the parts share no utterance and no speaker.
     """
-    truth = np.arange(of_label * len(LABELS), dtype=np.int64) % len(LABELS)
+    truth = np.arange(per_label * len(LABELS), dtype=np.int64) % len(LABELS)
     first = PARTS.index(part) * 1000
     waves = []
     for place, label in enumerate(truth):
@@ -60,9 +60,9 @@ def utterances(of_label: int, part: str) -> Utterances:
 
 @cache
 def utterance(label: int, seconds: float, seed: int) -> Wave:
-    """Make a buzz of a label's pitch and colour that swells and fades, in faint noise: (samples,).
+    """Make a buzz with a label's pitch and colour that swells and fades in faint noise: (samples,).
 
-    The array is shared, and cannot be written to.
+    The array is shared and read-only.
     """
     random = np.random.default_rng(seed)
     time = np.arange(round(seconds * RATE)) / RATE
@@ -71,7 +71,7 @@ def utterance(label: int, seconds: float, seed: int) -> Wave:
     wave = np.zeros(len(time))
     for harmonic in range(1, HARMONICS):
         octaves = np.log2(harmonic * PITCH[label] / PEAK[label])
-        if abs(octaves) < 1.6:  # the others could not be heard
+        if abs(octaves) < 1.6:  # weaker harmonics would be inaudible
             wave += np.exp(-2 * octaves**2) * np.sin(harmonic * phase)
     wave *= 0.6 + 0.4 * np.sin(2 * np.pi * (4 * time + random.uniform()))  # syllables
     wave *= random.uniform(0.1, 0.3) / max(np.abs(wave).max(), 1e-9)
@@ -87,7 +87,7 @@ def short() -> Wave:
 
 @cache
 def long() -> Wave:
-    """Make an utterance of 30 s: a second of one, again and again."""
+    """Make an utterance of 30 s by repeating one of 1 s."""
     return np.tile(utterance(0, 1.0, 6001), 30)
 
 
@@ -97,5 +97,5 @@ def silent() -> Wave:
 
 
 def constant() -> Wave:
-    """Make half a second of one value that is not 0."""
+    """Make half a second of one nonzero value."""
     return np.full(RATE // 2, 0.25, np.float32)

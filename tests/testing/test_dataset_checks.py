@@ -9,7 +9,7 @@ from serbench.testing.kinds import KINDS
 
 # the violating dataset, the check that catches it, and its words
 CAUGHT = [
-    ("silent", "is_made", "about.obtain is empty: say it in a few words"),
+    ("silent", "is_made", "about.obtain is empty: fill it in with a few words"),
     ("unannotated", "parameters_are_annotated", "parameter takes .* has no annotation"),
     ("doubled", "is_a_corpus", "has two utterances with the id 's1-angry': .*; keep one"),
     ("crowded", "speakers_are_people", "has 16 speakers for 16 utterances.*speakers = .single"),
@@ -19,13 +19,13 @@ CAUGHT = [
     ("empty-fold", "protocols_hold", "fold s1 of protocol empty .* has an empty validation set"),
     ("leaky", "protocols_are_disjoint", r"train and test share 1 speaker \(s1\).*mend the split"),
     ("twice", "protocols_are_complete", "tests s1-angry-1 in 2 folds: give each utterance one"),
-    ("shrinking", "same_corpus_twice", "read twice, the corpora differ: sort what the disk lists"),
+    ("shrinking", "same_corpus_twice", "twice gives different corpora: sort the files, and draw"),
     ("rooted", "independent_of_the_root", "moved to another folder, .*never from the root's own"),
-    ("pathless", "paths_exist", "utterance s1-angry-1 has the path .*flac, which is no file"),
-    ("sharing", "paths_exist", "utterances s1-angry-1 and s1-angry-2 are one file"),
-    ("promising", "manifest_agrees", "such as s1-angry-3: 24 utterances are listed, 16 are there"),
-    ("terse", "absence_is_explained", "says 'no files': say how to get the corpus .about.obtain"),
-    ("blind", "absence_is_explained", "it makes a corpus: raise CorpusError instead"),
+    ("pathless", "paths_exist", "utterance s1-angry-1 has the path .*flac, which is not a file"),
+    ("sharing", "paths_exist", "utterances s1-angry-1 and s1-angry-2 have the same file"),
+    ("promising", "manifest_agrees", "s1-angry-3: the manifest has 24 utterances, the corpus 16"),
+    ("terse", "absence_is_explained", "message is 'no files': say how to get the corpus .about."),
+    ("blind", "absence_is_explained", "it returns a corpus: raise CorpusError instead"),
     ("crashing", "absence_is_explained", "it raises SerbenchError: raise CorpusError instead"),
 ]
 NEEDS_FILES = {"same_corpus_twice", "independent_of_the_root", "paths_exist", "manifest_agrees"}
@@ -75,8 +75,7 @@ def test_a_protocol_that_says_it_tests_everything_is_held_to_it(examined, data):
     honest = examined("dataset", "honest-dataset", **promises)["protocols_are_complete"]
     assert honest.state == "failed"
     assert honest.reason == (
-        "protocol leaky is said to test every utterance, but tests 1 of 16, s1-angry-2 not among "
-        "them"
+        "protocol leaky is listed as complete, but tests 1 of 16 utterances, not s1-angry-2"
     )
     clean = examined("dataset", "clean-dataset", **promises)["protocols_are_complete"]
     assert (clean.state, clean.reason) == ("ok", "rotated tests 16 of 16")

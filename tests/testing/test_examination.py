@@ -63,7 +63,7 @@ def test_what_one_check_finds_stops_none_of_the_others():
     assert found["first"] == Verdict("first", "ok")
     assert found["second"] == Verdict("second", "failed", "second is wrong: mend it")
     assert found["third"] == Verdict("third", "not run", "nothing to see")
-    assert found["fourth"] == Verdict("fourth", "not run", "it says nothing until second is ok")
+    assert found["fourth"] == Verdict("fourth", "not run", "second must be ok first")
     assert found["fifth"].state == "failed"
     assert found["fifth"].reason.startswith("it raised KeyError: 'what' (test_examination.py,")
     assert found["fifth"].reason.endswith(", in fifth), for the fifth time: stop")
@@ -80,8 +80,8 @@ def test_needs_are_looked_at_first_and_everything_once():
 
 def test_what_is_known_already_is_not_asked_again():
     asked = Asked()
-    known = [Verdict("second", "ok", "it was so")]
-    examination = Examination(asked, CHECKS, known=known)
+    earlier = [Verdict("second", "ok", "it was so")]
+    examination = Examination(asked, CHECKS, earlier=earlier)
     assert examination.verdict("fourth").state == "ok"
     assert asked == ["fourth"]
 
@@ -96,7 +96,7 @@ def test_a_failure_that_is_expected_and_does_not_come_is_one():
     verdict = Examination(Asked(), CHECKS, expected={"first": "it is hard"}).verdict("first")
     assert verdict.state == "failed"
     assert verdict.reason == (
-        "it holds, but was expected to fail (it is hard): take it off the expected failures"
+        "it passed, but was expected to fail (it is hard): remove it from the expected failures"
     )
 
 

@@ -34,13 +34,13 @@ def test_the_oracle_is_right_under_another_label_set_and_untrimmed():
 
 def test_the_oracle_refuses_what_it_does_not_know():
     words = {"dataset": "tones:takes=2", "params": {"dataset": "tones:takes=1"}, "folds": ["1"]}
-    with pytest.raises(FoldError, match="oracle knows tones:takes=1 only, and 6 of 12 utterances"):
+    with pytest.raises(FoldError, match="has the labels of tones:takes=1 only, and 6 of 12 utter"):
         evaluate("Oracle", **words)
 
 
 def test_the_oracle_needs_a_corpus_of_these_labels(tmp_path):
     oracle, none = Oracle(labels=("a", "b"), seed=0, dataset="tones"), Examples([], np.zeros(0), ())
-    with pytest.raises(BadParameter, match="no label set of tones has the labels a, b: name the c"):
+    with pytest.raises(BadParameter, match="no label set of tones has the labels a, b: name the e"):
         oracle.fit(none, none, FoldWorkspace("cpu", 1, tmp_path, print))
 
 
@@ -58,7 +58,7 @@ def test_constant_knows_its_labels_only():
 
 @pytest.mark.parametrize("when", ["fit", "predict"])
 def test_crashing_crashes_when_it_is_asked_to(when):
-    with pytest.raises(FoldError, match=f"RuntimeError: crashed in {when}, as it was asked to"):
+    with pytest.raises(FoldError, match=f"RuntimeError: crashed in {when}, as requested"):
         evaluate("Crashing", params={"when": when}, folds=["1"])
 
 

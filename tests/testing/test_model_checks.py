@@ -16,27 +16,27 @@ CAUGHT = [
     ("failing", {}, "fits", r"it raised ValueError: zero-size .*\(violating_models.py, line \d+"),
     ("quitting", {}, "fits", "it ended the process .*in fit.: raise an error instead"),
     ("narrow", {}, "scores", r"the shape \(30, 2\) .*must be finite and of shape \(30, 3\)"),
-    ("dropping", {}, "repeats_itself", "asked twice, its scores differ .*switch dropout off"),
-    ("unseeded", {}, "same_seed", "with one seed, scores differ .*draw everything from a gener"),
-    ("drawing", {}, "same_seed", "with one seed, scores differ .*draw everything from a gener"),
+    ("dropping", {}, "repeats_itself", "predicting twice, scores differ .*switch dropout off"),
+    ("unseeded", {}, "same_seed", "with one seed give scores that differ .*draw everything from"),
+    ("drawing", {}, "same_seed", "with one seed give scores that differ .*draw everything from"),
     ("seeding", {}, "random_state", "changes the global random state of numpy.random: use "),
     (
         "averaging",
         {},
         "neighbours",
-        "alone and among others differ .*normalise each utterance on its",
+        "alone and with others differ .*normalise each utterance on its",
     ),
     ("queueing", {}, "place", "in another order, an utterance's scores differ .*undo any sorting"),
-    ("padding", {}, "padding", "a short utterance's scores alone and beside a long one differ"),
-    ("deaf", {}, "beats_chance", "10 of 30 test utterances are right, and 19 would not be chance"),
+    ("padding", {}, "padding", "a short utterance's scores alone and with a long one differ"),
+    ("deaf", {}, "beats_chance", "10 of 30 test utterances are right, but 19 are needed to rule"),
     ("sorting", {}, "labels_order", "treble, bass, mid only 0 of 30 .*column i is the score of"),
     ("forgetting", {}, "absent_label", r"shape \(20, 2\).*label that is not in training: give it"),
-    ("picky", {"dislikes": "short"}, "short_input", "it raised ValueError: .*for 0.1 s: pad what"),
+    ("picky", {"dislikes": "short"}, "short_input", "it raised ValueError: .*for 0.1 s: pad short"),
     (
         "picky",
         {"dislikes": "long"},
         "long_input",
-        "it raised MemoryError .*for 30 s: work in parts",
+        "it raised MemoryError .*for 30 s: if memory is short, work",
     ),
     ("picky", {"dislikes": "silent"}, "silent_input", "must be finite .*for silence: add a small"),
     ("picky", {"dislikes": "constant"}, "constant_input", "for a constant signal: add a small"),
@@ -46,8 +46,8 @@ CAUGHT = [
         "odd_training",
         "it raised FloatingPointError: .*learning from 0.1 s, silence",
     ),
-    ("half-safe", {}, "resumes", "resumed after a kill, scores differ .*or start again"),
-    ("lossy", {}, "saves", "saved and loaded, its scores differ .*everything that predict needs"),
+    ("half-safe", {}, "resumes", "after a kill and a new fit, scores differ .*or start again"),
+    ("lossy", {}, "saves", "saving and loading, scores differ .*everything that predict needs"),
     ("pickling", {}, "saves_no_pickle", "extra.bin is a pickle: write arrays with safetensors"),
     ("objects", {}, "saves_no_pickle", "extra.npz is a pickle: write arrays with safetensors"),
 ]
@@ -89,7 +89,7 @@ def test_a_model_without_save_and_load_is_a_model(examined):
 def test_what_needs_a_check_that_failed_says_so(examined):
     found = examined("model", "failing")
     assert found["resumes"].state == "not run"
-    assert found["resumes"].reason == "it says nothing until same_seed is ok"
+    assert found["resumes"].reason == "same_seed must be ok first"
 
 
 def test_a_model_that_lacks_a_package_says_what_to_install(examined):

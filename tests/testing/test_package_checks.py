@@ -33,7 +33,7 @@ CAUGHT = [
     (
         HEAD + CLEAN.replace("    return", "    import jax\n    return"),
         "imports_nothing_heavy",
-        "naming the plugins of made_up imports jax",
+        "listing the plugins of made_up imports jax",
     ),
     (HEAD + CLEAN.replace("_models", "_model"), "hooks_are_known", "did you mean serbench_models"),
     (HEAD, "hooks_are_known", "it has none of the functions serbench_datasets"),

@@ -33,8 +33,8 @@ def test_what_hangs_or_dies_stops_none_of_the_others(found):
 
 def test_a_check_that_hangs_is_stopped_and_says_where_it_was(found):
     reason = found["short_input"].reason
-    assert reason.startswith("nothing was heard of it for 3 s at violating_features.py, line ")
-    assert "in of, so it was stopped: let a model report every epoch" in reason
+    assert reason.startswith("there was no report for 3 s at violating_features.py, line ")
+    assert "in of, so the check was stopped: let a model report every epoch" in reason
 
 
 def test_a_check_that_ends_its_process_says_so(found):
@@ -47,10 +47,10 @@ def test_a_report_prints_a_line_a_check_and_sums_up(report):
     assert lines[0] == "features perilous-feature"
     assert len(lines) == 2 + len(KINDS["features"].checks)
     assert lines[-3] == (
-        "  FAILED    leaves_waves_alone        the waves are changed once it is done: write wave = "
-        "wave / ..., not wave /= ..."
+        "  FAILED    leaves_waves_alone        it changes the waves that it is called with: write "
+        "wave = wave / ..., not wave /= ..."
     )
-    assert "  ok        place                     Arrays come in the order of the waves." in lines
+    assert "  ok        place                     Arrays are in the order of the waves." in lines
     assert lines[-1] == "11 ok, 3 FAILED; docs/checking.md explains each"
 
 
@@ -63,8 +63,9 @@ def test_a_report_is_json_too(report):
         "name": "is_made",
         "state": "ok",
         "reason": "version 1",
-        "demands": "It is imported, takes its parameters, and has a version.",
-        "why": "Stored arrays are found by version: without a new one, old ones come back.",
+        "demands": "The feature can be imported, takes its parameters, and has a version.",
+        "why": "Arrays are stored by version: changed code with the old version would read old "
+        "arrays.",
     }
 
 
@@ -75,7 +76,7 @@ def test_parameters_and_folders_are_passed_on(tmp_path):
     words = ["--param", "takes=1", "--data", str(write(tmp_path / "corpus"))]
     done = CliRunner().invoke(app, ["plugin", "check", "clean-dataset", *words])
     assert done.exit_code == 1
-    assert "manifest and corpus differ, such as s1-angry-2: 8 utterances are listed" in done.stdout
+    assert "corpus differ, for example in s1-angry-2: the manifest has 8" in done.stdout
 
 
 @pytest.mark.usefixtures("violating", "places")

@@ -1,4 +1,4 @@
-"""Checks that a dataset reads the same corpus anywhere, splits it cleanly, and explains errors."""
+"""Check that a dataset reads the same corpus anywhere, splits it cleanly, and explains errors."""
 
 import dataclasses
 import os
@@ -26,7 +26,7 @@ from serbench.testing.examination import Check, NotRun, Subject, Violation, blam
 
 @dataclass(frozen=True)
 class Split:
-    """The folds of one protocol on the corpus under one label set."""
+    """The folds that one protocol makes of the corpus under one label set."""
 
     corpus: Corpus
     protocol: Protocol
@@ -34,18 +34,18 @@ class Split:
 
 
 class DatasetSubject(Subject):
-    """A dataset, and what it says of its corpus; its name may hold parameters: "toy:seed=3"."""
+    """A dataset and its corpus; the name may include parameters: "toy:seed=3"."""
 
     kind: ClassVar[str] = "dataset"
 
     @cached_property
     def entry(self) -> Entry:
-        """What its plugin registers."""
+        """The entry that the plugin registers."""
         return registry.find("dataset", self.name.partition(":")[0])
 
     @cached_property
     def source(self) -> Source:
-        """The dataset and its corpus's folder."""
+        """The dataset, with the folder of its corpus."""
         spec = self.name
         for param in self.params.items():
             spec += ("," if ":" in spec else ":") + typed(*param)
@@ -58,10 +58,10 @@ class DatasetSubject(Subject):
 
     @cached_property
     def corpus(self) -> Corpus:
-        """The corpus on this disk, with its own labels; a generated one is made first.
+        """The corpus on this disk, with its own labels; a generated corpus is first made.
 
         Raises:
-            NotRun: it is not here; the message says how to get it.
+            NotRun: the corpus is not here; the message says how to name its folder.
         """
         if self.data is None and not self.source.generated and not self.source.root.exists():
             raise NotRun(
@@ -81,12 +81,12 @@ class DatasetSubject(Subject):
 
     @cached_property
     def manifest(self) -> Corpus | None:
-        """The corpus without audio."""
+        """The list of the corpus's utterances without audio, or None."""
         return self.dataset.manifest()
 
     @cached_property
     def outline(self) -> Corpus:
-        """Utterances, speakers and labels: of the manifest, or of the corpus if it is here."""
+        """The manifest, or without one the corpus on this disk."""
         return self.corpus if self.manifest is None else self.manifest
 
     @cached_property
@@ -103,7 +103,7 @@ class DatasetSubject(Subject):
 
     @cached_property
     def moved(self) -> Path:
-        """The same files in a folder of another name: links to them."""
+        """A folder of another name with links to the corpus's files."""
 
         def link(source: str, target: str) -> None:
             os.symlink(os.path.realpath(source), target)
@@ -117,28 +117,28 @@ class DatasetSubject(Subject):
 
 
 def is_made(subject: DatasetSubject) -> str:
-    """It is imported, takes its parameters, and says where its corpus comes from.
+    """The dataset can be imported, takes its parameters, and says where its corpus comes from.
 
-    Users without the corpus read this.
+    Users who lack the corpus read this.
     """
     about = subject.dataset.about
     if not isinstance(about, About):
-        raise Violation(f"about is a {type(about).__name__}: make it a serbench.contracts.About")
+        raise Violation(f"about is a {type(about).__name__}: return a serbench.contracts.About")
     for name, value in dataclasses.asdict(about).items():
         if not isinstance(value, str) or not value.strip():
-            raise Violation(f"about.{name} is empty: say it in a few words")
+            raise Violation(f"about.{name} is empty: fill it in with a few words")
     if isinstance(subject.dataset, GeneratedDataset):
         version: object = subject.dataset.version  # names the folder of the corpus
         if not isinstance(version, str) or not version:
             raise Violation(
-                f"it makes its corpus and has the version {version!r}: give its class "
-                'version = "1", and change it whenever what is written changes'
+                f"it generates its corpus but has the version {version!r}: give its class "
+                'version = "1", and change that whenever the generated files change'
             )
     return about.title
 
 
 def is_a_corpus(subject: DatasetSubject) -> str:
-    """Manifest and corpus are each a Corpus, with unique ids and declared labels.
+    """Manifest and corpus are of class Corpus, with unique ids and only labels that they list.
 
     Two utterances with one id would be scored as one.
     """
@@ -148,16 +148,16 @@ def is_a_corpus(subject: DatasetSubject) -> str:
         raise NotRun("it has no manifest, and its corpus is not here; name its folder with --data")
     for corpus in corpora:
         if not isinstance(corpus, Corpus):
-            raise Violation(f"it gives a {type(corpus).__name__}: make it a serbench.corpus.Corpus")
+            raise Violation(f"it returns a {type(corpus).__name__}, not a serbench.corpus.Corpus")
         if not corpus.utterances:
-            raise Violation("it gives a corpus without utterances: raise CorpusError instead")
+            raise Violation("it returns a corpus without utterances: raise CorpusError instead")
     return f"{len(corpora[0].utterances)} utterances, {len(corpora[0].speakers)} speakers"
 
 
 def speakers_are_people(subject: DatasetSubject) -> str:
-    """No speaker is missing or named like a label or file; most speak several utterances.
+    """Every utterance has a speaker that is not a label or a file; most speak several utterances.
 
-    A voice under two names may be in training and test, and no protocol notices.
+    A voice under two names can be in both training and test without any protocol noticing.
     """
     single = speakers.is_single(subject.dataset)
     try:
@@ -168,9 +168,9 @@ def speakers_are_people(subject: DatasetSubject) -> str:
 
 
 def label_sets(subject: DatasetSubject) -> str:
-    """There are label sets; each contains only the corpus's labels, one of which occurs.
+    """There is a label set; each names only labels of the corpus, and at least one that occurs.
 
-    A misspelt label silently leaves its utterances out.
+    A misspelt label would silently leave its utterances out.
     """
     sets = subject.dataset.label_sets
     if not sets:
@@ -184,14 +184,14 @@ def label_sets(subject: DatasetSubject) -> str:
                 f"{', '.join(own)}"
             )
         if not occurring & set(mapping):
-            raise Violation(f"label set {name} leaves nothing of the corpus: name its labels")
+            raise Violation(f"label set {name} leaves no utterance of the corpus: name its labels")
     return ", ".join(sets)
 
 
 def protocols_are_named(subject: DatasetSubject) -> str:
-    """Protocols have different names, and there is a default.
+    """Each protocol has its own name, and there is a default.
 
-    serbench evaluate uses the default without --protocol.
+    serbench evaluate without --protocol uses the default.
     """
     for name, times in Counter(protocol.name for protocol in subject.dataset.protocols).items():
         if times > 1:
@@ -202,14 +202,14 @@ def protocols_are_named(subject: DatasetSubject) -> str:
 def protocols_hold(subject: DatasetSubject) -> str:
     """Every protocol makes folds of the corpus under every label set.
 
-    Parts that are empty or share utterances stop an evaluation.
+    Parts that are empty or that share utterances stop an evaluation.
     """
     counts = [f"{split.protocol.name} {len(split.folds)}" for split in subject.splits]
     return f"folds: {', '.join(dict.fromkeys(counts))}"
 
 
 def protocols_are_disjoint(subject: DatasetSubject) -> str:
-    """Parts share no speaker or recording, unless the protocol says that it leaks.
+    """Parts share no speaker or recording, unless the protocol declares that it leaks.
 
     A model scores too high on speakers that it was trained on.
     """
@@ -227,7 +227,7 @@ def protocols_are_disjoint(subject: DatasetSubject) -> str:
 
 
 def protocols_are_complete(subject: DatasetSubject) -> str:
-    """No utterance is tested twice; protocols declared complete test all.
+    """No utterance is tested twice; protocols listed as complete test every utterance.
 
     An utterance tested twice counts twice in pooled scores.
     """
@@ -238,15 +238,15 @@ def protocols_are_complete(subject: DatasetSubject) -> str:
         if name in subject.complete and len(tested) < total:
             missed = next(u.id for u in split.corpus.utterances if u.id not in tested)
             raise Violation(
-                f"protocol {name} is said to test every utterance, but tests {len(tested)} of "
-                f"{total}, {missed} not among them"
+                f"protocol {name} is listed as complete, but tests {len(tested)} of {total} "
+                f"utterances, not {missed}"
             )
         remarks[name] = f"{name} tests {len(tested)} of {total}"
     return ", ".join(remarks.values())
 
 
 def _tested_once(split: Split) -> set[str]:
-    """Return the ids of tested utterances, each in one test set; folds of a group share theirs."""
+    """Return the ids of all tested utterances; refuse one in two test sets of different groups."""
     groups = {fold.group or fold.name: fold.test for fold in split.folds}
     times = Counter(utterance for test in groups.values() for utterance in test)
     utterance, most = times.most_common(1)[0]
@@ -259,7 +259,7 @@ def _tested_once(split: Split) -> set[str]:
 
 
 def same_corpus_twice(subject: DatasetSubject) -> None:
-    """Read twice, it is the same corpus.
+    """Reading the corpus twice gives the same corpus.
 
     Folds are planned in one process and trained in others.
     """
@@ -270,14 +270,14 @@ def same_corpus_twice(subject: DatasetSubject) -> None:
     )
     if first != again:
         raise Violation(
-            "read twice, the corpora differ: sort what the disk lists, and draw nothing at random"
+            "reading twice gives different corpora: sort the files, and draw nothing at random"
         )
 
 
 def independent_of_the_root(subject: DatasetSubject) -> None:
-    """Moved to another folder, or reached by a link, it is the same corpus.
+    """A corpus that was moved, or is reached through a link, is the same corpus.
 
-    A run has the same identity on every machine.
+    A run must have the same identity on every machine.
     """
     digest, link = subject.corpus.digest, subject.folder / "link"
     if not link.is_symlink():
@@ -287,29 +287,29 @@ def independent_of_the_root(subject: DatasetSubject) -> None:
             corpus = subject.dataset.read(root)
         if corpus.digest != digest:
             raise Violation(
-                f"{how}, the corpus has other ids, speakers or labels: take them from names below "
+                f"{how}, the corpus has other ids, speakers or labels: read them from paths below "
                 "the root, never from the root's own path"
             )
 
 
 def paths_exist(subject: DatasetSubject) -> None:
-    """Every utterance has a file of its own that exists.
+    """Every utterance has its own file, and the file exists.
 
-    A missing file is found at once, not hours later.
+    A missing file must be found at once, not hours later.
     """
     owners: dict[Path, str] = {}
     for utterance in subject.corpus.utterances:
         path = utterance.path
         if path is None or not path.is_file():
-            raise Violation(f"utterance {utterance.id} has the path {path}, which is no file")
+            raise Violation(f"utterance {utterance.id} has the path {path}, which is not a file")
         if (other := owners.setdefault(path, utterance.id)) != utterance.id:
-            raise Violation(f"utterances {other} and {utterance.id} are one file, {path}")
+            raise Violation(f"utterances {other} and {utterance.id} have the same file, {path}")
 
 
 def manifest_agrees(subject: DatasetSubject) -> None:
     """Manifest and corpus have the same ids, speakers and labels.
 
-    Without audio, the manifest stands for the corpus.
+    Without audio, the manifest is used instead of the corpus.
     """
     if subject.manifest is None:
         raise NotRun("it has no manifest, which is optional")
@@ -321,22 +321,22 @@ def manifest_agrees(subject: DatasetSubject) -> None:
         for source in (corpus, manifest)
     )
     different = [id_ for id_ in (*read, *listed) if read.get(id_) != listed.get(id_)]
-    difference = f"such as {different[0]}" if different else "in the order of their labels"
+    difference = f"for example in {different[0]}" if different else "in the order of their labels"
     raise Violation(
-        f"manifest and corpus differ, {difference}: {len(listed)} utterances are listed, "
-        f"{len(read)} are there"
+        f"manifest and corpus differ, {difference}: the manifest has {len(listed)} utterances, "
+        f"the corpus {len(read)}"
     )
 
 
 def absence_is_explained(subject: DatasetSubject) -> None:
-    """Without the corpus, a CorpusError says how to get it.
+    """If the corpus is missing, a CorpusError says how to get it.
 
-    For most users it is the first message.
+    It is the first message that most users see.
     """
     empty = subject.folder / "empty"
     empty.mkdir(exist_ok=True)
-    places = [(subject.folder / "absent", "a folder that is not there")]
-    if not subject.source.generated:  # whose folder is made whole, never empty
+    places = [(subject.folder / "absent", "a folder that does not exist")]
+    if not subject.source.generated:  # the folder of a generated corpus is never empty
         places.append((empty, "an empty folder"))
     for root, place in places:
         try:
@@ -346,14 +346,14 @@ def absence_is_explained(subject: DatasetSubject) -> None:
             helpful = (subject.dataset.about.obtain, subject.dataset.about.home, "--data")
             if not any(remedy in message for remedy in helpful):
                 raise Violation(
-                    f"of {place} it says {message!r}: say how to get the corpus (about.obtain), "
-                    "and that --data names its folder"
+                    f"for {place} its message is {message!r}: say how to get the corpus "
+                    "(about.obtain), and that --data names its folder"
                 ) from error
         except Exception as error:
-            fault = f"of {place} it raises {type(error).__name__}: raise CorpusError instead"
+            fault = f"for {place} it raises {type(error).__name__}: raise CorpusError instead"
             raise Violation(fault) from error
         else:
-            raise Violation(f"of {place} it makes a corpus: raise CorpusError instead")
+            raise Violation(f"for {place} it returns a corpus: raise CorpusError instead")
 
 
 CHECKS = (

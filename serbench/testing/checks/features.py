@@ -1,4 +1,4 @@
-"""Checks that a feature makes one finite array a wave, of that wave alone, always the same."""
+"""Check that a feature turns each wave, on its own, into the same finite array every time."""
 
 import concurrent.futures
 from collections.abc import Sequence
@@ -17,17 +17,17 @@ from serbench.testing.checks.parameters import parameters_are_annotated
 from serbench.testing.examination import Check, Subject, Violation
 from serbench.testing.random_state import watched
 
-TOLERANCE = 1e-3  # of an array's range: rounding of other batches
+TOLERANCE = 1e-3  # of an array's range: rounding differs between batches
 THREADS = 4
 
 
 class FeatureSubject(Subject):
-    """A feature, its extractor, and the arrays that most checks look at."""
+    """A feature, its extractor, and the arrays that most checks use."""
 
     kind: ClassVar[str] = "feature"
 
     def new(self) -> Any:
-        """Make an extractor."""
+        """Return a new extractor."""
         parameters = settable(self.target)
         parameters.pop("device", None)
         values: Any = checked(self.name, parameters, self.params)
@@ -37,11 +37,11 @@ class FeatureSubject(Subject):
 
     @cached_property
     def extractor(self) -> Any:
-        """The extractor that most checks ask."""
+        """The extractor that most checks use."""
         return self.new()
 
     def extract(self, waves: Sequence[Wave], extractor: Any = None) -> list[Array]:
-        """Extract from copies of the waves, checked as the harness checks arrays."""
+        """Extract arrays from copies of the waves; check the arrays as the harness does."""
         extractor = extractor or self.extractor
         return check_arrays(self.name, extractor([wave.copy() for wave in waves]), len(waves))
 
@@ -57,9 +57,9 @@ class FeatureSubject(Subject):
 
 
 def is_made(subject: FeatureSubject) -> str:
-    """It is imported, takes its parameters, and has a version.
+    """The feature can be imported, takes its parameters, and has a version.
 
-    Stored arrays are found by version: without a new one, old ones come back.
+    Arrays are stored by version: changed code with the old version would read old arrays.
     """
     if not callable(subject.extractor):
         raise Violation("it cannot be called: write __call__(self, waves)")
@@ -67,53 +67,53 @@ def is_made(subject: FeatureSubject) -> str:
 
 
 def arrays(subject: FeatureSubject) -> str:
-    """Each wave gives a finite array of float32 or float16.
+    """Each wave gives one finite array of float32 or float16.
 
-    Arrays are stored as they are, and a single NaN spoils a whole training.
+    Arrays are stored unchanged, and one with NaN or infinity spoils a whole training.
     """
     first, seconds = subject.arrays[0], len(subject.waves[0]) / signals.RATE
-    return f"{first.dtype}, {'x'.join(map(str, first.shape))} of {round(seconds, 2)} s"
+    return f"{first.dtype}, {'x'.join(map(str, first.shape))} from {round(seconds, 2)} s"
 
 
 def repeats_itself(subject: FeatureSubject) -> None:
-    """The same waves give the same bits, from a new extractor too.
+    """The same waves give the same bits, even from a new extractor.
 
-    Arrays are extracted once: an empty store must not change a run.
+    Stored arrays are used again: a run must not depend on whether an array was stored.
     """
     for extractor in (subject.extractor, subject.new()):
         again = subject.extract(subject.waves, extractor)
         if not all(map(np.array_equal, subject.arrays, again)):
             raise Violation(
-                "extracted twice, arrays differ: draw nothing at random, and keep nothing from "
-                "one call to the next"
+                "extracting twice gives different arrays: draw nothing at random, and keep nothing "
+                "from one call to the next"
             )
 
 
 def random_state(subject: FeatureSubject) -> None:
-    """It leaves the global random states of random, numpy and torch alone.
+    """Extracting leaves the global random states of random, numpy and torch unchanged.
 
-    Other code in the process draws from them.
+    Other code in the process draws from these states.
     """
     with watched() as touched:
         subject.extract(subject.waves, subject.new())
     if touched:
         raise Violation(
-            f"it changes the global random state of {' and '.join(touched)}: a feature needs none"
+            f"it changes the global random state of {' and '.join(touched)}: draw nothing at random"
         )
 
 
 def neighbours(subject: FeatureSubject) -> None:
-    """An array depends on its own wave only.
+    """Each array depends on its own wave only.
 
-    Which waves share a call depends on what is already stored.
+    The waves of a batch are those that are not stored yet, so batches differ between runs.
     """
     alone = [subject.extract([wave])[0] for wave in subject.waves]
     remedy = "compute each wave on its own, or keep padding out of it"
-    _require_same(alone, subject.arrays, f"of a wave alone and among others {{}}: {remedy}")
+    _require_same(alone, subject.arrays, f"for a wave alone and in a batch, {{}}: {remedy}")
 
 
 def _require_same(arrays: Sequence[Array], others: Sequence[Array], fault: str) -> None:
-    """Refuse arrays that differ in shape, or by more than rounding explains."""
+    """Refuse arrays that differ in shape, or by more than rounding; `fault` has a {} for how."""
     for array, other in zip(arrays, others, strict=True):
         if array.shape != other.shape:
             raise Violation(fault.format(f"arrays have the shapes {array.shape} and {other.shape}"))
@@ -123,7 +123,7 @@ def _require_same(arrays: Sequence[Array], others: Sequence[Array], fault: str) 
 
 
 def place(subject: FeatureSubject) -> None:
-    """Arrays come in the order of the waves.
+    """Arrays are in the order of the waves.
 
     Each array is stored under the digest of its wave.
     """
@@ -135,30 +135,30 @@ def place(subject: FeatureSubject) -> None:
 def shapes(subject: FeatureSubject) -> str:
     """At most one axis of an array depends on the length of the wave.
 
-    Models stack or pad along one axis, time.
+    Models stack or pad arrays along one axis, time.
     """
     lengths = (0.5, 0.9, 2.0)
     waves = [signals.utterance(0, seconds, 7000) for seconds in lengths]
     shapes = [subject.extract([wave])[0].shape for wave in waves]
     seconds, listed = (", ".join(map(str, values)) for values in (lengths, shapes))
-    fault = f"of {seconds} s its arrays have the shapes {listed}"
+    fault = f"for {seconds} s its arrays have the shapes {listed}"
     if len({len(shape) for shape in shapes}) > 1:
         raise Violation(f"{fault}: give all of them the same number of axes")
     growing = [axis for axis, sizes in enumerate(zip(*shapes, strict=True)) if len({*sizes}) > 1]
     if len(growing) > 1:
-        raise Violation(f"{fault}: only the axis of time may grow")
+        raise Violation(f"{fault}: only the time axis may grow")
     return f"axis {growing[0]} grows with time" if growing else f"always {shapes[0]}"
 
 
 def _require_array(subject: FeatureSubject, wave: Wave) -> None:
-    """Refuse an array with another number of axes than usual."""
+    """Refuse an array whose number of axes differs from that of other arrays."""
     (array,) = subject.extract([wave])
     if array.ndim != subject.arrays[0].ndim:
-        raise Violation(f"its array has the shape {array.shape}")
+        raise Violation(f"its array has the unusual shape {array.shape}")
 
 
 def leaves_waves_alone(subject: FeatureSubject) -> None:
-    """It does not write into its waves.
+    """Extracting does not write into the waves.
 
     The caller uses them again.
     """
@@ -166,17 +166,17 @@ def leaves_waves_alone(subject: FeatureSubject) -> None:
     subject.extractor(waves)
     if not all(map(np.array_equal, waves, subject.waves)):
         raise Violation(
-            "the waves are changed once it is done: write wave = wave / ..., not wave /= ..."
+            "it changes the waves that it is called with: write wave = wave / ..., not wave /= ..."
         )
 
 
 def threads(subject: FeatureSubject) -> None:
-    """Called from several threads at once, it gives the same arrays.
+    """Calls from several threads at once give the same arrays.
 
-    One call can change state that another is using.
+    One call can change attributes of the extractor that another call is using.
     """
     waves, arrays = [*subject.waves], subject.arrays
-    remedy = "keep what a call works with in local variables"
+    remedy = "keep the data of a call in local variables"
     fault = f"called from {THREADS} threads at once, {{}}: {remedy}"
     with concurrent.futures.ThreadPoolExecutor(THREADS) as pool:
         turns = [waves[start:] + waves[:start] for start in range(THREADS)]

@@ -1,4 +1,4 @@
-"""Checks that a model can be made, gives scores, and scores each utterance on its own."""
+"""Check that a model can be created, gives scores, and scores each utterance on its own."""
 
 import tempfile
 from collections.abc import Sequence
@@ -27,45 +27,45 @@ from serbench.testing.examination import Check, Subject, Violation
 from serbench.testing.signals import LABELS, Utterances
 
 CORPUS = "toy"
-"""The defaults for it in a model's entry hold here: it is as small and as synthetic."""
+"""Models are checked with their entries' defaults for this corpus: its data are similar."""
 
 COARSE = {"bfloat16": 3e-2, "float16": 5e-3}  # of the range of scores, by precision
 FINE = 1e-3
-FEW, MANY, HELD_OUT, TESTED = 4, 24, 6, 10  # utterances a label
-EVEN = 0.5  # seconds of utterances that must not need padding
+FEW, MANY, HELD_OUT, TESTED = 4, 24, 6, 10  # utterances per label
+EVEN = 0.5  # seconds of utterances that need no padding together
 
 
 @dataclass(frozen=True)
 class Fitted:
     """A model that was fitted and has predicted the test utterances."""
 
-    model: Model  # the fitted model
-    reports: int  # how often it reported
-    touched: tuple[str, ...]  # the global random states that it changed
+    model: Model
+    reports: int  # the number of its reports
+    touched: tuple[str, ...]  # names of the global random states that it changed
 
 
 class ModelSubject(Subject):
-    """A model, and every fit that its checks look at, each made once."""
+    """A model, and every fit that the checks use, each done once."""
 
     kind: ClassVar[str] = "model"
     given: ClassVar[Sequence[str]] = ("labels", "seed")
 
     @cached_property
-    def made_of(self) -> tuple[dict[str, object], Feature]:
-        """The model's exact parameters, and its feature."""
+    def params_and_feature(self) -> tuple[dict[str, object], Feature]:
+        """The model's resolved parameters, and the feature that it learns from."""
         request = Request(self.name, CORPUS, params=self.params)
         _, params, feature = resolve(cast(ModelEntry, self.entry), request)
         return params, feature
 
     def new(self, labels: Sequence[str] = LABELS) -> Model:
-        """Make a model that has learned nothing."""
-        model: Model = self.target(labels=tuple(labels), seed=0, **self.made_of[0])
+        """Return a model that is not fitted."""
+        model: Model = self.target(labels=tuple(labels), seed=0, **self.params_and_feature[0])
         return model
 
     @cached_property
     def feature(self) -> FeatureSubject:
         """The feature that the model learns from."""
-        feature = self.made_of[1]
+        feature = self.params_and_feature[1]
         target = registry.load(registry.find("feature", feature.name))
         return FeatureSubject(feature.name, registry.complete(target, feature.params), self.folder)
 
@@ -74,7 +74,7 @@ class ModelSubject(Subject):
         return Path(tempfile.mkdtemp(dir=self.folder))
 
     def inputs(self, waves: Sequence[Wave]) -> Features:
-        """Return features as the harness hands them over: from a store, read when asked for."""
+        """Return features as a model gets them in a run: from a store, each read when needed."""
         keys = [samples_digest(wave, signals.RATE) for wave in waves]
         store = Store(self._features)
         missing = {k: wave for k, wave in zip(keys, waves, strict=True) if k not in store}
@@ -85,7 +85,7 @@ class ModelSubject(Subject):
         return store.read(keys)
 
     def workspace(self, folder: Path | None = None, send: Send | None = None) -> FoldWorkspace:
-        """Return a workspace, in a new folder unless one is given."""
+        """Return a workspace in this folder; None is a new one."""
         folder = folder or Path(tempfile.mkdtemp(dir=self.folder))
         return FoldWorkspace(settings().device, self.threads, folder, send or self.send)
 
@@ -98,25 +98,25 @@ class ModelSubject(Subject):
         workspace: FoldWorkspace | None = None,
         draws: int = 1,
     ) -> Fitted:
-        """Make a model, fit it, and let it predict, and watch the global random states.
+        """Fit a new model and let it predict, and note changes of the global random states.
 
         Args:
-            train: to learn from.
-            validation: to choose by; None is `held_out`.
-            labels: that the model is given, in this order.
-            workspace: of the fit; None is a new one.
-            draws: numbers drawn from the global random states before.
+            train: the training set.
+            validation: the validation set; None is `held_out`.
+            labels: the labels that the model gets, in this order.
+            workspace: the workspace of the fit; None is a new one.
+            draws: how many numbers to draw from the global random states before the fit.
         """
-        learned, chosen = (
+        training, validating = (
             Examples(self.inputs(part.waves), part.truth, part.speakers)
             for part in (train, validation or self.held_out)
         )
-        asked = self.inputs(self.tested.waves)
+        testing = self.inputs(self.tested.waves)
         workspace = workspace or self.workspace()
         with random_state.watched(draws) as touched:
             model = self.new(labels)
-            model.fit(learned, chosen, workspace)
-            model.predict(asked)
+            model.fit(training, validating, workspace)
+            model.predict(testing)
         return Fitted(model, len(workspace.curve), tuple(touched))
 
     @cached_property
@@ -126,7 +126,7 @@ class ModelSubject(Subject):
 
     @cached_property
     def many(self) -> Utterances:
-        """Training utterances enough to learn from."""
+        """Training utterances, enough to learn from."""
         return signals.utterances(MANY, "train")
 
     @cached_property
@@ -146,10 +146,10 @@ class ModelSubject(Subject):
 
     @cached_property
     def small_again(self) -> Fitted:
-        """Another one, fitted after others have drawn random numbers.
+        """A model fitted to `few` again, after other draws from the global random states.
 
-        An odd number of them: normal numbers are made of pairs, of which some are thrown away, so
-        that after an even number the same ones might follow.
+        The extra draws are odd in number: normal values use uniform ones in pairs and reject some
+        pairs, so that after an even number the same values might follow.
         """
         return self.fit(self.few, draws=1 + 3)
 
@@ -159,7 +159,7 @@ class ModelSubject(Subject):
         return self.fit(self.many)
 
     def scores(self, model: Model, waves: Sequence[Wave]) -> Array:
-        """Return the scores of a fitted model, (utterances, labels), checked as in a fold."""
+        """Return a fitted model's scores, (utterances, labels), with the checks of a fold."""
         return model_io.predict(model, self.inputs(waves), len(LABELS)).activations
 
     @cached_property
@@ -169,33 +169,29 @@ class ModelSubject(Subject):
 
     @cached_property
     def tolerance(self) -> float:
-        """How far equal scores may differ, as a share of their range: rounding, no more."""
+        """How far scores may differ by rounding, as a share of their range."""
         model: object = self.small.model
         facts = model.describe() if isinstance(model, DescribedModel) else {}
         return COARSE.get(str(facts.get("precision", "")), FINE)
 
     @cached_property
     def range(self) -> float:
-        """Between the lowest and the highest score of the test utterances."""
+        """The difference between the highest and the lowest score of the test utterances."""
         return float(np.ptp(self.scores(self.small.model, self.tested.waves))) or 1.0
 
     def require_same(self, first: Array, other: Array, fault: str, remedy: str) -> None:
-        """Refuse scores that differ by more than rounding explains.
-
-        Raises:
-            Violation: it says by how much.
-        """
+        """Raise a Violation if scores differ by more than rounding."""
         apart = float(np.abs(first - other).max()) / self.range
         if not apart <= self.tolerance:
             raise Violation(f"{fault} by up to {100 * apart:.3g} % of their range: {remedy}")
 
 
 def is_made(subject: ModelSubject) -> str:
-    """It is imported, takes labels, seed and its parameters, and has a version.
+    """The model can be imported, takes labels, seed and its parameters, and has a version.
 
-    Planning makes every model, so that impossible values are refused before anything runs.
+    Every model is created once before the first fold, so that impossible values are refused early.
     """
-    _, feature = subject.made_of
+    _, feature = subject.params_and_feature
     model = subject.new()
     for method in ("fit", "predict"):
         if not callable(getattr(model, method, None)):
@@ -204,19 +200,19 @@ def is_made(subject: ModelSubject) -> str:
 
 
 def fits(subject: ModelSubject) -> str:
-    """It learns from twelve utterances and predicts others.
+    """The model learns from twelve utterances and predicts others.
 
-    All further checks use this fitted model.
+    Most of the following checks use this fitted model.
     """
     model_io.description(subject.small.model)
     reports = subject.small.reports
-    return f"reported {reports} times" if reports else "it never reports: its progress is not shown"
+    return f"reported {reports} times" if reports else "it never reports, so no progress is shown"
 
 
 def scores(subject: ModelSubject) -> None:
-    """Scores are finite, a row per utterance, a column per label, with a link that fits.
+    """Scores are finite, with a row per utterance, a column per label, and a link that fits them.
 
-    Anything else stops an evaluation after the training.
+    Other scores would stop an evaluation after the training.
     """
     for waves in (subject.tested.waves, subject.tested.waves[:1]):
         subject.scores(subject.small.model, waves)
@@ -230,25 +226,25 @@ def repeats_itself(subject: ModelSubject) -> None:
     model, waves = subject.small.model, subject.tested.waves
     first, again = subject.scores(model, waves), subject.scores(model, waves)
     remedy = "switch dropout off in predict, and keep nothing from one call to the next"
-    subject.require_same(first, again, "asked twice, its scores differ", remedy)
+    subject.require_same(first, again, "predicting twice, scores differ", remedy)
 
 
 def neighbours(subject: ModelSubject) -> None:
-    """An utterance's scores do not depend on the others that it is predicted with.
+    """An utterance's scores do not depend on other utterances in the same call of predict.
 
-    Otherwise a result depends on the rest of the test set and on the batches.
+    Otherwise a result would depend on the rest of the test set and on the batches.
     """
     for waves in (subject.even, subject.even[::-1]):
         remedy = "normalise each utterance on its own, or by what was learned in fit"
         _require_same_alone(
-            subject, waves, "an utterance's scores alone and among others differ", remedy
+            subject, waves, "an utterance's scores alone and with others differ", remedy
         )
 
 
 def place(subject: ModelSubject) -> None:
-    """An utterance's scores do not depend on its place among the others.
+    """An utterance's scores do not depend on its position among the inputs.
 
-    Rows must come back in the order of the inputs, whatever it is.
+    Rows must be in the order of the inputs.
     """
     model, waves = subject.small.model, subject.even
     forward = subject.scores(model, waves)
@@ -263,26 +259,26 @@ def place(subject: ModelSubject) -> None:
 def padding(subject: ModelSubject) -> None:
     """Predicting a short and a long utterance together changes the scores of neither.
 
-    Padding must not be averaged, normalised or attended to.
+    Padding must be left out of averages, normalisation and attention.
     """
     short, long = signals.utterance(0, 0.3, 6000), signals.utterance(1, 3.0, 6001)
     remedy = "keep padding out of means, norms and attention (mask it), or predict one by one"
     for waves, kind, other in (([short, long], "short", "long"), ([long, short], "long", "short")):
-        fault = f"a {kind} utterance's scores alone and beside a {other} one differ"
+        fault = f"a {kind} utterance's scores alone and with a {other} one differ"
         _require_same_alone(subject, waves, fault, remedy)
 
 
 def _require_same_alone(
     subject: ModelSubject, waves: Sequence[Wave], fault: str, remedy: str
 ) -> None:
-    """Refuse scores of the first wave that change when the others are predicted with it."""
+    """Refuse scores of the first wave that change when all waves are predicted together."""
     model = subject.small.model
-    alone, among = subject.scores(model, waves[:1]), subject.scores(model, waves)
-    subject.require_same(alone[0], among[0], fault, remedy)
+    alone, together = subject.scores(model, waves[:1]), subject.scores(model, waves)
+    subject.require_same(alone[0], together[0], fault, remedy)
 
 
 def _require_scores(subject: ModelSubject, wave: Wave) -> None:
-    """Refuse invalid scores of an utterance alone and beside another."""
+    """Refuse invalid scores of an utterance, predicted alone or with another."""
     for waves in ([wave], [wave, subject.even[0]]):
         subject.scores(subject.small.model, waves)
 

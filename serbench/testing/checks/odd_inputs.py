@@ -1,4 +1,4 @@
-"""The checks of short, long, silent and constant inputs, which models and features share."""
+"""Check models and features on short, long, silent and constant inputs."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,35 +7,36 @@ from serbench.contracts import Wave
 from serbench.testing import signals
 from serbench.testing.examination import Check, blaming
 
-# the check's name, the input, what is demanded, why, and the cause and remedy of an error
+# the check's name, a function that returns the input, the demand, the reason for it, and the cause
+# and remedy to add to an error
 ODD_INPUTS = (
     (
         "short_input",
         signals.short,
-        "It takes an utterance of 0.1 s.",
-        "Trimming leaves such utterances.",
-        "for 0.1 s: pad what is shorter",
+        "An utterance of 0.1 s is accepted.",
+        "Trimming silence leaves such utterances.",
+        "for 0.1 s: pad short utterances",
     ),
     (
         "long_input",
         signals.long,
-        "It takes an utterance of 30 s.",
-        "IEMOCAP has some of 34 s.",
-        "for 30 s: work in parts where memory is short, and average them",
+        "An utterance of 30 s is accepted.",
+        "IEMOCAP has utterances of 34 s.",
+        "for 30 s: if memory is short, work in parts and average them",
     ),
     (
         "silent_input",
         signals.silent,
-        "It takes digital silence.",
-        "CREMA-D has a silent recording, and no test utterance may be left out.",
+        "Digital silence is accepted.",
+        "CREMA-D has a silent recording, and test utterances are never left out.",
         "for silence: add a small number before a log or a division",
     ),
     (
         "constant_input",
         signals.constant,
-        "It takes a constant signal.",
-        "Such recordings have no variance to divide by.",
-        "for a constant signal: add a small number before dividing by a deviation",
+        "A constant signal is accepted.",
+        "Such recordings have a variance of 0, by which normalisation divides.",
+        "for a constant signal: add a small number before dividing by a standard deviation",
     ),
 )
 
@@ -46,8 +47,8 @@ def odd_input_checks(
     """Return a check for each odd input.
 
     Args:
-        require: refuses what a subject makes of a wave.
-        need: the check that must be ok before.
+        require: function of a subject and a wave that raises if the subject's output is invalid.
+        need: the check that must be ok first.
     """
     checks = []
     for name, wave, demand, why, remedy in ODD_INPUTS:

@@ -1,4 +1,4 @@
-"""Checks that a package of plugins is listed without delay, and leads to working plugins."""
+"""Check that a package's plugins are listed without delay, and work."""
 
 import importlib.metadata
 import json
@@ -30,10 +30,10 @@ HEAVY = (
     "tensorflow",
     "jax",
 )
-"""Packages that take tenths of seconds to import, and more."""
+"""Packages that take at least some tenths of a second to import."""
 
-# the module of a hook is its argument; what was there before does not count
-NAMING = """
+# arguments: the module of the hooks, the heavy packages, the hooks; prints the imported packages
+LISTING = """
 import importlib, json, sys
 heavy = json.loads(sys.argv[2])
 before = set(sys.modules)
@@ -45,9 +45,9 @@ print(json.dumps([name for name in heavy if name in sys.modules and name not in 
 
 
 class PackageSubject(Subject):
-    """An installed package that has entry points in the group "serbench".
+    """An installed package with entry points in the group "serbench".
 
-    Its name is that of the distribution, or of one of its entry points.
+    The name is that of the distribution or of one of these entry points.
     """
 
     @property
@@ -57,10 +57,10 @@ class PackageSubject(Subject):
 
     @cached_property
     def points(self) -> Sequence[EntryPoint]:
-        """Its entry points.
+        """The entry points of the package.
 
         Raises:
-            UnknownName: no installed package has that name and an entry point.
+            UnknownName: no installed package with an entry point has this name.
         """
         installed = entry_points()
         points = [point for point in installed if normalised(self.name) in names_of(point)]
@@ -72,17 +72,17 @@ class PackageSubject(Subject):
 
     @cached_property
     def modules(self) -> Sequence[ModuleType]:
-        """The modules that its entry points name."""
+        """The modules that the entry points name."""
         return [point.load() for point in self.points]
 
     @cached_property
     def offers(self) -> Sequence[Offer]:
-        """Everything that its hooks return, sound or not."""
+        """Everything that the package's hooks return, valid or not."""
         return [offer for module in self.modules for offer in offers(module)]
 
     @cached_property
     def entries(self) -> Sequence[tuple[str, Entry]]:
-        """Each sound entry with its kind."""
+        """The kind and the entry, for each valid entry."""
         return [(offer.kind, offer.entry) for offer in self.offers if offer.entry is not None]
 
 
@@ -92,64 +92,64 @@ def entry_points() -> Sequence[EntryPoint]:
 
 
 def names_of(point: EntryPoint) -> set[str]:
-    """Return the names by which a user may call the package of an entry point."""
+    """Return the names that a user may type for the package of an entry point."""
     return {normalised(point.name), *([normalised(point.dist.name)] if point.dist else [])}
 
 
 def normalised(name: str) -> str:
-    """Return a package's name as indexes write it."""
+    """Return a package's name as package indexes spell it."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def heavy_imports(point: EntryPoint) -> list[str]:
-    """Return the heavy modules that listing an entry point's plugins imports in a fresh process.
+    """List an entry point's plugins in a fresh process; return the heavy modules that it imports.
 
     Raises:
-        Violation: that process fails.
+        Violation: the process fails.
     """
     arguments = [point.module, json.dumps(HEAVY), json.dumps([*HOOKS])]
     path = os.pathsep.join(filter(None, map(os.path.abspath, sys.path)))
     done = subprocess.run(
-        [sys.executable, "-P", "-c", NAMING, *arguments],
+        [sys.executable, "-P", "-c", LISTING, *arguments],
         capture_output=True,
         text=True,
         env=os.environ | {"PYTHONPATH": path},
         check=False,
     )
     if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
+        last = (done.stderr.strip().splitlines() or ["no error message"])[-1]
         raise Violation(f"{point.module} cannot be imported in a fresh process: {last}")
     modules: list[str] = json.loads(done.stdout.splitlines()[-1])
     return modules
 
 
 def entry_points_resolve(subject: PackageSubject) -> str:
-    """Its entry points lead to modules that can be imported.
+    """The entry points name modules that can be imported.
 
     Otherwise the plugin is listed as broken.
     """
     for point in subject.points:
-        remedy = "mend [project.entry-points.serbench] or the module"
+        remedy = "correct [project.entry-points.serbench] or the module"
         with blaming(f"importing {point.value}: {remedy}"):
             point.load()
     return ", ".join(f"{point.name} = {point.value}" for point in subject.points)
 
 
 def imports_nothing_heavy(subject: PackageSubject) -> None:
-    """Importing and calling its hooks imports no heavy library.
+    """Importing and calling the hooks imports no heavy library.
 
-    Every command lists all plugins; torch alone takes seconds.
+    Every command lists all plugins, and importing torch alone takes seconds.
     """
     for point in subject.points:
         if heavy := heavy_imports(point):
             raise Violation(
-                f"naming the plugins of {point.module} imports {', '.join(heavy)}: import that in "
-                "the module that an entry's target names, not in the one of the hooks"
+                f"listing the plugins of {point.module} imports {', '.join(heavy)}: import that in "
+                "the module of an entry's target, not in the module of the hooks"
             )
 
 
 def hooks_are_known(subject: PackageSubject) -> str:
-    """It has hooks, and each is one of the three.
+    """The package has hooks, and each is one of the three that serbench calls.
 
     A misspelt hook is never called.
     """
@@ -162,14 +162,16 @@ def hooks_are_known(subject: PackageSubject) -> str:
 
 
 def entries_are_sound(subject: PackageSubject) -> None:
-    """Entries are plain text: a name in lower case, module:Name, one line of summary.
+    """Each entry has a name in lower case, a target module:Name, and a summary of one line.
 
     Users read and type them.
     """
     _refuse_faults(offer for offer in subject.offers if offer.kind)
     for kind, entry in subject.entries:
         if not entry.summary.strip() or not entry.summary.isprintable():
-            raise Violation(f"the {kind} {entry.name}: its summary must be one line, and not empty")
+            raise Violation(
+                f"the {kind} {entry.name}: its summary must be one line that is not empty"
+            )
 
 
 def _refuse_faults(offers: Iterable[Offer]) -> None:
@@ -179,9 +181,9 @@ def _refuse_faults(offers: Iterable[Offer]) -> None:
 
 
 def names_are_free(subject: PackageSubject) -> None:
-    """No other plugin offers one of its names, and it offers none twice.
+    """No entry has the name of another entry of its kind, in this package or elsewhere.
 
-    A name offered twice cannot be used.
+    A name that is offered twice cannot be used.
     """
     installed = registry.installed()
     for kind, entry in subject.entries:
@@ -195,7 +197,7 @@ def names_are_free(subject: PackageSubject) -> None:
 def targets_load(subject: PackageSubject) -> str:
     """Every entry's target can be imported and called.
 
-    Otherwise the first user gets the error.
+    Otherwise the first user would get the error.
     """
     lacking = [entry.name for _, entry in subject.entries if registry.lacking(entry)]
     for _, entry in subject.entries:
@@ -205,9 +207,9 @@ def targets_load(subject: PackageSubject) -> str:
 
 
 def parameters_fit(subject: PackageSubject) -> None:
-    """A model's feature is installed, and its entry names parameters that exist.
+    """A model's feature is installed, and the parameters that its entry names exist.
 
-    A parameter that a model and its feature share has one default.
+    A parameter that a model and its feature share must have one default.
     """
     for _, entry in subject.entries:
         if isinstance(entry, ModelEntry) and not registry.lacking(entry):
@@ -218,7 +220,7 @@ def _require_parameters(entry: ModelEntry) -> None:
     feature = registry.find("feature", entry.features)
     if registry.lacking(feature):
         return
-    of_model, of_feature = (settable(registry.load(each)) for each in (entry, feature))
+    of_model, of_feature = (settable(registry.load(owner)) for owner in (entry, feature))
     model = f"model {entry.name}"
     for name in entry.feature_params:
         if name not in of_feature:

@@ -1,4 +1,4 @@
-"""The check of parameters that models, features and datasets have in common."""
+"""Check the parameters of a model, a feature or a dataset."""
 
 import types
 import typing
@@ -13,13 +13,15 @@ PLAIN = (bool, int, float, str, types.NoneType, None)
 
 
 def parameters_are_annotated(subject: Subject) -> str:
-    """Every parameter has a default, and an annotation that the default fits.
+    """Every parameter has an annotation, and a default that fits the annotation.
 
-    Without both, --param cannot set it, and no run records it.
+    Otherwise --param cannot set the parameter, and runs do not record it.
     """
     target: Any = subject.target
     if isinstance(target, type) and issubclass(target, Estimator):
-        raise NotRun("its parameters are those of an estimator, which has rules of its own")
+        raise NotRun(
+            "its parameters are those of a scikit-learn estimator, which need no annotations"
+        )
     own = [
         parameter
         for parameter in signature(target).parameters.values()
