@@ -25,7 +25,7 @@ from serbench.settings import results_folder, settings
 from serbench.text import as_json, shown
 
 FORMATS = ("text", "csv", "json")
-LONGEST = 60  # seconds; the corpora's longest utterance has 34
+LONGEST = 60  # seconds; the longest utterance of the corpora lasts 34
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class PredictedFiles:
 
     Attributes:
         run: the run's name.
-        folds: those whose models predicted.
-        missing: how many other folds the run has.
-        files: as they were named.
+        folds: the folds whose models predicted.
+        missing: the number of the run's other folds.
+        files: the paths as the caller wrote them.
         labels: the columns of the probabilities.
         probabilities: (files, labels), the mean over the models; rows sum to 1.
     """
@@ -50,7 +50,7 @@ class PredictedFiles:
 
     @property
     def predictions(self) -> tuple[str, ...]:
-        """The most probable label of each file, the first of equals."""
+        """The most probable label of each file, the first one in a tie."""
         return tuple(self.labels[index] for index in predicted(self.probabilities))
 
     @property
@@ -93,20 +93,20 @@ def predict(
 ) -> PredictedFiles:
     """Predict audio files with the models that `evaluate(..., keep_models=True)` kept.
 
-    Files are read as the run's were, and held in memory: 64 kB a second of audio. One model is in
+    Files are read like the run's, and held in memory: 64 kB per second of audio. One model is in
     memory at a time.
 
     Args:
         run: its folder, or the start of its name.
         files: audio files.
-        fold: the name of the fold whose model predicts; None takes all kept models, and of folds
-            that compete in a group only the winner's.
+        fold: the name of the fold whose model predicts; None takes all kept models, but only the
+            winner's from a group of competing folds.
         device: "auto", "cpu" or "cuda"; None is SERBENCH_DEVICE, or "auto".
         results: the parent folder of all runs; None is SERBENCH_RESULTS, or "results".
 
     Raises:
-        SerbenchError: no model was kept, a file cannot be read, or other versions are installed
-            than those of the run.
+        SerbenchError: no model was kept, a file cannot be read, or an installed version is not the
+            run's.
     """
     source = find(str(run), results_folder(results))
     kept = kept_models.find(source.folder, source.folds, fold)
@@ -125,7 +125,7 @@ def predict(
 
 
 def _inputs(run: Run, files: Sequence[Path]) -> list[Array]:
-    """Extract the features of files as the run's were; read all files before the slow part."""
+    """Extract the features of files as in the run; read all files before the slow part."""
     if not files:
         raise SerbenchError("there is no file to predict: name one audio file or more")
     config = run.config
@@ -136,8 +136,8 @@ def _inputs(run: Run, files: Sequence[Path]) -> list[Array]:
     reading = audio.Reading(stored["trim_db"])
     if dict(reading.identity()) != dict(stored):
         raise SerbenchError(
-            f"{run.name} read its audio otherwise than this serbench does: install the version "
-            f"that made it, {run.facts.versions.get('serbench')}, or evaluate again"
+            f"{run.name} read audio differently from this serbench: install the version that "
+            f"computed the run, {run.facts.versions.get('serbench')}, or evaluate again"
         )
     waves = [audio.wave(*_decoded(path), reading) for path in files]
     extractor = target(**registry.complete(target, config.feature_params))
@@ -145,15 +145,15 @@ def _inputs(run: Run, files: Sequence[Path]) -> list[Array]:
 
 
 def _decoded(path: Path) -> tuple[audio.Samples, int]:
-    """Return the samples and the rate of a file, which must not be longer than an utterance."""
+    """Return the samples and the rate of a file; refuse one that is too long for an utterance."""
     if not path.is_file():
-        fault = "is a folder: name the files in it" if path.is_dir() else "is not there"
+        fault = "is a folder: name the files in it" if path.is_dir() else "does not exist"
         raise SerbenchError(f"{path} {fault}; nothing was predicted")
     samples, rate = audio.decode(path, remedy="name audio files only; nothing was predicted")
     if len(samples) > LONGEST * rate:
         raise SerbenchError(
-            f"{path} is {tables.duration(len(samples) / rate)} long, and models are for "
-            f"utterances: cut it into some of at most {LONGEST} s; nothing was predicted"
+            f"{path} is {tables.duration(len(samples) / rate)} long, but models are for "
+            f"utterances: cut it into parts of at most {LONGEST} s; nothing was predicted"
         )
     return samples, rate
 
@@ -179,8 +179,8 @@ class ExportedModel:
     model: str  # the model's name
     run: str  # the run's name
     kept: KeptModel
-    among: int  # of how many kept folds it was the best; 0 where the user named it
-    folder: Path  # the new one
+    among: int  # the number of kept folds that it is the best of; 0 if the user named the fold
+    folder: Path  # the new folder
 
     def __str__(self) -> str:
         best = f", the best of {self.among} kept folds" if self.among else ""
@@ -209,9 +209,9 @@ def export(
 
     Args:
         run: its folder, or the start of its name.
-        out: the folder to make.
-        fold: the name of the model's fold; None takes the highest macro F1 on the validation set,
-            the first of equals.
+        out: the folder to create.
+        fold: the name of the model's fold; None takes the fold with the highest macro F1 on its
+            validation set, the first one in a tie.
         results: the parent folder of all runs; None is SERBENCH_RESULTS, or "results".
 
     Raises:
@@ -228,7 +228,7 @@ def export(
     best = max(kept, key=lambda model: model.validation_f1)
     folder = expanded(Path(out)).resolve()
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise SerbenchError(f"there is something in {folder} already: name a new folder with --out")
+        raise SerbenchError(f"{folder} is not an empty folder: name a new folder with --out")
     model: ExportableModel = kept_models.load(best)
     with replacing_folder(folder) as temporary:
         model.export(temporary)

@@ -68,12 +68,12 @@ def test_an_empty_folder_is_filled_and_another_left_alone(run, tmp_path):
     export(run.name, tmp_path / "empty")
     assert os.listdir(tmp_path / "empty") == ["means.txt"]
     before = (tmp_path / "empty" / "means.txt").read_bytes()
-    words = "there is something in .*empty already: name a new folder with --out"
+    words = "empty is not an empty folder: name a new folder with --out"
     with pytest.raises(SerbenchError, match=words):
         export(run.name, tmp_path / "empty", fold="3")
     assert (tmp_path / "empty" / "means.txt").read_bytes() == before
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(SerbenchError, match="there is something in .*file already"):
+    with pytest.raises(SerbenchError, match="file is not an empty folder"):
         export(run.name, tmp_path / "file")
     assert (tmp_path / "file").read_text() == "mine"
 

@@ -107,7 +107,7 @@ def test_it_comes_as_text_csv_and_json(corpus):
     ("name", "words"),
     [
         ("notes.wav", "cannot read .*notes.wav: .*; name audio files only; nothing was predicted"),
-        ("gone.wav", "gone.wav is not there; nothing was predicted"),
+        ("gone.wav", "gone.wav does not exist; nothing was predicted"),
         (".", "is a folder: name the files in it; nothing was predicted"),
         ("short.wav", "short.wav is cut off: .*; name audio files only; nothing was predicted"),
         ("empty.wav", "empty.wav holds no samples; name audio files only"),
@@ -159,7 +159,7 @@ def test_what_is_of_another_version_is_refused(corpus, monkeypatch, kind):
 def test_audio_that_was_read_otherwise_is_refused(corpus, monkeypatch):
     run = evaluate()
     monkeypatch.setattr(audio, "RATE", 8_000)
-    with pytest.raises(SerbenchError, match="read its audio otherwise than this serbench does"):
+    with pytest.raises(SerbenchError, match="read audio differently from this serbench"):
         serbench.predict(run.folder, [corpus / "s1-low-0.wav"])
 
 

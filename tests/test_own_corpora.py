@@ -203,9 +203,9 @@ def test_another_table_of_the_same_name_is_told_with_what_to_do(table, tmp_path)
         serbench.evaluate("centroid", f"csv:{other},split=", jobs=0)
     first = run.folder.resolve() / "fold-01.safetensors"
     assert str(caught.value) == (
-        f"another table called csv:my has run here, or this one changed since: {other} is not what "
-        f"{first} was made of. Use another --results folder, or give it another name, --dataset "
-        f"csv:OTHER,split= --data {other}; if the old run is no longer wanted, remove "
+        f"another table called csv:my has run here, or this one changed since: {first} was not "
+        f"computed from {other}. Use another --results folder, or give the table another name, "
+        f"--dataset csv:OTHER,split= --data {other}; if the old run is no longer needed, remove "
         f"{first.parent}"
     )
     named = serbench.evaluate("centroid", "csv:other,split=", data=other, jobs=0)

@@ -145,7 +145,7 @@ def _waves(lengths: Lengths, count: int) -> list[Wave]:
 
 @dataclass(frozen=True)
 class Fit:
-    """The seconds of a fit to `count` utterances, in all and apart, as far as its reports send.
+    """The seconds of a fit to `count` utterances, in all and apart, as far as its reports tell.
 
     `before` the first epoch began, of the fastest `epoch`, and `after` the last epoch's report.
     """

@@ -1,1 +1,1 @@
-"""Plan folds, run each in processes of its own, and write what they leave behind."""
+"""Plan a run, compute each fold in processes of its own, and write the results."""

@@ -1,4 +1,4 @@
-"""Write the `serbench evaluate` command of a run, for cards, reports and error messages."""
+"""Format the `serbench evaluate` command of a run, for cards, reports and error messages."""
 
 import shlex
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ def request(config: Config) -> Request:
     """Return the request whose plan has this configuration.
 
     Raises:
-        SerbenchError: its trim threshold is not a number, in a stranger's results.
+        SerbenchError: the trim threshold is not a number, in untrusted results.
     """
     trim_db: Any = config.reading.get("trim_db")
     if trim_db is not None and type(trim_db) not in (int, float):
@@ -29,9 +29,9 @@ def request(config: Config) -> Request:
         seed=config.seed,
         # a parameter that the model and its features share is a single option
         params={
-            **_later("feature", config.feature),
+            **_added_params("feature", config.feature),
             **config.feature_params,
-            **_later("model", config.model),
+            **_added_params("model", config.model),
             **config.params,
         },
         trim_db=None if trim_db is None else float(trim_db),
@@ -41,11 +41,11 @@ def request(config: Config) -> Request:
     )
 
 
-def _later(kind: str, name: str) -> Mapping[str, object]:
+def _added_params(kind: str, name: str) -> Mapping[str, object]:
     """Return the parameters that a configuration may leave out; see `contracts.HasAddedParams`.
 
-    Nothing is returned for a plugin that is not installed here, nor for a model by import path,
-    since importing it would run it.
+    Return none for a plugin that is not installed, or for a model by import path, since importing
+    would run its code.
     """
     if is_import_path(name):
         return {}
@@ -60,12 +60,12 @@ def evaluate(
 ) -> str:
     """Return the command on one line, ready for a shell.
 
-    It spells out every parameter of the request, so that it makes the same run where a release has
-    other defaults.
+    The command spells out every parameter, so that it makes the same run under a release with other
+    defaults.
 
     Args:
-        asked: what to run.
-        folds: names of the only folds to run; none runs all.
+        asked: the request to run.
+        folds: the names of the folds to run; empty runs all.
         results: the parent folder of the run; None leaves the option out.
     """
     trim_db = "none"

@@ -1,7 +1,7 @@
 """Train and score one fold, and write its file.
 
-The model is fitted in a further process (`serbench.evaluation.model_isolation`), which gets no
-test label; ids and truth are joined to its predictions here.
+The model is fitted in another process (`serbench.evaluation.model_isolation`), which receives no
+test labels; ids and truth are joined to its predictions here.
 """
 
 import contextlib
@@ -36,7 +36,7 @@ FROM_MODEL = (
     *("link", "alone", "model", "curve", "seconds", "device", "peak_memory_mb"),
     *("warnings", "folds_before"),
 )
-"""The facts of a fold that the model's process returns; it has no say in the others."""
+"""The facts of a fold that come from the model's process; all other facts are computed here."""
 
 
 def run(message: Message, send: Send) -> Message:
@@ -44,13 +44,13 @@ def run(message: Message, send: Send) -> Message:
 
     Args:
         message: a `Job`.
-        send: is called with every point of the learning curve.
+        send: called with every point of the learning curve.
 
     Returns:
-        Nothing: the result is a file.
+        An empty message: the result is a file.
 
     Raises:
-        CorpusError: the corpus is not what it was when the job was planned.
+        CorpusError: the corpus has changed since the job was planned.
         LeakageError: the fold shares speakers or audio between its sets.
         SerbenchError: the model breaks its contract, or its process died.
     """
@@ -58,7 +58,7 @@ def run(message: Message, send: Send) -> Message:
     sets, result = _read_sets(job), Path(job.result)
     fold, n_labels = sets.fold, len(sets.corpus.labels)
     orders = {part: sets.order(getattr(fold, part)) for part in PARTS[1:]}
-    # named by its data: what was saved there while learning from other data is not found again
+    # the name depends on the data, so that files saved while learning other data are not reused
     workspace = result.parent / f".work-{result.stem}-{digest(dict(job.pins))[:8]}"
     workspace.mkdir(parents=True, exist_ok=True)
     with _exchange(workspace) as exchange:
@@ -106,7 +106,7 @@ def run(message: Message, send: Send) -> Message:
 
 @dataclass(frozen=True)
 class Sets:
-    """One fold of a corpus, checked, with audio digests and stored features."""
+    """One checked fold of a corpus, with audio digests and stored features."""
 
     corpus: Corpus
     protocol: Protocol
@@ -132,21 +132,21 @@ class Sets:
     def order(self, ids: Sequence[str]) -> Sequence[int]:
         """Return the positions of utterances in the order in which they are predicted.
 
-        A corpus is often ordered by its labels. This order, by the digest of the audio, says
-        nothing about labels: an id, which often holds one, only tells identical recordings apart.
+        A corpus is often ordered by label. Sorting by audio digest reveals no label: ids, which
+        often contain one, only order identical recordings.
         """
         return sorted(range(len(ids)), key=lambda at: (self.audio[ids[at]], ids[at]))
 
     def scored(
         self, ids: Sequence[str], activations: Array, order: Sequence[int]
     ) -> fold_file.Scored:
-        """Return predictions that were made in this order as they are stored, in the ids' order."""
+        """Return activations predicted in `order` as stored: in the order of the ids."""
         back = activations[np.argsort(order)]
         return fold_file.Scored(tuple(ids), self.speakers(ids), self.truth(ids), back)
 
 
 def _read_sets(job: Job) -> Sets:
-    """Read the corpus again, and check that it and the fold are what was planned."""
+    """Read the corpus again, and check that the corpus and the fold are those planned."""
     root, cache = Path(job.root), Path(job.cache)
     places = Settings(root.parent, cache, Path(job.result).parent)
     source = datasets.find(job.config.dataset, places, root)
@@ -169,13 +169,12 @@ def _read_sets(job: Job) -> Sets:
 def _require_pin(job: Job, name: str, now: str) -> None:
     if job.pins[name] != now:
         raise CorpusError(
-            f"the {name} changed while the run was going on: run the same command again to see "
-            "what differs"
+            f"the {name} changed during the run: run the same command again to see what differs"
         )
 
 
 def _decode(corpus: Corpus, id_: str) -> str:
-    """Return the digest of samples whose file was touched, and perhaps changed."""
+    """Return the digest of the samples of a file that was touched and may have changed."""
     path = corpus.by_id[id_].path
     assert path is not None, "a corpus that was read has paths"
     return audio.samples_digest(*audio.decode(path))
@@ -183,9 +182,9 @@ def _decode(corpus: Corpus, id_: str) -> str:
 
 @contextlib.contextmanager
 def _exchange(workspace: Path) -> Iterator[Path]:
-    """Yield a folder for what goes to the model's process and back; remove it afterwards.
+    """Yield a folder to exchange files with the model's process; remove it afterwards.
 
-    A workspace in which a model has predicted is emptied: one that goes on after a crash must not
+    Empty a workspace in which a model has predicted: a model that resumes after a crash must not
     find predictions there.
     """
     folder = workspace.with_name(f"{workspace.name}.exchange")
@@ -196,7 +195,7 @@ def _exchange(workspace: Path) -> Iterator[Path]:
             workspace.mkdir(exist_ok=True)
         shutil.rmtree(folder, ignore_errors=True)
 
-    remove()  # that of a process that was killed
+    remove()  # the folder of a killed process
     folder.mkdir()
     try:
         yield folder
@@ -247,16 +246,16 @@ def _run_model(task: model_isolation.Task, send: Send) -> Message:
 
 
 def _scores(path: Path, shapes: Mapping[str, tuple[int, int]]) -> dict[str, Array]:
-    """Return the scores that the model's process wrote, in these shapes."""
+    """Read the scores that the model's process wrote, and check that they have these shapes."""
     try:
         scores = {**safetensors.numpy.load_file(path)}
     except (OSError, safetensors.SafetensorError) as error:
-        raise SerbenchError(f"the model's process left no scores ({error})") from error
+        raise SerbenchError(f"the model's process wrote no scores ({error})") from error
     for part, shape in shapes.items():
         array = scores.get(part, np.empty(0))
         if array.shape != shape or array.dtype != np.float32 or not np.isfinite(array).all():
             raise SerbenchError(
-                f"the model's process left scores of shape {array.shape} and type {array.dtype} of "
-                f"the {part} set, but they must be finite float32 of shape {shape}"
+                f"the model's process wrote scores of shape {array.shape} and type {array.dtype} "
+                f"for the {part} set, but they must be finite float32 of shape {shape}"
             )
     return scores

@@ -1,4 +1,4 @@
-"""Keep fitted models below the run's folder, each whole or not at all, and load them again."""
+"""Keep fitted models in the run's folder, each one complete or absent, and load them again."""
 
 import contextlib
 import shutil
@@ -35,10 +35,10 @@ class KeptModel:
 
 
 def require_keepable(model: str) -> type[Any]:
-    """Return the class of a model that can be kept.
+    """Return the class of a model.
 
     Raises:
-        SerbenchError: it cannot.
+        SerbenchError: the model cannot be kept.
     """
     target = registry.load(registry.find("model", model))
     if isinstance(target, type) and issubclass(target, KeepableModel):
@@ -50,18 +50,18 @@ def require_keepable(model: str) -> type[Any]:
 
 
 def folder(run: Path, position: int) -> Path:
-    """Return where the model of a fold is, if it is kept."""
+    """Return the folder for the kept model of a fold."""
     return run / "models" / fold_file.stem(position)
 
 
 def replace(saved: Path | None, run: Path, position: int) -> None:
-    """Move a fold's saved model to where kept models are; None only removes the older model.
+    """Move a fold's saved model into its folder; None only removes the older model.
 
-    An older model belongs to a result that is gone. It is removed as a whole, with the remains of
+    An older model belongs to a result that is gone. It is removed atomically, with the remains of
     a killed process.
 
     Raises:
-        SerbenchError: the disk refuses.
+        SerbenchError: the folder cannot be written.
     """
     place = folder(run, position)
 
@@ -82,11 +82,11 @@ def replace(saved: Path | None, run: Path, position: int) -> None:
 
 
 def find(run: Path, folds: Sequence[FoldResult], name: str | None = None) -> list[KeptModel]:
-    """Return the models of a run that are kept, or that of the fold of this name.
+    """Return the kept models of a run, or only the model of the fold of this name.
 
     Raises:
         SerbenchError: no model is kept.
-        UnknownName: there is no fold of that name, or its model is not kept.
+        UnknownName: no fold has that name, or its model is not kept.
     """
     models = [KeptModel(fold, folder(run, fold.facts.fold.index)) for fold in folds]
     kept = [model for model in models if model.folder.is_dir()]
@@ -105,7 +105,7 @@ def load(model: KeptModel) -> Any:
     """Load a kept model, on the CPU.
 
     Raises:
-        SerbenchError: another version is installed than that of the run.
+        SerbenchError: the installed version is not the run's.
     """
     config = model.fold.facts.config
     target = require_keepable(config.model)
@@ -114,7 +114,7 @@ def load(model: KeptModel) -> Any:
 
 
 def require_version(config: Config, kind: Literal["model", "feature"], target: Any) -> None:
-    """Refuse the installed "model" or "feature" where a run was made with another version.
+    """Refuse the installed "model" or "feature" if a run was computed with another version.
 
     Raises:
         SerbenchError: the versions differ.

@@ -1,4 +1,4 @@
-"""Pass features to a model, also in another process, and check what it returns."""
+"""Pass features to a model, here or in another process, and check its predictions."""
 
 import contextlib
 import json
@@ -25,7 +25,7 @@ Place = tuple[int, Sequence[int], str]
 
 
 class Inputs(Sequence[Array]):
-    """Feature arrays, each copied from memory when indexed; without names of utterances."""
+    """Feature arrays without utterance ids, each copied from memory when indexed."""
 
     def __init__(self, memory: mmap.mmap | bytes, places: Sequence[Place]):
         self._memory, self._places = memory, places
@@ -77,16 +77,16 @@ def _read(folder: Path) -> dict[str, Inputs]:
 
 @contextlib.contextmanager
 def opened(folder: Path) -> Iterator[dict[str, Inputs]]:
-    """Yield the sets that `write` left in a folder; the files are unlinked first."""
+    """Yield the sets that `write` wrote into a folder; unlink the files first."""
     sets = _read(folder)
     for name in (ARRAYS, PLACES):
-        with contextlib.suppress(OSError):  # Windows keeps the name of a file that is open
+        with contextlib.suppress(OSError):  # Windows cannot unlink an open file
             (folder / name).unlink()
     yield sets
 
 
 def drawn(folder: Path, name: str, count: int) -> tuple[list[int], Inputs]:
-    """Read a few arrays of a set that `write` left in a folder, and keep no other in memory.
+    """Read a few arrays of a set that `write` wrote into a folder; keep no others in memory.
 
     Returns:
         Their positions, as `positions` draws them, and the arrays.
@@ -102,7 +102,7 @@ def drawn(folder: Path, name: str, count: int) -> tuple[list[int], Inputs]:
 
 
 def positions(length: int, count: int) -> list[int]:
-    """Draw a few positions of a set by the system's randomness, which nothing foretells; sorted."""
+    """Draw a few sorted positions by the system's randomness, which no model can predict."""
     return sorted(random.SystemRandom().sample(range(length), min(count, length)))
 
 
@@ -127,14 +127,14 @@ def predict(model: Model, inputs: Sequence[Array], n_labels: int) -> Predictions
     if activations.shape != shape or not np.isfinite(activations).all():
         raise PluginError(
             f"the model's scores have the shape {activations.shape} and must be finite and of "
-            f"shape {shape}: one row an utterance, one column a label"
+            f"shape {shape}: one row per utterance, one column per label"
         )
     calibration.probabilities(activations, predictions.link)  # refuses an unknown link
     return Predictions(activations, predictions.link)
 
 
 def description(model: Model) -> dict[str, object]:
-    """Return the facts that a fitted model describes, as plain JSON values.
+    """Return a fitted model's facts about itself, as plain JSON values.
 
     Raises:
         PluginError: a fact is not plain, or one that serbench reads has the wrong type.

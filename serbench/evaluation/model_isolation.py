@@ -1,8 +1,8 @@
-"""Fit a model and predict, in a process that gets nothing of the test set but its inputs.
+"""Fit a model and predict, in a process that receives only the inputs of the test set.
 
-The process that checks the fold (`serbench.evaluation.fold`) writes inputs without names into a
-file, which is unlinked once it is open here, and joins ids and truth to the predictions. So neither
-the frames of this process nor anything that can be reached from an input holds a test label.
+The process that checks the fold (`serbench.evaluation.fold`) writes inputs without ids into a
+file, which is unlinked once it is open here, and joins ids and truth to the predictions. So no
+frame of this process and no object that can be reached from an input holds a test label.
 """
 
 import contextlib
@@ -37,18 +37,18 @@ from serbench.processes import Message, Send
 from serbench.text import shown
 
 ALONE = 8  # utterances that are predicted one by one
-PATIENCE = 300.0  # seconds that a forked process has to answer
+PATIENCE = 300.0  # seconds until a forked copy is given up
 PR_SET_PDEATHSIG = 1  # of Linux's prctl
-MOST_WARNINGS = 20  # different warnings that a fold keeps
-LEARNED, TESTED = "learned", "tested"  # folders in the exchange, of inputs
+MOST_WARNINGS = 20  # distinct warnings that are stored for a fold
+LEARNED, TESTED = "learned", "tested"  # folders of inputs in the exchange
 MODEL, SCORES = "model", "answers.safetensors"
 PREDICTING = "predicting"  # a file that exists once the model may have predicted
-_folds = itertools.count()  # folds trained in this process, whose models may have left a trace
+_folds = itertools.count()  # counts the folds of this process: earlier models may have left a trace
 
 
 @dataclass(frozen=True)
 class Task:
-    """Everything that the model's process learns of a fold, in plain values."""
+    """Everything that the model's process receives about a fold, in plain values."""
 
     model: str  # its name
     version: str  # as planned
@@ -62,8 +62,8 @@ class Task:
     speakers: Mapping[str, Sequence[str]]  # of "train" and "validation"
     order: Sequence[int]  # in which the validation utterances are predicted
     workspace: str  # the model's folder
-    exchange: str  # the folder of the inputs, for the scores and the model
-    keep_model: bool  # in the exchange
+    exchange: str  # the folder of the inputs, the scores and the saved model
+    keep_model: bool  # save the model in the exchange
     isolated: bool  # this process is the model's own, not a debugger's
 
 
@@ -74,18 +74,18 @@ class FoldWorkspace:
     wanted: str  # the device that the user wants: "auto", "cpu" or "cuda"
     threads: int
     folder: Path
-    send: Send  # is called with every point of the learning curve
+    send: Send  # called with every point of the learning curve
     precision: str = "float32"
     curve: list[dict[str, float]] = field(default_factory=list)  # the points so far
 
     @cached_property
     def device(self) -> str:
-        """The device of this machine; found when a model asks, since that imports PyTorch."""
+        """The device of this machine; found at first use, since that imports PyTorch."""
         return settings.find_device(self.wanted)
 
     @property
     def used(self) -> str:
-        """The device, or "cpu" if no model has asked for one."""
+        """The device, or "cpu" if the model has not used `device`."""
         return str(self.__dict__.get("device", "cpu"))
 
     def report(self, epoch: int, epochs: int, **values: float) -> None:
@@ -100,20 +100,20 @@ def run(message: Message, send: Send) -> Message:
 
     Args:
         message: a `Task`.
-        send: is called with every point of the learning curve.
+        send: called with every point of the learning curve.
 
     Returns:
         The facts of the fold; its scores are in the exchange.
 
     Raises:
-        PluginError: the model breaks its contract, or is not the one that was planned.
+        PluginError: the model breaks its contract, or its version is not the planned one.
     """
     task, folds_before = Task(**message), next(_folds)
     exchange, labels = Path(task.exchange), tuple(task.labels)
     target = _load_planned(task.model, task.version)
     workspace = FoldWorkspace(task.device, task.threads, Path(task.workspace), send, task.precision)
     if task.device == "cuda":
-        assert workspace.device == "cuda", "or it would have been refused"
+        assert workspace.device == "cuda", "without one, `device` raises"
     with (
         model_io.opened(exchange / LEARNED) as sets,
         threadpoolctl.threadpool_limits(task.threads),
@@ -161,33 +161,33 @@ def run(message: Message, send: Send) -> Message:
 
 
 def _load_planned(model: str, version: str) -> Any:
-    """Load a model's class in the planned version: never mix the folds of two versions."""
+    """Load a model's class; refuse another version than planned, since a run never mixes two."""
     entry = registry.find("model", model)
     target = registry.load(entry)
     installed = registry.version(entry, target)
     if installed != version:
         raise PluginError(
             f"{entry.name} was version {version!r} when the run was planned, and is {installed!r} "
-            "now: its code changed while the run was going on; run the same command again"
+            "now: its code changed during the run; run the same command again"
         )
     return target
 
 
 class Copy:
-    """A copy of a fitted model that has predicted nothing: it predicts a few utterances one by one.
+    """A copy of a fitted model, made before it predicts, that predicts utterances one by one.
 
-    No score may depend on the batch. These utterances are drawn where the model cannot know them
-    when it predicts the batch: in a forked process, or afterwards, for a saved copy.
+    No score may depend on the batch. A few utterances are drawn where the model that predicts the
+    batch cannot know them: in a forked process, or afterwards for a saved copy.
     """
 
     def __init__(self, model: Model, task: Task, device: str):
-        """Fork the model, or save it; save it too if it is to be kept."""
+        """Fork or save the model; always save a model that is to be kept."""
         self._model, self._task, self._device = model, task, device
         self._exchange = Path(task.exchange)
         self._fork: Fork | None = None
         keepable = isinstance(model, KeepableModel)
         assert keepable or not task.keep_model, "planning refuses it"
-        # CUDA cannot be forked; OpenMP's threads may hang in a fork, then a last resort
+        # CUDA cannot be forked; OpenMP's threads may hang in a fork, so saving comes first
         can_fork = hasattr(os, "fork") and device == "cpu" and task.isolated
         if can_fork and (task.threads == 1 or not keepable):
             fork = Fork(self._predict_drawn, PATIENCE)
@@ -203,7 +203,7 @@ class Copy:
                 raise writing_error(place, error) from error
 
     def compare(self, batch: Predictions, inputs: Inputs) -> dict[str, object]:
-        """Return how far the copy's scores and labels differ from the batch's, where asked."""
+        """Return how far the scores and labels of the copy differ from those of the batch."""
         rows = None if self._fork is None else self._fork.answer()
         if rows is not None and rows.size:
             rows = rows.reshape(-1, 1 + len(self._task.labels))
@@ -224,7 +224,7 @@ class Copy:
         }
 
     def _predict_drawn(self) -> Array:
-        """Be the forked copy: see no more of the test set than the utterances to predict."""
+        """Predict in the forked copy, which reads only a few utterances of the test set."""
         chosen, inputs = model_io.drawn(self._exchange / TESTED, "test", ALONE)
         return one_by_one(self._model, chosen, inputs, len(self._task.labels))
 
@@ -251,12 +251,12 @@ class Copy:
             nested=True,
         )
         if outcome.result is None:
-            raise PluginError(f"the model was saved, and its copy cannot predict: {outcome.error}")
+            raise PluginError(f"the saved copy of the model cannot predict: {outcome.error}")
         return np.array(outcome.result["rows"], np.float32)
 
 
 def one_by_one(model: Model, chosen: Sequence[int], inputs: Inputs, n_labels: int) -> Array:
-    """Predict utterances one by one: (utterances, 1 + labels), its position before its scores."""
+    """Predict utterances one by one: (utterances, 1 + labels), positions before scores."""
     rows = [
         model_io.predict(model, inputs[[at]], n_labels).activations[0] for at in range(len(inputs))
     ]
@@ -264,7 +264,7 @@ def one_by_one(model: Model, chosen: Sequence[int], inputs: Inputs, n_labels: in
 
 
 def predict_saved(message: Message, send: Send) -> Message:
-    """Load a saved model, and predict utterances one by one: `rows`."""
+    """Load a saved model, and return the `rows` of `one_by_one`."""
     target = _load_planned(message["model"], message["version"])
     with (
         model_io.opened(Path(message["exchange"])) as sets,
@@ -281,7 +281,7 @@ class Fork:
     """A forked copy of this process that computes an array.
 
     Args:
-        compute: returns the array, of at most some kilobytes.
+        compute: function that returns the array, at most a few kilobytes.
         patience: seconds until the copy is given up.
     """
 
@@ -298,7 +298,7 @@ class Fork:
         self._stream = os.fdopen(reading, "rb", buffering=0)
 
     def is_done(self) -> bool:
-        """Wait until the copy has written its array, or ended; kill one that does neither."""
+        """Return whether the copy has written its array or ended in time; else kill it."""
         if select.select([self._stream], [], [], self._patience)[0]:
             return True
         os.kill(self._child, signal.SIGKILL)
@@ -307,7 +307,7 @@ class Fork:
         return False
 
     def answer(self) -> npt.NDArray[np.float32] | None:
-        """Return the flat array, or None if computing it failed; after `is_done`, and once."""
+        """Return the flat array, or None if `compute` failed; call once, after `is_done`."""
         with self._stream as stream:
             data = b"".join(iter(lambda: stream.read(2**16), b""))
         _, status = os.waitpid(self._child, 0)
@@ -315,12 +315,12 @@ class Fork:
 
 
 def _answer(compute: Callable[[], Array], writing: int, patience: float, parent: int) -> NoReturn:
-    """Be the copy: compute, write, and end in any case, not long after the parent."""
+    """Compute and write the array in the copy; end the copy in any case, soon after the parent."""
     try:
         signal.alarm(int(patience) + 1)
         with contextlib.suppress(OSError, AttributeError):  # Linux: end with the parent
             ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it has ended before
+        if os.getppid() != parent:  # the parent has already ended
             os._exit(1)
         data = np.ascontiguousarray(compute(), np.float32).tobytes()
         with os.fdopen(writing, "wb") as out:
@@ -331,7 +331,7 @@ def _answer(compute: Callable[[], Array], writing: int, patience: float, parent:
 
 
 def peak_memory() -> float | None:
-    """Return the most megabytes that this process has used; None where the system cannot send."""
+    """Return the most megabytes that this process has used; None if the system reports none."""
     try:
         import resource
     except ImportError:  # on Windows
@@ -341,6 +341,6 @@ def peak_memory() -> float | None:
 
 
 def _lines(caught: Sequence[warnings.WarningMessage]) -> list[str]:
-    """Return the different warnings: "ConvergenceWarning: lbfgs failed to converge"."""
+    """Return the distinct warnings: "ConvergenceWarning: lbfgs failed to converge"."""
     lines = (" ".join(f"{each.category.__name__}: {each.message}".split()) for each in caught)
     return [shown(line, 300) for line in dict.fromkeys(lines)][:MOST_WARNINGS]

@@ -23,7 +23,7 @@ from serbench.results import fold_file, run
 from serbench.results.config import Request
 from serbench.settings import Settings, require_device, results_folder, settings
 
-FEW = 100  # utterances that are not worth starting processes for
+FEW = 100  # utterances; for no more than these, starting processes does not pay
 
 
 class Listener:
@@ -33,20 +33,20 @@ class Listener:
     """
 
     def planned(self, plan: Plan, folder: Path, wanted: int, todo: int) -> None:
-        """Hear that `wanted` folds of the plan are asked for, and that `todo` of them will run."""
+        """Show that `wanted` folds of the plan are requested, and that `todo` of them will run."""
 
     def extracting(self, done: int, total: int) -> None:
-        """Hear that `done` of `total` utterances are decoded and their features stored."""
+        """Show that `done` of `total` utterances are decoded and their features stored."""
 
     def remarked(self, line: str) -> None:
-        """Hear of something odd about the corpus that stops nothing."""
+        """Show a remark on the corpus: odd, but no error."""
         warnings.warn(line, stacklevel=3)  # at the caller of `evaluate`
 
     def training(self, fold: str, progress: Mapping[str, Any]) -> None:
-        """Hear a model's "epoch", "epochs", and points of its learning curve."""
+        """Show a model's "epoch", "epochs", and points of its learning curve."""
 
     def finished(self, fold: str, error: str) -> None:
-        """Hear that a fold is done, or that it failed with an error."""
+        """Show that a fold is done, or that it failed with an error."""
 
 
 def evaluate(  # noqa: PLR0913 - the options of `serbench evaluate`
@@ -77,29 +77,29 @@ def evaluate(  # noqa: PLR0913 - the options of `serbench evaluate`
         dataset: a dataset's name with its parameters; `serbench datasets` lists them.
         protocol: a protocol's name; None is the dataset's default.
         labels: a label set's name; None is the dataset's first.
-        seed: of everything random in training.
-        params: of the model and its features, where they differ from the defaults.
+        seed: the seed of everything random in training.
+        params: parameters of the model and its features that differ from the defaults.
         trim_db: where silence begins, in dB; see `serbench.features.audio.Reading`.
-        data: the corpus's own folder, where it is not under SERBENCH_DATA.
-        features: what a model by import path learns from, by name; None is what its attribute
-            `features` names, or else "functionals" for an estimator, "waveform" for a model.
-        precision: what training computes in, "float32" or "bfloat16"; scores are always float32.
-        threads: of every fold; None is what the model's entry says.
-        jobs: how many folds run at the same time, each in fresh processes of its own; None runs as
-            many as fill the cores and fit into memory; 0 runs them in this process, for debuggers.
+        data: the corpus's own folder, if it is not under SERBENCH_DATA.
+        features: the name of the features for a model by import path; None takes its attribute
+            `features`, or else "functionals" for an estimator, "waveform" for a model.
+        precision: the format of training, "float32" or "bfloat16"; scores are always float32.
+        threads: threads per fold; None takes those of the model's entry.
+        jobs: how many folds run at the same time, each in fresh processes of its own; None fills
+            the cores as far as memory allows; 0 runs folds in this process, for debuggers.
             Predictions do not depend on it.
-        device: "auto", "cpu" or "cuda"; None is SERBENCH_DEVICE, or "auto". The device is looked
-            for where a fold is trained.
+        device: "auto", "cpu" or "cuda"; None is SERBENCH_DEVICE, or "auto". The processes of a fold
+            look for it.
         results: the parent folder of all runs; None is SERBENCH_RESULTS, or "results".
-        listener: hears the progress.
+        listener: shows the progress.
         keep_models: keep every fold's model in the run's folder, for `serbench.predict`.
-        folds: run only the folds of these names, and leave the others as they are.
+        folds: the names of the folds to run; None runs all.
 
     Returns:
         The run: prints as a table, converts to a data frame.
 
     Raises:
-        SerbenchError: anything that a user can mend; finished folds are kept.
+        SerbenchError: an error that the user can fix; finished folds are kept.
     """
     listener = listener or Listener()
     places = settings()
@@ -150,15 +150,15 @@ def evaluate(  # noqa: PLR0913 - the options of `serbench evaluate`
         engine = processes.engine(min(at_once, processes.cores()), plan.config.threads)
         _compute(plan, [planned[at] for at in waiting], engine, listener)
     _require_computed(plan, resources, taken)
-    return run.read(folder)  # scores are worked out from the files alone
+    return run.read(folder)  # scores are computed from the files alone
 
 
 def extract(
     plan: Plan, waiting: Sequence[int], places: Settings, listener: Listener
 ) -> Mapping[str, str]:
-    """Decode audio without a known digest, and extract the features that waiting folds miss.
+    """Decode audio without a stored digest, and extract the features that waiting folds lack.
 
-    The listener gets remarks on odd audio, whether it was decoded now or earlier.
+    The listener receives remarks on odd audio, whether decoded now or earlier.
 
     Returns:
         The digest of every utterance's samples, by id.
@@ -179,7 +179,7 @@ def extract(
     ]
     decoded: dict[str, Decoded] = {}
 
-    def hear(_: int, message: processes.Message) -> None:
+    def receive(_: int, message: processes.Message) -> None:
         decoded.update((row[0], Decoded(*row)) for row in message["digests"])
         listener.extracting(len(decoded), len(files))
 
@@ -191,14 +191,14 @@ def extract(
     }
     shares = [{**common, "files": files[start::at_once]} for start in range(at_once)]
     engine = processes.engine(at_once if at_once > 1 else 0, threads=1)
-    remembered = Digests(places.cache, plan.source.root)
+    digests = Digests(places.cache, plan.source.root)
     try:
-        for outcome in engine(extraction.extract, shares if files else [], hear):
+        for outcome in engine(extraction.extract, shares if files else [], receive):
             if outcome.result is None:
                 raise FoldError(outcome.error)
-    finally:  # keep the digests of what was decoded, whatever stops it
-        remembered.add(decoded.values())
-    for line in remarks({id_: remembered.oddity(Path(path)) for id_, path in paths.items()}):
+    finally:  # keep the digests of decoded audio, even after an error
+        digests.add(decoded.values())
+    for line in remarks({id_: digests.oddity(Path(path)) for id_, path in paths.items()}):
         listener.remarked(line)
     return {
         id_: decoded[path].digest if path in decoded else str(stored[id_])
@@ -209,8 +209,7 @@ def extract(
 def _at_once(plan: Plan, folds: int, device: str) -> int:
     """Return how many folds fill the cores and fit into memory; at least 1.
 
-    A model that wants a GPU, and may use one, runs one fold at a time: folds would share its
-    memory.
+    A model that uses a GPU runs one fold at a time, since folds would share its memory.
     """
     if plan.gpus and device != "cpu" and any(Path("/dev").glob("nvidia[0-9]*")):
         return 1
@@ -239,12 +238,12 @@ def _compute(plan: Plan, waiting: Sequence[Job], engine: Engine, listener: Liste
     hint = ""
     if is_import_path(plan.config.model) and plan.config.feature == "waveform":
         hint = (
-            f"{plan.config.model} was given waveforms of different lengths; if it wants vectors, "
+            f"{plan.config.model} received waveforms of different lengths; if it needs vectors, "
             "add --features functionals\n"
         )
     kept = len(list(Path(waiting[0].result).parent.glob("*.safetensors")))
     raise FoldError(
-        f"{reasons}\n{hint}{len(failed)} of {len(plan.folds)} folds failed, {kept} are kept; mend "
+        f"{reasons}\n{hint}{len(failed)} of {len(plan.folds)} folds failed, {kept} are kept; fix "
         "the cause and run the same command again: only the missing folds run"
     )
 
@@ -255,7 +254,7 @@ def _folds(names: Sequence[str]) -> str:
 
 
 def _require_computed(plan: Plan, resources: Resources, taken: Mapping[int, str]) -> None:
-    """Refuse to show a run while other processes hold folds that were asked for, by position."""
+    """Refuse to show a run while the holders of requested folds, by position, compute them."""
     by_holder: dict[str, list[str]] = {}
     for at, holder in taken.items():
         if not resources.result(at).exists():
@@ -273,7 +272,7 @@ def _require_computed(plan: Plan, resources: Resources, taken: Mapping[int, str]
 
 
 def _require_kept(plan: Plan, resources: Resources, finished: Sequence[int]) -> None:
-    """Refuse to keep models in a run with finished folds that kept none."""
+    """Refuse to keep models in a run whose finished folds have none."""
     lost = [at for at in finished if not kept_models.folder(resources.folder, at).is_dir()]
     if lost:
         names = ", ".join(plan.folds[at].name for at in lost)
@@ -286,13 +285,13 @@ def _require_kept(plan: Plan, resources: Resources, finished: Sequence[int]) -> 
 
 
 def _require_unchanged(plan: Plan, finished: Iterable[Job]) -> None:
-    """Refuse to go on where finished folds were made of other data, or of another run."""
+    """Refuse finished folds that were computed from other data, or belong to another run."""
     for job in finished:
         facts = fold_file.read(Path(job.result)).facts
         if (facts.config, facts.fold.index) != (job.config, job.fold):
             raise SerbenchError(
-                f"{job.result} is of another run or fold, so it was copied there: remove it, and "
-                "run the same command again"
+                f"{job.result} belongs to another run or fold, so it was copied there: remove it, "
+                "and run the same command again"
             )
         changed = [name for name, pin in job.pins.items() if getattr(facts.pins, name) != pin]
         folder, dataset = Path(job.result).parent, plan.source.dataset
@@ -302,13 +301,12 @@ def _require_unchanged(plan: Plan, finished: Iterable[Job]) -> None:
             noun = "table" if dataset.endings else "folder"
             raise CorpusError(
                 f"another {noun} called {kind}:{name} has run here, or this one changed since: "
-                f"{plan.source.root} is not what {job.result} was made of. Use another --results "
-                f"folder, or give it another name, --dataset {kind}:OTHER{comma}{params} --data "
-                f"{plan.source.root}; if the old run is no longer wanted, remove {folder}"
+                f"{job.result} was not computed from {plan.source.root}. Use another --results "
+                f"folder, or give the {noun} another name, --dataset {kind}:OTHER{comma}{params} "
+                f"--data {plan.source.root}; if the old run is no longer needed, remove {folder}"
             )
         if changed:
             raise CorpusError(
-                f"the {' and the '.join(changed)} changed since {job.result} was made: restore it, "
-                "or keep that run and start anew with another --results folder, or remove "
-                f"{folder}"
+                f"the {' and the '.join(changed)} changed since {job.result} was computed: restore "
+                f"it, or start a new run in another --results folder, or remove {folder}"
             )

@@ -1,4 +1,4 @@
-"""Plan a run: check a request, fix the run's identity, and divide it into one job a fold."""
+"""Plan a run: check a request, fix the run's identity, and divide it into one job per fold."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -20,7 +20,7 @@ from serbench.results import fold_file
 from serbench.results.config import MOST_THREADS, Config, Request
 from serbench.settings import Settings
 
-MOST_SEED = 2**32 - 1  # scikit-learn and others take no more than 32 bits of it
+MOST_SEED = 2**32 - 1  # scikit-learn and others accept at most 32 bits
 RESERVED = ("labels", "seed", "device")  # arguments of a model that are not parameters
 
 
@@ -36,7 +36,7 @@ class Job:
     cache: str  # see `Settings`
     result: str  # the file to write
     device: str  # "auto", "cpu" or "cuda"; found where the fold is trained
-    keep_model: bool = False  # beside the result; no part of the run's identity
+    keep_model: bool = False  # beside the result; not part of the run's identity
     isolated: bool = True  # in a process of the model's own; False is for debuggers, never ranked
 
     def message(self) -> dict[str, Any]:
@@ -45,18 +45,18 @@ class Job:
 
     @classmethod
     def of(cls, message: Mapping[str, Any]) -> "Job":
-        """Return the job that `message` made plain."""
+        """Return the job of a `message`."""
         return cls(**{**message, "config": Config(**message["config"])})
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A run before anything of it is computed; its corpus has the run's label set."""
+    """A run before its computation; its corpus has the run's label set."""
 
     config: Config
     params: Mapping[str, object]  # all parameters of the model
-    memory: float  # gigabytes that a fold takes, as the model's entry says
-    gpus: float  # how many a fold wants, as the model's entry says
+    memory: float  # gigabytes that a fold needs, from the model's entry
+    gpus: float  # GPUs that a fold uses, from the model's entry
     corpus: Corpus
     folds: tuple[Fold, ...]  # in the protocol's order
     source: datasets.Source
@@ -65,21 +65,21 @@ class Plan:
 
     @property
     def doubts(self) -> tuple[str, ...]:
-        """A line for everything about speakers and labels that looks wrong, but may be right."""
+        """A line for each fact about speakers and labels that looks wrong, but may be right."""
         return speakers.doubts(self.corpus)
 
     def ids(self, position: int) -> tuple[str, ...]:
-        """Return all utterances of a fold: training, validation, test."""
+        """Return the ids of a fold's utterances: training, validation, test."""
         fold = self.folds[position]
         return (*fold.train, *fold.validation, *fold.test)
 
 
 def make_plan(request: Request, places: Settings) -> Plan:
-    """Look up every name, and check all that can be checked before anything is computed.
+    """Look up every name, and check everything that needs no computation.
 
     Raises:
         SerbenchError: a name or parameter is unknown, the corpus is missing or incomplete, or the
-            protocol shares speakers between its sets without saying so.
+            protocol shares speakers between its sets without declaring it.
     """
     entry = find_entry(request)
     data = Path(request.data) if request.data is not None else None
@@ -157,7 +157,7 @@ def resolve(entry: ModelEntry, request: Request) -> tuple[Any, dict[str, object]
     extractor: Any = registry.load(feature_entry)
     of_model = {name: value for name, value in settable(model).items() if name not in RESERVED}
     of_feature = settable(extractor)
-    if not is_import_path(entry.name):  # its entry says which of them are open
+    if not is_import_path(entry.name):  # the entry lists the parameters that users may set
         of_feature = {name: of_feature[name] for name in of_feature if name in entry.feature_params}
     given = {**entry.defaults_on(request.dataset), **request.params}
     values = checked(entry.name, of_feature | of_model, given)
@@ -207,7 +207,7 @@ class Resources:
 
 
 def make_jobs(plan: Plan, resources: Resources, audio: Mapping[str, str]) -> list[Job]:
-    """Return one job a fold, in the protocol's order; `audio` has the samples' digests by id."""
+    """Return one job per fold, in the protocol's order; `audio` maps ids to digests of samples."""
     return [
         Job(
             config=plan.config,

@@ -1,4 +1,4 @@
-"""Record where and with what a fold was computed."""
+"""Record the machine, the versions and the source code that computed a fold."""
 
 import contextlib
 import datetime
@@ -49,7 +49,7 @@ def processor() -> str:
 
 
 def versions() -> dict[str, str]:
-    """Return the installed versions of everything that changes numbers or their speed."""
+    """Return the installed versions of all packages that change results or their speed."""
     installed = {"python": platform.python_version()}
     for name in PACKAGES:
         with contextlib.suppress(metadata.PackageNotFoundError):
@@ -58,7 +58,7 @@ def versions() -> dict[str, str]:
 
 
 def sources(config: Config) -> dict[str, str]:
-    """Return digests of the source of all packages that compute the numbers; import none."""
+    """Return source digests of all packages that compute the results, without importing any."""
     named = [("feature", config.feature), ("dataset", config.dataset.partition(":")[0])]
     packages = {"serbench"}
     if is_import_path(config.model):

@@ -330,7 +330,7 @@ def test_a_fold_copied_from_another_run_is_refused():
     other = evaluate(seed=1)
     run = evaluate()
     shutil.copy(other.folder / "fold-01.safetensors", run.folder)
-    with pytest.raises(SerbenchError, match="is of another run or fold.*remove it"):
+    with pytest.raises(SerbenchError, match="belongs to another run or fold.*remove it"):
         evaluate()
 
 

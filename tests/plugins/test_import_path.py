@@ -356,7 +356,7 @@ def test_code_that_changes_while_a_run_goes_on_mixes_nothing(here):
         def planned(self, *_):
             (here / "own.py").write_text(NEAREST + "1\n")
 
-    with pytest.raises(FoldError, match="its code changed while the run was going on; run the sa"):
+    with pytest.raises(FoldError, match="its code changed during the run; run the sa"):
         evaluate("own:Nearest", listener=Editing())
 
 
