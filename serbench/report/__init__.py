@@ -1,4 +1,4 @@
-"""Reports on runs: pictures, tables and a page, all from stored predictions."""
+"""Reports on runs: pictures, tables and a page, from stored predictions."""
 
 from serbench.report.build import write_report
 

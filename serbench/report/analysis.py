@@ -1,4 +1,4 @@
-"""Compute the numbers that a report shows of a run from its stored predictions."""
+"""Compute the scores and curves of a report from a run's stored predictions."""
 
 import math
 from collections.abc import Mapping
@@ -18,11 +18,11 @@ LOSSES = ("train_loss", "validation_loss")
 
 @dataclass(frozen=True)
 class Predictions:
-    """Every test utterance of a run and its prediction, folds one after the other."""
+    """The test utterances of a run and their predictions, fold by fold."""
 
     fold: npt.NDArray[np.int64]  # (utterances,), positions in `run.folds`
-    ids: tuple[str, ...]  # of the utterances
-    speakers: tuple[str, ...]  # one an utterance
+    ids: tuple[str, ...]  # one per utterance
+    speakers: tuple[str, ...]  # one per utterance
     truth: npt.NDArray[np.int64]  # (utterances,), positions in the labels
     prediction: npt.NDArray[np.int64]  # (utterances,), positions in the labels
     probabilities: Floats  # (utterances, labels)
@@ -35,7 +35,7 @@ class Predictions:
 
     @property
     def margin(self) -> Floats:
-        """The probability of each predicted label less that of the runner-up: (utterances,)."""
+        """The probability of each predicted label minus that of the runner-up: (utterances,)."""
         if self.probabilities.shape[1] < 2:
             return self.confidence
         others = self.probabilities.copy()
@@ -44,7 +44,7 @@ class Predictions:
 
     @property
     def surest_first(self) -> list[int]:
-        """The positions of all utterances by falling confidence, then margin, then by id."""
+        """The positions of all utterances by falling confidence, then falling margin, then id."""
         keys = zip(-self.confidence, -self.margin, self.ids, range(len(self.ids)), strict=True)
         return [key[-1] for key in sorted(keys)]
 
@@ -53,30 +53,30 @@ class Predictions:
 class Projection:
     """The first two principal components of one test set's output layer."""
 
-    fold: str  # its name
+    fold: str  # name
     points: Floats  # (utterances, 2), in the order of the fold's test set
     explained: tuple[float, float]  # shares of the variance; nan where all activations are equal
 
 
 @dataclass(frozen=True)
 class Mistake:
-    """A test utterance that got another label than its own."""
+    """A test utterance whose prediction is wrong."""
 
-    utterance: str  # its id
+    utterance: str  # id
     speaker: str
-    fold: str  # its name
+    fold: str  # name
     truth: str
     prediction: str
     confidence: float  # the probability of the prediction
-    margin: float  # the confidence, less the probability of the runner-up
+    margin: float  # the confidence minus the probability of the runner-up
     likelihood: float  # the probability of the truth
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """How reliable a run's probabilities are, over all its test utterances and fold by fold."""
+    """The reliability of a run's probabilities, over all its test utterances and per fold."""
 
-    curve: calibration.Reliability  # of `BINS` bins
+    curve: calibration.Reliability  # with `BINS` bins
     ece: float  # expected calibration error
     brier: float  # Brier score
     nll: float  # negative log-likelihood, in nats
@@ -85,25 +85,25 @@ class Calibration:
 
 @dataclass(frozen=True)
 class Curve:
-    """What a model reported while it learned one fold."""
+    """The values that a model reported while it was trained on a fold."""
 
-    fold: str  # its name
-    epochs: bool  # whether the reports are epochs; else they are settings that were tried
-    steps: Floats  # (reports,), their numbers, from 1
-    values: Mapping[str, Floats]  # (reports,) of "train_loss" and so on; nan where not reported
-    best: int | None  # the number of the epoch that was kept, where the model says so
+    fold: str  # name
+    epochs: bool  # whether reports are epochs, not settings that were tried
+    steps: Floats  # (reports,), the numbers of the epochs or settings, from 1
+    values: Mapping[str, Floats]  # (reports,) by name ("train_loss", ...); nan if not reported
+    best: int | None  # the number of the epoch that was kept, if known
 
 
 @dataclass(frozen=True)
 class Selective:
-    """Accuracy over the share of utterances that the model is surest of."""
+    """Accuracy over shares of the utterances with the highest confidence."""
 
     coverage: Floats  # (points,), rising to 1
     accuracy: Floats  # (points,)
 
 
 def fold_names(run: Run) -> tuple[str, ...]:
-    """Return the names of its folds, in their order."""
+    """Return the names of the run's folds, in order."""
     return tuple(fold.facts.fold.name for fold in run.folds)
 
 
@@ -111,7 +111,7 @@ def predictions(run: Run) -> Predictions:
     """Return the predictions of all folds.
 
     Raises:
-        SerbenchError: activations are not finite, or are no probabilities where they should be.
+        SerbenchError: activations are not finite, or not probabilities although the link says so.
     """
     tests = [fold.test for fold in run.folds]
     return Predictions(
@@ -119,7 +119,7 @@ def predictions(run: Run) -> Predictions:
         ids=tuple(utterance for test in tests for utterance in test.ids),
         speakers=tuple(speaker for test in tests for speaker in test.speakers),
         truth=np.concatenate([test.truth for test in tests]),
-        # of the activations: where sigmoids saturate, only they tell the labels apart
+        # from activations, since saturated sigmoids are equal
         prediction=np.concatenate([classification.predicted(test.activations) for test in tests]),
         probabilities=np.concatenate(
             [
@@ -131,7 +131,7 @@ def predictions(run: Run) -> Predictions:
 
 
 def label_f1(run: Run) -> Floats:
-    """Return F1 of each label in each fold: (folds, labels); nan where the fold lacks the label."""
+    """Return F1 of each label in each fold, (folds, labels); nan if the fold lacks the label."""
     return classification.per_class(run.confusions).f1
 
 
@@ -147,10 +147,10 @@ def row_shares(confusion: classification.Matrix) -> Floats:
 
 
 def pca(run: Run, position: int) -> Projection:
-    """Project the activations of the test set of `run.folds[position]`, as they are stored.
+    """Project the stored activations of the test set of `run.folds[position]`.
 
-    They are probabilities where the model's link is "identity". A component's sign is arbitrary, so
-    its largest loading is made positive.
+    Activations are probabilities if the model's link is "identity". The sign of a component is
+    arbitrary, so its largest loading is made positive.
 
     Raises:
         SerbenchError: an activation is not finite.
@@ -166,10 +166,10 @@ def pca(run: Run, position: int) -> Projection:
 
 
 def principal(rows: Floats) -> tuple[Floats, tuple[float, float]]:
-    """Return the coordinates of rows along two principal axes, and the shares these explain.
+    """Return the coordinates of rows on two principal axes, and the variance shares of the axes.
 
-    Source: Pearson, On lines and planes of closest fit, 1901; by singular values of the centred
-    rows, whose squares are the variances times (rows - 1).
+    Source: Pearson, On lines and planes of closest fit, 1901; computed from singular values of the
+    centred rows, whose squares are the variances times (rows - 1).
 
     >>> points, explained = principal(np.array([[0.0, 0.0, 1.0], [3.0, 4.0, 1.0]]))
     >>> points[:, 0].round(6).tolist(), np.round(explained, 6).tolist()
@@ -189,7 +189,7 @@ def principal(rows: Floats) -> tuple[Floats, tuple[float, float]]:
 
 
 def mistakes(run: Run) -> list[Mistake]:
-    """Return every test utterance that got another label than its own, the surest first."""
+    """Return every wrongly predicted test utterance, the most confident first."""
     tested, names, labels = predictions(run), fold_names(run), run.facts.labels
     confidence, margin = tested.confidence, tested.margin
     return [
@@ -209,7 +209,7 @@ def mistakes(run: Run) -> list[Mistake]:
 
 
 def reliability(run: Run) -> Calibration:
-    """Measure the calibration of the probabilities, over all test utterances and in each fold."""
+    """Measure the calibration of the probabilities, over all test utterances and per fold."""
     tested = predictions(run)
     folds = [tested.fold == position for position in range(len(run.folds))]
     return Calibration(
@@ -230,7 +230,7 @@ def _calibration(truth: classification.Labels, shares: Floats) -> tuple[float, f
 def learning_curves(run: Run) -> list[Curve]:
     """Return the learning curve of each fold; folds without reports are left out.
 
-    Models that try settings (a grid, a layer) report each as if it were an epoch, without losses.
+    Models that try settings (a grid, layers) report each like an epoch, without losses.
     """
     curves = []
     for name, fold in zip(fold_names(run), run.folds, strict=True):
@@ -255,7 +255,7 @@ def learning_curves(run: Run) -> list[Curve]:
 
 
 def _numbers(values: list[object]) -> Floats:
-    """Return the values as floats, nan for everything that is not a number."""
+    """Return the values as floats, with nan for values that are not numbers."""
     return np.array(
         [float(value) if isinstance(value, int | float) else math.nan for value in values],
         dtype=np.float64,
@@ -263,7 +263,7 @@ def _numbers(values: list[object]) -> Floats:
 
 
 def selective(run: Run, points: int = 100) -> Selective:
-    """Return accuracy over the surest 1/points, 2/points, ... of all test utterances."""
+    """Return the accuracy over the most confident 1/points, 2/points, ... of test utterances."""
     tested = predictions(run)
     coverage = np.arange(1, points + 1) / points
     accuracy = [

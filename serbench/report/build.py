@@ -35,27 +35,26 @@ def write_report(
     embed: int = 0,
     hear: Hear = lambda _: None,
 ) -> Report:
-    """Write pictures, tables and a page on runs, from their stored predictions alone.
+    """Write pictures, tables and a page on runs, from their stored predictions only.
 
-    Runs on several corpora or under several protocols come in sections. The same runs give the
-    same bytes, with the same versions of serbench and matplotlib.
+    Runs on different corpora or protocols have their own sections. With the same versions of
+    serbench and matplotlib, the same runs give the same bytes.
 
     Args:
         runs_or_names: runs, their folders, or the starts of their names.
-        out: the folder to write; a report that is there already is replaced as a whole.
+        out: the folder to write; an existing report there is replaced as a whole.
         results: the parent folder of all runs; None is SERBENCH_RESULTS, or "results".
-        formats: of the pictures: "png", "svg", "pdf"; an empty one draws none, and needs no
-            matplotlib.
-        jobs: processes that draw at a time; 0: only this one.
-        audio: the folder of the corpus: the page then links to each utterance's file.
-        embed: put the audio of so many of each run's most confident mistakes into the page
-            instead of links; passing the page on then passes that audio on.
-        hear: called with the title of each picture that is drawn.
+        formats: formats of the pictures: "png", "svg", "pdf"; if empty, no pictures are drawn, and
+            matplotlib is not needed.
+        jobs: how many processes draw at a time; 0 draws in this process.
+        audio: the corpus's folder; the page links to each utterance's file there.
+        embed: how many of each run's most confident mistakes have their audio in the page instead
+            of links; whoever gets the page then gets that audio.
+        hear: function that is called with the title of each picture drawn.
 
     Raises:
         MissingRequirement: matplotlib is not installed.
-        SerbenchError: there is no such run, one is given twice or damaged, or `out` holds
-            something else.
+        SerbenchError: a run is unknown, damaged or given twice, or `out` contains other files.
     """
     for form in formats:
         if form not in style.FORMATS:
@@ -64,7 +63,7 @@ def write_report(
         style.require_matplotlib()
     parent = results_folder(results)
     runs = [run if isinstance(run, Run) else stored.find(str(run), parent) for run in runs_or_names]
-    grouped = sections(runs)  # before anything is written: it refuses runs
+    grouped = sections(runs)  # before anything is written, since it may refuse runs
     folder = expanded(out).resolve()
     for taken in (*(run.folder for run in runs), *stored.folders(parent)):
         if folder.is_relative_to(expanded(taken).resolve()):

@@ -1,4 +1,4 @@
-"""The manifest of a report, `report.json`: which files it has, and so what may be replaced."""
+"""The manifest of a report, `report.json`: its list of files, which a new report may replace."""
 
 import json
 from collections.abc import Sequence
@@ -18,11 +18,11 @@ class Item:
     """A picture or a table of a report."""
 
     kind: str  # "picture" or "table"
-    title: str  # what it shows, in a few words
+    title: str  # its content, in a few words
     caption: str  # how to read it
     section: str  # the title of its section
-    run: str  # the name of the run it is about, or "" for all of its section
-    files: Sequence[str]  # relative to the report's folder, one a format
+    run: str  # the name of its run, or "" if it is about the whole section
+    files: Sequence[str]  # relative to the report's folder, one per format
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Report:
         )
 
     def manifest(self) -> str:
-        """Return the content of its `report.json`."""
+        """Return the content of `report.json`."""
         content = {
             "schema": SCHEMA,
             "serbench": version("serbench"),
@@ -62,23 +62,23 @@ class Report:
 
 
 def refuse_others(folder: Path) -> None:
-    """Check that a folder does not exist yet, or holds a report and nothing else.
+    """Check that a folder does not exist, or contains a report and nothing else.
 
     Raises:
-        SerbenchError: there is something else in it, or at its place.
+        SerbenchError: the folder contains other files, or is a file.
     """
     if not folder.exists():
         return
     if not folder.is_dir():
         raise SerbenchError(f"{folder} is a file: name a folder with --out")
     files = _listed(folder)
-    # without a manifest nothing below is looked at: it may be a home directory
+    # without a manifest, do not search subfolders: this may be a home directory
     for path in folder.rglob("*") if files else folder.iterdir():
         is_folder_of_report = files and path.is_dir() and not path.is_symlink()
         if not is_folder_of_report and path.relative_to(folder).as_posix() not in files:
             raise SerbenchError(
-                f"{folder} contains what serbench report did not write, such as "
-                f"{path.relative_to(folder)}: move it away, or name another folder with --out"
+                f"{folder} contains files that serbench report did not write, such as "
+                f"{path.relative_to(folder)}: move them away, or name another folder with --out"
             )
 
 

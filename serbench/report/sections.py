@@ -1,4 +1,4 @@
-"""Group the runs of a report into sections: runs that can be compared stand together."""
+"""Group the runs of a report into sections of comparable runs."""
 
 import re
 from collections.abc import Sequence
@@ -16,21 +16,21 @@ class Section:
     """Runs on the same utterances under the same protocol and labels."""
 
     folder: str  # its name in the report
-    title: str  # what its runs have in common
-    runs: tuple[Run, ...]  # in the order in which they were given
-    names: tuple[str, ...]  # of the runs, for readers
-    folders: tuple[str, ...]  # the name of each run's folder in the section's
+    title: str  # the corpus, protocol and labels of its runs
+    runs: tuple[Run, ...]  # in the order of the arguments
+    names: tuple[str, ...]  # each run's name for readers
+    folders: tuple[str, ...]  # the name of each run's folder in the section's folder
 
 
 def sections(runs: Sequence[Run]) -> list[Section]:
-    """Return the runs in sections, in the order in which they were given.
+    """Return the runs in sections, keeping their order.
 
     Raises:
         BadParameter: there is no run.
         SerbenchError: a run is given twice.
     """
     if not runs:
-        raise BadParameter("a report needs a run or more: `serbench runs` lists them")
+        raise BadParameter("a report needs at least one run: `serbench runs` lists them")
     names = [run.name for run in runs]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
@@ -55,13 +55,13 @@ def sections(runs: Sequence[Run]) -> list[Section]:
 
 
 def _setting(run: Run) -> tuple[str, ...]:
-    """Return what runs that can be compared have in common; at the end two digests."""
+    """Return what comparable runs have in common; the last two are digests."""
     config, pins = run.config, run.facts.pins
     return config.dataset, config.protocol, config.labels, pins.corpus, pins.protocol
 
 
 def _folder(name: str) -> str:
-    """Return a folder's name made of untrusted text, with characters fit for any disk and link.
+    """Return a folder name from untrusted text, with characters safe for all disks and links.
 
     >>> _folder("../<script>.. toy:seed=3")
     'script-toy-seed-3'
@@ -70,12 +70,12 @@ def _folder(name: str) -> str:
 
 
 def _unique(names: Sequence[str]) -> list[str]:
-    """Return the same names, with a number after those that are there already.
+    """Return the names, with a number after each repeated one.
 
     >>> _unique(["a", "A", "b"])
     ['a', 'A-2', 'b']
     """
-    unique: dict[str, str] = {}  # by small letters: some disks do not tell them from capitals
+    unique: dict[str, str] = {}  # by lower case, since some disks ignore case
     for name in names:
         number, free = 2, name
         while free.lower() in unique:

@@ -1,4 +1,4 @@
-"""Score each test speaker, and women and men, from a run's stored predictions."""
+"""Score each test speaker and each sex from a run's stored predictions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from serbench.settings import settings
 
 @dataclass(frozen=True)
 class SpeakerScore:
-    """A metric over one test speaker's utterances."""
+    """The score of one test speaker's utterances."""
 
     speaker: str
     score: float
@@ -25,7 +25,7 @@ class SpeakerScore:
 
 @dataclass(frozen=True)
 class GroupScore:
-    """A metric over the test utterances of one sex, with its interval over these speakers."""
+    """The score of one sex's test utterances, with its interval over these speakers."""
 
     sex: str
     score: float
@@ -36,7 +36,7 @@ class GroupScore:
 
 @dataclass(frozen=True)
 class BySex:
-    """Scores of each sex, or a note that says why there are none."""
+    """Scores of each sex, or a note on why there are none."""
 
     groups: tuple[GroupScore, ...]
     note: str
@@ -48,7 +48,7 @@ def speaker_names(run: Run) -> list[str]:
 
 
 def speaker_scores(run: Run, metric: str = "uar") -> list[SpeakerScore]:
-    """Return a metric over each test speaker's own utterances, speakers in sorted order."""
+    """Return the score of each test speaker's utterances, speakers sorted."""
     matrices = run.speaker_confusions
     scores = METRICS[metric].compute(matrices)
     return [
@@ -58,9 +58,9 @@ def speaker_scores(run: Run, metric: str = "uar") -> list[SpeakerScore]:
 
 
 def by_sex(run: Run, metric: str = "uar") -> BySex:
-    """Score the test utterances of each sex, as far as the corpus's manifest has the sexes.
+    """Score the test utterances of each sex, if the corpus's manifest states it.
 
-    The manifest comes with the dataset's plugin; nothing of the corpus itself is read.
+    The manifest comes with the dataset's plugin; the corpus itself is not read.
     """
     sex_by_speaker, note = _known_sexes(run)
     if note:
@@ -85,16 +85,16 @@ def by_sex(run: Run, metric: str = "uar") -> BySex:
 
 
 def sexes(run: Run) -> Mapping[str, str]:
-    """Return the sex of each speaker whom the corpus's manifest names with one."""
+    """Return the sex of each speaker for whom the corpus's manifest states it."""
     return {speaker: sex for speaker, sex in _known_sexes(run)[0].items() if sex}
 
 
 def _known_sexes(run: Run) -> tuple[Mapping[str, str], str]:
-    """Return the sex of each speaker, "" where unknown; or why none is known."""
+    """Return the sex of each speaker ("" if unknown), and a note on why all are unknown, or ""."""
     spec = run.config.dataset
     try:
         corpus = datasets.named(spec, settings()).dataset.manifest()
-    except CorpusError:  # its message has paths of this machine, and a page is published
+    except CorpusError:  # its message contains local paths, and pages are published
         return {}, f"the speakers' sexes are not known: {spec} is not at hand"
     except SerbenchError as error:
         return {}, f"the speakers' sexes are not known: {error}"

@@ -126,8 +126,8 @@ def test_the_papers_rows_stand_below_with_what_keeps_them_apart(see, invented):
     rows = seen.page.locator(".scores tr.paper")
     assert rows.count() == 2
     assert "34.83 ± 2.80" in rows.first.inner_text()
-    assert seen.page.get_by_text("for its own protocol and labels, not for these").is_visible()
-    seen.page.get_by_text("What keeps the paper's rows").click()
+    assert seen.page.get_by_text("for its own protocol and labels, not for these runs").is_visible()
+    seen.page.get_by_text("Why the paper's rows").click()
     assert seen.page.get_by_text("F1 is 77 in Table II").is_visible()
 
 
@@ -154,7 +154,7 @@ def test_hovering_a_point_says_whose_it_is_and_what_was_answered(see, text, runs
     identity, speaker = names(place)
     assert words.splitlines()[0] == identity
     truth, called = labels[given.truth[place]], labels[given.prediction[place]]
-    assert f"speaker {speaker}: {truth}, called {called}" in words
+    assert f"speaker {speaker}: {truth}, predicted as {called}" in words
     for label, score in zip(labels, given.probabilities[place], strict=True):
         assert f"{label}\t{100 * score:.1f} %" in words
 
@@ -246,7 +246,7 @@ def test_a_cell_lists_its_utterances_and_fades_the_others(see, text, runs):
     cell.hover()
     total = runs[0].confusions.sum(axis=0)[truth].sum()
     share = f"{100 * matrix.max() / total:.1f} %"
-    words = f"{matrix.max()} of {total} {labels[truth]} called {labels[called]}, {share}"
+    words = f"{matrix.max()} of {total} {labels[truth]} predicted as {labels[called]}, {share}"
     assert seen.page.locator("#cell").inner_text() == words
     assert cell.get_attribute("aria-label") == words
     cell.click()
@@ -284,7 +284,7 @@ def test_typing_finds_an_utterance_or_a_speaker(see, text):
     assert rows
     assert all(row[0].startswith("s03-") for row in rows)
     seen.page.get_by_label("Utterance or speaker").fill("nobody")
-    assert seen.page.get_by_text("No utterance fits.").is_visible()
+    assert seen.page.get_by_text("No utterance matches.").is_visible()
 
 
 def test_the_keyboard_alone_goes_everywhere(see, text):
@@ -350,7 +350,7 @@ def test_curves_and_calibration_are_those_of_the_run(see, text, runs):
 def test_a_model_without_reports_says_so(see, invented):
     seen = see(page([invented(curve=[])]))
     words = seen.page.locator("#learning").inner_text()
-    assert "reports nothing while it learns" in words
+    assert "reports nothing during training" in words
 
 
 def test_speakers_leaks_cost_and_commands_are_there(see, text, runs):

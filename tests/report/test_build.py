@@ -147,7 +147,7 @@ def test_nothing_that_somebody_else_wrote_is_replaced(write, tmp_path):
     with pytest.raises(SerbenchError, match=r"did not write, such as toy-kfold-n-6-toy/mine.txt"):
         write_report(run, out=out, formats=())
     assert files(out) == {**before, "toy-kfold-n-6-toy/mine.txt": b"mine"}
-    with pytest.raises(SerbenchError, match="move it away, or name another folder with --out"):
+    with pytest.raises(SerbenchError, match="move them away, or name another folder with --out"):
         write_report(run, out=tmp_path, formats=())
     (tmp_path / "file").write_text("")
     with pytest.raises(SerbenchError, match=r"file is a file: name a folder with --out"):
@@ -178,7 +178,7 @@ def test_a_sheet_of_a_report_holds_no_formula():
 
 def test_mistakes_are_one_line(write, tmp_path):
     run = write()
-    with pytest.raises(BadParameter, match="a report needs a run or more"):
+    with pytest.raises(BadParameter, match="a report needs at least one run"):
         write_report(out=tmp_path / "out")
     with pytest.raises(SerbenchError, match="is given twice: name each run once"):
         write_report(run, run.folder, out=tmp_path / "out")

@@ -228,7 +228,7 @@ def test_a_label_that_is_never_true_has_no_box(invented):
 
 
 def test_a_report_needs_a_run():
-    with pytest.raises(SerbenchError, match="a report needs a run or more: `serbench runs` lists"):
+    with pytest.raises(SerbenchError, match="a report needs at least one run: `serbench runs`"):
         page([])
 
 
@@ -313,7 +313,7 @@ def test_a_folder_without_the_audio_is_refused(run, tmp_path):
 
 
 def test_clips_are_one_or_more(run, tmp_path):
-    with pytest.raises(BadParameter, match="0 clips are to be embedded, but there must be one"):
+    with pytest.raises(BadParameter, match="cannot embed 0 clips: at least one"):
         audio.embedded([run], tmp_path, 0)
 
 

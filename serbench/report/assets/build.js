@@ -1,8 +1,8 @@
-// Makes elements. Text from outside becomes text nodes here and nowhere anything else.
+// Creates elements. Untrusted text becomes text nodes, and only here.
 
 const UNSEEN = /[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Zl}\p{Zp}]/gu;
 
-/** A stranger's text without characters that nobody sees, such as those that turn text around. */
+/** Untrusted text without invisible characters, such as those that reverse text. */
 function plain(text) {
   return String(text).replace(UNSEEN, " ");
 }
@@ -31,7 +31,7 @@ function percent(share, digits = 1) {
   return share === null || Number.isNaN(share) ? "-" : `${(100 * share).toFixed(digits)} %`;
 }
 
-/** A table of text; a row's first cell heads it. */
+/** A table of text; the first cell of a row is its heading. */
 function table(made, attributes = {}) {
   const rows = made.rows.map(([first, ...rest]) =>
     element("tr", {}, element("th", { scope: "row" }, first), rest.map((one) => element("td", {}, one))),
@@ -43,7 +43,7 @@ function heading(head) {
   return element("thead", {}, element("tr", {}, head.map((one) => element("th", { scope: "col" }, one))));
 }
 
-/** A table that scrolls by itself where the page is too narrow for it. */
+/** A table that scrolls if the page is too narrow. */
 function scrolling(made, attributes) {
   return element("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Table" }, table(made, attributes));
 }

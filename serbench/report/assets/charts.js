@@ -1,4 +1,4 @@
-// How every chart looks, and the only place that knows the charting library by name.
+// The style of all charts, and the only file that uses the charting library.
 
 const SHAPES = {
   o: "M5,0A5,5,0,1,1,4.99,0Z",
@@ -26,7 +26,7 @@ function symbol(mark) {
   return mark === "o" ? "circle" : `path://${shape(mark)}`;
 }
 
-/** A mark for a legend, drawn as in the chart. */
+/** A legend's mark, as in the chart. */
 function swatch(mark, colour) {
   const space = "http://www.w3.org/2000/svg";
   const picture = document.createElementNS(space, "svg");
@@ -41,12 +41,12 @@ function swatch(mark, colour) {
   return picture;
 }
 
-/** A colour of the style sheet as it is now, in the light or in the dark. */
+/** The current value of a style sheet's colour, in light or dark mode. */
 function tone(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
-/** A label's colour, lighter where a dark page would swallow it. */
+/** A label's colour, lighter if it would be hard to see on a dark page. */
 function tinted(colour) {
   const parts = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
   const light = 0.21 * parts[0] + 0.72 * parts[1] + 0.07 * parts[2];
@@ -54,7 +54,7 @@ function tinted(colour) {
   return `#${parts.map((one) => Math.round(one + 0.4 * (255 - one)).toString(16).padStart(2, "0")).join("")}`;
 }
 
-/** A place for a chart; drawn once it comes into view. `make()` gives the chart's options. */
+/** An element for a chart, which is drawn when it comes into view; `make()` returns its options. */
 function chart(label, make, { size = "", heard = {} } = {}) {
   const place = element("div", { class: `chart ${size}`, role: "img", "aria-label": label });
   drawn.set(place, { make, heard, chart: null });
@@ -82,7 +82,7 @@ function draw(place) {
   }
 }
 
-/** Draws the charts anew that are drawn: their options may have changed, or the light. */
+/** Redraws the drawn charts, after a change of their options or the colour scheme. */
 function redraw(within = document) {
   for (const [place, known] of drawn) {
     if (known.chart && within.contains(place)) {
@@ -91,7 +91,7 @@ function redraw(within = document) {
   }
 }
 
-/** Forgets the charts of a section before it is built anew. */
+/** Removes the charts of a section before it is rebuilt. */
 function cleared(section) {
   for (const [place, known] of drawn) {
     if (!section.contains(place)) continue;
@@ -138,7 +138,7 @@ function percents(name, more = {}) {
 
 const GRID = { left: 48, right: 12, top: 12, bottom: 44 };
 
-/** What a chart says of the point under the pointer. */
+/** The tooltip of the point under the pointer. */
 function tip(title, ...rows) {
   return element("div", { class: "tip" }, element("b", {}, title), ...rows);
 }

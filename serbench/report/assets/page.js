@@ -1,4 +1,4 @@
-// What is chosen, and which sections follow from it.
+// The selection, and the sections that depend on it.
 
 const state = { run: 0, fold: -1, colour: "truth", cell: null, only: "mistakes", query: "", rows: PAGE, chosen: null, play: false };
 
@@ -17,7 +17,7 @@ const VIEWS = [
   { needs: ["run"], show: again },
 ];
 
-/** Chooses, and shows what follows: what belongs to another choice is forgotten. */
+/** Changes the selection, resets what depends on it, and shows the affected sections. */
 function choose(change) {
   if ("run" in change) Object.assign(change, { chosen: null, cell: null, fold: -1, rows: PAGE });
   if ("fold" in change || "cell" in change || "only" in change || "query" in change) change = { rows: PAGE, chosen: null, ...change };
@@ -28,11 +28,11 @@ function choose(change) {
   document.getElementById("fold").value = String(state.fold);
   for (const view of VIEWS) if (view.needs.some((need) => changed.includes(need))) view.show(state, choose);
   if (changed.includes("chosen")) ringed();
-  // what had the focus may have been made anew
+  // the focused element may have been replaced
   if (focused) document.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
 }
 
-/** Only the ring moves when another point is chosen. */
+/** Moves the ring to the selected point without redrawing the charts. */
 function ringed() {
   for (const place of within("map").querySelectorAll(".chart")) {
     const known = drawn.get(place).chart;
@@ -54,14 +54,14 @@ function controls() {
   const section = contents.sections[run.section];
   const remark = section.scores.rows[runsOf(section).indexOf(run)].at(-1);
   remarks.hidden = remark === "-";
-  fill(remarks, `Not to be compared as it stands: ${remark}`);
+  fill(remarks, `Do not compare as it stands: ${remark}`);
 }
 
 function words() {
   const count = contents.runs.length;
-  fill(document.getElementById("about"), `${count} ${count === 1 ? "run" : "runs"}. Everything here is computed from stored predictions; nothing is loaded from anywhere.`);
+  fill(document.getElementById("about"), `${count} ${count === 1 ? "run" : "runs"}. Everything here is computed from stored predictions; the page loads nothing.`);
   const playable = Object.keys(contents.clips.rest).length;
-  const heard = playable ? `▶ plays an utterance. The audio belongs to its owners; pass it on only as they allow: ${contents.licence}` : "No audio is linked: serbench report --audio DIR links it.";
+  const heard = playable ? `▶ plays an utterance. The audio belongs to its owners; share it only as they allow: ${contents.licence}` : "No audio is linked: serbench report --audio DIR links it.";
   fill(document.getElementById("audio"), heard);
   fill(document.getElementById("made"), `serbench ${contents.serbench}. The paper: ${contents.paper}. Charts: Apache ECharts 6.1.0, Apache License 2.0.`);
 }
@@ -84,7 +84,7 @@ function listen() {
   });
 }
 
-/** Marks the section in view in the navigation. */
+/** Marks the visible section in the navigation. */
 function follow() {
   const links = new Map([...document.querySelectorAll("nav a")].map((link) => [link.hash.slice(1), link]));
   const watch = new IntersectionObserver(

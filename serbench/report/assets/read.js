@@ -1,4 +1,4 @@
-// What is in the page: JSON, and in it numbers as base64. Everything else asks these functions.
+// Reads the page's data: JSON with numbers as base64. All other scripts use these functions.
 
 const contents = JSON.parse(document.getElementById("contents").textContent);
 
@@ -16,7 +16,7 @@ const utterances = {
   speaker: numbers(contents.utterances.speaker, Uint32Array),
 };
 
-/** The utterances of a run, its test sets one after the other; unpacked when first asked for. */
+/** The utterances of a run, test set by test set; unpacked on first use. */
 function unpacked(run) {
   if (run.tested) return run.tested;
   const folds = run.folds.map((fold) => ({
@@ -39,7 +39,7 @@ function unpacked(run) {
   return run.tested;
 }
 
-/** One tested utterance in words and numbers, by its place in the run. */
+/** A tested utterance with its names and scores, by its position in the run. */
 function utterance(run, place) {
   const tested = unpacked(run);
   const at = tested.at[place];
@@ -62,7 +62,7 @@ function clip(at) {
   return rest === undefined ? null : contents.clips.start + rest;
 }
 
-/** How often each label got each label, (labels x labels) as rows; fold -1 is all of them. */
+/** The confusion matrix (labels x labels) of a fold as rows of counts; fold -1 is all folds. */
 function confusion(run, fold) {
   const tested = unpacked(run);
   const counts = run.labels.map(() => run.labels.map(() => 0));

@@ -1,10 +1,10 @@
 // The sections that show single utterances: the output layer, confusions, the list, the card.
 
-const PAGE = 25; // rows that the list grows by
-const PANELS = 12; // test sets drawn side by side at most
+const PAGE = 25; // rows shown first, and added by "Show more"
+const PANELS = 12; // the most test sets drawn side by side
 const player = element("audio", { controls: true, preload: "none" });
 
-/** Which utterances the list shows, the most confident first, as places in the run. */
+/** The positions in the run of the list's utterances, the most confident first. */
 function listed(state) {
   const run = contents.runs[state.run];
   const tested = unpacked(run);
@@ -51,7 +51,7 @@ function cloud(run, fold, state, choose, alone) {
   return element("figure", {}, element("figcaption", {}, title, element("div", { class: "note" }, explained)), place);
 }
 
-/** The groups that are drawn each in their own colour. */
+/** The groups of points that share a colour. */
 function groups(run, colour) {
   if (colour !== "correct") return run.labels.map((name, at) => ({ name, colour: run.colours[at], mark: run.marks[at] })).map((one) => ({ ...one, colour: tinted(one.colour) }));
   return [{ name: "right", colour: tinted("#0072B2"), mark: "o" }, { name: "wrong", colour: "#D55E00", mark: "X" }];
@@ -116,7 +116,7 @@ function ring(tested, fold, chosen) {
 
 function said(run, one) {
   const rows = run.labels.map((name, at) => [name, percent(one.scores[at])]);
-  return tip(one.id, `speaker ${plain(one.speaker)}: ${plain(run.labels[one.truth])}, called ${plain(run.labels[one.prediction])}`, pairs(rows));
+  return tip(one.id, `speaker ${plain(one.speaker)}: ${plain(run.labels[one.truth])}, predicted as ${plain(run.labels[one.prediction])}`, pairs(rows));
 }
 
 function legend(run, state) {
@@ -142,7 +142,7 @@ function confusions(state, choose) {
 
 function cell(run, state, choose, { truth, prediction, count, total }) {
   const share = total ? count / total : 0;
-  const words = `${count} of ${total} ${plain(run.labels[truth])} called ${plain(run.labels[prediction])}${total ? `, ${percent(share)}` : ""}`;
+  const words = `${count} of ${total} ${plain(run.labels[truth])} predicted as ${plain(run.labels[prediction])}${total ? `, ${percent(share)}` : ""}`;
   const pressed = Boolean(state.cell && state.cell[0] === truth && state.cell[1] === prediction);
   const say = () => fill(document.getElementById("cell"), words);
   const button = element(
@@ -163,7 +163,7 @@ function list(state, choose) {
   const count = document.getElementById("count");
   fill(count, `${places.length} utterances, the most confident first${shown.length < places.length ? `; the first ${shown.length} are shown` : ""}.`);
   const head = ["utterance", "actual", "predicted", "confidence", "actual's score", "speaker", "test set"];
-  fill(within("utterances"), places.length ? element("table", { class: "list" }, heading(head), element("tbody", {}, shown.map((place) => listRow(run, place, state, choose)))) : element("p", {}, "No utterance fits."));
+  fill(within("utterances"), places.length ? element("table", { class: "list" }, heading(head), element("tbody", {}, shown.map((place) => listRow(run, place, state, choose)))) : element("p", {}, "No utterance matches."));
   document.getElementById("more").hidden = shown.length === places.length;
   filterWords(run, state);
 }
@@ -185,7 +185,7 @@ function listRow(run, place, state, choose) {
 function filterWords(run, state) {
   const clear = document.getElementById("clear");
   clear.hidden = !state.cell;
-  if (state.cell) fill(clear, `× only ${plain(run.labels[state.cell[0]])} called ${plain(run.labels[state.cell[1]])}`);
+  if (state.cell) fill(clear, `× only ${plain(run.labels[state.cell[0]])} predicted as ${plain(run.labels[state.cell[1]])}`);
   document.getElementById("only").disabled = Boolean(state.cell);
 }
 
@@ -196,7 +196,7 @@ function card(state, choose) {
   const run = contents.runs[state.run];
   const one = utterance(run, state.chosen);
   const right = one.truth === one.prediction;
-  const verdict = right ? `${plain(run.labels[one.truth])}, rightly` : `${plain(run.labels[one.truth])}, called ${plain(run.labels[one.prediction])}`;
+  const verdict = right ? `${plain(run.labels[one.truth])}, predicted correctly` : `${plain(run.labels[one.truth])}, predicted as ${plain(run.labels[one.prediction])}`;
   fill(
     target,
     element("header", {}, element("h3", {}, one.id), element("div", {}, steps(state, choose))),
@@ -206,7 +206,7 @@ function card(state, choose) {
   );
   if (one.clip && player.getAttribute("src") !== one.clip) player.setAttribute("src", one.clip);
   player.setAttribute("aria-label", `Audio of ${plain(one.id)}`);
-  if (one.clip && state.play) player.play().catch(() => {}); // the browser may want another click
+  if (one.clip && state.play) player.play().catch(() => {}); // the browser may require another click
 }
 
 function steps(state, choose) {

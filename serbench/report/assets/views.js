@@ -1,11 +1,11 @@
-// The sections that show runs as a whole: scores, emotions, learning, trust, speakers, cost.
+// The sections on whole runs: scores, emotions, learning, calibration, speakers, cost.
 
 /** The runs of a section, in the order of its tables' first rows. */
 function runsOf(section) {
   return contents.runs.filter((run) => contents.sections[run.section] === section);
 }
 
-/** A table of every section, under its title where there are several. */
+/** One table per section, under the section's title if there are several. */
 function perSection(key, attributes) {
   return contents.sections.flatMap((section) => [...titleOf(section), scrolling(section[key], attributes)]);
 }
@@ -16,7 +16,7 @@ function titleOf(section) {
 
 function scoreTable(section) {
   const runs = runsOf(section);
-  const head = section.scores.head.slice(0, -1); // the last column, remarks, stands elsewhere
+  const head = section.scores.head.slice(0, -1); // without the last column, remarks, which is under the name
   const first = section.scores.rows.length - section.published.length;
   const body = element("tbody", {});
   section.scores.rows.forEach((row, at) => {
@@ -39,14 +39,14 @@ function foldRow([name, size, ...cells]) {
   return row;
 }
 
-/** What is to be known of the paper's rows, which are a table's last. */
+/** The caveats of the paper's rows, which are the last rows of a table. */
 function caveats(section) {
   if (!section.published.length) return [];
   const names = section.scores.rows.slice(-section.published.length).map((row) => row[0]);
   const items = section.published.flatMap((words, at) => (words.length ? [element("li", {}, element("strong", {}, names[at]), `: ${plain(words.join("; "))}`)] : []));
   return [
-    ...(section.comparable ? [] : [element("p", { class: "note" }, "The paper's rows are for its own protocol and labels, not for these.")]),
-    ...(items.length ? [folded("What keeps the paper's rows from being compared as they stand", element("ul", {}, items))] : []),
+    ...(section.comparable ? [] : [element("p", { class: "note" }, "The paper's rows are for its own protocol and labels, not for these runs'.")]),
+    ...(items.length ? [folded("Why the paper's rows are not directly comparable", element("ul", {}, items))] : []),
   ];
 }
 
@@ -115,14 +115,14 @@ function boxTip(run, hit) {
 function learning(state) {
   const run = contents.runs[state.run];
   const target = cleared(within("learning"));
-  if (!run.curves.length) return fill(target, element("p", {}, "This model reports nothing while it learns."));
+  if (!run.curves.length) return fill(target, element("p", {}, "This model reports nothing during training."));
   const unit = run.curves.some((one) => one.epochs) ? "epoch" : "setting tried";
   const losses = ["train_loss", "validation_loss"].filter((name) => run.curves.some((one) => name in one.values));
   const kinds = [["loss", losses], ["UAR on validation", ["validation_uar"]]];
   const shown = kinds.filter(([, names]) => names.some((name) => run.curves.some((one) => name in one.values)));
   fill(
     target,
-    element("p", { class: "lead" }, `A line a fold${losses.length > 1 ? ", training dashed and validation solid" : ""}; a ring is the ${unit} that was kept.`),
+    element("p", { class: "lead" }, `A line per fold${losses.length > 1 ? ", training dashed and validation solid" : ""}; a ring is the ${unit} that was kept.`),
     element("div", { class: "side" }, shown.map(([what, names]) =>
       element("figure", {}, element("figcaption", {}, what), chart(`${what} over each ${unit}, ${run.title}`, () => curveOptions(run, names, unit)))),
     ),
@@ -161,12 +161,12 @@ function calibration(state, choose) {
     cleared(within("calibration")),
     element("div", { class: "side" },
       element("figure", {}, element("figcaption", {}, `Reliability: ${run.title}`, element("div", { class: "note" }, run.reliability.words)), chart(`Accuracy by confidence, ${run.title}. ${run.reliability.words}`, () => reliability(run))),
-      element("figure", {}, element("figcaption", {}, "Accuracy of the surest utterances", element("div", { class: "note" }, "All models; the chosen one is coloured. A line chooses its model.")), chart("Accuracy over the surest utterances, a line a model; the table below has numbers", () => selective(state.run), { heard: { click: (hit) => choose({ run: hit.seriesIndex }) } })),
+      element("figure", {}, element("figcaption", {}, "Accuracy of the most confident utterances", element("div", { class: "note" }, "All models; the selected one is coloured. Click a line to select its model.")), chart("Accuracy over the most confident utterances, a line per model; the table below has the values", () => selective(state.run), { heard: { click: (hit) => choose({ run: hit.seriesIndex }) } })),
     ),
     element("h3", {}, "Calibration"),
     element("p", { class: "note" }, "Expected calibration error (15 bins, %), Brier score (0 to 2), negative log-likelihood (nats): all test utterances together, and mean ± std over test sets. Lower is better."),
     perSection("calibration", { class: "nowrap" }),
-    element("h3", {}, "Accuracy of the surest utterances (%)"),
+    element("h3", {}, "Accuracy of the most confident utterances (%)"),
     contents.sections.flatMap((section) => [...titleOf(section), scrolling(selectiveTable(section), { class: "nowrap" })]),
   );
 }
@@ -191,7 +191,7 @@ function reliability(run) {
 function selective(chosen) {
   return {
     grid: { ...GRID, top: 16, right: 20 },
-    xAxis: percents("the surest utterances (%)", { nameGap: 28 }),
+    xAxis: percents("most confident utterances (%)", { nameGap: 28 }),
     yAxis: percents("accuracy (%)"),
     tooltip: { ...look().tooltip, trigger: "item", formatter: (hit) => tip(contents.runs[hit.seriesIndex].title, ...titleOf(contents.sections[contents.runs[hit.seriesIndex].section])) },
     series: contents.runs.map((run, at) => ({
@@ -209,7 +209,7 @@ function selective(chosen) {
 function selectiveTable(section) {
   const shares = [20, 50, 80, 90, 100];
   const rows = runsOf(section).map((run) => [run.title, ...shares.map((one) => (100 * run.selective[one * run.selective.length / 100 - 1]).toFixed(2))]);
-  return { head: ["model", ...shares.map((one) => `surest ${one} %`)], rows };
+  return { head: ["model", ...shares.map((one) => `top ${one} %`)], rows };
 }
 
 function speakers(state) {
@@ -256,14 +256,14 @@ function cost() {
 
 function again(state) {
   const run = contents.runs[state.run];
-  const [again, anew] = run.commands;
+  const [score, evaluate] = run.commands;
   fill(
     within("again"),
     element("p", {}, "The scores, from the stored predictions:"),
-    element("pre", { tabindex: "0" }, again),
-    element("p", {}, "The run, from the corpus (a checkpoint named by a digest was a local folder: give its path):"),
-    element("pre", { tabindex: "0" }, anew),
-    folded("Versions and digests", scrolling({ head: ["what", "value"], rows: run.versions }, { class: "facts" })),
-    folded("Every parameter", scrolling({ head: ["what", "value"], rows: run.configuration }, { class: "facts" })),
+    element("pre", { tabindex: "0" }, score),
+    element("p", {}, "The run, from the corpus (if a checkpoint is a digest, it was a local folder: give its path):"),
+    element("pre", { tabindex: "0" }, evaluate),
+    folded("Versions and digests", scrolling({ head: ["name", "value"], rows: run.versions }, { class: "facts" })),
+    folded("Every parameter", scrolling({ head: ["name", "value"], rows: run.configuration }, { class: "facts" })),
   );
 }

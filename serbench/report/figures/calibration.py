@@ -1,4 +1,4 @@
-"""Draw how far a model's confidence can be trusted: calibration, and accuracy where it is sure."""
+"""Draw how reliable a model's confidence is: calibration, and accuracy at high confidence."""
 
 from collections.abc import Sequence
 
@@ -8,11 +8,11 @@ from serbench.report import analysis
 from serbench.report.figures import style
 from serbench.results.run import Run
 
-FEW = 10  # utterances; the accuracy of fewer says little, so their dot is hollow
+FEW = 10  # utterances; a bin with fewer is unreliable and has a hollow dot
 
 
 def reliability(run: Run, name: str) -> "style.Figure":
-    """Draw accuracy against confidence in bins, and below how many utterances are in each."""
+    """Draw accuracy against confidence in bins, and below it the bins' numbers of utterances."""
     calibration = analysis.reliability(run)
     figure = style.canvas(style.COLUMN, 3.9)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
@@ -26,10 +26,10 @@ def reliability(run: Run, name: str) -> "style.Figure":
     upper.plot(confidence, accuracy, "o-", **dots)
     upper.plot(confidence[few], accuracy[few], "o", mfc="white", **dots)
     for line in upper.lines:
-        line.set_in_layout(False)  # an empty one that is not clipped would be laid out as well
+        line.set_in_layout(False)  # unclipped empty lines would disturb the layout
     upper.set(ylabel="Accuracy (%)", xlim=(0, 100), ylim=(-2, 102))
     upper.set_title(style.wrapped(name, 60))
-    # in the emptier corner: above the diagonal where most dots are below it
+    # in the emptier corner: above the diagonal if most dots are below it
     above = bool((accuracy < confidence).mean() >= 0.5)
     upper.text(
         *((0.03, 0.97) if above else (0.97, 0.03)),
@@ -47,7 +47,7 @@ def reliability(run: Run, name: str) -> "style.Figure":
 
 
 def selective(runs: Sequence[Run], names: Sequence[str]) -> "style.Figure":
-    """Draw accuracy over the utterances that each model is surest of, from few to all."""
+    """Draw each model's accuracy over its most confident utterances, from few to all."""
     figure = style.canvas(style.COLUMN, 2.6 + 0.13 * len(runs))
     panel = figure.subplots()
     for position, (run, name) in enumerate(zip(runs, names, strict=True)):
@@ -60,7 +60,7 @@ def selective(runs: Sequence[Run], names: Sequence[str]) -> "style.Figure":
             label=style.wrapped(name, 60),
         )
     panel.set(xlim=(0, 100), ylim=(0, 102))
-    panel.set(xlabel="Coverage: the surest utterances (%)", ylabel="Accuracy (%)")
+    panel.set(xlabel="Coverage: most confident utterances (%)", ylabel="Accuracy (%)")
     panel.grid(linewidth=0.3, color=style.FAINT)
     figure.legend(loc="outside lower center", ncols=1)
     return figure

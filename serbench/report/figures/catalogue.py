@@ -1,4 +1,4 @@
-"""List the figures of a report, with their titles and captions: a new figure is one entry here."""
+"""List the figures of a report with titles and captions; a new figure needs an entry here."""
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
@@ -18,8 +18,8 @@ from serbench.results.run import Run
 class Figure:
     """A figure that can be drawn."""
 
-    name: str  # of its files, without their endings
-    title: str  # what it shows, in a few words
+    name: str  # of its files, without endings
+    title: str  # its content, in a few words
     caption: str  # how to read it
     draw: Callable[[], "style.Figure"]  # called inside `style.drawing()`
 
@@ -29,14 +29,14 @@ def of_section(runs: Sequence[Run], names: Sequence[str]) -> Iterator[Figure]:
     yield Figure(
         "f1",
         "F1 of every emotion",
-        "Each box is over test sets, from quartile to quartile with the median in it; whiskers "
-        "reach the outermost test set within one and a half times its height; every test set is a "
+        "Boxes show the quartiles and the median over test sets; whiskers reach the outermost test "
+        "set within one and a half times the box's height; every test set is a "
         "point.",
         functools.partial(f1_boxes.f1_boxes, runs, names),
     )
     yield Figure(
         "selective",
-        "Accuracy where the model is sure",
+        "Accuracy at high confidence",
         "Accuracy over the share of all test utterances with the highest confidence.",
         functools.partial(calibration.selective, runs, names),
     )
@@ -47,7 +47,7 @@ def of_section(runs: Sequence[Run], names: Sequence[str]) -> Iterator[Figure]:
             "sexes",
             "UAR by sex",
             "UAR over the test utterances of each sex; lines: 95 % intervals by bootstrap over "
-            "its speakers. Sexes are those of the corpus's manifest.",
+            "its speakers. Sexes are from the corpus's manifest.",
             functools.partial(speakers.sexes, known_runs, known_names),
         )
 
@@ -60,24 +60,24 @@ def of_run(run: Run, name: str) -> Iterator[Figure]:
         yield Figure(
             "learning",
             f"{name}: learning curves",
-            "Training and validation loss and UAR on the validation set, a line a fold; a dot is "
-            "the epoch that was kept."
+            "Training and validation loss, and UAR on the validation set, a line per fold; a dot "
+            "is the epoch that was kept."
             if any(curve.epochs for curve in curves)
-            else "UAR on the validation set of every setting that was tried, a line a fold.",
+            else "UAR on the validation set of every setting tried, a line per fold.",
             functools.partial(learning_curves, run, name),
         )
     yield Figure(
         "reliability",
         f"{name}: reliability",
         f"Accuracy against confidence, all test utterances in {analysis.BINS} bins; on the "
-        "diagonal confidence can be taken at its word. Bars: the gap. Hollow: fewer than "
-        f"{calibration.FEW} utterances. Below: how many utterances.",
+        "diagonal confidence equals accuracy. Bars: the gap. Hollow dots: fewer than "
+        f"{calibration.FEW} utterances. Below: the number of utterances.",
         functools.partial(calibration.reliability, run, name),
     )
     yield Figure(
         "speakers",
         f"{name}: every speaker",
-        "UAR over each test speaker's own utterances, lowest first. Line and band: of all test "
+        "UAR over each test speaker's utterances, lowest first. Line and band: UAR of all test "
         "utterances pooled, with its 95 % interval by bootstrap over speakers.",
         functools.partial(speakers.speakers, run, name),
     )
@@ -86,8 +86,8 @@ def of_run(run: Run, name: str) -> Iterator[Figure]:
 def _pca(run: Run, name: str) -> Iterator[Figure]:
     caption = (
         "First two principal components of the output layer's activations, utterances coloured by "
-        "their actual and by their predicted label; the share of the variance that each explains "
-        "is at its axis."
+        "actual and by predicted label; axes show each component's share of the "
+        "variance."
     )
     every = functools.partial(pca.all_test_sets, run, name)
     yield Figure("pca", f"{name}: PCA of every test set", caption, every)

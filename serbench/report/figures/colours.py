@@ -13,7 +13,7 @@ EMOTIONS = {
     "disgust": ("#009E73", "D"),
     "surprised": ("#F0E442", "p"),
 }
-"""The colour of each emotion (Okabe and Ito's), and its mark as matplotlib names it."""
+"""The colour of each emotion (from Okabe and Ito), and its matplotlib marker."""
 
 ALIASES = {
     "anger": "angry",
@@ -42,11 +42,11 @@ OTHERS = (
     ("#AA4499", "H"),
     ("#222222", "."),
 )
-"""Styles of all other labels, in their order; Tol's muted colours."""
+"""Colours (Tol's muted scheme) and markers of all other labels, in their order."""
 
 
 def styles(labels: Sequence[str]) -> list[tuple[str, str]]:
-    """Return the colour, "#RRGGBB", and the mark of each label.
+    """Return the colour, "#RRGGBB", and the marker of each label.
 
     >>> styles(["anger", "boredom", "sad"])
     [('#D55E00', 'X'), ('#332288', '<'), ('#0072B2', 's')]

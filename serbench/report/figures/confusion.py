@@ -9,11 +9,11 @@ from serbench.report import analysis
 from serbench.report.figures import style
 from serbench.text import one_line
 
-DARK = 0.5  # shares from here on have white text
+DARK = 0.5  # cells with larger shares have white text
 
 
 def matrix(counts: Matrix, labels: Sequence[str], title: str) -> "style.Figure":
-    """Draw counts of (truth, prediction): rows the truth, shaded by the share of the row."""
+    """Draw counts with the truth as rows, shaded by the share of the row."""
     side = max(2.4, 0.34 * len(labels))
     figure = style.canvas(side + 0.8, side + 0.75)
     panel = figure.subplots()

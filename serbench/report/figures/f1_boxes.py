@@ -1,4 +1,4 @@
-"""Draw F1 of every emotion over the folds, a box each: Fig. 2 of the paper."""
+"""Draw a box of F1 over folds for every emotion: Fig. 2 of the paper."""
 
 import math
 from collections.abc import Sequence
@@ -13,10 +13,10 @@ from serbench.text import one_line
 
 
 def f1_boxes(runs: Sequence[Run], names: Sequence[str]) -> "style.Figure":
-    """Draw one panel a run: a box over its folds for each emotion, and every fold as a point.
+    """Draw a panel per run: for each emotion a box over the folds, and every fold as a point.
 
-    A box reaches from quartile to quartile with the median in it, its whiskers to the outermost
-    fold within one and a half times the box's height.
+    Boxes show quartiles and median; whiskers reach the outermost fold within one and a half times
+    the box's height.
     """
     columns = 2 if len(runs) == 4 else min(len(runs), 3)
     rows = math.ceil(len(runs) / columns)

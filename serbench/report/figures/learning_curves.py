@@ -1,4 +1,4 @@
-"""Draw what a model reported while it learned, all folds together."""
+"""Draw the learning curves of all folds in one figure."""
 
 from serbench.metrics.classification import Floats
 from serbench.report import analysis
@@ -8,7 +8,7 @@ from serbench.results.run import Run
 
 
 def learning_curves(run: Run, name: str) -> "style.Figure":
-    """Draw training and validation loss, and UAR on the validation set, a line a fold.
+    """Draw training and validation loss, and UAR on the validation set, a line per fold.
 
     A dot is the epoch that was kept. A model that tries settings has no losses, and only the second
     panel.

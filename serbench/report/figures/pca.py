@@ -15,8 +15,15 @@ from serbench.text import one_line
 
 SIDES = ("actual label", "predicted label")
 PALE = ("#F0E442",)  # colours that need a dark edge on white
-SIZES = {"D": 0.8, "^": 1.2, "v": 1.2, "X": 1.3, "P": 1.3, "p": 1.4}  # so that marks look as large
-GAP = 0.06  # of the widest extent, around the points
+SIZES = {
+    "D": 0.8,
+    "^": 1.2,
+    "v": 1.2,
+    "X": 1.3,
+    "P": 1.3,
+    "p": 1.4,
+}  # so that marks look alike
+GAP = 0.06  # margin around the points, a share of the widest extent
 
 
 def single_test_set(run: Run, name: str, position: int) -> "style.Figure":
@@ -34,7 +41,7 @@ def single_test_set(run: Run, name: str, position: int) -> "style.Figure":
 
 
 def all_test_sets(run: Run, name: str) -> "style.Figure":
-    """Draw every test set, small: for each the actual labels above the predicted ones."""
+    """Draw every test set in small panels, actual labels above predicted ones."""
     columns = side_by_side(len(run.folds))
     bands, width = math.ceil(len(run.folds) / columns), style.PAGE if columns > 1 else style.COLUMN
     figure = style.canvas(width, 0.5 + 2 * bands * width / columns)
@@ -58,7 +65,7 @@ def all_test_sets(run: Run, name: str) -> "style.Figure":
 
 
 def side_by_side(folds: int) -> int:
-    """Return as few panels side by side as fit on a page, but no more than eight."""
+    """Return the fewest panels per row that make the figure fit on a page, at most eight."""
     tall = (columns for columns in range(1, 8) if 2 * math.ceil(folds / columns) <= 1.4 * columns)
     return min(folds, next(tall, 8))
 
@@ -71,7 +78,7 @@ def _labels(run: Run, position: int) -> tuple[Labels, Labels]:
 def _draw_points(
     panel: "style.Axes", run: Run, projection: Projection, labels: Labels, size: float
 ) -> None:
-    """Draw every utterance in the colour and with the mark of its label, rare labels on top."""
+    """Draw every utterance with the colour and marker of its label, rare labels on top."""
     looks = styles(run.facts.labels)
     for label in np.argsort(-np.bincount(labels, minlength=len(looks)), kind="stable"):
         colour, mark = looks[label]
@@ -88,7 +95,7 @@ def _draw_points(
         )
     middle = (projection.points.max(axis=0) + projection.points.min(axis=0)) / 2
     half = (np.ptp(projection.points, axis=0).max() or 1.0) * (0.5 + GAP)
-    panel.set_xlim(middle[0] - half, middle[0] + half)  # both axes to one scale
+    panel.set_xlim(middle[0] - half, middle[0] + half)  # the same scale for both axes
     panel.set_ylim(middle[1] - half, middle[1] + half)
     panel.set_box_aspect(1)
 

@@ -1,4 +1,4 @@
-"""Draw how scores differ between speakers, and between the sexes."""
+"""Draw how scores differ between speakers and between sexes."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from serbench.report.figures import style
 from serbench.results.run import Run
 from serbench.text import one_line
 
-NAMED = 100  # more speakers than that have no room for names
+NAMED = 100  # the most speakers that have room for names
 MARKS = {"female": ("o", style.SECOND), "male": ("s", style.ACCENT), "": ("o", style.ACCENT)}
 OTHER = ("D", style.INK)
 
@@ -22,7 +22,7 @@ def speakers(run: Run, name: str, metric: str = "uar") -> "style.Figure":
     figure = style.canvas(style.PAGE if is_wide else style.COLUMN, 2.5)
     panel = figure.subplots()
     low, high = run.interval(metric)
-    if low == low:  # nan where there is one speaker
+    if low == low:  # nan with a single speaker
         panel.axhspan(100 * low, 100 * high, color=style.FAINT, alpha=0.35, linewidth=0)
     panel.axhline(100 * run.pooled(metric), color=style.INK, linewidth=0.8)
     sex_by_speaker = data.sexes(run)
@@ -44,7 +44,7 @@ def speakers(run: Run, name: str, metric: str = "uar") -> "style.Figure":
 
 
 def sexes(runs: Sequence[Run], names: Sequence[str], metric: str = "uar") -> "style.Figure":
-    """Draw the score of each sex, in runs where the sexes are known, with 95 % intervals."""
+    """Draw the score of each sex with 95 % intervals, for runs with known sexes."""
     figure = style.canvas(style.COLUMN, 0.75 + 0.42 * len(runs))
     panel = figure.subplots()
     for row, run in enumerate(runs):

@@ -1,6 +1,6 @@
-"""The look of every figure: sizes, lines, fonts, and how a figure is drawn and saved.
+"""The style of all figures (sizes, lines, fonts), and how to draw and save one.
 
-Sizes are those of a two-column paper; the same runs give the same bytes, so no dates are written.
+Sizes fit a two-column paper. The same runs give the same bytes, so files have no dates.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from serbench.errors import MissingRequirement
 from serbench.text import one_line
 
-if TYPE_CHECKING:  # for the annotations of all modules that draw
+if TYPE_CHECKING:  # for annotations of all drawing modules
     from matplotlib.axes import Axes as Axes
     from matplotlib.figure import Figure as Figure
 
@@ -24,7 +24,7 @@ INK, FAINT, ACCENT, SECOND = "#333333", "#BBBBBB", "#0072B2", "#D55E00"
 SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F")
 DASHES = ("-", "--", "-.", ":")
 LOOK: Mapping[str, Any] = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib: the same everywhere
+    "font.family": "DejaVu Sans",  # comes with matplotlib, so it is the same everywhere
     "font.size": 7,
     "axes.labelsize": 7,
     "axes.titlesize": 7.5,
@@ -47,7 +47,7 @@ LOOK: Mapping[str, Any] = {
     "legend.handlelength": 1.6,
     "lines.linewidth": 1.1,
     "text.color": INK,
-    "text.parse_math": False,  # names come from strangers; a dollar sign is a dollar sign
+    "text.parse_math": False,  # names are untrusted; a dollar sign is not markup
     "text.usetex": False,
     "svg.hashsalt": "serbench",
     "svg.fonttype": "path",
@@ -58,9 +58,9 @@ LOOK: Mapping[str, Any] = {
 
 
 def require_matplotlib() -> None:
-    """Raise MissingRequirement where matplotlib is not installed."""
+    """Raise MissingRequirement if matplotlib is not installed."""
     try:
-        import matplotlib  # noqa: F401 - whether it is there
+        import matplotlib  # noqa: F401 - only tests that it exists
     except ImportError as error:
         remedy = "pip install 'serbench[report]'"
         raise MissingRequirement(f"pictures need matplotlib: {remedy}") from error
@@ -68,7 +68,7 @@ def require_matplotlib() -> None:
 
 @contextlib.contextmanager
 def drawing() -> Iterator[None]:
-    """Draw and save inside of this, so that every figure looks the same.
+    """Return a context to draw and save figures in, with one style for all.
 
     Raises:
         MissingRequirement: matplotlib is not installed.
@@ -76,17 +76,17 @@ def drawing() -> Iterator[None]:
     require_matplotlib()
     import matplotlib
 
-    # from the defaults: a user's own matplotlibrc would change the bytes
+    # from the defaults, since a user's matplotlibrc would change the bytes
     with matplotlib.rc_context(), warnings.catch_warnings():
         matplotlib.rcdefaults()
         look: Any = matplotlib.rcParams
         look.update(LOOK)
-        warnings.filterwarnings("ignore", "Glyph .* missing from")  # a box stands for it
+        warnings.filterwarnings("ignore", "Glyph .* missing from")  # boxes replace them
         yield
 
 
 def canvas(width: float, height: float) -> "Figure":
-    """Return an empty figure of this size in inches, which arranges its panels itself."""
+    """Return an empty figure of this size in inches, with automatic layout."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -104,7 +104,7 @@ def save(
 ) -> list[Path]:
     """Write a figure as `stem.png`, `stem.svg` and so on; the same figure gives the same bytes."""
     figure.draw_without_rendering()
-    figure.set_layout_engine("none")  # arranged once, not again for every format
+    figure.set_layout_engine("none")  # laid out once, not for every format
     dates = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
     paths = [stem.with_name(f"{stem.name}.{form}") for form in formats]
     for path, form in zip(paths, formats, strict=True):

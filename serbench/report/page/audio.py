@@ -1,4 +1,4 @@
-"""Find the audio of the utterances on a page, and link to it or put it into the page."""
+"""Find the audio of a page's utterances, to link to it or to embed it."""
 
 import base64
 import io
@@ -22,12 +22,12 @@ WHOLE = audio.Reading(trim_db=None)
 def links(runs: Sequence[Run], folder: Path, page: Path) -> dict[str, str]:
     """Return links to the files of the runs' test utterances, by id.
 
-    They are relative to the page, so they hold as long as page and audio move together; on another
-    drive they name a file of this machine.
+    Links are relative to the page, so they work as long as page and audio move together. Links to
+    another drive are absolute.
 
     Args:
-        runs: whose test utterances.
-        folder: a corpus as it was unpacked, or one that holds several.
+        runs: the runs whose test utterances are linked.
+        folder: the folder of an unpacked corpus, or of several.
         page: the page's folder.
 
     Raises:
@@ -40,22 +40,22 @@ def links(runs: Sequence[Run], folder: Path, page: Path) -> dict[str, str]:
 
 
 def embedded(runs: Sequence[Run], folder: Path, most: int) -> dict[str, str]:
-    """Return the audio itself of each run's `most` most confident mistakes, by id.
+    """Return the audio of each run's `most` most confident mistakes as data addresses, by id.
 
-    It is what a model hears before trimming, as 16 kHz mono FLAC in a data address.
+    Audio is 16 kHz mono FLAC, as models get it before trimming.
 
     Raises:
-        BadParameter: none are wanted.
+        BadParameter: `most` is below 1.
         SerbenchError: no utterance has a file in the folder.
         CorpusError: a file cannot be read.
     """
     import soundfile
 
     if most < 1:
-        raise BadParameter(f"{most} clips are to be embedded, but there must be one or more")
-    wanted = [mistake.utterance for run in runs for mistake in analysis.mistakes(run)[:most]]
+        raise BadParameter(f"cannot embed {most} clips: at least one is needed")
+    ids = [mistake.utterance for run in runs for mistake in analysis.mistakes(run)[:most]]
     paths, addresses = files(runs, folder), {}
-    for utterance in dict.fromkeys(wanted):
+    for utterance in dict.fromkeys(ids):
         if utterance in paths:
             wave, buffer = audio.wave(*audio.decode(paths[utterance]), WHOLE), io.BytesIO()
             soundfile.write(buffer, wave, audio.RATE, format="FLAC", subtype="PCM_16")
@@ -73,7 +73,7 @@ def link(path: Path) -> str:
     if path.is_absolute():
         return path.as_uri()
     quoted = urllib.parse.quote(path.as_posix())
-    # a colon before the first slash would make it a scheme
+    # a colon before the first slash would end a scheme
     return f"./{quoted}" if ":" in quoted.partition("/")[0] else quoted
 
 
@@ -85,16 +85,16 @@ def _relative(path: Path, home: Path) -> Path:
 
 
 def files(runs: Sequence[Run], folder: Path) -> dict[str, Path]:
-    """Return the files below a folder that are named like the runs' utterances, by id.
+    """Return the files below a folder that belong to the runs' utterances, by id.
 
-    An id is a file's name without its ending, or its path below the folder without that.
+    An id is a file's name or its path below the folder, without the ending.
 
     Raises:
         SerbenchError: no utterance has a file in the folder.
     """
     ids = {utterance for run in runs for fold in run.folds for utterance in fold.test.ids}
     home = expanded(folder).resolve()
-    # backwards, so that of files of one name the first stays; a pipe would wait for its writer
+    # in reverse, so that the first of files with one name wins; opening a pipe would block
     paths = {
         name: path
         for path in sorted(home.rglob("*"), reverse=True)
@@ -111,12 +111,12 @@ def files(runs: Sequence[Run], folder: Path) -> dict[str, Path]:
 
 
 def licence(runs: Sequence[Run]) -> str:
-    """Return what the owners of the audio allow, in a sentence a corpus, as their datasets say."""
+    """Return the licences of the runs' corpora, one sentence per corpus."""
     sentences = []
     for spec in dict.fromkeys(run.config.dataset for run in runs):
         try:
             about = datasets.named(spec, settings()).dataset.about
-        except SerbenchError:  # its plugin is not installed here
+        except SerbenchError:  # its plugin is not installed
             sentences.append(f"{spec}: licence not known here")
         else:
             sentences.append(f"{about.title}: {about.licence}")

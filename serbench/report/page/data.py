@@ -1,4 +1,4 @@
-"""The data of a report's page, as its scripts read them: keys of the JSON are fields here."""
+"""The data of a report's page; fields are keys of the JSON that its scripts read."""
 
 import math
 import os
@@ -21,7 +21,7 @@ from serbench.results import literature
 from serbench.results.run import Run
 
 DIGITS = 4
-FEWEST = 2  # reports; a single one is a point, not a curve
+FEWEST = 2  # reports; one alone is a point, not a curve
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,11 @@ class Box:
 
 @dataclass(frozen=True)
 class Reliability:
-    """A reliability diagram, and what it says in numbers."""
+    """A reliability diagram and its scores."""
 
-    confidence: Floats  # (bins,), nan in an empty one
-    accuracy: Floats  # (bins,), nan in an empty one
-    utterances: list[int]  # of each bin
+    confidence: Floats  # (bins,), nan in an empty bin
+    accuracy: Floats  # (bins,), nan in an empty bin
+    utterances: list[int]  # how many per bin
     words: str
 
 
@@ -58,22 +58,22 @@ class SectionData:
 
 @dataclass(frozen=True)
 class RunData:
-    """All that the page shows of one run."""
+    """The page's data of one run."""
 
     title: str
-    section: int  # its position
+    section: int  # the position of its section
     labels: tuple[str, ...]
-    colours: list[str]  # of the labels, "#RRGGBB"
-    marks: list[str]  # of the labels, as matplotlib names them
+    colours: list[str]  # one per label, "#RRGGBB"
+    marks: list[str]  # matplotlib's marker of each label
     folds: list[FoldData]
     surest: str  # packed positions of all test utterances, the most confident first
     scores: Table
     boxes: list[Box]  # F1 of each label
     reliability: Reliability
-    selective: Floats  # accuracy of the surest 1 %, 2 %, ...
+    selective: Floats  # accuracy over the most confident 1 %, 2 %, ...
     curves: list[Curve]
     speakers: list[tuple[str, float | None, int]]  # name, UAR, utterances
-    uar: Floats  # pooled, and both ends of its interval
+    uar: Floats  # pooled UAR, and both ends of its interval
     leaks: Table
     configuration: run_details.Rows
     versions: run_details.Rows
@@ -82,19 +82,19 @@ class RunData:
 
 @dataclass(frozen=True)
 class Clips:
-    """The addresses of the audio of utterances: of each the same start, and the rest."""
+    """The addresses of utterances' audio: the start that they share, and the rest of each."""
 
     start: str
-    rest: dict[int, str]  # by the utterance's position
+    rest: dict[int, str]  # by position of the utterance
 
 
 @dataclass(frozen=True)
 class PageData:
-    """All that the page shows."""
+    """All data of the page."""
 
     serbench: str  # version
     paper: str
-    score: int  # steps of a probability
+    score: int  # steps of a probability from 0 to 1
     sections: list[SectionData]
     runs: list[RunData]
     utterances: Utterances
@@ -103,16 +103,16 @@ class PageData:
 
 
 def page_data(runs: Sequence[Run], clips: Mapping[str, str], licence: str = "") -> PageData:
-    """Return all that the page shows.
+    """Return all data of the page.
 
     Args:
-        runs: at least one, each once.
-        clips: from an utterance's id to the address of its audio.
-        licence: of the audio, shown beside it.
+        runs: at least one, without repeats.
+        clips: the addresses of utterances' audio, by utterance id.
+        licence: the licence of the audio, shown beside it.
 
     Raises:
-        SerbenchError: there is no run, or one is given twice, or its activations or certificates
-            are damaged.
+        SerbenchError: there are no runs, or a run is given twice, or has damaged activations or
+            certificates.
     """
     grouped, register = sections(runs), Register()
     shown = [
@@ -184,7 +184,7 @@ def _run_data(run: Run, title: str, section: int, register: Register) -> RunData
 
 
 def box(values: Floats) -> Box:
-    """Return a box plot: whiskers reach the outermost value within 1.5 times the box's height.
+    """Return a box plot whose whiskers reach the outermost value within 1.5 times its height.
 
     >>> box(np.array([0.1, 0.2, 0.3, 0.4, 2.0])).five.tolist()
     [0.1, 0.2, 0.3, 0.4, 0.4]
@@ -199,7 +199,7 @@ def box(values: Floats) -> Box:
 
 
 def _clips(addresses: Mapping[str, str], register: Register) -> Clips:
-    """Return the addresses of the utterances that are shown, what all share apart."""
+    """Return the addresses of the page's utterances, split into their common start and the rest."""
     shown = {
         place: addresses[utterance]
         for (utterance, _), place in register.places.items()
@@ -219,5 +219,5 @@ def as_json(value: object) -> object:
 
 
 def _rounded(number: float) -> float | None:
-    """Round a number; JSON has no nan, so that becomes null."""
+    """Round a number; nan and infinity become None, since JSON lacks them."""
     return round(number, DIGITS) if math.isfinite(number) else None

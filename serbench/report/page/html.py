@@ -1,8 +1,8 @@
 """Write the page of a report: one HTML document that needs nothing but a browser.
 
-Names and ids come from plugins and corpora, so they are text and nothing else: they travel as JSON,
-the page's script puts them into text nodes, and the page's own policy runs no script but those
-whose digest it names.
+Names and ids come from plugins and corpora, so they must never be markup: they are stored as JSON,
+the page's script puts them into text nodes, and the page's content security policy allows only
+scripts with listed digests.
 """
 
 import base64
@@ -27,15 +27,15 @@ UNSAFE = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028
 
 
 def page(runs: Sequence[Run], clips: Mapping[str, str] | None = None) -> str:
-    """Return the page, which is the same for the same runs.
+    """Return the page; the same runs give the same page.
 
     Args:
-        runs: those to show; of one corpus or of several.
-        clips: the addresses of the audio of utterances, by id, from `audio.links` or
+        runs: the runs to show, on one corpus or several.
+        clips: the addresses of utterances' audio, by utterance id, from `audio.links` or
             `audio.embedded`.
 
     Raises:
-        SerbenchError: there is no run, one is given twice, or one is damaged.
+        SerbenchError: there are no runs, or a run is given twice or damaged.
     """
     data = page_data(runs, clips or {}, licence(runs) if clips else "")
     library, style = asset(LIBRARY), asset("page.css")
@@ -49,12 +49,12 @@ def page(runs: Sequence[Run], clips: Mapping[str, str] | None = None) -> str:
         "script": script,
         "contents": json_in_html(data),
     }
-    # in one pass: what is put in may contain a mark itself
+    # in one pass, since inserted parts may contain marks
     return MARK.sub(lambda match: parts[match[1]], asset("page.html"))
 
 
 def json_in_html(value: object) -> str:
-    r"""Return JSON that no browser takes for anything else, whatever text is in it.
+    r"""Return JSON that is safe inside a script element, whatever text it contains.
 
     >>> json_in_html("</script>")
     '"\\u003c/script\\u003e"'
@@ -64,12 +64,12 @@ def json_in_html(value: object) -> str:
 
 
 def asset(name: str) -> str:
-    """Return the text of a file of the page."""
+    """Return the content of one of the page's files."""
     path = resources.files("serbench.report").joinpath("assets", name)
     return path.read_text(encoding="utf-8")
 
 
 def _digest(text: str) -> str:
-    """Return the name that a policy has for a script or style in the page."""
+    """Return the source expression of an inline script or style in a content security policy."""
     digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
     return f"'sha256-{digest}'"

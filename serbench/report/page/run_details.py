@@ -1,4 +1,4 @@
-"""List how a run was made: its configuration, its versions, and the commands to make it again."""
+"""List the configuration and versions of a run, and the commands to repeat it."""
 
 import json
 import shlex
@@ -9,11 +9,11 @@ from serbench.evaluation import command
 from serbench.results.run import Run
 
 Rows = list[list[str]]
-"""Rows of a name and its value."""
+"""Rows of a name and a value."""
 
 
 def configuration(run: Run) -> Rows:
-    """Return the run's identity, every parameter on a row of its own."""
+    """Return the run's identity, one parameter per row."""
     rows: Rows = []
     for name, value in run.config.stored().items():
         if isinstance(value, Mapping):
@@ -24,9 +24,9 @@ def configuration(run: Run) -> Rows:
 
 
 def versions(run: Run) -> Rows:
-    """Return the versions, digests and machine of the first fold, and what differs in others.
+    """Return versions, digests and machine of the first fold, and the fields that differ in others.
 
-    They contain no paths: a published page says nothing of the disk that it was written on.
+    Rows contain no paths, so that a published page reveals nothing about the disk.
     """
     facts = run.facts
     kinds = {
@@ -49,7 +49,7 @@ def versions(run: Run) -> Rows:
 
 
 def commands(run: Run) -> tuple[str, str]:
-    """Return the commands that score the stored predictions, and that make the run again."""
+    """Return the command that scores the stored predictions, and the one that repeats the run."""
     return (
         shlex.join(["serbench", "score", run.name]),
         command.evaluate(command.request(run.config)),
@@ -57,5 +57,5 @@ def commands(run: Run) -> tuple[str, str]:
 
 
 def _text(value: object) -> str:
-    """Return a value as a user types it: text as it is, all else as JSON."""
+    """Return text unchanged, and other values as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

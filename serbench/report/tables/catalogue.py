@@ -1,4 +1,4 @@
-"""List the tables of a report: a new table is one entry here."""
+"""List the tables of a report; a new table needs an entry here."""
 
 from collections.abc import Iterator, Sequence
 

@@ -13,7 +13,7 @@ from serbench.results.run import Run
 
 
 def folds(run: Run, name: str) -> Table:
-    """Return every metric of every test set, pooled, and its interval over speakers."""
+    """Return the scores of every test set, the pooled scores, and their intervals over speakers."""
     columns = [run.scores(metric).tolist() for metric in SCORES]
     rows: list[tuple[Cell, ...]] = [
         (f"test set {fold}", int(counts.sum()), *scores)
@@ -30,8 +30,8 @@ def folds(run: Run, name: str) -> Table:
     return Table(
         "folds",
         f"{name}: every test set",
-        f"Scores of each test set, of all test utterances pooled, and the ends of the interval of "
-        f"the latter by bootstrap over speakers; {FRACTIONS}.",
+        f"Scores of each test set, of all test utterances pooled, and the ends of pooled scores' "
+        f"intervals by bootstrap over speakers; {FRACTIONS}.",
         (
             Column("test set"),
             Column("utterances", "count"),
@@ -64,14 +64,14 @@ def emotions(run: Run, name: str) -> Table:
 
 
 def mistakes(run: Run, name: str) -> Table:
-    """Return every test utterance that got another label than its own, the surest first."""
+    """Return every wrongly predicted test utterance, the most confident first."""
     rows = tuple(astuple(mistake) for mistake in analysis.mistakes(run))
     return Table(
         "mistakes",
         f"{name}: most confident mistakes",
-        f"{len(rows)} of {int(run.confusions.sum())} test utterances got another label than their "
-        f"own. Confidence: the probability of the prediction; margin: that, less the runner-up's; "
-        f"{FRACTIONS}. The CSV file has all of them.",
+        f"{len(rows)} of {int(run.confusions.sum())} test utterances are predicted "
+        f"wrongly. Confidence: the probability of the prediction; margin: confidence minus the "
+        f"runner-up's probability; {FRACTIONS}. The CSV file has all rows.",
         (
             *(Column(head) for head in ("utterance", "speaker", "fold", "truth", "prediction")),
             Column("confidence", "percent"),
@@ -83,7 +83,7 @@ def mistakes(run: Run, name: str) -> Table:
 
 
 def leakage_certificate(run: Run, name: str) -> Table:
-    """Return what the sets of every fold share, by its leakage certificate, judged anew."""
+    """Return what the sets of every fold share, from its leakage certificate, with a verdict."""
     certificates = [
         (Fold(fold, (), (), ()), leakage.from_json(result.facts.certificate))
         for fold, result in zip(analysis.fold_names(run), run.folds, strict=True)

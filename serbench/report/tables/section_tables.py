@@ -12,13 +12,13 @@ from serbench.results.run import Run, circumstances, computed
 
 
 def table_two(runs: Sequence[Run], names: Sequence[str]) -> Table:
-    """Return these runs beside chance and the rows of the paper's Table II on the same corpus."""
+    """Return these runs with chance and the rows of the paper's Table II for the same corpus."""
     rows: list[tuple[Cell, ...]] = [
         (name, *(run.mean_std(metric) for metric in SCORES), "; ".join(run.objections) or None)
         for run, name in zip(runs, names, strict=True)
     ]
     whole = next((run for run in runs if not run.missing), None)
-    if whole is not None:  # chance depends on the test sets alone
+    if whole is not None:  # chance depends only on the test sets
         guesses = classification.chance(whole.confusions.sum(axis=-1))
         rows += [
             (
@@ -52,7 +52,7 @@ def _published(row: literature.PublishedRow) -> tuple[Cell, ...]:
 
 
 def calibration(runs: Sequence[Run], names: Sequence[str]) -> Table:
-    """Return how reliable each run's probabilities are."""
+    """Return the calibration of each run's probabilities."""
     rows = []
     for run, name in zip(runs, names, strict=True):
         pooled = analysis.reliability(run)
@@ -62,7 +62,7 @@ def calibration(runs: Sequence[Run], names: Sequence[str]) -> Table:
         "calibration",
         "Calibration",
         f"Expected calibration error ({analysis.BINS} bins; {FRACTIONS}), Brier score (0 to 2) and "
-        "negative log-likelihood (nats): of all test utterances pooled, and mean ± sample standard "
+        "negative log-likelihood (nats): over all test utterances, and mean ± sample standard "
         "deviation over test sets. Lower is better.",
         (
             Column("model"),
@@ -78,7 +78,7 @@ def calibration(runs: Sequence[Run], names: Sequence[str]) -> Table:
 
 
 def sexes(runs: Sequence[Run], names: Sequence[str], metric: str = "uar") -> Table:
-    """Return scores over the utterances of each sex."""
+    """Return the scores of each sex's test utterances."""
     rows: list[tuple[Cell, ...]] = []
     notes = []
     for run, name in zip(runs, names, strict=True):
@@ -92,8 +92,8 @@ def sexes(runs: Sequence[Run], names: Sequence[str], metric: str = "uar") -> Tab
     return Table(
         "sexes",
         f"{title} by sex",
-        f"Over the test utterances of each sex, {FRACTIONS}, with 95 % intervals by bootstrap over "
-        f"its speakers.{''.join(notes)}",
+        f"Scores of the test utterances of each sex, {FRACTIONS}, with 95 % intervals by bootstrap "
+        f"over its speakers.{''.join(notes)}",
         (
             Column("model"),
             Column("sex"),
@@ -107,7 +107,7 @@ def sexes(runs: Sequence[Run], names: Sequence[str], metric: str = "uar") -> Tab
 
 
 def costs(runs: Sequence[Run], names: Sequence[str]) -> Table:
-    """Return time and memory of every run, and the device that computed it."""
+    """Return time, memory and device of every run."""
     rows: list[tuple[Cell, ...]] = []
     for run, name in zip(runs, names, strict=True):
         facts = [fold.facts for fold in run.folds]
@@ -126,8 +126,8 @@ def costs(runs: Sequence[Run], names: Sequence[str]) -> Table:
     return Table(
         "costs",
         "Time and memory",
-        "Fitting and predicting, summed over folds; the largest peak memory of a fold's process, "
-        "its reading of features included.",
+        "Time of fitting and predicting, summed over folds; the largest peak memory of a fold's "
+        "process, which also reads features.",
         (
             Column("model"),
             Column("folds", "count"),

@@ -1,4 +1,4 @@
-"""A table of a report as Markdown, as LaTeX and, with every number in full, as CSV."""
+"""A table of a report as Markdown, LaTeX and CSV; only CSV has numbers in full precision."""
 
 import math
 from dataclasses import dataclass
@@ -8,10 +8,10 @@ from serbench.metrics.intervals import Interval, MeanStd
 from serbench.text import markdown, one_line
 
 Cell = str | int | float | MeanStd | Interval | None
-"""Text, a count, a number, a mean with its deviation, an interval, or nothing known."""
+"""Text, a count, a number, a mean with its deviation, an interval, or None if unknown."""
 
 FORMS = {"md": "markdown", "tex": "latex", "csv": "csv"}
-"""From a file's ending to one of `tables.FORMATS`."""
+"""One of `tables.FORMATS` by file ending."""
 
 HALVES = {
     "spread": ("mean", "std"),
@@ -19,11 +19,11 @@ HALVES = {
     "interval": ("low", "high"),
     "duration": ("seconds",),
 }
-"""The endings of a column's heads in CSV, by its kind."""
+"""The suffixes of a column's heads in CSV, by its kind."""
 
 LONGEST = 2_000  # characters of a caption or a cell
 SHOWN = 50  # rows in Markdown and LaTeX
-FRACTIONS = "in %, in the CSV file as fractions"  # how captions name the unit of scores
+FRACTIONS = "in %, in the CSV file as fractions"  # the unit of scores in captions
 SCORES = ("precision", "uar", "f1", "accuracy")
 HEADS = ("precision", "recall (UAR)", "F1", "accuracy (WA)")  # of the columns of `SCORES`
 
@@ -32,14 +32,14 @@ HEADS = ("precision", "recall (UAR)", "F1", "accuracy (WA)")  # of the columns o
 class Column:
     """A column of a table."""
 
-    title: str  # its head
+    title: str  # the head of the column
     # "text", "count", "percent" (fractions, shown as percentages), "number", "duration" (seconds),
     # "spread" or "interval" (of fractions), "number spread"
     kind: str = "text"
 
     @property
     def csv_heads(self) -> list[str]:
-        """The heads of its columns in CSV."""
+        """The heads of the column's CSV columns."""
         if self.kind not in HALVES:
             return [self.title]
         return [f"{self.title} {half}" for half in HALVES[self.kind]]
@@ -49,14 +49,14 @@ class Column:
 class Table:
     """A table of a report."""
 
-    name: str  # of its files, without their endings
-    title: str  # what it shows, in a few words
+    name: str  # of its files, without endings
+    title: str  # its content, in a few words
     caption: str  # how to read it
     columns: tuple[Column, ...]
-    rows: tuple[tuple[Cell, ...], ...]  # a cell a column
+    rows: tuple[tuple[Cell, ...], ...]  # one cell per column
 
     def file(self, ending: str) -> str:
-        """Return the content of its file with that ending; Markdown also has title and caption."""
+        """Return the content of the file with an ending; Markdown includes title and caption."""
         table = self.text(FORMS[ending])
         if ending != "md":
             return f"{table}\n"
@@ -67,10 +67,10 @@ class Table:
         return f"# {title}\n\n{table}\n\n{caption}{more}\n"
 
     def text(self, form: str) -> str:
-        """Return the table in a form of `tables.FORMATS`.
+        """Return the table in one of `tables.FORMATS`.
 
-        CSV has every row, numbers in full precision and scores as fractions; the other forms are
-        for readers: they round numbers, and have only the first of many rows.
+        CSV has all rows, numbers in full precision and scores as fractions. The other formats, for
+        readers, have rounded numbers and only the first rows.
         """
         if form == "csv":
             heads = [head for column in self.columns for head in column.csv_heads]
@@ -87,14 +87,14 @@ class Table:
         return tables.table([column.title for column in self.columns], rows, form)
 
     def shown(self) -> list[list[str]]:
-        """Return every row as a reader wants to see it."""
+        """Return all rows as text for readers."""
         return [
             [_shown(column, cell) for column, cell in zip(self.columns, row, strict=True)]
             for row in self.rows
         ]
 
     def _in_full(self, row: tuple[Cell, ...]) -> list[str]:
-        """Return the cells of a row for a program: as many as the columns have heads in CSV."""
+        """Return the CSV cells of a row, in full precision: one per CSV head."""
         texts: list[str] = []
         for column, cell in zip(self.columns, row, strict=True):
             if cell is None:
@@ -108,7 +108,7 @@ class Table:
 
 
 def _shown(column: Column, cell: Cell) -> str:
-    """Return a cell as a reader wants to see it."""
+    """Return a cell as text for readers."""
     if cell is None or (isinstance(cell, float) and math.isnan(cell)):
         return "-"
     if isinstance(cell, str):
