@@ -9,14 +9,14 @@ function plain(text) {
 
 /** An element with attributes and children; a text among the children becomes a text node. */
 function element(name, attributes, ...children) {
-  const made = document.createElement(name);
+  const node = document.createElement(name);
   for (const [key, value] of Object.entries(attributes || {})) {
-    if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
-    else if (value === true) made.setAttribute(key, "");
-    else if (value !== false && value !== null && value !== undefined) made.setAttribute(key, value);
+    if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
+    else if (value === true) node.setAttribute(key, "");
+    else if (value !== false && value !== null && value !== undefined) node.setAttribute(key, value);
   }
-  made.append(...children.flat().map((child) => (child instanceof Node ? child : plain(child))));
-  return made;
+  node.append(...children.flat().map((child) => (child instanceof Node ? child : plain(child))));
+  return node;
 }
 
 function fill(target, ...children) {
@@ -32,20 +32,20 @@ function percent(share, digits = 1) {
 }
 
 /** A table of text; the first cell of a row is its heading. */
-function table(made, attributes = {}) {
-  const rows = made.rows.map(([first, ...rest]) =>
-    element("tr", {}, element("th", { scope: "row" }, first), rest.map((one) => element("td", {}, one))),
+function table(data, attributes = {}) {
+  const rows = data.rows.map(([first, ...rest]) =>
+    element("tr", {}, element("th", { scope: "row" }, first), rest.map((cell) => element("td", {}, cell))),
   );
-  return element("table", attributes, heading(made.head), element("tbody", {}, rows));
+  return element("table", attributes, heading(data.head), element("tbody", {}, rows));
 }
 
 function heading(head) {
-  return element("thead", {}, element("tr", {}, head.map((one) => element("th", { scope: "col" }, one))));
+  return element("thead", {}, element("tr", {}, head.map((title) => element("th", { scope: "col" }, title))));
 }
 
 /** A table that scrolls if the page is too narrow. */
-function scrolling(made, attributes) {
-  return element("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Table" }, table(made, attributes));
+function scrolling(data, attributes) {
+  return element("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Table" }, table(data, attributes));
 }
 
 function folded(title, ...children) {

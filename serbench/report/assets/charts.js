@@ -51,7 +51,7 @@ function tinted(colour) {
   const parts = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
   const light = 0.21 * parts[0] + 0.72 * parts[1] + 0.07 * parts[2];
   if (!matchMedia("(prefers-color-scheme: dark)").matches || light > 90) return colour;
-  return `#${parts.map((one) => Math.round(one + 0.4 * (255 - one)).toString(16).padStart(2, "0")).join("")}`;
+  return `#${parts.map((part) => Math.round(part + 0.4 * (255 - part)).toString(16).padStart(2, "0")).join("")}`;
 }
 
 /** An element for a chart, which is drawn when it comes into view; `make()` returns its options. */
@@ -64,19 +64,19 @@ function chart(label, make, { size = "", heard = {} } = {}) {
 }
 
 const seen = new IntersectionObserver(
-  (entries) => entries.filter((one) => one.isIntersecting).forEach((one) => draw(one.target)),
+  (entries) => entries.filter((entry) => entry.isIntersecting).forEach((entry) => draw(entry.target)),
   { rootMargin: "300px" },
 );
-const resized = new ResizeObserver((entries) => entries.forEach((one) => drawn.get(one.target)?.chart?.resize()));
+const resized = new ResizeObserver((entries) => entries.forEach((entry) => drawn.get(entry.target)?.chart?.resize()));
 
 function draw(place) {
-  const known = drawn.get(place);
-  if (!known || known.chart || !place.clientWidth) return;
-  known.chart = echarts.init(place, null, { renderer: "canvas" });
-  known.chart.setOption({ ...look(), ...known.make() });
-  for (const [event, hear] of Object.entries(known.heard)) {
-    known.chart.on(event, (hit) => {
-      known.chart.dispatchAction({ type: "hideTip" });
+  const entry = drawn.get(place);
+  if (!entry || entry.chart || !place.clientWidth) return;
+  entry.chart = echarts.init(place, null, { renderer: "canvas" });
+  entry.chart.setOption({ ...look(), ...entry.make() });
+  for (const [event, hear] of Object.entries(entry.heard)) {
+    entry.chart.on(event, (hit) => {
+      entry.chart.dispatchAction({ type: "hideTip" });
       hear(hit);
     });
   }
@@ -84,18 +84,18 @@ function draw(place) {
 
 /** Redraws the drawn charts, after a change of their options or the colour scheme. */
 function redraw(within = document) {
-  for (const [place, known] of drawn) {
-    if (known.chart && within.contains(place)) {
-      known.chart.setOption({ ...look(), ...known.make() }, { notMerge: true });
+  for (const [place, entry] of drawn) {
+    if (entry.chart && within.contains(place)) {
+      entry.chart.setOption({ ...look(), ...entry.make() }, { notMerge: true });
     }
   }
 }
 
 /** Removes the charts of a section before it is rebuilt. */
 function cleared(section) {
-  for (const [place, known] of drawn) {
+  for (const [place, entry] of drawn) {
     if (!section.contains(place)) continue;
-    known.chart?.dispose();
+    entry.chart?.dispose();
     seen.unobserve(place);
     resized.unobserve(place);
     drawn.delete(place);
@@ -144,5 +144,5 @@ function tip(title, ...rows) {
 }
 
 function pairs(rows) {
-  return element("table", {}, rows.map((row) => element("tr", {}, row.map((one) => element("td", {}, one)))));
+  return element("table", {}, rows.map((row) => element("tr", {}, row.map((cell) => element("td", {}, cell)))));
 }

@@ -35,14 +35,13 @@ function choose(change) {
 /** Moves the ring to the selected point without redrawing the charts. */
 function ringed() {
   for (const place of within("map").querySelectorAll(".chart")) {
-    const known = drawn.get(place).chart;
-    known?.setOption({ series: [ring(unpacked(contents.runs[state.run]), Number(place.dataset.fold), state.chosen)] });
+    drawn.get(place).chart?.setOption({ series: [ring(unpacked(contents.runs[state.run]), Number(place.dataset.fold), state.chosen)] });
   }
 }
 
 function controls() {
   const run = contents.runs[state.run];
-  const option = (one) => element("option", { value: contents.runs.indexOf(one) }, one.title);
+  const option = (run) => element("option", { value: contents.runs.indexOf(run) }, run.title);
   const grouped = (section) => element("optgroup", { label: plain(section.title) }, runsOf(section).map(option));
   const chooser = document.getElementById("run");
   fill(chooser, contents.sections.length > 1 ? contents.sections.map(grouped) : contents.runs.map(option));
@@ -57,7 +56,7 @@ function controls() {
   fill(remarks, `Do not compare as it stands: ${remark}`);
 }
 
-function words() {
+function texts() {
   const count = contents.runs.length;
   fill(document.getElementById("about"), `${count} ${count === 1 ? "run" : "runs"}. Everything here is computed from stored predictions; the page loads nothing.`);
   const playable = Object.keys(contents.clips.rest).length;
@@ -89,7 +88,7 @@ function follow() {
   const links = new Map([...document.querySelectorAll("nav a")].map((link) => [link.hash.slice(1), link]));
   const watch = new IntersectionObserver(
     (entries) => {
-      for (const entry of entries.filter((one) => one.isIntersecting)) {
+      for (const entry of entries.filter(({ isIntersecting }) => isIntersecting)) {
         links.forEach((link) => link.removeAttribute("aria-current"));
         links.get(entry.target.id)?.setAttribute("aria-current", "true");
       }
@@ -99,7 +98,7 @@ function follow() {
   document.querySelectorAll(".section").forEach((section) => watch.observe(section));
 }
 
-words();
+texts();
 controls();
 listen();
 for (const view of VIEWS) view.show(state, choose);

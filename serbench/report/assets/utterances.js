@@ -1,6 +1,6 @@
 // The sections that show single utterances: the output layer, confusions, the list, the card.
 
-const PAGE = 25; // rows shown first, and added by "Show more"
+const PAGE = 25; // rows shown first; "Show more" adds four times as many
 const PANELS = 12; // the most test sets drawn side by side
 const player = element("audio", { controls: true, preload: "none" });
 
@@ -64,8 +64,8 @@ function groupOf(tested, place, colour) {
 
 function cloudOptions(run, fold, state, alone) {
   const tested = unpacked(run);
-  const known = groups(run, state.colour);
-  const points = known.map(() => []);
+  const shown = groups(run, state.colour);
+  const points = shown.map(() => []);
   const faint = [];
   for (let place = tested.fold.indexOf(fold); tested.fold[place] === fold; place += 1) {
     const point = [tested.points[2 * place], tested.points[2 * place + 1], place];
@@ -82,7 +82,7 @@ function cloudOptions(run, fold, state, alone) {
     tooltip: { ...look().tooltip, trigger: "item", formatter: (hit) => said(run, utterance(run, hit.value[2])) },
     series: [
       dots(faint, { name: "others", colour: tone("--line"), mark: "o" }, alone, { silent: true }),
-      ...known.map((group, at) => dots(points[at], group, alone)),
+      ...shown.map((group, at) => dots(points[at], group, alone)),
       ring(tested, fold, state.chosen),
     ],
   };

@@ -30,7 +30,7 @@ function scoreTable(section) {
 }
 
 function scoreRow(kind, name, cells, remark) {
-  return element("tr", { class: kind }, element("th", { scope: "row" }, name, remark), cells.map((one) => element("td", {}, one)));
+  return element("tr", { class: kind }, element("th", { scope: "row" }, name, remark), cells.map((cell) => element("td", {}, cell)));
 }
 
 function foldRow([name, size, ...cells]) {
