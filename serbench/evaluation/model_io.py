@@ -14,8 +14,8 @@ from serbench.contracts import Array, DescribedModel, Model, Predictions
 from serbench.errors import PluginError, SerbenchError
 from serbench.files import writing_error
 from serbench.metrics import calibration
-from serbench.results.facts import Description
-from serbench.results.schema import fit
+from serbench.results.fold_schema import Description
+from serbench.results.json_schema import fit
 
 ARRAYS, PLACES = "inputs.bin", "inputs.json"
 ALIGNED = 64  # bytes

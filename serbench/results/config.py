@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from serbench.files import digest
-from serbench.results.schema import Names, Text, Whole
+from serbench.results.json_schema import Names, Text, Whole
 
 MOST_THREADS = 1024
 Named = Annotated[str, Text(200, ".+")]

@@ -6,7 +6,7 @@ that need a submission's card, the ledger or other runs.
 
 from collections.abc import Sequence
 
-from serbench.results.facts import Facts
+from serbench.results.fold_schema import Facts
 
 LEAKS = "leaks: {}"
 BATCH = "labels depend on the batch: some change when an utterance is predicted alone"

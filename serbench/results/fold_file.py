@@ -21,8 +21,8 @@ from serbench.contracts import Array
 from serbench.corpus import Corpus
 from serbench.errors import CorpusError, SerbenchError
 from serbench.files import replacing
-from serbench.results.facts import Facts, facts_of
-from serbench.results.schema import require_schema
+from serbench.results.fold_schema import Facts, facts_of
+from serbench.results.json_schema import require_schema
 
 SCHEMA = 1
 

@@ -15,8 +15,8 @@ from serbench.metrics import classification, intervals
 from serbench.metrics.classification import METRICS, Floats
 from serbench.results import eligibility, fold_file, literature
 from serbench.results.config import Config
-from serbench.results.facts import Facts
 from serbench.results.fold_file import FoldResult
+from serbench.results.fold_schema import Facts
 from serbench.text import shown
 
 FEW = 8  # speakers: with 4 an interval of 95 % covers 88 % of what it should, with 10 93-94 %

@@ -20,7 +20,7 @@ from serbench.leaderboard.submissions.reproduction_record import (
 from serbench.leaderboard.submissions.submission import Submission
 from serbench.lookalike_names import skeleton
 from serbench.results import eligibility
-from serbench.results.facts import Facts
+from serbench.results.fold_schema import Facts
 from serbench.results.run import Run, computed
 
 Confusions = npt.NDArray[np.int64]

@@ -19,7 +19,7 @@ from serbench.leaderboard.verification.verdict import verify
 from serbench.parameters import is_import_path, settable
 from serbench.plugins import import_path, registry
 from serbench.results.config import Config, Request
-from serbench.results.facts import Facts
+from serbench.results.fold_schema import Facts
 
 ALL = "all"
 FOLDER = Path("reproduced")

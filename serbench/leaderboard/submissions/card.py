@@ -14,9 +14,9 @@ import numpy.typing as npt
 
 from serbench.files import replacing
 from serbench.leaderboard.submissions import safe_read
-from serbench.results.facts import Facts, Parameters
-from serbench.results.schema import Count, Digest, Name, Text, fit, require_schema
-from serbench.results.schema import Score as Value
+from serbench.results.fold_schema import Facts, Parameters
+from serbench.results.json_schema import Count, Digest, Name, Text, fit, require_schema
+from serbench.results.json_schema import Score as Value
 from serbench.text import finite
 
 FILE = "card.json"

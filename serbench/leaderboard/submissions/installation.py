@@ -15,7 +15,7 @@ from serbench.evaluation import provenance
 from serbench.leaderboard.submissions.card import MOST_INSTALL, Code
 from serbench.parameters import is_import_path
 from serbench.plugins import import_path, registry, source_code
-from serbench.results.facts import Facts
+from serbench.results.fold_schema import Facts
 
 CHANGES = "+changes"
 """Follows the commit of a checkout whose source differs from it."""

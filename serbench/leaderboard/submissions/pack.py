@@ -29,8 +29,8 @@ from serbench.leaderboard.submissions.installation import CHANGES, origin
 from serbench.leaderboard.submissions.submission import MOST_NOTE, NOTE, count
 from serbench.leaderboard.submissions.submitted_fold import withheld
 from serbench.results import fold_file
-from serbench.results.facts import Facts
 from serbench.results.fold_file import FoldResult
+from serbench.results.fold_schema import Facts
 from serbench.results.run import Run
 from serbench.settings import settings
 

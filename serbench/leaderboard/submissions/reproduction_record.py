@@ -27,10 +27,10 @@ from serbench.leaderboard.submissions.submitted_fold import SubmittedFold
 from serbench.metrics import classification, intervals
 from serbench.metrics.classification import METRICS
 from serbench.results import run
-from serbench.results.facts import Facts
 from serbench.results.fold_file import Scored
-from serbench.results.schema import Count, Digest, Names, Text, fit, require_schema
-from serbench.results.schema import Score as Value
+from serbench.results.fold_schema import Facts
+from serbench.results.json_schema import Count, Digest, Names, Text, fit, require_schema
+from serbench.results.json_schema import Score as Value
 from serbench.text import finite
 
 SCHEMA = 1

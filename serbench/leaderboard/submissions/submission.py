@@ -19,9 +19,9 @@ from serbench.metrics import classification
 from serbench.metrics.classification import METRICS, every_metric
 from serbench.metrics.intervals import mean_std, metric_intervals
 from serbench.results import fold_file, run
-from serbench.results.facts import Facts
 from serbench.results.fold_file import Scored
-from serbench.results.schema import require_visible
+from serbench.results.fold_schema import Facts
+from serbench.results.json_schema import require_visible
 
 NOTE = "note.md"
 MOST_FILES = 500  # leave one speaker out of CREMA-D has 91 folds, paper-nested 72

@@ -17,9 +17,9 @@ from serbench.contracts import Array
 from serbench.errors import SerbenchError
 from serbench.leaderboard.submissions import safe_read
 from serbench.results import fold_file
-from serbench.results.facts import Facts, facts_of
 from serbench.results.fold_file import Scored
-from serbench.results.schema import Count, Open, Text, fit, require_schema, require_visible
+from serbench.results.fold_schema import Facts, facts_of
+from serbench.results.json_schema import Count, Open, Text, fit, require_schema, require_visible
 
 # 60,000 test and as many validation utterances with ids of 40 characters and 20 labels
 MOST_BYTES = 2**24

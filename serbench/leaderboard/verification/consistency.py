@@ -20,7 +20,7 @@ from serbench.metrics import calibration
 from serbench.metrics.classification import METRICS
 from serbench.protocols import leakage
 from serbench.results import fold_file
-from serbench.results.facts import Facts
+from serbench.results.fold_schema import Facts
 
 Reasons = Iterator[str]
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from serbench.contracts import Link
 from serbench.errors import SerbenchError
 from serbench.results.config import Config
-from serbench.results.schema import (
+from serbench.results.json_schema import (
     INFINITE,
     Count,
     Digest,
@@ -152,7 +152,7 @@ def facts_of(stored: object, where: str, bounded: bool) -> Facts:
     Args:
         stored: the JSON value.
         where: it stands, for the message.
-        bounded: whether a stranger wrote it; see `serbench.results.schema.fit`.
+        bounded: whether a stranger wrote it; see `serbench.results.json_schema.fit`.
 
     Raises:
         SerbenchError: the message says which fact is missing or wrong.
