@@ -1,4 +1,4 @@
-"""Unpack the utterances of a zip that are missing, and overwrite nothing of the user's."""
+"""Unpack missing utterances from a zip without overwriting files."""
 
 import zipfile
 import zlib
@@ -12,12 +12,12 @@ CHUNK = 1 << 20
 
 
 def unpack(archive: Path, root: Path, identify: Callable[[str], str | None]) -> None:
-    """Write the utterances of a zip that are missing below `root`, each whole or not at all.
+    """Unpack the utterances that are missing below `root`; never leave a partial file.
 
     Args:
-        archive: the zip; files in it that are not utterances stay there.
-        root: where its folders go.
-        identify: from a file's name without its ending to the utterance's id.
+        archive: the zip; files in it that are not utterances are not unpacked.
+        root: the folder to unpack into.
+        identify: function from a file's name without its ending to the utterance's id, or None.
 
     Raises:
         CorpusError: a name in the zip leads out of `root`, the zip is damaged, or an existing
@@ -34,11 +34,11 @@ def unpack(archive: Path, root: Path, identify: Callable[[str], str | None]) -> 
                 if name.is_absolute() or ".." in name.parts or "\\" in member.filename:
                     raise CorpusError(
                         f"{archive} has a file that would be written outside of its folder, "
-                        f"{member.filename}: it is not what was published; delete it"
+                        f"{member.filename}: this is not the published zip; delete it"
                     )
                 path = present.get(utterance)
                 if path is None:
-                    # `read` checks the checksum; a member has half a megabyte at most
+                    # `opened.read` verifies the checksum; members have at most half a megabyte
                     with replacing(root / member.filename) as temporary:
                         temporary.write_bytes(opened.read(member))
                 elif path.suffix.lower() == ".wav" and crc(path) != member.CRC:

@@ -1,4 +1,4 @@
-"""Find a corpus's audio below a folder, however its folders are arranged, and report problems."""
+"""Find a corpus's audio anywhere below a folder, and report problems."""
 
 import os
 from collections import Counter
@@ -10,8 +10,8 @@ from serbench import About, Corpus, CorpusError, Utterance
 
 AUDIO = (".wav", ".flac")
 POINTER = b"version https://git-lfs.github.com/spec/"
-SMALL = 1024  # bytes: a Git LFS pointer has about 130, a tenth of a second at 16 kHz 3200
-NAMED = 3  # how many of many an error names
+SMALL = 1024  # bytes: a Git LFS pointer has about 130, audio of 0.1 s at 16 kHz has 3200
+NAMED = 3  # how many items a message names
 
 Group = tuple[str, str, str]
 """Session, speaker and label; the session is "" where a corpus has none."""
@@ -22,14 +22,14 @@ Group = tuple[str, str, str]
 def files(
     root: Path, endings: tuple[str, ...], skipped: Collection[str] = ()
 ) -> Iterator[tuple[Path, os.DirEntry[str]]]:
-    """Yield every file below `root` with one of these endings, and its folder, in a fixed order.
+    """Yield the folder and entry of every file below `root` with these endings, in a fixed order.
 
-    Hidden files (macOS's `._*` among them) and `__MACOSX` belong to no corpus. Links to folders
-    are followed, each folder is visited once.
+    Hidden files (such as macOS's `._*`) and `__MACOSX` are skipped. Links to folders are followed;
+    each folder is visited once.
 
     Args:
         root: the folder to search.
-        endings: in lower case; those on the disk may be in any.
+        endings: endings in lower case; upper and lower case on the disk make no difference.
         skipped: names of folders that are not visited, in lower case.
     """
     pending, visited = [root], set()
@@ -58,17 +58,17 @@ def audio(
     identify: Callable[[str], str | None],
     skipped: Collection[str] = (),
 ) -> dict[str, Path]:
-    """Find the audio file of every utterance below `root`, without opening any.
+    """Find the audio file of every utterance below `root`, without reading audio.
 
     Args:
-        name: the corpus, for the messages.
+        name: the name of the corpus, for the messages.
         root: the folder to search; need not exist.
-        identify: from a file's name without its ending to the utterance's id, or None where the
-            file does not belong to the corpus.
+        identify: function from a file's name without its ending to the utterance's id, or None if
+            the file does not belong to the corpus.
         skipped: names of folders that are not visited, in lower case.
 
     Raises:
-        CorpusError: an utterance is there twice, or files are Git LFS pointers, empty, unreadable.
+        CorpusError: two files have one id, or files are Git LFS pointers, empty or unreadable.
     """
     paths: dict[str, Path] = {}
     small = []
@@ -80,7 +80,7 @@ def audio(
             path = folder / entry.name
             if utterance in paths:
                 raise CorpusError(
-                    f"{name}: {utterance} is there twice, as {paths[utterance]} and {path}: "
+                    f"{name}: {utterance} has two files, {paths[utterance]} and {path}: "
                     "keep one of them"
                 )
             paths[utterance] = path
@@ -107,7 +107,7 @@ def _refuse_empty(name: str, root: Path, small: Sequence[Path]) -> None:
 
 
 def is_pointer(path: Path) -> bool:
-    """Return whether a file is the pointer that Git LFS leaves in place of the content."""
+    """Return whether a file is a Git LFS pointer instead of the content."""
     with path.open("rb") as file:
         return file.read(len(POINTER)) == POINTER
 
@@ -124,10 +124,10 @@ def read(
 ) -> Corpus:
     """Read a published corpus: the utterances of its manifest, each with its file below `root`.
 
-    `remedy` says how to complete an incomplete corpus.
+    `identify` is as for `audio`; `remedy` says how to complete an incomplete corpus.
 
     Raises:
-        CorpusError: it is missing, incomplete or mixed with other files.
+        CorpusError: the corpus is missing, incomplete or mixed with other files.
     """
     paths = audio(manifest.name, root, identify)
     if not paths:
@@ -136,10 +136,10 @@ def read(
 
 
 def complete(manifest: Corpus, root: Path, paths: Mapping[str, Path], remedy: str) -> Corpus:
-    """Return the corpus of the manifest with its files.
+    """Return the manifest's corpus with the paths of its files.
 
     Raises:
-        CorpusError: a file is no utterance of the corpus, or an utterance has no file.
+        CorpusError: a file is not an utterance of the corpus, or an utterance has no file.
     """
     published = manifest.by_id
     if foreign := [utterance for utterance in paths if utterance not in published]:
@@ -164,7 +164,7 @@ def complete(manifest: Corpus, root: Path, paths: Mapping[str, Path], remedy: st
 
 
 def missing(name: str, root: Path, about: About, example: str) -> CorpusError:
-    """Return the error for a corpus without any file like `example`: how to get it."""
+    """Return the error for a corpus without any file like `example`; it says how to get them."""
     where = f"no file like {example} under {root}" if root.is_dir() else f"no folder {root}"
     return CorpusError(
         f"{name} is missing: there is {where}. {about.title} ({about.size}; {about.licence}) is at "
@@ -174,10 +174,10 @@ def missing(name: str, root: Path, about: About, example: str) -> CorpusError:
 
 
 def altered(path: Path, published: str) -> CorpusError:
-    """Return the error for a file that is not the published one."""
+    """Return the error for a file that differs from the published one."""
     return CorpusError(
         f"{path} is not the {published} that was published: move it elsewhere and run the same "
-        "command again; nothing of yours is overwritten"
+        "command again; none of your files is overwritten"
     )
 
 
@@ -185,12 +185,12 @@ def unreadable(name: str, error: OSError) -> CorpusError:
     """Return the error for a file or folder that exists but cannot be read."""
     return CorpusError(
         f"{name}: cannot read {error.filename}: {error.strerror}; "
-        "check its permissions, and where it points to if it is a link"
+        "check its permissions, and its target if it is a link"
     )
 
 
 def listed(items: Sequence[str]) -> str:
-    """Name the first few of many items, and count the others.
+    """Name the first few items, and count the rest.
 
     >>> listed(["a", "b", "c", "d"])
     'a, b, c and 1 more'
@@ -222,7 +222,7 @@ def differences(expected: Counter[Group], counted: Counter[Group]) -> str:
             for value in sorted(wanted | present)
             if value and present[value] != wanted[value]
         ]
-        # pairs only where too few here and too many there add up
+        # pairs only if wrong counts cancel out in each speaker and label
         if wrong and (stop - start == 1 or not parts):
             parts.append(f"{aspect} {listed(wrong)}")
     return "; ".join(parts)

@@ -18,14 +18,14 @@ ABOUT = About(
     licence="ODbL 1.0",
     size="606 MB",
     home="https://github.com/CheyneyComputerScience/CREMA-D",
-    obtain="`serbench download crema-d` fetches the audio, a clone with Git LFS has everything",
+    obtain="`serbench download crema-d` fetches the audio, a clone with Git LFS fetches everything",
     cite="Cao et al. 2014, IEEE Transactions on Affective Computing 5(4), "
     "doi:10.1109/TAFFC.2014.2336244",
 )
 
 # ---- labels ----
 
-# the emotions that actors were asked for; listeners often heard others
+# the intended emotions; listeners often heard others
 EMOTIONS = {
     "NEU": "neutral",
     "HAP": "happy",
@@ -46,7 +46,7 @@ RENAMED = {"1040_ITH_SAD_X": "1040_ITH_SAD_XX"}
 
 
 def identify(stem: str) -> str | None:
-    """Return the utterance of a file name without its ending; None for other files.
+    """Return the utterance's id from a file name without its ending; None for other files.
 
     >>> identify("1001_dfa_ang_xx"), identify("1040_ITH_SAD_X"), identify("notes")
     ('1001_DFA_ANG_XX', '1040_ITH_SAD_XX', None)
@@ -60,7 +60,7 @@ def identify(stem: str) -> str | None:
 
 @cache
 def sexes() -> Mapping[str, str]:
-    """Return the actors, sorted, each with "female" or "male"."""
+    """Return a dictionary from each actor, sorted, to "female" or "male"."""
     return {speaker: sex for speaker, sex in packaged_data.rows("crema-d-actors.csv")}
 
 
@@ -78,9 +78,9 @@ def manifest() -> Corpus:
 
 
 def blocks() -> tuple[list[list[str]], str]:
-    """Return the nine test sets of ten actors, and the one actor who only ever trains.
+    """Return the nine test sets of ten actors, and the one actor who is in training only.
 
-    Men by id without the last, then women by id, are dealt over the nine like cards.
+    The men by id except the last, then the women by id, are dealt to the nine sets in turn.
     """
     men = [speaker for speaker, sex in sexes().items() if sex == "male"]
     women = [speaker for speaker, sex in sexes().items() if sex == "female"]
@@ -104,7 +104,7 @@ PROTOCOLS: Sequence[Protocol] = (
     Protocol("paper", "nine folds of actors, 71/10/10; validation is the next fold", paper),
     Protocol(
         "paper-nested",
-        "nine test sets; of eight models each, the best on its validation set counts",
+        "nine test sets, each with eight models; the best on its validation set counts",
         paper_nested,
     ),
     *published_splits.CREMA_D,
@@ -112,7 +112,7 @@ PROTOCOLS: Sequence[Protocol] = (
 
 # ---- download ----
 
-# behind Git LFS, so at another host than the repository's own files
+# Git LFS files have another host than the repository's own files
 RECORDINGS = (
     "https://media.githubusercontent.com/media/CheyneyComputerScience/CREMA-D/master/AudioWAV"
 )
@@ -120,7 +120,7 @@ AT_ONCE = 8
 
 
 def recordings() -> list[RemoteFile]:
-    """Return all recordings, at their published addresses."""
+    """Return all recordings, with their published addresses."""
     return [
         RemoteFile(
             f"{RECORDINGS}/{name}.wav", f"AudioWAV/{name}.wav", int(size), f"sha256:{sha256}"
@@ -130,10 +130,10 @@ def recordings() -> list[RemoteFile]:
 
 
 def missing_recordings(root: Path, published: Sequence[RemoteFile]) -> list[RemoteFile]:
-    """Return the recordings that are missing below `root`, or are Git LFS pointers there.
+    """Return the recordings that are missing or only Git LFS pointers below `root`.
 
     Raises:
-        CorpusError: a recording that is there is not the published one.
+        CorpusError: an existing recording differs from the published one.
     """
     files = audio_tree.files(root, audio_tree.AUDIO) if root.is_dir() else ()
     present = {identify(Path(entry.name).stem): folder / entry.name for folder, entry in files}
@@ -155,7 +155,7 @@ def missing_recordings(root: Path, published: Sequence[RemoteFile]) -> list[Remo
 
 
 class CremaD:
-    """Reads CREMA-D's audio, with the emotions that the actors were asked for."""
+    """Reads CREMA-D's audio, with the emotions that the actors intended."""
 
     about = ABOUT
     label_sets = LABEL_SETS
@@ -166,23 +166,23 @@ class CremaD:
         return manifest()
 
     def lengths(self) -> Lengths:
-        """Return the lengths of its utterances."""
+        """Return the lengths of the utterances."""
         return packaged_data.lengths(NAME)
 
     def read(self, root: Path) -> Corpus:
-        """Read the corpus below `root`: `AudioWAV/`, or the files in any other folders.
+        """Read the corpus below `root`: `AudioWAV/`, or the same files in other folders.
 
         Raises:
-            CorpusError: it is missing, incomplete or mixed with other files.
+            CorpusError: the corpus is missing, incomplete or mixed with other files.
         """
         remedy = f"run `git lfs pull` in the clone, or `serbench download {NAME}`"
         return audio_tree.read(manifest(), root, identify, ABOUT, remedy)
 
     def download(self, root: Path, published: Sequence[RemoteFile] | None = None) -> None:
-        """Fetch the recordings that are missing, several at a time.
+        """Fetch the missing recordings, several at a time.
 
         Raises:
-            CorpusError: they cannot be fetched, or are not what was published.
+            CorpusError: recordings cannot be fetched, or differ from the published ones.
         """
         published = recordings() if published is None else published
         fetch(missing_recordings(root, published), root, at_once=AT_ONCE)

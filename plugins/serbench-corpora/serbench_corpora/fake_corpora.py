@@ -1,8 +1,8 @@
-"""Write trees that look like RAVDESS, CREMA-D and IEMOCAP but hold only short tones, for tests.
+"""Write folders of short tones that look like RAVDESS, CREMA-D and IEMOCAP, for tests.
 
 Names, counts, labels and the known oddities of the corpora are real, the audio is not: a tone
-depends on a digest of its utterance's name alone, so that it tells nothing about the emotion.
-IEMOCAP's names are invented to fit its counts by speaker, wearer of the markers, part and label.
+depends only on a digest of its utterance's name, so it says nothing about the emotion. IEMOCAP's
+names are invented to fit its counts by speaker, wearer of the markers, part and label.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ PITCH = (100.0, 800.0)  # hertz
 LEVEL = (0.1, 0.5)  # of full scale
 PHASE = (0.0, 1.0)  # of a turn
 
-# the five recordings that were published with two channels
+# the five recordings that were published in stereo
 STEREO = {
     "03-01-02-01-01-02-01",
     "03-01-08-01-02-02-01",
@@ -31,7 +31,7 @@ STEREO = {
     "03-01-06-01-01-02-20",
 }
 
-# recordings that are another one byte for byte; in CREMA-D under another label
+# recordings that are byte-identical to another one; in CREMA-D with another label
 COPIES = {
     "03-01-03-01-02-02-07": "03-01-03-01-02-01-07",
     "1006_TIE_NEU_XX": "1006_TIE_HAP_XX",
@@ -40,7 +40,7 @@ COPIES = {
 }
 SILENT = "1076_MTI_SAD_XX"
 
-# frustrated, and no majority (xxx), are the most frequent of the emotions that are not read
+# emotions that are not read; "fru" (frustrated) and "xxx" (no majority) are the most frequent
 OTHER_EMOTIONS = ("xxx", "fru", "xxx", "fru", "xxx", "sur", "fea", "oth", "dis")
 SCENES = ("01_1", "01_2", "01_3", "02_1", "02_2", "03_1", "03_2")
 DIALOGUES = {
@@ -50,7 +50,7 @@ DIALOGUES = {
 
 
 def write_ravdess(root: Path) -> None:
-    """Write 1440 tones of 48 kHz, five with two (different) channels, as `root/Actor_NN/*.wav`."""
+    """Write 1440 tones of 48 kHz, five in stereo, as `root/Actor_NN/*.wav`."""
     for utterance in ravdess.manifest().utterances:
         name = COPIES.get(utterance.id, utterance.id)
         channels = [tone(name, 48000)]
@@ -62,7 +62,7 @@ def write_ravdess(root: Path) -> None:
 
 
 def write_crema_d(root: Path) -> None:
-    """Write 7442 tones of 16 kHz, one of them silent, as `root/AudioWAV/*.wav`."""
+    """Write 7442 tones of 16 kHz, one of which is silence, as `root/AudioWAV/*.wav`."""
     for utterance in crema_d.manifest().utterances:
         samples = tone(COPIES.get(utterance.id, utterance.id), 16000)
         if utterance.id == SILENT:
@@ -73,9 +73,8 @@ def write_crema_d(root: Path) -> None:
 def write_iemocap(root: Path) -> None:
     """Write `root/IEMOCAP_full_release`: turns as tones of 16 kHz, and their evaluations.
 
-    5531 of the turns have one of the emotions that are read. For every five of those there is one
-    of another emotion (in IEMOCAP there are four), and there are the votes of single listeners and
-    hidden files of macOS.
+    5531 turns have an emotion that is read. For every five of these there is one with another
+    emotion (in IEMOCAP there are four). Votes of single listeners and hidden macOS files are added.
     """
     release = root / "IEMOCAP_full_release"
     for (wearer, part), turns in _turns().items():
@@ -90,7 +89,7 @@ def write_iemocap(root: Path) -> None:
 
 
 def _turns() -> Mapping[tuple[str, str], list[tuple[str, str]]]:
-    """Return the turns of each wearer and part, shuffled: the speaker's letter and the emotion."""
+    """Return the shuffled turns of each wearer and part: the speaker's letter and the emotion."""
     codes = {label: code for code, label in iemocap.EMOTIONS.items()}
     turns: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
     for speaker, wearer, part, label, number in packaged_data.rows("iemocap-counts.csv"):
@@ -127,7 +126,7 @@ def _write_dialogue(session: Path, dialogue: str, turns: Sequence[tuple[str, str
 
 
 def tone(name: str, rate: int) -> npt.NDArray[np.int16]:
-    """Return a tone with length, pitch, level and phase from a digest of `name`; (samples,)."""
+    """Return a tone, (samples,); length, pitch, level and phase come from a digest of `name`."""
     digest = hashlib.blake2b(name.encode(), digest_size=16).digest()
     parts = struct.unpack("<4I", digest)
     seconds, pitch, level, phase = (
@@ -140,7 +139,7 @@ def tone(name: str, rate: int) -> npt.NDArray[np.int16]:
 
 
 def wav(channels: Sequence[npt.NDArray[np.int16]], rate: int) -> bytes:
-    """Return the bytes of a 16-bit wav file of channels of one length."""
+    """Return the bytes of a 16-bit wav file with these channels, which have one length."""
     samples = np.stack(channels, axis=1).tobytes()  # (samples, channels)
     frame = 2 * len(channels)
     form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, len(channels), rate, rate * frame, frame, 16)
@@ -149,7 +148,7 @@ def wav(channels: Sequence[npt.NDArray[np.int16]], rate: int) -> bytes:
 
 
 def _write(folder: Path, name: str, content: bytes) -> None:
-    # not through `replacing`: waiting for the disk thousands of times would take minutes
+    # without `replacing`, which waits for the disk each time: thousands of files take minutes
     path = folder / f"{name}.wav"
     try:
         path.write_bytes(content)

@@ -32,7 +32,7 @@ ABOUT = About(
 
 # ---- labels ----
 
-# of the ten that listeners chose from; the others are too rare or too vague, and not read
+# five of the ten emotions that listeners chose from; the rest, too rare or vague, are not read
 EMOTIONS = {
     "neu": "neutral",
     "hap": "happy",
@@ -62,7 +62,7 @@ SKIPPED = ("avi", "forcedalignment", "lab", "mocap_hand", "mocap_head", "mocap_r
 
 
 def identify(stem: str) -> str | None:
-    """Return the key of a turn's file, its name in lower case; None for other files.
+    """Return the name of a turn's file in lower case; None for other files.
 
     >>> identify("Ses01F_impro01_M000"), identify("Ses01F_impro01")
     ('ses01f_impro01_m000', None)
@@ -71,10 +71,10 @@ def identify(stem: str) -> str | None:
 
 
 def turn(name: str, label: str, path: Path | None = None) -> Utterance:
-    """Return the utterance of a turn.
+    """Return a turn as an utterance.
 
-    Its speaker is the letter that starts the last field. The letter behind the session only says
-    who wore the motion-capture markers: both actors speak in every dialogue.
+    The letter that starts the last field of the name is the speaker. The letter after the session
+    only says who wore the motion-capture markers: both actors speak in every dialogue.
 
     >>> turn("Ses01F_impro01_M000", "sad").speaker
     'Ses01M'
@@ -94,9 +94,9 @@ def marker(utterance: Utterance) -> str:
 
 @cache
 def stand_in() -> Corpus:
-    """Return 5531 turns under made-up names, with the real counts of speakers, wearers and labels.
+    """Return 5531 turns with made-up names and the real counts by speaker, wearer and label.
 
-    The licence keeps the names of the utterances with its holders, so there is no manifest.
+    There is no manifest, since the licence forbids publishing the names of the utterances.
     """
     utterances = []
     for row, (speaker, wearer, part, label, count) in enumerate(
@@ -113,7 +113,7 @@ def stand_in() -> Corpus:
 
 
 def paper(corpus: Corpus) -> list[Fold]:
-    """Make ten folds: one speaker tests, the session's other validates, four sessions train."""
+    """Make ten folds: one speaker tests, the session's partner validates, four sessions train."""
     return [
         speaker_fold(
             corpus,
@@ -128,7 +128,7 @@ def paper(corpus: Corpus) -> list[Fold]:
 
 
 def paper_marker(corpus: Corpus) -> list[Fold]:
-    """Make ten folds by the wearer of the markers, as the paper's Fig. 5 shows that it split."""
+    """Make ten folds by the wearer of the markers: the split that the paper's Fig. 5 shows."""
     return [
         Fold(
             session + letter,
@@ -178,22 +178,22 @@ class Iemocap:
     protocols = PROTOCOLS
 
     def manifest(self) -> Corpus | None:
-        """Return None: the licence keeps the labels of the utterances with its holders."""
+        """Return None: the licence forbids publishing the labels of the utterances."""
         return None
 
     def stand_in(self) -> Corpus:
-        """Return the corpus under made-up names."""
+        """Return the corpus with made-up names of utterances."""
         return stand_in()
 
     def lengths(self) -> Lengths:
-        """Return the lengths of its utterances."""
+        """Return the lengths of the utterances."""
         return packaged_data.lengths(NAME)
 
     def read(self, root: Path) -> Corpus:
         """Read the corpus below `root`: `Session1/` to `Session5/` with `sentences` and `dialog`.
 
         Raises:
-            CorpusError: it is missing, incomplete or mixed with other files.
+            CorpusError: the corpus is missing, incomplete or mixed with other files.
         """
         paths = audio_tree.audio(NAME, root, identify, SKIPPED)
         if not paths:
@@ -202,16 +202,16 @@ class Iemocap:
             turn(name, label, paths.get(name.lower())) for name, label in _labels(root).items()
         ]
         _check_counts(root, utterances)
-        silent = [utterance.id for utterance in utterances if utterance.path is None]
-        if silent:
+        absent = [utterance.id for utterance in utterances if utterance.path is None]
+        if absent:
             raise CorpusError(
-                f"{NAME} is incomplete: {root} has no audio of {len(silent)} labelled utterances, "
-                f"missing {audio_tree.listed(silent)}: unpack Session*/sentences/wav again"
+                f"{NAME} is incomplete: {root} has no audio for {len(absent)} labelled utterances, "
+                f"missing {audio_tree.listed(absent)}: unpack Session*/sentences/wav again"
             )
         return Corpus(NAME, tuple(EMOTIONS.values()), tuple(utterances), "raw")
 
     def download(self, root: Path) -> None:
-        """Raise a CorpusError that says how to ask for it: its licence allows no download."""
+        """Raise a CorpusError that says how to get the corpus: its licence forbids a download."""
         raise CorpusError(
             f"{NAME} cannot be downloaded ({ABOUT.licence}): {ABOUT.obtain}, {ABOUT.home}; then "
             "point at its folder with --data DIR"
@@ -219,12 +219,12 @@ class Iemocap:
 
 
 def _labels(root: Path) -> dict[str, str]:
-    """Return the label of every turn that is read, by its name."""
+    """Return a dictionary from the name of every turn that is read to its label."""
     labels: dict[str, str] = {}
     source: dict[str, Path] = {}
     try:
         for folder, entry in audio_tree.files(root, (".txt",), SKIPPED):
-            # folders below it hold the votes of single listeners
+            # folders below EmoEvaluation hold the votes of single listeners
             if folder.name.lower() != "emoevaluation":
                 continue
             path = folder / entry.name
@@ -247,7 +247,7 @@ def _check_counts(root: Path, utterances: Sequence[Utterance]) -> None:
     if not utterances:
         raise CorpusError(
             f"{NAME}: {root} has sentences but no emotions: Session*/dialog/EmoEvaluation/*.txt "
-            "of the archive must be there too"
+            "must be unpacked from the archive too"
         )
     published = audio_tree.groups(stand_in().utterances)
     if wrong := audio_tree.differences(published, audio_tree.groups(utterances)):

@@ -7,7 +7,7 @@ from serbench import Lengths
 
 
 def rows(name: str) -> list[list[str]]:
-    """Read the rows of the table `data/<name>` below its heading, in the order of the file."""
+    """Read the rows of the table `data/<name>`, without its heading, in the order of the file."""
     return _table(name)[1:]
 
 

@@ -38,7 +38,7 @@ def serbench_datasets() -> Iterable[Entry]:
         Entry(
             "folder",
             "serbench_corpora.own.audio_folder:AudioFolder",
-            "your own, folder:DIR with metadata.csv, or with one folder a label",
+            "your own, folder:DIR with metadata.csv, or with one folder per label",
         ),
         Entry(
             "audformat",

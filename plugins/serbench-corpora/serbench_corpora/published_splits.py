@@ -1,8 +1,8 @@
-"""Offer splits that other suites published as protocols, so that numbers can be compared.
+"""Offer splits that other suites published as protocols, so that scores can be compared.
 
 `data/published-splits.csv` lists the splits by speaker: corpus, protocol, fold, set and speakers.
-EmoBox's CREMA-D split is by utterance: `data/emobox-crema-d-test.csv` lists its test set, all
-others train. IEMOCAP's splits are rules, since the licence does not let us ship its ids. Utterances
+EmoBox's CREMA-D split is by utterance: `data/emobox-crema-d-test.csv` lists the test set, all other
+utterances train. IEMOCAP's splits are code, since the licence forbids shipping the ids. Utterances
 that the label set leaves out are skipped.
 """
 
@@ -17,10 +17,10 @@ EMO_SUPERB = "EMO-SUPERB (Wu et al., 2024, arXiv 2402.13018)"
 TFDS = "TensorFlow Datasets, crema_d"
 SERAB = "SERAB (Scheidwasser-Clow et al., ICASSP 2022), Neclow/serab at cc0ebd7"
 
-# three belong to a byte-identical pair each, the fourth was misnamed in the corpus until 2022
+# three are byte-identical to another utterance, the fourth was misnamed in the corpus until 2022
 TFDS_DROPS = frozenset(("1006_TIE_NEU_XX", "1013_WSI_DIS_XX", "1017_IWW_FEA_XX", "1040_ITH_SAD_XX"))
 
-# SERAB takes the first letter of a turn's name for its speaker, but it names the marker's wearer
+# SERAB takes the first letter of a turn's name for the speaker, but it is the markers' wearer
 SERAB_VALIDATION = ("Ses02M", "Ses04M")
 SERAB_TEST = ("Ses01F", "Ses03M")
 

@@ -36,12 +36,12 @@ LABEL_SETS: Mapping[str, LabelSet] = {
 
 ACTORS = tuple(f"{actor:02}" for actor in range(1, 25))
 
-# modality 03 is audio only, channel 01 is speech: films and songs have sibling names
+# modality 03 is audio only, channel 01 is speech: films and songs differ only in these numbers
 SPEECH = re.compile(r"03-01(-\d\d){5}", re.ASCII)
 
 
 def identify(stem: str) -> str | None:
-    """Return the utterance of a file name without its ending; None for songs, films and others.
+    """Return the utterance's id from a file name without its ending; None for other files.
 
     >>> identify("03-01-05-01-02-01-12"), identify("03-02-05-01-02-01-12")
     ('03-01-05-01-02-01-12', None)
@@ -54,7 +54,7 @@ def identify(stem: str) -> str | None:
 
 @cache
 def manifest() -> Corpus:
-    """Compute all 1440 utterances from the naming scheme: it has no gaps."""
+    """Return all 1440 utterances, computed from the naming scheme, which has no gaps."""
     utterances = [
         Utterance(
             f"03-01-{emotion:02}-{intensity:02}-{statement:02}-{repetition:02}-{actor}",
@@ -72,7 +72,7 @@ def manifest() -> Corpus:
 
 # ---- protocols ----
 
-# two men and two women each, as odd actors are men
+# two men and two women per block, since odd actors are men
 BLOCKS = [ACTORS[start : start + 4] for start in range(0, 24, 4)]
 
 
@@ -90,7 +90,7 @@ PROTOCOLS: Sequence[Protocol] = (
     Protocol("paper", "six folds of actors, 16/4/4; validation is the next fold", paper),
     Protocol(
         "paper-nested",
-        "six test sets; of five models each, the best on its validation set counts",
+        "six test sets, each with five models; the best on its validation set counts",
         paper_nested,
     ),
     *published_splits.RAVDESS,
@@ -121,30 +121,30 @@ class Ravdess:
         return manifest()
 
     def lengths(self) -> Lengths:
-        """Return the lengths of its utterances."""
+        """Return the lengths of the utterances."""
         return packaged_data.lengths(NAME)
 
     def read(self, root: Path) -> Corpus:
-        """Read the corpus below `root`: `Actor_01/` to `Actor_24/`, or any other folders.
+        """Read the corpus below `root`: `Actor_01/` to `Actor_24/`, or the same files elsewhere.
 
         Raises:
-            CorpusError: it is missing, incomplete or mixed with other files.
+            CorpusError: the corpus is missing, incomplete or mixed with other files.
         """
         remedy = f"unpack the zip again, or run `serbench download {NAME}`"
         return audio_tree.read(manifest(), root, identify, ABOUT, remedy)
 
     def download(self, root: Path, published: RemoteFile = ARCHIVE) -> None:
-        """Fetch the archive and unpack what is missing; keep an archive that was there before.
+        """Fetch the archive and unpack missing utterances; delete the archive if it was fetched.
 
         Raises:
-            CorpusError: it cannot be fetched, or is not what was published.
+            CorpusError: the archive cannot be fetched, or differs from the published one.
         """
         if len(audio_tree.audio(NAME, root, identify)) < len(manifest().utterances):
             path = root / published.name
-            is_kept = path.exists()
-            check_room(root, UNPACKED + (0 if is_kept else published.size))
+            was_present = path.exists()
+            check_room(root, UNPACKED + (0 if was_present else published.size))
             fetch([published], root)
             archive.unpack(path, root, identify)
-            if not is_kept:
+            if not was_present:
                 path.unlink()
         self.read(root)

@@ -1,7 +1,7 @@
 """Download files over unreliable networks: resume broken downloads and verify checksums.
 
-Loaders import this module for `RemoteFile`, so pooch, requests and rich are imported only where a
-download begins.
+Loaders import this module for `RemoteFile`, so pooch, requests and rich are imported only when a
+download starts.
 """
 
 import contextlib
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     import requests
 
 AGAIN = "the received part is kept: run the same command again to resume"
-CHUNK = 1 << 14  # bytes: at most so much is lost when a connection breaks off
+CHUNK = 1 << 14  # bytes: the most that is lost when a connection breaks off
 TIMEOUT = (10, 60)  # seconds: to connect, and between two chunks
 BUSY = (429, 500, 502, 503, 504)
-ATTEMPTS = 5  # how often one file may break off
+ATTEMPTS = 5  # to download one file
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class RemoteFile:
     """A published file."""
 
     url: str
-    name: str  # its path below the folder it is fetched into: "AudioWAV/1001_DFA_ANG_XX.wav"
+    name: str  # path below the folder of the download: "AudioWAV/1001_DFA_ANG_XX.wav"
     size: int  # in bytes
     checksum: str  # "md5:..." or "sha256:..."
 
@@ -44,18 +44,18 @@ class StoppedError(Exception):
 def fetch(
     files: Sequence[RemoteFile], folder: Path, *, at_once: int = 1, pause: float = 1.0
 ) -> None:
-    """Download files into `folder`, except those that are there with the right checksum.
+    """Download files into `folder`, except those that exist there with the right checksum.
 
-    Running it again resumes where it stopped. Progress is shown on a terminal only.
+    A second call resumes where the first one stopped. Progress is shown only on a terminal.
 
     Args:
-        files: what to fetch.
-        folder: made if need be.
-        at_once: the number of files at the same time.
+        files: the files to fetch.
+        folder: created if necessary.
+        at_once: how many files to download at the same time.
         pause: seconds before a broken download is resumed, doubled each time.
 
     Raises:
-        CorpusError: no network, no such file, no room, or not the bytes that were published.
+        CorpusError: no network, no such file, no room, or other bytes than were published.
     """
     import pooch
     from rich.console import Console
@@ -63,7 +63,7 @@ def fetch(
 
     size = sum(file.size for file in files)
     check_room(folder, size)
-    pooch.get_logger().setLevel("ERROR")  # it would print a line for each of thousands of files
+    pooch.get_logger().setLevel("ERROR")  # pooch would print a line per file
     stop = threading.Event()
     console = Console(stderr=True)
     columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn()
@@ -86,10 +86,10 @@ def fetch(
 
 
 def check_room(folder: Path, needed: int) -> None:
-    """Make sure that so many bytes fit into a folder, which need not exist yet.
+    """Refuse a folder, which need not exist yet, if its disk has fewer than `needed` bytes free.
 
     Raises:
-        CorpusError: they do not.
+        CorpusError: there is too little room.
     """
     place = folder.absolute()
     existing = next(parent for parent in (place, *place.parents) if parent.is_dir())
@@ -108,7 +108,7 @@ def _fetch_share(
     from requests.adapters import HTTPAdapter
     from urllib3.util import Retry
 
-    # a connection of its own: a session must not be shared between threads
+    # one session per thread, since sessions must not be shared between threads
     with requests.Session() as session:
         retry = Retry(
             total=3,
@@ -129,7 +129,7 @@ def _retrieve(downloader: "ResumingDownloader") -> None:
 
     file, folder = downloader.file, downloader.folder
     try:
-        # pooch makes folders too, but fails where another thread has just made one
+        # pooch creates folders too, but fails if another thread has just created one
         (folder / file.name).parent.mkdir(parents=True, exist_ok=True)
         pooch.retrieve(file.url, file.checksum, file.name, folder, downloader=downloader)
     except requests.RequestException as error:
@@ -140,21 +140,21 @@ def _retrieve(downloader: "ResumingDownloader") -> None:
     except OSError as error:
         raise CorpusError(
             f"cannot write {file.name} in {folder}: {error.strerror or error}; make room there, or "
-            f"mend its permissions; {AGAIN}"
+            f"correct the folder's permissions; {AGAIN}"
         ) from error
-    except ValueError as error:  # pooch's error for another checksum
+    except ValueError as error:  # pooch's error for a wrong checksum
         raise CorpusError(
-            f"{file.name} from {file.url} is not what was published, its checksum is not "
+            f"{file.name} from {file.url} is not the published file, its checksum is not "
             f"{file.checksum}: it was removed; run the same command again, and if that does not "
-            "help get it elsewhere"
+            "help, get the file elsewhere"
         ) from error
 
 
 @dataclass(frozen=True)
 class ResumingDownloader:
-    """Downloads one file for pooch, into a `.part` beside its place that outlives a failure.
+    """Downloads one file for pooch, into a `.part` file that is kept if the download fails.
 
-    See `fetch`; `advance` is told how many bytes have come, negative if they must come again.
+    `advance` is called with the bytes received, negative if they must be sent again; see `fetch`.
     """
 
     file: RemoteFile
@@ -164,8 +164,8 @@ class ResumingDownloader:
     pause: float
 
     def __call__(self, url: str, output_file: str, _pooch: object) -> None:
-        """Leave the whole file at `output_file`."""
-        Path(output_file).unlink()  # an empty file, which must not stay if this process is killed
+        """Write the whole file to `output_file`."""
+        Path(output_file).unlink()  # pooch's empty file would remain if this process were killed
         part = self.folder / f"{self.file.name}.part"
         if _size(part) > self.file.size:
             part.unlink()
@@ -186,28 +186,30 @@ class ResumingDownloader:
     def _resume(self, url: str, part: Path) -> None:
         import requests
 
-        have = _size(part)
+        received = _size(part)
         # compressed bytes could neither be counted nor resumed
-        headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
+        headers = {"Accept-Encoding": "identity"} | (
+            {"Range": f"bytes={received}-"} if received else {}
+        )
         with self.session.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
-            if have and response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            if received and response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
                 part.unlink()  # of another file: start again
-                self.advance(-have)
+                self.advance(-received)
                 return
             if response.status_code >= 400:
                 raise CorpusError(
                     f"cannot download {self.file.name}: {url} answers {response.status_code} "
-                    f"{response.reason}; see whether the page that publishes it has moved"
+                    f"{response.reason}; check whether the publisher has moved the file"
                 )
-            if have and response.status_code != HTTPStatus.PARTIAL_CONTENT:
-                self.advance(-have)  # the server sends everything again
-                have = 0
+            if received and response.status_code != HTTPStatus.PARTIAL_CONTENT:
+                self.advance(-received)  # the server sends everything again
+                received = 0
             promised = response.headers.get("Content-Length")
-            if promised and have + int(promised) != self.file.size:
-                raise self._wrong_size(url, part, have + int(promised))
-            # a connection that breaks off is no error here: the size shows how far it came
+            if promised and received + int(promised) != self.file.size:
+                raise self._wrong_size(url, part, received + int(promised))
+            # a connection that breaks off is not an error here: the caller checks the size
             with (
-                part.open("ab" if have else "wb") as file,
+                part.open("ab" if received else "wb") as file,
                 contextlib.suppress(requests.RequestException),
             ):
                 for chunk in response.iter_content(CHUNK):
@@ -219,8 +221,8 @@ class ResumingDownloader:
     def _wrong_size(self, url: str, part: Path, size: int) -> CorpusError:
         part.unlink(missing_ok=True)
         return CorpusError(
-            f"{self.file.name} at {url} is not what was published: it has {size} bytes instead of "
-            f"{self.file.size}; nothing of it was kept; get it elsewhere if that does not change"
+            f"{self.file.name} at {url} is not the published file: it has {size} bytes instead of "
+            f"{self.file.size}; nothing was kept; try again later, or get the file elsewhere"
         )
 
 

@@ -7,11 +7,11 @@ from itertools import chain
 from serbench import Corpus, Fold, speaker_fold
 
 Blocks = Sequence[Sequence[str]]
-"""Speakers, block by block: each block is tested once."""
+"""Blocks of speakers, each of which is the test set once."""
 
 
 def rotated(corpus: Corpus, blocks: Blocks, only_trained: Sequence[str] = ()) -> list[Fold]:
-    """Return one fold for each block as test set; the next block (cyclic) validates."""
+    """Return a fold per block, which is its test set; the next block (cyclic) validates."""
     return [
         _fold(corpus, blocks, test, (test + 1) % len(blocks), only_trained)
         for test in range(len(blocks))
@@ -19,9 +19,9 @@ def rotated(corpus: Corpus, blocks: Blocks, only_trained: Sequence[str] = ()) ->
 
 
 def nested(corpus: Corpus, blocks: Blocks, only_trained: Sequence[str] = ()) -> list[Fold]:
-    """Return a fold for each pair of a block as test set and another as validation set.
+    """Return a fold for each ordered pair of blocks, a test set and a validation set.
 
-    The folds of one test set share a group, "3", and are named "3.1", "3.2", "3.4", ...
+    The folds with one test set share a group, "3", and are named "3.1", "3.2", "3.4", ...
     """
     return [
         replace(

@@ -63,7 +63,7 @@ def test_folders_to_pass_by_are_not_entered(tmp_path: Path) -> None:
 def test_an_utterance_that_is_there_twice_is_refused_with_both_paths(tmp_path: Path) -> None:
     written(tmp_path, "wav/a1.wav", "flac/A1.flac")
 
-    with pytest.raises(CorpusError, match=r"A1 is there twice.*wav/a1\.wav.*flac/A1\.flac.*keep"):
+    with pytest.raises(CorpusError, match=r"A1 has two files.*wav/a1\.wav.*flac/A1\.flac.*keep"):
         audio_tree.audio("ours", tmp_path, identify)
 
 

@@ -100,7 +100,7 @@ def test_the_name_that_was_mended_in_2022_may_still_be_the_old_one(
 def test_the_old_and_the_mended_name_together_are_refused(crema_d_copy: Path) -> None:
     (crema_d_copy / "AudioWAV" / "1040_ITH_SAD_X.wav").write_bytes(bytes(2000))
 
-    with pytest.raises(CorpusError, match=r"1040_ITH_SAD_XX is there twice.*SAD_X\.wav.*SAD_XX\."):
+    with pytest.raises(CorpusError, match=r"1040_ITH_SAD_XX has two files.*SAD_X\.wav.*SAD_XX\."):
         CremaD().read(crema_d_copy)
 
 

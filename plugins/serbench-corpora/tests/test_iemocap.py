@@ -166,7 +166,7 @@ def test_an_utterance_without_audio_is_named(iemocap_copy: Path, raw: Corpus) ->
     (iemocap_copy / "Session1/sentences/wav" / lost.dialogue / f"{lost.id}.wav").unlink()
 
     with pytest.raises(
-        CorpusError, match=rf"no audio of 1 labelled utterances, missing {lost.id}:"
+        CorpusError, match=rf"no audio for 1 labelled utterances, missing {lost.id}:"
     ):
         Iemocap().read(iemocap_copy)
 
@@ -175,7 +175,7 @@ def test_an_utterance_with_two_files_is_refused(iemocap_copy: Path, raw: Corpus)
     one = raw.utterances[0]
     (iemocap_copy / "Session1" / f"{one.id}.wav").write_bytes(bytes(2000))
 
-    with pytest.raises(CorpusError, match=rf"{one.id.lower()} is there twice"):
+    with pytest.raises(CorpusError, match=rf"{one.id.lower()} has two files"):
         Iemocap().read(iemocap_copy)
 
 

@@ -89,7 +89,7 @@ def test_the_same_utterance_twice_is_refused(ravdess_copy: Path) -> None:
     again.mkdir(parents=True)
     (again / f"{FIRST}.wav").write_bytes(bytes(2000))
 
-    with pytest.raises(CorpusError, match=f"{FIRST} is there twice, as .*Actor_01.*Actor_01"):
+    with pytest.raises(CorpusError, match=f"{FIRST} has two files, .*Actor_01.*Actor_01"):
         Ravdess().read(ravdess_copy)
 
 

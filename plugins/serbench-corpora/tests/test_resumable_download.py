@@ -165,7 +165,7 @@ def test_other_bytes_of_the_same_size_are_refused_and_removed(
     file = remote(server)
     server.files["a.wav"] = bytes(len(CONTENT))
 
-    with pytest.raises(CorpusError, match=r"a\.wav .* not what was published.*checksum.*removed"):
+    with pytest.raises(CorpusError, match=r"a\.wav .* not the published file.*checksum.*removed"):
         fetch([file], tmp_path, pause=0)
     assert list(tmp_path.iterdir()) == []
 
@@ -176,7 +176,7 @@ def test_a_part_of_another_file_is_found_out_and_the_next_run_is_right(
     file = remote(server)
     (tmp_path / "a.wav.part").write_bytes(bytes(1000))
 
-    with pytest.raises(CorpusError, match="not what was published"):
+    with pytest.raises(CorpusError, match="not the published file"):
         fetch([file], tmp_path, pause=0)
     fetch([file], tmp_path, pause=0)
     assert (tmp_path / "a.wav").read_bytes() == CONTENT
@@ -186,7 +186,7 @@ def test_another_size_is_refused_before_it_is_fetched(server: Server, tmp_path: 
     file = remote(server)
     server.files["a.wav"] = b"<html>please log in</html>"
 
-    with pytest.raises(CorpusError, match=r"it has 26 bytes instead of 300000; nothing of it"):
+    with pytest.raises(CorpusError, match=r"it has 26 bytes instead of 300000; nothing was"):
         fetch([file], tmp_path, pause=0)
     assert list(tmp_path.iterdir()) == []
 

@@ -15,30 +15,30 @@ from serbench_corpora.own.split import NAMES
 
 HEADER = "db.yaml"
 TABLES = (".csv", ".parquet")
-SCHEME = "name the scheme that says who speaks with ,speaker=SCHEME behind the path"
+SCHEME = "name the scheme of the speakers with ,speaker=SCHEME behind the path"
 
 
 class Audformat(OwnCorpus):
-    """Reads the files that a database in audformat has labels for.
+    """Reads the files for which an audformat database has labels.
 
-    Whole files only: tables of segments are refused. Each parameter names a scheme, or a column,
-    or a key of a scheme's labels, as `audformat.Database.get` finds them; "" names none.
+    Tables of segments are refused. The parameters from label to split name a scheme, a column or a
+    key of a scheme's labels, as `audformat.Database.get` finds them; "" reads none.
 
     Attributes:
         label: the emotion.
-        speaker: who speaks.
-        sex: female or male; as it comes, also gender.
+        speaker: the speaker.
+        sex: female or male; by default, a scheme gender is read too.
         session: the recording session.
-        dialogue: the conversation it is a turn of.
-        split: the set; else the tables say, by their splits or as they are called: the files of
+        dialogue: the conversation that the utterance is a turn of.
+        split: the set; without this scheme, the tables' splits or names give the sets, for example
             emotion.train, emotion.dev and emotion.test.
         speakers: single if every utterance really has a different speaker.
-        table: those with the emotion, with commas between; else all tables of files that have it.
+        table: the tables to read, separated by commas; "" reads all tables with the emotion.
     """
 
     _partial = True
 
-    def __init__(  # noqa: PLR0913 - they are its schemes
+    def __init__(  # noqa: PLR0913 - its schemes
         self,
         label: str = "emotion",
         speaker: str = "speaker",
@@ -59,14 +59,14 @@ class Audformat(OwnCorpus):
                 rows = list(self._rows(database, place))
             except SerbenchError:
                 raise
-            except Exception as error:  # the library raises many kinds for broken files
+            except Exception as error:  # the library raises many types for broken files
                 raise _unreadable(place, error) from error
         return self._collect(rows, place, place, SCHEME)
 
     def _rows(self, database: Any, place: Path) -> Iterator[Row]:
         names = {"speaker": self._speaker, **self._others}
         if names["sex"] == "sex":
-            names["gender"] = "gender"  # as older databases call it
+            names["gender"] = "gender"  # the scheme's name in older databases
         schemes = {name: scheme for name, scheme in names.items() if scheme}
         tables = self._tables(database, place)
         frame = database.get(self._label, list(dict.fromkeys(schemes.values())), tables=tables)
@@ -74,13 +74,13 @@ class Audformat(OwnCorpus):
             raise CorpusError(_missing(database, self._label, "label", place))
         if frame[self._speaker].isna().all():
             raise CorpusError(
-                f"{_missing(database, self._speaker, 'speaker', place)}; without it a voice "
-                "that is both in training and in test goes unnoticed"
+                f"{_missing(database, self._speaker, 'speaker', place)}; without speakers, a voice "
+                "in both training and test would go unnoticed"
             )
-        if bare := int(frame[self._label].isna().sum()):
+        if unlabelled := int(frame[self._label].isna().sum()):
             raise CorpusError(
-                f"{place} has no {self._label!r} for {bare} of {len(frame)} files: name tables "
-                "that have it for all of theirs with ,table=NAME behind the path"
+                f"{place} has no {self._label!r} for {unlabelled} of {len(frame)} files: name "
+                "tables that have it for all their files with ,table=NAME behind the path"
             )
         parts = _parts(database) if self._others["split"] else {}
         for file, cells in zip(frame.index, frame.itertuples(index=False), strict=True):
@@ -92,24 +92,24 @@ class Audformat(OwnCorpus):
             yield Row(f"{place.name}, {file}", file, row[self._label], **fields)
 
     def _tables(self, database: Any, place: Path) -> list[str]:
-        """Return the tables with the emotion, all of whole files."""
+        """Return the named tables, else all with the emotion; refuse tables of segments."""
         named = [name.strip() for name in self._table.split(",") if name.strip()]
         for name in named:
             if name not in database.tables:
                 tables = ", ".join(database.tables)
                 raise CorpusError(f"{place} has no table {name!r}: its tables are {tables}")
         chosen = named or [name for name in database.tables if self._has_label(database, name)]
-        whole = [name for name in chosen if database.tables[name].is_filewise]
-        if (named and whole != named) or (chosen and not whole):
-            cut = next(name for name in chosen if name not in whole)
+        filewise = [name for name in chosen if database.tables[name].is_filewise]
+        if (named and filewise != named) or (chosen and not filewise):
+            segmented = next(name for name in chosen if name not in filewise)
             raise CorpusError(
-                f"{place}: the table {cut} labels segments of files, but an utterance is a whole "
-                "file here: write the segments as files with audformat.utils.to_filewise_index"
+                f"{place}: the table {segmented} labels segments of files, but an utterance must "
+                "be a whole file: write segments as files with audformat.utils.to_filewise_index"
             )
-        return whole
+        return filewise
 
     def _has_label(self, database: Any, table: str) -> bool:
-        """Return whether a table has the emotion as a scheme, a column or a key of labels."""
+        """Return whether a table has the emotion as scheme, column or key of a scheme's labels."""
         for name, column in database.tables[table].columns.items():
             if self._label in (name, column.scheme_id):
                 return True
@@ -122,24 +122,24 @@ class Audformat(OwnCorpus):
 
 @contextlib.contextmanager
 def _opened(place: Path) -> Iterator[Any]:
-    """Open the database without anything that could run code: Python tags and pickles."""
+    """Open the database without its parts that could run code: Python tags and pickles."""
     import audformat  # takes two seconds, with pandas
 
     _check_header(place)
     with tempfile.TemporaryDirectory() as name:
-        # the library prefers a pickle to its table, so it gets a folder without pickles
+        # the library reads a pickle rather than a table, so give it a folder without pickles
         for path in sorted(place.iterdir()):
             if path.name == HEADER or (path.name.startswith("db.") and path.suffix in TABLES):
                 (Path(name) / path.name).symlink_to(path)
         try:
             database = audformat.Database.load(name, load_data=False)
-        except Exception as error:  # the library raises many kinds for broken files
+        except Exception as error:  # the library raises many types for broken files
             raise _unreadable(place, error) from error
         yield database
 
 
 def _check_header(place: Path) -> None:
-    import yaml  # the library's own
+    import yaml  # which audformat requires
 
     header = place / HEADER
     if not header.is_file():
@@ -159,7 +159,7 @@ def _check_header(place: Path) -> None:
 def _unreadable(place: Path, error: Exception) -> CorpusError:
     reason = re.sub(r"\S*/db\.", f"{place}/db.", " ".join(str(error).split()))
     if any(place.glob("db.*.pkl")):
-        reason += "; tables that are pickles alone are not read: save them as csv or parquet"
+        reason += "; tables that exist only as pickles are not read: save them as csv or parquet"
     return CorpusError(f"audformat cannot read {place}: {type(error).__name__}: {reason}")
 
 
@@ -174,7 +174,7 @@ def _missing(database: Any, scheme: str, parameter: str, place: Path) -> str:
 
 
 def _parts(database: Any) -> Mapping[str, str]:
-    """Return the part of each file, as the tables that are split say it.
+    """Return the part of each file by the splits or names of its tables.
 
     Raises:
         CorpusError: a file is in two parts.

@@ -1,4 +1,4 @@
-"""The dataset `folder`: audio as Hugging Face `datasets` has it, by metadata or label folders."""
+"""The dataset `folder`: audio with metadata or in label folders, as in Hugging Face `datasets`."""
 
 import re
 from collections import Counter
@@ -24,33 +24,33 @@ UNREAD = (
     *(".3gp", ".3gpp", ".ac3", ".ape", ".wv", ".tta", ".shn", ".spx", ".ra", ".rm", ".gsm", ".vox"),
     *(".raw", ".pcm", ".ulaw", ".alaw"),
 )
-"""Audio that cannot be decoded here: an error, since leaving it out is never intended."""
+"""Audio that cannot be decoded; an error, since leaving it out is never intended."""
 
-COLUMN = "name the column that says who speaks with ,speaker=COLUMN behind the path"
+COLUMN = "name the column of the speakers with ,speaker=COLUMN behind the path"
 PATTERN = "change speaker_pattern: its first group must hold the speaker alone, as in (s[0-9]+)_"
 
 
 class AudioFolder(OwnCorpus):
-    r"""Reads a folder of audio: the files that its metadata lists, or one folder a label.
+    r"""Reads a folder of audio: the files that its metadata lists, or one folder per label.
 
-    `metadata.csv` or `metadata.jsonl` is in the folder itself, or in each of its folders `train`,
-    `validation` and `test`; the column file_name is relative to it. Without metadata the name of
-    the folder that a file is in is its label.
+    `metadata.csv` or `metadata.jsonl` is in the folder itself or in each of its subfolders `train`,
+    `validation` and `test`; paths in its column file_name start there. Without metadata, the name
+    of a file's folder is its label.
 
     Attributes:
         label: the column of the emotion.
         speaker: the column of the speaker.
-        speaker_pattern: without metadata, a regular expression that is looked for in each file's
-            path below the folder; its first group, or all of it, is the speaker: `^(s\d+)_`.
+        speaker_pattern: without metadata, a regular expression to search for in each file's path
+            below the folder; its first group, or all of it, is the speaker: `^(s\d+)_`.
         id: the column of the utterance's name in results.
-        sex: the column; "" reads none.
+        sex: the column of the sex; "" reads none.
         session: see `sex`.
         dialogue: see `sex`.
-        split: see `sex`; without it the folders train, validation and test are the split.
+        split: see `sex`; without a column, the folders train, validation and test are the split.
         speakers: single if every utterance really has a different speaker.
     """
 
-    def __init__(  # noqa: PLR0913 - they are its columns
+    def __init__(  # noqa: PLR0913 - its columns
         self,
         label: str = "label",
         speaker: str = "speaker",
@@ -77,7 +77,7 @@ class AudioFolder(OwnCorpus):
 
     def _read(self, place: Path) -> Listing:
         if not place.is_dir():
-            kind = "is a file: csv: reads a table" if place.exists() else "is not there"
+            kind = "is a file (csv: reads a table)" if place.exists() else "does not exist"
             raise CorpusError(
                 f"folder: {place} {kind}; name a folder of audio, folder:DIR or --data DIR"
             )
@@ -106,7 +106,7 @@ class AudioFolder(OwnCorpus):
             yield replace(row, path=str(path) if row.path else "", split=split)
 
     def _labelled(self, place: Path) -> Iterator[Row]:
-        """Yield a row for each file; the name of its folder is its label."""
+        """Yield a row for each file, labelled with the name of its folder."""
         files = audio_tree.files(place, AUDIO + UNREAD)
         paths = sorted((folder / entry.name).relative_to(place) for folder, entry in files)
         _check_paths(paths, place)
@@ -116,7 +116,7 @@ class AudioFolder(OwnCorpus):
             yield Row(str(path), str(path), path.parent.name, speaker, split=split)
 
     def _split_of(self, path: PurePath) -> str:
-        """Return the part of the split that the first folder of a path names, or ""."""
+        """Return the first folder of a path if it names a part of the split, else ""."""
         is_named = len(path.parts) > 1 and _is_in_part(path)
         return path.parts[0] if is_named and self._columns["split"] else ""
 
@@ -124,10 +124,10 @@ class AudioFolder(OwnCorpus):
         """Find the speaker of a file in its path."""
         if self._pattern is None:
             raise CorpusError(
-                f"{place} does not say who speaks, and without that a voice that is both in "
-                "training and in test goes unnoticed: add metadata.csv with "
-                "file_name,label,speaker, or write ,speaker_pattern=REGEX behind the path, which "
-                f"finds the speaker in names such as {path.as_posix()}"
+                f"{place} does not say who speaks, so a voice in both training and test would go "
+                "unnoticed: add metadata.csv with file_name,label,speaker, or write "
+                ",speaker_pattern=REGEX behind the path, which finds the speaker in names such as "
+                f"{path.as_posix()}"
             )
         match = self._pattern.search(path.as_posix())
         speaker = match and match[min(1, self._pattern.groups)]
@@ -153,7 +153,7 @@ def _compiled(pattern: str) -> re.Pattern[str] | None:
 
 
 def _metadata(place: Path) -> list[Path]:
-    """Return the files that describe a folder: one in it, or one in each part of its split."""
+    """Return the metadata of a folder: one file in it, or one in each part of its split."""
     parts = sorted(path for path in place.iterdir() if path.name.casefold() in NAMES)
     candidates = (folder / name for folder in (place, *parts) for name in METADATA)
     tables = [path for path in candidates if path.is_file()]
@@ -161,7 +161,7 @@ def _metadata(place: Path) -> list[Path]:
     if len(set(folders)) < len(folders) or (len(tables) > 1 and place in folders):
         names = " and by ".join(str(path.relative_to(place)) for path in tables)
         raise CorpusError(
-            f"{place} is described by {names}: keep one, or one in each of train, validation, test"
+            f"{place} is described by {names}: keep one, or one each in train, validation and test"
         )
     if not tables and (place / "metadata.parquet").exists():
         raise CorpusError(f"{place / 'metadata.parquet'} is not read: save it as metadata.csv")
@@ -169,7 +169,7 @@ def _metadata(place: Path) -> list[Path]:
 
 
 def _check_paths(paths: Sequence[PurePath], place: Path) -> None:
-    """Refuse a folder whose files have no label, or cannot be decoded."""
+    """Refuse a folder without audio, and files without a label or that cannot be decoded."""
     if not paths:
         raise CorpusError(
             f"there is no audio below {place} ({' '.join(AUDIO)}): name a folder of audio, "
@@ -183,14 +183,14 @@ def _check_paths(paths: Sequence[PurePath], place: Path) -> None:
     bare = [str(path) for path in paths if len(path.parts) < 2 + _is_in_part(path)]
     if bare:
         raise CorpusError(
-            f"{len(bare)} files below {place} are in no label's folder "
+            f"{len(bare)} files below {place} are not in the folder of a label "
             f"({audio_tree.listed(bare)}): put each into a folder with the name of its label, or "
             "add metadata.csv with file_name,label,speaker"
         )
 
 
 def _left_out(listing: Listing, place: Path, tables: Sequence[Path]) -> Iterator[str]:
-    """Yield a remark on audio that metadata does not list, and one on files that are not audio."""
+    """Yield remarks on audio that the metadata lacks, and on files that are not audio."""
     paths = {folder / entry.name for folder, entry in audio_tree.files(place, ("",))}
     listed = {utterance.path for utterance in listing.utterances}
     audio: list[str] = []

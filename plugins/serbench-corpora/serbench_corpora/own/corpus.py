@@ -1,4 +1,4 @@
-"""The base of users' own corpora: labels as found, and their protocols."""
+"""The base class of users' own corpora: their label set and protocols."""
 
 import copy
 from collections.abc import Iterable, Mapping, Sequence
@@ -28,8 +28,8 @@ ABOUT = About(
 class OwnCorpus:
     """A corpus that its owner describes without code; subclasses read the description.
 
-    The label set `original` is all labels as found, in sorted order. The default protocol is the
-    corpus's own split where it has one, else `kfold:n=5`, or `loso` with fewer than five speakers.
+    The label set `original` has all labels unchanged, sorted. The default protocol is the corpus's
+    own split if there is one, else `kfold:n=5`, or `loso` with fewer than five speakers.
     """
 
     about = ABOUT
@@ -38,10 +38,10 @@ class OwnCorpus:
     """"single": the user says that every utterance has a different speaker."""
     _place = Path()
     _partial = False
-    """Its split may leave utterances out."""
+    """Whether the split may leave utterances out."""
 
     def at(self, place: Path) -> Self:
-        """Return the corpus that is described in this place."""
+        """Return the dataset for the corpus that is described in this file or folder."""
         placed = copy.copy(self)
         placed.__dict__.pop("_listing", None)
         placed._place = place.resolve()  # paths are relative to the target of a link
@@ -64,20 +64,20 @@ class OwnCorpus:
 
     @property
     def label_sets(self) -> Mapping[str, LabelSet]:
-        """All labels as found, in sorted order."""
+        """All labels unchanged, sorted."""
         return {LABEL_SET: {label: label for label in self._listing.labels}}
 
     @property
     def protocols(self) -> Sequence[Protocol]:
-        """The corpus's own split, where it has one."""
+        """The corpus's own split, if there is one."""
         return (self._split.protocol,) if self._split else ()
 
     @property
     def default_protocol(self) -> str:
-        """The corpus's own split, or a family that shares no speaker.
+        """The corpus's own split, or a protocol family that shares no speaker.
 
         Raises:
-            LeakageError: the split shares speakers, so that it must be asked for.
+            LeakageError: the parts of the split share speakers, so the user must choose a protocol.
         """
         speakers_are_few = len(self._listing.speakers) < FOLDS
         family = "loso" if speakers_are_few else f"kfold:n={FOLDS}"
@@ -85,18 +85,17 @@ class OwnCorpus:
         if split and split.leaks:
             raise LeakageError(
                 f"the split of {self._place.name} leaks: {split.leaks}. Choose --protocol "
-                f"{family}, which shares none, or --protocol {NAME}, which is never "
-                "ranked"
+                f"{family}, which shares no speaker, or --protocol {NAME}, which is never ranked"
             )
         return NAME if split else family
 
     def manifest(self) -> Corpus:
-        """Return the corpus as it is described, whether its audio is there or not."""
+        """Return the described corpus without paths; its audio need not exist."""
         bare = tuple(replace(utterance, path=None) for utterance in self._listing.utterances)
         return Corpus(self._place.name, self._listing.labels, bare, "raw", self._listing.remarks)
 
     def read(self, root: Path) -> Corpus:
-        """Read the corpus that is described in `root`, whose files must all be there.
+        """Read the corpus that is described in `root`; all its files must exist.
 
         Raises:
             CorpusError: the description is broken, or files are missing.

@@ -1,4 +1,4 @@
-"""The dataset `csv`: any corpus that a table lists, `csv:my.csv` with path, label and speaker."""
+"""The dataset `csv`: a corpus listed in a table with path, label and speaker, `csv:my.csv`."""
 
 from pathlib import Path
 from typing import Literal
@@ -9,26 +9,26 @@ from serbench_corpora.own.listing import Listing
 
 
 class Csv(OwnCorpus):
-    """Reads a corpus that a table lists, a row an utterance.
+    """Reads a corpus that a table lists, one row per utterance.
 
-    Paths are relative to the table's folder. Each parameter names a column; "" leaves out one that
-    is not needed.
+    Paths are relative to the table's folder. The parameters from path to split name columns; ""
+    skips an optional column. The columns path, label and speaker are required.
 
     Attributes:
-        path: of the audio.
+        path: the path of the audio.
         label: the emotion.
-        speaker: who speaks; needed too.
-        id: the utterance's name in results; else its path without the ending.
+        speaker: the speaker.
+        id: the utterance's name in results; by default the path without the ending.
         sex: female or male.
         session: the recording session.
-        dialogue: the conversation it is a turn of.
+        dialogue: the conversation that the utterance is a turn of.
         split: train, validation or test.
         speakers: single if every utterance really has a different speaker.
     """
 
     endings = (".csv", ".tsv", ".txt")
 
-    def __init__(  # noqa: PLR0913 - they are its columns
+    def __init__(  # noqa: PLR0913 - its columns
         self,
         path: str = "path",
         label: str = "label",
@@ -54,7 +54,7 @@ class Csv(OwnCorpus):
 
     def _read(self, place: Path) -> Listing:
         remedy = (
-            "name the column that says who speaks with ,speaker=COLUMN behind the path (columns: "
+            "name the column of the speakers with ,speaker=COLUMN behind the path (columns: "
             f"{delimited.columns(place)})"
         )
         rows = delimited.read(place, self._columns, place.name)

@@ -1,7 +1,7 @@
-"""Read a user's table of utterances, from a spreadsheet, from pandas or typed by hand.
+"""Read a user's table of utterances from a spreadsheet, from pandas or typed by hand.
 
-CSV with commas, semicolons or tabs, quoted or not, any line ends, UTF-8 with or without a
-byte-order mark; or JSON Lines. Anything else is refused with one line.
+The table is JSON Lines or CSV: with commas, semicolons or tabs, with or without quotes, any line
+ends, in UTF-8 with or without a byte-order mark. Other files are refused with a one-line message.
 """
 
 import csv
@@ -14,7 +14,7 @@ from serbench import CorpusError
 from serbench_corpora.own.listing import Row
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
-REQUIRED = {  # fields that every row needs, with the names that their columns often have
+REQUIRED = {  # fields that every row needs, with other common names of their columns
     "path": ("file", "file_name", "filename", "filepath", "audio", "wav"),
     "label": ("emotion", "class", "category", "target"),
     "speaker": ("speaker_id", "spk", "spk_id", "actor", "subject", "participant"),
@@ -22,8 +22,8 @@ REQUIRED = {  # fields that every row needs, with the names that their columns o
 WHY = {
     "path": "it says where the audio is",
     "label": "it says which emotion is heard",
-    "speaker": "without it a voice that is both in training and in test goes unnoticed, and a "
-    "model would be praised for knowing voices",
+    "speaker": "without it, a voice in both training and test would go unnoticed, and a model "
+    "would get high scores for recognising voices",
 }
 
 
@@ -31,10 +31,10 @@ def read(path: Path, fields: Mapping[str, str], name: str) -> Iterator[Row]:
     """Yield a row for each utterance of a table.
 
     Args:
-        path: a CSV table, or JSON Lines where it ends in .jsonl.
+        path: a CSV table, or JSON Lines if the name ends in .jsonl.
         fields: from each field of `Row` to its column; an optional field is left out if its column
             is "", or has the field's own name and is missing.
-        name: of the table, for the messages.
+        name: the name of the table, for the messages.
 
     Raises:
         CorpusError: a required column is missing, a row is broken, or the file cannot be read.
@@ -49,10 +49,10 @@ def read(path: Path, fields: Mapping[str, str], name: str) -> Iterator[Row]:
 
 
 def columns(path: Path) -> str:
-    """Return the names of a CSV table's columns, for a message.
+    """Return the names of a CSV table's columns as text for a message.
 
     Raises:
-        CorpusError: the heading is missing or has a column twice, or the file cannot be read.
+        CorpusError: the heading is missing or repeats a name, or the file cannot be read.
     """
     return _listed(next(_csv_lines(path))[1])
 
@@ -65,7 +65,7 @@ def _listed(columns: Sequence[str]) -> str:
 
 
 def _places(columns: Sequence[str], fields: Mapping[str, str], source: Path) -> dict[str, int]:
-    """Return the position of each field in a row; upper and lower case make no difference."""
+    """Return each field's position in a row; column names match in upper and lower case."""
     lower = [column.casefold() for column in columns]
     places = {}
     for field, name in fields.items():
@@ -73,8 +73,8 @@ def _places(columns: Sequence[str], fields: Mapping[str, str], source: Path) -> 
             same = [column for column in columns if column.casefold() == name.casefold()]
             if len(same) > 1:
                 raise CorpusError(
-                    f"{source} has {len(same)} columns called {' and '.join(same)}: which is the "
-                    f"{field}? Rename the others"
+                    f"{source} has {len(same)} columns called {' and '.join(same)}: rename those "
+                    f"that are not the {field}"
                 )
             places[field] = lower.index(name.casefold())
         elif field in REQUIRED or name not in ("", field):
@@ -89,7 +89,7 @@ def _missing(columns: Sequence[str], field: str, name: str, source: Path) -> str
     problem = f"{source} has no column {name!r} (columns: {_listed(columns)})"
     if close:
         meant = lower[close[0]]
-        return f"{problem}: if {meant!r} is meant, write ,{field}={meant} behind the path"
+        return f"{problem}: if you mean {meant!r}, write ,{field}={meant} behind the path"
     why = f"; {WHY[field]}" if field in WHY else ""
     return f"{problem}: add it, or write ,{field}=COLUMN behind the path{why}"
 
@@ -98,18 +98,18 @@ def _missing(columns: Sequence[str], field: str, name: str, source: Path) -> str
 
 
 def _csv_lines(path: Path) -> Iterator[tuple[int, Sequence[str]]]:
-    """Yield the heading, then each row that is not empty, with the number of the line it ends on.
+    """Yield the heading, then each row that is not empty, with the number of its last line.
 
-    The delimiter is the one that makes most columns of the heading.
+    The delimiter is the one that splits the heading into the most columns.
     """
     heading = next(_text_lines(path), "").rstrip("\r\n")
     if not heading.strip():
         raise CorpusError(
             f"{path} is empty: its first line must name the columns, such as path,label,speaker"
         )
-    cut = {mark: next(csv.reader([heading], delimiter=mark), []) for mark in DELIMITERS}
-    delimiter = max(cut, key=lambda mark: len(cut[mark]))
-    columns = [cell.strip() for cell in cut[delimiter]]
+    splits = {mark: next(csv.reader([heading], delimiter=mark), []) for mark in DELIMITERS}
+    delimiter = max(splits, key=lambda mark: len(splits[mark]))
+    columns = [cell.strip() for cell in splits[delimiter]]
     for name in columns:
         if name and columns.count(name) > 1:
             raise CorpusError(f"{path} has two columns {name!r}: rename or remove one of them")
@@ -125,7 +125,7 @@ def _csv_lines(path: Path) -> Iterator[tuple[int, Sequence[str]]]:
                 cells.pop()
             if len(cells) != len(columns):
                 raise CorpusError(
-                    f"{path}, line {reader.line_num} has {len(cells)} cells, but the heading "
+                    f"{path}, line {reader.line_num} has {len(cells)} cells, but the heading has "
                     f"{len(columns)}: put cells with a {DELIMITERS[delimiter]} in quotes"
                 )
             yield reader.line_num, cells
@@ -137,7 +137,7 @@ def _csv_lines(path: Path) -> Iterator[tuple[int, Sequence[str]]]:
 
 
 def _json_lines(path: Path) -> Iterator[tuple[int, Sequence[str]]]:
-    """Yield the keys of the first object, then the values of every object under these keys."""
+    """Yield the keys of the first object, then every object's values for these keys."""
     keys: list[str] | None = None
     for number, line in enumerate(_text_lines(path), start=1):
         if not line.strip():
@@ -147,7 +147,7 @@ def _json_lines(path: Path) -> Iterator[tuple[int, Sequence[str]]]:
         except ValueError as error:
             raise CorpusError(f"{path}, line {number} is not JSON: {error}") from error
         if not isinstance(row, dict):
-            raise CorpusError(f"{path}, line {number} must be an object, {{...}}, of one utterance")
+            raise CorpusError(f"{path}, line {number} must be an object {{...}} for one utterance")
         values = {name.strip(): _text(value) for name, value in row.items()}
         if keys is None:
             keys = list(values)
@@ -168,7 +168,7 @@ def _text_lines(path: Path) -> Iterator[str]:
             f"folder:{path} for a folder of audio"
         )
     try:
-        # utf-8-sig: spreadsheets begin their tables with a byte-order mark
+        # utf-8-sig, since spreadsheets write a byte-order mark
         with path.open(encoding="utf-8-sig", newline="") as stream:
             yield from stream
     except FileNotFoundError as error:
@@ -178,7 +178,7 @@ def _text_lines(path: Path) -> Iterator[str]:
         ) from error
     except UnicodeDecodeError as error:
         raise CorpusError(
-            f"{path} is not text in UTF-8, see line {_undecodable(path)}: save it again as "
+            f"{path} is not text in UTF-8, as line {_undecodable(path)} shows: save it again as "
             '"CSV UTF-8"'
         ) from error
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Turn the rows of a user's own corpus into utterances, and refuse rows that contradict."""
+"""Turn the rows of a user's own corpus into utterances, and refuse contradictory rows."""
 
 import os
 import posixpath
@@ -18,25 +18,31 @@ SEXES = {
     **dict.fromkeys(("male", "m", "man"), "male"),
     **dict.fromkeys(("", "other", "unknown", "-", "n/a"), ""),
 }
-MISSING = ("nan", "NaN", "<NA>", "None", "null")  # of pandas, Python and JSON, turned into text
+MISSING = (
+    "nan",
+    "NaN",
+    "<NA>",
+    "None",
+    "null",
+)  # missing values of pandas, Python and JSON as text
 SINGLE = "write ,speakers=single behind the path"
 INVISIBLE = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
-"""Categories of characters that break lines, or make two names look alike."""
+"""Categories of characters that break lines or make two names look alike."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The text that a corpus's description has of one utterance; "" where it has none."""
+    """The description of one utterance as text; fields without text are ""."""
 
-    where: str  # in the description: "my.csv, line 7"
-    path: str  # of its audio, relative to the corpus's folder or absolute
+    where: str  # position in the description: "my.csv, line 7"
+    path: str  # of the audio, relative to the corpus's folder or absolute
     label: str
     speaker: str
-    id: str = ""  # its name in results; "" derives it from the path
+    id: str = ""  # name in results; "" derives it from the path
     sex: str = ""  # one of `SEXES`
     session: str = ""
     dialogue: str = ""
-    split: str = ""  # the part of the split that it is in
+    split: str = ""  # part of the split
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,7 @@ class Listing:
     utterances: tuple[Utterance, ...]
     # from an utterance's id to the part that its owner wrote; empty without a split
     splits: Mapping[str, str]
-    lines: Mapping[str, str]  # from an utterance's id to the place where it is listed
+    lines: Mapping[str, str]  # from an utterance's id to its position in the list
     remarks: tuple[str, ...] = ()  # lines about files that were left out
 
     @property
@@ -64,18 +70,18 @@ class Listing:
 def collect(
     rows: Iterable[Row], folder: Path, source: Path, *, remedy: str, single: bool
 ) -> Listing:
-    """Collect the utterances that rows describe, with paths relative to `folder`.
+    """Collect the utterances that rows describe.
 
     Args:
-        rows: one an utterance.
-        folder: of the corpus.
-        source: of the rows, for the messages.
+        rows: one per utterance.
+        folder: the corpus's folder, where relative paths start.
+        source: the path of the list, for the messages.
         remedy: how the user can correct wrong speakers.
         single: the user says that every utterance has a different speaker.
 
     Raises:
-        CorpusError: a row is incomplete, two rows contradict each other, all utterances have one
-            label, or the speakers are not people.
+        CorpusError: a row is incomplete, two rows contradict each other, all utterances have the
+            same label, or the speakers are not people.
     """
     utterances: list[Utterance] = []
     splits: dict[str, str] = {}
@@ -84,12 +90,12 @@ def collect(
     for row in rows:
         _require_filled(row)
         relative = _relative(row.path, folder)
-        if (before := paths.setdefault(relative, row.where)) != row.where:
-            raise CorpusError(f"{row.where}: {row.path} is listed twice, before at {before}")
+        if (earlier := paths.setdefault(relative, row.where)) != row.where:
+            raise CorpusError(f"{row.where}: {row.path} is listed twice, first at {earlier}")
         utterance = _utterance(row, relative, folder)
         if utterance.id in lines:
             raise CorpusError(
-                f"{row.where}: the id {utterance.id!r} is there twice, before at "
+                f"{row.where}: two utterances have the id {utterance.id!r}, the first at "
                 f"{lines[utterance.id]}: give each utterance its own in a column id"
             )
         lines[utterance.id] = row.where
@@ -97,7 +103,7 @@ def collect(
         utterances.append(utterance)
     _check_labels(utterances, source)
     if all(splits[utterance.id] == utterance.speaker for utterance in utterances):
-        raise CorpusError(f"{source}: the speakers are the sets of the split: {remedy}")
+        raise CorpusError(f"{source}: the speakers are the names of the split's sets: {remedy}")
     speakers.require_people(utterances, str(source), single=single, mend=remedy, alone=SINGLE)
     sexes = _sexes(utterances, lines)
     # every utterance gets the sex that any row gives its speaker
@@ -111,8 +117,8 @@ def _require_filled(row: Row) -> None:
             raise CorpusError(f"{row.where}: the {name} is empty; fill it in or delete the line")
     if row.label in MISSING:
         raise CorpusError(
-            f"{row.where}: the label is {row.label}, which programs write for a missing value; "
-            "fill it in or delete the line"
+            f"{row.where}: the label is {row.label}, the text for a missing value: fill it in or "
+            "delete the line"
         )
     if speakers.is_missing(row.speaker):
         raise CorpusError(
@@ -139,22 +145,22 @@ def _utterance(row: Row, relative: str, folder: Path) -> Utterance:
 
 
 def _visible(row: Row, field: str) -> str:
-    """Return a field with its accents in one spelling; refuse invisible characters."""
+    """Return a field in Unicode's composed form, NFC; refuse invisible characters."""
     text: str = getattr(row, field)
     if not text.isprintable():
         for character in text:
             if unicodedata.category(character) in INVISIBLE:
                 raise CorpusError(
-                    f"{row.where}: the {field} '{shown(text, 60)}' holds the control character "
-                    f"U+{ord(character):04X}: remove it"
+                    f"{row.where}: the {field} '{shown(text, 60)}' contains the invisible "
+                    f"character U+{ord(character):04X}: remove it"
                 )
     return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
 def _relative(path: str, folder: Path) -> str:
-    """Return the path relative to the corpus's folder if it is below it; with slashes."""
+    """Return a path, with slashes; relative to the corpus's folder if the path is below it."""
     if "\\" in path and "/" not in path and not (folder / path).exists():
-        path = path.replace("\\", "/")  # as Windows writes it
+        path = path.replace("\\", "/")  # written on Windows
     path = os.path.normpath(os.path.expanduser(path) if path[0] == "~" else path)
     if os.path.isabs(path):
         real = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
@@ -177,22 +183,22 @@ def _id_of_path(row: Row, relative: str) -> str:
 
 def _check_labels(utterances: list[Utterance], source: Path) -> None:
     if not utterances:
-        raise CorpusError(f"{source} lists no utterance: it needs a row for each")
+        raise CorpusError(f"{source} lists no utterances: write one row per utterance")
     counts = Counter(utterance.label for utterance in utterances)
     if len(counts) < 2:
         raise CorpusError(
-            f"{source} has one label, {min(counts)!r}, for all {len(utterances)} utterances: to "
-            "tell emotions apart takes two or more; is it the right column?"
+            f"{source} has one label, {min(counts)!r}, for all {len(utterances)} utterances, but "
+            "needs at least two; is it the right column?"
         )
     for first, second in alike(counts, folded):
         raise CorpusError(
             f"{source}: the labels {first!r} ({counts[first]}) and {second!r} ({counts[second]}) "
-            "differ in upper and lower case alone: write one of them everywhere"
+            "differ only in upper and lower case: write one of them everywhere"
         )
 
 
 def _sexes(utterances: list[Utterance], lines: Mapping[str, str]) -> dict[str, str]:
-    """Return each speaker's sex, or "" where no row gives it.
+    """Return each speaker's sex, or "" if no row gives it.
 
     Raises:
         CorpusError: a speaker has two sexes, or two speakers have almost the same name.
@@ -210,8 +216,9 @@ def _sexes(utterances: list[Utterance], lines: Mapping[str, str]) -> dict[str, s
     for name, other in alike(first, folded):
         raise CorpusError(
             f"{lines[first[other].id]}: the speakers {name!r} and {other!r} are written almost "
-            "alike (upper and lower case, spaces, width of letters, 1 and 1.0): if they are one, "
-            "training and test would share a voice; write them alike, or tell them apart"
+            "alike (upper and lower case, spaces, width of letters, 1 and 1.0): if one person has "
+            "both, training and test could share a voice; use one spelling, or clearly different "
+            "names"
         )
     return {speaker: utterance.sex for speaker, utterance in first.items()}
 
@@ -226,15 +233,15 @@ def present(listing: Listing, source: Path) -> tuple[Utterance, ...]:
     absent = [utterance for utterance in located if not os.path.isfile(str(utterance.path))]
     if absent:
         raise CorpusError(
-            f"{len(absent)} of the {len(located)} files that {source} lists are not "
-            f"there, the first at {listing.lines[absent[0].id]}: {absent[0].path}; paths are "
-            "relative to the folder of the table"
+            f"{len(absent)} of the {len(located)} files that {source} lists do not exist, the "
+            f"first at {listing.lines[absent[0].id]}: {absent[0].path}; paths are relative to the "
+            "folder of the table"
         )
     return tuple(located)
 
 
 def _located(utterance: Utterance) -> Utterance:
-    """Return the utterance with the spelling of accents that its file's name has on the disk."""
+    """Return the utterance with its path in the Unicode form of the file's name on the disk."""
     path = str(utterance.path)
     for form in () if path.isascii() or os.path.isfile(path) else ("NFC", "NFD"):
         other = Path(unicodedata.normalize(form, path))

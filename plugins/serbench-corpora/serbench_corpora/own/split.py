@@ -20,7 +20,7 @@ NAMES = {
 
 @dataclass(frozen=True)
 class OwnSplit:
-    """The utterances of each part."""
+    """A corpus's own split: the part of each utterance."""
 
     parts: Mapping[str, str]  # from an utterance's id to "train", "validation" or "test"
     shared: tuple[str, ...]  # the speakers that are in more than one part, sorted
@@ -28,7 +28,7 @@ class OwnSplit:
 
     @property
     def protocol(self) -> Protocol:
-        """The protocol, which has one fold."""
+        """The protocol `split`, with one fold."""
         counts = Counter(self.parts.values())
         sizes = ", ".join(f"{counts[part]} {part}" for part in PARTS if counts[part])
         drawn = "" if counts["validation"] else "; validation is drawn from training"
@@ -38,14 +38,14 @@ class OwnSplit:
 
     @property
     def leaks(self) -> str:
-        """Why the split leaks, or ""."""
+        """The reason why the split leaks, or ""."""
         if not self.shared:
             return ""
-        some = "speaker is" if len(self.shared) == 1 else "speakers are"
-        return f"{len(self.shared)} {some} in more than one of its sets: {listed(self.shared)}"
+        subject = "speaker is" if len(self.shared) == 1 else "speakers are"
+        return f"{len(self.shared)} {subject} in more than one of its sets: {listed(self.shared)}"
 
     def folds(self, corpus: Corpus) -> list[Fold]:
-        """Return the fold, of the utterances that the corpus's label set keeps."""
+        """Return the one fold, of the utterances that the corpus's label set keeps."""
         train, validation, test = (
             tuple(key for key in corpus.by_id if self.parts.get(key) == part) for part in PARTS
         )
@@ -55,12 +55,12 @@ class OwnSplit:
 
 
 def own_split(listing: Listing, source: Path, partial: bool = False) -> OwnSplit | None:
-    """Return the split of a corpus; None if it has none, or one part holds all utterances.
+    """Return the split of a corpus, or None without one or if one part has all utterances.
 
-    With `partial` utterances may be in no part.
+    If `partial`, utterances may be in no part.
 
     Raises:
-        CorpusError: a part has another name, or there is no training or no test set.
+        CorpusError: a part has an unknown name, or there is no training or no test set.
     """
     parts = {}
     for key, name in listing.splits.items():

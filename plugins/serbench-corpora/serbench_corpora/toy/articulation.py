@@ -23,13 +23,13 @@ class Sound(NamedTuple):
 
     formants: tuple[float, float, float]  # the first three, in Hz
     voice: float  # amplitude of the vocal folds
-    noise: float  # amplitude of the noise made in the mouth
-    centre: float  # of that noise, in Hz
-    milliseconds: float  # at an even tempo
+    noise: float  # amplitude of the mouth's noise
+    centre: float  # frequency of the noise, in Hz
+    milliseconds: float  # duration at an even tempo
 
 
 def _stop(second: float, centre: float, voice: float) -> tuple[Sound, ...]:
-    """Return a closure, then a burst; the second formant depends on the place of the closure."""
+    """Return a closure and a burst; the place of the closure sets the second formant."""
     formants = (280.0, second, 2500.0)
     return Sound(formants, voice, 0.0, centre, 50), Sound(formants, voice, 0.5, centre, 20)
 
@@ -59,7 +59,7 @@ SOUNDS = {
     "g": _stop(2000, 2000, 0.12),
 }
 
-# one letter a sound; the capital is the vowel that carries the accent
+# one letter per sound; the capital is the accented vowel
 SENTENCES = (
     "danOli semu",
     "bireto zAnu",
@@ -79,12 +79,12 @@ SENTENCES = (
 
 @dataclass(frozen=True)
 class Gesture:
-    """A sentence as targets, one a frame of 8 ms."""
+    """A sentence as targets of the articulators, one per frame of 8 ms."""
 
     formants: Floats  # (frames, 3), in Hz
     voice: Floats  # (frames,), amplitude of the vocal folds
-    noise: Floats  # (frames,), amplitude of the noise made in the mouth
-    centre: Floats  # (frames,), of that noise, in Hz
+    noise: Floats  # (frames,), amplitude of the mouth's noise
+    centre: Floats  # (frames,), frequency of the noise, in Hz
     accent: Floats  # (frames,), 0 to 1, highest in the accented vowel
     place: Floats  # (frames,), 0 at the start of the sentence to 1 at its end
 
@@ -94,8 +94,8 @@ def articulate(sentence: str, tempo: float, timing: Floats) -> Gesture:
 
     Args:
         sentence: letters of `SOUNDS`, one of them a capital.
-        tempo: a factor of the even tempo; bounded so that 0.8 to 1.5 s result.
-        timing: factors of the sounds' durations, around 1; at least one a sound.
+        tempo: a factor of the even tempo; bounded so that the gesture takes 0.8 to 1.5 s.
+        timing: factors around 1 of the sounds' durations; at least one per sound.
     """
     letters = sentence.replace(" ", "")
     sounds = [sound for letter in letters for sound in SOUNDS[letter.lower()]]
@@ -109,7 +109,7 @@ def articulate(sentence: str, tempo: float, timing: Floats) -> Gesture:
     def track(values: list[float], milliseconds: int) -> Floats:
         return _smooth(np.repeat(np.array(values), counts), milliseconds)
 
-    formants = [track([sound.formants[which] for sound in sounds], 55) for which in range(3)]
+    formants = [track([sound.formants[number] for sound in sounds], 55) for number in range(3)]
     return _with_edges(
         Gesture(
             formants=np.stack(formants, axis=1),
@@ -131,7 +131,7 @@ def _smooth(values: Floats, milliseconds: int) -> Floats:
 
 
 def _with_edges(gesture: Gesture) -> Gesture:
-    """Add a moment of silence before and after a gesture."""
+    """Add 0.04 s of silence before and after a gesture."""
     edge = round(EDGE_SECONDS / FRAME_SECONDS)
 
     def hold(values: Floats) -> Floats:

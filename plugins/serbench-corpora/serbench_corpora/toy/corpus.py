@@ -1,7 +1,7 @@
 """Load toy: twelve synthetic speakers say thirteen sentences in four emotions, made in seconds.
 
-It is for tests where no corpus is at hand, and shows the effect of leakage: each speaker expresses
-emotions differently, so a model does far better on speakers that it has heard than on new ones.
+The corpus is for tests without a real corpus, and shows the effect of leakage: each speaker
+expresses emotions differently, so a model does far better on speakers that it was trained on.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -79,12 +79,12 @@ def manifest() -> Corpus:
 
 # ---- audio ----
 
-UNEVEN = 0.12  # relative deviation of the lengths of sounds from take to take
+UNEVEN = 0.12  # relative deviation of the lengths of sounds between takes
 MOST_SOUNDS = 24  # in a sentence
 
 
 def utterance(seed: int, speaker: int, emotion: int, sentence: int) -> npt.NDArray[np.int16]:
-    """Synthesise an utterance, (samples,) at 16 kHz; depends on these four numbers alone."""
+    """Synthesise an utterance, (samples,) at 16 kHz, from these four numbers alone."""
     random = stream(seed, SOUND, speaker, emotion, sentence)
     spoken = take(seed, speaker, emotion, sentence)
     timing = 1 + UNEVEN * spread(random, MOST_SOUNDS)
@@ -99,7 +99,7 @@ class Toy:
     """The synthetic corpus.
 
     Attributes:
-        seed: of the speakers and their speech; another seed is another corpus.
+        seed: seed of the speakers and their speech; each seed is a corpus of its own.
     """
 
     about = ABOUT
@@ -120,7 +120,7 @@ class Toy:
         return replace(manifest(), name=f"{NAME}:seed={self.seed}" if self.seed else NAME)
 
     def lengths(self) -> Lengths:
-        """Return the lengths of its utterances."""
+        """Return the lengths of the utterances."""
         return packaged_data.lengths(NAME)
 
     def make(self, root: Path) -> None:
@@ -137,7 +137,7 @@ class Toy:
             CorpusError: utterances are missing.
         """
         if not root.is_dir():
-            raise CorpusError(f"there is no {NAME} in {root}: leave --data out, and it is made")
+            raise CorpusError(f"there is no {NAME} in {root}: leave --data out to make it")
         ids = manifest().by_id
         paths = audio_tree.audio(NAME, root, lambda stem: stem if stem in ids else None)
         remedy = f"remove {root} and run the same command again"

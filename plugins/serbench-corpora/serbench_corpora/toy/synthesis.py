@@ -1,7 +1,7 @@
 """Turn a gesture and a take into sound: a source (pulses and noise) through a filter (formants).
 
-Each closing of the vocal folds adds one impulse response of the vocal tract's momentary shape, at
-its exact instant, which avoids aliasing; noise is filtered frame by frame.
+Each closing of the vocal folds adds an impulse response of the vocal tract's current shape at its
+exact time, which avoids aliasing; noise is filtered frame by frame.
 """
 
 import numpy as np
@@ -17,13 +17,13 @@ HOP = round(RATE * FRAME_SECONDS)
 LENGTH = 512  # of an impulse response, in samples: 32 ms
 LEVEL = -35.0  # of an average take, in dB below full scale
 PEAK = 0.9  # of full scale; louder utterances are turned down as a whole
-CUT_OFF, LOWEST, HIGHEST = 700.0, 120.0, 6000.0  # of the vocal folds, in Hz: at ease, at most
+CUT_OFF, LOWEST, HIGHEST = 700.0, 120.0, 6000.0  # of the vocal folds, in Hz: at rest, and bounds
 BREATH, ROOM = -24.0, -34.0  # in dB below the voice
 TREMOR = 6.0  # Hz
 _HIGHER = np.array([3500.0, 4500.0, 5500.0, 6500.0])  # formants that all vowels share
 _FREQUENCIES = np.fft.rfftfreq(LENGTH, 1 / RATE)
 _DELAY = np.exp(-2j * np.pi * _FREQUENCIES / RATE)  # by one sample
-_PARTS = 32  # a pulse is placed to this part of a sample
+_PARTS = 32  # pulses are placed at multiples of this fraction of a sample
 _DELAYS = _DELAY ** (np.arange(_PARTS)[:, np.newaxis] / _PARTS)
 
 
@@ -52,7 +52,7 @@ def _tract(gesture: Gesture, take: Take) -> Spectra:
     centres = np.minimum(np.concatenate([vowel, higher], axis=1) * take.tract, 0.49 * RATE)
     radii = np.exp(-np.pi * (50 + 0.06 * centres) / RATE)  # bandwidths grow with frequency
     turns = -2 * radii * np.cos(2 * np.pi * centres / RATE)
-    poles = np.zeros((len(centres), 2 * centres.shape[1] + 1))  # a polynomial a frame
+    poles = np.zeros((len(centres), 2 * centres.shape[1] + 1))  # a polynomial per frame
     poles[:, 0] = 1
     for turn, radius in zip(turns.T, radii.T, strict=True):
         before = poles.copy()
@@ -72,7 +72,7 @@ def _colour(take: Take) -> Floats:
 def _folds(take: Take) -> Spectra:
     """Return the spectrum of one pulse of the vocal folds, radiated from the lips, (bins,)."""
     cut_off = np.clip(CUT_OFF * 2 ** take.traits["edge"], LOWEST, HIGHEST)
-    pole = np.exp(-2 * np.pi * cut_off / RATE)  # two of them: 12 dB an octave
+    pole = np.exp(-2 * np.pi * cut_off / RATE)  # used twice: 12 dB per octave
     return np.asarray((1 - 0.97 * _DELAY) * ((1 - pole) / (1 - pole * _DELAY)) ** 2)
 
 
@@ -115,7 +115,7 @@ def _strength(gesture: Gesture, take: Take) -> Floats:
 
 
 def _tremor(gesture: Gesture, take: Take) -> Floats:
-    """Return the shaking of the voice, (frames,), within -1 and 1."""
+    """Return the shaking of the voice, (frames,), between -1 and 1."""
     seconds = np.arange(len(gesture.voice)) * FRAME_SECONDS
     depth = np.clip(take.traits["tremor"], 0.0, 1.0)
     return np.asarray(depth * np.sin(2 * np.pi * TREMOR * seconds))

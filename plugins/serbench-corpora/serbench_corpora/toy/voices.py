@@ -1,8 +1,8 @@
 """The speakers of the toy corpus, and their voices in each emotion.
 
 A take is the sum of four parts: the speaker's own voice, the manner that all speakers share in an
-emotion, this speaker's own manner in it, and random variation. A model can transfer only the second
-to new speakers; the third is its gain from leakage.
+emotion, the speaker's own manner in the emotion, and random variation. For new speakers, a model
+can use only the second part; the third is what it gains from leakage.
 """
 
 from collections.abc import Mapping
@@ -20,17 +20,17 @@ COLOURS = 6
 
 
 class Trait(NamedTuple):
-    """One property of a take, in a unit of its own."""
+    """One property of a take, in its own unit."""
 
     name: str  # its key in `Take.traits`
     alike: tuple[float, float, float]  # shift for all speakers in happiness, sadness and anger
     voice: float  # standard deviation over speakers
-    habit: float  # standard deviation over speakers in one emotion, besides
+    habit: float  # additional standard deviation over speakers in one emotion
     take: float  # standard deviation over the takes of one speaker in one emotion
 
 
 # directions after P. N. Juslin and P. Laukka, Communication of emotions in vocal expression and
-# music performance (2003), table 7; sizes are ours, for a corpus neither easy nor hopeless
+# music performance (2003), table 7; sizes are ours, for a corpus neither too easy nor too hard
 TRAITS = (
     Trait("pitch", (5.0, -3.5, 4.5), 2.0, 4.0, 1.0),  # semitones
     Trait("accent", (6.0, -2.5, 3.5), 1.0, 4.0, 0.8),  # semitones
@@ -44,7 +44,7 @@ TRAITS = (
     Trait("rough", (0.0, 0.25, 1.2), 0.25, 0.7, 0.12),  # 0 even to 1 hoarse
     Trait("jaw", (0.06, -0.06, 0.16), 0.05, 0.09, 0.025),  # log, first formant
     Trait("lips", (0.12, -0.06, -0.04), 0.04, 0.09, 0.02),  # log, second and third formant
-    # each speaker's takes of one emotion were recorded on a day of their own
+    # the takes of one speaker in one emotion were recorded on the same day
     Trait("room", (0.0, 0.0, 0.0), 4.0, 9.0, 1.0),  # dB of background noise
     *(Trait(f"colour{n}", (0.0, 0.0, 0.0), 2.5, 8.0, 1.0) for n in range(COLOURS)),  # dB
 )
@@ -66,7 +66,7 @@ class Take:
 
     resting: float  # pitch of the voice at rest, in Hz
     tract: float  # formant frequencies, as a factor of a man's average
-    traits: Mapping[str, float]  # by the names of `TRAITS`
+    traits: Mapping[str, float]  # from the names in `TRAITS` to values
 
     @property
     def colour(self) -> Floats:
@@ -75,20 +75,20 @@ class Take:
 
 
 def spread(random: np.random.Generator, *shape: int) -> Floats:
-    """Draw bell-shaped numbers of mean 0 and variance 1, never beyond 3.
+    """Draw numbers with a bell-shaped distribution of mean 0 and variance 1, between -3 and 3.
 
-    They are sums of three uniform numbers: numpy's normal ones may differ between machines.
+    Each is a sum of three uniform numbers, since numpy's normal ones may differ between machines.
     """
     return np.asarray(2 * random.random((3, *shape)).sum(axis=0) - 3)
 
 
 def stream(seed: int, *key: int) -> np.random.Generator:
-    """Return the random numbers of one key, which do not depend on those of others."""
+    """Return the random generator of one key, independent of those of other keys."""
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=key)))
 
 
 def take(seed: int, speaker: int, emotion: int, sentence: int) -> Take:
-    """Draw the take of a speaker, an emotion and a sentence, which are positions."""
+    """Draw the take of a speaker, an emotion and a sentence, given as positions."""
     random = stream(seed, _TAKE, speaker, emotion, sentence)
     cast = _cast(seed)
     intensity = WEAKEST + (STRONGEST - WEAKEST) * random.random()
@@ -110,7 +110,7 @@ class _Cast:
 
     bodies: Floats  # (speakers, 2), resting pitch and vocal tract
     voices: Floats  # (speakers, traits), in every take of a speaker
-    manners: Floats  # (speakers, emotions, traits), in addition in an emotion
+    manners: Floats  # (speakers, emotions, traits), added in an emotion
 
 
 @lru_cache(maxsize=4)
@@ -125,16 +125,16 @@ def _cast(seed: int) -> _Cast:
 
 
 def _levelled(random: np.random.Generator, *shape: int) -> Floats:
-    """Draw numbers, (speakers, *shape), of mean 0 and variance 1 over speakers for every seed."""
+    """Draw numbers, (speakers, *shape), with exactly mean 0 and variance 1 over the speakers."""
     values = spread(random, len(SPEAKERS), *shape)
     values -= values.mean(axis=0)
     return np.asarray(values / values.std(axis=0))
 
 
 def _shown(seed: int, speaker: int, emotion: int, sentence: int) -> int:
-    """Return the emotion that is heard: in one of thirteen sentences it is not the intended one.
+    """Return the emotion that is heard: in one of thirteen sentences not the intended one.
 
-    Listeners disagree with actors more often than that. No model can predict it.
+    Listeners disagree with real actors more often. No model can predict these sentences.
     """
     slip, other = stream(seed, _SLIP, speaker, emotion).random(2)
     if sentence != int(slip * len(SENTENCES)):

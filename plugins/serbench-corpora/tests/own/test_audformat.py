@@ -87,7 +87,7 @@ def test_without_speakers_it_says_why_they_are_needed(tmp_path):
     _table(database, "emotion", FILES, emotion=EMOTIONS)
     words = _refusal(_saved(database, tmp_path))
     assert "has no 'speaker' for whole files" in words
-    assert "a voice that is both in training and in test goes unnoticed" in words
+    assert "a voice in both training and test would go unnoticed" in words
 
 
 @pytest.mark.parametrize("by_name", [True, False])
@@ -151,7 +151,10 @@ def test_segments_are_refused(tmp_path):
     database["segments"]["emotion"] = audformat.Column(scheme_id="emotion")
     database["segments"]["emotion"].set(list(EMOTIONS))
     words = _refusal(_saved(database, tmp_path))
-    assert "the table segments labels segments of files, but an utterance is a whole file" in words
+    assert (
+        "the table segments labels segments of files, but an utterance must be a whole file"
+        in words
+    )
     assert "audformat.utils.to_filewise_index" in words
 
 
@@ -173,7 +176,7 @@ def test_no_pickle_is_read(tmp_path):
     assert len(_read(root).utterances) == 6
     (root / "db.emotion.csv").unlink()
     words = _refusal(root)
-    assert "tables that are pickles alone are not read: save them as csv or parquet" in words
+    assert "tables that exist only as pickles are not read: save them as csv or parquet" in words
     assert f"{root}/db.emotion" in words
 
 
@@ -197,7 +200,7 @@ def test_a_speaker_for_each_file_is_refused_unless_it_is_said(tmp_path):
     root = _saved(database, tmp_path)
     words = _refusal(root, speaker="take")
     assert "has 6 speakers for 6 utterances, such as 'audio/011.wav' for audio/011: " in words
-    assert "name the scheme that says who speaks with ,speaker=SCHEME behind the path" in words
+    assert "name the scheme of the speakers with ,speaker=SCHEME behind the path" in words
     assert len(_read(root, speaker="take", speakers="single").speakers) == 6
 
 

@@ -97,7 +97,7 @@ def test_metadata_tells_label_and_speaker(tmp_path, name):
     _described(tmp_path, _rows(), "file_name,emotion,speaker", name)
     corpus = _read(tmp_path, label="emotion")
     assert (corpus.labels, corpus.speakers) == (LABELS, SPEAKERS)
-    assert "if 'emotion' is meant, write ,label=emotion" in _refusal(tmp_path)
+    assert "if you mean 'emotion', write ,label=emotion" in _refusal(tmp_path)
 
 
 def test_numbers_in_json_are_text(tmp_path):
@@ -160,14 +160,17 @@ def _parquet(root: Path) -> None:
     ("make", "words"),
     [
         (_two, "is described by metadata.csv and by metadata.jsonl: keep one"),
-        (_bare, r"1 files below .* are in no label's folder \(stray.wav\): put each into a folder"),
-        (_directly_in_a_set, "2 files below .* are in no label's folder"),
+        (
+            _bare,
+            r"1 files below .* are not in the folder of a label \(stray.wav\): put each",
+        ),
+        (_directly_in_a_set, "2 files below .* are not in the folder of a label"),
         (_undecoded, "1 files below .* cannot be decoded .*s1_3.m4a.*write them as wav or flac"),
         (_broken_json, "metadata.jsonl, line 1 is not JSON"),
         (_no_object, "line 1 must be an object"),
         (_parquet, "metadata.parquet is not read: save it as metadata.csv"),
         (lambda root: None, "there is no audio below"),
-        (lambda root: root.rmdir(), "is not there; name a folder of audio, folder:DIR or --data"),
+        (lambda root: root.rmdir(), "does not exist; name a folder of audio, folder:DIR or --data"),
     ],
 )
 def test_what_cannot_be_meant_is_told_in_a_line(tmp_path, make, words):
@@ -238,7 +241,7 @@ def test_a_rule_that_finds_something_else_is_refused(tmp_path, pattern, words):
 
 def test_a_rule_that_finds_the_sets_is_refused(tmp_path):
     root = _labelled(tmp_path, {"s1": "train", "s2": "validation", "s3": "test"})
-    words = "the speakers are the sets of the split: change speaker_pattern"
+    words = "the speakers are the names of the split's sets: change speaker_pattern"
     assert words in _refusal(root, speaker_pattern="^([a-z]+)")
 
 
@@ -251,4 +254,4 @@ def test_metadata_with_a_speaker_for_each_file_is_refused(tmp_path):
     _described(tmp_path, _rows(), "file_name,label,speaker", "metadata.csv")
     words = _refusal(tmp_path, speaker="file_name")
     assert "metadata.csv has 6 speakers for 6 utterances" in words
-    assert "name the column that says who speaks with ,speaker=COLUMN behind the path" in words
+    assert "name the column of the speakers with ,speaker=COLUMN behind the path" in words

@@ -150,21 +150,27 @@ def test_letters_with_accents_are_found_however_the_disk_spells_them(tmp_path):
 @pytest.mark.parametrize(
     ("lines", "words"),
     [
-        (("a/1.wav,sad",), "my.csv, line 2 has 2 cells, but the heading 3"),
+        (("a/1.wav,sad",), "my.csv, line 2 has 2 cells, but the heading has 3"),
         (("a/1.wav,sad,01,x",), "line 2 has 4 cells.*put cells with a comma in quotes"),
         ((",sad,01",), "my.csv, line 2: the path is empty; fill it in or delete the line"),
         (("a/1.wav,,01",), "line 2: the label is empty"),
         (("a/1.wav,sad, ",), "line 2: the speaker is empty"),
-        ((*ROWS, "a/1.wav,sad,01"), "line 8: a/1.wav is listed twice, before at my.csv, line 2"),
+        ((*ROWS, "a/1.wav,sad,01"), "line 8: a/1.wav is listed twice, first at my.csv, line 2"),
         ((*ROWS, "a/./1.wav,sad,01"), "line 8: a/./1.wav is listed twice"),
-        ((*ROWS, "a/1.flac,sad,01"), "line 8: the id 'a/1' is there twice.*in a column id"),
-        (("a/1.wav,s\x07ad,01",), r"line 2: the label 's\\x07ad' holds the control character U\+"),
-        (('a/1.wav,"s\nad",01',), r"the label 's\\nad' holds the control character U\+000A"),
-        (("a/1.wav,sad,0\u200b1",), r"the speaker .* holds the control character U\+200B"),
+        ((*ROWS, "a/1.flac,sad,01"), "line 8: two utterances have the id 'a/1'.*in a column id"),
+        (
+            ("a/1.wav,s\x07ad,01",),
+            r"line 2: the label 's\\x07ad' contains the invisible character U\+",
+        ),
+        (('a/1.wav,"s\nad",01',), r"the label 's\\nad' contains the invisible character U\+000A"),
+        (("a/1.wav,sad,0\u200b1",), r"the speaker .* contains the invisible character U\+200B"),
         (('a/1.wav,"sad,01',), "is broken: .*a quotation mark that is not closed"),
-        ((), "my.csv lists no utterance: it needs a row for each"),
+        ((), "my.csv lists no utterances: write one row per utterance"),
         ([row.replace("happy", "sad") for row in ROWS], "has one label, 'sad', for all 6"),
-        ((*ROWS, "c/3.wav,Sad,03"), r"the labels 'Sad' \(1\) and 'sad' \(3\) differ in upper and"),
+        (
+            (*ROWS, "c/3.wav,Sad,03"),
+            r"the labels 'Sad' \(1\) and 'sad' \(3\) differ only in upper and",
+        ),
         ((*ROWS, "c/3.wav,sad,x", "c/4.wav,sad,X"), "'X' and 'x' are written almost alike"),
         ((*ROWS, "c/3.wav,sad,s 0", "c/4.wav,sad,s  0"), "'s  0' and 's 0' are written almost"),
         ((*ROWS, "c/3.wav,sad,s 0", "c/4.wav,sad,s\u00a00"), "are written almost alike"),
@@ -174,7 +180,7 @@ def test_letters_with_accents_are_found_however_the_disk_spells_them(tmp_path):
         ((*ROWS, "c/3.wav,sad,7", "c/4.wav,sad,7.0"), "'7' and '7.0' are written almost alike"),
         (
             (*ROWS, "c/3.wav,nan,01"),
-            "line 8: the label is nan, which programs write for a missing value",
+            "line 8: the label is nan, the text for a missing value",
         ),
         (("a/1.wav,sad,01", "a/2.wav,happy,01"), "has one speaker, '01', for all 2 .*three are"),
         (("a/1.wav,sad,01", "a/2.wav,happy,02"), "every label is spoken by one speaker alone"),
@@ -225,7 +231,7 @@ def test_a_word_for_what_is_missing_may_be_a_label_in_doubt(tmp_path, name):
 
 
 MEND = (
-    "name the column that says who speaks with ,speaker=COLUMN behind the path (columns: path, "
+    "name the column of the speakers with ,speaker=COLUMN behind the path (columns: path, "
     "label, speaker, split)"
 )
 
@@ -240,7 +246,7 @@ MEND = (
             "speaker of its own, write ,speakers=single behind the path",
         ),
         ({"speaker": "label"}, f": the speakers are the labels, 'happy', 'sad': {MEND}"),
-        ({"speaker": "split"}, f": the speakers are the sets of the split: {MEND}"),
+        ({"speaker": "split"}, f": the speakers are the names of the split's sets: {MEND}"),
         (
             {"speakers": "single"},
             ": speakers=single says that each utterance is by a speaker of its own, but '01' "
@@ -283,10 +289,10 @@ def test_sexes_are_words_and_a_speaker_has_one(tmp_path):
     [
         (
             "path,label,speaker_id",
-            "no column 'speaker' .*if 'speaker_id' is meant, write ,speaker=",
+            "no column 'speaker' .*if you mean 'speaker_id', write ,speaker=",
         ),
         ("path,emotion,speaker", "no column 'label' .*write ,label=emotion behind the path"),
-        ("path,label,x", "no column 'speaker' .*a voice that is both in training and in test"),
+        ("path,label,x", "no column 'speaker' .*a voice in both training and test"),
         ("path,label,label", "has two columns 'label': rename or remove one"),
     ],
 )
@@ -317,9 +323,9 @@ def test_what_is_no_table_is_told_in_a_line(tmp_path):
     path.write_bytes(b"")
     assert "is empty: its first line must name the columns" in _refusal(path)
     path.write_bytes(f"{HEAD}\na/1.wav,sad,01\na/2.wav,fr\xf6hlich,01\n".encode("latin-1"))
-    assert 'is not text in UTF-8, see line 3: save it again as "CSV UTF-8"' in _refusal(path)
+    assert 'is not text in UTF-8, as line 3 shows: save it again as "CSV UTF-8"' in _refusal(path)
     path.write_text(f"{HEAD}\n", "utf-16")
-    assert "is not text in UTF-8, see line 1" in _refusal(path)
+    assert "is not text in UTF-8, as line 1" in _refusal(path)
 
 
 def _split(folder: Path, *parts: str) -> Csv:
@@ -411,5 +417,5 @@ def test_behind_a_link_paths_are_relative_to_where_it_leads(tmp_path):
 
 def test_two_columns_that_may_be_meant_are_told(tmp_path):
     path = _table(tmp_path, "a/1.wav,sad,01,02", head="path,label,speaker,Speaker")
-    with pytest.raises(CorpusError, match="has 2 columns called speaker and Speaker: which is the"):
+    with pytest.raises(CorpusError, match="has 2 columns called speaker and Speaker: rename"):
         Csv().at(path).read(path)

@@ -55,7 +55,7 @@ def test_an_incomplete_corpus_says_how_to_get_a_whole_one(root: Path, tmp_path: 
 
 
 def test_a_folder_that_is_not_there_is_made_without_data() -> None:
-    with pytest.raises(CorpusError, match="leave --data out, and it is made"):
+    with pytest.raises(CorpusError, match="leave --data out to make it"):
         Toy().read(Path("/no/such/folder"))
 
 
