@@ -10,7 +10,7 @@ from serbench.corpus import PARTS, Fold
 from serbench.evaluation.model_isolation import ALONE
 from serbench.evaluation.pipeline import FEW
 
-STEEP = 1.15  # powers below this are taken for straight lines with noise
+STEEP = 1.15  # smaller powers count as straight lines with noise
 STEEPEST = 3.0
 
 
@@ -18,8 +18,8 @@ STEEPEST = 3.0
 class Growth:
     """Times measured for rising counts, and an extrapolation to other counts.
 
-    A straight line through the first and the last time; beyond the last, the power of the growth
-    between the last two if it is steep. A single time is extrapolated in proportion.
+    A straight line through the first and the last point; beyond the last one, the power law of the
+    last two points if it is steep. A single point is extrapolated in proportion.
     """
 
     points: Sequence[tuple[float, float]]  # (count, seconds), rising
@@ -40,13 +40,13 @@ class Growth:
 
     @property
     def per_utterance(self) -> float:
-        """Seconds for one of the largest count."""
+        """Seconds per utterance at the largest count."""
         last, seconds = self.points[-1]
         return seconds / last
 
     @property
     def slope(self) -> float:
-        """Seconds for one more, by the straight line."""
+        """Seconds per additional utterance, by the straight line."""
         (first, at_first), (last, at_last) = self.points[0], self.points[-1]
         if first == last:
             return self.per_utterance
@@ -54,7 +54,7 @@ class Growth:
 
     @property
     def power(self) -> float:
-        """The power of the growth between the last two: 1 is proportional, 0 is constant."""
+        """The power of growth between the last two points: 1 is proportional, 0 is constant."""
         if len(self.points) < 2:
             return 1.0
         (before, less), (last, more) = self.points[-2:]
@@ -62,7 +62,7 @@ class Growth:
 
 
 def busy(times: Sequence[float], at_once: int) -> float:
-    """Return the seconds until all are done, `at_once` at a time, in order.
+    """Return the seconds until tasks of these times end, run in order and `at_once` at a time.
 
     >>> busy([3, 3, 3], 2), busy([3, 3, 3], 1)
     (6.0, 9.0)
@@ -75,22 +75,22 @@ def busy(times: Sequence[float], at_once: int) -> float:
 
 @dataclass(frozen=True)
 class Speed:
-    """The measured times of a model, in seconds, and its arithmetic if it counts operations."""
+    """The measured times of a model, in seconds, and its operations per utterance if counted."""
 
-    load: float  # of the imports that the model's class needs
-    start: float  # of a fold's processes, with these imports and all later ones
-    before: Growth  # by training utterances, until the first epoch
-    epoch: Growth  # by training utterances, of one epoch, validation apart
-    after: float  # from the last epoch on, until the model is fitted
-    predict: float  # of an utterance among others; `alone`: of one on its own
-    alone: float
-    precision: str = ""  # of its products, if it says so
-    flops: Mapping[str, float] = field(default_factory=dict)  # "training", "prediction" of one
-    peak: float = 0.0  # operations a second of a matrix product in its precision
+    load: float  # imports of the model's class
+    start: float  # start of a fold's processes, with all imports
+    before: Growth  # before the first epoch, by training utterances
+    epoch: Growth  # one epoch without validation, by training utterances
+    after: float  # from the last epoch to the end of the fit
+    predict: float  # per utterance in a batch
+    alone: float  # per utterance on its own
+    precision: str = ""  # of matrix products, if the model states it
+    flops: Mapping[str, float] = field(default_factory=dict)  # "training", "prediction"
+    peak: float = 0.0  # operations per second of a matrix product in this precision
 
     @classmethod
     def of(cls, message: Mapping[str, Any]) -> "Speed":
-        """Return the speed whose plain values another process has sent."""
+        """Return the speed from another process's plain values."""
         growths = {name: Growth(**message[name]) for name in ("before", "epoch")}
         return cls(**{**message, **growths})
 
@@ -99,10 +99,10 @@ class Speed:
 class FrontEnd:
     """The measured times of decoding and of a feature, in seconds of one process."""
 
-    start: float  # of a process with its imports
-    decode: float  # of an utterance
-    extract: float  # of an utterance
-    cores: int  # as many processes work on a large corpus
+    start: float  # start of a process, with its imports
+    decode: float  # per utterance
+    extract: float  # per utterance
+    cores: int  # the number of processes for a large corpus
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class Estimate:
 
     @property
     def seconds(self) -> float:
-        """In all."""
+        """The total of the parts."""
         return sum(self.parts.values())
 
     def __str__(self) -> str:
@@ -128,15 +128,15 @@ def estimate(
 ) -> Estimate:
     """Estimate the time of an evaluation whose corpus has not been decoded yet.
 
-    Early stopping may end it sooner.
+    Early stopping may make it shorter.
 
     Args:
-        name: of the model, the corpus and the protocol, in words.
-        folds: of the protocol.
-        epochs: of training, at most; 1 where a model has none.
-        at_once: folds at a time.
+        name: the model, the corpus and the protocol, in words.
+        folds: the protocol's folds.
+        epochs: the most epochs of training; 1 for a model without epochs.
+        at_once: the number of folds at a time.
         front: measured times of the front end.
-        speed: measured times of the model, with as many processes at a time.
+        speed: measured times of the model, with `at_once` processes at a time.
     """
     validated = epochs if epochs > 1 else 0
     rows = []

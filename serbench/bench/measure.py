@@ -1,7 +1,7 @@
 """Measure arithmetic, decoding, a feature or a model, each in a fresh process like a fold's.
 
 A model is measured through `fit` and `predict` alone: it is fitted to more and more synthetic
-utterances for a few epochs, and the times of its reports tell the epochs apart.
+utterances for a few epochs, which are timed by its progress reports.
 """
 
 import dataclasses
@@ -26,18 +26,18 @@ from serbench.features.store import Feature, check_arrays
 from serbench.plugins import registry
 from serbench.processes import Message, Send
 
-SIDE = 2048  # of the matrices whose product is the limit of arithmetic
+SIDE = 2048  # rows and columns of the matrices whose product measures the limit of arithmetic
 FILES = 24
 ROUND = 16  # utterances whose features are timed together; the front end extracts each alone
-BATCH = 16  # utterances in a step, where a model has no parameter of that name
+BATCH = 16  # utterances per step, if a model has no parameter `batch`
 EPOCHS = 3
 HELD_OUT = 8  # validation utterances
-MOST = 32  # steps of the largest fit, where no estimate says how many are needed
+MOST = 32  # steps of the largest fit, if no estimate sets their number
 
 
 @dataclass(frozen=True)
 class Task:
-    """What a process measures: a feature, a model or the machine, and under which conditions."""
+    """A measurement for one process: of a feature, a model or the machine."""
 
     lengths: Lengths  # of the utterances to imitate
     seconds: float  # to spend, roughly
@@ -46,19 +46,19 @@ class Task:
     feature: Feature | None = None
     model: Candidate | None = None
     device: str = "cpu"  # of the model: "cpu" or "cuda"
-    most: int | None = None  # training utterances of the largest fit, where an estimate says so
+    most: int | None = None  # training utterances of the largest fit, set by an estimate
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds of one call or utterance, and of starting a process that goes on to the next."""
+    """Seconds per call or utterance, and seconds to start the process."""
 
     seconds: float
     start: float = 0.0
 
 
 def run(message: Message, send: Send) -> Message:
-    """Measure an `item` of `ITEMS` for a `task`, and return the `Timing` or `Speed`, all plain."""
+    """Measure an `item` of `ITEMS` for a `task`; return a `Timing` or `Speed` as plain values."""
     task = dict(message["task"])
     task["lengths"] = Lengths(**task["lengths"])
     if task["feature"]:
@@ -70,7 +70,7 @@ def run(message: Message, send: Send) -> Message:
 
 
 def fastest(function: Callable[[], object], seconds: float) -> float:
-    """Return the shortest time of all calls within so many seconds, at least one.
+    """Call a function for about `seconds`, at least once, and return the shortest time.
 
     Other processes on the machine only ever make a call slower.
     """
@@ -127,7 +127,7 @@ def extract(task: Task) -> Timing:
 
 
 def inputs(feature: Feature, lengths: Lengths, count: int) -> list[Array]:
-    """Return the features of so many utterances as long as the corpus's, trimmed."""
+    """Return the features of `count` synthetic utterances with the corpus's trimmed lengths."""
     return check_arrays(feature.name, _extractor(feature)(_waves(lengths, count)), count)
 
 
@@ -137,7 +137,7 @@ def _extractor(feature: Feature) -> Any:
 
 
 def _waves(lengths: Lengths, count: int) -> list[Wave]:
-    """Return utterances in no order of length, as in a corpus."""
+    """Return synthetic utterances in random order of length, as in a corpus."""
     seconds = workload.trimmed(lengths, count)
     order = np.random.default_rng(0).permutation(count)
     return workload.voices([seconds[place] for place in order], audio.RATE)
@@ -145,9 +145,9 @@ def _waves(lengths: Lengths, count: int) -> list[Wave]:
 
 @dataclass(frozen=True)
 class Fit:
-    """The seconds of a fit to `count` utterances, in all and apart, as far as its reports tell.
+    """The seconds of a fit to `count` utterances, in total and by the parts that reports separate.
 
-    `before` the first epoch began, of the fastest `epoch`, and `after` the last epoch's report.
+    `before` the first epoch, of the fastest `epoch`, and `after` the report of the last epoch.
     """
 
     count: int
@@ -165,7 +165,7 @@ def learn(task: Task) -> Speed:
     load = time.time() - began
     trial = Trial(task, task.model)
     with threadpoolctl.threadpool_limits(task.threads):
-        first = trial.fit(trial.few, epochs=1)  # imports what is imported late
+        first = trial.fit(trial.few, epochs=1)  # triggers late imports
         peak = trial.peak()
         half, *fits = trial.grow()
         pool, predict = trial.pool, trial.model.predict
@@ -173,7 +173,7 @@ def learn(task: Task) -> Speed:
         alone = fastest(lambda: predict(pool[:1]), 0)
         peak = max(peak, trial.peak())
         flops = trial.flops()
-    # a constant time may be most of this, so half a step counts here
+    # the time before the first epoch may be nearly constant, so the fit to half a step counts here
     before = Growth(tuple((fit.count, fit.before) for fit in (half, *fits)))
     epoch = Growth(tuple((fit.count, fit.epoch) for fit in fits))
     usual = before.at(first.count) + epoch.at(first.count) + fits[-1].after
@@ -196,24 +196,24 @@ def learn(task: Task) -> Speed:
 class Trial:
     """A model on synthetic utterances.
 
-    `pool` has the inputs of one step; larger sets repeat it, a little changed, so that all have the
-    same lengths in the same shares.
+    `pool` has the inputs of one step; larger sets repeat it with small changes, so that all sets
+    have the same distribution of lengths.
     """
 
-    model: Model  # fitted last
+    model: Model  # the last one fitted
 
     def __init__(self, task: Task, candidate: Candidate):
         self._task, self._candidate = task, candidate
         batch = candidate.params.get("batch")
         step = batch if isinstance(batch, int) else BATCH
         self.few = max(4, len(candidate.labels))
-        # whole steps, so many that half of it has every label
+        # whole steps, enough that half of the utterances have every label
         self._batch = step * max(1, -(-2 * self.few // step))
         self._most = task.most or MOST * self._batch
         self.pool = inputs(candidate.feature, task.lengths, self._batch)
 
     def grow(self) -> list[Fit]:
-        """Fit the model to half a step of utterances, one, two, four, and so on as time allows."""
+        """Fit the model to half a step of utterances, then to 1, 2, 4, ... steps as time allows."""
         step = min(self._batch, self._most)
         half = self.fit(max(1, step // 2))
         end = time.perf_counter() + self._task.seconds
@@ -224,7 +224,7 @@ class Trial:
         return [half, *fits]
 
     def fit(self, count: int, epochs: int = EPOCHS) -> Fit:
-        """Fit the model to so many utterances, for so many epochs if it has any."""
+        """Fit the model to `count` utterances, for `epochs` if it has that parameter."""
         task, params = self._task, dict(self._candidate.params)
         has_epochs = "epochs" in params
         if has_epochs:
@@ -250,7 +250,7 @@ class Trial:
         return Fit(count, max(0.0, between[0] - epoch), epoch, between[-1], total)
 
     def _examples(self, count: int, seed: int) -> Examples:
-        """Return so many utterances: those of the pool, each time changed a little."""
+        """Return `count` utterances: those of the pool, repeated with small changes."""
         random = np.random.default_rng(seed)
         places = np.arange(count) % len(self.pool)
         arrays = []
@@ -262,7 +262,7 @@ class Trial:
         return Examples(arrays, places.astype(np.int64) % len(self._candidate.labels), speakers)
 
     def peak(self) -> float:
-        """Return the operations a second of a matrix product; 0 if the model has no `peak`."""
+        """Return the operations per second of a matrix product; 0 if the model has no `peak`."""
         peak = getattr(self.model, "peak", None)
         return 0.0 if peak is None else float(peak(self._task.device, self._task.threads))
 

@@ -1,4 +1,4 @@
-"""Hold what was measured of a machine, and print it as a table or JSON."""
+"""Hold the measurements of a machine, and format them as a table or JSON."""
 
 import dataclasses
 import json
@@ -24,10 +24,10 @@ class Measurement:
     item: str
     threads: int
     device: str = "cpu"
-    precision: str = ""  # of its products, where known
+    precision: str = ""  # of matrix products, if known
     per_second: float | None = None  # utterances
-    gflops: float | None = None  # 10^9 floating-point operations a second, where counted
-    limit: float | None = None  # the share of what a large matrix product does in that precision
+    gflops: float | None = None  # 10^9 floating-point operations per second, if counted
+    limit: float | None = None  # `gflops` as a share of a large matrix product's
 
     def row(self) -> list[str]:
         """Return the cells under `HEAD`."""
@@ -44,17 +44,17 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Bench:
-    """What this machine does in a second. Prints as tables."""
+    """The measured speed of this machine. Prints as tables."""
 
     like: str  # the dataset whose utterances were imitated
-    seconds: Mapping[str, float]  # of such an utterance on average: "recorded" and "trimmed"
+    seconds: Mapping[str, float]  # mean lengths of these utterances: "recorded" and "trimmed"
     at_once: int  # processes that learned at the same time
     measured: str  # the date
-    load: float  # processes that wanted to run just before, on average over a minute
+    load: float  # the load average of the minute before
     machine: Mapping[str, Any]
     items: tuple[Measurement, ...]  # in the order in which they were measured
     left_out: Mapping[str, str] = field(default_factory=dict)  # item to reason
-    estimate: Estimate | None = None  # where a model and a dataset were named
+    estimate: Estimate | None = None  # if a model and a dataset were named
 
     def to_json(self) -> str:
         """Format everything, with a schema number."""
@@ -82,20 +82,20 @@ class Bench:
         if self.load > machine["cores"] / 2:
             lines.append(
                 f"the machine was busy (load {self.load:.1f} on {machine['cores']} cores): "
-                "measured again when it is calm, it will be faster"
+                "measure again when it is idle"
             )
         return "\n".join(lines) + (f"\n\n{self.estimate}" if self.estimate else "")
 
 
 def figure(value: float | None) -> str:
-    """Format a number with three significant digits, "" where it is not known.
+    """Format a number with three significant digits, "" if it is unknown.
 
     >>> figure(1234.5), figure(12.345), figure(0.0123), figure(3e7), figure(None)
     ('1234', '12.3', '0.0123', 'over 10^6', '')
     """
     if value is None:
         return ""
-    if value > 1e6:  # nothing is done to a waveform
+    if value > 1e6:  # the waveform feature computes nothing
         return "over 10^6"
     return f"{value:.0f}" if value >= 100 else f"{value:#.3g}".rstrip(".")
 

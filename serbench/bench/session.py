@@ -1,4 +1,4 @@
-"""Measure this machine, and estimate from that how long an evaluation takes on it."""
+"""Measure this machine, and use the results to estimate how long an evaluation takes on it."""
 
 import dataclasses
 import datetime
@@ -26,17 +26,17 @@ GROUPS = ("arithmetic", "decode", "features", "models")
 
 @dataclass(frozen=True)
 class BenchRequest:
-    """What to measure; with a model, a dataset and no `only`, an evaluation is estimated too."""
+    """Items to measure; a model and a dataset, without `only`, also request an estimate."""
 
     model: str | None = None  # None measures the defaults for "bench"
     dataset: str | None = None  # whose utterances are imitated; None is the default
     protocol: str | None = None  # of the estimate; None is the dataset's default
     params: Mapping[str, object] = field(default_factory=dict)  # of the model and its features
-    only: Sequence[str] = ()  # names of features, or of `GROUPS`; empty is all that is needed
+    only: Sequence[str] = ()  # names of features or of `GROUPS`; empty measures all needed
     seconds: float = 5.0  # to spend on an item, roughly: one round of each is always measured
     jobs: int | None = None  # folds at a time; None fills the cores
-    device: str | None = None  # "auto", "cpu" or "cuda"; None is as the settings say
-    features: str | None = None  # that a model by import path learns from
+    device: str | None = None  # "auto", "cpu" or "cuda"; None takes the one of the settings
+    features: str | None = None  # of a model by import path
 
     @property
     def has_estimate(self) -> bool:
@@ -61,7 +61,7 @@ def bench(request: BenchRequest) -> Bench:
         if item not in items:
             raise nearest("item", item, items)
     if request.features is not None and request.model is None:
-        raise BadParameter(f"features {request.features!r} are of a model: name one by import path")
+        raise BadParameter(f"features {request.features!r} need a model: name one by import path")
     if not request.seconds > 0:
         raise BadParameter(f"seconds is {request.seconds}, but must be greater than 0")
     if request.jobs is not None and request.jobs < 1:
@@ -70,10 +70,10 @@ def bench(request: BenchRequest) -> Bench:
 
 
 def default_dataset() -> str:
-    """Return the dataset whose utterances are imitated where the user names none.
+    """Return the dataset whose utterances are imitated if the user names none.
 
     Raises:
-        BadParameter: no installed plugin has one.
+        BadParameter: no installed plugin offers one.
     """
     names = registry.defaults("dataset", "bench")
     if not names:
@@ -82,7 +82,7 @@ def default_dataset() -> str:
 
 
 class _Session:
-    """The measurement of all items of a request, every item in a fresh process, as in a fold."""
+    """The measurement of all items of a request, each in a fresh process, as in a fold."""
 
     def __init__(self, request: BenchRequest):
         self._request, self._places = request, settings()
@@ -94,7 +94,7 @@ class _Session:
         self._left_out: dict[str, str] = {}
 
     def bench(self) -> Bench:
-        """Measure, and estimate."""
+        """Measure the items, and estimate an evaluation if requested."""
         load, request = os.getloadavg()[0], self._request
         folds: list[Fold] = []
         if request.has_estimate:
@@ -124,7 +124,7 @@ class _Session:
         return lookup.find_protocol(self._request.protocol, self._source.dataset)
 
     def _models(self) -> Iterator[Candidate]:
-        """Yield the model that was named, or those that plugins offer for it."""
+        """Yield the named model, or the plugins' default models for "bench"."""
         request = self._request
         if request.model is not None:
             given = (request.params, self._source, self._places, request.features)
@@ -138,19 +138,19 @@ class _Session:
 
     def _arithmetic(self) -> None:
         for threads in sorted({1, processes.cores()}):
-            timing = Timing(**self._ask("product", self._task(threads=threads))[0])
+            timing = Timing(**self._measure("product", self._task(threads=threads))[0])
             gflops = 2 * measure.SIDE**3 / timing.seconds / 1e9
             self._items.append(
                 Measurement("matrix product", threads, "cpu", "float32", gflops=gflops)
             )
 
     def _front_end(self, name: str, item: str, task: Task) -> None:
-        timing = Timing(**self._ask(item, task)[0])
+        timing = Timing(**self._measure(item, task)[0])
         self._timings[name] = timing
         self._items.append(Measurement(name, task.threads, per_second=1 / timing.seconds))
 
     def _features(self, models: Sequence[Candidate]) -> None:
-        """Measure the features that were named, those of the models, or all that are installed."""
+        """Measure the named features, those of the models, or all installed features."""
         request, every = self._request, self._request.has("features")
         features = {model.feature.name: model.feature for model in models if every}
         for name in registry.installed().entries["feature"]:
@@ -168,10 +168,10 @@ class _Session:
                 self._left_out[name] = str(error)
 
     def _learn(self, model: Candidate, folds: Sequence[Fold], device: str) -> Speed:
-        """Measure a model in as many processes as learn at a time; the slowest of them counts."""
+        """Measure a model in `_at_once` processes at a time; the slowest one counts."""
         most = max((len(fold.train) for fold in folds), default=None)
         task = self._task(threads=model.threads, model=model, device=device, most=most)
-        speeds = map(Speed.of, self._ask("learn", task, self._at_once))
+        speeds = map(Speed.of, self._measure("learn", task, self._at_once))
         slowest = max(speeds, key=lambda speed: speed.epoch.per_utterance)
         self._items += _model_items(model, slowest, device)
         return slowest
@@ -187,7 +187,7 @@ class _Session:
     def _task(self, **options: Any) -> Task:
         return Task(self._lengths, self._request.seconds, **options)
 
-    def _ask(self, item: str, task: Task, at_once: int = 1) -> list[Mapping[str, Any]]:
+    def _measure(self, item: str, task: Task, at_once: int = 1) -> list[Mapping[str, Any]]:
         """Measure an item in processes that run at the same time, and return their results."""
         task = dataclasses.replace(task, launched=time.time())
         message = {"item": item, "task": dataclasses.asdict(task)}

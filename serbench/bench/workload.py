@@ -1,4 +1,4 @@
-"""Prepare what is measured: utterances like a corpus's, and features and models to process them.
+"""Prepare measurements: utterances like a corpus's, and features and models to process them.
 
 Nothing is downloaded: utterances are synthetic, and a model's weights may be random.
 """
@@ -22,7 +22,7 @@ from serbench.plugins import registry
 from serbench.results.config import Request
 from serbench.settings import Settings
 
-ASKED = 200  # files of a corpus whose headers stand for all
+ASKED = 200  # files of a corpus whose headers are read; they represent all
 PITCHES = (110.0, 150.0, 190.0, 230.0)  # Hz, one after the other
 
 
@@ -30,7 +30,7 @@ def lengths_of(source: Source) -> Lengths:
     """Return the lengths of a corpus's utterances: from its dataset, or from its files.
 
     Raises:
-        CorpusError: the dataset does not say, and its corpus is not here.
+        CorpusError: the dataset states no lengths, and its corpus is not on this machine.
     """
     import soundfile
 
@@ -46,10 +46,10 @@ def lengths_of(source: Source) -> Lengths:
 
 
 def drawn(lengths: Lengths, count: int) -> list[float]:
-    """Return the seconds of so many utterances with the corpus's mean and its longest, rising.
+    """Return the rising lengths, in seconds, of `count` utterances with the corpus's mean.
 
-    They are evenly spaced percentiles and, last, the corpus's longest: some models pad every
-    utterance to that. The others are shortened to keep the mean.
+    They are evenly spaced percentiles and, last, the corpus's maximum, to which some models pad
+    every utterance. The other lengths are reduced to keep the mean.
     """
     places = (np.arange(count) + 0.5) * 100 / count
     seconds = np.interp(places, lengths.percent, lengths.seconds)
@@ -62,7 +62,7 @@ def drawn(lengths: Lengths, count: int) -> list[float]:
 
 
 def trimmed(lengths: Lengths, count: int) -> list[float]:
-    """Return the seconds of the same utterances once silence is cut."""
+    """Return the lengths of `drawn` without silence, in seconds."""
     return [lengths.trimmed * seconds for seconds in drawn(lengths, count)]
 
 
@@ -77,9 +77,9 @@ def voices(
     """Return synthetic utterances, each (samples,): harmonics with syllables, and some noise.
 
     Args:
-        seconds: the length of each.
-        rate: samples a second.
-        sounding: the share of each that is louder than faint noise, which is at both ends.
+        seconds: the length of each utterance.
+        rate: samples per second.
+        sounding: the share of each utterance between the faint noise at both ends.
     """
     waves = []
     for seed, length in enumerate(seconds):
@@ -110,7 +110,7 @@ class Candidate:
 
     @property
     def epochs(self) -> int:
-        """Of a training, at most; 1 where it has none."""
+        """The most epochs of training; 1 for a model without epochs."""
         epochs = self.params.get("epochs")
         return epochs if isinstance(epochs, int) else 1
 
@@ -122,10 +122,9 @@ def model(
     places: Settings,
     features: str | None = None,
 ) -> Candidate:
-    """Return a model with the parameters that it would have on a corpus.
+    """Return a model with its parameters on a corpus, where `given` ones come from the user.
 
     Parameters that need a download are replaced if the model offers it (`contracts.BenchHooks`).
-    The user sets those that are given, and features of a model by import path.
 
     Raises:
         SerbenchError: a name or parameter is unknown, or a package is missing.
@@ -146,7 +145,7 @@ def feature(name: str) -> Feature:
     """Return a feature with its default parameters.
 
     Raises:
-        SerbenchError: it refuses them, or a package is missing.
+        SerbenchError: the feature refuses them, or a package is missing.
     """
     entry = registry.find("feature", name)
     extractor: Any = registry.load(entry)

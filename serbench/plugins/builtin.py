@@ -1,12 +1,8 @@
 """The only feature of the core: the waveform."""
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
-from serbench.contracts import Entry, hookimpl
-
-if TYPE_CHECKING:  # listings must not pay for numpy
-    from serbench.contracts import Array, Wave
+from serbench.contracts import Array, Entry, Wave, hookimpl
 
 
 class Waveform:
@@ -14,7 +10,7 @@ class Waveform:
 
     version = "1"
 
-    def __call__(self, waves: "Sequence[Wave]") -> "list[Array]":
+    def __call__(self, waves: Sequence[Wave]) -> list[Array]:
         """Return the waves themselves."""
         return list(waves)
 

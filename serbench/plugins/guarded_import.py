@@ -16,9 +16,9 @@ from typing import Any
 
 from serbench.errors import PluginError
 
-LONGEST = 300  # characters of the message of a foreign exception
+LONGEST = 300  # characters of a plugin exception's message that are shown
 _MISSING = object()
-_NOT_THEIRS = (str(Path(importlib.__file__).parent), __file__)
+_NOT_PLUGIN = (str(Path(importlib.__file__).parent), __file__)
 
 
 @contextlib.contextmanager
@@ -28,8 +28,8 @@ def guarded(doing: str, *, passing: tuple[type[Exception], ...] = ()) -> Iterato
     The current folder, which results may be relative to, is restored afterwards.
 
     Args:
-        doing: what failed if the code raises something: "my-model cannot be made".
-        passing: errors that are raised as they are.
+        doing: the failure to report: "my-model cannot be made".
+        passing: exceptions to raise unchanged.
 
     Raises:
         PluginError: the code raised another exception, `SystemExit` included.
@@ -63,7 +63,7 @@ def one_line(error: BaseException) -> str:
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
-        if not frame.filename.startswith(("<frozen", *_NOT_THEIRS))
+        if not frame.filename.startswith(("<frozen", *_NOT_PLUGIN))
     ]
     if isinstance(error, SyntaxError) or not frames:
         return text  # the message of a SyntaxError has its place
@@ -71,10 +71,10 @@ def one_line(error: BaseException) -> str:
 
 
 def import_module(module: str, who: str) -> ModuleType:
-    """Import a module; `who` needs it.
+    """Import a module that the plugin or model `who` needs.
 
     Raises:
-        PluginError: it is not there, or its code raises something.
+        PluginError: the module is missing, or its code raises an exception.
     """
     with guarded(f"{who}: cannot import {module}"):
         return importlib.import_module(module)
@@ -84,7 +84,7 @@ def get_attribute(module: ModuleType, name: str, who: str) -> Any:
     """Return an attribute of a module; its name may have dots.
 
     Raises:
-        PluginError: there is none; the nearest names are listed.
+        PluginError: it does not exist; the message lists the nearest names.
     """
     value: Any = module
     for part in name.split("."):
@@ -103,7 +103,7 @@ def _hint(name: str, names: Iterable[str]) -> str:
 
 
 def module_hint(module: str) -> str:
-    """Return a hint at the modules with names like that of a missing one, "" without any."""
+    """Return a hint that lists modules with names like a missing one, "" if there are none."""
     parent, _, last = module.rpartition(".")
     package = sys.modules.get(parent) if parent else None
     folders = list(getattr(package, "__path__", [])) if parent else [os.getcwd()]
@@ -111,7 +111,7 @@ def module_hint(module: str) -> str:
 
 
 def find_spec(module: str) -> ModuleSpec | None:
-    """Return where a module is; run no code, not even that of its parents."""
+    """Return a module's spec without running code, not even its parents' code."""
     name, *rest = module.split(".")
     try:
         spec = importlib.util.find_spec(name)

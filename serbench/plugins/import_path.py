@@ -1,7 +1,7 @@
 """Load a model by import path, `my_ser:Nearest`.
 
-It is a class that meets `serbench.contracts.Model`, or anything that follows scikit-learn's
-estimator interface; see `serbench.plugins.sklearn_adapter`.
+The path leads to a class that implements `serbench.contracts.Model`, or to an estimator with
+scikit-learn's interface; see `serbench.plugins.sklearn_adapter`.
 """
 
 import importlib
@@ -17,14 +17,14 @@ from serbench.plugins import sklearn_adapter, source_code
 from serbench.plugins.guarded_import import find_spec, get_attribute, import_module, module_hint
 from serbench.plugins.sklearn_adapter import HINT
 
-MARK = "__serbench_source__"  # of an imported module of the user's: the digest of its source
+MARK = "__serbench_source__"  # attribute of a user's imported module: the digest of its source
 
 
 def features(path: str) -> str | None:
-    """Return the features that a model states, "waveform" if it states none; None of an estimator.
+    """Return the features that a class states, else "waveform" for a model, None for an estimator.
 
     Raises:
-        SerbenchError: there is no such module or name.
+        SerbenchError: the module or the name does not exist.
     """
     target = _target(path)
     stated = getattr(target, "features", None)
@@ -47,7 +47,7 @@ def load(path: str) -> Any:
 
 
 def version(path: str, stated: str) -> str:
-    """Return the version of a model: the stated one, and the digest of the user's own source."""
+    """Return the version that a model states, with a source digest if the code is the user's."""
     package = top(path)
     if _is_model(_target(path)) and source_code.is_own(package):
         return f"{stated}, {source_code.identity(package)}"
@@ -55,10 +55,7 @@ def version(path: str, stated: str) -> str:
 
 
 def packages(path: str) -> tuple[str, ...]:
-    """Return the packages with a model's source: its own, and the user's that it imports.
-
-    Imports nothing.
-    """
+    """Return a model's package and the user's modules that it imports, without importing any."""
     _reach_current_folder()
     package = top(path)
     return source_code.own_modules(package) if source_code.is_own(package) else (package,)
@@ -70,7 +67,7 @@ def provider(path: str) -> str:
     package = top(path)
     spec = find_spec(package)
     if spec is None:
-        return f"{package}, which is not here"
+        return f"{package}, which is not installed"
     if source_code.is_own(package):
         where = spec.origin or next(iter(spec.submodule_search_locations or [""]))
         return f"{where}, a file that this command imports"
@@ -88,14 +85,14 @@ def _target(path: str) -> Any:
         meant = _module_of_file(module)
         hint = f", perhaps {meant}:{name or 'Name'}" if meant else ""
         raise UnknownName(
-            f"{path!r} is no import path: a model of your own is written module:Name, as "
+            f"{path!r} is not an import path: a model of your own is written module:Name, as "
             f"in my_ser:Nearest{hint}"
         )
     return get_attribute(_module(module, path), name, path)
 
 
 def _module_of_file(name: str) -> str:
-    """Return the module that a file's name stands for: "my_ser" for "./my_ser.py"; else ""."""
+    """Return the module of a file's name, "my_ser" for "./my_ser.py", or else ""."""
     module = name.removeprefix("./").removesuffix(".py").replace("/", ".")
     return module if module != name and TARGET.fullmatch(f"{module}:Name") else ""
 
@@ -123,9 +120,9 @@ def _module(name: str, path: str) -> ModuleType:
 
 
 def _forget_changed(package: str) -> None:
-    """Drop the user's modules that were edited since this process, perhaps a notebook's, read them.
+    """Drop the user's modules that were edited after this process, perhaps a notebook, read them.
 
-    The processes that train read the files as they are.
+    Training processes read the current files.
     """
     module = sys.modules.get(package)
     mark = module.__dict__.get(MARK) if module else None
@@ -144,7 +141,7 @@ def _reach_current_folder() -> None:
 
 
 def _is_model(target: Any) -> bool:
-    """Return whether something is meant to meet `serbench.contracts.Model`, not scikit-learn's."""
+    """Return whether a target is meant as a `serbench.contracts.Model`, not as an estimator."""
     if not isinstance(target, type):
         return False
     return isinstance(getattr(target, "version", None), str) or not callable(

@@ -1,6 +1,6 @@
-"""Find plugins: from a name to its entry to the object, imported when it is first used.
+"""Find plugins: look up entries by name, and import their targets at first use.
 
-A fault of a plugin costs only what is faulty.
+A fault of a plugin disables only the faulty entries.
 """
 
 import difflib
@@ -36,7 +36,7 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True)
 class Offer:
-    """An entry of a plugin, or the fault because of which it cannot be used."""
+    """An entry of a plugin, or the fault that makes it unusable."""
 
     kind: str  # "dataset", "feature" or "model"; "" for a fault of the whole plugin
     entry: Entry | None = None
@@ -44,9 +44,9 @@ class Offer:
 
 
 def offers(plugin: object) -> Iterator[Offer]:
-    """Yield everything that the hooks of a plugin, mostly a module, return.
+    """Yield the entries of a plugin, usually a module, and its faults.
 
-    A function with the name of a hook is one, marked with `hookimpl` or not.
+    A function with the name of a hook is one, with or without the mark of `hookimpl`.
     """
     try:
         with guarded("its names cannot be listed"):
@@ -126,7 +126,7 @@ def _field_faults(entry: Entry) -> Iterator[str]:
         ):
             yield 'defaults must be of the form {"*": {"epochs": 3}}'
         if not isinstance(entry.gpus, int | float) or not entry.gpus >= 0:
-            yield f"gpus is {entry.gpus!r}, but must be a number from 0 on"
+            yield f"gpus is {entry.gpus!r}, but must be 0 or more"
     for name in texts:
         if not isinstance(value := getattr(entry, name), str):
             yield f"{name} is {value!r}, but must be a text"
@@ -155,13 +155,13 @@ class Installed:
     entries: Mapping[str, Mapping[str, Entry]]  # by kind and name, sorted
     broken: tuple[Broken, ...]
     owners: Mapping[Key, str]  # the plugin of each entry: ("model", "alexnet-mel") -> "alexnet"
-    clashes: Mapping[Key, tuple[str, ...]]  # the plugins of names that several offer, and none has
+    clashes: Mapping[Key, tuple[str, ...]]  # several plugins of one name, which none gets
     slow: Mapping[str, float]  # seconds of the plugins that took more than `SLOW`
 
 
 @functools.cache
 def installed() -> Installed:
-    """Discover the plugins of this environment, once a process."""
+    """Discover the plugins of this environment, once per process."""
     broken: list[Broken] = []
     slow: dict[str, float] = {}
     offered: dict[Key, list[tuple[str, Entry]]] = {}
@@ -208,7 +208,7 @@ def _plugins(broken: list[Broken]) -> Iterator[tuple[str, Callable[[], object]]]
 def _entry_points(broken: list[Broken]) -> list[EntryPoint]:
     try:
         return list(importlib.metadata.entry_points(group="serbench"))
-    except Exception:  # the metadata of one package hides those of all others
+    except Exception:  # broken metadata of one package hides all other packages
         points: list[EntryPoint] = []
     for distribution in importlib.metadata.distributions():
         try:
@@ -229,11 +229,11 @@ def _load_plugin(point: EntryPoint) -> object:
 
 
 def find(kind: str, name: str) -> Entry:
-    """Return the entry of that name; of a model also by import path, "my_ser:Nearest".
+    """Return the entry of that name; a model's name may be an import path, "my_ser:Nearest".
 
     Raises:
-        UnknownName: no plugin offers it; the nearest names are listed.
-        PluginError: two plugins offer it, or nothing usable is at that path.
+        UnknownName: no plugin offers it; the message lists the nearest names.
+        PluginError: two plugins offer it, or the path leads to nothing usable.
     """
     if kind == "model" and is_import_path(name):
         from serbench.plugins import import_path
@@ -270,7 +270,7 @@ def clash(plugins: tuple[str, ...]) -> str:
 
 
 def lacking(entry: Entry) -> str:
-    """Return which package of an entry is not installed and how to install it, "" if none is."""
+    """Return the missing package of an entry and how to install it, "" if none is missing."""
     module = first_missing(entry.requires)
     return module and f"needs the package {module!r}: pip install {entry.install or module}"
 
@@ -279,8 +279,8 @@ def load(entry: Entry) -> Callable[..., Any]:
     """Import the target of an entry.
 
     Raises:
-        MissingRequirement: a package that it needs is not installed.
-        PluginError: its module cannot be imported, or has no such class or function.
+        MissingRequirement: a package that the entry needs is not installed.
+        PluginError: the module cannot be imported, or has no such class or function.
     """
     target: Callable[..., Any]
     if is_import_path(entry.name):
@@ -306,8 +306,8 @@ def version(entry: Entry, target: Any) -> str:
     stated = getattr(target, "version", None)
     if not isinstance(stated, str) or not stated.strip():
         raise PluginError(
-            f'{entry.name} says no version: {entry.target} must have an attribute version = "1", '
-            "changed whenever its numbers change"
+            f'{entry.name} has no version: {entry.target} must have an attribute version = "1", '
+            "changed whenever its results change"
         )
     if is_import_path(entry.name):
         from serbench.plugins import import_path

@@ -1,6 +1,6 @@
-"""Adapt an estimator with scikit-learn's interface: its class, or a function that returns one.
+"""Adapt an estimator with scikit-learn's interface, from its class or from a function.
 
-An estimator is recognised by its methods: the core does not import scikit-learn.
+Estimators are recognised by their methods: the core does not import scikit-learn.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from serbench.errors import BadParameter, PluginError
 from serbench.plugins import source_code
 from serbench.plugins.guarded_import import LONGEST, guarded
 
-LEAST = 30.0  # below the lowest score, for a label missing in training: exp(-30) is nothing
+LEAST = 30.0  # below the lowest score, for a label missing in training: exp(-30) is negligible
 MOST_SEED = 2**32  # numpy's older generators take seeds below it
 PLAIN = (bool, int, float, str, type(None))
 HINT = (
@@ -33,17 +33,17 @@ Matrix = npt.NDArray[np.float64]
 
 
 class Estimator:
-    """A model that learns vectors with an estimator; `adapted` returns a subclass for each.
+    """A model that fits an estimator to vectors; `adapted` returns a subclass per estimator.
 
     The estimator sees the training set only: to choose something on the validation set, write a
-    model. Nothing is scaled: a pipeline that begins with a scaler does that.
+    model. Features are not scaled: use a pipeline that begins with a scaler.
     """
 
     path: ClassVar[str]  # the import path of the estimator's class or function
     version: ClassVar[str]  # of the code that it runs
     make: ClassVar[Callable[..., Any]]  # that class or function
     defaults: ClassVar[Mapping[str, object]]  # of the parameters that a user may set
-    arguments: ClassVar[bool]  # they are `make`'s own arguments, not the estimator's parameters
+    arguments: ClassVar[bool]  # whether `defaults` are arguments of `make`, not of the estimator
 
     def __init__(self, *, labels: Sequence[str], seed: int, **params: Any) -> None:
         self._labels = tuple(labels)
@@ -79,12 +79,12 @@ class Estimator:
         self._classes = present if classes is None else np.asarray(classes)
         if self._classes.ndim != 1 or not np.isin(self._classes, present).all():
             raise PluginError(
-                f"{self.path} was fitted to the classes {present.tolist()}, but says that they are "
-                f"{self._classes.tolist()} (classes_)"
+                f"{self.path} was fitted to the classes {present.tolist()}, but its classes_ are "
+                f"{self._classes.tolist()}"
             )
 
     def predict(self, inputs: Sequence[Array]) -> Predictions:
-        """Return the estimator's probabilities, or its decision function, or a vote.
+        """Return the estimator's probabilities, or else its decision function, or else votes.
 
         Returns:
             (utterances, labels); the prediction is the label with the highest score. The
@@ -117,7 +117,7 @@ class Estimator:
         if len(shapes) != 1 or len(shapes[0]) != 1:
             few = ", ".join(map(str, shapes[:3])) + ", ..." * (len(shapes) > 3)
             raise BadParameter(
-                f"{self.path} learns from one vector an utterance, all of one size, but its "
+                f"{self.path} learns from one vector per utterance, all of one size, but its "
                 f"features have the shapes {few}: choose features that give vectors, such as "
                 "--features functionals or --features egemaps; `serbench features` lists all"
             )
@@ -126,8 +126,8 @@ class Estimator:
     def _placed(self, scores: Matrix, below: float | None = None) -> Matrix:
         """Return scores (utterances, classes) as (utterances, labels).
 
-        Labels that were missing in training get a score of `below` less than the lowest of the
-        utterance; None gives them a probability of 0.
+        Labels that were missing in training get the utterance's lowest score minus `below`; if that
+        is None, a probability of 0.
         """
         if scores.shape[1:] != self._classes.shape:
             raise PluginError(
@@ -143,7 +143,7 @@ class Estimator:
         votes: Matrix = predicted[:, None] == np.arange(len(self._labels))
         if votes.shape != (len(predicted), len(self._labels)) or not votes.any(axis=1).all():
             raise PluginError(
-                f"{self.path} must predict one class an utterance, of those that it was fitted to, "
+                f"{self.path} must predict one of its classes per utterance, "
                 f"but its predictions have the shape {predicted.shape} and begin "
                 f"{predicted[:3].tolist()}"
             )
@@ -163,13 +163,13 @@ class Estimator:
 
 
 def _is_estimator(value: object) -> bool:
-    """Return whether a value is an estimator, not a class of one."""
+    """Return whether a value is an estimator, not its class."""
     methods = ("fit", "get_params", "set_params")
     return not isinstance(value, type) and all(callable(getattr(value, m, None)) for m in methods)
 
 
 def _plain_lists(value: Any) -> Any:
-    """Return a plain value as JSON reads it back: tuples are lists."""
+    """Return a plain value as JSON reads it back, with lists in place of tuples."""
     if isinstance(value, tuple | list):
         return [_plain_lists(item) for item in value]
     if isinstance(value, dict):
@@ -184,7 +184,7 @@ def _packages(estimator: Any) -> set[str]:
 
 
 def _columns(decisions: Matrix) -> Matrix:
-    """Return decisions as (utterances, classes): of two classes, an estimator scores the second.
+    """Return decisions as (utterances, classes); estimators score only the second of two classes.
 
     The softmax of the two columns is the logistic function of that score.
     """
@@ -199,7 +199,7 @@ def adapted(path: str, target: Any) -> type[Estimator]:
     Its parameters are those of `get_params`, or the arguments of a function that has any.
 
     Raises:
-        PluginError: it returns no classifier, or requires arguments.
+        PluginError: the function returns no classifier, or the target requires arguments.
     """
     estimator = _instance(path, target)
     by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
@@ -210,7 +210,7 @@ def adapted(path: str, target: Any) -> type[Estimator]:
         for name, value in (own or estimator.get_params(deep=True)).items()
         if name.isidentifier() and not keyword.iskeyword(name) and _is_plain(value)
     }
-    # a class is asked, never an instance: its own __init__ is the one that will run
+    # ask the class, never an instance: the class's own __init__ will run
     hints = _hints(target.__init__ if isinstance(target, type) else target)  # type: ignore[misc]
     kind = inspect.Parameter.KEYWORD_ONLY
     given = [inspect.Parameter(name, kind) for name in ("labels", "seed")]
@@ -234,11 +234,11 @@ def adapted(path: str, target: Any) -> type[Estimator]:
 
 
 def _instance(path: str, target: Any) -> Any:
-    """Return an estimator of the target; refuse one that is no classifier or needs arguments."""
+    """Return the target's estimator; refuse a non-classifier or a target that needs arguments."""
     if not (isinstance(target, type) or inspect.isroutine(target)):
         kind, remedy = f"of type {type(target).__name__}", HINT
         if _is_estimator(target):
-            kind = "an estimator that is made already"
+            kind = "an estimator instance"
             remedy = (
                 ": an object would carry what it learned from fold to fold; name its class, or a "
                 "function that returns a new one"
@@ -259,20 +259,20 @@ def _instance(path: str, target: Any) -> Any:
     kind = _kind(estimator)
     if kind != "classifier":
         raise PluginError(
-            f"{path} is no classifier, but {kind}, and emotions are classes: name a classifier, or "
-            "a function that returns one"
+            f"{path} is not a classifier but {kind}, and emotions are classes: name a classifier, "
+            "or a function that returns one"
         )
     return estimator
 
 
 def _kind(estimator: Any) -> str:
-    """Return an estimator's kind, "classifier" for one that predicts and states no kind."""
+    """Return an estimator's kind, "classifier" if it predicts and states no kind."""
     kind = getattr(estimator, "_estimator_type", None)
     with contextlib.suppress(Exception):  # tags that fail state no kind
         kind = estimator.__sklearn_tags__().estimator_type or kind
     if not callable(getattr(estimator, "predict", None)):
         transforms = callable(getattr(estimator, "transform", None))
-        return "a transformer" if transforms else "cannot predict"
+        return "a transformer" if transforms else "an object without predict"
     noun = str(kind or "classifier").replace("_", " ")
     return noun if noun == "classifier" else f"a{'n' * (noun[0] in 'aeiou')} {noun}"
 
@@ -295,7 +295,7 @@ def required(target: Callable[..., Any]) -> list[str]:
 
 
 def _hints(maker: Any) -> dict[str, Any]:
-    """Return the annotations with plain types; libraries' others are not checked."""
+    """Return the annotations of plain types; parameters with other types are not checked."""
     try:
         hints = typing.get_type_hints(maker)
     except Exception:  # a name that exists for type checkers only
@@ -311,7 +311,7 @@ def _is_simple(hint: Any) -> bool:
 
 
 def _is_plain(value: object) -> bool:
-    """Return whether JSON has such a value: it may be a parameter, part of a run's identity."""
+    """Return whether JSON can store a value, so that it may be a parameter."""
     if isinstance(value, tuple | list):
         return all(map(_is_plain, value))
     if isinstance(value, dict):

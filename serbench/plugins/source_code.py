@@ -1,7 +1,4 @@
-"""Identify the code of a module: a digest of its source, or the release that installed it.
-
-Nothing is imported to find out.
-"""
+"""Identify a module's code, without importing it: a digest of its source, or its release."""
 
 import ast
 import contextlib
@@ -41,7 +38,7 @@ def _files(path: Path | None) -> list[Path]:
 
 
 def source_digest(package: str) -> str:
-    """Return a digest of the Python files of a package or a module; "" without any."""
+    """Return a digest of the Python files of a package or a module; "" if there are none."""
     return _digest(place(package))
 
 
@@ -54,7 +51,7 @@ def _digest(path: Path | None) -> str:
 
 
 def is_own(package: str) -> bool:
-    """Return whether a package's files are the user's to edit, not those of a release."""
+    """Return whether a package is the user's own code, not a release."""
     path = place(package)
     if path is None or package == "serbench" or is_installed(package):
         return False
@@ -62,15 +59,15 @@ def is_own(package: str) -> bool:
 
 
 def is_installed(package: str) -> bool:
-    """Return whether a package's files are where pip puts them, not where they are edited."""
+    """Return whether pip has copied a package's files, rather than linked them for editing."""
     path = place(package)
     return path is not None and any(name in path.parent.parts for name in INSTALLED)
 
 
 def own_modules(package: str) -> tuple[str, ...]:
-    """Return a module of the user's, and those beside it that its source imports, sorted.
+    """Return a user's module and the modules beside it that it imports, directly or not, sorted.
 
-    Includes what these import in turn, but no imports by a computed name.
+    Imports by a computed name are not found.
     """
     return tuple(_places_beside(package))
 
@@ -82,7 +79,7 @@ def _places_beside(package: str) -> dict[str, Path]:
     waiting = [package]
     while waiting and own is not None:
         name = waiting.pop()
-        if name in places or name == "serbench":  # every result records it anyway
+        if name in places or name == "serbench":  # every result records serbench anyway
             continue
         path = _place(PathFinder.find_spec(name, [str(own.parent)]))
         files = _files(path)
@@ -108,7 +105,7 @@ def _imports(file: Path) -> Iterator[str]:
 def forget_bytecode(package: str) -> None:
     """Remove the compiled files of a user's own modules.
 
-    Python would run them for a source file of the same length and the same second.
+    Python would run them for a source file of equal length that was saved in the same second.
     """
     for path in _places_beside(package).values():
         for file in _files(path):
@@ -117,9 +114,10 @@ def forget_bytecode(package: str) -> None:
 
 
 def identity(package: str) -> str:
-    """Return what changes with a package's code: "scikit-learn 1.9.1", or "my_ser 1a2b3c4d5e6f".
+    """Return a text that changes with a package's code.
 
-    The installed release; for the user's own files, and those of no known release, a digest.
+    Its name and release, "scikit-learn 1.9.1"; or "my_ser 1a2b3c4d5e6f", a digest, for the user's
+    own files and files of no known release.
     """
     if is_own(package):
         digests = {name: _digest(path) for name, path in _places_beside(package).items()}
@@ -129,7 +127,7 @@ def identity(package: str) -> str:
 
 @functools.cache
 def _release(package: str) -> str:
-    """Return name and version of the distribution that installed a package, "" if unknown."""
+    """Return the name and version of a package's distribution, "" if unknown."""
     path = place(package)
     if path is None:
         return ""

@@ -249,7 +249,7 @@ UNUSABLE = {
     "exits-late": "cannot import target_exit: SystemExit: bye (target_exit.py, line 2)",
     "misnamed": "serbench_tiny.py; did you mean Centroid?",
     "no-class": "no-class: serbench_tiny:TAKES is a int, not a class",
-    "unversioned": "unversioned says no version: target_unversioned:Model must have an attribute",
+    "unversioned": "unversioned has no version: target_unversioned:Model must have an attribute",
     "centrod": "broken plugins, see `serbench models`: ",
 }
 

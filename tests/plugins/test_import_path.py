@@ -149,14 +149,14 @@ def checked(model, **what):
         ("own.py:Predicting", "did you mean own?"),
         (
             "./own.py:X",
-            "'./own.py:X' is no import path: a model of your own is written module:Name",
+            "'./own.py:X' is not an import path: a model of your own is written module:Name",
         ),
-        ("own:", "'own:' is no import path"),
-        ("a\x1b b:c", r"'a\x1b b:c' is no import path"),
-        ("own:Regressing", "own:Regressing is no classifier, but a regressor, and emotions are"),
-        ("own:Detecting", "is no classifier, but an outlier detector"),
-        ("own:Transforming", "is no classifier, but a transformer"),
-        ("own:Classifier", "is no classifier, but cannot predict"),
+        ("own:", "'own:' is not an import path"),
+        ("a\x1b b:c", r"'a\x1b b:c' is not an import path"),
+        ("own:Regressing", "own:Regressing is not a classifier but a regressor, and emotions are"),
+        ("own:Detecting", "is not a classifier but an outlier detector"),
+        ("own:Transforming", "is not a classifier but a transformer"),
+        ("own:Classifier", "is not a classifier but an object without predict"),
         ("own:Demanding", "own:Demanding cannot be made without parts: write a function without"),
         ("own:demanding", "own:demanding cannot be made without parts"),
         (
@@ -164,7 +164,7 @@ def checked(model, **what):
             "own:nothing is neither a model nor an estimator: it makes nothing; a model",
         ),
         ("own:failing", "own:failing cannot be made: ValueError: not today (own.py, line "),
-        ("own:ready", "an estimator that is made already: an object would carry what it learned"),
+        ("own:ready", "an estimator instance: an object would carry what it learned"),
         (
             "own:number",
             "own:number is neither a model nor an estimator's class or function, but of ",
@@ -477,13 +477,13 @@ def test_bench_measures_a_model_by_import_path(here):
 
 def test_features_without_a_model_are_refused(here):
     done = CliRunner().invoke(app, ["bench", "--features", "crossings"])
-    assert "features 'crossings' are of a model: name one by import path" in str(done.exception)
+    assert "features 'crossings' need a model: name one by import path" in str(done.exception)
 
 
 def test_provenance_of_a_path_imports_nothing(here):
     (here / "own.py").write_text("raise RuntimeError('imported')")
     assert import_path.packages("own:Nearest") == ("own",)
-    assert import_path.provider("absent.part:X") == "absent, which is not here"
+    assert import_path.provider("absent.part:X") == "absent, which is not installed"
     assert "own" not in sys.modules
     assert provenance.versions()["numpy"]
 

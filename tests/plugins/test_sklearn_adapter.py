@@ -231,7 +231,7 @@ def test_answers_that_fit_no_class_are_refused():
         def predict_proba(self, rows):
             return np.ones((len(rows), 7))
 
-    with pytest.raises(PluginError, match="must predict one class an utterance, of those that it"):
+    with pytest.raises(PluginError, match="must predict one of its classes per utterance, but"):
         fitted(Wrong).predict([np.zeros(3)])
     with pytest.raises(PluginError, match=re.escape("scores of shape (1, 7) for 3 classes")):
         fitted(Wide).predict([np.zeros(3)])

@@ -10,7 +10,7 @@ from serbench.testing.kinds import KINDS
 
 # the violating model, its parameters, the check that catches it, and its words
 CAUGHT = [
-    ("unversioned", {}, "is_made", 'says no version: .* must have an attribute version = "1"'),
+    ("unversioned", {}, "is_made", 'has no version: .* must have an attribute version = "1"'),
     ("unannotated", {}, "parameters_are_annotated", "parameter sharpness .* has no annotation"),
     ("misfit", {}, "parameters_are_annotated", "parameter depth of misfit is 0.5, but must be int"),
     ("failing", {}, "fits", r"it raised ValueError: zero-size .*\(violating_models.py, line \d+"),
