@@ -1,4 +1,4 @@
-"""Write the package of a new plugin: a template that works, with the author's name put in."""
+"""Write the package of a new plugin: a working template in which the plugin's name is replaced."""
 
 import re
 from collections.abc import Mapping
@@ -12,32 +12,32 @@ TEMPLATES = Path(__file__).parent / "templates"
 KINDS: Mapping[str, Name] = {
     kind: Name(f"example-{kind}") for kind in ("model", "features", "dataset")
 }
-"""The name that stands in the template of each kind."""
+"""The name in the template of each kind, which the author's name replaces."""
 
 HIDDEN = {".github", ".gitignore"}
 LEFT_BEHIND = {"__pycache__", "build", "dist", "results", "corpus"}
-"""Folders that tools leave in a template, besides hidden ones."""
+"""Folders, besides hidden ones, that tools create in a template."""
 
 
 def new(name: str, kind: str = "model", into: Path = Path()) -> Path:
-    """Write a small package that works, to change into one's own, and return its folder.
+    """Write a small working package for its author to change, and return its folder.
 
     Args:
         name: lower case, digits, hyphens: "my-cnn".
         kind: "model", "features" or "dataset".
-        into: where its folder is made.
+        into: the folder in which to create the package's folder.
 
     Raises:
-        SerbenchError: the kind is unknown, the name is impossible or taken, or there is something
-            of that name in the folder; then nothing is written.
+        SerbenchError: the kind is unknown, the name is impossible or taken, or the folder exists
+            already; nothing is written.
     """
     files = template(kind)
     own = checked(name)
     folder = expanded(into) / own.plugin
     if folder.exists() or folder.is_symlink():
         raise SerbenchError(
-            f"{folder} is there already, and nothing in it was touched: choose another name, "
-            "another place with --into, or move it away"
+            f"{folder} exists already, and nothing in it was changed: choose another name, another "
+            "place with --into, or move the folder away"
         )
     files = renamed(files, KINDS[kind], own)
     with replacing_folder(folder) as temporary:
@@ -48,15 +48,12 @@ def new(name: str, kind: str = "model", into: Path = Path()) -> Path:
 
 
 def next_steps(kind: str, folder: Path) -> str:
-    """Tell the author what `new` made, and the commands that its README begins with."""
+    """Return a message to the author, with the first commands of the new package's README."""
     readme = (folder / "README.md").read_text(encoding="utf-8")
     commands = readme.partition("```bash\n")[2].partition("```")[0]
     lines = [f"cd {folder}", *commands.splitlines()]
     shown = "\n".join(f"  {line}" for line in lines)
-    return (
-        f"{folder} is a {kind} plugin that works as it is; what to change is in its README.md. "
-        f"Next:\n{shown}"
-    )
+    return f"{folder} is a working {kind} plugin; its README.md says what to change. Next:\n{shown}"
 
 
 def template(kind: str) -> dict[str, str]:
@@ -82,20 +79,18 @@ def _is_left_behind(part: str) -> bool:
 
 
 def renamed(files: Mapping[str, str], old: Name, own: Name) -> dict[str, str]:
-    """Put one name in the place of another, in paths and texts.
+    """Replace a name in all its forms by another one, in paths and texts.
 
     Raises:
-        BadParameter: the new class would be called as something is that the package uses.
+        BadParameter: the package already uses the name of the new class for something else.
     """
     sources = [text for path, text in files.items() if path.endswith(".py")]
     if own != old and any(re.search(rf"\b{own.type}\b", text) for text in sources):
-        raise taken(
-            own.plugin, f"its class would be called {own.type}, as something in the package is"
-        )
+        raise taken(own.plugin, f"its class would be {own.type}, a name that the package uses")
     forms = dict(zip(old.forms, own.forms, strict=True))
     pattern = re.compile("|".join(map(re.escape, forms)))
 
-    def put(text: str) -> str:
+    def replaced(text: str) -> str:
         return pattern.sub(lambda match: forms[match.group()], text)
 
-    return {put(path): put(text) for path, text in files.items()}
+    return {replaced(path): replaced(text) for path, text in files.items()}

@@ -12,16 +12,16 @@ from serbench import BadParameter
 from serbench.plugins import registry
 
 PATTERN = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", re.ASCII)
-LONGEST = 30  # characters; with more, lines of the package would be too long
-RESERVED = ("serbench", "test", "tests")  # a package has a folder `tests` beside its module
+LONGEST = 30  # characters; a longer name would make lines of the package too long
+RESERVED = ("serbench", "test", "tests")  # a package also has the folder `tests`
 
 
 @dataclass(frozen=True)
 class Name:
-    """A name in the three forms that it has in a package.
+    """A name in the three forms that a package uses.
 
     Attributes:
-        plugin: "my-cnn": the folder, the distribution and what a user types.
+        plugin: "my-cnn": the name of the folder, of the distribution, and for users to type.
 
     >>> name = Name("my-cnn")
     >>> name.module, name.type
@@ -32,25 +32,25 @@ class Name:
 
     @property
     def module(self) -> str:
-        """The Python package."""
+        """The name of the Python package."""
         return self.plugin.replace("-", "_")
 
     @property
     def type(self) -> str:
-        """The class."""
+        """The name of the class."""
         return "".join(word.capitalize() for word in self.plugin.split("-"))
 
     @property
     def forms(self) -> tuple[str, str, str]:
-        """All three."""
+        """All three forms."""
         return self.plugin, self.module, self.type
 
 
 def checked(text: str) -> Name:
-    """Return the name as typed, if a package of this environment can have it.
+    """Return the name as typed, if a new package in this environment can have it.
 
     Raises:
-        BadParameter: it is not written as a name is, or something else has it.
+        BadParameter: the text is not a valid name, or the name is taken.
     """
     if not PATTERN.fullmatch(text) or len(text) > LONGEST:
         raise BadParameter(
@@ -64,15 +64,15 @@ def checked(text: str) -> Name:
 
 
 def taken(text: str, why: str) -> BadParameter:
-    """Return the error for a name that something else has."""
+    """Return the error for a name that is taken."""
     other = f"{text}-2" if text.startswith("my-") else f"my-{text}"
     return BadParameter(f"the name {text!r} is taken: {why}; choose another, such as {other}")
 
 
 def _registered(text: str) -> str:
-    """Describe the plugin that has that name or offers something of that name; "" if none."""
+    """Describe the plugin that has this name or offers something with this name; "" if none."""
     if text in metadata.entry_points(group="serbench").names:
-        return "an installed plugin is called that"
+        return "an installed plugin has that name"
     installed = registry.installed()
     for kind, entries in installed.entries.items():
         if text in entries:
@@ -82,7 +82,7 @@ def _registered(text: str) -> str:
 
 
 def _reserved(name: Name) -> str:
-    """Describe what of Python or of every package has that name; "" if nothing does."""
+    """Say why Python or every package reserves this name; "" if neither does."""
     if name.module in RESERVED:
         return "every plugin has or uses a module of that name"
     if keyword.iskeyword(name.module) or keyword.iskeyword(name.type):
@@ -90,14 +90,14 @@ def _reserved(name: Name) -> str:
     if name.module in sys.stdlib_module_names:
         return f"Python itself has a module {name.module}"
     if hasattr(builtins, name.type):
-        return f"its class would be called {name.type}, as one of Python's own is"
+        return f"its class would be {name.type}, the name of a class of Python"
     return ""
 
 
 def _installed(name: Name) -> str:
-    """Describe the installed package that has that name; "" if none does."""
+    """Describe the installed package or module that has this name; "" if none."""
     try:
-        return f"{metadata.metadata(name.plugin)['Name']} is installed, a package of that name"
+        return f"the package {metadata.metadata(name.plugin)['Name']} is installed"
     except metadata.PackageNotFoundError:
         pass
     if importlib.util.find_spec(name.module) is None:

@@ -59,8 +59,7 @@ def test_the_text_says_what_comes_next(own, tmp_path):
     folder = new(own.plugin, "features", tmp_path)
     first, *rest = next_steps("features", folder).splitlines()
     assert first == (
-        f"{folder} is a features plugin that works as it is; what to change is in its "
-        "README.md. Next:"
+        f"{folder} is a working features plugin; its README.md says what to change. Next:"
     )
     assert [line.strip() for line in rest] == [
         f"cd {folder}",
@@ -92,16 +91,16 @@ def test_the_licence_and_the_author_are_placeholders(own, tmp_path):
         ("", "such as my-cnn"),
         ("x" * 31, "at most 30 characters"),
         ("waveform", "the plugin serbench has a feature of that name; choose another"),
-        ("alexnet", "an installed plugin is called that; choose another, such as my-alexnet"),
-        ("numpy", "numpy is installed, a package of that name"),
+        ("alexnet", "an installed plugin has that name; choose another, such as my-alexnet"),
+        ("numpy", "the package numpy is installed"),
         ("yaml", "there is already a Python module yaml of the package PyYAML"),
         ("json", "Python itself has a module json"),
         ("lambda", "it is a keyword of Python"),
         ("none", "it is a keyword of Python"),
-        ("value-error", "its class would be called ValueError, as one of Python's own is"),
+        ("value-error", "its class would be ValueError, the name of a class of Python"),
         ("tests", "every plugin has or uses a module of that name"),
-        ("predictions", "its class would be called Predictions, as something in the package is"),
-        ("model-contract", "its class would be called ModelContract, as something in the"),
+        ("predictions", "its class would be Predictions, a name that the package uses"),
+        ("model-contract", "its class would be ModelContract, a name that"),
     ],
 )
 def test_an_impossible_or_taken_name_is_refused(name, reason, tmp_path):
@@ -125,7 +124,7 @@ def test_what_is_there_already_is_not_touched(there, own, tmp_path):
         place.write_text("mine")
     else:
         place.symlink_to(tmp_path / "nowhere")
-    with pytest.raises(SerbenchError, match="is there already, and nothing in it was touched"):
+    with pytest.raises(SerbenchError, match="exists already, and nothing in it was changed"):
         new(own.plugin, "model", tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [own.plugin]
     assert not (there == "folder" and list(place.iterdir()))
@@ -181,9 +180,7 @@ def test_the_command_makes_it_and_prints_what_comes_next(own, tmp_path):
     words = ["plugin", "new", own.plugin, "--kind", "dataset", "--into", str(tmp_path)]
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 0
-    assert done.output.startswith(
-        f"{tmp_path / own.plugin} is a dataset plugin that works as it is"
-    )
+    assert done.output.startswith(f"{tmp_path / own.plugin} is a working dataset plugin")
     assert (tmp_path / own.plugin / own.module / "corpus.py").is_file()
 
 

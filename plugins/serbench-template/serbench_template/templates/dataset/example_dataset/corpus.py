@@ -1,4 +1,4 @@
-"""Reads the corpus: from the names of its files to utterances, with no audio opened."""
+"""Read the corpus from the names of its files, without opening audio."""
 
 import re
 from collections.abc import Mapping
@@ -14,12 +14,12 @@ ABOUT = About(
     size="1 MB",
     home="tests/pretended.py in this package's source",
     obtain="`python tests/pretended.py FOLDER` writes it",
-    cite="nobody: it is made of tones",
+    cite="no paper: the audio is made-up tones",
 )
 
 EMOTIONS = ("neutral", "happy", "sad", "angry")
 
-# the first is the default; what a label set does not name is left out
+# the first is the default; labels that a label set does not name are left out
 LABEL_SETS: Mapping[str, LabelSet] = {
     NAME: {emotion: emotion for emotion in EMOTIONS},
     "arousal": {"neutral": "low", "sad": "low", "happy": "high", "angry": "high"},
@@ -34,7 +34,7 @@ TEST = ("f4", "m4")
 
 
 def official(corpus: Corpus) -> list[Fold]:
-    """The split that its paper publishes: no speaker is in two of the sets."""
+    """Return the split of the corpus's paper: no speaker is in two of the sets."""
     return [speaker_fold(corpus, "1", train=TRAIN, validation=VALIDATION, test=TEST)]
 
 
@@ -47,14 +47,14 @@ class ExampleDataset:
     protocols = (Protocol("official", "the published split: 4, 2 and 2 speakers", official),)
 
     def manifest(self) -> Corpus | None:
-        """None: the list of utterances is known from the files only."""
+        """Return None: only the files tell the list of utterances."""
         return None
 
     def read(self, root: Path) -> Corpus:
-        """The corpus below `root`, with its own labels.
+        """Return the corpus below `root`, with its own labels.
 
         Raises:
-            CorpusError: it is missing, incomplete or mixed with something else.
+            CorpusError: the corpus is missing, incomplete or mixed with other files.
         """
         paths = sorted(root.rglob("*.wav"))
         if not paths:
@@ -73,10 +73,10 @@ class ExampleDataset:
 
 
 def utterance(path: Path) -> Utterance:
-    """Return the utterance that the name of a file describes.
+    """Return the utterance that a file's name describes.
 
     Raises:
-        CorpusError: it is not a name of this corpus.
+        CorpusError: the file does not belong to this corpus.
     """
     match = FILE.fullmatch(path.stem)
     if match is None or match["emotion"] not in EMOTIONS:

@@ -1,4 +1,4 @@
-"""What this package offers. It imports nothing heavy: every listing of serbench reads it."""
+"""Register this package's corpus. Import nothing heavy here: every serbench listing does it."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""Writes a pretended corpus, so that everything can be tried where the real one is not at hand.
+"""Write a made-up corpus, so that everything can be tried without the real one.
 
 python tests/pretended.py FOLDER
 """
@@ -17,7 +17,7 @@ RATE = 16_000  # Hz
 
 
 def write(root: Path) -> None:
-    """Write two takes of each emotion by each speaker into `root`: a buzz, and some noise."""
+    """Write two takes of each emotion by each speaker into `root`: a buzz with some noise."""
     root.mkdir(parents=True, exist_ok=True)
     seconds = np.arange(RATE // 2) / RATE
     for number, (speaker, emotion, take) in enumerate(product(SPEAKERS, MANNERS, (1, 2))):

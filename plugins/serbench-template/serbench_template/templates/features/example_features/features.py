@@ -1,4 +1,4 @@
-"""The features: how energy and zero crossings, two curves over time, are distributed and move."""
+"""Compute the features: statistics of energy and zero crossings over time."""
 
 from collections.abc import Sequence
 
@@ -10,13 +10,13 @@ QUIET = 1e-6  # added to every energy, so that silence has a logarithm
 
 
 class ExampleFeatures:
-    """Statistics of two contours: log energy, and zero crossings a sample. Nothing is learnt.
+    """Statistics of two contours: log energy and zero crossings per sample. Nothing is learned.
 
     Args:
         frame: the length of a frame in milliseconds; frames overlap by half.
     """
 
-    version = "1"  # change it whenever the numbers change
+    version = "1"  # change it whenever the values change
 
     def __init__(self, frame: int = 25) -> None:
         if not 5 <= frame <= 500:
@@ -24,7 +24,7 @@ class ExampleFeatures:
         self.samples = frame * RATE // 1000
 
     def __call__(self, waves: Sequence[Wave]) -> list[Array]:
-        """Compute one vector, shape (14,), float32, for each wave; it depends on that wave alone."""
+        """Compute a vector for each wave, from that wave alone: shape (14,), float32."""
         return [self._vector(wave) for wave in waves]
 
     def _vector(self, wave: Wave) -> Array:
@@ -37,10 +37,10 @@ class ExampleFeatures:
 
 
 def statistics(contour: Array) -> Array:
-    """Compute mean, deviation, three percentiles, and how much it moves, shape (7,).
+    """Compute mean, percentiles, deviation, and size and deviation of changes: shape (7,).
 
     Args:
-        contour: (frames,), one or more.
+        contour: (frames,), at least one frame.
     """
     moves = np.diff(contour, prepend=contour[:1])
     percentiles = np.percentile(contour, (10, 50, 90))

@@ -1,4 +1,4 @@
-"""What this package offers. It imports nothing heavy: every listing of serbench reads it."""
+"""Register this package's features. Import nothing heavy here: every serbench listing does it."""
 
 from collections.abc import Iterable
 
@@ -7,7 +7,7 @@ from serbench import Entry, hookimpl
 
 @hookimpl
 def serbench_features() -> Iterable[Entry]:
-    """Offer one vector an utterance; `target` is imported when it is first used."""
+    """Offer one vector per utterance; `target` is imported when it is first used."""
     return [
         Entry(
             name="example-features",

@@ -1,4 +1,4 @@
-"""The model: logistic regression on the bands of the spectrum, by gradient descent."""
+"""Learn logistic regression on the spectrum's bands by gradient descent."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,18 +10,18 @@ from serbench import Array, BadParameter, Examples, Predictions, Workspace, mode
 
 from example_model.spectrum import summary
 
-MOST_BANDS = 40  # of more, the lowest would be narrower than the spectrum can tell
+MOST_BANDS = 40  # more would make the lowest bands narrower than the spectrum's resolution
 
 
 class ExampleModel:
-    """Logistic regression on mean and spread of log energies, standardised.
+    """Logistic regression on the standardised mean and spread of log energies.
 
     Args:
         labels: the emotions, in the order of the columns of scores.
-        seed: of everything random; here of the first weights.
-        bands: of the spectrum, 1 to 40.
-        epochs: steps of gradient descent; the best one on the validation speakers counts.
-        rate: the length of a step.
+        seed: the seed of everything random; here of the initial weights.
+        bands: the number of bands of the spectrum, 1 to 40.
+        epochs: the number of gradient steps; the best one on the validation speakers is kept.
+        rate: the learning rate.
     """
 
     version = "1"  # change it whenever the predictions change
@@ -71,7 +71,7 @@ class ExampleModel:
         return {"parameters": self.arrays["weights"].size, "best_epoch": self.best_epoch}
 
     def save(self, folder: Path) -> None:
-        """Write what `load` needs: arrays, then all else."""
+        """Write arrays, and then everything else that `load` needs."""
         safetensors.numpy.save_file(self.arrays, folder / "arrays.safetensors")
         content = {name: getattr(self, name) for name in ("labels", "seed", "bands", "best_epoch")}
         model_files.write(folder / "model.json", self.version, content)

@@ -1,4 +1,4 @@
-"""What this package offers. It imports nothing heavy: every listing of serbench reads it."""
+"""Register this package's model. Import nothing heavy here: every serbench listing does it."""
 
 from collections.abc import Iterable
 
@@ -12,7 +12,7 @@ def serbench_models() -> Iterable[ModelEntry]:
         ModelEntry(
             name="example-model",
             target="example_model.model:ExampleModel",
-            summary="logistic regression on how loud the bands of the spectrum are",
+            summary="logistic regression on the loudness of the spectrum's bands",
             features="waveform",
         )
     ]

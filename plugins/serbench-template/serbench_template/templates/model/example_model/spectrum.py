@@ -1,4 +1,4 @@
-"""The input of the model: how loud the bands of an utterance's spectrum are, and how unsteady."""
+"""Compute the model's input: how loud the bands of an utterance are, and how much this varies."""
 
 import numpy as np
 from serbench import Array, Wave
@@ -12,8 +12,8 @@ def summary(wave: Wave, bands: int) -> Array:
     """Compute mean and standard deviation over time of the log energy of each band.
 
     Args:
-        wave: (samples,) at 16 kHz; what is shorter than a frame is continued with zeros.
-        bands: how many, equally wide in mel, from 0 to 8 kHz.
+        wave: (samples,) at 16 kHz; a wave shorter than a frame is padded with zeros.
+        bands: the number of bands, equally wide in mel, from 0 to 8 kHz.
 
     Returns:
         (2 * bands,) float64.
