@@ -177,7 +177,7 @@ class _Child:
             stderr=self._log,
             text=True,
             env=variables,
-            start_new_session=not nested,  # so that what it starts can be ended with it
+            start_new_session=not nested,  # so that `kill` also ends processes that it starts
         )
         assert self.process.stdin is not None
         with contextlib.suppress(BrokenPipeError):  # the child died at once: its outcome says why

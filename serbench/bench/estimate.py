@@ -126,7 +126,7 @@ class Estimate:
 def estimate(
     name: str, folds: Sequence[Fold], epochs: int, at_once: int, front: FrontEnd, speed: Speed
 ) -> Estimate:
-    """Estimate the time of an evaluation whose corpus has not been decoded yet.
+    """Estimate the time of an evaluation, decoding of the corpus included.
 
     Early stopping may make it shorter.
 

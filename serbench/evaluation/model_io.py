@@ -154,5 +154,5 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     raise PluginError(
-        f"what the model's describe() returns cannot be kept: {value!r} is neither text nor number"
+        f"the model's describe() returns {value!r}, which is neither text nor a number"
     )

@@ -204,7 +204,7 @@ class Copy:
 
     def compare(self, batch: Predictions, inputs: Inputs) -> dict[str, object]:
         """Return how far the scores and labels of the copy differ from those of the batch."""
-        rows = None if self._fork is None else self._fork.answer()
+        rows = None if self._fork is None else self._fork.array()
         if rows is not None and rows.size:
             rows = rows.reshape(-1, 1 + len(self._task.labels))
         elif not self._task.isolated:  # a debugger's: never ranked
@@ -293,7 +293,7 @@ class Fork:
             warnings.simplefilter("ignore")  # Python warns of the thread that waits for the parent
             self._child = os.fork()
         if self._child == 0:
-            _answer(compute, writing, patience, parent)
+            _run_copy(compute, writing, patience, parent)
         os.close(writing)
         self._stream = os.fdopen(reading, "rb", buffering=0)
 
@@ -306,7 +306,7 @@ class Fork:
         self._stream.close()
         return False
 
-    def answer(self) -> npt.NDArray[np.float32] | None:
+    def array(self) -> npt.NDArray[np.float32] | None:
         """Return the flat array, or None if `compute` failed; call once, after `is_done`."""
         with self._stream as stream:
             data = b"".join(iter(lambda: stream.read(2**16), b""))
@@ -314,7 +314,7 @@ class Fork:
         return np.frombuffer(data, np.float32) if status == 0 else None
 
 
-def _answer(compute: Callable[[], Array], writing: int, patience: float, parent: int) -> NoReturn:
+def _run_copy(compute: Callable[[], Array], writing: int, patience: float, parent: int) -> NoReturn:
     """Compute and write the array in the copy; end the copy in any case, soon after the parent."""
     try:
         signal.alarm(int(patience) + 1)

@@ -1,1 +1,1 @@
-"""Find plugins, import what they offer, and identify whose code it is."""
+"""Find plugins, import their objects, and identify the source of their code."""

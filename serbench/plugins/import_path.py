@@ -82,8 +82,8 @@ def top(path: str) -> str:
 def _target(path: str) -> Any:
     module, _, name = path.partition(":")
     if not TARGET.fullmatch(path):
-        meant = _module_of_file(module)
-        hint = f", perhaps {meant}:{name or 'Name'}" if meant else ""
+        suggested = _module_of_file(module)
+        hint = f", perhaps {suggested}:{name or 'Name'}" if suggested else ""
         raise UnknownName(
             f"{path!r} is not an import path: a model of your own is written module:Name, as "
             f"in my_ser:Nearest{hint}"
@@ -102,13 +102,13 @@ def _module(name: str, path: str) -> ModuleType:
     importlib.invalidate_caches()  # the file may have been written a moment ago
     package = top(path)
     if find_spec(name) is None:
-        where = f"in {os.getcwd()} and among the installed packages"
+        where = f"in {os.getcwd()} or among the installed packages"
         if package != name and find_spec(package) is not None:
             where = f"in the package {package}"
             import_module(package, path)
-        meant = _module_of_file(name)
-        hint = f"; did you mean {meant}?" if meant else module_hint(name)
-        raise UnknownName(f"{path}: there is no module {name!r}; it was looked for {where}{hint}")
+        suggested = _module_of_file(name)
+        hint = f"; did you mean {suggested}?" if suggested else module_hint(name)
+        raise UnknownName(f"{path}: there is no module {name!r} {where}{hint}")
     if not source_code.is_own(package):
         return import_module(name, path)
     _forget_changed(package)

@@ -213,8 +213,8 @@ def adapted(path: str, target: Any) -> type[Estimator]:
     # ask the class, never an instance: the class's own __init__ will run
     hints = _hints(target.__init__ if isinstance(target, type) else target)  # type: ignore[misc]
     kind = inspect.Parameter.KEYWORD_ONLY
-    given = [inspect.Parameter(name, kind) for name in ("labels", "seed")]
-    given += [
+    parameters = [inspect.Parameter(name, kind) for name in ("labels", "seed")]
+    parameters += [
         inspect.Parameter(name, kind, default=_plain_lists(value), annotation=hints.get(name, Any))
         for name, value in defaults.items()
         if name not in ("labels", "seed")
@@ -227,7 +227,7 @@ def adapted(path: str, target: Any) -> type[Estimator]:
         "make": staticmethod(target),
         "defaults": defaults,
         "arguments": bool(own),
-        "__signature__": inspect.Signature(given),
+        "__signature__": inspect.Signature(parameters),
         "__module__": __name__,
     }
     return type("Estimator", (Estimator,), attributes)

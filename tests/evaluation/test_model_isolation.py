@@ -18,7 +18,7 @@ from serbench.results.eligibility import BATCH
 
 def _forked(compute, patience=30.0):
     fork = model_isolation.Fork(compute, patience)
-    return fork.answer() if fork.is_done() else "given up"
+    return fork.array() if fork.is_done() else "given up"
 
 
 def test_what_a_forked_copy_makes_comes_back():
@@ -60,7 +60,7 @@ def test_with_several_threads_a_saved_copy_or_a_fork_is_asked(places, model):
 
 
 def test_where_no_copy_can_be_asked_the_run_says_so(places, monkeypatch):
-    monkeypatch.setattr(model_isolation.Fork, "answer", lambda self: None)
+    monkeypatch.setattr(model_isolation.Fork, "array", lambda self: None)
     names = [field.name for field in dataclasses.fields(model_isolation.Task)]
     task = model_isolation.Task(**{name: "" for name in names})
     task = dataclasses.replace(task, isolated=True, threads=1, exchange=str(places.cache))

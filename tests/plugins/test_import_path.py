@@ -139,12 +139,9 @@ def checked(model, **what):
     [
         ("own:Predictin", "own:Predictin: there is no 'Predictin' in "),
         ("own:Predictin", "own.py; did you mean Predicting"),
-        ("ovn:Predicting", "there is no module 'ovn'; it was looked for in "),
-        ("ovn:Predicting", " and among the installed packages; did you mean own?"),
-        (
-            "json.decodr:X",
-            "no module 'json.decodr'; it was looked for in the package json; did you",
-        ),
+        ("ovn:Predicting", "there is no module 'ovn' in "),
+        ("ovn:Predicting", " or among the installed packages; did you mean own?"),
+        ("json.decodr:X", "no module 'json.decodr' in the package json; did you"),
         ("own.py:Predicting", "there is no module 'own.py'"),
         ("own.py:Predicting", "did you mean own?"),
         (
