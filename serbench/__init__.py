@@ -64,14 +64,15 @@ __version__ = "0.1.0"
 __all__ = ["__version__", *_MODULES]
 
 
-def __getattr__(name: str) -> object:
-    """Import a name at first use."""
-    if name not in _MODULES:
-        raise AttributeError(f"module 'serbench' has no attribute {name!r}")
-    import importlib
+if not TYPE_CHECKING:  # else type checkers would accept any name
 
-    value: object = getattr(importlib.import_module(f"serbench.{_MODULES[name]}"), name)
-    return value
+    def __getattr__(name):
+        """Import a name at first use."""
+        if name not in _MODULES:
+            raise AttributeError(f"module 'serbench' has no attribute {name!r}")
+        import importlib
+
+        return getattr(importlib.import_module(f"serbench.{_MODULES[name]}"), name)
 
 
 def __dir__() -> list[str]:

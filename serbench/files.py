@@ -8,8 +8,7 @@ import os
 import re
 import socket
 import tempfile
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import safetensors
@@ -121,68 +120,37 @@ PATIENCE = 10  # seconds; writing a digest file takes a fraction of one
 
 
 @contextlib.contextmanager
-def claimed(folder: Path, names: Sequence[str]) -> Iterator[Mapping[str, str]]:
-    """Claim names in a folder, created if missing, and yield the holders of names already taken.
-
-    The lock of a name is a file in the folder with the process id and the host of its holder. The
-    system releases the lock when its holder ends, even by `kill -9`. On a file system without
-    locks, the file itself is the lock: a file whose process has ended on this host is taken over,
-    a file of another host stays.
-
-    Raises:
-        SerbenchError: the folder cannot be written.
-    """
-    held: dict[str, str] = {}
-    if not names:  # a folder with a finished run need not be writable
-        yield held
-        return
-    with contextlib.ExitStack() as locks:
-        locks.callback(_remove_empty, folder)
-        try:
-            _allow_open_files(len(names))
-            with _probe(folder) as probe:
-                kind = _kind(Path(probe.name))
-                for name in names:
-                    path = folder / f".{name}.lock"
-                    if not locks.enter_context(_lock(kind(path), path)):
-                        held[name] = _holder(path, kind)
-        except OSError as error:
-            raise writing_error(folder, error) from error
-        yield held
-
-
-@contextlib.contextmanager
 def alone_with(path: Path) -> Iterator[None]:
     """Lock a file while it is updated; after waiting `PATIENCE`, continue without the lock."""
     try:
-        with _probe(path.parent) as probe:
-            kind = _kind(Path(probe.name))
-        lock = path.with_name(f".{path.name}.lock")
-        with _lock(kind(lock), lock, PATIENCE):
+        with probe(path.parent) as file:
+            kind = lock_kind(Path(file.name))
+        lock_file = path.with_name(f".{path.name}.lock")
+        with lock(kind(lock_file), lock_file, PATIENCE):
             yield
     except OSError as error:
         raise writing_error(path, error) from error
 
 
 @contextlib.contextmanager
-def _lock(lock: BaseFileLock, path: Path, patience: float = 0) -> Iterator[bool]:
+def lock(file_lock: BaseFileLock, path: Path, patience: float = 0) -> Iterator[bool]:
     """Hold a lock whose file names this process; yield False if another process holds it."""
     try:
-        lock.acquire(timeout=patience, poll_interval=0.01)
+        file_lock.acquire(timeout=patience, poll_interval=0.01)
     except Timeout:
         yield False
         return
     try:
-        if not isinstance(lock, SoftFileLock):  # a soft lock writes this itself
+        if not isinstance(file_lock, SoftFileLock):  # a soft lock writes this itself
             path.write_text(f"{os.getpid()}\n{socket.gethostname()}\n")
         yield True
     finally:
-        if not isinstance(lock, SoftFileLock):
+        if not isinstance(file_lock, SoftFileLock):
             path.unlink(missing_ok=True)
-        lock.release()
+        file_lock.release()
 
 
-def _probe(folder: Path) -> "tempfile._TemporaryFileWrapper[bytes]":
+def probe(folder: Path) -> "tempfile._TemporaryFileWrapper[bytes]":
     """Make a temporary file in the folder; while it exists, the folder is not removed as empty."""
     while True:
         folder.mkdir(parents=True, exist_ok=True)
@@ -190,12 +158,7 @@ def _probe(folder: Path) -> "tempfile._TemporaryFileWrapper[bytes]":
             return tempfile.NamedTemporaryFile(dir=folder, prefix=".", suffix=".part")
 
 
-def _remove_empty(folder: Path) -> None:
-    with contextlib.suppress(OSError):  # there is something in it
-        folder.rmdir()
-
-
-def _kind(probe: Path) -> type[BaseFileLock]:
+def lock_kind(probe: Path) -> type[BaseFileLock]:
     """Return the kind of lock that the probe's file system supports."""
     if issubclass(FileLock, SoftFileLock):  # this Python has no fcntl
         return SoftFileLock
@@ -206,27 +169,3 @@ def _kind(probe: Path) -> type[BaseFileLock]:
         if error.errno in NO_LOCKS:
             return SoftFileLock
         raise
-
-
-def _holder(path: Path, kind: type[BaseFileLock]) -> str:
-    """Describe the process that holds a lock file, with the remedy if its lock would stay."""
-    try:
-        process, host, *_ = path.read_text().split()
-        since = time.strftime("%Y-%m-%d %H:%M", time.localtime(path.stat().st_mtime))
-    except (OSError, ValueError):  # the file is just being created or removed
-        return "another process"
-    stays = kind is SoftFileLock and host != socket.gethostname()
-    remedy = f" (if that process is gone, remove the .lock files from {path.parent})"
-    return f"process {process} on host {host} since {since}{remedy if stays else ''}"
-
-
-def _allow_open_files(more: int) -> None:
-    """Raise the limit of open files as far as needed and allowed: every lock is an open file."""
-    with contextlib.suppress(ImportError):  # Windows has no such module
-        import resource
-
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        needed = more + 512
-        if soft != resource.RLIM_INFINITY and soft < needed:
-            limit = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
-            resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, limit), hard))

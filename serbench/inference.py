@@ -12,6 +12,7 @@ from serbench import settings as devices
 from serbench import tables
 from serbench.contracts import Array, ExportableModel, MovableModel
 from serbench.errors import SerbenchError
+from serbench.escaping import as_json, shown
 from serbench.evaluation import kept_models, model_io
 from serbench.evaluation.kept_models import KeptModel
 from serbench.features import audio
@@ -22,7 +23,6 @@ from serbench.metrics.classification import Floats, predicted
 from serbench.plugins import registry
 from serbench.results.run import Run, find
 from serbench.settings import results_folder, settings
-from serbench.text import as_json, shown
 
 FORMATS = ("text", "csv", "json")
 LONGEST = 60  # seconds; the longest utterance of the corpora lasts 34

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import tabulate
 
+from serbench.escaping import csv_cell, latex, shown
 from serbench.metrics.intervals import Interval, MeanStd
-from serbench.text import csv_cell, latex, shown
 
 FORMATS = ("text", "markdown", "csv", "latex")
 _TABULATE = {"text": "simple", "markdown": "github"}
@@ -72,7 +72,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], form: str = "text"
     """Return a table in one of `FORMATS`.
 
     Control characters become visible, and no cell breaks the table. Markup in Markdown cells
-    remains markup; `serbench.text.markdown` escapes it.
+    remains markup; `serbench.escaping.markdown` escapes it.
     """
     cells = [[shown(cell) for cell in row] for row in (head, *rows)]
     if form == "csv":

@@ -27,8 +27,8 @@ from serbench.cli.options import (
     require_format,
 )
 from serbench.errors import SerbenchError
+from serbench.escaping import shown
 from serbench.parameters import parse_all
-from serbench.text import shown
 
 app = typer.Typer(
     name="serbench",

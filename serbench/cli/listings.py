@@ -1,7 +1,7 @@
 """List the datasets, features and models that are installed."""
 
+from serbench.escaping import shown
 from serbench.plugins import registry
-from serbench.text import shown
 
 
 def listing(kind: str) -> tuple[list[str], list[str]]:

@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.progress import TaskID as Bar
 
+from serbench.escaping import shown
 from serbench.evaluation.pipeline import Listener
 from serbench.evaluation.plan import Plan
-from serbench.text import shown
 
 
 class Bars(Listener):

@@ -9,12 +9,12 @@ from serbench import tables
 from serbench.comparison import alignment, differences
 from serbench.comparison.differences import Difference, Disagreement, Pair
 from serbench.errors import BadParameter, nearest
+from serbench.escaping import as_json, shown
 from serbench.metrics.classification import METRICS
 from serbench.metrics.significance import EXACT, EXCHANGES, smallest_pvalue
 from serbench.results.display_names import model_names
 from serbench.results.run import Run, circumstances, computed, find
 from serbench.settings import results_folder
-from serbench.text import as_json, shown
 
 DEFAULT = ("uar", "f1")
 FORMATS = (*tables.FORMATS, "json")

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from serbench.errors import SerbenchError
+from serbench.escaping import shown
 from serbench.parameters import is_import_path, typed
 from serbench.plugins import registry
 from serbench.results.config import Config, Request
-from serbench.text import shown
 
 
 def request(config: Config) -> Request:

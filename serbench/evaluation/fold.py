@@ -8,6 +8,8 @@ import contextlib
 import dataclasses
 import os
 import shutil
+import socket
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,7 @@ from typing import Any
 import numpy as np
 import safetensors
 import safetensors.numpy
+from filelock import BaseFileLock, SoftFileLock
 
 from serbench import datasets, processes
 from serbench.contracts import Array
@@ -25,7 +28,7 @@ from serbench.evaluation import kept_models, model_io, model_isolation, provenan
 from serbench.evaluation.plan import Job
 from serbench.features import audio, extraction
 from serbench.features.store import Feature, Features, Store
-from serbench.files import digest
+from serbench.files import digest, lock, lock_kind, probe, writing_error
 from serbench.metrics import classification
 from serbench.processes import Message, Send
 from serbench.protocols import leakage, lookup
@@ -259,3 +262,63 @@ def _scores(path: Path, shapes: Mapping[str, tuple[int, int]]) -> dict[str, Arra
                 f"for the {part} set, but they must be finite float32 of shape {shape}"
             )
     return scores
+
+
+@contextlib.contextmanager
+def claimed(folder: Path, names: Sequence[str]) -> Iterator[Mapping[str, str]]:
+    """Claim names in a folder, created if missing, and yield the holders of names already taken.
+
+    The lock of a name is a file in the folder with the process id and the host of its holder. The
+    system releases the lock when its holder ends, even by `kill -9`. On a file system without
+    locks, the file itself is the lock: a file whose process has ended on this host is taken over,
+    a file of another host stays.
+
+    Raises:
+        SerbenchError: the folder cannot be written.
+    """
+    held: dict[str, str] = {}
+    if not names:  # a folder with a finished run need not be writable
+        yield held
+        return
+    with contextlib.ExitStack() as locks:
+        locks.callback(_remove_empty, folder)
+        try:
+            _allow_open_files(len(names))
+            with probe(folder) as file:
+                kind = lock_kind(Path(file.name))
+                for name in names:
+                    path = folder / f".{name}.lock"
+                    if not locks.enter_context(lock(kind(path), path)):
+                        held[name] = _holder(path, kind)
+        except OSError as error:
+            raise writing_error(folder, error) from error
+        yield held
+
+
+def _remove_empty(folder: Path) -> None:
+    with contextlib.suppress(OSError):  # there is something in it
+        folder.rmdir()
+
+
+def _holder(path: Path, kind: type[BaseFileLock]) -> str:
+    """Describe the process that holds a lock file, with the remedy if its lock would stay."""
+    try:
+        process, host, *_ = path.read_text().split()
+        since = time.strftime("%Y-%m-%d %H:%M", time.localtime(path.stat().st_mtime))
+    except (OSError, ValueError):  # the file is just being created or removed
+        return "another process"
+    stays = kind is SoftFileLock and host != socket.gethostname()
+    remedy = f" (if that process is gone, remove the .lock files from {path.parent})"
+    return f"process {process} on host {host} since {since}{remedy if stays else ''}"
+
+
+def _allow_open_files(more: int) -> None:
+    """Raise the limit of open files as far as needed and allowed: every lock is an open file."""
+    with contextlib.suppress(ImportError):  # Windows has no such module
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        needed = more + 512
+        if soft != resource.RLIM_INFINITY and soft < needed:
+            limit = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, limit), hard))

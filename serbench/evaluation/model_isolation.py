@@ -29,12 +29,12 @@ import threadpoolctl
 from serbench import processes, settings
 from serbench.contracts import Array, Examples, KeepableModel, Model, MovableModel, Predictions
 from serbench.errors import PluginError
+from serbench.escaping import shown
 from serbench.evaluation import model_io
 from serbench.evaluation.model_io import Inputs
 from serbench.files import replacing, writing_error
 from serbench.plugins import registry
 from serbench.processes import Message, Send
-from serbench.text import shown
 
 ALONE = 8  # utterances that are predicted one by one
 PATIENCE = 300.0  # seconds until a forked copy is given up

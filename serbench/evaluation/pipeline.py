@@ -11,11 +11,11 @@ from serbench.contracts import PathDataset
 from serbench.errors import BadParameter, CorpusError, FoldError, SerbenchError, nearest
 from serbench.evaluation import fold as worker
 from serbench.evaluation import kept_models
+from serbench.evaluation.fold import claimed
 from serbench.evaluation.plan import Job, Plan, Resources, make_jobs, make_plan
 from serbench.features import extraction
 from serbench.features.audio import Decoded, Digests, remarks
 from serbench.features.store import Feature, Store
-from serbench.files import claimed
 from serbench.parameters import is_import_path
 from serbench.processes import Engine
 from serbench.protocols import leakage, lookup

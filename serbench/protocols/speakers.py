@@ -12,7 +12,7 @@ from statistics import median
 from serbench import lookalike_names
 from serbench.corpus import Corpus, Utterance
 from serbench.errors import CorpusError
-from serbench.text import shown
+from serbench.escaping import shown
 
 MISSING = {"na", "n/a", "n.a.", "<na>", "#n/a", "nan", "null", "none", "unknown", "undefined"}
 MISSING |= {"missing"}

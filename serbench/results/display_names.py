@@ -3,8 +3,8 @@
 import re
 from collections.abc import Mapping, Sequence
 
+from serbench.escaping import shown
 from serbench.results.run import Run
-from serbench.text import shown
 
 TITLES = {"ravdess": "RAVDESS", "crema-d": "CREMA-D", "iemocap": "IEMOCAP"}
 

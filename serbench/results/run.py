@@ -11,13 +11,13 @@ import numpy.typing as npt
 
 from serbench import tables
 from serbench.errors import SerbenchError, nearest
+from serbench.escaping import shown
 from serbench.metrics import classification, intervals
 from serbench.metrics.classification import METRICS, Floats
 from serbench.results import eligibility, fold_file, literature
 from serbench.results.config import Config
 from serbench.results.fold_file import FoldResult
 from serbench.results.fold_schema import Facts
-from serbench.text import shown
 
 FEW = 8  # speakers: with 4 an interval of 95 % covers 88 % of what it should, with 10 93-94 %
 SHOWN = ("accuracy", "precision", "uar", "f1")

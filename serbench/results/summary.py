@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from serbench import tables, text
+from serbench import escaping, tables
 from serbench.metrics.classification import METRICS
 from serbench.results.run import Run
 
@@ -21,7 +21,7 @@ def scores(runs: Sequence[Run], metrics: Sequence[str] | None, form: str) -> str
     names = list(metrics or METRICS)
     if form == "json":
         contents = [_as_json(run, names) for run in runs]
-        return text.as_json(contents if len(runs) > 1 else contents[0])
+        return escaping.as_json(contents if len(runs) > 1 else contents[0])
     if len(runs) == 1:
         return tables.table([runs[0].name, *names], _rows(runs[0], names), form)
     rows = [[run.name, *row] for run in runs for row in _rows(run, names)]
@@ -52,7 +52,7 @@ def listing(runs: Sequence[Run], form: str) -> str:
         form: one of `FORMATS`; json has fractions in full precision.
     """
     if form == "json":
-        return text.as_json(
+        return escaping.as_json(
             [
                 {
                     "run": run.name,

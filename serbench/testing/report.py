@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+from serbench.escaping import shown
 from serbench.testing.examination import Check, State, Verdict
-from serbench.text import shown
 
 SCHEMA = 1
 SHOWN: dict[State, str] = {

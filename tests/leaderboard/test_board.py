@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 import serbench
 from serbench.cli.app import app
 from serbench.errors import SerbenchError
+from serbench.escaping import latex as latex_text
 from serbench.leaderboard import build
 from serbench.leaderboard.formats import columns, csv_file, html, json_file, latex, markdown, notes
 from serbench.leaderboard.ranking import cache
@@ -26,7 +27,6 @@ from serbench.metrics import classification, intervals, rare_pvalues, significan
 from serbench.metrics.intervals import mean_std, metric_intervals, speaker_interval
 from serbench.results import eligibility
 from serbench.results.run import read
-from serbench.text import latex as latex_text
 
 OWN = "not recomputed"
 EVIL = '<script>alert(1)</script>|[x](javascript:y)`*_$&amp;\x1b[31m\u202e"'

@@ -8,12 +8,12 @@ import io
 import math
 from collections.abc import Iterable, Iterator, Sequence
 
+from serbench.escaping import csv_cell
 from serbench.leaderboard.formats import columns
 from serbench.leaderboard.formats.columns import AnyRow, values
 from serbench.leaderboard.ranking.board import Section
 from serbench.leaderboard.ranking.entry import Rejected
 from serbench.leaderboard.submissions.safe_read import shown
-from serbench.text import csv_cell
 
 LONGEST = 2000  # characters of a cell
 

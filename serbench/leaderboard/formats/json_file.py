@@ -7,12 +7,12 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from serbench.escaping import finite
 from serbench.leaderboard.formats import columns
 from serbench.leaderboard.formats.columns import values
 from serbench.leaderboard.ranking.board import Section, Table
 from serbench.leaderboard.ranking.entry import Rejected
 from serbench.results.literature import PublishedRow
-from serbench.text import finite
 
 SCHEMA = 1
 

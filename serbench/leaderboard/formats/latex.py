@@ -6,10 +6,10 @@ They compile with pdflatex, whatever strangers call their models.
 from collections.abc import Iterable, Sequence
 
 from serbench import tables
+from serbench.escaping import latex
 from serbench.leaderboard.formats import columns, notes
 from serbench.leaderboard.ranking.board import ChanceRow, Section, Table
 from serbench.leaderboard.ranking.entry import Rejected
-from serbench.text import latex
 
 
 def part(section: Section, _: str) -> str:

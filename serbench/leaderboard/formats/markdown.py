@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from urllib.parse import quote
 
 from serbench import tables
+from serbench.escaping import markdown
 from serbench.leaderboard.formats import columns, notes
 from serbench.leaderboard.ranking.board import Board, Section, Table
 from serbench.leaderboard.ranking.entry import Rejected
 from serbench.leaderboard.submissions.safe_read import shown
-from serbench.text import markdown
 
 MOST_ROWS = 100  # of a table in Markdown; the page, the csv and the json have them all
 LONGEST, LONGEST_NOTE = 300, 3000  # characters of a cell, of a note

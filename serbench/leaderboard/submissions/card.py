@@ -12,12 +12,12 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from serbench.escaping import finite
 from serbench.files import replacing
 from serbench.leaderboard.submissions import safe_read
 from serbench.results.fold_schema import Facts, Parameters
 from serbench.results.json_schema import Count, Digest, Name, Text, fit, require_schema
 from serbench.results.json_schema import Score as Value
-from serbench.text import finite
 
 FILE = "card.json"
 SCHEMA = 1

@@ -19,6 +19,7 @@ import numpy as np
 
 from serbench.contracts import Array
 from serbench.errors import BadParameter, SerbenchError
+from serbench.escaping import finite
 from serbench.files import replacing
 from serbench.leaderboard.submissions import safe_read
 from serbench.leaderboard.submissions.card import DATE, FILE, Card
@@ -31,7 +32,6 @@ from serbench.results.fold_file import Scored
 from serbench.results.fold_schema import Facts
 from serbench.results.json_schema import Count, Digest, Names, Text, fit, require_schema
 from serbench.results.json_schema import Score as Value
-from serbench.text import finite
 
 SCHEMA = 1
 FOLDER = "reproductions"

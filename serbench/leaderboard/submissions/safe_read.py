@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from serbench.errors import SerbenchError
-from serbench.text import shown as visible
+from serbench.escaping import shown as visible
 
 DEEPEST = 12  # brackets in brackets; a certificate in a fold's facts needs five
 LONGEST_NUMBER = 25  # digits and signs; a float64 is written with at most 24

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from serbench.escaping import one_line
 from serbench.metrics.classification import Matrix
 from serbench.report import analysis
 from serbench.report.figures import style
-from serbench.text import one_line
 
 DARK = 0.5  # cells with larger shares have white text
 

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from serbench.escaping import one_line
 from serbench.report import analysis
 from serbench.report.figures import style
 from serbench.report.figures.colours import styles
 from serbench.results.run import Run
-from serbench.text import one_line
 
 
 def f1_boxes(runs: Sequence[Run], names: Sequence[str]) -> "style.Figure":

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from serbench.escaping import one_line
 from serbench.metrics import classification
 from serbench.metrics.classification import Labels
 from serbench.report import analysis
@@ -11,7 +12,6 @@ from serbench.report.analysis import Projection
 from serbench.report.figures import style
 from serbench.report.figures.colours import styles
 from serbench.results.run import Run
-from serbench.text import one_line
 
 SIDES = ("actual label", "predicted label")
 PALE = ("#F0E442",)  # colours that need a dark edge on white

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from serbench.escaping import one_line
 from serbench.metrics.classification import METRICS
 from serbench.report import speakers as data
 from serbench.report.figures import style
 from serbench.results.run import Run
-from serbench.text import one_line
 
 NAMED = 100  # the most speakers that have room for names
 MARKS = {"female": ("o", style.SECOND), "male": ("s", style.ACCENT), "": ("o", style.ACCENT)}

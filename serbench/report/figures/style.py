@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from serbench.errors import MissingRequirement
-from serbench.text import one_line
+from serbench.escaping import one_line
 
 if TYPE_CHECKING:  # for annotations of all drawing modules
     from matplotlib.axes import Axes as Axes

@@ -4,8 +4,8 @@ import math
 from dataclasses import dataclass
 
 from serbench import tables
+from serbench.escaping import markdown, one_line
 from serbench.metrics.intervals import Interval, MeanStd
-from serbench.text import markdown, one_line
 
 Cell = str | int | float | MeanStd | Interval | None
 """Text, a count, a number, a mean with its deviation, an interval, or None if unknown."""

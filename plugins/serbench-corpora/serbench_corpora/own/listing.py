@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from serbench import CorpusError, Utterance
+from serbench.escaping import shown
 from serbench.lookalike_names import alike, folded
 from serbench.protocols import speakers
-from serbench.text import shown
 
 SEXES = {
     **dict.fromkeys(("female", "f", "w", "woman"), "female"),

@@ -415,7 +415,7 @@ def test_a_probe_is_evaluated_and_another_head_extracts_nothing(folders, tones, 
         assert run.ranked
         assert run.config.feature_params["checkpoint"] == "whisper"
         assert run.config.params["revision"].startswith("sha256:")
-        assert str(tmp_path) not in json.dumps(run.config)
+        assert str(tmp_path) not in json.dumps(run.config.stored())
         assert run.folds[0].facts.model["pretrained"] is True
     (wave, *_) = tmp_path.rglob("*.wav")
     said = predict(first.folder, [wave], fold="1")

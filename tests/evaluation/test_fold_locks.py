@@ -9,8 +9,8 @@ import time
 
 import pytest
 
+from serbench.evaluation.fold import claimed
 from serbench.features.audio import Digests
-from serbench.files import claimed
 from serbench.report.tables.section_tables import costs
 from serbench.results.run import folders, read
 
@@ -160,7 +160,8 @@ def test_memory_is_not_recorded_where_the_system_cannot_tell_it(places):
 
 def test_more_folds_are_claimed_than_files_may_be_open(places):
     code = (
-        "import resource, sys; from pathlib import Path; from serbench.files import claimed\n"
+        "import resource, sys; from pathlib import Path\n"
+        "from serbench.evaluation.fold import claimed\n"
         "resource.setrlimit(resource.RLIMIT_NOFILE, (256, 4096))\n"
         "with claimed(Path(sys.argv[1]), [f'fold-{n}' for n in range(1000)]) as held:\n"
         "    print(len(held), len(list(Path(sys.argv[1]).iterdir())))\n"
