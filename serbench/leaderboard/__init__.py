@@ -1,1 +1,1 @@
-"""The leaderboard: submissions, what is known of each, and the tables made of them."""
+"""The leaderboard: reading and checking submissions, and ranking them in tables."""

@@ -1,4 +1,4 @@
-"""Check a submission as the board would: by itself, and beside the others."""
+"""Check a submission as the board would: by itself, and against other submissions."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -19,16 +19,15 @@ Outcomes = dict[str, Entry | Rejected]
 
 @dataclass
 class Admission:
-    """Verify submissions one after another; read those beside them only once."""
+    """Verify submissions one after another, and read the other submissions only once."""
 
-    account: str = ""  # who sends what is not in the ledger: "github:ada"; "" if unknown
-    outcomes: dict[Path, Outcomes] = field(default_factory=dict)  # by folder of submissions
+    account: str = ""  # sender of submissions not in the ledger: "github:ada"; "" if unknown
+    outcomes: dict[Path, Outcomes] = field(default_factory=dict)  # per folder of submissions
 
     def verify(self, folder: Path) -> Verdict:
-        """Check a submission by itself, and beside the others.
+        """Check a submission by itself, and against other submissions.
 
-        The others are all submissions of the board if there is a ledger, else those on the same
-        corpus.
+        Those are all submissions of the board if a ledger exists, else those on the same corpus.
 
         Raises:
             SerbenchError: the ledger is damaged.
@@ -51,7 +50,7 @@ class Admission:
 
     def _outcomes(self, root: Path, book: Ledger) -> Outcomes:
         if root not in self.outcomes:
-            store = cache.opened(root, settings())  # not written: only `build` knows what to keep
+            store = cache.opened(root, settings())  # only `build` knows which outcomes to save
             entries, rejected, _ = build.read_submissions(root, store, book, self.account or None)
             by_setting = comparability.comparable_groups(entries)
             outcomes: list[Entry | Rejected] = [*rejected]

@@ -1,6 +1,6 @@
-"""Make a badge of a run for a README: what it was tested on and its UAR, or why it is not ranked.
+"""Make a badge of a run for a README: its test corpus and UAR, or why it is not ranked.
 
-A badge says what its run says; only the leaderboard knows whether anybody else recomputed it.
+A badge shows the run's own scores; only the leaderboard shows whether they were recomputed.
 """
 
 import html
@@ -14,13 +14,13 @@ from serbench.results.display_names import TITLES
 from serbench.results.run import Run
 
 LABEL = "serbench"
-RANKED = "#2a7a2e"  # white on it has a contrast of 5.4, on the next one of 6.8
-UNRANKED = "#a3342a"
+RANKED = "#2a7a2e"  # contrast with white: 5.4
+UNRANKED = "#a3342a"  # contrast with white: 6.8
 BACK = "#454d56"
 MOST = 90  # characters of a message
-FORMATS = ("svg", "json", "card")  # the last is made by `serbench.leaderboard.hub_card`
+FORMATS = ("svg", "json", "card")  # `serbench.leaderboard.hub_card` makes the card
 
-# Verdana at 11 pixels, roughly; textLength then makes every font fit
+# approximate widths in Verdana at 11 pixels; textLength makes other fonts fit
 NARROW, WIDE = frozenset(" .,:;|!'()[]{}·filjtrI-"), frozenset("mwMW%@")
 NARROW_PIXELS, PIXELS, WIDE_PIXELS = 4.4, 7.0, 10.5
 
@@ -75,13 +75,13 @@ class Badge:
             "label": LABEL,
             "message": self.message,
             "color": self.colour.lstrip("#"),
-            "isError": not self.ranked,  # so that nobody gives it another colour
+            "isError": not self.ranked,  # so that no link can override the colour
         }
         return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
 def badge(run: Run) -> Badge:
-    """Make the badge of a run; one that is not ranked says why, and shows no score."""
+    """Make the badge of a run; without a rank, it shows the reason instead of a score."""
     about = shown(subject(run), 60)
     if run.objections:
         message = shown(f"{about} · not ranked: {run.objections[0]}", MOST)
@@ -104,7 +104,7 @@ def subject(run: Run) -> str:
 
 
 def _pixels(text: str) -> int:
-    """Return about how wide a text is."""
-    narrow = sum(character in NARROW for character in text)
-    wide = sum(one in WIDE or unicodedata.east_asian_width(one) in "WF" for one in text)
+    """Estimate the width of a text, in pixels."""
+    narrow = sum(char in NARROW for char in text)
+    wide = sum(char in WIDE or unicodedata.east_asian_width(char) in "WF" for char in text)
     return round(narrow * NARROW_PIXELS + wide * WIDE_PIXELS + (len(text) - narrow - wide) * PIXELS)

@@ -34,11 +34,11 @@ def read_submissions(
     Args:
         parent: the folder.
         store: outcomes of earlier builds.
-        book: what was sent before, and by whom.
-        account: who sends what is new; "" if unknown, None if nobody was asked.
+        book: the ledger of earlier builds.
+        account: sender of new submissions; "" if unknown, None if the sender was not asked for.
 
     Returns:
-        The entries, what is rejected, and the ledger with a line for everything new.
+        The entries, the rejected submissions, and the ledger with a line for everything new.
 
     Raises:
         SerbenchError: there is no submission.
@@ -55,10 +55,10 @@ def read_submissions(
 
 
 def judge(folder: Path) -> Outcome:
-    """Verify a submission, and keep what a table needs of it.
+    """Verify a submission, and return what tables show of it.
 
-    Where a corpus's licence keeps the labels, a submission is "not recomputed" whatever this
-    machine has: a page that everybody builds must not depend on who did.
+    If a corpus's licence forbids sharing its labels, a submission is "not recomputed" even where
+    the labels are on this machine: the page must be the same wherever it is built.
     """
 
     def work() -> Outcome:
@@ -67,7 +67,7 @@ def judge(folder: Path) -> Outcome:
         if verdict.status == "rejected":
             return Rejected(_name(folder), verdict.reasons)
         status = verdict.status if submission.has_truth else entry.SUBMITTERS_OWN
-        # what was not checked because a plugin is missing is no remark on the submission
+        # a check skipped because a plugin is missing is not a remark on the submission
         flags = [flag for flag in verdict.flags if not flag.startswith(protocol.UNCHECKED)]
         return entry.of_submission(submission, status, flags)
 
@@ -84,15 +84,15 @@ class Format(Protocol):
     """A format of the leaderboard: a module of `formats`."""
 
     def part(self, section: Section, submissions: str, /) -> str:
-        """Return what the file says of one corpus.
+        """Return the part of the file about one corpus.
 
         Args:
-            section: of the board.
-            submissions: their folder as seen from the file, for links.
+            section: the corpus's section of the board.
+            submissions: path from the file to the folder of submissions, for links.
         """
 
     def whole(self, parts: Sequence[str], rejected: Sequence[Rejected], /) -> str:
-        """Return the file, made of its parts and of what was rejected."""
+        """Return the whole file, from the part of each corpus and the rejected submissions."""
 
 
 FILES: Mapping[str, Format] = {
@@ -110,17 +110,17 @@ def build(
     """Verify all submissions, add new ones to the ledger, and write the leaderboard.
 
     Args:
-        submissions: their folder; the ledger lies beside it.
+        submissions: folder of submissions; the ledger is beside it.
         out: the folder to write into.
-        places: where the cache is, and corpora whose labels are not public.
+        places: folders of the cache, and of corpora whose labels are not public.
         check: write nothing.
-        account: who sends what is new: "github:ada"; "" if unknown.
+        account: sender of new submissions: "github:ada"; "" if unknown.
 
     Returns:
-        The names of the files that are, or were, out of date.
+        The names of the files that are out of date, or were before they were written.
 
     Raises:
-        SerbenchError: there is no submission, none is sound, or the ledger is damaged.
+        SerbenchError: there is no valid submission, or the ledger is damaged.
     """
     store, path = cache.opened(submissions, places), ledger.beside(submissions)
     before = ledger.read(path)
@@ -133,10 +133,10 @@ def build(
     ]
     store.save()
     if not entries:
-        # a folder that holds something else must not replace the leaderboard by an empty one
+        # a wrong folder must not replace the leaderboard with an empty one
         first = rejected[0]
         raise SerbenchError(
-            f"nothing in {submissions} can be listed, so nothing was written; the first of "
+            f"no submission in {submissions} is valid, so nothing was written; the first of "
             f"{len(rejected)}, {first.folder}: {first.reasons[0]}; `serbench leaderboard "
             "verify` says what is wrong with each"
         )
@@ -167,19 +167,19 @@ def show(results: Path, corpus: str | None = None, form: str = "markdown") -> st
     """Return the user's own runs beside the literature, as "markdown" or "text".
 
     Args:
-        results: the folder of all runs; one that holds none gives the literature alone.
-        corpus: only this one.
-        form: of the text.
+        results: the folder of all runs; without runs, only the literature is returned.
+        corpus: return only the section of this corpus.
+        form: the format of the text.
 
     Raises:
-        UnknownName: neither runs nor literature are about that corpus.
+        UnknownName: no run and no published result is on that corpus.
     """
     runs, unreadable = readable(results)
     whole = board(
         [entry.of_run(run) for run in runs], [Rejected("", (reason,)) for reason in unreadable]
     )
-    known = [section.corpus for section in whole.sections]
-    if corpus is not None and corpus not in known:
-        raise nearest("corpus", corpus, known, f" in {results} or the literature")
-    sections = tuple(one for one in whole.sections if corpus in (None, one.corpus))
+    corpora = [section.corpus for section in whole.sections]
+    if corpus is not None and corpus not in corpora:
+        raise nearest("corpus", corpus, corpora, f" in {results} or the literature")
+    sections = tuple(section for section in whole.sections if corpus in (None, section.corpus))
     return markdown.text(Board(sections, whole.rejected), form)

@@ -1,4 +1,4 @@
-"""Make a section of a model's card of a run: metadata that model hubs read, and Markdown."""
+"""Turn a run into a section of a model card: metadata that model hubs read, and Markdown."""
 
 import json
 import shlex
@@ -12,7 +12,7 @@ from serbench.results.display_names import TITLES, model_names
 from serbench.results.run import Run
 
 TASK = {"type": "audio-classification", "name": "Speech Emotion Recognition"}
-METRICS = {  # by our name of a metric: the hub's name, and a title
+METRICS = {  # from serbench's name of a metric to the hub's name and a title
     "accuracy": ("accuracy", "accuracy (WA)"),
     "uar": ("recall", "macro recall (UAR)"),
     "precision": ("precision", "macro precision"),
@@ -22,16 +22,16 @@ HEAD = ("%", "mean ± std over folds", "pooled", "95 % over speakers")
 
 
 def card(run: Run) -> str:
-    """Return the front matter of a model's README, `model-index`, and a section in Markdown.
+    """Return the front matter of a model's README (`model-index`) and a section in Markdown.
 
     Raises:
-        SerbenchError: the run is not ranked. A hub would show its scores without the reason.
+        SerbenchError: the run is not ranked, and a hub would not show the reason.
     """
     if run.objections:
         raise SerbenchError(
             f"{run.name} is not ranked ({'; '.join(run.objections)}), so it gets no card: a model "
             "hub would show its scores without saying so; use a run that is complete, does not "
-            "leak and started from pretrained weights, if from any"
+            "leak and, if its model starts from a checkpoint, started from pretrained weights"
         )
     front = "\n".join(_yaml({"model-index": [_index(run)]}))
     return f"---\n{front}\n---\n\n{_section(run)}\n"
@@ -71,7 +71,7 @@ def _metric(run: Run, name: str) -> dict[str, Any]:
 
 
 def _yaml(value: Any, margin: str = "") -> list[str]:
-    """Return lines of YAML: keys are our own, and every scalar is JSON, which is YAML."""
+    """Return lines of YAML: keys need no quotes, and scalars are JSON, which is valid YAML."""
     lines = []
     if isinstance(value, list):
         for item in value:
@@ -111,11 +111,11 @@ def _section(run: Run) -> str:
             "speaker and no recording is shared between training, validation and test sets: "
             "checked for every fold.",
             tables.table(HEAD, rows, "markdown"),
-            "The interval is a bootstrap over speakers; it is about these trained models on new "
-            "speakers, and does not include the luck of another seed. The metadata has the means, "
-            "as fractions.",
+            "The interval is a bootstrap over speakers: it estimates how these trained models do "
+            "on new speakers, not how other seeds would do. The metadata contains the means, as "
+            "fractions.",
             _circumstances(run),
-            f"Every number again from the stored predictions, and the run from its beginning:\n\n"
+            f"To recompute all scores from the stored predictions, and to repeat the run:\n\n"
             f"```bash\nserbench score {shown(shlex.quote(run.name))}\n{evaluate}\n```",
         ]
     )

@@ -1,9 +1,9 @@
 """The ledger: every submission and record that the board has ever seen, in order, with its sender.
 
 The ledger is a file beside the folder of submissions, with a line for each, and only ever grows.
-The higher line was first, whatever the dates on cards. Every line holds a digest of all lines
-before it, so that a line that was changed, moved or taken out is noticed. The history of the
-repository, and the rule that no request may touch the file, keep anyone from rewriting all lines.
+A higher line is older, whatever the dates on cards. Every line contains a digest of all lines
+before it, so a line that was changed, moved or removed is noticed. The history of the repository,
+and the rule that no request may touch the file, keep anyone from rewriting all lines.
 """
 
 import datetime
@@ -24,7 +24,7 @@ MOST_BYTES = 2**25  # 200,000 lines
 TIME = "%Y-%m-%dT%H:%M:%SZ"
 LENGTH = 32  # hexadecimal digits of a digest
 OWN = "serbench"
-"""The account of the repository's own runs; no host's account, since those have a prefix."""
+"""The account of the repository's own runs; others have a prefix, as in github:ada."""
 
 ACCOUNT = r"[a-z][a-z0-9-]{0,30}:[a-z0-9][a-z0-9_.-]{0,60}(\[bot\])?"
 LINE = re.compile(
@@ -36,12 +36,12 @@ LINE = re.compile(
 
 @dataclass(frozen=True)
 class Line:
-    """A line of the file: something that was seen for the first time."""
+    """A line of the file: a submission or record that the board saw for the first time."""
 
     seen: str  # UTC, "2026-05-01T12:00:00Z"; lines of one build have the same time
     account: str  # who opened the request that brought it, as "github:ada"; "" if unknown
     path: str  # of a submission, "toy/RUN", or a record, "toy/RUN/reproductions/FILE"
-    digest: str  # of a submission's answers, or of a record's bytes
+    digest: str  # of a submission's predictions, or of a record's bytes
 
 
 @dataclass(frozen=True)
@@ -79,9 +79,9 @@ class Ledger:
 
         Args:
             new: paths with their digests.
-            account: who brought them, or "".
-            seen: when. If the last line is not older, the new lines get a second after it, since
-                lines with the same time have no order.
+            account: the sender, or "".
+            seen: the time. If the last line is not older, the new lines get its time plus a
+                second, since lines of the same time count as simultaneous.
         """
         lacking = dict.fromkeys(key for key in new if key not in self.places)
         if self.lines and seen <= self.lines[-1].seen:
@@ -155,7 +155,7 @@ def read(path: Path) -> Ledger:
 
 
 def _is_past(seen: str) -> bool:
-    """Return whether a time is valid, and no later than clocks that differ by a day explain."""
+    """Return whether a time is valid and at most a day in the future, as clocks may differ."""
     try:
         time = datetime.datetime.strptime(seen, TIME).replace(tzinfo=datetime.UTC)
     except ValueError:
@@ -165,9 +165,9 @@ def _is_past(seen: str) -> bool:
 
 def _damaged(path: Path, fault: str) -> SerbenchError:
     return SerbenchError(
-        f"{path.name} {fault}: lines are only ever added, and only at the end; take it as it is on "
-        f"the main branch (`git checkout origin/main -- {path}`) and run `serbench leaderboard "
-        "build` again, which adds what is new"
+        f"{path.name} {fault}: lines are only ever added, and only at the end; restore the file "
+        f"from the main branch (`git checkout origin/main -- {path}`) and run `serbench "
+        "leaderboard build` again, which adds new submissions"
     )
 
 

@@ -247,7 +247,7 @@ def test_another_accounts_seed_is_no_seed_of_mine(ada):
 
 
 TAKEN = (
-    "its submitter is called serbench, or looks like it: that name is reserved for the "
+    "its submitter's name is serbench, or looks like it: that name is reserved for the "
     "repository's own runs"
 )
 OWN = [
@@ -271,7 +271,7 @@ def test_the_repositorys_own_name_is_reserved(ada, name):
     assert f"- Folder tones/{ours.name}: {TAKEN}" in page(ours)
     assert ours.name not in ledger.beside(ours.parents[1]).read_text()
     assert build(ours).keys() == {other.name}
-    assert f"{TAKEN}; to add those, give \\`--account serbench\\`" in page(ours)
+    assert f"{TAKEN}; to add such runs, give \\`--account serbench\\`" in page(ours)
     assert build(ours, "serbench")[ours.name]["reference"] == "serbench"
     assert Admission().verify(ours).status == "recomputed"
 

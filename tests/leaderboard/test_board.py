@@ -433,7 +433,7 @@ def test_long_tables_are_cut_in_markdown_alone(entry, monkeypatch):
     monkeypatch.setattr(markdown, "MOST_ROWS", 1)
     made = board([entry("one", 0.9), entry("two", 0.2)])
     text = page(markdown, made)
-    assert "1 more measured rows are in the page and the files." in text
+    assert "1 more measured rows are in the HTML page and the files." in text
     assert "submissions/toy/two" not in text
     assert "submissions/toy/two" in page(html, made)
 
@@ -577,7 +577,7 @@ def test_a_folder_without_any_sound_submission_overwrites_nothing(submissions, t
     assert isinstance(done.exception, SerbenchError)
     first = f"the first of 2, tones/{folders(submissions)[0].name}: it has no card.json"
     assert str(done.exception).startswith(
-        f"nothing in {submissions} can be listed, so nothing was written; {first}"
+        f"no submission in {submissions} is valid, so nothing was written; {first}"
     )
     assert (out / "README.md").read_bytes() == before
 

@@ -93,9 +93,9 @@ def test_a_line_that_was_changed_moved_or_taken_out_is_noticed(book, tmp_path, c
         done = CliRunner().invoke(app, [*command, "--out", str(tmp_path), *check])
         assert done.exit_code == 1
         assert str(done.exception) == (
-            f"ledger.csv {words}: lines are only ever added, and only at the end; take it as it is "
-            f"on the main branch (`git checkout origin/main -- {path}`) and run `serbench "
-            "leaderboard build` again, which adds what is new"
+            f"ledger.csv {words}: lines are only ever added, and only at the end; restore the "
+            f"file from the main branch (`git checkout origin/main -- {path}`) and run `serbench "
+            "leaderboard build` again, which adds new submissions"
         )
     assert path.read_text().splitlines() == rows
 

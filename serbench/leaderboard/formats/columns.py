@@ -1,7 +1,7 @@
-"""The columns of the leaderboard: the one place that says what each shows and where.
+"""The columns of the leaderboard: the one place that defines what each column shows, and where.
 
-All formats iterate `COLUMNS`, so that a new column is one entry of it, or of `RUN_COLUMNS`. Texts
-may come from strangers and are not escaped here: each format does that in its own way.
+All formats iterate over `COLUMNS` and `RUN_COLUMNS`, so a new column is one new entry there. Texts
+may come from strangers; they are escaped by each format, not here.
 """
 
 import math
@@ -38,11 +38,11 @@ class Column:
 
     title: str = ""  # the heading
     key: str = ""  # the name in CSV and JSON
-    # reads the content from a measured row; without it the cell shows "-", and JSON has no key
+    # reads the content from a measured row; if None, the cell shows "-", and JSON lacks the key
     measured: Callable[[Row], object] | None = None
-    published: Callable[[PublishedRow], object] | None = None  # reads it from a published row
-    chance: Callable[[ChanceRow], object] | None = None  # reads it from a row of chance
-    run: Callable[[Entry], object] | None = None  # reads it from a run, in `RUN_COLUMNS`
+    published: Callable[[PublishedRow], object] | None = None  # the same, from a published row
+    chance: Callable[[ChanceRow], object] | None = None  # the same, from a row of chance
+    run: Callable[[Entry], object] | None = None  # the same, from a run, in `RUN_COLUMNS`
     text: Callable[[Any], str] = _plain  # turns the content into a cell
     value: Callable[[Any], object] = _unchanged  # turns the content into the value in CSV and JSON
     # the tables with this column: "main" in Markdown, plain text and LaTeX, "page" in HTML, "other"
@@ -68,12 +68,13 @@ def keyed() -> list[Column]:
     with_key = [column for column in COLUMNS if column.key]
     places = {column.key: place for place, column in enumerate(with_key)}
     return sorted(
-        with_key, key=lambda one: places.get(one.key.removesuffix("_std"), places[one.key])
+        with_key,
+        key=lambda column: places.get(column.key.removesuffix("_std"), places[column.key]),
     )
 
 
 def setting(table: Table) -> dict[str, str]:
-    """Return what all rows of a table share, for CSV and JSON."""
+    """Return the setting that all rows of a table share, for CSV and JSON."""
     contents = (table.dataset, table.protocol, table.labels, *table.pins, table.audio)
     return dict(zip(SETTING, contents, strict=True))
 
@@ -96,12 +97,12 @@ def ordered(table: Table) -> list[AnyRow]:
 
 
 def reference(row: PublishedRow) -> str:
-    """Return where a published row stands: "the paper, Table III"."""
+    """Return where a row was published: "the paper, Table III"."""
     return f"{row.reference}, Table {row.table}" if row.reference == "the paper" else row.reference
 
 
 def parameters(count: int | None) -> str:
-    """Return a number of parameters with three digits.
+    """Format a number of parameters with three digits.
 
     >>> parameters(57021128), parameters(1234), parameters(None)
     ('57.0 M', '1.23 k', '-')
@@ -115,7 +116,7 @@ def parameters(count: int | None) -> str:
 
 
 def _with_seeds(row: Row) -> str:
-    if not row.first.folder:  # the user's own runs are found by the last part of their names
+    if not row.first.folder:  # users refer to their own runs by the last part of the name
         return f"{row.name} ({', '.join(entry.short for entry in row.entries)})"
     return row.name + (f" ({len(row.entries)} seeds)" if len(row.entries) > 1 else "")
 
@@ -132,7 +133,7 @@ def _score(metric: str, title: str = "") -> Column:
         lambda row: row.score(metric),
         lambda row: row.scores[metric],
         text=tables.spread,
-        value=lambda score: round(score.mean, 9),  # a spread of nothing is 0 on every machine
+        value=lambda score: round(score.mean, 9),  # rounding makes files equal on all machines
         where=ALL,
         style="number",
     )
@@ -166,7 +167,7 @@ COLUMNS: tuple[Column, ...] = (
     _score("precision"),
     _score("uar"),
     _score("f1", "F1"),
-    replace(_score("uar", "recall"), key=""),  # read after F1, but written before it
+    replace(_score("uar", "recall"), key=""),  # after F1 in tables, before it in CSV and JSON
     *map(_deviation, ("accuracy", "precision", "uar", "f1")),
     Column(
         "pooled F1 [95 %]",

@@ -1,6 +1,6 @@
-"""The leaderboard as a sheet (csv): a line for every measured and published row, and for chance.
+"""The leaderboard as CSV: a line for every measured, published and chance row.
 
-Scores are fractions. The columns are described in `docs/results.md`.
+Scores are fractions. `docs/results.md` describes the columns.
 """
 
 import csv
@@ -26,7 +26,7 @@ def part(section: Section, _: str) -> str:
 
 
 def whole(parts: Iterable[str], _: Sequence[Rejected]) -> str:
-    """Return the sheet, made of the lines of each corpus."""
+    """Return the file, from the lines of each corpus."""
     return "".join([_lines([_keys()]), *parts])
 
 
@@ -41,7 +41,7 @@ def _lines(rows: Iterable[Iterable[str]]) -> str:
 
 
 def _cell(value: object) -> str:
-    """Return a value in a sheet; a quote precedes what a spreadsheet would take for a formula."""
+    """Format a value; a quote keeps spreadsheets from taking a text for a formula."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     if isinstance(value, int | float):

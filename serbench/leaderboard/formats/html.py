@@ -1,4 +1,4 @@
-"""The leaderboard as one static page: no network, no framework, complete without its script."""
+"""The leaderboard as one static HTML page: no network, no framework, readable without scripts."""
 
 import base64
 import hashlib
@@ -20,13 +20,13 @@ LONGEST = 3000  # characters of a cell
 
 
 def part(section: Section, submissions: str) -> str:
-    """Return what the page says of one corpus; links begin with the folder of submissions."""
+    """Return the section of one corpus; links begin with the folder of submissions."""
     pieces = (f"<section><h2>{escaped(section.title)}</h2>", *_section(section, submissions))
     return "\n".join((*pieces, "</section>"))
 
 
 def whole(parts: Iterable[str], rejected: Sequence[Rejected]) -> str:
-    """Return the page, made of what it says of each corpus."""
+    """Return the page, from the section of each corpus."""
     folder = resources.files("serbench.leaderboard.formats")
     style, script = (folder.joinpath(f"page.{kind}").read_text("utf-8") for kind in ("css", "js"))
     body = "\n".join(_body(parts, rejected))
@@ -57,7 +57,7 @@ def _hash(text: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """Return untrusted text as text of the page.
+    """Escape untrusted text for HTML.
 
     >>> escaped("<b>&'")
     '&lt;b&gt;&amp;&#x27;'
@@ -72,7 +72,9 @@ def _body(parts: Iterable[str], rejected: Sequence[Rejected]) -> Iterator[str]:
     yield from parts
     if rejected:
         yield "<section><h2>Rejected</h2>"
-        yield _list([f"{one.folder}: {'; '.join(one.reasons)}" for one in rejected], "notes")
+        yield _list(
+            [f"{folder.folder}: {'; '.join(folder.reasons)}" for folder in rejected], "notes"
+        )
         yield "</section>"
 
 
@@ -111,7 +113,7 @@ def _table(where: str, rows: Iterable[str], corpus: str, protocol: str) -> str:
 
 
 def _rows(table: Table, submissions: str) -> Iterator[str]:
-    """Yield every row; the first of a lower rank is set off from the rank above."""
+    """Yield every row; the first row of a lower rank has a class of its own."""
     before = 1
     for row in columns.ordered(table):
         if not isinstance(row, Row):
@@ -125,7 +127,7 @@ def _rows(table: Table, submissions: str) -> Iterator[str]:
 def _row(
     row: AnyRow, where: str, additions: Mapping[str, str] | None = None, lead: str = ""
 ) -> str:
-    """Return a row; `additions` are HTML after the texts of columns, by their titles."""
+    """Return a row; `additions` maps titles of columns to HTML that follows their texts."""
     kind = status = columns.KINDS[type(row)]
     if isinstance(row, Row):
         kind, status = "unranked" if row.rank is None else "ranked", row.status
@@ -160,7 +162,7 @@ def _additions(row: Row, submissions: str) -> dict[str, str]:
 
 
 def _links(row: Row, submissions: str) -> str:
-    """Return links to the folders of its runs."""
+    """Return links to the folders of a row's runs."""
     links = [
         f'<a href="{quote(f"{submissions}/{entry.folder}")}/">{escaped(entry.short)}</a>'
         for entry in row.entries
@@ -174,7 +176,7 @@ def _small(texts: Sequence[str]) -> str:
 
 
 def _drawn(pooled: float, interval: Interval) -> str:
-    """Return the interval on a scale from 0 to 100 %."""
+    """Draw a score and its interval on a scale from 0 to 100 %."""
     if math.isnan(interval.low):
         return ""
     low, high, at = (f"{100 * value:.1f}" for value in (*interval, pooled))

@@ -1,6 +1,6 @@
 """The leaderboard as JSON for other programs.
 
-Scores are fractions. The format is in `docs/results.md`.
+Scores are fractions. `docs/results.md` describes the format.
 """
 
 import json
@@ -18,7 +18,7 @@ SCHEMA = 1
 
 
 def part(section: Section, _: str) -> str:
-    """Return the object of one corpus."""
+    """Return the JSON object of one corpus."""
     content = {
         "corpus": section.corpus,
         "title": section.title,
@@ -29,8 +29,10 @@ def part(section: Section, _: str) -> str:
 
 
 def whole(parts: Iterable[str], rejected: Sequence[Rejected]) -> str:
-    """Return the JSON, made of the object of each corpus."""
-    refused = [{"submission": one.folder, "reasons": list(one.reasons)} for one in rejected]
+    """Return the file, from the object of each corpus."""
+    refused = [
+        {"submission": outcome.folder, "reasons": list(outcome.reasons)} for outcome in rejected
+    ]
     corpora = ",\n".join(parts)
     return (
         f'{{\n"schema": {SCHEMA},\n"corpora": [\n{corpora}\n],\n'
@@ -39,13 +41,13 @@ def whole(parts: Iterable[str], rejected: Sequence[Rejected]) -> str:
 
 
 def _laid_out(value: Any, levels: int) -> str:
-    """Return JSON with a line for every row of a table; what is deeper stays on its line."""
+    """Return JSON with `levels` levels laid out on lines; deeper values share a line."""
     if not levels or not value or not isinstance(value, dict | list):
         return json.dumps(value, ensure_ascii=False, allow_nan=False)
     if isinstance(value, dict):
-        parts = [f"{json.dumps(key)}: {_laid_out(one, levels - 1)}" for key, one in value.items()]
+        parts = [f"{json.dumps(key)}: {_laid_out(item, levels - 1)}" for key, item in value.items()]
         return "{\n" + ",\n".join(parts) + "\n}"
-    return "[\n" + ",\n".join(_laid_out(one, levels - 1) for one in value) + "\n]"
+    return "[\n" + ",\n".join(_laid_out(item, levels - 1) for item in value) + "\n]"
 
 
 def _published(rows: Sequence[PublishedRow]) -> list[dict[str, object]]:

@@ -1,6 +1,6 @@
-"""The leaderboard's main tables in LaTeX, for a paper: booktabs, one table a setting.
+"""The leaderboard's main tables in LaTeX, for a paper: one booktabs table per setting.
 
-They compile with pdflatex, whatever strangers call their models.
+The tables compile with pdflatex, whatever the names of submitted models.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,12 +13,12 @@ from serbench.leaderboard.ranking.entry import Rejected
 
 
 def part(section: Section, _: str) -> str:
-    """Return the tables of one corpus; "" where it has none."""
+    """Return the tables of one corpus; "" if it has none."""
     return "\n\n".join(map(_table, section.tables))
 
 
 def whole(parts: Iterable[str], _: Sequence[Rejected]) -> str:
-    """Return the file, made of the tables of each corpus."""
+    """Return the file, from the tables of each corpus."""
     head = "% made by `serbench leaderboard build`; needs booktabs, and fontenc with T1"
     return "\n\n".join([head, *filter(None, parts)]) + "\n"
 
@@ -29,7 +29,7 @@ def _table(table: Table) -> str:
     rows: list[Sequence[str]] = [[column.cell(row) for column in shown] for row in ordered]
     chance = sum(isinstance(row, ChanceRow) for row in ordered)
     if 0 < chance < len(rows):
-        rows.insert(len(rows) - chance, ())  # a line above chance
+        rows.insert(len(rows) - chance, ())  # draws a line above chance
     return "\n".join(
         [
             r"\begin{table}",

@@ -10,7 +10,7 @@ from serbench.leaderboard.ranking.board import Board, Section, Table
 from serbench.leaderboard.ranking.entry import Rejected
 from serbench.leaderboard.submissions.safe_read import shown
 
-MOST_ROWS = 100  # of a table in Markdown; the page, the csv and the json have them all
+MOST_ROWS = 100  # of a table in Markdown; HTML, CSV and JSON contain all rows
 LONGEST, LONGEST_NOTE = 300, 3000  # characters of a cell, of a note
 
 
@@ -23,7 +23,7 @@ def _paragraph(text: str) -> str:
 
 
 def _unbroken(text: str) -> str:
-    """Return a cell whose scores stay on one line."""
+    """Return a cell that keeps each score and its deviation on one line."""
     return _cell(text).replace(" ± ", "&nbsp;±&nbsp;")
 
 
@@ -32,25 +32,25 @@ def _list(items: Iterable[str]) -> str:
 
 
 BESIDE = (
-    "The same with sorting and search: [index.html](index.html); for other programs, complete and "
-    "in full precision: [leaderboard.csv](leaderboard.csv), [leaderboard.json](leaderboard.json), "
+    "This page with sorting and search: [index.html](index.html). All rows in full precision: "
+    "[leaderboard.csv](leaderboard.csv), [leaderboard.json](leaderboard.json). For LaTeX: "
     "[leaderboard.tex](leaderboard.tex).",
-    "How ranks are made: [comparing runs](../docs/comparing.md#ranks-with-ties).",
+    "How ranks are computed: [comparing runs](../docs/comparing.md#ranks-with-ties).",
 )
 
 
 def part(section: Section, submissions: str) -> str:
-    """Return what the page says of one corpus.
+    """Return the page's section about one corpus.
 
     Args:
-        section: of the board.
-        submissions: the folder of submissions as seen from the page: "submissions".
+        section: the corpus's section of the board.
+        submissions: path from the page to the folder of submissions: "submissions".
     """
     return "\n\n".join([f"## {_paragraph(section.title)}", *_section(section, submissions)])
 
 
 def whole(parts: Iterable[str], rejected: Sequence[Rejected]) -> str:
-    """Return the page, made of what it says of each corpus."""
+    """Return the page, from the section of each corpus."""
     pieces = [
         "# Leaderboard",
         "<!-- made by `serbench leaderboard build`; do not edit -->",
@@ -60,10 +60,10 @@ def whole(parts: Iterable[str], rejected: Sequence[Rejected]) -> str:
     if rejected:
         pieces += [
             "## Rejected",
-            "Not listed above, because something is wrong with them:",
+            "These submissions failed a check, and are not listed above:",
             _list(
-                f"Folder {_paragraph(one.folder)}: {_paragraph('; '.join(one.reasons))}"
-                for one in rejected
+                f"Folder {_paragraph(outcome.folder)}: {_paragraph('; '.join(outcome.reasons))}"
+                for outcome in rejected
             ),
         ]
     return "\n\n".join(pieces) + "\n"
@@ -94,18 +94,20 @@ def _table(
 
 
 def _shown(table: Table) -> list[columns.AnyRow]:
-    """Return the rows of a table without the measured ones after the first `MOST_ROWS`."""
+    """Return the rows of a table, but only the first `MOST_ROWS` of the measured ones."""
     hidden = {id(row) for row in table.rows[MOST_ROWS:]}
     return [row for row in columns.ordered(table) if id(row) not in hidden]
 
 
 def _hidden(table: Table) -> list[str]:
     hidden = len(table.rows) - MOST_ROWS
-    return [f"{hidden} more measured rows are in the page and the files."] if hidden > 0 else []
+    return (
+        [f"{hidden} more measured rows are in the HTML page and the files."] if hidden > 0 else []
+    )
 
 
 def _runs(table: Table, submissions: str) -> list[list[str]]:
-    """Return the runs of the rows that are shown, each with a link to its folder."""
+    """Return the runs of the rows that are shown, with links to their folders."""
     return [
         [
             _linked(notes.named(run, row), run.folder, submissions),
@@ -121,7 +123,7 @@ def _linked(text: str, folder: str, submissions: str) -> str:
 
 
 def text(board: Board, form: str = "text") -> str:
-    """Return the tables without links and pages, for a terminal, as "text" or "markdown"."""
+    """Return the tables without links, for a terminal, as "text" or "markdown"."""
     escape, paragraph = (shown, shown) if form == "text" else (_cell, _paragraph)
 
     def heading(level: int, title: str) -> str:
@@ -140,5 +142,5 @@ def text(board: Board, form: str = "text") -> str:
         if section.published:
             parts.append(heading(3, "Published"))
             parts.append(_table("other", section.published, escape, form))
-    parts += [f"Unreadable: {paragraph('; '.join(one.reasons))}" for one in board.rejected]
+    parts += [f"Unreadable: {paragraph('; '.join(run.reasons))}" for run in board.rejected]
     return "\n\n".join(parts)

@@ -1,6 +1,6 @@
-"""The texts around the leaderboard's tables: headings, how to read them, why rows have no rank.
+"""The texts around the leaderboard's tables: headings, explanations, why rows have no rank.
 
-Names and notes come from strangers and are not escaped here: each format does that in its own way.
+Names and notes come from strangers; they are escaped by each format, not here.
 """
 
 from serbench.leaderboard.formats.columns import reference
@@ -11,24 +11,25 @@ from serbench.results import literature
 from serbench.results.run import circumstances
 
 ABOUT = (
-    "Scores: % mean ± sample standard deviation (n - 1) over test sets, the columns of the paper's "
-    "Table II, which does not say by which number it divides. Where "
-    "a configuration was run with several seeds, a test set's score is the mean over the seeds.",
-    "Pooled F1: of all test utterances together, with its 95 % interval over speakers.",
-    "A table holds only runs on the same utterances and audio, under the same protocol and labels.",
-    "Rank: rows of one rank are not shown to be worse than the first of them. A lower rank is led "
-    "by a model that is, tested by exchanging answers speaker by speaker and adjusted for all "
-    "pairs of the table. Leaky, incomplete and otherwise unsound runs have none.",
-    "Published: as reported, and never ranked, since without its predictions nothing can be "
-    "tested. What was tested under the same protocol and labels stands in the table, the rest "
-    "below it.",
-    "Reference: the account that sent a run, as the ledger has it; where that has none, the name "
-    "that the submission gives itself, not confirmed.",
-    "Checked: recomputed, all numbers follow from the stored predictions, the corpus and the "
-    "protocol; reproduced, another account made folds again too, and they agree; not recomputed, "
-    "the corpus or its labels are not public, and the counts are the submitter's own.",
+    "Scores: mean ± sample standard deviation over test sets, in %; the columns are those of the "
+    "paper's Table II. The deviation divides by n - 1; the paper does not state its divisor. For a "
+    "configuration with several seeds, the score of each test set is the mean over the seeds.",
+    "Pooled F1: over all test utterances together, with its 95 % interval over speakers.",
+    "A table contains only runs on the same utterances and audio, under the same protocol and "
+    "labels.",
+    "Rank: no row is shown to be worse than the first row of its rank. The first row of a lower "
+    "rank is shown to be worse than that of the rank above, by a test that exchanges predictions "
+    "speaker by speaker and is adjusted for all pairs of the table. Leaky, incomplete and "
+    "otherwise unsound runs have no rank.",
+    "Published: as reported, and never ranked, since the test needs predictions. Results under the "
+    "same protocol and labels are in the table, others below it.",
+    "Reference: the account that sent a run, from the ledger; if the ledger has no account, the "
+    "submitter's name on the card, not confirmed.",
+    "Checked: recomputed, all scores follow from the stored predictions, the corpus and the "
+    "protocol; reproduced, another account also ran folds again, and they agree; not recomputed, "
+    "the corpus or its labels are not public, so the counts are the submitter's own.",
     "Computed in: training a network amplifies differences in rounding, so the same command gives "
-    "other scores on another processor; light models on frozen features agree.",
+    "different scores on another processor; light models on frozen features agree.",
     f"The paper: {literature.PAPER}.",
 )
 """How to read the tables."""
@@ -46,7 +47,7 @@ def named(entry: Entry, row: Row) -> str:
 
 
 def of_table(table: Table) -> list[str]:
-    """Return notes on a table: its size, what its ranks mean, which rows have none, and caveats."""
+    """Return notes on a table: its size, what ranks mean, which rows lack a rank, and caveats."""
     corpus, protocol = (pin[:8] for pin in table.pins)
     audio = f", audio {table.audio[:8]}" if table.audio else ""
     return [
@@ -66,13 +67,13 @@ def of_table(table: Table) -> list[str]:
 
 
 OTHER_AUDIO = (
-    "Other audio: runs of the same utterances, but of other audio files, stand in another table, "
-    "and are not ranked with these."
+    "Other audio: runs on other audio files of the same utterances are in another table, and not "
+    "ranked with these."
 )
 
 
 def objections(table: Table) -> list[str]:
-    """Return why rows have no rank; of a leaky protocol, only what else is wrong with them."""
+    """Return why rows have no rank; a leak of the protocol itself is a note of its own."""
     by_row = [(row, row.first.faults if table.leaks else row.objections) for row in table.rows]
     return [
         f"Not ranked: {named(row.first, row)}: {'; '.join(reasons)}."
@@ -89,11 +90,11 @@ def _ranking(table: Table) -> list[str]:
         return []
     if not ranking.separable:
         return [
-            f"Too few speakers to rank anything: with {table.speakers} no p can be below "
-            f"{ranking.smallest:.2g}, and telling two of {count} apart takes "
+            f"Too few speakers to rank anything: with {table.speakers}, no p can be below "
+            f"{ranking.smallest:.2g}, and telling two of {count} models apart takes "
             f"{ranking.threshold:.2g}. So all share rank 1, whatever their scores."
         ]
     return [
-        f"A lower rank means p at most {ranking.threshold:.2g} against the first row of the rank "
-        f"above: 5 % for all pairs of these {count} by Holm."
+        f"The first row of a lower rank has p at most {ranking.threshold:.2g} against the first "
+        f"row of the rank above: 5 % for all pairs of these {count}, by Holm."
     ]

@@ -12,7 +12,7 @@ function value(row, column) {
 }
 
 function compare(first, second) {
-  // what has no number or no text comes last, whichever way it is sorted
+  // numbers come before texts when ascending
   if (typeof first === typeof second) {
     return typeof first === "number" ? first - second : first.localeCompare(second);
   }
@@ -25,7 +25,7 @@ function sort(table, head) {
   for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
   head.setAttribute("aria-sort", down ? "descending" : "ascending");
   const rows = [...table.tBodies[0].rows].map((row) => [value(row, column), row]);
-  const empty = ([one]) => one === "-" || one === "";
+  const empty = ([key]) => key === "-" || key === "";  // last, in both directions
   rows.sort((a, b) => empty(a) - empty(b) || (down ? compare(b[0], a[0]) : compare(a[0], b[0])));
   table.tBodies[0].append(...rows.map(([, row]) => row));
 }
@@ -41,8 +41,8 @@ for (const table of tables) {
 }
 
 function choices(name, key) {
-  const found = new Set(tables.flatMap((table) => key(table)).filter(Boolean));
-  for (const one of [...found].sort()) form.elements[name].add(new Option(one, one));
+  const names = new Set(tables.flatMap((table) => key(table)).filter(Boolean));
+  for (const choice of [...names].sort()) form.elements[name].add(new Option(choice, choice));
 }
 
 function filter() {

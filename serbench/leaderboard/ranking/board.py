@@ -1,6 +1,6 @@
 """The leaderboard as data: measured runs, ranked where they are comparable, and the literature.
 
-`serbench.leaderboard.formats` says what it looks like.
+`serbench.leaderboard.formats` turns it into files.
 """
 
 from collections.abc import Iterable, Sequence
@@ -40,14 +40,14 @@ class Table:
     labels: str  # as typed
     pins: tuple[str, str]  # the digests of corpus and protocol
     audio: str  # a digest of the audio; "" if no run has one
-    apart: bool  # whether other tables differ from this one in their audio alone
+    apart: bool  # whether another table differs from this one only in its audio
     rows: tuple[Row, ...]  # those with a rank first, then the others; both by F1
     ranking: Ranking  # of the rows with a rank, in their order
     chance: tuple[ChanceRow, ...]  # empty if no run is complete
-    published: tuple[PublishedRow, ...]  # those that were tested the same way, by F1
-    folds: int  # how many test sets there are
-    speakers: int  # how many are tested
-    utterances: int  # how many tests there are
+    published: tuple[PublishedRow, ...]  # results of the literature in this setting, by F1
+    folds: int  # number of test sets
+    speakers: int  # number of test speakers
+    utterances: int  # number of test utterances, over all test sets
 
     @cached_property
     def leaks(self) -> str:
@@ -62,13 +62,13 @@ class Section:
 
     corpus: str  # its name
     title: str  # as in a heading
-    tables: tuple[Table, ...]  # one a setting, leaky ones last
+    tables: tuple[Table, ...]  # per setting and audio; leaky ones last
     published: tuple[PublishedRow, ...]  # rows of the literature that fit none of the tables
 
 
 @dataclass(frozen=True)
 class Board:
-    """One section a corpus, and what was rejected."""
+    """A section for each corpus, and the rejected submissions."""
 
     sections: tuple[Section, ...]
     rejected: tuple[Rejected, ...] = ()
@@ -82,7 +82,7 @@ def board(entries: Sequence[Entry], rejected: Sequence[Rejected] = ()) -> Board:
 
 
 def by_corpus(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
-    """Return the entries of each corpus, possibly none, in the order of the sections."""
+    """Group entries by corpus, in the order of the sections; a group may be empty."""
     groups: dict[str, list[Entry]] = {name: [] for name in TITLES}
     for entry in sorted(entries, key=lambda entry: entry.corpus):
         groups.setdefault(entry.corpus, []).append(entry)
@@ -122,7 +122,7 @@ def _table(
     ranking = rank(
         [row.scores["f1"].mean for row in sound],
         [row.by_speaker.counts for row in sound],
-        lambda one, other: statistics.pvalue(sound[one].by_speaker, sound[other].by_speaker),
+        lambda leader, other: statistics.pvalue(sound[leader].by_speaker, sound[other].by_speaker),
     )
     ranked = [replace(row, rank=place) for row, place in zip(sound, ranking.ranks, strict=True)]
     whole = next((row.first for row in rows if row.first.folds == row.first.total), None)

@@ -1,8 +1,8 @@
-"""Remember the last build of a leaderboard, so that the next one only looks at what is new.
+"""Cache the outcomes of a leaderboard build, so that the next build only checks new submissions.
 
-A submission is remembered as long as the names, sizes, times and inodes of its files are the same,
-and the code that judged it. The file begins with the digest of the rest, and a damaged one is
-ignored: deleting it costs only time.
+An outcome is valid while the names, sizes, times and inodes of the submission's files, and the code
+that judged it, are unchanged. The cache file begins with the digest of its contents; a damaged file
+is ignored. Deleting the file is always safe: the next build takes longer.
 """
 
 import base64
@@ -30,7 +30,7 @@ from serbench.plugins import registry
 from serbench.settings import Settings
 
 SCHEMA = 6
-SETTLED = 2.0  # seconds; a file changed more recently may change again within one tick of its time
+SETTLED = 2.0  # seconds; a file changed more recently may change again without a new time stamp
 ARRAYS = ("confusions", "by_speaker")
 AUDIO = {".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aiff", ".au"}
 
@@ -41,29 +41,29 @@ Outcome = Entry | Rejected
 class Part:
     """One corpus's part of every file of the leaderboard."""
 
-    stamp: str  # of the submissions it was made of
+    stamp: str  # a digest of the submissions that it shows
     asked: tuple[str, ...]  # the keys of the statistics that it needs
-    texts: Mapping[str, str]  # by the name of each file
+    texts: Mapping[str, str]  # by file name
 
 
 @dataclass
 class Cache:
-    """Outcomes of the submissions of one folder, and what was made of them."""
+    """Outcomes of the submissions of one folder, and the parts and statistics made from them."""
 
-    path: Path  # of the cache's file
-    version: str  # of all code that has a part in an outcome
+    path: Path  # of the cache file
+    version: str  # a digest of all code that an outcome depends on
     # by folder, each with the stamp of the folder's files
     outcomes: dict[str, tuple[str, Outcome]] = field(default_factory=dict)
     statistics: Statistics = field(default_factory=Statistics)  # p-values and intervals
     parts: dict[str, Part] = field(default_factory=dict)  # by corpus
-    # the outcomes that still hold, or are new
+    # the outcomes that are new or still valid
     kept: dict[str, tuple[str, Outcome]] = field(default_factory=dict)
-    # the parts that still hold, or are new
+    # the parts that are new or still valid
     kept_parts: dict[str, Part] = field(default_factory=dict)
-    is_changed: bool = False  # whether there is something new
+    is_changed: bool = False  # whether an outcome or part is new
 
     def outcome(self, folder: Path, judge: Callable[[Path], Outcome]) -> Outcome:
-        """Return the remembered outcome of a submission, or else that of `judge`."""
+        """Return the cached outcome of a submission if it is still valid, else call `judge`."""
         name = f"{folder.parent.name}/{folder.name}"
         stamp, changed = _stamp(folder)
         if name in self.outcomes and self.outcomes[name][0] == stamp:
@@ -82,17 +82,17 @@ class Cache:
         entries: Sequence[Entry],
         make: Callable[[str, Statistics], Part],
     ) -> Part:
-        """Return the remembered part of a corpus, or else a new one.
+        """Return the cached part of a corpus if it is still valid, else a new one.
 
         Args:
-            corpus: its name.
-            seen: the folder of all submissions, as seen from the leaderboard.
-            entries: of its runs.
-            make: makes a part from a stamp and the known statistics.
+            corpus: name of the corpus.
+            seen: path from the leaderboard to the folder of all submissions.
+            entries: all entries of the corpus.
+            make: function that makes a part from a stamp and the cached statistics.
         """
         stamp = ""
         if all(entry.folder in self.kept for entry in entries):
-            stamps = [[one.folder, self.kept[one.folder][0], _context(one)] for one in entries]
+            stamps = [[run.folder, self.kept[run.folder][0], _context(run)] for run in entries]
             stamp = digest([seen, stamps])
         part = self.parts.get(corpus)
         if part is None or not stamp or part.stamp != stamp:
@@ -105,13 +105,13 @@ class Cache:
         return part
 
     def save(self) -> None:
-        """Write what was asked for since the cache was opened, and forget the rest.
+        """Write what was requested since the cache was opened, and drop the rest.
 
         Errors are ignored: the next build then takes longer.
         """
-        known = self.statistics.pvalues.keys() | self.statistics.intervals.keys()
-        is_complete = known == self.statistics.asked and self.kept.keys() == self.outcomes.keys()
-        if is_complete and not self.is_changed:
+        keys = self.statistics.pvalues.keys() | self.statistics.intervals.keys()
+        has_stale = keys != self.statistics.asked or self.kept.keys() != self.outcomes.keys()
+        if not has_stale and not self.is_changed:
             return
         data = _packed(self)
         try:
@@ -122,7 +122,7 @@ class Cache:
 
 
 def opened(submissions: Path, places: Settings) -> Cache:
-    """Open the cache of a folder of submissions; one that is missing or damaged is empty."""
+    """Open the cache of a folder of submissions; if its file is missing or damaged, it is empty."""
     name = digest(str(submissions.absolute()))[:16]
     cache = Cache(places.cache / "leaderboard" / f"{name}.json", _version(places))
     try:
@@ -135,13 +135,13 @@ def opened(submissions: Path, places: Settings) -> Cache:
 
 
 def _context(entry: Entry) -> list[object]:
-    """Return what an entry takes from the ledger and from other entries, not from its own files."""
+    """Return the fields of an entry that depend on the ledger or on other entries."""
     sender = [entry.account, entry.seen, entry.order]
     return [*sender, entry.status, entry.objections, entry.reproductions, entry.notes]
 
 
 def _stamp(folder: Path) -> tuple[str, float]:
-    """Return a digest of a submission's files by their attributes, and when one changed last."""
+    """Return a digest of the attributes of a submission's files, and the last change in seconds."""
     files: list[tuple[str, str, int, int, int, int, int]] = []
     changed = 0
     for below in ("", "/reproductions"):
@@ -161,8 +161,8 @@ def _stamp(folder: Path) -> tuple[str, float]:
 
 
 def _version(places: Settings) -> str:
-    """Return a digest of the code of serbench and all plugins, and of which corpora are here."""
-    installed = registry.installed().entries  # models and features say which parameters there are
+    """Return a digest of the code of serbench and all plugins, and of the corpora on this disk."""
+    installed = registry.installed().entries  # their classes define the parameters to check
     targets = [entry.target for kind in installed.values() for entry in kind.values()]
     packages = {"serbench", *(target.partition(":")[0].partition(".")[0] for target in targets)}
     corpora = [[name, _tables(places.data / name)] for name in installed["dataset"]]
@@ -170,9 +170,9 @@ def _version(places: Settings) -> str:
 
 
 def _tables(folder: Path) -> list[list[object]] | None:
-    """Return what lies in a corpus's folder, but for audio; None where there is no folder.
+    """Stamp the files in a corpus's folder except audio; None if the folder does not exist.
 
-    Below it only two folders deep: there lie the tables of corpora that go by their names.
+    Files may be up to two folders deep, where the tables of users' own corpora are.
     """
     if not folder.is_dir():
         return None
@@ -182,7 +182,7 @@ def _tables(folder: Path) -> list[list[object]] | None:
 
 
 def _code(package: str) -> list[list[object]]:
-    """Return every file of a package, data too, by name, size and time."""
+    """Return the name, size and time of every file of a package, including data files."""
     spec = importlib.util.find_spec(package)
     origin = Path(spec.origin or "") if spec else Path()
     files = origin.parent.rglob("*") if origin.name == "__init__.py" else [origin]
@@ -207,14 +207,14 @@ def _asked(values: Mapping[str, Any], statistics: Statistics) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Return an array as its type, shape and bytes, or the fields of a dataclass."""
+    """Return the type, shape and bytes of an array, or the fields of a dataclass."""
     if not isinstance(value, np.ndarray):
         return vars(value)
     return [value.dtype.str, value.shape, base64.b64encode(value.tobytes()).decode()]
 
 
 def _unpack(cache: Cache, data: bytes) -> None:
-    """Fill a cache with what the same code has packed; leave it empty if other code did."""
+    """Fill a cache from the contents of its file, unless another version of the code wrote it."""
     state = json.loads(data)
     if state["version"] != cache.version:
         return
@@ -237,8 +237,10 @@ def _outcome(fields: dict[str, Any]) -> Outcome:
 
 
 def _tuples(fields: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields of a dataclass, which has tuples where JSON has lists."""
-    return {name: tuple(it) if isinstance(it, list) else it for name, it in fields.items()}
+    """Turn JSON lists into the tuples that a dataclass has."""
+    return {
+        name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()
+    }
 
 
 def _array(dtype: str, shape: Sequence[int], data: str) -> Array:

@@ -1,6 +1,6 @@
 """Decide which runs of one setting may be ranked together: same audio, same tests, no copies.
 
-Nothing here is a vote: whoever sends two runs must not outvote who sent one.
+Nothing here is decided by majority: a sender of two runs must not outvote a sender of one.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,9 +14,10 @@ Group = tuple[str, list[Entry]]
 
 
 def comparable_groups(entries: Iterable[Entry]) -> list[list[Group]]:
-    """Prepare runs for ranking: for each setting, a group for each audio with its digest.
+    """Prepare runs for ranking: for each setting, groups of runs on the same audio.
 
-    Runs that cannot be ranked get an objection, and runs that need a look get a note.
+    Each group comes with the digest of its audio. Runs that cannot be ranked get an objection, and
+    runs that somebody should look at get a note.
     """
     settings: dict[tuple[str, ...], list[Entry]] = {}
     for entry in entries:
@@ -33,10 +34,10 @@ def _screened(groups: Sequence[Group]) -> list[Group]:
 
 
 def _by_audio(entries: Iterable[Entry]) -> list[Group]:
-    """Group runs whose folds were made of the same audio, each group with its digest.
+    """Group runs on the same audio, each group with the digest of its audio, oldest run first.
 
-    Only folds that two runs both have can differ: of folds that compete in a group each run keeps
-    the one that is best. The group of the run that was there first is the first.
+    Runs are compared only on the folds that they share: where folds compete, each run keeps only
+    its best fold.
     """
     groups: list[tuple[dict[str, str], list[Entry]]] = []
     for entry in sorted(entries, key=lambda entry: entry.age):
@@ -51,9 +52,9 @@ def _by_audio(entries: Iterable[Entry]) -> list[Group]:
 
 
 def _of_two_senders(entries: list[Entry]) -> list[Entry]:
-    """Object to audio that only one sender has, unless the runs are the user's own.
+    """Object to audio that only one sender used, unless the runs are the user's own.
 
-    Otherwise a sender could make other audio, and lead a table without competitors.
+    Otherwise a sender could change the audio, and lead a table without competitors.
     """
     senders = {entry.account for entry in entries if entry.account}
     if len(senders) > 1 or not all(entry.folder for entry in entries):
@@ -66,11 +67,11 @@ def _objected(entry: Entry, reason: str) -> Entry:
 
 
 def _of_same_tests(entries: Sequence[Entry]) -> list[Entry]:
-    """Object to counts of other utterances than those that are known to be the test's.
+    """Object to counts that are not of the test utterances.
 
-    The digests say that all were tested on the same. But where the labels are not public, the
-    counts are the submitter's own words. What was recomputed shows what they must be; where nothing
-    was, and two disagree, nobody can say who is right, and none of them is ranked.
+    By their digests, all runs were tested on the same utterances. But where the labels are not
+    public, the counts are only the submitter's claim. Recomputed runs show the true counts; if no
+    run is recomputed and two runs disagree, none is ranked.
     """
     sound = [entry for entry in entries if entry.ranked]
     sure = [entry for entry in sound if entry.status != SUBMITTERS_OWN]
@@ -86,6 +87,6 @@ def _of_same_tests(entries: Sequence[Entry]) -> list[Entry]:
 
 
 def _tests(entry: Entry) -> tuple[object, ...]:
-    """Return how often each label is true, by fold and by speaker."""
+    """Return the number of utterances of each label, by fold and by speaker."""
     folds, speakers = (counts.sum(axis=-1) for counts in (entry.confusions, entry.by_speaker))
     return entry.speakers, *((counts.shape, counts.tobytes()) for counts in (folds, speakers))

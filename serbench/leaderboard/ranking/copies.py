@@ -1,8 +1,8 @@
-"""Recognise copied predictions: the same, the same labels only, or nearly the same mistakes.
+"""Recognise copied predictions: the same scores, the same labels, or nearly the same mistakes.
 
-Not found are a copy in which more than about one answer in twenty was changed, a few changed
-answers where the labels are not public, and folds of a protocol, label set or corpus under another
-name.
+Three kinds of copies are not recognised: those with more than about one label in twenty changed,
+those with a few labels changed where the truth is not public, and those whose protocol, label set
+or corpus has another name.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,14 +16,14 @@ from serbench.leaderboard.ranking.fingerprint import Fingerprint, Mistakes
 from serbench.metrics.classification import Floats
 from serbench.results import eligibility
 
-SAME_MISTAKES = 0.8  # share of the mistakes of either; committed runs on RAVDESS have at most 0.60
+SAME_MISTAKES = 0.8  # see `same_mistakes`; committed runs on RAVDESS share at most 0.60
 FEW = 20  # runs with fewer mistakes are not compared
-SAMPLE = 512  # utterances, at least, on which all pairs are compared first
-LIKELY = 0.6  # share of mistakes in the sample from which on a pair is compared in full
+SAMPLE = 512  # at least so many utterances make the sample on which all pairs are compared first
+LIKELY = 0.6  # pairs that share at least so many mistakes in the sample are compared in full
 
 
 def noted(entries: Sequence[Entry]) -> list[Entry]:
-    """Return runs of one setting with notes on what they have in common with earlier ones."""
+    """Add notes to runs of one setting that have predictions in common with earlier runs."""
     ordered = sorted(entries, key=lambda entry: entry.age)
     notes: list[list[str]] = []
     owners: dict[tuple[str, str], Entry] = {}
@@ -56,12 +56,12 @@ def _is_same_configuration(entry: Entry, other: Entry) -> bool:
 
 
 def _shared_note(entry: Entry, other: Entry) -> str:
-    """Say which folds are the same in two runs."""
+    """Describe which folds of two runs have the same scores or labels."""
     scores, answers = shared(entry.fingerprint, other.fingerprint)
     total = len(entry.fingerprint.folds)
     return " and ".join(
-        f"the same {what} as {other.run} in {_folds(names, total)}"
-        for what, names in (("scores, number for number,", scores), ("answers", answers))
+        f"the same {kind} as {other.run} in {_folds(names, total)}"
+        for kind, names in (("scores, number for number,", scores), ("answers", answers))
         if names
     )
 
@@ -73,11 +73,12 @@ def _folds(names: Sequence[str], total: int) -> str:
 
 
 def objected(entries: Sequence[Entry]) -> list[Entry]:
-    """Return runs of one setting, with an objection to each whose predictions another made before.
+    """Object to runs of one setting that have the same predictions as an earlier run.
 
-    Copies under other parameters would raise what the ranks are adjusted for, and as seeds would
-    make a row look steady. A model without chance has the same predictions with every seed, so all
-    its seeds together are one. If runs of two senders were added together, neither was first.
+    A copy with other parameters would add to the pairs that ranks are adjusted for; a copy with
+    another seed would make a row look stable. A deterministic model has the same predictions with
+    every seed, so all its seeds count as one. Of runs that two senders added at the same time, no
+    run counts as first.
     """
     same: dict[object, list[Entry]] = {}
     for entry in sorted(entries, key=lambda entry: entry.age):
@@ -108,7 +109,7 @@ def _predictions(entry: Entry) -> tuple[object, ...]:
 
 
 def shared(ours: Fingerprint, theirs: Fingerprint) -> tuple[list[str], list[str]]:
-    """Return the names of folds with the same scores, and of those with only the same answers."""
+    """Return the names of folds with the same scores, and of folds with only the same labels."""
     by_name = {fold.name: fold for fold in theirs.folds}
     pairs = [(fold, by_name[fold.name]) for fold in ours.folds if fold.name in by_name]
     scores = [fold.name for fold, other in pairs if fold.scores and fold.scores == other.scores]
@@ -117,10 +118,10 @@ def shared(ours: Fingerprint, theirs: Fingerprint) -> tuple[list[str], list[str]
 
 
 def same_mistakes(fingerprints: Sequence[Fingerprint]) -> Iterator[tuple[int, int, float]]:
-    """Yield the positions of pairs that make nearly the same mistakes, with their share.
+    """Yield pairs of runs with nearly the same mistakes: two positions and a share.
 
-    The share is that of the utterances with the same wrong label from both, among those that at
-    least one of the two gets wrong.
+    Of the utterances that at least one run gets wrong, the share is the fraction that get the same
+    wrong label from both.
     """
     lengths: dict[int, list[int]] = {}
     for position, fingerprint in enumerate(fingerprints):
@@ -151,6 +152,6 @@ def _shares(mistakes: Mistakes) -> Floats:
 
 
 def _together(marked: npt.NDArray[np.bool_]) -> Floats:
-    """Return how often both of two runs have a mark: (runs, runs)."""
+    """Count for each pair of runs the utterances that both have marked: (runs, runs)."""
     marks = marked.astype(np.float32)
     return np.asarray(marks @ marks.T, np.float64)

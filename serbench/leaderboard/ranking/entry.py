@@ -1,4 +1,4 @@
-"""What the leaderboard keeps of one run: plain texts and counts, from which every cell is made."""
+"""A run as the leaderboard stores it: plain texts and counts, the source of every cell."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -30,64 +30,64 @@ SUBMITTERS_OWN = "not recomputed"
 RECOMPUTED = "recomputed"
 REPRODUCED = "reproduced"
 STATUSES = (REPRODUCED, RECOMPUTED, SUBMITTERS_OWN, NOT_SUBMITTED)
-"""How far a run is checked, the best first."""
+"""How thoroughly a run was checked, best first."""
 
 SAYS_SUBMITTER = "says the submitter"
-"""The end of a reproduction that no other account sent."""
+"""The end of the text of a reproduction that no other account sent."""
 
 
 class Record(NamedTuple):
-    """A record of folds that were made again, as it lies in a submission."""
+    """A record in a submission: somebody made its folds again."""
 
-    file: str  # its name
-    digest: str  # of its bytes
+    file: str  # file name
+    digest: str  # of the file's bytes
     text: str  # "Ada, 2026-05-01, cpu, 6 of 6 folds, 100.0 % same labels"
-    agrees: bool  # whether the folds came out as submitted
-    by_submitter: bool  # whether it bears the submitter's own name
+    agrees: bool  # whether the folds were reproduced
+    by_submitter: bool  # whether it is signed with the submitter's name
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A run as a table sees it."""
+    """The data of a run that tables need."""
 
-    run: str  # its name
+    run: str  # name of the run
     dataset: str  # as typed, with its parameters
     protocol: str  # as typed
     labels: str  # as typed
     corpus_pin: str  # a digest of the corpus
     protocol_pin: str  # a digest of the protocol
-    audio: Mapping[str, str]  # by each fold that counts, the digest of the audio it was made of
-    configuration: str  # a digest of everything that makes the run but its seed
-    seed: int  # of the run
-    model: str  # its name
-    checkpoint: str  # what it started from, or ""
+    audio: Mapping[str, str]  # from each fold that counts to the digest of its audio
+    configuration: str  # a digest of the run's configuration without its seed
+    seed: int
+    model: str  # name of the model
+    checkpoint: str  # pretrained weights that the model started from, or ""
     revision: str  # of the checkpoint, or ""
     params: Mapping[str, object]  # of the model and its features
-    parameters: int | None  # of its largest model; heads may be chosen fold by fold
-    folds: int  # how many the run has
-    total: int  # how many its protocol has
-    leaks: str  # what its sets share, or ""
+    parameters: int | None  # number of weights in the largest fold; heads may differ by fold
+    folds: int  # number of folds that the run has
+    total: int  # number of folds that its protocol has
+    leaks: str  # what the parts of a fold share, or ""
     objections: tuple[str, ...]  # every reason why it has no rank, see `results.eligibility`
     seconds: float  # of fitting and predicting, over all folds
     finished: str  # when the last fold was, UTC
-    device: str  # where it was computed
+    device: str  # that computed it
     computed: str  # its precision, threads and processor, for readers
-    serbench: str  # the version that computed it
+    serbench: str  # version of serbench that computed it
     speakers: tuple[str, ...]  # the test speakers, sorted
     confusions: Confusions  # of the folds that count, (folds, labels, labels)
     by_speaker: Confusions  # (speakers, labels, labels)
     folder: str = ""  # below the folder of all submissions; "" for a run that was not submitted
-    submitter: str = ""  # who sent it, as the card says
-    submitted: str = ""  # the day, as the card says
-    account: str = ""  # who sent it, as the ledger says
-    seen: str = ""  # when it was first seen, as the ledger says
-    order: int = 0  # its place among everything ever sent; 0 if it is not in a ledger
+    submitter: str = ""  # the sender's name on the card
+    submitted: str = ""  # the day on the card
+    account: str = ""  # the sender's account in the ledger
+    seen: str = ""  # when the board first saw it, from the ledger
+    order: int = 0  # position in the ledger, from 1; 0 if it is not in a ledger
     status: str = NOT_SUBMITTED  # one of `STATUSES`
     records: tuple[Record, ...] = ()  # of folds that were made again
-    reproductions: tuple[str, ...] = ()  # the same records, for readers
-    notes: tuple[str, ...] = ()  # for readers of the table
+    reproductions: tuple[str, ...] = ()  # the same records, as texts for readers
+    notes: tuple[str, ...] = ()  # remarks from comparing it with other runs
     fingerprint: Fingerprint = fingerprints.NONE  # of its predictions
-    flags: tuple[str, ...] = ()  # for readers of its numbers
+    flags: tuple[str, ...] = ()  # remarks of its verdict
 
     @property
     def corpus(self) -> str:
@@ -96,35 +96,35 @@ class Entry:
 
     @property
     def setting(self) -> tuple[str, str, str, str, str]:
-        """What runs must share to be ranked together."""
+        """The values that runs must share to be ranked together."""
         return self.dataset, self.protocol, self.labels, self.corpus_pin, self.protocol_pin
 
     @property
     def ranked(self) -> bool:
-        """Whether it has no objections."""
+        """Whether there are no objections."""
         return not self.objections
 
     @property
     def faults(self) -> tuple[str, ...]:
-        """The objections but for the leak, which the protocol declares for all its runs."""
+        """The objections except the protocol's leak, which all its runs have."""
         leak = eligibility.LEAKS.format(self.leaks)
         return tuple(reason for reason in self.objections if reason != leak)
 
     @property
     def sender(self) -> tuple[str, bool]:
-        """The account or name of its sender, and whether the ledger confirms it."""
+        """The account or name of the sender, and whether the ledger confirms it."""
         return self.account or self.submitter, bool(self.account)
 
     @property
     def who(self) -> str:
-        """The sender as a table names it."""
+        """The sender as tables show it."""
         if not self.folder:
             return "own run"
         return self.account or f"{self.submitter} (not confirmed)"
 
     @property
     def day(self) -> str:
-        """The day on which it was sent."""
+        """The day of the submission."""
         return (self.seen or self.submitted)[:10]
 
     def with_objection(self, reason: str) -> "Entry":
@@ -133,12 +133,12 @@ class Entry:
 
     @property
     def age(self) -> tuple[int, str, int, str]:
-        """The key that sorts entries by who was first."""
+        """The key that sorts entries from oldest to newest."""
         return self.order, self.finished, self.seed, self.run
 
     @property
     def short(self) -> str:
-        """The last part of its name, a digest."""
+        """The last part of the run's name, a digest."""
         return self.run.rpartition("_")[2]
 
 
@@ -181,7 +181,7 @@ def _entry(
 ) -> Entry:
     first = folds[0]
     config, model = first.config, first.model
-    sizes = [fold.model.get("parameters") for fold in folds]  # heads may be chosen fold by fold
+    sizes = [fold.model.get("parameters") for fold in folds]
     return Entry(
         run=name,
         dataset=config.dataset,
@@ -231,7 +231,7 @@ def _record(submission: Submission, record: Reproduction) -> Record:
 
 @dataclass(frozen=True)
 class Rejected:
-    """A folder that is not listed, and why."""
+    """A rejected submission, and why."""
 
     folder: str
     reasons: tuple[str, ...]

@@ -1,6 +1,6 @@
-"""Fingerprints of a submission's predictions, by which `copies` recognises them in another.
+"""Fingerprints of a submission's predictions, by which `copies` recognises copied predictions.
 
-The order of utterances and that of labels do not matter.
+They do not depend on the order of utterances or of labels.
 """
 
 import hashlib
@@ -21,26 +21,26 @@ Mistakes = npt.NDArray[np.uint8]
 
 
 class FoldFingerprint(NamedTuple):
-    """A fold's name, or its group's where folds compete, and digests of its scores and answers.
+    """The name of a fold, and digests of its scores and predicted labels.
 
-    Both are "" if every answer is the same, since any constant model has these. The second is "" if
-    every answer is right, since any perfect model has these.
+    Predictions that prove no copy have no digest: constant ones, as any constant model makes them,
+    and all-correct labels, as any perfect model makes them.
     """
 
-    name: str
-    scores: str
-    answers: str
+    name: str  # of its group, where folds compete
+    scores: str  # a digest; "" if all predicted labels are the same
+    answers: str  # a digest of the predicted labels; "" if all are the same, or all correct
 
 
 @dataclass(frozen=True, eq=False)
 class Fingerprint:
-    """What a submission's predictions can be recognised by."""
+    """Digests and mistakes by which a submission's predictions can be recognised."""
 
-    answers: str  # a digest of all answers
+    answers: str  # a digest of all predicted labels
     folds: tuple[FoldFingerprint, ...]  # those that count
-    # of all their test utterances, in each fold sorted by id, (utterances,): 0 if the answer is
-    # right or all answers of the fold are the same, else the position of the given label among the
-    # sorted labels, from 1. Empty if the truth is withheld.
+    # for each test utterance of these folds, sorted by id in each fold, (utterances,): 0 if the
+    # predicted label is correct or the fold's are all the same, else the position of the predicted
+    # label among the sorted labels, from 1. Empty if the truth is withheld.
     mistakes: Mistakes
 
 
@@ -52,22 +52,22 @@ def of(submission: Submission) -> Fingerprint:
     """Return the fingerprint of a submission."""
     labels = submission.facts.labels
     columns = sorted(range(len(labels)), key=labels.__getitem__)  # by name
-    place = np.argsort(columns)  # of each label among the names
+    place = np.argsort(columns)  # of each label among the sorted names
     whole, folds, mistakes = hashlib.sha256(), [], [np.empty(0, np.uint8)]
     for winner in run.winners(submission.all_facts):
         file = submission.files[winner]
         ids = file.ids("test")
         rows = sorted(range(len(ids)), key=ids.__getitem__)
         scores = np.ascontiguousarray(file.arrays["test.activations"][rows])
-        given = place[classification.predicted(scores)]
+        predicted = place[classification.predicted(scores)]
         names = "\n".join([*sorted(labels), "", *(ids[row] for row in rows), ""]).encode()
-        answers = names + given.astype(np.uint8).tobytes()
+        answers = names + predicted.astype(np.uint8).tobytes()
         whole.update(hashlib.sha256(answers).digest())
-        constant, perfect = bool((given == given[0]).all()), False
+        constant, perfect = bool((predicted == predicted[0]).all()), False
         if "test.truth" in file.arrays:
-            wrong = given != place[file.arrays["test.truth"][rows]]
+            wrong = predicted != place[file.arrays["test.truth"][rows]]
             perfect = not wrong.any()
-            numbered = np.where(wrong & (not constant), np.minimum(given + 1, 255), 0)
+            numbered = np.where(wrong & (not constant), np.minimum(predicted + 1, 255), 0)
             mistakes.append(numbered.astype(np.uint8))
         folds.append(
             FoldFingerprint(

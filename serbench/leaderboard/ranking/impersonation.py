@@ -10,19 +10,19 @@ from serbench.leaderboard.submissions.submission import Submission
 from serbench.lookalike_names import REMEMBERED, disguised, skeleton
 
 TAKEN = (
-    f"its submitter is called {OWN}, or looks like it: that name is reserved for the "
+    f"its submitter's name is {OWN}, or looks like it: that name is reserved for the "
     "repository's own runs"
 )
 
 
 @functools.lru_cache(maxsize=REMEMBERED)
 def is_reserved(name: str) -> bool:
-    """Return whether a name contains the repository's own, or something that looks like it."""
+    """Return whether a name contains the repository's own name, or a word that looks like it."""
     return skeleton(OWN) in map(skeleton, [name, *re.split(r"[\W_]+", name)])
 
 
 def remarks(submission: Submission) -> Iterator[str]:
-    """Yield remarks on the texts of a card that no table shows."""
+    """Yield remarks on texts of a card that tables do not show."""
     model, code = submission.card.model, submission.card.code
     texts = {
         "description": model.description,
@@ -40,10 +40,10 @@ def _disguise(kind: str, text: str) -> str:
 
 
 def notes_by_folder(entries: Sequence[Entry]) -> dict[str, list[str]]:
-    """Return notes on names in submissions, by their folders.
+    """Return notes on suspicious names in submissions, by the submissions' folders.
 
     Args:
-        entries: of the whole board. Of two names that look alike, only the newer gets a note.
+        entries: all entries of the board. Of two names that look alike, only the newer gets a note.
     """
     first: dict[tuple[str, str], Entry] = {}
     notes: dict[str, list[str]] = {entry.folder: [] for entry in entries}

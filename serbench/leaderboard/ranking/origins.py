@@ -1,4 +1,4 @@
-"""Look up in the ledger who sent each submission, and who was first."""
+"""Look up in the ledger who sent each submission, and which was first."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,16 +23,16 @@ def find_origins(
     """Look up all entries of the board in the ledger, and add those that are missing.
 
     Args:
-        entries: of the whole board.
-        ledger: of earlier builds.
-        account: who sends what is new; "" if unknown, None if the sender was not asked for.
-        now: the time that new lines get.
+        entries: all entries of the board.
+        ledger: the ledger of earlier builds.
+        account: sender of new submissions; "" if unknown, None if the sender was not asked for.
+        now: the time for new lines.
 
     Returns:
-        The entries with their account, their order, and a status by the records that count; those
-        that use the repository's name; and the ledger with a line for everything new.
+        The entries, with account, position and a status by the records that count; the rejected
+        submissions that use the repository's name; the ledger with a line for everything new.
     """
-    remedy = "" if account else f"; to add those, give `--account {OWN}`"
+    remedy = "" if account else f"; to add such runs, give `--account {OWN}`"
     refused: list[Entry] = []
     accepted: list[Entry] = []
     for entry in entries:
@@ -41,12 +41,13 @@ def find_origins(
     present = {entry.folder for entry in entries}
     placed = [_placed(entry, whole, present) for entry in accepted]
     notes = impersonation.notes_by_folder(placed)
-    noted = [replace(one, notes=(*one.notes, *notes[one.folder])) for one in placed]
-    return noted, [Rejected(one.folder, (impersonation.TAKEN + remedy,)) for one in refused], whole
+    noted = [replace(entry, notes=(*entry.notes, *notes[entry.folder])) for entry in placed]
+    rejected = [Rejected(entry.folder, (impersonation.TAKEN + remedy,)) for entry in refused]
+    return noted, rejected, whole
 
 
 def _is_impersonation(entry: Entry, ledger: Ledger, account: str | None) -> bool:
-    """Return whether an entry uses the repository's name without being its own."""
+    """Return whether an entry uses the repository's name without being the repository's run."""
     if not impersonation.is_reserved(entry.submitter):
         return False
     line = ledger.find(entry.folder, entry.fingerprint.answers)
@@ -55,22 +56,22 @@ def _is_impersonation(entry: Entry, ledger: Ledger, account: str | None) -> bool
 
 
 def _keys(entry: Entry) -> list[tuple[str, str]]:
-    """Return what the ledger has of an entry: itself and its records, each with its digest."""
-    records = [(f"{entry.folder}/{FOLDER}/{one.file}", one.digest) for one in entry.records]
+    """Return the paths and digests of the ledger lines of an entry: its own, then its records'."""
+    records = [(f"{entry.folder}/{FOLDER}/{row.file}", row.digest) for row in entry.records]
     return [(entry.folder, entry.fingerprint.answers), *records]
 
 
 def _placed(entry: Entry, ledger: Ledger, present: set[str]) -> Entry:
-    """Return an entry with what the ledger says of it."""
+    """Return an entry with its account, position and status from the ledger."""
     own, *records = (ledger.places[key] for key in _keys(entry))
     line = ledger.lines[own]
     same = [(place, ledger.lines[place]) for place in ledger.alike[line.digest]]
-    # the same answers in a folder of another name: a run that was renamed keeps its place
+    # the same predictions in another folder: a renamed run keeps its position
     mine = [place for place, other in same if line.account and other.account == line.account]
     order = min([own, *mine])
     gone = [other for place, other in same if place < order and other.path not in present]
     others = [other for other in gone if line.account and other.account not in ("", line.account)]
-    sent_before = [eligibility.SENT_BEFORE.format(one.path, one.account) for one in others[:1]]
+    sent_before = [eligibility.SENT_BEFORE.format(row.path, row.account) for row in others[:1]]
     reproductions, status = [], entry.status
     for record, place in zip(entry.records, records, strict=True):
         sender = ledger.lines[place].account

@@ -1,8 +1,8 @@
 """A row of the leaderboard: one configuration of a model, with all its seeds.
 
-Seeds are no models of their own: a row's score is, in each fold, the mean over its seeds, and its
-rank is tested on the mean of their counts, so that a configuration gains nothing by luck of a seed
-nor by having been run more often. With one seed that is the run itself.
+Seeds are not ranked separately: in each fold, a row's score is the mean over its seeds, and its
+rank is tested on their mean counts. So a configuration gains nothing from a lucky seed or from more
+runs.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,28 +20,28 @@ from serbench.results.run import SHOWN
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """Runs that differ in their seed alone."""
+    """Runs that differ only in their seed."""
 
-    name: str  # of the model, told apart from the others of its table
-    entries: tuple[Entry, ...]  # one a seed, by seed
+    name: str  # of the model, with parameters if the table has several rows of the model
+    entries: tuple[Entry, ...]  # one per seed, sorted by seed
     by_speaker: SpeakerCounts  # mean counts over the seeds
-    # of each of `SHOWN` the mean over seeds in each fold, as mean and deviation over folds
+    # for each metric of `SHOWN`: mean and deviation over folds of each fold's mean over seeds
     scores: Mapping[str, MeanStd]
-    pooled: float  # F1 of all test utterances of all seeds together
-    interval: Interval  # the 95 % interval of that, over speakers
+    pooled: float  # F1 over all test utterances of all seeds together
+    interval: Interval  # the 95 % interval of the pooled F1, over speakers
     objections: tuple[str, ...] = ()  # every reason why it has no rank
-    rank: int | None = None  # from 1; None where it is not ranked
+    rank: int | None = None  # from 1; None if it is not ranked
 
     @property
     def first(self) -> Entry:
-        """The run of the first seed, for what all seeds share."""
+        """The run of the first seed, for values that all seeds share."""
         return self.entries[0]
 
     @property
     def status(self) -> str:
-        """The worst status of its seeds; reproduced if one of them was, and all recomputed.
+        """The worst status of the seeds; but if all are recomputed, one reproduced seed is enough.
 
-        A run made again speaks for its code and recipe, which all seeds share.
+        Reproducing a run confirms its code and recipe, which all seeds share.
         """
         statuses = {entry.status for entry in self.entries}
         if statuses == {REPRODUCED, "recomputed"}:
@@ -55,29 +55,29 @@ class Row:
 
     @property
     def flags(self) -> tuple[str, ...]:
-        """The flags of all seeds, each once."""
+        """The flags of all seeds, without repeats."""
         return tuple(dict.fromkeys(flag for entry in self.entries for flag in entry.flags))
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """The notes of all seeds, each once."""
+        """The notes of all seeds, without repeats."""
         return tuple(dict.fromkeys(note for entry in self.entries for note in entry.notes))
 
     @property
     def checked(self) -> str:
-        """The status, and a reproduction that only the submitter claims."""
+        """The status; a reproduction that only the submitter claims is added as such."""
         claimed = any(record.endswith(SAYS_SUBMITTER) for record in self.reproductions)
         claim = f"; reproduced, {SAYS_SUBMITTER}" if claimed and self.status != REPRODUCED else ""
         return self.status + claim
 
     @property
     def seconds(self) -> float:
-        """Seconds of fitting and predicting one run, the mean over seeds."""
+        """The time to fit and predict one run, in seconds; the mean over seeds."""
         return float(np.mean([entry.seconds for entry in self.entries]))
 
     @property
     def finished(self) -> str:
-        """When its last run finished."""
+        """When the last run finished."""
         return max(entry.finished for entry in self.entries)
 
 
@@ -116,10 +116,9 @@ def make_rows(entries: Iterable[Entry], statistics: Statistics) -> list[Row]:
 
 
 def _configuration(entry: Entry) -> tuple[object, ...]:
-    """Return what runs must share to be seeds of one configuration.
+    """Return a key that runs share if they are seeds of one configuration from one sender.
 
-    Nobody may add a seed to what another submitted; and what is not ranked stays by itself, so that
-    it cannot take a sound run with it.
+    An unranked run gets a row of its own, so that it cannot affect sound runs.
     """
     if not entry.ranked:
         return (entry.run,)
@@ -128,16 +127,13 @@ def _configuration(entry: Entry) -> tuple[object, ...]:
 
 
 def _fold_scores(entries: Sequence[Entry]) -> dict[str, Floats]:
-    """Return the scores of each run's folds, (`SHOWN`, folds), by the run's name.
-
-    Runs with counts of one shape are scored at once.
-    """
+    """Return the scores of each run's folds, (`SHOWN`, folds), by the run's name."""
     shapes: dict[tuple[int, ...], list[Entry]] = {}
     for entry in entries:
         shapes.setdefault(entry.confusions.shape, []).append(entry)
     by_run: dict[str, Floats] = {}
-    for group in shapes.values():
+    for group in shapes.values():  # scoring many runs at once is faster
         matrices = np.stack([entry.confusions for entry in group])  # (runs, folds, labels, labels)
         scores = np.stack([METRICS[metric].compute(matrices) for metric in SHOWN], axis=1)
-        by_run |= {entry.run: each for entry, each in zip(group, scores, strict=True)}
+        by_run |= zip([entry.run for entry in group], scores, strict=True)
     return by_run

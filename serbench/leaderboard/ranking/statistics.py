@@ -1,6 +1,6 @@
-"""Compute p-values and intervals, the two slow numbers of a table, once each.
+"""Compute p-values and intervals, the two slow statistics of a table, only once each.
 
-Their keys are digests of the counts that they follow from, so they hold in every table.
+Keys are digests of the counts that a statistic was computed from, so it is valid in every table.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from serbench.metrics.intervals import Interval
 
 @dataclass(frozen=True, eq=False)
 class SpeakerCounts:
-    """A model's counts, (speakers, labels, labels), and their digest."""
+    """A model's confusion counts, (speakers, labels, labels), and their digest."""
 
     counts: Floats
 
@@ -29,18 +29,18 @@ class SpeakerCounts:
 
 @dataclass
 class Statistics:
-    """All numbers computed so far, and which of them were asked for."""
+    """All statistics computed so far, and which of them were requested."""
 
     pvalues: dict[str, float] = field(default_factory=dict)  # by the keys of both models, sorted
     intervals: dict[str, Interval] = field(default_factory=dict)  # of F1, by a model's key
-    asked: set[str] = field(default_factory=set)  # the keys of either that were asked for
+    asked: set[str] = field(default_factory=set)  # keys of the requested p-values and intervals
 
     def fork(self) -> "Statistics":
-        """Return statistics that share these numbers, but record their own requests."""
+        """Return statistics that share these values, but record only their own requests."""
         return Statistics(self.pvalues, self.intervals)
 
     def pvalue(self, first: SpeakerCounts, other: SpeakerCounts) -> float:
-        """Return the p-value of two models' difference."""
+        """Return the p-value of the difference between two models."""
         key = " ".join(sorted((first.key, other.key)))
         if key not in self.pvalues:
             self.pvalues[key] = rare_pvalues.pvalue(first.counts, other.counts)
