@@ -8,15 +8,15 @@ from serbench_transformers.checkpoints.presets import PRESETS
 INSTALL = "serbench-transformers"
 REQUIRES = ("torch", "transformers")
 FINE_TUNED = "serbench_transformers.finetuning.transformer:Transformer"
-# the paper's M2 is the paper's recipe; three epochs on IEMOCAP
-MEMORY = {"tiny": 2.0, "base": 2.5, "plus": 2.5}  # gigabytes of a fold, by the end of its name
+MEMORY = {"tiny": 2.0, "base": 2.5, "plus": 2.5}  # gigabytes of a fold, by the end of the name
 LARGE = 8.0
+# the paper's M2 has the paper's recipe, with three epochs on IEMOCAP
 PAPER = {"*": {"recipe": "paper"}, "iemocap": {"recipe": "paper-iemocap"}}
 
 
 @hookimpl
 def serbench_features() -> Iterable[Entry]:
-    """Register the layers of any frozen encoder."""
+    """Register the feature with the layers of any frozen encoder."""
     yield Entry(
         "transformer-layers",
         "serbench_transformers.probing.layers:Layers",
@@ -28,7 +28,7 @@ def serbench_features() -> Iterable[Entry]:
 
 @hookimpl
 def serbench_models() -> Iterable[ModelEntry]:
-    """Register any checkpoint, and presets."""
+    """Register models for any checkpoint, and presets."""
     yield ModelEntry(
         "transformer",
         FINE_TUNED,
@@ -41,7 +41,7 @@ def serbench_models() -> Iterable[ModelEntry]:
     yield ModelEntry(
         "transformer-probe",
         "serbench_transformers.probing.probe:Probe",
-        "any speech encoder of transformers, frozen, and a light head: --param checkpoint=...",
+        "any speech encoder of transformers, frozen, with a light head: --param checkpoint=...",
         requires=(*REQUIRES, "scipy"),
         install=INSTALL,
         features="transformer-layers",

@@ -1,8 +1,7 @@
 """Find the checkpoint that a user names, at the hub or in a folder, and its exact revision.
 
-The revision of a hub name is its commit, that of a folder a digest of its contents. Weights are
-read from safetensors; pickled weights are converted once. No code that comes with a checkpoint ever
-runs.
+The revision is the commit at the hub, or a digest of a folder's contents. Weights are read from
+safetensors; pickled weights are converted once. Code in checkpoints never runs.
 """
 
 import json
@@ -15,7 +14,7 @@ from pathlib import Path
 from serbench import BadParameter, SerbenchError
 from serbench_transformers.checkpoints import conversion, folders, hub, presets
 
-MANY = 20  # at most so many classes, and letters of each, are in a result
+MANY = 20  # the most classes in a result, and the most characters of each
 PLAIN = re.compile(
     r"""(wav2vec2|hubert|wavlm|data2vec_audio|unispeech|unispeech_sat|sew|sew_d
     |wav2vec2_conformer|wav2vec2_bert|model|encoder|decoder|feature_extractor|feature_projection
@@ -24,8 +23,8 @@ PLAIN = re.compile(
     |label_embs_concat|layer_norm_for_extract|final_proj|lm_head|proj_out)(\.|$)""",
     re.VERBOSE,
 )
-"""Beginnings of the names of tensors that belong to an encoder, to its pretraining or to a
-transcriber, in all architectures of transformers. Other tensors were trained for another task."""
+"""Beginnings of the names of tensors that belong to an encoder, its pretraining or a transcriber,
+in all architectures of transformers. Other tensors were trained for another task."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +34,10 @@ class Checkpoint:
     name: str  # "org/name" at the hub, or the name of a local folder, never its path
     revision: str  # the commit, or "sha256:" and 16 digits for a local folder
     folder: Path
-    licence: str  # "apache-2.0", as its README says; "unknown" where it does not
+    licence: str  # "apache-2.0", from the README; "unknown" if that states none
     has_weights: bool  # False for a configuration alone
-    # the classes that it was trained on, "neu, hap, ang, sad", where its configuration names them
-    # or its weights hold a head: test speakers may be known to it
+    # the classes of an earlier training, "neu, hap, ang, sad", if the configuration names them or
+    # the weights have a head: the training may have included test speakers
     fine_tuned_before: str = ""
 
     def facts(self, weights: str) -> dict[str, object]:
@@ -52,25 +51,25 @@ class Checkpoint:
         }
 
     def config(self) -> dict[str, object]:
-        """Read its config.json."""
+        """Read the checkpoint's config.json."""
         return _configs(self.folder)["config.json"]
 
 
 def resolve(checkpoint: str, revision: str | None = None, *, weights: bool = True) -> Checkpoint:
-    """Find the checkpoint that a user names, and download it if need be; for planning.
+    """Find the checkpoint that a user names, and download it if necessary; for planning.
 
-    The hub's cache comes first, with a branch as it was when it was fetched. A folder may hold a
-    configuration without weights; see `require_weights`.
+    The hub's cache is searched first; a branch is the commit that was last fetched. A folder may
+    have a configuration without weights; see `require_weights`.
 
     Args:
         checkpoint: "org/name" at the hub, or a local folder with a config.json.
-        revision: a commit, a branch or a tag; None is the commit that is pinned for a preset, and
-            main for any other. For a folder None, or the digest that it must have.
-        weights: False where the configuration is enough, so that no weights are downloaded.
+        revision: a commit, a branch or a tag; None is the pinned commit of a preset, else main.
+            For a folder: the digest that the folder must have, or None.
+        weights: False downloads no weights, only the configuration.
 
     Raises:
-        BadParameter: it is neither a hub name nor a folder, or cannot have that revision.
-        SerbenchError: it is not here and cannot be fetched, or cannot be used.
+        BadParameter: the name is neither a hub name nor a folder, or cannot have this revision.
+        SerbenchError: the checkpoint is missing and cannot be fetched, or cannot be used.
     """
     if checkpoint.startswith((".", "~", os.sep)) or (checkpoint and Path(checkpoint).exists()):
         return _resolve_folder(Path(checkpoint).expanduser(), revision, weights=weights)
@@ -88,7 +87,7 @@ def resolve(checkpoint: str, revision: str | None = None, *, weights: bool = Tru
         commit = hub.fetch(checkpoint, revision, weights=weights).name
         folder = _cached(checkpoint, commit, weights=weights, plan=True, fetched=True)
         if folder is None:
-            raise hub.missing(checkpoint, revision, "only a part of it came")
+            raise hub.missing(checkpoint, revision, "the download is incomplete")
     return _read(checkpoint, hub.commit(checkpoint, revision), folder)
 
 
@@ -96,7 +95,7 @@ def find(checkpoint: str, revision: str) -> Checkpoint:
     """Find a checkpoint that was resolved before, by its exact revision; never uses the network.
 
     Raises:
-        SerbenchError: it is not here any more, or has changed.
+        SerbenchError: the checkpoint is no longer here, or has changed.
     """
     if revision.startswith(folders.PREFIX):
         folder = folders.recall(checkpoint, revision)
@@ -108,7 +107,7 @@ def find(checkpoint: str, revision: str) -> Checkpoint:
 
 
 def require_weights(checkpoint: Checkpoint) -> None:
-    """Refuse a checkpoint without weights where pretrained ones are wanted."""
+    """Refuse a checkpoint without weights."""
     if not checkpoint.has_weights:
         raise hub.no_weights(f"{checkpoint.name} ({checkpoint.revision})")
 
@@ -121,11 +120,11 @@ def _resolve_folder(given: Path, revision: str | None, *, weights: bool) -> Chec
             "the hub (org/name)"
         )
     if not folder.is_dir():
-        raise SerbenchError(f"checkpoint {folder} is a file: give the folder that it is in")
+        raise SerbenchError(f"checkpoint {folder} is a file: give the folder of the file")
     if not (folder / "config.json").is_file():
         raise SerbenchError(
-            f"{folder} has no config.json: it is not a checkpoint of transformers, which "
-            "`model.save_pretrained(FOLDER)` writes"
+            f"{folder} has no config.json, so it is not a checkpoint of transformers; "
+            "`model.save_pretrained(FOLDER)` writes one"
         )
     if revision is not None and not revision.startswith(folders.PREFIX):
         raise BadParameter(
@@ -141,7 +140,7 @@ def _resolve_folder(given: Path, revision: str | None, *, weights: bool) -> Chec
         if weights and not ready and (lacking := folders.missing_parts(folder, kind)):
             raise SerbenchError(
                 f"{folder} lacks {len(lacking)} of the files that its {kind}.index.json names "
-                f"({', '.join(lacking[:3])}): get them too"
+                f"({', '.join(lacking[:3])}): add these files"
             )
     if ready is None and weights and folders.weights(folder, folders.PICKLED):
         ready = conversion.convert(folder, key)
@@ -153,10 +152,10 @@ def _resolve_folder(given: Path, revision: str | None, *, weights: bool) -> Chec
 def _cached(
     name: str, revision: str, *, weights: bool, plan: bool = False, fetched: bool = False
 ) -> Path | None:
-    """Return the folder to read a checkpoint from, if the hub's cache has all of it.
+    """Return the folder to read a checkpoint from if the hub's cache has the whole checkpoint.
 
-    With `plan` weights are compared with what the hub announced, and converted. A file that is
-    missing from a checkpoint that was just `fetched` is not at the hub either.
+    If `plan`, weights are compared with the hub's checksums, and converted. If `fetched` just now,
+    the preprocessor may be missing, since the hub does not have it either.
     """
     commit, folder = hub.commit(name, revision), hub.snapshot(name, revision)
     key = _key(name, commit)
@@ -178,25 +177,25 @@ def _cached(
 
 
 def _ready(folder: Path, key: str) -> Path | None:
-    """Return the folder with its weights as safetensors: itself, a converted one, or None."""
+    """Return a folder with the weights as safetensors: this one, a converted one, or None."""
     if folders.weights(folder):
         return folder
     return conversion.converted(key) if folders.parts(folder, folders.PICKLED) else None
 
 
 def _key(name: str, revision: str) -> str:
-    """Return the name under which its converted weights are kept."""
+    """Return the name of the folder of the checkpoint's converted weights."""
     return f"{name.replace('/', '--')}-{revision.removeprefix(folders.PREFIX)}"
 
 
 def _read(name: str, revision: str, folder: Path) -> Checkpoint:
-    """Return the checkpoint in a folder that is known to hold the revision."""
+    """Return the checkpoint in a folder whose revision has been checked."""
     configs = _configs(folder)
     for file, config in configs.items():
         if "auto_map" in config:
             raise SerbenchError(
-                f"{name} needs code that comes with it (auto_map in its {file}), which is never "
-                "run: give a checkpoint whose model transformers has itself"
+                f"{name} needs code of its own (auto_map in its {file}), which is never run: give "
+                "a checkpoint of an architecture that transformers includes"
             )
     config = configs["config.json"]
     for key in ("quantization_config", "compression_config"):
@@ -204,7 +203,7 @@ def _read(name: str, revision: str, folder: Path) -> Checkpoint:
             method = settings.get("quant_method", "") if isinstance(settings, dict) else ""
             raise SerbenchError(
                 f"{name} is quantised ({key} in its config.json{method and ', '}{method}), and "
-                "serbench computes in float32: give the checkpoint that it was made from"
+                "serbench computes in float32: give the original, unquantised checkpoint"
             )
     parts = folders.weights(folder)
     tensors = [tensor for part in parts for tensor in folders.tensors(folder / part)]
@@ -215,10 +214,10 @@ def _read(name: str, revision: str, folder: Path) -> Checkpoint:
 
 
 def _classes(config: Mapping[str, object], heads: Sequence[str]) -> str:
-    """Return the classes that a checkpoint was trained on, or "", by its config and its heads.
+    """Return the classes that a checkpoint was trained on, or "", from its config and its heads.
 
-    Transformers writes LABEL_0 and LABEL_1 when no classes are named. These two alone mean nothing,
-    unless the weights hold a head; any other number of classes does mean training.
+    Transformers writes LABEL_0 and LABEL_1 if no classes are named. These two alone mean nothing
+    unless the weights have a head; any other number of classes means training.
     """
     named = config.get("id2label")
     classes = [str(label) for label in named.values()] if isinstance(named, dict) else []
@@ -231,10 +230,10 @@ def _classes(config: Mapping[str, object], heads: Sequence[str]) -> str:
 
 
 def _configs(folder: Path) -> dict[str, dict[str, object]]:
-    """Read the configurations that are there, by file name.
+    """Read the existing configurations, by file name.
 
     Raises:
-        SerbenchError: one of them is not a JSON object.
+        SerbenchError: a configuration is not a JSON object.
     """
     configs = {}
     for path in (folder / name for name in folders.CONFIGS if (folder / name).is_file()):

@@ -1,7 +1,7 @@
-"""Convert pickled weights (pytorch_model.bin) to safetensors, once, and run nothing in them.
+"""Convert pickled weights (pytorch_model.bin) to safetensors once, without running their code.
 
-A pickle can run any code. `torch.load(weights_only=True)` of torch 2.6 or newer builds nothing but
-tensors, and refuses whatever else a pickle asks for.
+A pickle can run any code. `torch.load(weights_only=True)` of torch 2.6 or newer builds only
+tensors, and refuses everything else.
 """
 
 import json
@@ -31,20 +31,20 @@ from serbench_transformers.checkpoints.folders import (
 if TYPE_CHECKING:
     from torch import Tensor
 
-SCHEMA = 1  # of what is written; part of its place
+SCHEMA = 1  # of the converted files; part of their path
 
 
 def converted(key: str) -> Path | None:
-    """Return the folder that `convert` made for a key, "org--name-<commit>", or None."""
+    """Return the folder that `convert` wrote for a key, "org--name-<commit>", or None."""
     folder = _place(key)
     return folder if folder.is_dir() else None
 
 
 def convert(folder: Path, key: str) -> Path:
-    """Convert a folder's pickled weights to safetensors in another folder, with its configuration.
+    """Convert a folder's pickled weights to safetensors in a new folder, with its configuration.
 
     Raises:
-        SerbenchError: the weights hold something other than tensors, are cut off, or cannot be
+        SerbenchError: the weights contain something other than tensors, are cut off, or cannot be
             written.
     """
     import safetensors.torch
@@ -72,12 +72,12 @@ def convert(folder: Path, key: str) -> Path:
 
 
 def _tensors(path: Path) -> Mapping[str, "Tensor"]:
-    """Read the tensors in a pickle, copied so that no two share memory; refuse other content."""
+    """Read the tensors in a pickle as copies that share no memory; refuse other content."""
     import torch
 
     require_fetched(path)
     try:
-        # files of the format before torch 1.6 cannot be mapped
+        # files in the format before torch 1.6 cannot be memory-mapped
         loaded = torch.load(
             path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
         )
@@ -85,8 +85,8 @@ def _tensors(path: Path) -> Mapping[str, "Tensor"]:
         if call := re.search(r"GLOBAL (\S+)", str(error)):
             raise _not_tensors(path, f"asks for {call[1]} to be called") from error
         raise SerbenchError(
-            f"{path} is cut off, or is not a file of weights that torch wrote: get this file "
-            "again, or a model.safetensors instead"
+            f"{path} is cut off, or is not a file of weights from torch: get this file again, or "
+            "a model.safetensors instead"
         ) from error
     if not isinstance(loaded, dict):
         raise _not_tensors(path, f"holds {type(loaded).__name__}")
@@ -114,8 +114,8 @@ def _is_plain(value: object) -> bool:
 def _not_tensors(path: Path, problem: str) -> SerbenchError:
     return SerbenchError(
         f"{path} is a pickle that {problem}, not only named tensors: it could run any code, and "
-        "nothing in it was run; give a checkpoint that has a model.safetensors, or whose "
-        "pytorch_model.bin holds weights alone"
+        "nothing in it was run; give a checkpoint with a model.safetensors, or with only weights "
+        "in its pytorch_model.bin"
     )
 
 

@@ -1,8 +1,8 @@
 """Download files of a repository at the hub: resume broken downloads, and verify every file.
 
-The hub's own client restarts a file after a failure, waits as long as a busy hub tells it to, and
-hangs for minutes if the storage that it prefers (Xet) is blocked. So files are downloaded here from
-their plain addresses, to the place in the hub's cache where every tool looks for them.
+The hub's own client restarts a file after a failure, waits as long as a busy hub asks it to, and
+hangs for minutes if the storage that it prefers (Xet) is blocked. So this module downloads files
+from their plain addresses into the hub's cache, where every tool looks for them.
 """
 
 import contextlib
@@ -28,7 +28,7 @@ TIMEOUT = 20  # seconds between two chunks
 CONNECTING = 10  # seconds: blocked storage never answers
 CHUNK = 1 << 20  # bytes that are read at once
 BUSY = (408, 429, 500, 502, 503, 504)
-ATTEMPTS = 5  # without progress; fewer if nothing answers at all
+ATTEMPTS = 5  # without progress; fewer if no connection is made
 PAUSE = 1.0  # seconds before the second attempt, doubled each time
 LONGEST = 60.0  # seconds; if a busy hub asks for a longer pause, give up
 AGAIN = "the received part is kept: run the same command again to resume"
@@ -36,22 +36,22 @@ AGAIN = "the received part is kept: run the same command again to resume"
 
 @dataclass(frozen=True)
 class File:
-    """A file of a repository, as the hub announces it."""
+    """A file of a repository, with the size and checksum that the hub announces."""
 
     name: str  # "model.safetensors"
     size: int  # in bytes
-    checksum: str  # its sha256 where it is stored in LFS, or git's own of a small file (sha1)
+    checksum: str  # sha256 of a file in LFS, or git's sha1 of a small file
 
 
 class BrokenOffError(Exception):
-    """A connection ended before the file did."""
+    """A connection ended before the end of the file."""
 
 
 def fetch(repository: str, commit: str, files: Iterable[File], home: Path) -> None:
-    """Download files of a repository that `home`, its folder in the hub's cache, lacks.
+    """Download the files of a repository that are missing in `home`, its folder in the hub's cache.
 
     Raises:
-        SerbenchError: a file is not what the hub announced.
+        SerbenchError: a file is not the announced one.
         OSError: a file cannot be written.
         Exception: an error of the hub's client or of the connection; see `waits`.
     """
@@ -64,13 +64,13 @@ def fetch(repository: str, commit: str, files: Iterable[File], home: Path) -> No
             blob.parent.mkdir(parents=True, exist_ok=True)
             lock = home.parent / ".locks" / home.name / f"{blob.name}.lock"
             lock.parent.mkdir(parents=True, exist_ok=True)
-            with WeakFileLock(lock):  # the one that the hub's own client takes for this file
+            with WeakFileLock(lock):  # the lock that the hub's own client uses for this file
                 patiently(lambda: _receive(repository, commit, file, blob, part), part)  # noqa: B023
         _link(blob, home / "snapshots" / commit / file.name)
 
 
 def remember(home: Path, revision: str, commit: str) -> None:
-    """Record in the hub's cache which commit a branch or a tag is."""
+    """Record the commit of a branch or tag in the hub's cache."""
     if revision != commit:
         path = home / "refs" / revision
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -80,8 +80,8 @@ def remember(home: Path, revision: str, commit: str) -> None:
 def patiently(call: Callable[[], Result], part: Path | None = None) -> Result:
     """Make a call, and repeat it after a pause if the hub is busy or the connection broke.
 
-    Attempts are counted since the file `part` last grew. A call without a file that reaches no hub
-    is not repeated: there may be no network.
+    Attempts are counted since the file `part` last grew. A call without `part` that makes no
+    connection is not repeated: there may be no network.
     """
     attempt, furthest = 0, _size(part)
     while True:
@@ -100,7 +100,7 @@ def patiently(call: Callable[[], Result], part: Path | None = None) -> Result:
 
 
 def waits(error: Exception, attempt: int = 0) -> float | None:
-    """Return how many seconds to wait before another attempt; None if no attempt can help.
+    """Return the seconds to wait before another attempt, or None if no attempt can help.
 
     The pause doubles each time; a busy hub may ask for a longer one, in seconds or as a date.
     """
@@ -111,7 +111,7 @@ def waits(error: Exception, attempt: int = 0) -> float | None:
         if error.response.status_code not in BUSY:
             return None
         return max(pause, _asked(error.response.headers))
-    # by name, since the client's transport differs between its versions
+    # by name, since the client's transport differs between versions
     broken = any(kind.__name__ == "TransportError" for kind in type(error).__mro__)
     return pause if broken or isinstance(error, BrokenOffError) else None
 
@@ -122,7 +122,7 @@ def is_unreachable(error: Exception) -> bool:
 
 
 def _asked(headers: Any) -> float:
-    """Return the seconds that an answer says to wait, or 0."""
+    """Return the seconds that an answer's headers ask to wait, or 0."""
     from huggingface_hub.utils import parse_ratelimit_headers
 
     limit = parse_ratelimit_headers(headers)
@@ -148,9 +148,9 @@ def reason(error: Exception) -> str:
 
 
 def _receive(repository: str, commit: str, file: File, blob: Path, part: Path) -> None:
-    """Receive the rest of a file into `part`, verify it, and move it to `blob`.
+    """Receive the rest of a file into `part`, verify the file, and move it to `blob`.
 
-    Nothing of a file that is not the announced one is kept.
+    A file that is not the announced one is deleted.
     """
     from huggingface_hub import get_session, hf_hub_url
     from huggingface_hub.utils import build_hf_headers, hf_raise_for_status
@@ -180,13 +180,13 @@ def _receive(repository: str, commit: str, file: File, blob: Path, part: Path) -
                 _write(answer, opened, file, have)
     if _size(part) < file.size:
         raise BrokenOffError(f"{file.name} ended after {_size(part)} of {file.size} bytes")
-    if (came := checksum(part, file)) != file.checksum:
+    if (received := checksum(part, file)) != file.checksum:
         size = _size(part)
         part.unlink()
         raise SerbenchError(
-            f"{file.name} of {repository} is not what the hub announces: {size} bytes with the "
-            f"checksum {came} came, instead of {file.size} with {file.checksum}; nothing of it "
-            f"was kept: run the same command again, and if that does not help check the "
+            f"{file.name} of {repository} is not the announced file: {size} bytes with the "
+            f"checksum {received} came, instead of {file.size} with {file.checksum}; nothing was "
+            f"kept: run the same command again, and if that does not help, check the "
             f"connection between this machine and {constants.ENDPOINT} (a proxy, a mirror)"
         )
     part.replace(blob)
@@ -201,17 +201,17 @@ def _write(answer: Any, opened: BinaryIO, file: File, have: int) -> None:
         unit="B",
         unit_scale=True,
         desc=file.name,
-        disable=True if file.size < CHUNK else None,  # None: where there is no terminal
+        disable=True if file.size < CHUNK else None,  # None disables it without a terminal
     ) as bar:
         for chunk in answer.iter_bytes():
             opened.write(chunk)
             bar.update(len(chunk))
             if opened.tell() > file.size:
-                return  # of another file
+                return  # too long, so it is another file
 
 
 def checksum(path: Path, file: File) -> str:
-    """Return the checksum of the bytes at `path`, of the kind that the hub announces."""
+    """Return the checksum of the bytes at `path`: a sha256 or git's sha1, as the hub announces."""
     sha256 = len(file.checksum) == 64
     start = b"" if sha256 else b"blob %d\0" % path.stat().st_size
     digest = hashlib.new("sha256" if sha256 else "sha1", start)
@@ -222,11 +222,11 @@ def checksum(path: Path, file: File) -> str:
 
 
 def _link(blob: Path, place: Path) -> None:
-    """Link a snapshot's file to its bytes, as the hub's client does."""
+    """Link a snapshot's file to its content, as the hub's client does."""
     if place.exists():
         return
     place.parent.mkdir(parents=True, exist_ok=True)
-    place.unlink(missing_ok=True)  # a link to bytes that are gone
+    place.unlink(missing_ok=True)  # a broken link
     try:
         place.symlink_to(os.path.relpath(blob, place.parent))
     except OSError:  # a file system without links

@@ -2,9 +2,8 @@
 
 Results name a local folder by its digest, never by its path.
 
-Digests of folders and converted weights are stored below HF_HOME rather than in serbench's own
-cache. That cache holds data that a model must not see, so its place is hidden from processes that
-train and predict, but they do read checkpoints.
+Digests and converted weights are stored below HF_HOME. Serbench's own cache has data that models
+must not see, so it is hidden from the processes that train and predict, which read checkpoints.
 """
 
 import contextlib
@@ -25,19 +24,19 @@ DIGITS = 16  # of the digest, in a revision and in a link's name
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 CONFIGS = ("config.json", "preprocessor_config.json", "processor_config.json")
-"""The description of an encoder, and of the audio that it expects."""
+"""Files that describe an encoder and the audio that it expects."""
 
 PREPROCESSORS = CONFIGS[1:]
-"""Files of which any one describes the expected audio."""
+"""Files each of which can describe the expected audio."""
 
 SAFE, PICKLED = "model.safetensors", "pytorch_model.bin"
-"""The two kinds of weights: one file of that name, or the files that its index names."""
+"""The two kinds of weights: a file with this name, or the files in NAME.index.json."""
 
 
 def revision_of(folder: Path) -> str:
-    """Return a folder's identity: "sha256:" and 16 digits, over its configuration and weights.
+    """Return a folder's identity: "sha256:" and 16 digits, of its configuration and weights.
 
-    Pickled weights count only if there are no others.
+    Pickled weights are included only if there are no others.
     """
     patterns = (*CONFIGS, "*.safetensors", "*.safetensors.index.json")
     names = {path.name for pattern in patterns for path in folder.glob(pattern)}
@@ -48,10 +47,10 @@ def revision_of(folder: Path) -> str:
 
 
 def digests(folder: Path, names: Sequence[str]) -> dict[str, str]:
-    """Return the sha256 of files, remembered by size and time, since weights are large."""
-    memory = home() / "digests" / f"{digest(str(folder.resolve()))[:DIGITS]}.json"
+    """Return the sha256 of files; cache them by size and time, since weights are large."""
+    cache = home() / "digests" / f"{digest(str(folder.resolve()))[:DIGITS]}.json"
     try:
-        before: dict[str, list[Any]] = json.loads(memory.read_text())
+        before: dict[str, list[Any]] = json.loads(cache.read_text())
     except (OSError, ValueError):
         before = {}
     now = dict(before)
@@ -61,13 +60,13 @@ def digests(folder: Path, names: Sequence[str]) -> dict[str, str]:
         if name not in before or before[name][0] != stamp:
             now[name] = [stamp, file_digest(folder / name)]
     if now != before:
-        with contextlib.suppress(SerbenchError), replacing(memory) as temporary:
-            temporary.write_text(json.dumps(now))  # if it cannot be written, files are read again
+        with contextlib.suppress(SerbenchError), replacing(cache) as temporary:
+            temporary.write_text(json.dumps(now))  # if this fails, files are read again next time
     return {name: now[name][1] for name in names}
 
 
 def remember(name: str, revision: str, folder: Path) -> None:
-    """Leave a link to the folder, by which a fold's process finds it again."""
+    """Write a link to the folder, by which the process of a fold finds the folder."""
     link, target = _link(name, revision), str(folder.absolute())
     if link.is_symlink() and os.readlink(link) == target:
         return
@@ -83,18 +82,18 @@ def remember(name: str, revision: str, folder: Path) -> None:
 
 
 def recall(name: str, revision: str) -> Path:
-    """Return the folder that was remembered; refuse one that is unknown, gone or changed."""
+    """Return the folder from `remember`; refuse one that is unknown, missing or changed."""
     link = _link(name, revision)
     if not link.is_symlink():
         raise SerbenchError(
-            f"the checkpoint {name} ({revision}) is a folder that was never given here: give it "
-            "with --param checkpoint=FOLDER"
+            f"the checkpoint {name} ({revision}) is a folder that was never used on this machine: "
+            "give it with --param checkpoint=FOLDER"
         )
     folder = Path(os.readlink(link))
     if not (folder / "config.json").is_file():
         raise SerbenchError(
-            f"the checkpoint {name} ({revision}) was in {folder}, but is gone: put it back, or "
-            "give its new place with --param checkpoint=FOLDER"
+            f"the checkpoint {name} ({revision}) is no longer in {folder}: put it back, or give "
+            "its new folder with --param checkpoint=FOLDER"
         )
     require_same(folder, revision)
     return folder
@@ -104,13 +103,13 @@ def require_same(folder: Path, revision: str) -> None:
     """Refuse a folder whose contents are not those of `revision`."""
     if (now := revision_of(folder)) != revision:
         raise SerbenchError(
-            f"the checkpoint in {folder} is {now} now, not {revision}: put the files back as they "
-            f"were, or start a new run with --param checkpoint={folder}"
+            f"the checkpoint in {folder} is {now} now, not {revision}: restore the files, or start "
+            f"a new run with --param checkpoint={folder}"
         )
 
 
 def parts(folder: Path, kind: str) -> list[str]:
-    """Return the names of the files with its weights of a kind, present or not, or []."""
+    """Return the names of a folder's weight files of a kind, on disk or only indexed, else []."""
     if (folder / kind).is_file():
         return [kind]
     index = folder / f"{kind}.index.json"
@@ -128,24 +127,24 @@ def parts(folder: Path, kind: str) -> list[str]:
 
 
 def missing_parts(folder: Path, kind: str = SAFE) -> list[str]:
-    """Return the names of the files of weights that are missing."""
+    """Return the names of the missing weight files."""
     return [name for name in parts(folder, kind) if not (folder / name).is_file()]
 
 
 def weights(folder: Path, kind: str = SAFE) -> list[str]:
-    """Return the names of the files with its weights of a kind if all are there, else []."""
+    """Return the names of a folder's weight files of a kind if all are on disk, else []."""
     return [] if missing_parts(folder, kind) else parts(folder, kind)
 
 
 def has_preprocessor(folder: Path) -> bool:
-    """Return whether the folder describes the audio that its encoder expects."""
+    """Return whether the folder has a file that describes the audio that its encoder expects."""
     return any((folder / name).is_file() for name in PREPROCESSORS)
 
 
 def require_announced(folder: Path, names: Sequence[str]) -> None:
-    """Refuse files in the hub's cache whose bytes are not those that the hub announced.
+    """Refuse files in the hub's cache that differ from the announced ones.
 
-    The cache keeps a large file under its announced sha256.
+    In the cache, the name of a large file is its announced sha256.
     """
     links = [name for name in names if (folder / name).is_symlink()]
     stated = {name: Path(os.readlink(folder / name)).name for name in links}
@@ -160,7 +159,7 @@ def require_announced(folder: Path, names: Sequence[str]) -> None:
 
 
 def tensors(path: Path) -> list[str]:
-    """Return the names of the tensors in a file of safetensors; refuse one that is cut off."""
+    """Return the names of the tensors in a safetensors file; refuse a broken file."""
     from safetensors import SafetensorError, safe_open
 
     require_fetched(path)
@@ -174,7 +173,7 @@ def tensors(path: Path) -> list[str]:
 
 
 def require_fetched(path: Path) -> None:
-    """Refuse a file that was never fetched from Git LFS."""
+    """Refuse a Git LFS pointer, whose content was never fetched."""
     with path.open("rb") as file:
         if file.read(40).startswith(b"version https://git-lfs"):
             raise SerbenchError(
@@ -183,7 +182,7 @@ def require_fetched(path: Path) -> None:
 
 
 def licence(folder: Path) -> str | None:
-    """Return the licence that the front matter of its README states, if it does."""
+    """Return the licence in the front matter of a folder's README, or None."""
     import yaml  # type: ignore[import-untyped]  # comes with huggingface_hub
 
     try:

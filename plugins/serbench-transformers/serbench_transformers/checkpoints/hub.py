@@ -1,4 +1,4 @@
-"""Find a hub name in the local hub cache, and fetch what is missing."""
+"""Find checkpoints in the local cache of the hub, and fetch missing files."""
 
 import errno
 import re
@@ -19,11 +19,11 @@ CHECKSUM = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 REVISION = re.compile(r"(?!.*\.\.)\w[\w./-]*", re.ASCII)
 
 TEXTS = re.compile("|".join([*map(re.escape, folders.CONFIGS), r"README\.md", r"LICENSE[^/]*"]))
-"""Names of the files to fetch besides weights; none in folders below."""
+"""Names of the files to fetch besides weights; files in subfolders are not fetched."""
 
 
 def snapshot(name: str, revision: str) -> Path | None:
-    """Return the cache's folder for a commit, branch or tag, complete or not; use no network."""
+    """Return the cache's folder for a commit, branch or tag, even if incomplete, else None."""
     folder = _home(name) / "snapshots" / commit(name, revision)
     return folder if COMMIT.fullmatch(folder.name) and folder.is_dir() else None
 
@@ -45,14 +45,14 @@ def commit(name: str, revision: str) -> str:
 
 
 def fetch(name: str, revision: str, *, weights: bool) -> Path:
-    """Download the files of an encoder, and no code, into a folder that is named by the commit.
+    """Download the files of an encoder, but no code; return their folder, named by the commit.
 
     Raises:
-        SerbenchError: there is no network, no such name, no such revision, or nothing to use.
+        SerbenchError: there is no network, or no such name or revision, or weights are missing.
     """
     if constants.is_offline_mode():
         raise missing(name, revision, "HF_HUB_OFFLINE is set")
-    import huggingface_hub.errors as hub_errors  # with all of the hub's client: half a second
+    import huggingface_hub.errors as hub_errors  # imports the whole client: half a second
 
     try:
         return _fetch(name, revision, weights=weights)
@@ -60,7 +60,7 @@ def fetch(name: str, revision: str, *, weights: bool) -> Path:
         raise
     except hub_errors.GatedRepoError as error:
         raise SerbenchError(
-            f"{name} is only for those who agree to its terms: do so at {_page(name)}, then run "
+            f"{name} is only for users who agree to its terms: agree at {_page(name)}, then run "
             "`hf auth login` and the same command again"
         ) from error
     except hub_errors.RepositoryNotFoundError as error:
@@ -70,9 +70,9 @@ def fetch(name: str, revision: str, *, weights: bool) -> Path:
         ) from error
     except hub_errors.RevisionNotFoundError as error:
         raise SerbenchError(
-            f"{name} has no revision {revision!r}: see {_page(name)}/commits/main for those it has"
+            f"{name} has no revision {revision!r}: {_page(name)}/commits/main lists its revisions"
         ) from error
-    except Exception as error:  # of the disk or the connection: they share no other class
+    except Exception as error:  # of the disk or the connection, which share no other base class
         raise _failed(name, revision, error) from error
 
 
@@ -116,7 +116,7 @@ def _fetch(name: str, revision: str, *, weights: bool) -> Path:
 
 
 def _file(name: str, announced: Mapping[str, Any], file: str) -> File:
-    """Return a file with its announced size and checksum; refuse one without."""
+    """Return a file with its announced size and checksum; refuse a file without these."""
     if file not in announced:
         raise SerbenchError(
             f"{name} lacks {file}, which the index of its weights names: give another revision "
@@ -127,14 +127,14 @@ def _file(name: str, announced: Mapping[str, Any], file: str) -> File:
     size = sibling.lfs.size if sibling.lfs else sibling.size
     if not checksum or not CHECKSUM.fullmatch(checksum) or size is None:
         raise SerbenchError(
-            f"{constants.ENDPOINT} announces no checksum of {file} of {name}, so the download "
+            f"{constants.ENDPOINT} announces no checksum for {file} of {name}, so the download "
             "cannot be verified: unset HF_ENDPOINT, or set it to another mirror"
         )
     return File(file, size, checksum)
 
 
 def no_weights(where: str) -> SerbenchError:
-    """Return the error for a configuration without weights, where pretrained ones are wanted."""
+    """Return the error for a checkpoint without weights, where pretrained ones are needed."""
     return SerbenchError(
         f"{where} has no model.safetensors and no pytorch_model.bin: give a checkpoint that has "
         "one, or --param weights=random to compute with random weights, which are never ranked"
@@ -142,7 +142,7 @@ def no_weights(where: str) -> SerbenchError:
 
 
 def missing(name: str, revision: str, why: str) -> SerbenchError:
-    """Return the error for a checkpoint that is not here and cannot be fetched."""
+    """Return the error for a checkpoint that is missing and cannot be fetched."""
     preset = presets.of_checkpoint(name)
     size = f" (about {preset.megabytes} MB)" if preset else ""
     pickled = preset is not None and preset.pickled and preset.revision == revision

@@ -1,4 +1,4 @@
-"""Build networks of checkpoints: read weights from safetensors, and execute none of their code."""
+"""Build networks from checkpoints: read weights from safetensors, and never run their code."""
 
 import contextlib
 import os
@@ -27,10 +27,10 @@ Head = Literal["linear", "projector"]
 def load(checkpoint: Checkpoint, *, weights: Weights = "pretrained", seed: int = 0) -> Encoder:
     """Load the encoder of a checkpoint, in evaluation mode, on the CPU, in float32.
 
-    `weights="random"` leaves the checkpoint's own unread and draws them by `seed`.
+    `weights="random"` draws weights from `seed` instead of reading the checkpoint's.
 
     Raises:
-        SerbenchError: the checkpoint holds no such encoder, or lacks weights.
+        SerbenchError: the checkpoint is not of a supported encoder, or lacks weights.
     """
     model = classifier(checkpoint, (), weights=weights, seed=seed)
     return encoder_of(model.eval(), checkpoint.folder)
@@ -44,12 +44,12 @@ def classifier(
     weights: Weights | Literal["shape"] = "pretrained",
     seed: int = 0,
 ) -> Any:
-    """Build the sequence classifier of transformers on the checkpoint's encoder, with a new head.
+    """Build transformers' sequence classifier with the checkpoint's encoder and a new head.
 
-    With `head="linear"` its projector is the identity: one linear layer is left.
+    `head="linear"` is one linear layer: the projector is the identity.
 
     Raises:
-        SerbenchError: the checkpoint holds no such encoder, or lacks weights.
+        SerbenchError: the checkpoint is not of a supported encoder, or lacks weights.
     """
     from transformers import AutoModelForAudioClassification
 
@@ -61,7 +61,7 @@ def classifier(
             config.label2id = {label: position for position, label in enumerate(labels)}
         if head == "linear":
             config.classifier_proj_size = config.hidden_size
-        config.apply_spec_augment = False  # it would draw from numpy's global state
+        config.apply_spec_augment = False  # which draws from numpy's global state
         config.use_weighted_layer_sum = False  # the head is on the last layer
         with _errors_in_one_line(checkpoint.name):
             if weights == "pretrained":
@@ -79,11 +79,11 @@ def classifier(
 
 
 def exact(params: Mapping[str, object]) -> dict[str, object]:
-    """Make the `checkpoint` and `revision` that a user gave exact; see `checkpoint.resolve`.
+    """Return parameters with exact `checkpoint` and `revision`; see `checkpoint.resolve`.
 
     Raises:
-        SerbenchError: there is no such checkpoint, it lacks the `weights` that are wanted, or
-            nothing can be trained on it here.
+        SerbenchError: there is no such checkpoint, it lacks pretrained weights that are needed,
+            or its encoder cannot be used.
     """
     name = str(params["checkpoint"])
     revision = None if params["revision"] is None else str(params["revision"])
@@ -98,7 +98,7 @@ def exact(params: Mapping[str, object]) -> dict[str, object]:
 def require_fit(checkpoint: Checkpoint) -> None:
     """Refuse an encoder that cannot be built, or that does not fit its preprocessor.
 
-    A second of silence is computed on shapes alone, which takes almost no time and no memory.
+    The test runs a second of silence on shapes alone, which takes almost no time and memory.
     """
     model = classifier(checkpoint, (), weights="shape")
     if not has_preprocessor(checkpoint.folder):
@@ -147,8 +147,8 @@ def saved(folder: Path) -> Any:
         )
     if report["missing_keys"]:
         raise SerbenchError(
-            f"{folder} lacks {len(report['missing_keys'])} of the model's weights: it is not "
-            "whole, or was written for another version of transformers"
+            f"{folder} lacks {len(report['missing_keys'])} of the model's weights: it is "
+            "incomplete, or was written for another version of transformers"
         )
     return model.eval()
 
@@ -169,7 +169,7 @@ def _config(checkpoint: Checkpoint) -> Any:
 
 
 def _pretrained(checkpoint: Checkpoint, config: Any) -> Any:
-    """Read the weights; refuse those of an encoder that are incomplete."""
+    """Read the weights; refuse an encoder with missing weights."""
     from transformers import AutoModelForAudioClassification
 
     require_weights(checkpoint)
@@ -179,7 +179,7 @@ def _pretrained(checkpoint: Checkpoint, config: Any) -> Any:
         dtype=torch.float32,
         local_files_only=True,
         use_safetensors=True,
-        ignore_mismatched_sizes=True,  # of a head for other labels; others are refused below
+        ignore_mismatched_sizes=True,  # for a head with other labels; others are refused below
         output_loading_info=True,
     )
     mismatched = {name for name, *_ in report["mismatched_keys"]}
@@ -191,14 +191,14 @@ def _pretrained(checkpoint: Checkpoint, config: Any) -> Any:
     if lacking:
         raise SerbenchError(
             f"{checkpoint.name} lacks {len(lacking)} weights of its encoder, {lacking[0]} the "
-            "first: it is not whole, or not of the type that its config.json says"
+            "first: it is incomplete, or not of the type in its config.json"
         )
     return model
 
 
 @contextlib.contextmanager
 def _errors_in_one_line(name: str) -> Iterator[None]:
-    """Report errors of transformers about a checkpoint in one line."""
+    """Turn transformers' errors about a checkpoint into one line."""
     from huggingface_hub.errors import StrictDataclassError
 
     try:
@@ -211,7 +211,7 @@ def _errors_in_one_line(name: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def quiet_transformers() -> Iterator[None]:
-    """Silence transformers: where its messages about weights matter, ours say it in one line."""
+    """Silence transformers, whose messages about weights are replaced by one-line errors."""
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     from transformers.utils import logging
 

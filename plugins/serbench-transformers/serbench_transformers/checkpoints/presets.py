@@ -1,7 +1,7 @@
-"""The checkpoints that have a name of their own here: address, revision, size and licence.
+"""List the checkpoints that have their own model names: address, revision, size and licence.
 
-A revision is pinned where independent projects pin that commit of that repository; None is the
-commit that main is at when a run is planned, which the run records.
+A revision is pinned if independent projects pin the same commit; None is the commit of main when a
+run is planned, which the run records.
 """
 
 import json
@@ -16,14 +16,14 @@ from serbench.files import replacing_folder
 class Preset:
     """A published checkpoint."""
 
-    name: str  # here: "hubert-base"
-    checkpoint: str  # its name at the hub
-    revision: str | None  # the commit that it is pinned to
-    config: Mapping[str, object]  # the part of its config.json that differs from its type's default
-    parameters: float  # of its encoder, in millions
-    licence: str  # as its model card states it; "unknown" where the card's metadata does not
-    megabytes: int  # to download (10^6 bytes); whisper's come with their decoder
-    pickled: bool = False  # at that commit the weights are pytorch_model.bin alone
+    name: str  # of the model in serbench: "hubert-base"
+    checkpoint: str  # name at the hub
+    revision: str | None  # pinned commit
+    config: Mapping[str, object]  # the part of config.json that differs from the type's default
+    parameters: float  # of the encoder, in millions
+    licence: str  # in the model card's metadata; "unknown" if that states none
+    megabytes: int  # to download (10^6 bytes); whisper's include the decoder
+    pickled: bool = False  # at this commit, the only weights are pytorch_model.bin
 
 
 _LARGE = {
@@ -162,15 +162,15 @@ _WHISPER_PREPROCESSOR: Mapping[str, object] = {
 
 
 def of_checkpoint(checkpoint: str) -> Preset | None:
-    """Return the preset with this name at the hub, if there is one."""
+    """Return the preset with this name at the hub, or None."""
     return next((preset for preset in PRESETS if preset.checkpoint == checkpoint), None)
 
 
 def without_weights(given: Mapping[str, object], folder: Path) -> dict[str, object]:
-    """Return parameters that replace a preset's checkpoint by its shape, with random weights.
+    """Return parameters that replace a preset's checkpoint by one with random weights.
 
-    `serbench bench` measures with them: the time of a step depends on shapes alone. Each is written
-    into `folder` once: a configuration and a preprocessor.
+    `serbench bench` measures with these, since the time of a step depends only on shapes. The
+    checkpoint, a configuration and a preprocessor, is written into `folder` once.
     """
     preset = of_checkpoint(str(given.get("checkpoint", "")))
     if preset is None:

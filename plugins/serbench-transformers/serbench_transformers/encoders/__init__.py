@@ -1,1 +1,1 @@
-"""Encoders that compute several utterances at once as if each were alone."""
+"""Encoders that compute several utterances at once, with the same outputs as for each alone."""

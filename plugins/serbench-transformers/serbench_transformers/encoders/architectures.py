@@ -1,4 +1,4 @@
-"""The encoders of `transformers`: how each architecture embeds, convolves and normalises."""
+"""The encoders of `transformers`: convolution, embedding and normalisation per architecture."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,8 +16,8 @@ from serbench_transformers.encoders.preprocessor import Preprocessor
 class Wav2Vec2(Encoder):
     """wav2vec 2.0 and HuBERT: a wave, convolutions, a convolution for positions.
 
-    The convolutions see one utterance at a time: those of "base" checkpoints normalise over time
-    (group norm), so that padding, or a neighbour, would change every frame.
+    The convolutions run on one utterance at a time: those of "base" checkpoints normalise over time
+    (group norm), so padding or another utterance would change every frame.
     """
 
     def __init__(self, model: Any, preprocess: Preprocessor):
@@ -26,7 +26,7 @@ class Wav2Vec2(Encoder):
         self._pre_norm = bool(getattr(model.config, "do_stable_layer_norm", False))
 
     def lower_modules(self) -> tuple[list[nn.Module], list[nn.Module]]:
-        """See `Encoder`: the feature encoder; projection, positions and, in some, a norm."""
+        """See `Encoder`: the feature encoder; then projection, positions and, in some, a norm."""
         encoder = self.model.encoder
         between = [self.model.feature_projection, encoder.pos_conv_embed]
         norm = [] if self._pre_norm else [encoder.layer_norm]
@@ -51,23 +51,25 @@ class Wav2Vec2(Encoder):
         )
 
     def normalise(self, frames: Frames) -> Frames:
-        """See `Encoder`: other layers normalise their output themselves."""
+        """See `Encoder`; without pre-norm, the layers themselves normalise their output."""
         norm = self.model.encoder.layer_norm
         return frames.replaced(norm(frames.values)) if self._pre_norm else frames
 
     def _positions(self, frames: Frames) -> Tensor:
         """Return the convolution over time that encodes positions: (rows, time, width)."""
         embed, config = self.model.encoder.pos_conv_embed, self.model.config
-        if getattr(config, "conv_pos_batch_norm", False):  # some HuBERTs: zeros would not stay so
+        if getattr(
+            config, "conv_pos_batch_norm", False
+        ):  # some HuBERTs: zeros would not stay zeros
             return frames.convolve_alone(embed)
         return frames.layout.convolve(frames.values, config.num_conv_pos_embeddings // 2, embed)
 
 
 class Data2VecAudio(Wav2Vec2):
-    """data2vec-audio: wav2vec 2.0 with several convolutions for positions, and norms between.
+    """data2vec-audio: wav2vec 2.0 with several convolutions for positions, and norms between them.
 
-    Zeros between utterances would not stay zeros from one layer to the next. Each layer normalises
-    its output, whatever `do_stable_layer_norm` says, which transformers does not read here.
+    Zeros between utterances would not stay zeros from one convolution to the next. Every layer
+    normalises its output: transformers ignores `do_stable_layer_norm` here.
     """
 
     def __init__(self, model: Any, preprocess: Preprocessor):
@@ -82,7 +84,7 @@ class Whisper(Encoder):
     """Whisper's encoder on utterances of any length up to 30 s.
 
     Whisper was trained on recordings padded to 30 s; here its fixed embeddings of positions are
-    cut to the utterance's own length. Longer utterances are cut after 30 s, as Whisper does.
+    cut to the length of the utterance. Like Whisper, the class cuts utterances after 30 s.
     """
 
     def __init__(self, model: Any, preprocess: Preprocessor):
@@ -94,11 +96,11 @@ class Whisper(Encoder):
         return float(self.model.config.encoder_layerdrop)
 
     def lower_modules(self) -> tuple[list[nn.Module], list[nn.Module]]:
-        """See `Encoder`: both convolutions; the positions, which are never trained."""
+        """See `Encoder`: both convolutions; then the positions, which are never trained."""
         return [self.model.conv1, self.model.conv2], [self.model.embed_positions]
 
     def convolve(self, prepared: Tensor) -> Tensor:
-        """See `Encoder`; takes (mel bands, twice the frames), leaves out an odd last one."""
+        """See `Encoder`; takes (mel bands, twice the frames), and ignores an odd last frame."""
         even = prepared[None, :, : prepared.shape[-1] // 2 * 2]
         hidden = nn.functional.gelu(self.model.conv1(even))
         hidden = nn.functional.gelu(self.model.conv2(hidden))
@@ -110,7 +112,7 @@ class Whisper(Encoder):
             frames = mask(frames)
         table = self.model.embed_positions.weight
         positions = frames.layout.join([table[:length] for length in frames.layout.lengths])
-        training = self.model.embed_positions.training  # not where this is part of the stem
+        training = self.model.embed_positions.training  # False in the stem
         values = nn.functional.dropout(frames.values + positions, self.model.dropout, training)
         return frames.replaced(values)
 
@@ -120,9 +122,9 @@ class Whisper(Encoder):
 
 
 class OneByOne(Encoder):
-    """Any other encoder, which transformers computes one utterance after the other.
+    """Any other encoder: transformers computes the utterances one after the other.
 
-    Where transformers' own padding changes nothing (see `require_padding`) it can be padded, too.
+    Utterances can be padded if that changes no outputs in transformers; see `require_padding`.
     """
 
     packs = False
@@ -131,12 +133,12 @@ class OneByOne(Encoder):
         super().__init__(model, (), preprocess)
 
     def lower_modules(self) -> tuple[list[nn.Module], list[nn.Module]]:
-        """See `Encoder`: the feature encoder, where there is one."""
+        """See `Encoder`: the feature encoder, if there is one."""
         convolutions = getattr(self.model, "feature_extractor", None)
         return ([convolutions] if convolutions is not None else []), []
 
     def stems(self, prepared: Sequence[Tensor], frozen: int) -> list[Tensor]:
-        """See `Encoder`: the utterances, since their stems cannot be computed alone."""
+        """See `Encoder`: the utterances unchanged, since stems cannot be computed separately."""
         return list(prepared)
 
     def batch(self, stems: Sequence[Tensor], frozen: int, layout: type[Layout]) -> Frames:
@@ -146,7 +148,7 @@ class OneByOne(Encoder):
     def pool(self, frames: Frames, frozen: int, mask: Mask | None = None) -> Tensor:
         """See `Encoder`; nothing is masked."""
         layout = frames.layout
-        if isinstance(layout, Padded):  # with its attention mask, as transformers does it
+        if isinstance(layout, Padded):  # with transformers' own attention mask
             output = self.model(frames.values, attention_mask=layout.mask.long())
             lengths = tuple(
                 _convolved_length(length, self.model.config) for length in layout.lengths
@@ -179,19 +181,19 @@ PACKED: dict[str, type[Encoder]] = {
     "wav2vec2": Wav2Vec2,
     "whisper": Whisper,
 }
-"""By the checkpoint's `model_type`; all others are computed one by one."""
+"""The packing encoder for each `model_type` of a checkpoint; others are `OneByOne`."""
 
 MASKED = ("unispeech", "unispeech-sat", "wavlm")
-"""Of those computed one by one: with layer norm, transformers can mask padding completely."""
+"""Other types for which transformers can mask padding completely if they use layer norm."""
 
 
 def require_padding(name: str, config: Mapping[str, object]) -> None:
-    """Refuse to pad a checkpoint whose numbers padding would change, even if masked."""
+    """Refuse to pad for a checkpoint if padding would change outputs, even when masked."""
     kind = config.get("model_type")
     norm = config.get("feat_extract_norm", "group")  # transformers does not write default values
     masked = kind == "wav2vec2-bert" or (kind in MASKED and norm == "layer")
     if kind not in PACKED and (not masked or config.get("add_adapter")):
         raise BadParameter(
-            f"transformers cannot pad {name} ({kind}) without changing its numbers: leave out "
-            "batching, and its utterances are computed one by one"
+            f"transformers cannot pad for {name} ({kind}) without changing its outputs: leave out "
+            "batching, so that utterances are computed one by one"
         )

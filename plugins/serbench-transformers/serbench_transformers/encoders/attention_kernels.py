@@ -1,4 +1,4 @@
-"""Attention that stays within utterances, as the layers of transformers call it."""
+"""Attention within utterances, with the interface that the layers of transformers call."""
 
 import functools
 import importlib.util
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
 ATTENTION = "serbench"
-"""The name under which transformers knows `attention`."""
+"""The name of `attention` in transformers."""
 
 
 def attention(
@@ -25,11 +25,11 @@ def attention(
 ) -> tuple[Tensor, None]:
     """Attend within each utterance.
 
-    Query, key and value are (rows, heads, time, width of a head). The mask is the batch's `Layout`:
-    layers pass on the mask that they are given.
+    Query, key and value are (rows, heads, time, width of a head). `attention_mask` is the batch's
+    `Layout`, which the layers pass on.
 
     Returns:
-        (rows, time, heads, width of a head), and no weights.
+        (rows, time, heads, width of a head), and None for the weights.
     """
     return attention_mask.attend(query, key, value, dropout, scaling).transpose(1, 2), None
 
@@ -38,20 +38,20 @@ def one_kernel(query: Tensor, dropout: float) -> Callable[..., Tensor] | None:
     """Choose the function that attends to all utterances in one CUDA kernel.
 
     Returns:
-        `variable`, `jagged`, or None where utterances are computed one after the other.
+        `variable`, `jagged`, or None to compute utterances one after the other.
     """
     if not query.is_cuda:
-        return None  # a kernel an utterance is as fast
+        return None  # one kernel per utterance is as fast
     half = query.dtype in (torch.float16, torch.bfloat16)
     if half and query.shape[-1] % 8 == 0 and not dropout and _has_variable():
         return variable
-    # nested tensors cannot be made from tensors of inference mode
+    # nested tensors cannot be created from tensors of inference mode
     return None if torch.is_inference_mode_enabled() else jagged
 
 
 @functools.cache
 def _has_variable() -> bool:
-    """Return whether this torch is new enough."""
+    """Return whether this version of torch has the kernel of `variable`."""
     return importlib.util.find_spec("torch.nn.attention.varlen") is not None
 
 
@@ -66,17 +66,17 @@ def variable(
 ) -> Tensor:
     """Attend within utterances that lie end to end, in half precision and without dropout.
 
-    Query, key, value and the result are (frames of all, heads, width of a head). `ends` is where
-    each utterance ends, after a 0: (utterances + 1,), int32. `lengths` has the same numbers on the
-    CPU, since asking the device for them would wait.
+    Query, key, value and the result are (all frames, heads, width of a head). `ends` is a 0 and the
+    end of each utterance: (utterances + 1,), int32. `lengths` has the utterances' lengths on the
+    CPU, since reading them from the device would wait.
     """
-    # imported late: it takes seconds, and is used on CUDA only
+    # imported late, since this takes seconds and is needed only on CUDA
     from torch.nn.attention.varlen import varlen_attn
 
-    assert not dropout, "this kernel has none"
+    assert not dropout, "this kernel has no dropout"
     longest = max(lengths)
     attended = varlen_attn(query, key, value, ends, ends, longest, longest, scale=scale)
-    assert isinstance(attended, Tensor)  # it returns more only if it is asked to
+    assert isinstance(attended, Tensor)  # more is returned only on request
     return attended
 
 
@@ -89,9 +89,9 @@ def jagged(
     dropout: float,
     scale: float | None,
 ) -> Tensor:
-    """Compute what `variable` computes by nested tensors, which take longer to make.
+    """Do what `variable` does, but with nested tensors, which take longer to make.
 
-    They have dropout, every precision and every device, but not inference mode.
+    Nested tensors support dropout, every precision and every device, but not inference mode.
     """
     q, k, v = (
         torch.nested.nested_tensor_from_jagged(

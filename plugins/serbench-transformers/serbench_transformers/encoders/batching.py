@@ -26,7 +26,7 @@ def by_length(
 ) -> list[Batch]:
     """Return one epoch in batches of similar lengths, in random order; one may be smaller.
 
-    The utterances of 50 random batches at a time are sorted, so that each epoch has others.
+    The utterances of 50 random batches at a time are sorted, so the batches differ between epochs.
     """
     batches = [
         batch
@@ -37,5 +37,5 @@ def by_length(
 
 
 def cut(order: Batch, size: int) -> list[Batch]:
-    """Cut positions into batches of so many utterances; the last may be smaller."""
+    """Cut positions into batches of `size` utterances; the last may be smaller."""
     return [order[start : start + size] for start in range(0, len(order), size)]

@@ -1,4 +1,4 @@
-"""The part that all encoders share: convolutions, then layers over the frames of a batch."""
+"""The base class of all encoders: convolutions, then layers over the frames of a batch."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,17 +12,17 @@ from serbench_transformers.encoders.preprocessor import Preprocessor
 
 
 class Encoder:
-    """An encoder of `transformers`, computed so that no utterance sees another, or padding.
+    """An encoder of `transformers` in which no utterance depends on others or on padding.
 
-    An utterance goes through two parts: its *stem*, which is not trained and so need not be
-    computed again in every epoch, and the rest. `frozen` says where the stem ends: -1 trains
+    An encoder has two parts: the *stem*, which is not trained, so that its output need not be
+    computed again in every epoch, and the rest. `frozen` is the end of the stem: -1 trains
     everything, 0 all but the convolutions, k > 0 all but these and the first k layers.
 
     Attributes:
-        model: the encoder as transformers has it, on any device.
-        blocks: its layers.
-        preprocess: from a wave to the input of the checkpoint.
-        packs: computes several utterances at once, and can freeze some of the layers.
+        model: the encoder of transformers, on any device.
+        blocks: the layers of the encoder.
+        preprocess: function from a wave to the input of the checkpoint.
+        packs: whether it computes several utterances at once and can freeze some of the layers.
     """
 
     packs = True
@@ -42,7 +42,7 @@ class Encoder:
 
     @property
     def layerdrop(self) -> float:
-        """The chance that training skips a layer."""
+        """The probability that training skips a layer."""
         return float(getattr(self.model.config, "layerdrop", 0.0))
 
     def convolve(self, prepared: Tensor) -> Tensor:
@@ -54,11 +54,11 @@ class Encoder:
         raise NotImplementedError
 
     def normalise(self, frames: Frames) -> Frames:
-        """Turn the last layer's output into the encoder's."""
+        """Turn the last layer's output into the encoder's output."""
         raise NotImplementedError
 
     def lower_modules(self) -> tuple[list[nn.Module], list[nn.Module]]:
-        """Return the modules below the layers: the convolutions, and those between."""
+        """Return the modules below the layers: the convolutions, and the modules after them."""
         raise NotImplementedError
 
     def freeze(self, frozen: int) -> list[nn.Module]:
@@ -72,7 +72,7 @@ class Encoder:
         return stem
 
     def stems(self, prepared: Sequence[Tensor], frozen: int) -> list[Tensor]:
-        """Compute the part of each utterance that training leaves as it is: (frames, width)."""
+        """Compute the output of the stem for each utterance: (frames, width)."""
         if frozen < 0:
             return list(prepared)
         with torch.no_grad():
@@ -80,7 +80,7 @@ class Encoder:
             if frozen == 0:
                 return convolved
             frames = self._run(self.embed(Frames.of(convolved)), 0, frozen)
-            return [stem.clone() for stem in frames.split()]  # so that one alone may be kept
+            return [stem.clone() for stem in frames.split()]  # so that keeping one frees the others
 
     def batch(self, stems: Sequence[Tensor], frozen: int, layout: type[Layout]) -> Frames:
         """Put the stems of a batch into one tensor."""
@@ -110,7 +110,7 @@ class Encoder:
     def _run(self, frames: Frames, first: int, last: int) -> Frames:
         """Compute the layers from `first` to before `last`."""
         for block in self.blocks[first:last]:
-            # LayerDrop (Fan et al. 2019), as transformers has it
+            # LayerDrop (Fan et al. 2019), as in transformers
             if not (block.training and self.layerdrop and torch.rand(()) < self.layerdrop):
                 output = block(frames.values, attention_mask=frames.layout)
                 frames = frames.replaced(first_of(output))
@@ -118,6 +118,6 @@ class Encoder:
 
 
 def first_of(output: Any) -> Tensor:
-    """Return the frames of a module's output: some return them alone, some in a tuple."""
+    """Return the frames of a module's output, which may be a tuple that starts with the frames."""
     frames: Tensor = output[0] if isinstance(output, tuple) else output
     return frames

@@ -15,7 +15,7 @@ SPAN = 10  # frames: 0.2 s; wav2vec 2.0, section 4.1
 class Mask:
     """Hides spans of each utterance, drawn from torch's random numbers."""
 
-    share: float  # of the frames that are hidden; approximate, since spans may overlap
+    share: float  # share of the frames to hide; approximate, since spans may overlap
 
     def __call__(self, frames: Frames, instead: Tensor | None = None) -> Frames:
         """Replace spans of the utterances by `instead`, (width,), or by zeros."""
@@ -26,7 +26,7 @@ class Mask:
         return frames.replaced(torch.where(hidden, instead.to(frames.values.dtype), frames.values))
 
     def _spans(self, length: int) -> Tensor:
-        # the fraction of a span that is left is the chance of one more
+        # the fractional part of the number of spans is the probability of one more span
         count = int(self.share * length / SPAN + torch.rand(()).item())
         starts = torch.randint(max(1, length - SPAN + 1), (count, 1))
         hidden = torch.zeros(length + SPAN, dtype=torch.bool)

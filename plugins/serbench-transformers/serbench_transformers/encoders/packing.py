@@ -17,7 +17,7 @@ from serbench_transformers.encoders.attention_kernels import one_kernel
 
 @dataclass(frozen=True)
 class Layout(ABC):
-    """The place of each utterance in a tensor; layers pass it on to `attention` as their mask."""
+    """The place of each utterance in a tensor; layers pass it to `attention` as their mask."""
 
     lengths: tuple[int, ...]  # of the utterances, in frames
     device: torch.device
@@ -41,9 +41,9 @@ class Layout(ABC):
 
         Args:
             values: (rows, time, width).
-            gap: zero frames between two utterances: at least as many as the kernel reaches.
-            convolution: from (rows, time, width) to as many frames, with zeros assumed at both
-                ends.
+            gap: the number of zero frames between two utterances; at least the kernel's reach.
+            convolution: maps (rows, time, width) to the same number of frames, as if zeros were at
+                both ends.
         """
 
     @abstractmethod
@@ -80,7 +80,7 @@ class Packed(Layout):
     def attend(
         self, query: Tensor, key: Tensor, value: Tensor, dropout: float, scale: float | None
     ) -> Tensor:
-        """See `Layout`: on CUDA in one kernel, since launching one an utterance takes longer."""
+        """See `Layout`: on CUDA in one kernel, since one kernel per utterance takes longer."""
         kernel = one_kernel(query, dropout)
         if kernel is not None:
             q, k, v = (part[0].transpose(0, 1) for part in (query, key, value))
@@ -96,13 +96,13 @@ class Packed(Layout):
 
     @cached_property
     def _ends(self) -> Tensor:
-        """The end of each utterance, after a 0: (utterances + 1,)."""
+        """A 0 and the end of each utterance: (utterances + 1,)."""
         ends = torch.tensor([0, *accumulate(self.lengths)], dtype=torch.int32)
         return moved(ends, self.device)
 
 
 class Padded(Layout):
-    """A row an utterance, as long as the longest; padding is kept out of every number."""
+    """One row per utterance, padded to the longest; padding changes no output."""
 
     @property
     def size(self) -> int:

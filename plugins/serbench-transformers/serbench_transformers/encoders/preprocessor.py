@@ -1,4 +1,4 @@
-"""Turn a wave into the input of a checkpoint by its own preprocessor, without padding."""
+"""Turn a wave into the input of a checkpoint with its own preprocessor, without padding."""
 
 from pathlib import Path
 from typing import Any
@@ -10,14 +10,14 @@ from torch import Tensor
 from serbench import SerbenchError, Wave
 
 RATE = 16_000
-SHORTEST = RATE // 10  # samples: shorter waves are followed by silence
+SHORTEST = RATE // 10  # samples: shorter waves are padded with silence
 
 
 class Preprocessor:
-    """Prepares waves as the checkpoint in a folder does: normalised, or as a spectrogram.
+    """Prepares waves for the checkpoint in a folder: normalised, or as a spectrogram.
 
     Raises:
-        SerbenchError: it has no preprocessor_config.json, or takes audio of another rate.
+        SerbenchError: there is no preprocessor_config.json, or it asks for another rate.
     """
 
     def __init__(self, folder: Path):
@@ -28,7 +28,7 @@ class Preprocessor:
         except (OSError, ValueError, ImportError, TypeError, AttributeError) as error:
             raise SerbenchError(
                 f"{folder.name} has no preprocessor_config.json that transformers can read: add "
-                "that of the checkpoint which it was made from"
+                "the file of the original checkpoint"
             ) from error
         rate = self._extract.sampling_rate
         if rate != RATE:
@@ -43,7 +43,7 @@ class Preprocessor:
         features = torch.from_numpy(inputs["input_features"][0]).float()
         if "attention_mask" not in inputs:
             return features
-        # wav2vec2-BERT's may pad a single utterance by half a frame
+        # wav2vec2-BERT's preprocessor may pad a single utterance by half a frame
         return features[: int(inputs["attention_mask"][0].sum())]
 
     def save(self, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Count the arithmetic of an encoder with a head, for utterances of given lengths."""
+"""Count the floating-point operations of an encoder with a head."""
 
 from collections.abc import Sequence
 
@@ -13,10 +13,10 @@ from serbench_transformers.finetuning.network import Network
 def flops(network: Network, inputs: Sequence[Array], *, training: bool) -> float:
     """Count the floating-point operations of learning once from waves, or of scoring them.
 
-    Learning begins after the stems, which are computed once. LayerDrop sometimes skips layers, and
-    checkpointing computes them twice; neither is counted.
+    Stems are computed once, so learning does not count them. Layers that LayerDrop skips or that
+    checkpointing computes twice count once.
 
-    The network is in evaluation mode on any device, and stays as it is.
+    The network must be in evaluation mode, on any device, and does not change.
     """
     weights = {**dict(network.named_parameters()), **dict(network.named_buffers())}
     on_meta = {

@@ -1,4 +1,4 @@
-"""Steps of fine-tuning: stems of utterances, scores, the recipe's loss, and Adam."""
+"""Define the steps of fine-tuning: stems of utterances, scores, the recipe's loss, and Adam."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,17 +18,17 @@ from serbench_transformers.encoders.batching import Batch, Batching, by_length, 
 from serbench_transformers.finetuning.network import Network
 from serbench_transformers.finetuning.recipes import Loss, Recipe, factor, steps_an_epoch
 
-KEPT = 2**30  # bytes of stems that are kept rather than computed again in every epoch
-LAID = 64 * 16000  # samples whose stems are computed together, however small the memory
+KEPT = 2**30  # bytes of stems that are kept, not computed again in every epoch
+LAID = 64 * 16000  # samples whose stems are computed together
 SCORED = 16  # utterances scored together
 
 
 class Stems:
-    """The stems of utterances, which no epoch changes; the first that fit into `keep` are kept.
+    """The stems of utterances, which are the same in every epoch.
 
-    They are always computed in one order: computing others together rounds differently, and a
-    training that was killed and resumed must get the same numbers. `keep` is in bytes, `precision`
-    is that of the stems and of training on them.
+    Stems from the first on are kept until they fill `keep` bytes. They are always computed in one
+    order: other groups would round differently, but a training that was killed and resumed must get
+    the same values. `precision` is for the stems and for training on them.
     """
 
     def __init__(
@@ -46,14 +46,14 @@ class Stems:
 
     @cached_property
     def lengths(self) -> npt.NDArray[np.int64]:
-        """The number of samples of each utterance; reads them all."""
+        """The number of samples of each utterance; reads all utterances."""
         return np.array([len(wave) for wave in self._inputs], np.int64)
 
     def of(self, positions: Batch) -> list[Tensor]:
         """Return the stems at these positions, each (frames, width)."""
         missing = [place for place in positions.tolist() if place >= len(self._kept)]
-        again = dict(zip(missing, self._computed(missing), strict=True))
-        return [again[p] if p in again else self._kept[p] for p in positions.tolist()]
+        computed = dict(zip(missing, self._computed(missing), strict=True))
+        return [computed[p] if p in computed else self._kept[p] for p in positions.tolist()]
 
     @cached_property
     def _kept(self) -> list[Tensor]:
@@ -83,7 +83,7 @@ class Scorer:
     """A network on its device, and how it scores utterances."""
 
     network: Network
-    loss: Loss  # it was trained by; decides how scores become probabilities
+    loss: Loss  # of the training; decides how scores become probabilities
     device: str  # "cpu" or "cuda"
     batching: Batching = "packed"
 
@@ -134,7 +134,7 @@ class Labelled:
 def task(
     scorer: Scorer, train: Labelled, validation: Labelled, recipe: Recipe, seed: int
 ) -> Task[Batch]:
-    """Return the task that the training loop of `serbench_torch` works on."""
+    """Return the task for the training loop of `serbench_torch`."""
     held_out = torch.from_numpy(validation.truth).to(scorer.device)
 
     def epoch_of(epoch: int) -> list[Batch]:
@@ -164,7 +164,7 @@ def task(
 
 
 def split(batch: Batch, parts: int) -> list[tuple[Batch, float]]:
-    """Split a batch into so many parts, each with its share of the utterances."""
+    """Split a batch into at most `parts` parts, each with its share of the utterances."""
     pieces = cut(batch, -(-len(batch) // parts))
     return [(piece, len(piece) / len(batch)) for piece in pieces]
 
@@ -180,7 +180,7 @@ def criterion(logits: Tensor, truth: Tensor, loss: Loss, smoothing: float = 0.0)
 
 
 def _adam(network: Network, recipe: Recipe) -> torch.optim.Optimizer:
-    """Return AdamW; matrices decay, norms and biases do not."""
+    """Return AdamW, with weight decay for matrices but not for norms and biases."""
     trained = [weights for weights in network.parameters() if weights.requires_grad]
     matrices = [weights for weights in trained if weights.ndim > 1]
     vectors = [weights for weights in trained if weights.ndim <= 1]

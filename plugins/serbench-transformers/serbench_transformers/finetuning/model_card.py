@@ -13,8 +13,8 @@ base_model: {checkpoint}
 ---
 
 A speech emotion classifier, made with serbench from `{checkpoint}` (revision {revision}). It takes
-mono audio of 16 kHz, one utterance of 0.1 s or more at a time, with the silence at both ends cut as
-in the run that made it. Where a `pipeline` pads or has another link, it gives other scores.
+mono audio of 16 kHz, one utterance of 0.1 s or more at a time, with silence at both ends cut as in
+the training run. A `pipeline` that pads or computes probabilities differently gives other scores.
 
 ```python
 import torch
@@ -35,7 +35,7 @@ label = model.config.id2label[int(probabilities(wave).argmax())]
 ```
 """
 
-# transformers takes Whisper's input at 30 s only; this was trained at the utterance's own length
+# transformers accepts only 30 s for Whisper; the model was trained on each utterance's own length
 _TABLE = """positions = model.encoder.embed_positions.weight
 """
 _CUT = """    frames = inputs["input_features"].shape[-1] // 2  # its own length

@@ -1,4 +1,4 @@
-"""The network that is fine-tuned: an encoder with a head, from stems to a score a label."""
+"""The network that is fine-tuned: an encoder with a head, from stems to a score per label."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,14 +13,14 @@ from serbench_transformers.encoders.packing import Layout, Packed
 
 
 class Network(nn.Module):
-    """Scores utterances: encoder, mean over real frames, head.
+    """Scores utterances: encoder, mean over frames without padding, head.
 
     Args:
         model: a sequence classifier of transformers; its weights are this module's.
         encoder: computes the model's encoder.
         frozen: where the stem ends; see `Encoder`.
         mask: hides frames in training.
-        layout: the place of the utterances of a batch in a tensor; it changes no score.
+        layout: how the utterances of a batch are placed in a tensor; does not change scores.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class Network(nn.Module):
         super().__init__()
         self.model, self.encoder, self.frozen, self._mask = model, encoder, frozen, mask
         self._layout, self._stem = layout, encoder.freeze(frozen)
-        self._computed = self._padding = 0  # frames in training, padding included; of these padding
+        self._computed = self._padding = 0  # frames in training: with padding; only padding
 
     def train(self, mode: bool = True) -> "Network":
         """Set the mode of all but the stem, which stays in evaluation mode."""
@@ -63,7 +63,7 @@ class Network(nn.Module):
         """Write the files that transformers loads: weights, configuration and preprocessor."""
         config = self.model.config
         ours = config._attn_implementation
-        config._attn_implementation = "sdpa"  # ours is not known where this will be loaded
+        config._attn_implementation = "sdpa"  # elsewhere, transformers does not have ours
         try:
             with quiet_transformers():
                 self.model.save_pretrained(folder)

@@ -1,4 +1,4 @@
-"""Recipes of fine-tuning: the paper's, and one that suits small corpora."""
+"""Recipes of fine-tuning: the paper's, and one for small corpora."""
 
 import math
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ Loss = Literal["bce", "cross-entropy"]
 Schedule = Literal["paper", "linear"]
 
 WARM_UP = 1000  # steps; paper, section IV-B
-DECAY = 0.9995  # a step: the paper says exponential, and leaves the rate open
+DECAY = 0.9995  # per step: the paper says exponential, without a rate
 WARM_UP_SHARE = 0.1  # of all steps, of the linear schedule
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """The numbers that differ between recipes, all of them parameters of `Transformer` too."""
+    """The settings that differ between recipes; `Transformer` has a parameter for each."""
 
     loss: Loss
     schedule: Schedule
@@ -48,10 +48,10 @@ RECIPES: dict[Name, Recipe] = {
 
 
 def factor(schedule: Schedule, step: int, steps: int) -> float:
-    """Return the learning rate of a step, from 0, of so many as a share of the highest.
+    """Return a step's learning rate as a share of the highest; `step` counts from 0 to `steps`.
 
-    "paper" rises for 1000 steps, however many there are, and then falls by 0.05 % a step;
-    "linear" rises for a tenth of the steps and falls to 0 at the last.
+    "paper" rises for 1000 steps, even if there are fewer, and then falls by 0.05 % per step;
+    "linear" rises for a tenth of the steps and then falls to 0 after the last.
 
     >>> [factor("paper", step, 120) for step in (0, 119)], factor("paper", 1000, 5000)
     ([0.001, 0.12], 1.0)
@@ -77,7 +77,7 @@ def steps_an_epoch(utterances: int, batch: int) -> int:
 
 
 def step_facts(recipe: Recipe, utterances: int, epochs: int) -> dict[str, object]:
-    """Return facts about the steps of a training of so many utterances and epochs."""
+    """Return facts about the steps of a training with this number of utterances and epochs."""
     an_epoch = steps_an_epoch(utterances, recipe.batch)
     planned = recipe.epochs * an_epoch
     factors = [factor(recipe.schedule, step, planned) for step in range(epochs * an_epoch)]

@@ -36,39 +36,39 @@ from serbench_transformers.finetuning.recipes import (
 class Transformer(TorchModel[Scorer]):
     """A pretrained speech encoder with a linear head, fine-tuned.
 
-    The output is averaged over an utterance's own frames, and padding, where there is any, is kept
-    out of every number: an utterance's scores are its own.
+    The output is averaged over an utterance's own frames, and padding changes no output: scores do
+    not depend on other utterances.
 
     Attributes:
         labels: the classes, in the order of the scores.
-        seed: of the head, the order of the utterances, dropout and masks.
+        seed: the seed of the head, the order of the utterances, dropout and masks.
         checkpoint: a name on the hub, "facebook/wav2vec2-base", or a local folder.
-        revision: of a name on the hub; its commit is used and recorded.
-        weights: "random" leaves the checkpoint's unread: never ranked, and the floor that every
-            claim of pretraining must beat.
-        head: "linear" is one layer, the paper's; "projector" is that of transformers' own
-            sequence classifiers, a projection to `classifier_proj_size` before it.
+        revision: the revision of a name on the hub; its commit is used and recorded.
+        weights: "random" does not read the checkpoint's weights: such runs are never ranked, and
+            show the floor that pretraining must beat.
+        head: "linear" is one layer, as in the paper; "projector" is the head of transformers' own
+            sequence classifiers, with a projection to `classifier_proj_size` before that layer.
         recipe: "paper", "paper-iemocap" (three epochs) or "tuned"; see `recipes.RECIPES` and
-            `docs/transformers.md`. Each of the next nine, where given, wins over the recipe's.
+            `docs/transformers.md`. Each of the next nine parameters replaces the recipe's value.
         loss: "bce" or "cross-entropy".
-        schedule: of the learning rate, "paper" or "linear".
-        epochs: at most; the one with the lowest validation loss is kept.
+        schedule: the schedule of the learning rate, "paper" or "linear".
+        epochs: the most epochs; the one with the lowest validation loss is kept.
         lr: the highest learning rate.
-        batch: utterances in a step.
-        label_smoothing: of either loss.
-        weight_decay: of AdamW; 0 is Adam.
+        batch: utterances per step.
+        label_smoothing: the label smoothing of either loss.
+        weight_decay: the weight decay of AdamW; 0 is Adam.
         mask_time: the share of frames that training hides from the layers.
-        frozen: the share of layers, the lowest, that are not trained; their output is computed
-            once, so that they cost nothing in an epoch. Encoders that transformers computes one
-            utterance after the other (WavLM) train all of theirs.
+        frozen: the share of layers, from the lowest, that are not trained; their output is
+            computed once, not in every epoch. Encoders that transformers computes one utterance
+            after the other (WavLM) train all layers.
         patience: epochs without a lower validation loss before training stops.
         freeze_convolutions: do not train the modules below the layers' input projection.
-        batching: "packed" lays the utterances of a step end to end, without padding; "padded" is
-            the reference, the same random batches padded to their longest; "sorted" pads batches
-            of like lengths. Encoders that transformers computes one utterance after the other go
-            so when "packed"; which of them can be padded `docs/transformers.md` says.
-        checkpointing: compute activations again in the backward pass rather than keep them:
-            less memory, a third more time.
+        batching: "packed" joins the utterances of a step end to end, without padding; "padded" is
+            the reference, the same random batches padded to the longest utterance; "sorted" pads
+            batches of similar lengths. With "packed", some encoders compute one utterance after the
+            other; `docs/transformers.md` lists which of these can be padded.
+        checkpointing: compute activations again in the backward pass instead of keeping them, with
+            less memory but a third more time.
 
     Raises:
         BadParameter: a value is out of its range.
@@ -112,17 +112,17 @@ class Transformer(TorchModel[Scorer]):
                 raise BadParameter(f"{name}={getattr(recipe, name)} must be in [0, 1)")
         if recipe.frozen and not self.freeze_convolutions:
             raise BadParameter(
-                f"frozen={recipe.frozen} must be 0 where the convolutions, which are below all "
+                f"frozen={recipe.frozen} must be 0 if the convolutions, which are below all "
                 "layers, are trained (freeze_convolutions=false)"
             )
 
     @classmethod
     def resolved(cls, params: Mapping[str, object]) -> Mapping[str, object]:
-        """Return the checkpoint's exact revision, and the recipe's numbers.
+        """Return the parameters with the checkpoint's exact revision and the recipe's values.
 
         Raises:
-            SerbenchError: there is no such checkpoint here, and it cannot be fetched.
-            BadParameter: padding would change the numbers of its encoder.
+            SerbenchError: the checkpoint is missing and cannot be fetched.
+            BadParameter: padding would change the outputs of the encoder.
         """
         recipe = dataclasses.asdict(RECIPES[params["recipe"]])  # type: ignore[index]
         given = {name: params[name] for name in recipe if params[name] is not None}
@@ -134,7 +134,7 @@ class Transformer(TorchModel[Scorer]):
 
     @classmethod
     def rehearsed(cls, given: Mapping[str, object], folder: Path) -> Mapping[str, object]:
-        """Return the shape of a preset's checkpoint, with random weights."""
+        """Return parameters for a preset's architecture with random weights."""
         return presets.without_weights(given, folder)
 
     def fit(self, train: Examples, validation: Examples, workspace: Workspace) -> None:
@@ -176,11 +176,11 @@ class Transformer(TorchModel[Scorer]):
         return Predictions(scores.cpu().numpy().astype(np.float32), self.scorer.link)
 
     def flops(self, inputs: Sequence[Array], training: bool) -> float:
-        """Count the operations of learning once from each wave, or of scoring it."""
+        """Count the floating-point operations of learning once from each wave, or of scoring it."""
         return arithmetic.flops(self.scorer.network, inputs, training=training)
 
     def save(self, folder: Path) -> None:
-        """Write a checkpoint of transformers, and beside it parameters and facts."""
+        """Write a checkpoint of transformers, with parameters and facts beside it."""
         self.scorer.network.save(folder)
         self._write(folder)
 
@@ -194,14 +194,14 @@ class Transformer(TorchModel[Scorer]):
         """Load the model that `save` wrote, on the CPU.
 
         Raises:
-            SerbenchError: the folder holds no model, or one of another version.
+            SerbenchError: the folder has no model, or one of another version.
         """
         model, _ = cls._read(folder)
         model._scorer = model._scorer_of(loading.saved(folder), folder, "cpu")
         return model
 
     def _recipe(self) -> Recipe:
-        """Return the recipe, with the parameters that are given in place of its own."""
+        """Return the recipe, with the user's parameters instead of its values."""
         fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(Recipe)}
         given = {name: value for name, value in fields.items() if value is not None}
         return dataclasses.replace(RECIPES[self.recipe], **given)

@@ -1,4 +1,4 @@
-"""Heads of probes in plain arrays: layers are standardised, mixed, and scored by linear layers."""
+"""Heads of probes as plain arrays: standardise layers, mix them, and score with linear layers."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ Doubles = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
 
 EXTREME = 5.0  # standard deviations: values that hardly vary in training must not dominate
-UNSEEN = 30.0  # the distance below all others of the score of a label absent from training
+UNSEEN = 30.0  # how far the score of a label absent from training is below all others
 TEMPERATURES = np.geomspace(0.001, 100, 151)  # steps of 8 %
 
 
@@ -32,7 +32,7 @@ class Standard:
     @classmethod
     def of(cls, embeddings: Array) -> Self:
         """Compute the standard of utterances, (utterances, layers, width)."""
-        # a layer at a time: numpy makes a copy in double precision
+        # one layer at a time, since numpy makes a copy in double precision
         layers = [embeddings[:, layer] for layer in range(embeddings.shape[1])]
         means = [layer.mean(axis=0, dtype=np.float64) for layer in layers]
         scales = [layer.std(axis=0, dtype=np.float64) for layer in layers]
@@ -51,9 +51,9 @@ class Standard:
 
 @dataclass(frozen=True)
 class Problem:
-    """One fold, standardised, without validation utterances whose label training lacks.
+    """One fold, standardised.
 
-    These cannot choose between heads.
+    Validation utterances with a label that training lacks are left out: no head can predict it.
     """
 
     train: Singles  # (utterances, layers, width)
@@ -68,14 +68,14 @@ class Problem:
         """Standardise a fold.
 
         Raises:
-            SerbenchError: there is nothing to choose on, or only one label to learn.
+            SerbenchError: no validation utterance has a label of training, or there is only one.
         """
         seen, truth = np.unique(train.truth, return_inverse=True)
         usable = np.flatnonzero(np.isin(validation.truth, seen))
         if len(usable) == 0:
             raise SerbenchError(
-                "the fold has no validation utterances of the labels that are learnt, on which "
-                "this model chooses: use a protocol that has validation speakers"
+                "the fold has no validation utterances with labels of the training set, which this "
+                "model needs to choose: use a protocol that has validation speakers"
             )
         if len(seen) < 2:
             raise SerbenchError(
@@ -95,7 +95,7 @@ class Problem:
 
     @property
     def layers(self) -> int:
-        """The number of layers of an utterance, the input of the first included."""
+        """The number of layers, including the input of the first layer."""
         return int(self.train.shape[1])
 
     def uar(self, scores: Array) -> float:
@@ -109,16 +109,16 @@ class Problem:
 class Head:
     """Scores the layers of utterances."""
 
-    standard: Standard  # of the layers that it uses
-    layers: Labels  # their positions, (k,)
-    mix: Doubles  # their weights, (k,)
+    standard: Standard  # of the layers that the head uses
+    layers: Labels  # positions of these layers, (k,)
+    mix: Doubles  # weights of these layers, (k,)
     # weights (out, in) and biases (out,) of one linear layer, or of two with a rectifier between
     dense: tuple[tuple[Doubles, Doubles], ...]
-    seen: Labels  # the labels that the last of them scores
+    seen: Labels  # the labels that the last linear layer scores
     temperature: float = 1.0  # divides scores to calibrate probabilities
 
     def scores(self, standardised: Iterable[Array]) -> Doubles:
-        """Score the labels seen, from standardised layers, each (k, width)."""
+        """Score the labels seen, from the standardised layers, (k, width), of each utterance."""
         hidden = np.stack([self.mix @ layers.astype(np.float64) for layers in standardised])
         for weight, bias in self.dense[:-1]:
             hidden = np.maximum(hidden @ weight.T + bias, 0)
@@ -126,9 +126,9 @@ class Head:
         return np.asarray(hidden @ weight.T + bias)
 
     def activations(self, inputs: Sequence[Array], labels: int) -> Doubles:
-        """Score so many labels, (utterances, labels), divided by the temperature.
+        """Return scores of all `labels` labels, divided by the temperature: (utterances, labels).
 
-        Inputs are (all layers, width) an utterance; labels absent from training score lowest.
+        Each input is (all layers, width); labels absent from training have the lowest scores.
         """
         standardised = (self.standard(utterance[self.layers]) for utterance in inputs)
         seen = self.scores(standardised) / self.temperature
@@ -137,7 +137,7 @@ class Head:
         return activations
 
     def calibrated(self, problem: Problem) -> "Head":
-        """Return the head at the temperature with the likeliest truth (Guo et al. 2017)."""
+        """Return the head with the temperature that makes the truth likeliest (Guo et al. 2017)."""
         scores, truth = self.scores(problem.held_out[:, self.layers]), problem.held_out_truth
         losses = [nll(truth, probabilities(scores / t, "softmax")) for t in TEMPERATURES]
         return replace(self, temperature=float(TEMPERATURES[int(np.argmin(losses))]))

@@ -1,6 +1,6 @@
 """The feature `transformer-layers`: the mean of every layer of a frozen encoder.
 
-It is computed once for a corpus and stored, so that learning from it takes seconds.
+The feature is computed once for a corpus and stored, so learning from it takes seconds.
 """
 
 import threading
@@ -17,7 +17,7 @@ from serbench_transformers.checkpoints.checkpoint import find
 from serbench_transformers.checkpoints.loading import Weights, exact
 from serbench_transformers.encoders.encoder import Encoder
 
-RANDOM = 0  # the seed of random weights: one floor for all
+RANDOM = 0  # the seed of random weights: one floor for all models
 
 COMPUTED = {
     "batching": "one by one",
@@ -29,7 +29,7 @@ COMPUTED = {
 
 
 class _Version:
-    """Our version and that of transformers, which computes the numbers; read when needed."""
+    """The version of this feature and that of transformers, which computes it; read when needed."""
 
     def __get__(self, instance: object, owner: type) -> str:
         return f"3 (transformers {metadata.version('transformers')})"
@@ -39,14 +39,14 @@ class Layers:
     """The mean over time of every layer of an encoder that is not trained.
 
     An array has the shape (layers + 1, hidden size): first the input of the first layer, last the
-    encoder's output. Utterances are computed one by one, in float32, on the CPU: the numbers do
-    not depend on other utterances, bit for bit. They are stored in float32: half precision would
-    magnify the differences in rounding between processors a thousand times.
+    encoder's output. Utterances are computed one by one, in float32, on the CPU, so that no bit
+    depends on other utterances. Arrays are stored in float32: half precision would magnify the
+    differences in rounding between processors a thousand times.
 
     Args:
         checkpoint: a name on the hub, "facebook/wav2vec2-base", or a local folder.
-        revision: of a name on the hub; its commit is used.
-        weights: "random" leaves the checkpoint's unread, the floor that pretraining must beat.
+        revision: the revision of a name on the hub; its commit is used.
+        weights: "random" does not read the checkpoint's: the floor that pretraining must beat.
     """
 
     version = _Version()
@@ -64,22 +64,22 @@ class Layers:
 
     @classmethod
     def resolved(cls, params: Mapping[str, object]) -> Mapping[str, object]:
-        """Return the checkpoint's exact revision.
+        """Return the parameters with the checkpoint's exact revision.
 
         Raises:
-            SerbenchError: there is no such checkpoint here, and it cannot be fetched.
+            SerbenchError: the checkpoint is missing and cannot be fetched.
         """
         return exact(params)
 
     @classmethod
     def rehearsed(cls, given: Mapping[str, object], folder: Path) -> Mapping[str, object]:
-        """Return the shape of a preset's checkpoint, with random weights."""
+        """Return parameters for a preset's architecture with random weights."""
         return presets.without_weights(given, folder)
 
     def __call__(self, waves: Sequence[Wave]) -> list[Array]:
-        """Compute one array a wave, (layers + 1, hidden size)."""
+        """Compute one array per wave, (layers + 1, hidden size)."""
         with self._lock:
-            if self._encoder is None:  # read when it is first needed
+            if self._encoder is None:  # load the encoder on first use
                 checkpoint = find(self._checkpoint, str(self._revision))
                 self._encoder = loading.load(checkpoint, weights=self._weights, seed=RANDOM)
             encoder = self._encoder

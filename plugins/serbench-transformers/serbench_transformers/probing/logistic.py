@@ -25,7 +25,7 @@ class Fitted:
     uar: float  # on the validation speakers
 
     def head(self, problem: Problem) -> Head:
-        """Return the head that scores with it."""
+        """Return the head with this classifier."""
         return Head(
             problem.standard.only(self.layer),
             np.array([self.layer]),
@@ -35,23 +35,23 @@ class Fitted:
         )
 
     def facts(self) -> dict[str, object]:
-        """Return the layer, the strength and their score."""
+        """Return the layer, the strength C and their score."""
         return {"layer": self.layer, "c": self.c, "validation_uar": self.uar}
 
 
 def learn(
     problem: Problem, layer: int | None, c: float | None, workspace: Workspace
 ) -> tuple[Head, dict[str, object]]:
-    """Fit the layer and the strength with the highest validation UAR, the first of equals.
+    """Choose the layer and the strength C with the highest validation UAR, the first of equals.
 
-    Where a layer (from 0 on) or scikit-learn's C is given, it is not chosen.
+    If `layer` (from 0 on) or `c` (scikit-learn's C) is not None, it is fixed, not chosen.
 
     Returns:
-        The head, and facts about it: under "layers" the best of every layer.
+        The head, and facts about it: under "layers" the best strength for every layer.
     """
     layers = range(problem.layers) if layer is None else (layer,)
     best_of = []
-    with threadpool_limits(1):  # a second thread would wait more than it works
+    with threadpool_limits(1):  # a second thread would mostly wait
         for step, position in enumerate(layers, start=1):
             best_of.append(max(_strengths(problem, position, c), key=lambda fitted: fitted.uar))
             workspace.report(step, len(layers), validation_uar=best_of[-1].uar)
@@ -60,14 +60,14 @@ def learn(
 
 
 def _strengths(problem: Problem, layer: int, c: float | None) -> Iterator[Fitted]:
-    """Fit one layer at every strength, or at the given one.
+    """Fit one layer with every strength, or only with `c`.
 
-    Each strength starts from the solution of the one before, which saves most of the steps; a
-    given one is reached the same way, so that it has the same solution as if it were chosen.
+    Each fit starts from the solution for the weaker strength before, which saves most of the steps;
+    a fixed `c` is reached in the same way, so that its solution is the same as if it were chosen.
     """
-    from sklearn.linear_model import LogisticRegression  # late: a kept probe does not need it
+    from sklearn.linear_model import LogisticRegression  # a kept probe does not need scikit-learn
 
-    # in double precision: rounding in single precision would move the optimum between processors
+    # in double precision: in single precision, the optimum would differ between processors
     rows, held_out = (
         part[:, layer].astype(np.float64) for part in (problem.train, problem.held_out)
     )
@@ -83,7 +83,7 @@ def _strengths(problem: Problem, layer: int, c: float | None) -> Iterator[Fitted
 
 
 def _of_all_labels(weight: Doubles, bias: Doubles) -> tuple[Doubles, Doubles]:
-    """Return weights (labels, width) and biases (labels,): scikit-learn has one row for two."""
+    """Return weights (labels, width), biases (labels,); scikit-learn has one row for two labels."""
     weight, bias = weight.astype(np.float64), bias.astype(np.float64)
     if len(weight) > 1:
         return weight, bias

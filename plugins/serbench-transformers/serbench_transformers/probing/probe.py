@@ -29,21 +29,20 @@ class Probe(KeptModel):
 
     Attributes:
         labels: the classes, in the order of the scores.
-        seed: of the head "weighted"; "logistic" draws nothing by chance.
-        checkpoint: of the feature.
-        revision: of the feature.
-        weights: of the feature.
-        head: "logistic" is logistic regression on one layer, labels weighted to count equally;
-            "weighted" is a trained weighted sum of all layers with a linear layer on it, as
-            SUPERB has it.
-        layer: of the head "logistic": 0 is the input of the first layer, -1 the last layer's
-            output; None: chosen by UAR on the validation speakers.
-        c: of the head "logistic": scikit-learn's C; None: chosen with the layer.
-        hidden: of the head "weighted": units of a layer before the scores; 0 is none.
-        lr: of the head "weighted", and so are the next three: the learning rate.
-        batch: utterances in a step.
-        epochs: at most; the one with the lowest validation loss is kept.
-        patience: epochs without a lower validation loss before training stops.
+        seed: the seed of the head "weighted"; "logistic" has no randomness.
+        checkpoint: see the feature `transformer-layers`.
+        revision: see the feature.
+        weights: see the feature.
+        head: "logistic" is logistic regression on one layer, with labels weighted to count equally;
+            "weighted" is a linear layer on a trained weighted sum of all layers, as in SUPERB.
+        layer: for "logistic": 0 is the input of the first layer, -1 the last layer's output; None
+            chooses the layer by UAR on the validation speakers.
+        c: for "logistic": scikit-learn's C; None chooses it with the layer.
+        hidden: for "weighted": the number of units of a layer before the scores; 0 is no layer.
+        lr: for "weighted": the learning rate.
+        batch: for "weighted": utterances per step.
+        epochs: for "weighted": the most epochs; that with the lowest validation loss is kept.
+        patience: for "weighted": epochs without a lower validation loss before training stops.
 
     Raises:
         BadParameter: a value is out of its range, or belongs to the other head.
@@ -83,7 +82,7 @@ class Probe(KeptModel):
             if value is not None:
                 other = "weighted" if self.head == "logistic" else "logistic"
                 raise BadParameter(
-                    f"{name}={value} is of no use to the head {self.head}: leave it out, or choose "
+                    f"the head {self.head} does not use {name}={value}: leave it out, or choose "
                     f"--param head={other}"
                 )
 
@@ -91,7 +90,7 @@ class Probe(KeptModel):
         """Learn from `train`; choose on `validation`.
 
         Raises:
-            SerbenchError: there is nothing to choose on, or only one label to learn.
+            SerbenchError: no validation utterance has a label of training, or there is only one.
             BadParameter: there is no such layer.
         """
         checkpoint = find(self.checkpoint, str(self.revision))
@@ -111,12 +110,12 @@ class Probe(KeptModel):
         }
 
     def predict(self, inputs: Sequence[Array]) -> Predictions:
-        """Compute scores, divided by the temperature; their softmax are probabilities."""
+        """Compute scores divided by the temperature; the softmax turns them into probabilities."""
         assert self._head is not None, "fit or load comes before predict"
         return Predictions(self._head.activations(inputs, len(self.labels)), "softmax")
 
     def save(self, folder: Path) -> None:
-        """Write arrays, then parameters and facts: a folder that has these is complete."""
+        """Write arrays, then parameters and facts, whose file marks the folder as complete."""
         assert self._head is not None, "fit comes before save"
         self._head.write(folder / ARRAYS)
         self._write(folder)
@@ -126,7 +125,7 @@ class Probe(KeptModel):
         """Load the model that `save` wrote.
 
         Raises:
-            SerbenchError: the folder holds no probe, or one of another version.
+            SerbenchError: the folder has no probe, or one of another version.
         """
         model, _ = cls._read(folder)
         model._head = Head.read(folder / ARRAYS)
@@ -139,12 +138,12 @@ class Probe(KeptModel):
         return weighted_sum.learn(problem, course, self.seed, workspace)
 
     def _position(self, layers: int) -> int | None:
-        """Return the position of the requested layer, from 0 on."""
+        """Return the position of the requested layer, counted from 0; None if it is chosen."""
         if self.layer is None:
             return None
         if not -layers <= self.layer < layers:
             raise BadParameter(
-                f"layer={self.layer} is not there: {self.checkpoint} has the layers 0 (the input "
-                f"of the first) to {layers - 1}, or, from the last, -1 to {-layers}"
+                f"layer={self.layer} does not exist: {self.checkpoint} has the layers 0 (the input "
+                f"of the first) to {layers - 1}, or, counted from the last, -1 to {-layers}"
             )
         return self.layer % layers

@@ -13,12 +13,12 @@ from serbench_torch import devices, training
 from serbench_torch.adam import Adam
 from serbench_transformers.probing.heads import Head, Labels, Problem
 
-DEVICE = "cpu"  # a step is too small for anything else to be faster
+DEVICE = "cpu"  # steps are too small for a GPU to be faster
 
 
 @dataclass(frozen=True)
 class Course:
-    """The parameters of its training; see `Probe`."""
+    """The parameters of training the head; see `Probe`."""
 
     hidden: int
     lr: float
@@ -39,7 +39,7 @@ class Weighted(nn.Module):
         )
 
     def forward(self, embeddings: Tensor) -> Tensor:
-        """Compute logits, (utterances, labels), of embeddings, (utterances, layers, width)."""
+        """Compute logits, (utterances, labels), from embeddings, (utterances, layers, width)."""
         hidden = torch.matmul(self.mix.softmax(dim=0), embeddings)
         for linear in self.dense[:-1]:
             hidden = linear(hidden).relu()
@@ -66,7 +66,7 @@ def learn(
     """Train until the validation loss no longer falls.
 
     Returns:
-        The head, and facts about it: under "layer_weights" the weights of the layers, from 0 on.
+        The head, and facts about it; "layer_weights" has the weights of the layers, from 0 on.
     """
     with devices.private_randomness(DEVICE), devices.arithmetic(workspace.threads):
         devices.seed_randomness(DEVICE, training.epoch_seed(seed, 0))
@@ -90,7 +90,7 @@ def learn(
 
 def _task(module: Weighted, problem: Problem, course: Course, seed: int) -> training.Task[Labels]:
     """Return the task of the training loop: cross-entropy on shuffled batches, Adam."""
-    # in double precision: training in single precision would differ between processors
+    # in double precision, since training in single precision would differ between processors
     inputs, truth = torch.from_numpy(problem.train).double(), torch.from_numpy(problem.truth)
     held_out = torch.from_numpy(problem.held_out).double()
     held_out_truth = torch.from_numpy(problem.held_out_truth)

@@ -130,7 +130,7 @@ def test_a_folder_that_moved_is_found_where_it_was_given_last(tmp_path):
     before = checkpoint.resolve(str(write(tmp_path / "here" / "mine")))
     (tmp_path / "here").rename(tmp_path / "there")
     find = partial(checkpoint.find, "mine", before.revision)
-    fails("was in", str(tmp_path / "here"), "is gone", "--param checkpoint=FOLDER", call=find)
+    fails("is no longer in", str(tmp_path / "here"), "--param checkpoint=FOLDER", call=find)
     checkpoint.resolve(str(tmp_path / "there" / "mine"))
     assert find().folder == tmp_path / "there" / "mine"
 
@@ -139,13 +139,17 @@ def test_a_folder_that_changed_is_refused_by_a_worker_and_by_its_old_digest(tmp_
     folder = write(tmp_path / "mine")
     before = checkpoint.resolve(str(folder)).revision
     (folder / "config.json").write_text('{"model_type": "hubert"}')
-    words = ("is sha256:", f"now, not {before}", "put the files back", "start a new run")
+    words = ("is sha256:", f"now, not {before}", "restore the files", "start a new run")
     fails(*words, call=checkpoint.find, checkpoint="mine", revision=before)
     fails(*words, checkpoint=str(folder), revision=before)
 
 
 def test_a_folder_that_was_never_given_here_is_asked_for():
-    words = ("mine (sha256:0011223344556677)", "never given here", "--param checkpoint=FOLDER")
+    words = (
+        "mine (sha256:0011223344556677)",
+        "never used on this machine",
+        "--param checkpoint=FOLDER",
+    )
     fails(*words, call=checkpoint.find, checkpoint="mine", revision="sha256:0011223344556677")
 
 
@@ -183,7 +187,7 @@ def test_weights_that_are_cut_off_or_a_pointer_are_refused(tmp_path):
 def test_code_that_comes_with_a_checkpoint_is_never_run(tmp_path, name):
     folder = write(tmp_path / "coded")
     (folder / name).write_text('{"auto_map": {"AutoModel": "code.Model"}}')
-    words = ("coded needs code that comes with it", f"auto_map in its {name}", "never run")
+    words = ("coded needs code of its own", f"auto_map in its {name}", "never run")
     fails(*words, checkpoint=str(folder))
 
 

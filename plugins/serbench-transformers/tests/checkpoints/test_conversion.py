@@ -166,7 +166,7 @@ def test_a_pickle_in_a_folder_is_converted_once_and_found_by_workers(
     monkeypatch.setattr(conversion, "convert", None)
     assert checkpoints.find("mine", found.revision) == checkpoints.resolve(str(folder)) == found
     (folder / "pytorch_model.bin").write_bytes(pickled({"one": torch.ones(3)}))
-    assert "put the files back" in failure(checkpoints.find, "mine", found.revision)
+    assert "restore the files" in failure(checkpoints.find, "mine", found.revision)
 
 
 def test_a_converted_checkpoint_needs_its_pickle_no_more(folders, hub, monkeypatch):
@@ -240,7 +240,7 @@ def test_the_preprocessor_of_another_family_is_refused(folders, tmp_path, encode
         ({"quantization_config": {"quant_method": "bitsandbytes"}}, "json, bitsandbytes), and"),
         ({"quantization_config": {"quant_method": "gptq", "bits": 4}}, "mine is quantised (quant"),
         ({"compression_config": {"format": "dense"}}, "mine is quantised (compression_config in"),
-        ({"auto_map": {"AutoModel": "code.Model"}}, "mine needs code that comes with it"),
+        ({"auto_map": {"AutoModel": "code.Model"}}, "mine needs code of its own"),
     ],
 )
 @pytest.mark.parametrize("weights", ["pretrained", "random"])

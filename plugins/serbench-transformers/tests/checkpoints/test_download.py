@@ -139,23 +139,23 @@ def test_other_bytes_than_the_announced_are_refused_and_not_kept(served, size):
     if size < len(WEIGHTS):
         assert "broke off: BrokenOffError model.safetensors ended after" in line
     else:
-        assert "model.safetensors of org/model is not what the hub announces" in line
-        assert "nothing of it was kept: run the same command again" in line
+        assert "model.safetensors of org/model is not the announced file" in line
+        assert "nothing was kept: run the same command again" in line
     served.files["model.safetensors"] = WEIGHTS
     if size < len(WEIGHTS):  # begun with other bytes, which shows when all are there
-        assert "is not what the hub announces" in failure()
+        assert "is not the announced file" in failure()
     assert weights() == WEIGHTS
 
 
 def test_another_configuration_than_the_announced_is_refused(served):
     served.announced["config.json"] = served.files["config.json"]
     served.files["config.json"] = b'{"model_type": "wav2vec3"}'
-    assert "config.json of org/model is not what the hub announces" in failure()
+    assert "config.json of org/model is not the announced file" in failure()
 
 
 def test_a_hub_that_announces_no_checksum_is_refused(served, monkeypatch):
     monkeypatch.setattr(served, "row", lambda self, name: {"rfilename": name, "size": 1})
-    assert "announces no checksum of" in failure()
+    assert "announces no checksum for" in failure()
 
 
 def test_weights_in_the_cache_that_another_tool_left_wrong_are_refused(served):

@@ -170,7 +170,7 @@ def test_an_encoder_that_goes_one_by_one_can_be_padded_where_that_changes_nothin
 
 @pytest.mark.parametrize("kind", ["wavlm", "sew", "wav2vec2-conformer"])
 def test_padding_that_would_change_numbers_is_refused_at_planning(folders, kind):
-    with pytest.raises(BadParameter, match=f"cannot pad {kind} .{kind}. without changing its num"):
+    with pytest.raises(BadParameter, match=f"cannot pad {kind} .{kind}. without changing its out"):
         _model(folders(kind), batching="padded")
 
 
@@ -290,7 +290,7 @@ def test_a_model_of_another_version_is_refused(folders, tmp_path):
         ({"weight_decay": -0.1}, "weight_decay=-0.1 must be 0 or more"),
         ({"mask_time": 1.0}, r"mask_time=1.0 must be in \[0, 1\)"),
         ({"frozen": -0.5}, r"frozen=-0.5 must be in \[0, 1\)"),
-        ({"freeze_convolutions": False}, "frozen=0.5 must be 0 where the convolutions"),
+        ({"freeze_convolutions": False}, "frozen=0.5 must be 0 if the convolutions"),
     ],
 )
 def test_values_that_cannot_be_are_refused(folders, params, words):

@@ -354,9 +354,9 @@ def test_a_fold_with_one_label_is_refused(fitted, head):
         ({"head": "weighted", "hidden": -1}, "hidden=-1 must be 0 or more"),
         ({"lr": 0.0}, "lr=0.0 must be greater than 0"),
         ({"epochs": 0}, "epochs and patience must be at least 1"),
-        ({"hidden": 8}, "hidden=8 is of no use to the head logistic.*head=weighted"),
-        ({"head": "weighted", "layer": 0}, "layer=0 is of no use to the head weighted"),
-        ({"head": "weighted", "c": 0.1}, "c=0.1 is of no use.*head=logistic"),
+        ({"hidden": 8}, "the head logistic does not use hidden=8.*head=weighted"),
+        ({"head": "weighted", "layer": 0}, "the head weighted does not use layer=0"),
+        ({"head": "weighted", "c": 0.1}, "the head weighted does not use c=0.1.*head=logistic"),
     ],
 )
 def test_what_cannot_be_is_refused_at_once(params, words):
@@ -366,7 +366,7 @@ def test_what_cannot_be_is_refused_at_once(params, words):
 
 @pytest.mark.parametrize("layer", [LAYERS, -LAYERS - 1])
 def test_a_layer_that_is_not_there_is_refused(fitted, layer):
-    with pytest.raises(BadParameter, match=f"layer={layer} is not there: shape has the layers 0"):
+    with pytest.raises(BadParameter, match=f"layer={layer} does not exist: shape has the layers 0"):
         fitted(layer=layer)
 
 
