@@ -170,7 +170,9 @@ def test_an_encoder_that_goes_one_by_one_can_be_padded_where_that_changes_nothin
 
 @pytest.mark.parametrize("kind", ["wavlm", "sew", "wav2vec2-conformer"])
 def test_padding_that_would_change_numbers_is_refused_at_planning(folders, kind):
-    with pytest.raises(BadParameter, match=f"cannot pad {kind} .{kind}. without changing its out"):
+    with pytest.raises(
+        BadParameter, match=f"cannot pad for {kind} .{kind}. without changing its out"
+    ):
         _model(folders(kind), batching="padded")
 
 
