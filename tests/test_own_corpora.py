@@ -101,7 +101,7 @@ def test_it_is_evaluated_scored_reported_and_submitted_without_telling_where_it_
     _invoke("report", run.name, "--out", out / "report", "--picture", "none")
     said = _invoke("leaderboard", "submit", run.name, "--submitter", "Ada", "--out", out / "sent")
     assert "not recomputed" in said
-    assert "a corpus of the submitter's own: whoever has it as $SERBENCH_DATA/csv/my.csv" in said
+    assert "the submitter's own corpus: a machine that has it as $SERBENCH_DATA/csv/my.csv" in said
     _invoke("leaderboard", "build", "--submissions", out / "sent", "--out", out / "board")
     assert "csv:my" in (out / "board" / "README.md").read_text()
     published = [path for path in (*out.rglob("*"), *run.folder.rglob("*")) if path.is_file()]
@@ -132,7 +132,7 @@ def test_whoever_has_the_table_works_everything_out_anew(table, tmp_path):
     reference.find.cache_clear()
     said = _invoke("leaderboard", "verify", sent)
     assert "REJECTED" in said
-    assert "it was made of another corpus" in said
+    assert "it was made from another corpus" in said
     kept.write_text("nothing")
     reference.find.cache_clear()
     assert "not recomputed" in _invoke("leaderboard", "verify", sent)
@@ -163,7 +163,7 @@ def test_the_same_audio_under_two_speakers_is_found(table):
         serbench.evaluate("centroid", f"csv:{table}", jobs=0)
     assert str(caught.value) == (
         "4 of 5 folds of protocol kfold:n=5 leak, such as fold 1: train and test share 1 recording "
-        "(clips/04/low1 = clips/01/low0). No speaker and no recording may be in two sets: mend the "
+        "(clips/04/low1 = clips/01/low0). No speaker and no recording may be in two sets: fix the "
         "split, remove one of two identical recordings, or declare that it leaks "
         "(file:path=...,leaks=true, or Protocol.leaks in a plugin), and it is never ranked"
     )
@@ -239,11 +239,10 @@ def test_speakers_in_doubt_are_told_once_on_standard_error(table):
     assert len(json.loads(done.stdout)["folds"]) == 5
     assert [line for line in done.stderr.splitlines() if line.startswith("warning")] == [
         "warning: csv:my,split=: half of the 15 speakers have 2 of the 30 utterances or fewer "
-        "('01-0' has 2); if these names tell more than who speaks, one voice is in training and in "
-        "test, and scores are too high",
-        "warning: csv:my,split=: each of the 15 speakers has one label only ('01-0' 'low'), so "
-        "that knowing a voice is knowing the label; if these names hold the label, they are not "
-        "speakers",
+        "('01-0' has 2); if these names contain more than the speaker, one voice is in training "
+        "and in test, and scores are too high",
+        "warning: csv:my,split=: each of the 15 speakers has only one label ('01-0' 'low'), so "
+        "the voice gives away the label; if these names contain the label, they are not speakers",
     ]
     show = ("--dataset", f"csv:{table},split=", "--protocol", "kfold:n=5")
     assert _invoke("protocol", "show", *show).count("WARNING: csv:my,split=: ") == 2
@@ -283,7 +282,7 @@ def test_what_is_odd_about_a_corpus_is_told_every_time_it_is_used(table):
     rows[1] = rows[1].replace(",low,", ",rare,")
     table.write_text("\n".join(rows))
     remarks = [
-        "1 label has one utterance, which no fold can both learn and test: rare",
+        "1 label has one utterance, so no fold can both train and test on it: rare",
         "2 of 5 folds lack a label in train, so no model can learn it: fold 1 (rare), "
         "fold 5 (rare)",
         "4 of 5 folds lack a label in test, so scores leave it out: fold 2 (rare), fold 3 (rare), "

@@ -1,6 +1,6 @@
 """The command line: each command imports what it needs, calls one function, and prints.
 
-The one place where an expected error becomes a line.
+`main` is the one place that turns expected errors into one line.
 """
 
 import sys
@@ -32,7 +32,7 @@ from serbench.parameters import parse_all
 
 app = typer.Typer(
     name="serbench",
-    help="Speech emotion recognition, measured so that the numbers can be compared.",
+    help="Measure speech emotion recognition, with scores that can be compared.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -56,7 +56,7 @@ def options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Speech emotion recognition, measured so that the numbers can be compared."""
+    """Measure speech emotion recognition, with scores that can be compared."""
 
 
 @app.command()
@@ -64,7 +64,7 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
     model: Annotated[
         str,
         typer.Option(
-            help="A model; `serbench models` lists them. Or one by import path: my_ser:Nearest, "
+            help="A model that `serbench models` lists, or an import path: my_ser:Nearest, "
             "sklearn.svm:SVC."
         ),
     ],
@@ -72,30 +72,31 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
     features: Features = None,
     protocol: Annotated[
         str | None,
-        typer.Option(help="paper, loso, kfold:n=5, a CSV file, ...; else the dataset's default."),
+        typer.Option(help="paper, loso, kfold:n=5, a CSV file, ... Default: the dataset's."),
     ] = None,
     labels: Labels = None,
-    seed: Annotated[int, typer.Option(help="Of everything random in training.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of everything random in training.")] = 0,
     param: Param = None,
     trim_db: Annotated[
-        str, typer.Option(help="Cut silence this far below the loudest frame; none keeps it.")
+        str,
+        typer.Option(help="Cut silence so many dB below the loudest frame; none: cut nothing."),
     ] = "60",
     data: Data = None,
     results: Results = None,
     jobs: Annotated[
         str,
         typer.Option(
-            help="Folds at a time: auto fills the cores if memory allows; 0: in this process. "
-            "Scores do not depend on it."
+            help="Number of folds at a time: auto fills the cores if memory allows; 0: in this "
+            "process. Scores do not depend on it."
         ),
     ] = "auto",
     threads: Annotated[
         int | None,
-        typer.Option(help="Of every fold; another number is another run. Default: the model's, 1."),
+        typer.Option(help="Threads of every fold. Part of the run. Default: the model's, or 1."),
     ] = None,
     precision: Annotated[
         str,
-        typer.Option(help="What training computes in: float32 or bfloat16. Scores: float32."),
+        typer.Option(help="Precision of training: float32 or bfloat16. Scores use float32."),
     ] = "float32",
     device: Device = None,
     keep_models: Annotated[
@@ -107,14 +108,12 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
     ] = None,
     form: Annotated[
         str,
-        typer.Option(
-            "--format", help="text, markdown, csv or latex, as shown; json: numbers of every fold."
-        ),
+        typer.Option("--format", help="text, markdown, csv, latex; json: scores of every fold."),
     ] = "text",
 ) -> None:
     """Train and test a model on a dataset under a protocol, and print its scores.
 
-    Finished folds are kept: the same command again runs only those that are missing.
+    Finished folds are kept: the same command again runs only the missing folds.
     """
     from serbench.cli.progress import Bars
     from serbench.evaluation.pipeline import evaluate as run_folds
@@ -151,28 +150,28 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
 
 
 class _Stopped(Exception):
-    """The user pressed Ctrl-C; its text says how to go on."""
+    """The user pressed Ctrl-C; the text says how to continue."""
 
 
 @app.command()
 def datasets() -> None:
-    """List the datasets that are installed, and where each is looked for."""
+    """List the installed datasets, and the folder that is searched for them."""
     from serbench.settings import settings
 
     data = settings().data
     _listing("dataset")
-    typer.echo(f"\nA corpus is looked for in {data}/NAME (SERBENCH_DATA), or --data.")
+    typer.echo(f"\nThe corpus of a dataset is read from {data}/NAME (SERBENCH_DATA), or --data.")
 
 
 @app.command()
 def features() -> None:
-    """List the features that are installed."""
+    """List the installed features."""
     _listing("feature")
 
 
 @app.command()
 def models() -> None:
-    """List the models that are installed."""
+    """List the installed models."""
     _listing("model")
 
 
@@ -191,7 +190,7 @@ def runs(
     form: Format = "text",
     results: Results = None,
 ) -> None:
-    """List the runs that there are."""
+    """List all stored runs."""
     from serbench.results import run as stored
     from serbench.results import summary
     from serbench.settings import results_folder
@@ -213,7 +212,7 @@ def score(
     form: Format = "text",
     results: Results = None,
 ) -> None:
-    """Compute runs' scores again from their stored predictions: each fold, mean and pooled."""
+    """Compute scores from stored predictions: of each fold, their mean, and pooled."""
     from serbench.results import summary
     from serbench.results.run import find
     from serbench.settings import results_folder
@@ -229,7 +228,7 @@ def compare(
         list[str],
         typer.Argument(
             metavar="RUN RUN...",
-            help="Runs' folders, or the starts of their names; the first against each other one.",
+            help="Folders or starts of names of runs; the first is compared with all others.",
         ),
     ],
     metric: Annotated[
@@ -240,7 +239,7 @@ def compare(
         bool,
         typer.Option(
             "--utterances",
-            help="List those that one gets and the other does not; csv and latex: nothing else.",
+            help="List utterances that only one run gets right; csv, latex: only this list.",
         ),
     ] = False,
     form: Format = "text",
@@ -248,7 +247,7 @@ def compare(
 ) -> None:
     """Compare runs on the same utterances: differences, their intervals, tests over speakers.
 
-    Of these trained models on new speakers, not of models trained again.
+    Intervals and tests are about these trained models on new speakers, not about training again.
     """
     from serbench.comparison import result
 
@@ -265,16 +264,17 @@ def predict(
     run: RunName,
     files: Annotated[list[str], typer.Argument(help="Audio files.")],
     fold: Annotated[
-        str | None, typer.Option(help="Whose model, by the fold's name; else the mean of all.")
+        str | None,
+        typer.Option(help="Name of the fold with the model. Default: mean of all folds' models."),
     ] = None,
     form: Annotated[str, typer.Option("--format", help="text, csv or json.")] = "text",
     device: Device = None,
     results: Results = None,
 ) -> None:
-    """Predict audio files with the models that evaluate --keep-models has kept.
+    """Predict audio files with the models that `evaluate --keep-models` stored.
 
-    Prints the label and the probability of every label. Whose models they are goes to standard
-    error: the mean of all folds' models, unless --fold names one.
+    Prints the predicted label and the probability of every label; describes the models on standard
+    error.
     """
     from serbench import inference
 
@@ -287,10 +287,10 @@ def predict(
 @app.command()
 def export(
     run: RunName,
-    out: Annotated[Path, typer.Option(help="The folder to make.")],
+    out: Annotated[Path, typer.Option(help="The folder to create.")],
     fold: Annotated[
         str | None,
-        typer.Option(help="Whose model; else the one that is best on its validation set."),
+        typer.Option(help="Name of the fold with the model. Default: the best in validation."),
     ] = None,
     results: Results = None,
 ) -> None:
@@ -305,7 +305,7 @@ def download(
     dataset: Annotated[str, typer.Argument(help="ravdess or crema-d.")],
     data: Data = None,
 ) -> None:
-    """Fetch a corpus that may be fetched, going on where an earlier call stopped."""
+    """Download a corpus, if its licence allows it; resume a download that was stopped."""
     from serbench.contracts import DownloadableDataset
     from serbench.datasets import find
     from serbench.settings import settings
@@ -318,14 +318,14 @@ def download(
 
 
 def main() -> None:
-    """Run the command line; what a user can mend is one line on standard error and exit code 1."""
+    """Run the command line; expected errors are one line on standard error and exit code 1."""
     try:
         app()
     except SerbenchError as error:
         typer.echo(f"serbench: {shown(str(error), lines=True)}", err=True)
         sys.exit(1)
     except OSError as error:
-        if error.errno is None:  # not the system's: a fault of the code
+        if error.errno is None:  # not from the system, but a bug
             raise
         path = "the disk" if error.filename is None else str(error.filename)
         reason = error.strerror or str(error)
@@ -335,6 +335,6 @@ def main() -> None:
         typer.echo(f"serbench: {stopped}", err=True)
         sys.exit(130)
     except SystemExit as ended:
-        if ended.code == 130:  # what typer makes of Ctrl-C, without a word
+        if ended.code == 130:  # typer exits without a message on Ctrl-C
             typer.echo("serbench: stopped", err=True)
         raise

@@ -1,4 +1,4 @@
-"""`serbench bench`: what this machine does in a second, and what an evaluation will take."""
+"""`serbench bench`: measure this machine, and estimate the time of an evaluation."""
 
 from typing import Annotated
 
@@ -11,36 +11,36 @@ from serbench.parameters import parse_all
 def bench(  # noqa: PLR0913 - a command's options are its parameters
     model: Annotated[
         str | None,
-        typer.Option(help="A model; else the paper's M1 and a small transformer encoder."),
+        typer.Option(help="A model. Default: the paper's M1 and a small transformer encoder."),
     ] = None,
     features: Features = None,
     dataset: Annotated[
         str | None,
         typer.Option(
-            help="Utterances as long as this one's; with --model, also an estimate for it. "
-            "Default: ravdess."
+            help="Use lengths of utterances of this dataset; with --model, estimate the time of "
+            "an evaluation on it. Default: ravdess."
         ),
     ] = None,
     protocol: Annotated[
-        str | None, typer.Option(help="Of the estimate; else the dataset's default.")
+        str | None, typer.Option(help="Protocol of the estimate. Default: the dataset's.")
     ] = None,
     param: Param = None,
     jobs: Annotated[
-        str, typer.Option(help="Folds at a time, as of `serbench evaluate`; auto fills the cores.")
+        str, typer.Option(help="Number of folds at a time, as in `serbench evaluate`.")
     ] = "auto",
     seconds: Annotated[
-        float, typer.Option(help="To spend on an item, roughly; large models need more.")
+        float, typer.Option(help="Approximate time per measurement; large models need more.")
     ] = 5.0,
     only: Annotated[
-        str, typer.Option(help="Of arithmetic,decode,features,models, or a feature's name.")
+        str, typer.Option(help="Any of arithmetic,decode,features,models, or names of features.")
     ] = "",
     device: Device = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Measure this machine, and estimate what an evaluation will take on it.
+    """Measure this machine, and estimate the time of an evaluation on it.
 
-    Needs no corpus and no checkpoint: utterances are synthetic, as long as a corpus's, and weights
-    are random. Every item runs in a fresh process, with the threads that a fold would have.
+    Needs no corpus and no checkpoint: utterances are synthetic, with the lengths of a corpus, and
+    weights are random. Every measurement runs in a fresh process, with the threads of a fold.
     """
     from serbench.bench import session
 

@@ -1,4 +1,4 @@
-"""`serbench leaderboard ...`: tables of runs, submissions, and what is checked of them."""
+"""`serbench leaderboard ...`: rank runs; pack, check and reproduce submissions."""
 
 import sys
 from pathlib import Path
@@ -10,7 +10,7 @@ from serbench.cli.options import Data, Device, Results, RunName, number_or, requ
 from serbench.errors import SerbenchError, nearest
 
 app = typer.Typer(
-    help="Measured runs beside the literature; submit a run, and check submissions.",
+    help="Show runs beside the literature; submit a run; check and reproduce submissions.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -18,13 +18,13 @@ app = typer.Typer(
 
 Account = Annotated[
     str,
-    typer.Option(help="Who sends what is not in the ledger: github:NAME. Default: unknown."),
+    typer.Option(help="Sender of submissions not in the ledger: github:NAME. Default: unknown."),
 ]
 
 
 @app.command()
 def show(
-    dataset: Annotated[str | None, typer.Option(help="Only this corpus.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="Show only this corpus.")] = None,
     results: Results = None,
     form: Annotated[str, typer.Option("--format", help="markdown or text.")] = "markdown",
 ) -> None:
@@ -43,14 +43,14 @@ def build(
     ),
     out: Annotated[Path, typer.Option(help="The folder to write into.")] = Path("leaderboard"),
     check: Annotated[
-        bool, typer.Option("--check", help="Write nothing; fail if a file is not up to date.")
+        bool, typer.Option("--check", help="Write nothing; fail if a file is out of date.")
     ] = False,
     account: Account = "",
 ) -> None:
     """Verify all submissions, rank them, and write README.md, csv, json, tex and index.html.
 
-    Whatever is new gets a line in ledger.csv, beside the submissions, which records who was first.
-    What was verified before is remembered in the cache: only what is new takes time.
+    Every new submission or record gets a line in ledger.csv, beside the folder of submissions,
+    which shows who was first. Verdicts are cached, so only new submissions take time.
     """
     from serbench.files import expanded
     from serbench.leaderboard import build as building
@@ -69,33 +69,36 @@ def build(
 @app.command()
 def submit(  # noqa: PLR0913 - a command's options are its parameters
     run: RunName,
-    submitter: Annotated[str, typer.Option(help="Who submits it.")],
-    out: Annotated[Path, typer.Option(help="The folder of submissions to put it in.")] = Path(
-        "submissions"
-    ),
-    contact: Annotated[str | None, typer.Option(help="An address, if you like.")] = None,
-    description: Annotated[str | None, typer.Option(help="Of the model, in a sentence.")] = None,
-    code: Annotated[str | None, typer.Option(help="The address of its code.")] = None,
-    commit: Annotated[str | None, typer.Option(help="Of the code. Default: looked up.")] = None,
+    submitter: Annotated[str, typer.Option(help="Name of the submitter.")],
+    out: Annotated[Path, typer.Option(help="The folder of all submissions.")] = Path("submissions"),
+    contact: Annotated[str | None, typer.Option(help="Address of the submitter.")] = None,
+    description: Annotated[
+        str | None, typer.Option(help="Description of the model, in a sentence.")
+    ] = None,
+    code: Annotated[str | None, typer.Option(help="Address of the model's code.")] = None,
+    commit: Annotated[
+        str | None, typer.Option(help="Commit of the code. Default: looked up.")
+    ] = None,
     install: Annotated[
-        str | None, typer.Option(help="The command that installs it. Default: looked up.")
+        str | None, typer.Option(help="Command that installs the code. Default: looked up.")
     ] = None,
     training_data: Annotated[
-        str | None, typer.Option(help="What the checkpoint it starts from has learned from.")
+        str | None, typer.Option(help="Training data of the model's checkpoint.")
     ] = None,
     seen: Annotated[
-        str | None, typer.Option(help="Was the test corpus among that? no, yes or unknown.")
+        str | None,
+        typer.Option(help="Whether that includes the test corpus: no, yes or unknown."),
     ] = None,
     licence: Annotated[
-        str | None, typer.Option(help="Of the checkpoint, where the results do not know it.")
+        str | None, typer.Option(help="Licence of the checkpoint, if the results do not have it.")
     ] = None,
-    note: Annotated[Path | None, typer.Option(help="A text file that goes along.")] = None,
+    note: Annotated[Path | None, typer.Option(help="A text file to include as note.md.")] = None,
     results: Results = None,
 ) -> None:
-    """Pack a run to be shown on the leaderboard, and check it.
+    """Pack a run for the leaderboard, and check the submission.
 
-    A run that lies in its place there already is given its card. What an earlier card says stays,
-    where nothing else is said now.
+    A run that is already in its place there gets a new card. Statements of an earlier card remain
+    unless options replace them.
     """
     from serbench.files import expanded
     from serbench.leaderboard.admission import Admission
@@ -132,17 +135,17 @@ def verify(
         list[Path] | None,
         typer.Argument(
             metavar="[PATH]...",
-            help="Submissions, or folders of them; else leaderboard/submissions or submissions.",
+            help="Submissions, or folders of them. Default: leaderboard/submissions, submissions.",
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="For other programs.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     account: Account = "",
 ) -> None:
-    """Check submissions: their corpus, protocol, counts and scores are worked out anew.
+    """Check submissions: recompute their folds, counts and scores, and compare.
 
-    Also says what they have in common with the submissions beside them, and who sent them.
+    Also reports predictions that other submissions have too, and who sent each submission.
 
-    Exit code 0 only if none is rejected. Safe on files of strangers: nothing in them is run.
+    Exit code 0 only if no submission is rejected. Safe for untrusted files: none of them is run.
     """
     from serbench.files import expanded
     from serbench.leaderboard.admission import Admission
@@ -155,8 +158,8 @@ def verify(
         paths = [next((path for path in usual if path.is_dir()), usual[0])]
     rows = []
     for path in paths:
-        for folder, known in verifying.find(expanded(path)):
-            verdict = known or admission.verify(folder)
+        for folder, rejection in verifying.find(expanded(path)):
+            verdict = rejection or admission.verify(folder)
             rows.append((folder, verdict))
             if not as_json:
                 typer.echo("\n".join(verifying.lines(folder, verdict)))
@@ -168,35 +171,36 @@ def verify(
 
 @app.command()
 def reproduce(  # noqa: PLR0913 - a command's options are its parameters
-    submission: Annotated[Path, typer.Argument(help="A submission's folder.")],
+    submission: Annotated[Path, typer.Argument(help="Folder of the submission.")],
     fold: Annotated[
         list[str] | None,
-        typer.Option(help="A fold's name; may be repeated; all for all. Default: the first."),
+        typer.Option(help="Name of a fold, or all; may be repeated. Default: the first."),
     ] = None,
     param: Annotated[
         list[str] | None,
-        typer.Option(help="name=value: where a checkpoint is on this machine."),
+        typer.Option(help="name=value, such as the path of a checkpoint on this machine."),
     ] = None,
     data: Data = None,
     jobs: Annotated[
-        str, typer.Option(help="Folds at a time: auto fills the cores; 0: in this process.")
+        str,
+        typer.Option(help="Number of folds at a time: auto fills the cores; 0: in this process."),
     ] = "auto",
     device: Device = None,
-    results: Annotated[Path, typer.Option(help="The parent folder of what is made again.")] = Path(
+    results: Annotated[Path, typer.Option(help="The parent folder of the new run.")] = Path(
         "reproduced"
     ),
-    yes: Annotated[bool, typer.Option("--yes", help="Run it without being asked.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Run without asking.")] = False,
     record: Annotated[
-        bool, typer.Option("--record", help="Write what came out into the submission's folder.")
+        bool, typer.Option("--record", help="Write a record into the submission's folder.")
     ] = False,
-    name: Annotated[str, typer.Option(help="Yours, for --record.")] = "",
+    name: Annotated[str, typer.Option(help="Your name, for --record.")] = "",
 ) -> None:
     """Make folds of a submission again on this machine, and compare the predictions.
 
     Shows what would run, and asks. Exit code 0 if it is reproduced: 99 % of the utterances get the
-    same label; or, where device, threads or libraries differ, F1 and UAR lie in the submitted 95 %
-    interval over the test speakers of these folds, who must be ten or those of all folds. Features
-    of another version are replaced by the installed ones, and the verdict says so.
+    same label; or, if device, threads or libraries differ, F1 and UAR are in the submitted 95 %
+    interval over the test speakers of these folds, which must be all folds or have ten speakers.
+    Features of another version are replaced by the installed version, and the verdict says so.
     """
     from serbench.cli.progress import Bars
     from serbench.leaderboard.reproduction.outcome import reproduce as make
@@ -212,7 +216,7 @@ def reproduce(  # noqa: PLR0913 - a command's options are its parameters
     if not yes:
         if not sys.stdin.isatty():
             raise SerbenchError(
-                "nobody is there to ask whether to run this: add --yes if it may run"
+                "running this must be confirmed, but there is no terminal: add --yes to confirm"
             )
         if not typer.confirm("Run it?", default=False):
             raise SerbenchError("nothing was run")
@@ -234,12 +238,12 @@ def badge(
         str,
         typer.Option("--format", help="svg, json (a shields.io endpoint) or card (for a hub)."),
     ] = "svg",
-    out: Annotated[Path | None, typer.Option(help="The file to write; else it is printed.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The file to write. Default: print.")] = None,
     results: Results = None,
 ) -> None:
     """Make a badge of a run for a README, or a section for its model's card.
 
-    A run that is not ranked gets a badge that says so, without a score, and no card.
+    For a run that is not ranked, the badge shows the reason instead of a score; it gets no card.
     """
     from serbench.files import replacing
     from serbench.leaderboard import badge as badges

@@ -7,7 +7,7 @@ from serbench.plugins import registry
 def listing(kind: str) -> tuple[list[str], list[str]]:
     """Return a line for each "dataset", "feature" or "model", and remarks on faulty plugins.
 
-    Names that cannot be used are listed too, with the reason. Nothing that is listed is imported.
+    Unusable names are included, with the reason. Listing imports no dataset, feature or model.
     """
     installed = registry.installed()
     lines = {}
@@ -21,7 +21,7 @@ def listing(kind: str) -> tuple[list[str], list[str]]:
     width = max(map(len, lines), default=0)
     remarks = [f"broken plugin {broken.plugin}: {broken.reason}" for broken in installed.broken]
     remarks += [
-        f"slow plugin {plugin}: it took {seconds:.1f} s to say what it offers; a module with hooks "
+        f"slow plugin {plugin}: listing its entries took {seconds:.1f} s; a module with hooks "
         "should import nothing heavy"
         for plugin, seconds in installed.slow.items()
     ]

@@ -14,39 +14,39 @@ Dataset = Annotated[str, typer.Option(help="A dataset, with its parameters: crem
 Features = Annotated[
     str | None,
     typer.Option(
-        help="What a model by import path learns from; `serbench features` lists them. Default: "
-        "what its attribute `features` says, functionals for an estimator, else waveform."
+        help="Features for a model by import path; `serbench features` lists them. Default: the "
+        "model's attribute `features`; functionals for an estimator; else waveform."
     ),
 ]
 Labels = Annotated[str | None, typer.Option(help="A label set of the dataset.")]
 Data = Annotated[
     Path | None,
-    typer.Option(help="The corpus's own folder; else a folder of its name in SERBENCH_DATA."),
+    typer.Option(help="Folder of the corpus. Default: the folder of its name in SERBENCH_DATA."),
 ]
 Results = Annotated[
     Path | None,
-    typer.Option(help="The parent folder of all runs; else SERBENCH_RESULTS or ./results."),
+    typer.Option(help="The parent folder of all runs. Default: SERBENCH_RESULTS or ./results."),
 ]
 Device = Annotated[
-    str | None, typer.Option(help="auto, cpu or cuda; else SERBENCH_DEVICE, or auto.")
+    str | None, typer.Option(help="auto, cpu or cuda. Default: SERBENCH_DEVICE or auto.")
 ]
-RunName = Annotated[str, typer.Argument(help="A run's folder, or the start of its name.")]
+RunName = Annotated[str, typer.Argument(help="Folder of a run, or the start of its name.")]
 RunNames = Annotated[
     list[str],
-    typer.Argument(metavar="RUN...", help="Runs' folders, or the starts of their names."),
+    typer.Argument(metavar="RUN...", help="Folders of runs, or the starts of their names."),
 ]
 Param = Annotated[
     list[str] | None,
-    typer.Option(help="name=value of the model or its features; may be repeated."),
+    typer.Option(help="name=value: a parameter of model or features; may be repeated."),
 ]
 Format = Annotated[str, typer.Option("--format", help="text, markdown, csv, latex, json.")]
 
 
 def number_or(word: str, option: str, text: str, kind: Callable[[str], Number]) -> Number | None:
-    """Return the number typed for an option, or None for the word that stands for no number.
+    """Return the number typed for an option, or None if `word` was typed.
 
     Raises:
-        BadParameter: it is neither.
+        BadParameter: neither a number nor `word` was typed.
     """
     if text.lower() == word:
         return None

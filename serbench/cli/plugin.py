@@ -1,4 +1,4 @@
-"""The commands of `serbench plugin`: begin one, and check one."""
+"""`serbench plugin`: create a plugin from a template, and check one."""
 
 import sys
 from pathlib import Path
@@ -8,16 +8,16 @@ import typer
 
 from serbench.errors import MissingRequirement
 
-app = typer.Typer(help="Write a plugin, and check what it promises.", no_args_is_help=True)
+app = typer.Typer(help="Create a plugin, and check that it works.", no_args_is_help=True)
 
 
 @app.command()
 def new(
     name: Annotated[str, typer.Argument(help="Lower case, digits, hyphens: my-cnn.")],
     kind: Annotated[str, typer.Option(help="model, features or dataset.")] = "model",
-    into: Annotated[Path, typer.Option(help="Where its folder is made.")] = Path(),
+    into: Annotated[Path, typer.Option(help="The parent of the new folder.")] = Path(),
 ) -> None:
-    """Make a small package that works, to change into your own."""
+    """Create a small working plugin package, to be changed into your own."""
     try:
         from serbench_template.new_package import new as make
         from serbench_template.new_package import next_steps
@@ -33,15 +33,15 @@ def new(
 def check(
     name: Annotated[str, typer.Argument(help="A dataset, a feature, a model, or a package.")],
     kind: Annotated[
-        str | None, typer.Option(help="model, features, dataset or package; else looked up.")
+        str | None, typer.Option(help="model, features, dataset or package. Default: looked up.")
     ] = None,
     param: Annotated[
-        list[str] | None, typer.Option(help="name=value of it; may be repeated.")
+        list[str] | None, typer.Option(help="name=value: a parameter; may be repeated.")
     ] = None,
     data: Annotated[Path | None, typer.Option(help="The folder of a dataset's corpus.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
-    """Run the contract's checks on a plugin; exit code 1 where one fails."""
+    """Check that a plugin keeps serbench's contract; exit code 1 if a check fails."""
     from serbench.parameters import parse_all
     from serbench.testing.plugin_check import check as run
 

@@ -1,4 +1,4 @@
-"""Show the progress of an evaluation: bars, or without a terminal a line a fold."""
+"""Show the progress of an evaluation: bars on a terminal, else a line per fold."""
 
 import sys
 from collections.abc import Mapping
@@ -49,7 +49,7 @@ class Bars(Listener):
         self._progress.stop()
 
     def planned(self, plan: Plan, folder: Path, wanted: int, todo: int) -> None:
-        """Show how many folds are asked for, the finished ones counted."""
+        """Show how many folds were requested and how many of them are already finished."""
         self.folder, self._total = folder, wanted
         self.finished_folds = self._total - todo
         self._all = self._progress.add_task("folds", total=self._total, note="")
@@ -63,13 +63,13 @@ class Bars(Listener):
         self._progress.update(self._extracting, completed=done)
 
     def remarked(self, line: str) -> None:
-        """Print what is odd about the corpus, above the bars if there are any."""
+        """Print a remark on the corpus, above the bars if there are any."""
         self._progress.console.print(
             f"warning: {shown(line)}", markup=False, highlight=False, soft_wrap=True
         )
 
     def training(self, fold: str, progress: Mapping[str, Any]) -> None:
-        """Show a fold's epochs and its latest point of the learning curve."""
+        """Show a fold's epochs and the latest point of its learning curve."""
         if fold not in self._folds:
             self._folds[fold] = self._progress.add_task(f"fold {fold}", total=None, note="")
         note = "  ".join(
@@ -82,7 +82,7 @@ class Bars(Listener):
         )
 
     def finished(self, fold: str, error: str) -> None:
-        """Count a fold, and take its bar away."""
+        """Count a finished or failed fold, and remove its bar."""
         if fold in self._folds:
             self._progress.remove_task(self._folds.pop(fold))
         if not error:
@@ -97,10 +97,10 @@ class Bars(Listener):
             print(shown(line), file=sys.stderr, flush=True)
 
     def stopped(self) -> str:
-        """Return how far the evaluation was when the user stopped it, and how to go on."""
+        """Return how many folds were finished when the user stopped, and how to continue."""
         if self.folder is None:
             return "stopped before anything was run"
         return (
             f"stopped: {self.finished_folds} of {self._total} folds are finished and kept in "
-            f"{self.folder}; run the same command again to go on"
+            f"{self.folder}; run the same command again to continue"
         )

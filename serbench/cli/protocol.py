@@ -1,4 +1,4 @@
-"""`serbench protocol`: show, export and check how a corpus is split."""
+"""`serbench protocol`: show, export and check the split of a corpus."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,17 +7,17 @@ import typer
 
 from serbench.cli.options import Data, Dataset, Labels
 
-app = typer.Typer(no_args_is_help=True, help="How a corpus is split: show, export, check.")
+app = typer.Typer(no_args_is_help=True, help="Show, export or check the split of a corpus.")
 
 
 @app.command()
 def show(
     dataset: Dataset,
-    protocol: Annotated[str | None, typer.Option(help="Default: list them all.")] = None,
+    protocol: Annotated[str | None, typer.Option(help="Default: list all protocols.")] = None,
     labels: Labels = None,
     data: Data = None,
 ) -> None:
-    """List a dataset's protocols, or show the folds of one: needs no audio where avoidable."""
+    """List a dataset's protocols, or show the folds of one; reads no audio if possible."""
     from serbench.cli import splits
 
     typer.echo(splits.show(dataset, protocol, labels, data))
@@ -44,7 +44,7 @@ def check(
     labels: Labels = None,
     data: Data = None,
 ) -> None:
-    """Look for speakers and audio that the sets of a protocol share; fails if there are any."""
+    """Check that no sets of a protocol share speakers or audio; exit code 1 if any do."""
     from serbench.cli import splits
 
     text, clean = splits.check(dataset, protocol, labels, data)

@@ -1,4 +1,4 @@
-"""`serbench report`: pictures, tables and a page on runs."""
+"""`serbench report`: write figures, tables and a web page about runs."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,31 +10,31 @@ from serbench.cli.options import Results, RunNames
 
 def report(
     names: RunNames,
-    out: Annotated[Path, typer.Option(help="The folder to write, or an earlier report.")],
+    out: Annotated[Path, typer.Option(help="The folder to write; may be an earlier report.")],
     picture: Annotated[
         list[str] | None,
         typer.Option(
-            help="png, svg or pdf; may be repeated; none for tables and page alone. Default: all."
+            help="png, svg or pdf; may be repeated; none: no pictures. Default: all three."
         ),
     ] = None,
     audio: Annotated[
         Path | None,
-        typer.Option(help="The corpus's folder: the page then links to every utterance's audio."),
+        typer.Option(help="Folder of the corpus, so that the page links to the audio."),
     ] = None,
     embed: Annotated[
         int,
-        typer.Option(help="Put so many mistakes a run into the page as audio, instead of links."),
+        typer.Option(help="Embed the audio of so many mistakes per run in the page."),
     ] = 0,
     jobs: Annotated[
         int | None,
-        typer.Option(help="Runs drawn at a time; 0: all in this process. Default: one a core."),
+        typer.Option(help="Runs drawn at a time; 0: in this process. Default: one per core."),
     ] = None,
     results: Results = None,
 ) -> None:
-    """Write every picture, every table and a page on runs, from their stored predictions.
+    """Write all pictures, all tables and a web page about runs, from their stored predictions.
 
-    Pictures are PNG, SVG and PDF, tables Markdown, CSV and LaTeX; index.html needs a browser and
-    nothing else. Runs on several corpora or under several protocols come in sections.
+    Pictures are PNG, SVG and PDF, tables are Markdown, CSV and LaTeX; index.html only needs a
+    browser. Runs on different corpora or under different protocols are in separate sections.
     """
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn

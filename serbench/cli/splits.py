@@ -1,4 +1,4 @@
-"""Apply a protocol to a corpus, to show, export or check the split."""
+"""Apply a protocol to a corpus, and show, export or check the split."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Split:
 def split(
     dataset: str, protocol: str | None, labels: str | None = None, data: Path | None = None
 ) -> Split:
-    """Apply a protocol to a corpus; a manifest will do, unless `data` names a folder."""
+    """Apply a protocol to a corpus, read from its manifest unless `data` names a folder."""
     source = datasets.find(dataset, settings(), data)
     corpus = datasets.manifest(source, labels) if data is None else datasets.read(source, labels)
     chosen = lookup.find_protocol(protocol, source.dataset)
@@ -34,7 +34,7 @@ def split(
 
 
 def show(dataset: str, protocol: str | None, labels: str | None, data: Path | None) -> str:
-    """List a dataset's protocols, or the sets of every fold of one of them."""
+    """List a dataset's protocols, or describe the sets of every fold of one protocol."""
     if protocol is None:
         own = datasets.find(dataset, settings(), data).dataset.protocols
         rows = [[protocol.name, protocol.summary, protocol.leaks or "-"] for protocol in own]
@@ -67,7 +67,7 @@ def _warnings(applied: Split) -> list[str]:
 def export(
     dataset: str, protocol: str | None, out: Path, labels: str | None, data: Path | None
 ) -> str:
-    """Write the folds as CSV or JSON, and return a line that says so.
+    """Write the folds as CSV or JSON, and return a line that confirms it.
 
     Raises:
         BadParameter: the file's ending is neither.
@@ -85,9 +85,9 @@ def export(
 def check(
     dataset: str, protocol: str | None, labels: str | None, data: Path | None
 ) -> tuple[str, bool]:
-    """Return what the sets share, as text, and whether nothing is shared that must not be.
+    """Return as text what the sets share, and whether the protocol is clean.
 
-    The audio is decoded where it is at hand.
+    Audio is compared if it is on this disk.
     """
     applied = split(dataset, protocol, labels, data)
     digests, note = _audio(applied, labels)
@@ -100,7 +100,7 @@ def check(
 
 
 def _audio(applied: Split, labels: str | None) -> tuple[dict[str, str], str]:
-    """Return the digest of every utterance whose file is on this disk, and what was compared."""
+    """Return the audio digest of every utterance on this disk, and a note on the comparison."""
     root = applied.source.root
     if not root.exists():
         return {}, f"audio not checked, since there is no corpus in {root}"

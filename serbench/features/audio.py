@@ -20,13 +20,13 @@ from serbench.files import alone_with, digest, replacing
 RATE = 16_000  # Hz; paper, section IV
 AGAIN = "get this file again, nothing was trained"
 CONVERT = "write it as wav or flac, for example with ffmpeg"
-SPARE = 1152  # samples that a decoder may leave out: a frame of MP3
+SPARE = 1152  # samples that a decoder may omit: a frame of MP3
 BLOCK = 2**22  # samples read at a time
 SLOWEST = 1000  # Hz; a lower sampling rate is a mistake
-UNKNOWN = 2**40  # samples and more: what libsndfile calls the length of some streams
-LARGEST = 2.0**31  # of a sample: integers of 32 bits that were stored as floats
-CANCELLED = 1e-3  # share of the channels' energy that their sum keeps; unrelated channels keep all
-NAMED = 3  # utterances that a remark names at most
+UNKNOWN = 2**40  # from so many samples on, libsndfile means that the length is unknown
+LARGEST = 2.0**31  # the largest sample: 32-bit integers stored as floats
+CANCELLED = 1e-3  # channels cancel if their sum keeps only this share of their energy
+NAMED = 3  # most utterances that a remark names
 ODD = {
     "silent": "silent (no two samples differ by more than 3 of 32768 steps)",
     "short": "shorter than 0.1 s",
@@ -40,14 +40,14 @@ Samples = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Reading:
-    """How a wave is made of a file; part of the identity of every feature.
+    """How a file is read as a waveform; part of the identity of every feature.
 
-    Leading and trailing frames that are `trim_db` below the loudest are cut; librosa's default of
-    60, since the paper gives none. None trims nothing.
+    Leading and trailing frames that are `trim_db` below the loudest are cut; None cuts nothing. The
+    default is librosa's, since the paper states none.
     """
 
     trim_db: float | None = 60.0
-    version: str = "1"  # changes whenever the numbers change
+    version: str = "1"  # changes whenever the samples would change
 
     def __post_init__(self) -> None:
         if self.trim_db is not None and not self.trim_db > 0:
@@ -61,17 +61,17 @@ class Reading:
 def decode(path: Path, *, remedy: str = AGAIN) -> tuple[Samples, int]:
     """Return the samples of a file as they are stored, and their rate in Hz.
 
-    The `remedy` tells the user what to do about a file that cannot be read.
+    Error messages end with the `remedy`, the advice for a file that cannot be read.
 
     Raises:
-        CorpusError: the file cannot be read, is cut off, or its samples make no valid wave.
+        CorpusError: the file cannot be read, is cut off, or its samples are not valid.
     """
     try:
         header = truncation.inspect(path)
         if header.cut:
             raise CorpusError(f"{path} is cut off: {header.cut}; {remedy}")
         with _forward()(path) as file:
-            if file.format == "RAW":  # an ending that implies a codec: .au, .gsm, .vox
+            if file.format == "RAW":  # no header, and an ending that implies a codec: .gsm, .vox
                 raise RuntimeError
             samples, rate = _samples(file), int(file.samplerate)
             promised = file.frames if file.format == "FLAC" else UNKNOWN
@@ -106,7 +106,7 @@ def _forward() -> Any:
 def _samples(file: Any) -> Samples:
     """Read a file from start to end: codecs such as GSM 6.10 do not allow seeking."""
     kind = "int16" if file.subtype == "PCM_16" else "float64"
-    most = min(file.frames + 1, max(1, BLOCK // file.channels))  # one more shows that it ends
+    most = min(file.frames + 1, max(1, BLOCK // file.channels))  # a short block is the last
     blocks = [file.read(most, dtype=kind, always_2d=True)]
     while len(blocks[-1]) == most:
         blocks.append(file.read(most, dtype=kind, always_2d=True))
@@ -114,24 +114,24 @@ def _samples(file: Any) -> Samples:
 
 
 def _check_samples(path: Path, samples: Samples, rate: int, remedy: str) -> None:
-    """Refuse samples without a valid wave: none, at too low a rate, or with invalid values."""
+    """Refuse samples that are empty, have too low a rate, invalid values or cancelling channels."""
     if not len(samples):
         raise CorpusError(f"{path} holds no samples; {remedy}")
     if rate < SLOWEST:
         raise CorpusError(f"{path} has a sampling rate of {rate} Hz, too low for speech; {remedy}")
     if 2 * len(samples) * RATE <= rate:
         raise CorpusError(
-            f"{path} holds {len(samples)} sample{'s' * (len(samples) > 1)} at {rate} Hz, less than "
-            f"one at {RATE} Hz; {remedy}"
+            f"{path} holds {len(samples)} sample{'s' * (len(samples) > 1)} at {rate} Hz, less "
+            f"than one at {RATE} Hz; {remedy}"
         )
     if samples.dtype != np.int16:
-        peak = max(float(samples.max()), -float(samples.min()))  # nan where one of them is
+        peak = max(float(samples.max()), -float(samples.min()))  # nan if a sample is nan
         if not np.isfinite(peak):
             raise CorpusError(f"{path} contains NaN or infinite samples; {remedy}")
         if peak > LARGEST:
             raise CorpusError(
-                f"{path} contains samples as large as {peak:.3g}, but they must lie between -1 and "
-                f"1, or between -2^31 and 2^31 where integers were stored as floats; {remedy}"
+                f"{path} contains samples of up to {peak:.3g}, but they must be between -1 and 1, "
+                f"or between -2^31 and 2^31 if integers were stored as floats; {remedy}"
             )
     if samples.shape[1] > 1 and _channels_cancel(samples):
         raise CorpusError(
@@ -143,10 +143,10 @@ def _check_samples(path: Path, samples: Samples, rate: int, remedy: str) -> None
 def _channels_cancel(samples: Samples) -> bool:
     """Return whether the channels contain sound although their mean is nearly silent.
 
-    The energy of the channels' sum equals their total energy where they are unrelated, is larger
-    where they are alike, and is zero where they are in opposite phase.
+    The energy of the sum equals the channels' total energy if they are unrelated, is larger if they
+    are similar, and zero if they are in opposite phase.
     """
-    for part in (samples[::16], samples):  # a part is enough to pass nearly all files
+    for part in (samples[::16], samples):  # for nearly all files, the first part is enough
         centred = part - part.mean(axis=0, dtype=np.float32)  # (frames, channels)
         total, energy = centred.sum(axis=1), np.vdot(centred, centred)
         if np.vdot(total, total) > CANCELLED * energy:
@@ -170,14 +170,14 @@ def _reason(path: Path, error: Exception) -> str:
         return "it is a Git LFS pointer, not audio: run `git lfs pull` in the corpus"
     if isinstance(error, MemoryError):
         return "it is larger than the memory"
-    if isinstance(error, TypeError) or not str(error):  # soundfile asks for the rate of raw samples
-        return f"it has no header that tells codec and rate: {CONVERT}"
+    if isinstance(error, TypeError) or not str(error):  # soundfile needs the rate of raw samples
+        return f"it has no header with codec and rate: {CONVERT}"
     text = str(getattr(error, "error_string", "") or error).removeprefix("Error : ").rstrip(".")
     return f"it is cut off or damaged ({text})" if "lost sync" in text else text
 
 
 def oddity(samples: Samples, rate: int) -> str:
-    """Return what is odd about decoded samples, as a key of `ODD`, or ""."""
+    """Return the kind of oddity of decoded samples, a key of `ODD`, or ""."""
     low, high = float(samples.min()), float(samples.max())
     full = 32768 if samples.dtype == np.int16 else 1
     if high - low <= 3 / 32768 * full:
@@ -188,7 +188,7 @@ def oddity(samples: Samples, rate: int) -> str:
 
 
 def remarks(oddities: Mapping[str, str]) -> list[str]:
-    """Return a line for each kind of oddity, a key of `ODD` or "" for each utterance by name.
+    """Return a line for each kind of oddity, from the oddity of each utterance, by name.
 
     >>> remarks({"a": "short", "b": "", "c": "short"})
     ['2 utterances are shorter than 0.1 s: a, c']
@@ -206,7 +206,7 @@ def remarks(oddities: Mapping[str, str]) -> list[str]:
 def samples_digest(samples: Samples, rate: int) -> str:
     """Return the identity of audio: sha256 of the samples, their type, shape and rate.
 
-    A FLAC and the wav it was made from have the same; a header or a tag changes nothing.
+    A FLAC has the same digest as the wav that it was made from; headers and tags have no effect.
     """
     head = f"{samples.dtype.str} {samples.shape} {rate}\n".encode()
     hashed = hashlib.sha256(head)
@@ -215,13 +215,13 @@ def samples_digest(samples: Samples, rate: int) -> str:
 
 
 def wave(samples: Samples, rate: int, reading: Reading) -> Wave:
-    """Make samples as decoded mono, 16 kHz and trimmed: shape (samples,), float32.
+    """Convert decoded samples to a mono, 16 kHz, trimmed waveform: shape (samples,), float32.
 
-    An utterance that would be empty after trimming stays as it is.
+    An utterance that would be empty after trimming is not trimmed.
     """
     floats = samples.astype(np.float32)
     if samples.dtype == np.int16:
-        floats /= 32768  # as soundfile scales it
+        floats /= 32768  # soundfile's scale
     mono = floats.mean(axis=1) if floats.shape[1] > 1 else floats[:, 0]
     if rate != RATE:
         import soxr
@@ -235,22 +235,22 @@ def wave(samples: Samples, rate: int, reading: Reading) -> Wave:
 def trimmed(mono: Wave, top_db: float) -> Wave:
     """Cut leading and trailing frames that are `top_db` below the loudest.
 
-    The same as `librosa.effects.trim` with its frames of 2048 and hops of 512, to the sample; our
-    own because importing librosa's costs every process seconds.
+    The result is the same, to the sample, as that of `librosa.effects.trim` with frames of 2048 and
+    hops of 512, but importing librosa would take seconds in every process.
     """
     frame, hop = 2048, 512
     frames = 1 + len(mono) // hop
     padded = np.pad(mono, frame // 2)[: (frames - 1) * hop + frame]
     energy = np.square(padded).reshape(-1, hop).sum(axis=1, dtype=np.float64)  # (frames + 3,)
     power = np.convolve(energy, np.ones(frame // hop), "valid") / frame
-    power = np.maximum(power, 1e-10)  # librosa's amplitude of 1e-5: below it all is one silence
+    power = np.maximum(power, 1e-10)  # as in librosa: an amplitude below 1e-5 is silence
     loud = np.flatnonzero(power > power.max() * 10 ** (-top_db / 10))
     cut = mono[loud[0] * hop : (loud[-1] + 1) * hop]
     return cut if len(cut) else mono
 
 
 def read(path: Path, reading: Reading | None = None) -> Wave:
-    """Return the wave of a file, shape (samples,), 16 kHz mono float32."""
+    """Read a file as a waveform: shape (samples,), 16 kHz mono float32."""
     return wave(*decode(path), reading or Reading())
 
 
@@ -258,13 +258,13 @@ class Decoded(NamedTuple):
     """A decoded file, without its samples."""
 
     path: str
-    stamp: list[int]  # before it was decoded
-    digest: str  # of its samples
+    stamp: list[int]  # of the file, before it was decoded
+    digest: str  # of the samples
     oddity: str  # see the function `oddity`
 
 
 def decoded(path: Path) -> tuple[Decoded, Samples, int]:
-    """Return a decoded file, its samples as they are stored, and their rate in Hz.
+    """Decode a file; return its digest and oddity, the samples as stored, and their rate in Hz.
 
     Raises:
         CorpusError: see `decode`.
@@ -276,7 +276,7 @@ def decoded(path: Path) -> tuple[Decoded, Samples, int]:
 
 
 class Digests:
-    """The digests and oddities of decoded files, kept in the cache; changed files are forgotten."""
+    """The digests and oddities of decoded files, stored in the cache until a file changes."""
 
     def __init__(self, cache: Path, root: Path):
         self._root = root.resolve()
@@ -292,7 +292,7 @@ class Digests:
         return {name: row for name, row in rows if isinstance(row, list) and len(row) == 3}
 
     def digest(self, path: Path) -> str | None:
-        """Return the digest of the file as it is now, or None where it has not been decoded yet.
+        """Return the digest of the current file, or None if it has not been decoded yet.
 
         Raises:
             CorpusError: the file is gone.
@@ -310,17 +310,17 @@ class Digests:
         rows = {self._name(Path(file.path)): list(file[1:]) for file in files}
         if rows:
             with alone_with(self._file):
-                self._rows = {**self._read(), **rows}  # another command may have written meanwhile
+                self._rows = {**self._read(), **rows}  # another process may have added rows
                 with replacing(self._file) as temporary:
                     temporary.write_text(json.dumps(self._rows))
 
     def _name(self, path: Path) -> str:
-        # not resolved: a link in the corpus is found by its own name, wherever it leads
+        # not resolved: a link in the corpus has its own name, wherever it points
         return Path(os.path.abspath(path)).as_posix().removeprefix(f"{self._root.as_posix()}/")
 
 
 def stamp(path: Path) -> list[int]:
-    """Return the size of a file, and the times of change of its contents and its entry.
+    """Return the size of a file, and when its contents and its metadata last changed.
 
     Raises:
         CorpusError: the file is gone.

@@ -1,4 +1,4 @@
-"""Decode the files of a corpus and write their features, in this process or in others."""
+"""Decode the files of a corpus and store their features, in this process or in others."""
 
 import contextlib
 from collections.abc import Iterator
@@ -16,20 +16,20 @@ from serbench.plugins import registry
 from serbench.processes import Message, Send
 
 SHARD = 256  # utterances written to the feature store at a time
-BATCH = 16  # utterances from one report to the next
+BATCH = 16  # utterances per report of progress
 
 
 def extract(message: Message, send: Send) -> Message:
-    """Decode files, remember their digests, and extract the features that are missing.
+    """Decode files, send their digests, and extract the features that are missing.
 
     Args:
-        message: `feature`, `cache`, `threads`, and `files`: [path, whether its features are wanted]
-            of each.
-        send: receives the `digests` of each batch, an `audio.Decoded` of each file.
+        message: `feature`, `cache`, `threads`, and `files`: a path for each file, and whether to
+            extract its features.
+        send: function that receives the `digests` of each batch: an `audio.Decoded` per file.
 
     Raises:
         CorpusError: a file cannot be read.
-        PluginError: the extractor breaks its contract.
+        PluginError: the extractor violates its contract.
     """
     feature = Feature(**message["feature"])
     store = Store(feature.folder(Path(message["cache"])))
@@ -57,7 +57,7 @@ def extract(message: Message, send: Send) -> Message:
 
 @contextlib.contextmanager
 def _naming(file: str) -> Iterator[None]:
-    """Add to every error of an extractor the file that it was given."""
+    """Name the file in every error that an extractor raises."""
     try:
         yield
     except SerbenchError as error:
@@ -70,14 +70,14 @@ def _naming(file: str) -> Iterator[None]:
 def of_one(name: str, extractor: Any, wave: Wave) -> Array:
     """Extract the features of one wave by itself.
 
-    In a batch the last bits would depend on the other waves, and so on the number of cores.
+    In a batch, the last bits would depend on the other waves, and so on the number of cores.
     """
     (array,) = check_arrays(name, extractor([wave]), 1)
-    return array.copy()  # it may use the same memory again
+    return array.copy()  # the extractor may reuse the memory
 
 
 def audio_digests(corpus: Corpus, cache: Path, root: Path) -> dict[str, str | None]:
-    """Return the digest of each utterance's samples; None where its file has changed since."""
+    """Return the digest of each utterance's samples; None if its file changed after decoding."""
     digests = audio.Digests(cache, root)
     return {
         utterance.id: digests.digest(utterance.path)

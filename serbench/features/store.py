@@ -1,8 +1,8 @@
 """Store features, so that each is extracted only once.
 
-An array is found by the digest of the samples that it was made of, and the identity of the
-extractor with its version, its parameters and the reading of the audio. So a changed file, setting
-or version never meets an old array.
+The key of an array is the digest of its samples, and the identity of the extractor, its version,
+its parameters and the reading of the audio. So a changed file, setting or version never gets an old
+array.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ from serbench.results.config import Config
 
 @dataclass(frozen=True)
 class Feature:
-    """The identity of features: extractor, version, parameters, and the reading of the waves."""
+    """The identity of features: extractor, version, parameters, and how the audio is read."""
 
     name: str
     version: str
@@ -35,12 +35,12 @@ class Feature:
         return cls(config.feature, config.feature_version, config.feature_params, config.reading)
 
     def folder(self, cache: Path) -> Path:
-        """Return the folder of its arrays."""
+        """Return the folder of the stored arrays."""
         return cache / "features" / f"{self.name}-{digest(asdict(self))[:16]}"
 
 
 class Store:
-    """The arrays of one feature, in shards: safetensors files that are whole or absent."""
+    """The arrays of one feature, in shards: safetensors files that are written atomically."""
 
     def __init__(self, folder: Path):
         self._folder = folder
@@ -57,12 +57,12 @@ class Store:
         return key in self._shards
 
     def write(self, arrays: Mapping[str, Array]) -> None:
-        """Add arrays, each under the digest of the samples it was made of."""
+        """Add arrays, each under the digest of its samples."""
         if not arrays:
             return
         path = self._folder / f"{digest(sorted(arrays))[:16]}.safetensors"
         with replacing(path) as temporary:
-            # bytes first: a full disk is then an OSError, as everywhere
+            # write bytes: safetensors' own file writer raises other errors if the disk is full
             temporary.write_bytes(
                 safetensors.numpy.save({k: np.ascontiguousarray(a) for k, a in arrays.items()})
             )
@@ -71,7 +71,7 @@ class Store:
         """Return the arrays under these digests.
 
         Raises:
-            PluginError: one is not there.
+            PluginError: an array is missing.
         """
         missing = [key for key in keys if key not in self._shards]
         if missing:
@@ -80,7 +80,7 @@ class Store:
 
 
 class Features(Sequence[Array]):
-    """Feature arrays in the order of their utterances, each read from its shard when asked for."""
+    """Feature arrays in the order of their utterances, each read from its shard when accessed."""
 
     def __init__(self, places: Sequence[tuple[Any, str]]):
         self._places = places
@@ -101,14 +101,14 @@ class Features(Sequence[Array]):
 
 
 def check_arrays(name: str, returned: Any, expected: int) -> list[Array]:
-    """Return the arrays that an extractor made, once they are checked.
+    """Check and return the arrays from an extractor.
 
     Raises:
-        PluginError: they are not one finite array of float32, or float16, an utterance.
+        PluginError: they are not one finite array of float32 or float16 per utterance.
     """
     arrays = list(returned)
     if len(arrays) != expected:
-        raise PluginError(f"feature {name} made {len(arrays)} arrays of {expected} utterances")
+        raise PluginError(f"feature {name} made {len(arrays)} arrays for {expected} utterances")
     for array in arrays:
         if not isinstance(array, np.ndarray):
             raise PluginError(f"feature {name} made a {type(array).__name__}, not an array")

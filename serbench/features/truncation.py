@@ -1,7 +1,7 @@
-"""Find audio files that were cut off: compare their sizes with those in their headers.
+"""Find audio files that were cut off: compare the size of a file with the size in its header.
 
-libsndfile reads the rest of such a file without an error. Only headers and the last bytes are read
-here, except for MP3s without a header that gives their length, whose frames are counted.
+libsndfile reads a file that was cut off without an error. Only headers and the last bytes are read
+here, except for MP3s whose header lacks a length: their frames are counted.
 """
 
 import functools
@@ -11,30 +11,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal, NamedTuple
 
-SLACK = 1024  # most bytes that a file may lack, since headers are careless; tiny files less
-STREAMED = 0x7F000000  # from here on a 32-bit size means that the length was not known
-CHUNKS = 1000  # chunks that are searched at most for the one with the samples
-PAGE = 27 + 255 + 255 * 255  # bytes of an Ogg page at most; RFC 3533
+SLACK = 1024  # most bytes that a file may lack, since headers are inexact; less for tiny files
+STREAMED = 0x7F000000  # larger 32-bit sizes mean that the length was unknown
+CHUNKS = 1000  # most chunks that are searched for the one with the samples
+PAGE = 27 + 255 + 255 * 255  # most bytes of an Ogg page; RFC 3533
 
 
 class Inspection(NamedTuple):
     """The result of an inspection."""
 
-    cut: str = ""  # how much of the promised size is there, or "" if the file is not cut off
-    samples: int = 0  # that each channel has at least, or 0 if they were not counted
+    cut: str = ""  # how much of the promised size is missing, as text; "" if not cut off
+    samples: int = 0  # least number of samples per channel; 0 if they were not counted
 
 
 @dataclass(frozen=True)
 class _Chunked:
-    """A format of chunks, each with a name, a size and that many bytes."""
+    """A format of chunks: each has a name, a size, and content of this size."""
 
     start: int  # where the first chunk begins
     name: int  # bytes of a name
     size: int  # bytes of a size
     order: Literal["little", "big"]
-    data: bytes  # the name of the chunk that holds the samples
+    data: bytes  # the name of the chunk with the samples
     aligned: int = 2  # chunks begin at multiples of this from the file's start
-    counted: bool = False  # the size counts name and size too
+    counted: bool = False  # whether the size includes name and size
 
 
 _WAV = _Chunked(12, 4, 4, "little", b"data")
@@ -57,7 +57,7 @@ def inspect(path: Path) -> Inspection:
     """Compare the size of a file with the size that its header promises.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: the file cannot be read.
     """
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
@@ -82,12 +82,12 @@ def _compare_sizes(promised: int, size: int) -> Inspection:
 
 
 def _known_size(size: int, width: int = 4) -> int:
-    """Return a size, or 0 if it means that the size was not known when it was written."""
+    """Return a size, or 0 if the value stands for an unknown size."""
     return size if size < (STREAMED if width == 4 else 2**62) else 0
 
 
 def _chunked(file: IO[bytes], form: _Chunked, size: int) -> int:
-    """Return where the chunk of samples must end, or 0 if the header does not say."""
+    """Return where the chunk of samples must end, or 0 if the header has no size."""
     place, long_size = form.start, 0
     for _ in range(CHUNKS):
         file.seek(place)
@@ -96,7 +96,7 @@ def _chunked(file: IO[bytes], form: _Chunked, size: int) -> int:
             break
         name, length = head[: form.name], int.from_bytes(head[form.name :], form.order)
         begin = place + (0 if form.counted else len(head))
-        if name == b"ds64":  # of RF64: sizes in 64 bits; that of the file, then of the samples
+        if name == b"ds64":  # RF64 has 64-bit sizes of the file, then of the samples
             long_size = int.from_bytes(file.read(16)[8:], form.order)
         if name == form.data:
             length = _known_size(length, form.size) or _known_size(long_size, 8)
@@ -129,9 +129,9 @@ def _sphere(head: bytes) -> int:
 
 
 def _ogg(file: IO[bytes], size: int) -> str:
-    """Return what the last page lacks, or "" if it is complete.
+    """Describe what the last page lacks, or return "" if it is complete.
 
-    A file that ends between two pages may be a recorded stream, and counts as complete.
+    A file that ends between two pages counts as complete: it may be a recorded stream.
     """
     file.seek(max(0, size - PAGE))
     end = file.read()
@@ -149,10 +149,10 @@ def _ogg(file: IO[bytes], size: int) -> str:
 class _Frame(NamedTuple):
     length: int  # bytes
     samples: int
-    header: int  # where a Xing header is, if it has one
+    header: int  # position of a Xing header, if there is one
 
 
-_KBITS = {  # by whether it is MPEG 1, and the layer; ISO/IEC 11172-3 and 13818-3
+_KBITS = {  # bit rates by (is MPEG 1, layer); ISO/IEC 11172-3 and 13818-3
     (True, 1): (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
     (True, 2): (32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
     (True, 3): (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
@@ -164,7 +164,7 @@ _KBITS = {  # by whether it is MPEG 1, and the layer; ISO/IEC 11172-3 and 13818-
 
 @functools.lru_cache(maxsize=1024)  # a file has few kinds of frames
 def _frame(head: bytes) -> _Frame | None:
-    """Parse the four bytes of an MPEG frame header; None if invalid, or if its bit rate is free."""
+    """Parse an MPEG frame header of four bytes; None if invalid or without a fixed bit rate."""
     if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
         return None
     version, layer = head[1] >> 3 & 3, 4 - (head[1] >> 1 & 3)
@@ -197,7 +197,7 @@ def _mpeg(file: IO[bytes], head: bytes, size: int) -> Inspection:
     place = samples = 0
     while (frame := _frame(stream[place : place + 4])) is not None:
         rest = len(stream) - place
-        if rest < frame.length - 1:  # some encoders forget the padding of the last
+        if rest < frame.length - 1:  # some encoders omit the padding of the last frame
             return Inspection(f"its last frame has {rest} of {frame.length} bytes", samples)
         place, samples = place + frame.length, samples + frame.samples
     return Inspection("", samples)

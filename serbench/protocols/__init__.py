@@ -1,1 +1,1 @@
-"""How a corpus is split, and what a split shares between training and test."""
+"""Split a corpus, and check what training, validation and test sets share."""

@@ -1,8 +1,8 @@
-"""Make folds of any corpus: leave one speaker out, n folds of speakers, n folds at random, a file.
+"""Make folds of any corpus: leave one speaker out, n folds of speakers, n random folds, or a file.
 
-Each protocol is deterministic in the corpus alone (and a seed), whatever library versions are
-installed: it only counts, and sorts by the sha256 of ids. A family is one entry in `FAMILIES`: a
-function that makes a `Protocol`, whose parameters users set (`kfold:n=5`).
+Folds depend only on the corpus (and a seed), not on installed library versions: protocols only
+count, and sort by the sha256 of ids. A family is one entry in `FAMILIES`: a function that makes a
+`Protocol`, whose parameters users set (`kfold:n=5`).
 """
 
 import itertools
@@ -21,8 +21,8 @@ FEWEST = len(PARTS)
 def loso() -> Protocol:
     """Leave one speaker out: each speaker, in sorted order, is the test set once.
 
-    Validation is the next speaker cyclically; where the corpus has sessions, the next one who was
-    recorded in none of the test speaker's sessions, if there is any.
+    Validation is the next speaker cyclically; if the corpus has sessions, the next speaker without
+    a session in common with the test speaker, if there is one.
     """
     return Protocol("loso", "leave one speaker out; validation is the next speaker", _loso_folds)
 
@@ -46,7 +46,7 @@ def _loso_folds(corpus: Corpus) -> list[Fold]:
 def kfold(n: int = 5) -> Protocol:
     """Test each of n groups of speakers once; validation is the next group.
 
-    See `grouped` for how the groups are made.
+    `grouped` makes the groups.
 
     Raises:
         BadParameter: n is below 3.
@@ -63,14 +63,13 @@ def kfold(n: int = 5) -> Protocol:
 
 
 def grouped(corpus: Corpus, n: int) -> list[list[str]]:
-    """Divide the speakers into n groups that are as even as one pass makes them.
+    """Divide the speakers into n even groups, greedily in one pass.
 
-    The speakers come by falling number of utterances, then by id. Each joins the group that it
-    keeps most even: with c(g, k) the utterances of kind k that group g holds so far, out of T(k)
-    in the corpus, it is the group for which the sum of (c(g, k) / T(k))² over all groups and kinds
-    grows least, the lowest where several tie. The kinds are each label, each sex, and the
-    utterances altogether (so that no group stays empty), and all weigh the same. Integers only:
-    no rounding can change the outcome.
+    Speakers are taken by decreasing number of utterances, then by id. Each joins the group for
+    which the sum of (c(g, k) / T(k))² over all groups g and kinds k grows least, and the first of
+    equal groups; c(g, k) counts the utterances of kind k that are in g so far, T(k) those in the
+    corpus. The kinds are each label, each sex, and all utterances (so that no group stays empty);
+    all have the same weight. The computation uses only integers, so rounding has no effect.
     """
 
     def kinds(utterance: Utterance) -> tuple[str, str, str]:
@@ -97,11 +96,10 @@ def grouped(corpus: Corpus, n: int) -> list[list[str]]:
 
 
 def random(n: int = 6, seed: int = 0) -> Protocol:
-    """Deal utterances to n folds at random, stratified by label: it shows what leakage is worth.
+    """Deal utterances to n folds at random, stratified by label, to show the effect of leakage.
 
-    Within a label utterances are sorted by the sha256 of "seed id"; labels follow one another in
-    the corpus's order, and all are dealt as one sequence over the folds. Validation is the next
-    fold.
+    Utterances are sorted by label, in the corpus's order of labels, then by the sha256 of "seed
+    id", and dealt to the folds in turn. Validation is the next fold.
 
     Raises:
         BadParameter: n is below 3.
@@ -128,7 +126,7 @@ def random(n: int = 6, seed: int = 0) -> Protocol:
 
 
 def rotated(groups: Sequence[Sequence[str]]) -> list[Fold]:
-    """Make folds 1 to n: each group of ids tests once, the next one validates, the others train."""
+    """Make folds 1 to n: test one group of ids, validate on the next, train on all others."""
     folds = []
     for test in range(len(groups)):
         validation = (test + 1) % len(groups)
@@ -171,4 +169,4 @@ FAMILIES: Mapping[str, Callable[..., Protocol]] = {
     "random": random,
     "file": file,
 }
-"""Protocols for any corpus; their parameters are those of the functions."""
+"""Protocols for any corpus; the parameters of a function are those of its protocol."""

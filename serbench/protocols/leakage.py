@@ -1,4 +1,4 @@
-"""Certify what a fold's training, validation and test sets share: speakers, audio, sessions."""
+"""Certify which speakers, audio, sessions and dialogues the sets of a fold share."""
 
 import itertools
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ SCHEMA = 1
 class Shared:
     """How many speakers, recordings, sessions or dialogues two sets share, and the first few.
 
-    Examples are names, or for audio two utterances that are identical, "a = b".
+    Examples are names; for audio, they are pairs of identical utterances, "a = b".
     """
 
     count: int
@@ -35,8 +35,8 @@ class Certificate:
 
     Speakers and audio must not be shared; sessions and dialogues may.
 
-    Recordings are compared sample for sample, whatever their names; `audio_checked` says that this
-    was done for every utterance of the fold.
+    Recordings are compared sample for sample, whatever their names; `audio_checked` is true if
+    this was done for every utterance of the fold.
     """
 
     speakers: Overlaps
@@ -47,7 +47,7 @@ class Certificate:
 
     @property
     def clean(self) -> bool:
-        """No shared speaker and no shared audio was found; see `audio_checked`."""
+        """Whether no shared speaker and no shared audio was found; see `audio_checked`."""
         return not any(
             shared.count for kind in FORBIDDEN for shared in getattr(self, kind).values()
         )
@@ -74,10 +74,10 @@ def to_json(certificate: Certificate) -> dict[str, object]:
 
 
 def from_json(data: object) -> Certificate:
-    """Return the certificate that `to_json` wrote; `clean` is computed anew, never believed.
+    """Return the certificate that `to_json` wrote; the stored `clean` is ignored, and recomputed.
 
     Raises:
-        SerbenchError: it is damaged, or of another schema.
+        SerbenchError: it is damaged, or has another schema.
     """
     schema = data.get("schema") if isinstance(data, Mapping) else None
     if not isinstance(data, Mapping) or schema != SCHEMA:
@@ -112,10 +112,10 @@ def certify(corpus: Corpus, fold: Fold, audio: Mapping[str, str]) -> Certificate
     """Return what the sets of a fold share, whether that is allowed or not.
 
     Args:
-        corpus: it tells who speaks an utterance, and in which session and dialogue.
-        fold: ids that the corpus has, as `serbench.protocols.lookup.make_folds` checks.
-        audio: from an utterance's id to the sha256 of its samples; empty where no audio is at
-            hand. Identical audio within one set is no leak.
+        corpus: speakers, sessions and dialogues of the utterances.
+        fold: a fold whose ids are in the corpus, as `serbench.protocols.lookup.make_folds` checks.
+        audio: from the id of an utterance to the sha256 of its samples; empty without audio.
+            Identical audio within one set is not a leak.
     """
     utterances = corpus.utterances
     return Certificate(
@@ -128,13 +128,13 @@ def certify(corpus: Corpus, fold: Fold, audio: Mapping[str, str]) -> Certificate
 
 
 def shared_speakers(corpus: Corpus, fold: Fold) -> Overlaps:
-    """Return the speakers that the sets of a fold share: the part that needs no audio."""
+    """Return the speakers that the sets of a fold share; this needs no audio."""
     return _overlaps(fold, {row.id: row.speaker for row in corpus.utterances})
 
 
 def _overlaps(fold: Fold, keys: Mapping[str, str], twins: bool = False) -> Overlaps:
-    """Compare the keys of the utterances in each pair of sets, as far as they are known."""
-    ids = {  # backwards, since the last id of a key stays in a dict
+    """Return the keys that each pair of sets shares; utterances without a key are left out."""
+    ids = {  # reversed, so that the first id of a key is kept
         part: {keys[id_]: id_ for id_ in getattr(fold, part)[::-1] if id_ in keys} for part in PARTS
     }
     overlaps = {}
@@ -147,11 +147,11 @@ def _overlaps(fold: Fold, keys: Mapping[str, str], twins: bool = False) -> Overl
 
 
 def require_clean(protocol: Protocol, checked: Checked) -> None:
-    """Refuse folds whose sets share speakers or audio, unless their protocol says that they do.
+    """Refuse folds whose sets share speakers or audio, unless their protocol declares it.
 
     Raises:
-        LeakageError: folds leak; the message counts them, and names the first one with its pairs of
-            sets and examples of what they share.
+        LeakageError: folds leak; the message counts them, and describes the first one with examples
+            of shared speakers or audio.
     """
     leaking = [(fold, certificate) for fold, certificate in checked if not certificate.clean]
     if not leaking or protocol.leaks:
@@ -172,11 +172,11 @@ def require_clean(protocol: Protocol, checked: Checked) -> None:
         if shared.count
     ]
     twins = any(shared.count for shared in certificate.audio.values())
-    mend = "mend the split" + (", remove one of two identical recordings" if twins else "")
+    fix = "fix the split" + (", remove one of two identical recordings" if twins else "")
     raise LeakageError(
-        f"{where}: {'; '.join(leaks)}. No speaker and no recording may be in two "
-        f"sets: {mend}, or declare that it leaks (file:path=...,leaks=true, or Protocol.leaks in a "
-        "plugin), and it is never ranked"
+        f"{where}: {'; '.join(leaks)}. No speaker and no recording may be in two sets: {fix}, or "
+        "declare that it leaks (file:path=...,leaks=true, or Protocol.leaks in a plugin), and it "
+        "is never ranked"
     )
 
 
@@ -186,9 +186,9 @@ def check(corpus: Corpus, folds: Sequence[Fold], audio: Mapping[str, str]) -> Ch
 
 
 def rows(checked: Checked) -> list[dict[str, object]]:
-    """Return a row for each fold and pair of sets: what they share, and the verdict.
+    """Return a row for each fold and pair of sets: counts of what they share, and the verdict.
 
-    The audio is None where it was not checked and nothing was found.
+    The audio is None if not all audio was checked and no shared audio was found.
     """
     return [
         {

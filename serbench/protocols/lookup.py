@@ -1,4 +1,4 @@
-"""Find the protocol that a user names, and apply it to a corpus: checked folds."""
+"""Find the protocol that a user names, and apply it to a corpus to get checked folds."""
 
 import itertools
 from collections import Counter
@@ -12,7 +12,7 @@ from serbench.parameters import checked, parse_name, settable
 from serbench.protocols.families import FAMILIES
 from serbench.protocols.split_file import file
 
-NAMED = 3  # folds that a remark names at most
+NAMED = 3  # most folds that a remark names
 
 
 def find_protocol(spec: str | None, dataset: Dataset) -> Protocol:
@@ -21,10 +21,10 @@ def find_protocol(spec: str | None, dataset: Dataset) -> Protocol:
     Args:
         spec: "paper", "kfold:n=5", "file:path=x.csv,leaks=true", a path that ends in .csv, or None
             for `default_protocol`.
-        dataset: its own protocols are found beside those of `FAMILIES`.
+        dataset: the dataset, whose own protocols take precedence over those of `FAMILIES`.
 
     Raises:
-        UnknownName: there is no such protocol; the nearest names are listed.
+        UnknownName: there is no such protocol; the message lists the nearest names.
         BadParameter: a parameter does not exist or has an impossible value.
     """
     own = {protocol.name: protocol for protocol in dataset.protocols}
@@ -44,10 +44,10 @@ def find_protocol(spec: str | None, dataset: Dataset) -> Protocol:
 
 
 def default_protocol(dataset: Dataset) -> str:
-    """Return the dataset's `default_protocol`, or else the name of its first protocol.
+    """Return the dataset's `default_protocol`, else the name of its first protocol.
 
     Raises:
-        PluginError: it has none.
+        PluginError: the dataset has no protocol.
     """
     names = [getattr(dataset, "default_protocol", None), *(own.name for own in dataset.protocols)]
     name: str | None = next(filter(None, names), None)
@@ -57,11 +57,11 @@ def default_protocol(dataset: Dataset) -> str:
 
 
 def make_folds(protocol: Protocol, corpus: Corpus) -> list[Fold]:
-    """Apply a protocol to a corpus, and check its folds; each has sorted ids.
+    """Apply a protocol to a corpus, check the folds, and sort the ids in every set.
 
     Raises:
-        PluginError: there are no folds, two have one name, an id is unknown or twice in one set,
-            or the folds of a group differ in their test sets.
+        PluginError: there are no folds, two folds have the same name, an id is unknown or twice in
+            one set, or the folds of a group differ in their test sets.
         LeakageError: an utterance is in two sets of one fold, whatever the protocol declares.
         SerbenchError: a set is empty on this corpus.
     """
@@ -112,9 +112,9 @@ def _check_groups(where: str, folds: Sequence[Fold]) -> None:
 
 
 def fold_remarks(corpus: Corpus, folds: Sequence[Fold]) -> list[str]:
-    """Return a line for each oddity of a corpus and its folds that does not stop a run.
+    """Return a line for each oddity of a corpus and its folds that does not prevent a run.
 
-    Oddities are labels with a single utterance, and training or test sets that lack a label.
+    Oddities are labels with only one utterance, and training or test sets that lack a label.
     """
     counts = Counter(utterance.label for utterance in corpus.utterances)
     alone = [label for label in corpus.labels if counts[label] == 1]
@@ -122,7 +122,7 @@ def fold_remarks(corpus: Corpus, folds: Sequence[Fold]) -> list[str]:
     if alone:
         have = "label has" if len(alone) == 1 else "labels have"
         lines.append(
-            f"{len(alone)} {have} one utterance, which no fold can both learn and test: "
+            f"{len(alone)} {have} one utterance, so no fold can both train and test on it: "
             f"{', '.join(alone)}"
         )
     for part, means in (("train", "no model can learn it"), ("test", "scores leave it out")):

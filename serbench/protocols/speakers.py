@@ -1,7 +1,7 @@
 """Check that the speakers of a corpus are people, and not files, labels or gaps in a table.
 
-A wrong speaker column is the costliest mistake: one voice is then in training and in test under two
-names, no sets seem to share a speaker, and scores rise.
+A wrong speaker column is the costliest mistake: a voice is then in training and in test under two
+names, no sets seem to share a speaker, and scores are too high.
 """
 
 import unicodedata
@@ -16,14 +16,14 @@ from serbench.escaping import shown
 
 MISSING = {"na", "n/a", "n.a.", "<na>", "#n/a", "nan", "null", "none", "unknown", "undefined"}
 MISSING |= {"missing"}
-FEW = 2  # with so few utterances of the median speaker, names may be those of takes
-COMBINED = 0.9  # share of all combinations of two parts of a name: more than chance gives
+FEW = 2  # if the median speaker has so few utterances, names may be of takes
+COMBINED = 0.9  # a larger share of the combinations of two parts of names is no coincidence
 MEND = "take the speaker from what names the person"
 ALONE = 'set speakers = "single" in the dataset\'s class'
 
 
 def is_missing(name: str) -> bool:
-    """Return whether a name stands for a missing one: empty, NA, none, unknown, ?, -.
+    """Return whether a name stands for a missing name: empty, NA, none, unknown, ?, -.
 
     >>> is_missing("N/A"), is_missing("--"), is_missing("Nan Ho")
     (True, True, False)
@@ -34,7 +34,7 @@ def is_missing(name: str) -> bool:
 
 
 def is_single(dataset: object) -> bool:
-    """Return whether a dataset says that each of its utterances has a different speaker."""
+    """Return whether a dataset declares that each utterance has a different speaker."""
     return getattr(dataset, "speakers", "") == "single"
 
 
@@ -46,19 +46,19 @@ def require_people(
     mend: str = MEND,
     alone: str = ALONE,
 ) -> None:
-    """Refuse a corpus whose speakers are missing, or are something else.
+    """Refuse a corpus whose speakers are missing, or are not people.
 
     Args:
-        utterances: of the whole corpus, with its own labels.
-        where: the utterances are listed, for the messages.
-        single: the dataset says that each utterance has a different speaker.
-        mend: what the user is told to do about wrong speakers.
-        alone: how the user can say `single`.
+        utterances: all utterances of the corpus, with its own labels.
+        where: place that lists the utterances, for messages.
+        single: the dataset declares that each utterance has a different speaker.
+        mend: advice on wrong speakers, for messages.
+        alone: how to declare `single`, for messages.
 
     Raises:
-        CorpusError: a speaker is missing; speakers are labels or endings of files; one speaker
-            speaks everything; each label has a single speaker; without `single` each speaker has
-            one utterance, or with it some have more.
+        CorpusError: a speaker is missing; speakers are labels or file endings; there is only one
+            speaker; each label has only one speaker; without `single`, each speaker has only one
+            utterance; with `single`, a speaker has several.
     """
     for utterance in utterances:
         if is_missing(utterance.speaker):
@@ -71,8 +71,8 @@ def require_people(
     labels = {label for label, _ in pairs}
     if len(counts) == 1:
         raise CorpusError(
-            f"{where} has one speaker, {min(counts)!r}, for all {len(utterances)} utterances, and "
-            f"three are needed: to learn from, to choose by and to test; {mend}"
+            f"{where} has one speaker, {min(counts)!r}, for all {len(utterances)} utterances, but "
+            f"needs three: one to train, one to validate and one to test; {mend}"
         )
     if all(label == speaker for label, speaker in pairs):
         raise CorpusError(f"{where}: the speakers are the labels, {_some(counts)}: {mend}")
@@ -84,13 +84,13 @@ def require_people(
     if len(pairs) == len(labels):
         label, speaker = min(pairs)
         raise CorpusError(
-            f"{where}: every label is spoken by one speaker alone ({label!r} by {speaker!r}), so "
-            f"no new speaker could be tested on it; if these labels are emotions, {mend}"
+            f"{where}: every label has only one speaker ({label!r} has {speaker!r}), so no label "
+            f"can be tested on new speakers; if these labels are emotions, {mend}"
         )
     if single and len(counts) < len(utterances):
         speaker, times = counts.most_common(1)[0]
         raise CorpusError(
-            f"{where}: speakers=single says that each utterance is by a speaker of its own, but "
+            f"{where}: speakers=single means that each utterance has a different speaker, but "
             f"{speaker!r} speaks {times}: leave speakers=single out"
         )
     if not single and len(counts) == len(utterances):
@@ -98,7 +98,7 @@ def require_people(
         raise CorpusError(
             f"{where} has {len(counts)} speakers for {len(utterances)} utterances, such as "
             f"'{shown(first.speaker, 60)}' for {first.id}: one voice under many names would be in "
-            f"training and in test; {mend}; if each utterance really is by a speaker of its own, "
+            f"training and in test; {mend}; if each utterance really has a different speaker, "
             f"{alone}"
         )
 
@@ -116,8 +116,8 @@ def doubts(corpus: Corpus) -> tuple[str, ...]:
         ),
         _alike("labels", corpus.labels, "write them alike if they are one emotion"),
         *(
-            f"the label {label!r} of {times} utterances may stand for a missing one, and counts as "
-            "an emotion; leave them out if it does"
+            f"the label {label!r} of {times} utterances counts as an emotion; if it stands for a "
+            "missing label, leave these utterances out"
             for label, times in Counter(utterance.label for utterance in corpus.utterances).items()
             if is_missing(label)
         ),
@@ -141,8 +141,8 @@ def _few(counts: Counter[str]) -> str:
     fewest = min(sorted(counts), key=counts.__getitem__)
     return (
         f"half of the {len(counts)} speakers have {int(middle)} of the {total} utterances or fewer "
-        f"({fewest!r} has {counts[fewest]}); if these names tell more than who speaks, one voice "
-        "is in training and in test, and scores are too high"
+        f"({fewest!r} has {counts[fewest]}); if these names contain more than the speaker, one "
+        "voice is in training and in test, and scores are too high"
     )
 
 
@@ -152,13 +152,13 @@ def _one_label(corpus: Corpus, counts: Counter[str]) -> str:
         return ""
     speaker, label = min(pairs)
     return (
-        f"each of the {len(counts)} speakers has one label only ({speaker!r} {label!r}), so that "
-        "knowing a voice is knowing the label; if these names hold the label, they are not speakers"
+        f"each of the {len(counts)} speakers has only one label ({speaker!r} {label!r}), so the "
+        "voice gives away the label; if these names contain the label, they are not speakers"
     )
 
 
 def _combined(counts: Counter[str]) -> str:
-    """Warn of names such as 03a01, all combinations of beginnings (speakers) and ends (texts)."""
+    """Warn of names such as 03a01, if they are all combinations of a speaker and a text."""
     names = [tuple(lookalike_names.PIECES.findall(name)) for name in counts]
     if len({len(pieces) for pieces in names}) > 1 or len(counts) == counts.total():
         return ""
@@ -167,7 +167,7 @@ def _combined(counts: Counter[str]) -> str:
         combined = len(heads) * len(tails)
         if min(len(heads), len(tails)) > FEW and len(counts) > COMBINED * combined:
             return (
-                f"the {len(counts)} speakers combine {len(heads)} beginnings of names with "
+                f"the names of {len(counts)} speakers combine {len(heads)} beginnings with "
                 f"{len(tails)} endings (such as {min(counts)!r}); if only one of the two is the "
                 "speaker, and the other a text or a take, one voice is in training and in test, "
                 "and scores are too high"

@@ -19,21 +19,21 @@ class _Table:
     """The rows of one fold in a file."""
 
     group: str
-    parts: dict[str, str] = field(default_factory=dict)  # of each utterance
+    parts: dict[str, str] = field(default_factory=dict)  # from utterance to part
 
 
 def file(path: str = "", leaks: bool = False) -> Protocol:
     """Read the split from a CSV with the columns fold,split,utterance.
 
-    Where a fold has no validation set, `serbench.corpus.held_out` divides its training set. A
-    fourth column, group, marks the folds of which only the best on validation counts.
+    If a fold has no validation set, `serbench.corpus.held_out` divides its training set. A fourth
+    column, group, marks folds that compete: only the best on its validation set counts.
 
     Args:
-        path: the CSV; read when the folds are asked for.
-        leaks: declare that speakers or audio are shared between its sets.
+        path: the CSV; it is read when the folds are needed.
+        leaks: declare that its sets share speakers or audio.
 
     Raises:
-        BadParameter: there is no path, or one that a protocol's name cannot hold.
+        BadParameter: the path is empty or contains a comma.
     """
     if not path:
         raise BadParameter("protocol file needs the path of a CSV: file:path=split.csv")
@@ -48,11 +48,11 @@ def file(path: str = "", leaks: bool = False) -> Protocol:
 
 
 def read(path: Path, corpus: Corpus) -> list[Fold]:
-    """Read the folds of a split file, in the order in which it first names them.
+    """Read the folds of a split file, in the order of their first lines.
 
     Raises:
-        SerbenchError: the file is missing or not such a table, names utterances that the corpus
-            lacks, has one utterance twice in a fold, or leaves a set empty.
+        SerbenchError: the file is missing or not a split file, names utterances that the corpus
+            lacks, has an utterance twice in a fold, or leaves a set empty.
     """
     tables: dict[str, _Table] = {}
     for line, row in _rows(path):
@@ -121,14 +121,14 @@ def _fold(path: Path, corpus: Corpus, name: str, table: _Table) -> Fold:
     }
     if not parts["validation"] and parts["train"]:
         parts["train"], parts["validation"] = held_out(corpus, parts["train"], parts["test"])
-    for part in sorted(PARTS):  # test first: without one, nothing should have been held out
+    for part in sorted(PARTS):  # test first: without it, held_out had no test set to respect
         if not parts[part]:
-            raise SerbenchError(f"{path}: fold {name} leaves nothing for its {part} set; add some")
+            raise SerbenchError(f"{path}: fold {name} has no utterances in {part}; add some")
     return Fold(name, group=table.group, **parts)
 
 
 def write_csv(path: Path, folds: Sequence[Fold]) -> None:
-    """Write folds as `read` reads them: fold,split,utterance, and group where there are any."""
+    """Write folds in the format of `read`: fold,split,utterance, and group if there are groups."""
     grouped = any(fold.group for fold in folds)
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
@@ -140,7 +140,7 @@ def write_csv(path: Path, folds: Sequence[Fold]) -> None:
 
 
 def write_json(path: Path, protocol: Protocol, corpus: Corpus, folds: Sequence[Fold]) -> None:
-    """Write a protocol on a corpus as JSON: its folds, its identity and that of the corpus."""
+    """Write the folds of a protocol on a corpus as JSON, with digests of protocol and corpus."""
     data = {
         "schema": SCHEMA,
         **{key: getattr(protocol, key) for key in ("name", "summary", "leaks", "source")},

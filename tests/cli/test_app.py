@@ -208,7 +208,7 @@ def test_ctrl_c_keeps_finished_folds_and_says_how_to_go_on(places, jobs):
     _, said = child.communicate(timeout=30)
     assert child.returncode == 130
     assert "of 3 folds are finished and kept in" in said
-    assert "run the same command again to go on" in said
+    assert "run the same command again to continue" in said
     assert "Traceback" not in said
 
 

@@ -120,8 +120,8 @@ def _write_nan(path):
         (_write_nan, "contains NaN or infinite samples"),
         (
             _write_huge,
-            r"contains samples as large as 2e\+19, but they must lie between -1 and 1, or between "
-            r"-2\^31 and 2\^31 where integers were stored as floats; get this file again",
+            r"contains samples of up to 2e\+19, but they must be between -1 and 1, or between "
+            r"-2\^31 and 2\^31 if integers were stored as floats; get this file again",
         ),
         (
             _write_one_sample,
@@ -189,7 +189,7 @@ def test_digests_that_were_damaged_are_worked_out_again(tmp_path, words):
 def test_a_file_without_a_header_is_refused_though_its_ending_stands_for_a_codec(tmp_path, ending):
     path = tmp_path / f"a.{ending}"
     path.write_bytes(bytes(range(1, 200)))
-    with pytest.raises(CorpusError, match=r"no header that tells codec and rate: write it as wav"):
+    with pytest.raises(CorpusError, match=r"no header with codec and rate: write it as wav"):
         audio.decode(path)
     _write_stub(path)
     with pytest.raises(CorpusError, match="git lfs pull"):

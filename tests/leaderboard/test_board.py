@@ -231,8 +231,8 @@ def test_too_few_speakers_are_said(entry, invented):
     table = only(board([few("good", 0.9), few("bad", 0.1)]))
     assert set(ranks(table).values()) == {1}
     (note,) = [note for note in notes.of_table(table) if note.startswith("Too few speakers")]
-    assert "with 4 no p can be below 0.12" in note
-    assert "telling two of 2 apart takes 0.05" in note
+    assert "with 4, no p can be below 0.12" in note
+    assert "telling two of 2 models apart takes 0.05" in note
 
 
 # ---- seeds ----

@@ -111,7 +111,7 @@ def test_another_submission_is_not_overwritten(run, tmp_path):
     path = found.folder / "fold-02.safetensors"
     fold = fold_file.read(path)
     fold_file.write(path, dataclasses.replace(fold, stored={**fold.stored, "threads": 7}))
-    with pytest.raises(SerbenchError, match="holds another submission of a run with this name"):
+    with pytest.raises(SerbenchError, match="contains another submission of a run with this name"):
         submit(read(found.folder), tmp_path / "out", ADA)
     assert fold_file.read(folder / path.name).facts.threads == fold.facts.threads
 
@@ -119,7 +119,7 @@ def test_another_submission_is_not_overwritten(run, tmp_path):
 def test_nobody_takes_over_the_submission_of_another(run, tmp_path):
     found = run("tones")
     submit(found, tmp_path / "out", ADA)
-    with pytest.raises(SerbenchError, match="is a submission of Ada, not of Bob: choose another"):
+    with pytest.raises(SerbenchError, match="is a submission by Ada, not by Bob: choose another"):
         submit(found, tmp_path / "out", Statements("Bob"))
 
 
@@ -204,7 +204,7 @@ def test_a_submission_without_truth_is_no_run_and_says_so(run, tmp_path):
 def test_ones_own_results_are_not_robbed_of_their_labels(run, tmp_path):
     found = run("hushed")
     place = shutil.copytree(found.folder, tmp_path / "out" / "hushed" / found.name)
-    with pytest.raises(SerbenchError, match="holds your own results: choose another --out"):
+    with pytest.raises(SerbenchError, match="contains your own results: choose another --out"):
         submit(read(place), tmp_path / "out", ADA)
     assert read(place).missing == 0
 
@@ -253,7 +253,7 @@ def test_the_command_packs_checks_and_says_what_is_next(run, tmp_path):
     assert done.output.splitlines() == [
         f"ok recomputed {folder}",
         "  submitter 'Ada' as the card says, not confirmed",
-        "  look at: every utterance is right",
+        "  look at: every prediction is correct",
         f"4 files, {size / 1000:.0f} kB",
         "commit 1a2b3c4",
         "installed by: pip install my-ser==0.1",
@@ -273,7 +273,7 @@ def test_the_command_fails_where_verify_rejects(run, tmp_path):
     assert done.exit_code == 1
     assert done.output.startswith("REJECTED ")
     assert "utterances have another label" in done.output
-    assert "It would not be accepted: mend what is wrong" in done.output
+    assert "It would not be accepted: fix these faults" in done.output
 
 
 def test_a_wrong_answer_is_told_at_once(run, tmp_path):

@@ -132,7 +132,7 @@ def test_where_nothing_differs_the_labels_must_be_the_same(submission, tmp_path)
     outcome = again(submission, tmp_path)
     assert outcome.agreement.same_label == 23
     assert all(score.is_inside for score in outcome.agreement.scores.values())
-    assert outcome.verdict.endswith("and nothing differs here that would explain it")
+    assert outcome.verdict.endswith("and no difference of this machine would explain that")
 
 
 def test_with_other_threads_scores_in_the_submitted_interval_are_enough(submission, tmp_path):
@@ -183,7 +183,7 @@ def test_a_proposal_says_what_would_run_and_whose_code_it_is(submission):
         "serbench evaluate --model centroid --dataset tones --protocol kfold:n=3 --labels tones "
         "--seed 0 --precision float32 --threads 1 --trim-db 60 --param parts=2 "
         "--param scale=100.0 --param nap=0.0 --fold 2 --results reproduced",
-        "will run on this machine, with your rights",
+        "will run on this machine, with your permissions",
     ):
         assert part in text
     assert "fold 2" in text
@@ -210,7 +210,9 @@ def test_folds_made_by_other_code_are_not_taken_for_new_ones(submission, tmp_pat
     again(submission, tmp_path)
     (path,) = tmp_path.glob("reproduced/*/*.safetensors")
     fold_file.write(path, with_facts(sources={})(fold_file.read(path)))
-    with pytest.raises(SerbenchError, match="was made by other code than is installed now: remove"):
+    with pytest.raises(
+        SerbenchError, match="was not made by the code that is installed now: remove"
+    ):
         again(submission, tmp_path)
 
 
@@ -367,7 +369,9 @@ def test_other_audio_is_refused_before_training(submission, tmp_path):
     (tones,) = Path(os.environ["SERBENCH_CACHE"]).glob("corpora/tones-1")
     copy = shutil.copytree(tones, tmp_path / "copy")
     shutil.copy(copy / "s1-low-0.wav", copy / "s1-low-1.wav")
-    with pytest.raises(CorpusError, match="the audio in .*copy is not what .* nothing was trained"):
+    with pytest.raises(
+        CorpusError, match="the audio in .*copy differs from .* nothing was trained"
+    ):
         again(submission, tmp_path, data=copy)
     (copy / "s1-low-0.wav").unlink()
     with pytest.raises(CorpusError, match="the corpus and the protocol in .*copy is not what"):
@@ -382,7 +386,7 @@ def test_a_fold_that_is_not_there_is_named_with_the_nearest(submission):
 
 def test_a_rejected_submission_is_not_run(submission):
     (submission / "fold-01.safetensors").write_bytes(b"nothing")
-    with pytest.raises(SerbenchError, match="is rejected, so nothing of it is run: "):
+    with pytest.raises(SerbenchError, match="is rejected, so it is not run: "):
         propose(submission)
 
 
@@ -453,27 +457,36 @@ def _scored(**words):
         (_bad(by="a\x1b[31mb"), "contains the control character U\\+001B"),
         (_bad(by="x" * 101), "has 101 characters: at most 100"),
         (_bad(by=" "), "is ' ', which is not written as it must be"),
-        (_bad(date="2026-02-30"), "there is no day 2026-02-30"),
-        (_bad(folds={}), "there must be a fold"),
+        (_bad(date="2026-02-30"), "2026-02-30 is not a valid date"),
+        (_bad(folds={}), "it must have at least one fold"),
         (_bad(folds={"1": ["a" * 64]}), "folds.1 must be a list of 2"),
         (_bad(threads=1.5), "threads must be a whole number"),
         (_bad(threads=0), "says that no thread was used"),
         (_bad(date="2999-01-01"), "2999-01-01 is in the future"),
-        (_bad(folds={"1": ["a" * 64] * 2}), "has a file of its own: its time is in it"),
-        (_bad(folds={"1": ["a" * 64, NO_BYTES]}), "has a file of its own: its time is in it"),
+        (
+            _bad(folds={"1": ["a" * 64] * 2}),
+            "must have a new digest, since its file contains the time",
+        ),
+        (
+            _bad(folds={"1": ["a" * 64, NO_BYTES]}),
+            "must have a new digest, since its file contains the time",
+        ),
         (_bad(agreement={**AGREED, "scores": _scored(here=1.5)}), "its f1 is not between 0 and 1"),
         (
             _bad(agreement={**AGREED, "scores": _scored(low=0.9, high=0.1)}),
-            "its f1 has an interval from 0.9 to 0.1, which cannot be",
+            "its f1 has an impossible interval, from 0.9 to 0.1",
         ),
-        (_bad(agreement={**AGREED, "scores": _scored(low=0.9)}), "from 0.9 to nan, which cannot"),
-        (_bad(agreement={**AGREED, "same_label": 20}), "make its grounds undecided, not labels"),
-        (_bad(agreement={**AGREED, "whole": True}), "has 1 of 3 folds and says otherwise"),
-        (_bad(agreement={**AGREED, "same_label": 25}), "25 of 24 utterances cannot be"),
+        (
+            _bad(agreement={**AGREED, "scores": _scored(low=0.9)}),
+            "impossible interval, from 0.9 to nan",
+        ),
+        (_bad(agreement={**AGREED, "same_label": 20}), "its grounds are undecided, not labels"),
+        (_bad(agreement={**AGREED, "whole": True}), "has 1 of 3 folds, but `whole` says otherwise"),
+        (_bad(agreement={**AGREED, "same_label": 25}), "25 of 24 utterances is impossible"),
         (_bad(agreement={**AGREED, "utterances": 0, "same_label": 0}), "0 of 0 utterances"),
         (_bad(run="other"), "is about other fold files"),
         ("[" * 60_000, "nested deeper"),
-        ('{"schema": NaN}', "NaN is no number"),
+        ('{"schema": NaN}', "NaN is not a number"),
         (" " * 70_000, "has 70000 bytes: at most 65536"),
         ("\x80\x05", "is a pickle|is not text in UTF-8"),
         ("[]", "has the schema 'None'"),
@@ -496,7 +509,7 @@ def test_a_record_that_is_not_right_is_refused_with_the_reason(submission, text,
         ({"scores": dict.fromkeys(("f1", "uar"), Score(0.5, 0.5, 0.4, 0.6))}, "says that f1 was 0"),
         (
             {"scores": dict.fromkeys(("f1", "uar"), Score(1, 0.5, 0.4, 1))},
-            "same labels and another",
+            "same labels, but another",
         ),
     ],
 )
@@ -574,7 +587,7 @@ def test_a_model_that_is_not_installed_leaves_its_parameters_unchecked(submissio
     submit(read(found), found.parent.parent, WORDS)
     verdict = verify(found)
     assert verdict.status == "recomputed"
-    words = "its parameters were not checked: the model centroid is here in version 1, not 0"
+    words = "its parameters were not checked: the model centroid has version 1 here, not 0"
     assert words in verdict.flags
     assert words not in build.judge(found).flags  # a board must not depend on who builds it
 
@@ -630,7 +643,7 @@ def test_without_a_terminal_nothing_runs_unless_it_is_told_to(submission, tmp_pa
     )
     assert done.returncode == 1
     assert done.stderr == (
-        "serbench: nobody is there to ask whether to run this: add --yes if it may run\n"
+        "serbench: running this must be confirmed, but there is no terminal: add --yes to confirm\n"
     )
     assert "serbench evaluate --model centroid" in done.stdout
     assert not (tmp_path / "r").exists()

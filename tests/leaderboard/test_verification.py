@@ -94,7 +94,7 @@ def test_a_corpus_that_nobody_here_knows_is_not_recomputed(copied):
     folder = elsewhere(copied("plain"))
     verdict = verify(folder)
     assert verdict.status == "not recomputed"
-    assert "the corpus nowhere is not known here" in verdict.reasons[0]
+    assert "the corpus nowhere is not installed here" in verdict.reasons[0]
 
 
 # ---- which folders are submissions ----
@@ -150,7 +150,7 @@ def test_a_link_beside_submissions_is_not_followed(copied, tmp_path):
     (folder.parent / "README.md").symlink_to(folder)
     found = dict(verifying.find(folder.parent))
     assert found[folder] is None
-    assert "'README.md' is no submission" in found[folder.parent / "README.md"].reasons[0]
+    assert "'README.md' is not a submission" in found[folder.parent / "README.md"].reasons[0]
 
 
 def test_a_path_that_is_too_long_is_a_line(copied):
@@ -482,7 +482,7 @@ SEMANTIC = [
     ("a fold given twice", "plain", a_fold_given_twice, "are not of this fold"),
     ("a fold missing", "plain", a_fold_missing, "fold 3 of the protocol is missing"),
     ("a fold missing as said", "plain", a_fold_missing_as_said, "protocol is missing"),
-    ("an utterance twice", "plain", forged(twice, FIRST), "1 utterances are there twice"),
+    ("an utterance twice", "plain", forged(twice, FIRST), "1 utterances appear twice"),
     ("of another fold", "plain", forged(of_another_fold, FIRST), "1 utterances are not of this"),
     ("the hardest left out", "plain", recarded(hardest_left_out), "of this fold are missing"),
     ("labels reordered", "plain", recarded(labels_reordered), "low, middle, high, in this order"),
@@ -508,7 +508,7 @@ SEMANTIC = [
         "the card's speakers are not the test speakers",
     ),
     ("other protocol's folds", "leaky", other_protocol, "are not those of the protocol kfold:n=3"),
-    ("a leak declared clean", "leaky", facts(declared_clean), "says otherwise, but its protocol l"),
+    ("a leak declared clean", "leaky", facts(declared_clean), "its protocol l"),
     ("a certificate cleaned", "leaky", facts(certificate_cleaned), "share 6 speakers"),
     (
         "a verdict cleaned",
@@ -517,20 +517,25 @@ SEMANTIC = [
         "verdict is not what its counts say",
     ),
     ("merged labels", "merged", merged_labels, "its labels are low, high; those of the label set"),
-    ("scores copied", "plain", scores_copied, "folds 1 and 2 have the same scores, of different"),
+    ("scores copied", "plain", scores_copied, "folds 1 and 2 have the same scores on different"),
     ("seeds mixed", "plain", seeds_mixed, f"{SECOND} is of another run than {FIRST}: config"),
-    ("another corpus", "plain", facts(put("pins.corpus", "0" * 64)), "made of another corpus"),
+    ("another corpus", "plain", facts(put("pins.corpus", "0" * 64)), "made from another corpus"),
     ("another data", "plain", facts(put("pins.corpus", "0" * 64), SECOND), "the corpus differs"),
     ("other folds", "plain", facts(put("pins.protocol", "0" * 64)), "its folds are not those of"),
     ("another name", "plain", moved, "the folder must be called"),
     ("another run's card", "plain", claimed(put("run", "tones_x")), "card is of the run tones_x"),
     ("another dataset", "plain", claimed(put("dataset", "toy")), "card's dataset is toy, that of"),
-    ("another corpus's folder", "plain", of_another_corpus, "it belongs into the folder tones"),
+    ("another corpus's folder", "plain", of_another_corpus, "it belongs in the folder tones"),
     ("two protocols", "plain", facts(put("protocol.name", "loso")), "names two protocols: loso"),
     ("no such protocol", "plain", configured(protocol="best"), "there is no protocol 'best'"),
     ("a default", "leaky", configured(protocol="random:seed=0,n=3"), "is called random:n=3,seed=0"),
-    ("a file", "plain", configured(protocol="file:path=/etc/passwd"), "is a file that nobody"),
-    ("a table", "plain", configured(protocol="/etc/x.csv"), "is a file that nobody else has"),
+    ("a file", "plain", configured(protocol="file:path=/etc/passwd"), "is a file that only"),
+    (
+        "a table",
+        "plain",
+        configured(protocol="/etc/x.csv"),
+        "is a file that only the submitter has",
+    ),
     ("no such labels", "plain", configured(labels="all"), "there is no label set of tones 'all'"),
     (
         "a parameter",
@@ -539,12 +544,12 @@ SEMANTIC = [
         "there is no parameter of tones 'x'",
     ),
     ("validation F1", "nested", facts(put("validation.f1", 1.0)), "says f1 1.0 of its validation"),
-    ("fold named otherwise", "plain", claimed(put("folds.0.name", "x")), "which its file does not"),
+    ("fold named otherwise", "plain", claimed(put("folds.0.name", "x")), "the file calls it"),
     (
         "fold renamed",
         "plain",
         recarded(lambda s, a: s["fold"].update(name="x" + s["fold"]["name"])),
-        "the fold's name is 'x1', in the protocol '1'",
+        "the fold's name is 'x1', but '1' in the protocol",
     ),
     ("a larger fold", "plain", facts(put("fold.utterances.train", 99)), "the fold's utterances is"),
     ("a group", "plain", recarded(lambda s, a: s["fold"].update(group="g")), "the fold's group is"),
@@ -558,7 +563,7 @@ SEMANTIC = [
         "one fold pretrained",
         "plain",
         facts(put("model.pretrained", True), SECOND),
-        "something else",
+        "disagree on the model",
     ),
     ("parameters", "plain", claimed(put("model.parameters", 5)), "model's parameters is 5"),
     ("the model", "plain", claimed(put("model.name", "whisper")), "model's name is 'whisper'"),
@@ -570,8 +575,8 @@ SEMANTIC = [
         "the card has an invalid date '2026-13-45'",
     ),
     ("no time", "plain", facts(put("finished", "yesterday")), "has an invalid date 'yesterday'"),
-    ("truth left out", "plain", truth_left_out, "anybody may have those of tones"),
-    ("truth licensed", "withheld", truth_where_licensed, "keeps its labels with its holders"),
+    ("truth left out", "plain", truth_left_out, "the labels of tones are public"),
+    ("truth licensed", "withheld", truth_where_licensed, "forbids sharing its labels"),
     ("no probabilities", "plain", facts(put("link", "identity")), "activations must be probab"),
 ]
 
@@ -602,7 +607,7 @@ SEMANTIC += [
         lambda f: facts(put("config.feature_version", "0"))(f) or parameter("padding", 1)(f),
         "no parameter of centroid 'padding'",
     ),
-    ("a number's spelling", "plain", parameter("scale", 100), "is 100, which is written 100.0"),
+    ("a number's spelling", "plain", parameter("scale", 100), "is 100, but must be 100.0"),
     ("other features", "plain", configured(feature="mel"), "learns from crossings, not from mel"),
     (
         "a feature's parameter",
@@ -614,7 +619,7 @@ SEMANTIC += [
         "how it reads",
         "plain",
         facts(put("config.reading.x", 1)),
-        "is not what `serbench evaluate` writes",
+        "are not what `serbench evaluate` writes",
     ),
     ("a colon", "plain", facts(put("config.dataset", "tones:")), "config.dataset is 'tones:'"),
     (
@@ -623,7 +628,7 @@ SEMANTIC += [
         facts(put("config.dataset", "t\u043enes")),
         "which is not written as it must be",
     ),
-    ("one label", "plain", forged(one_label), "there is one label, so there is nothing to tell"),
+    ("one label", "plain", forged(one_label), "there is only one label"),
 ]
 
 # ---- broken and hostile ones ----
@@ -745,7 +750,7 @@ BROKEN = [
     ("not UTF-8", written("card.json", b'{"schema": "\xff"}'), "card.json is not text in UTF-8"),
     ("a key twice", written("card.json", b'{"schema": 1, "schema": 1}'), "'schema' is given twice"),
     ("many keys", written("card.json", MANY), "the key '5' is given twice"),
-    ("NaN", written("card.json", b'{"schema": NaN}'), "NaN is no number that JSON has"),
+    ("NaN", written("card.json", b'{"schema": NaN}'), "NaN is not a number in JSON"),
     ("huge float", written("card.json", b'{"schema": 1e999}'), "too long or too large"),
     ("huge int", written("card.json", b'{"schema": 1' + b"0" * 9999 + b"}"), "has 10000 digits"),
     ("deep", written("card.json", DEEP), "is nested deeper than 12 levels"),
@@ -779,21 +784,25 @@ BROKEN = [
     ("up", claimed(put("folds.0.file", "../../x")), "file is '../../x', which is not written as"),
     ("absolute", claimed(put("folds.0.file", "/etc/passwd")), "'/etc/passwd', which is not writt"),
     ("listed twice", claimed(lambda c: c["folds"].append(c["folds"][0])), "lists one file twice"),
-    ("no folds", claimed(put("folds", [])), "is there, but not on the card"),
+    ("no folds", claimed(put("folds", [])), "is in the folder, but not on the card"),
     ("not listed", claimed(lambda card: card["folds"].pop()), f"{THIRD} is there, but not on"),
-    ("not there", deleted(SECOND), f"{SECOND} is not there, but on the card"),
-    ("altered", lambda f: _edit(f / FIRST, truths_rolled), "is not the file that the card was"),
+    ("not there", deleted(SECOND), f"{SECOND} is on the card, but not in the folder"),
+    ("altered", lambda f: _edit(f / FIRST, truths_rolled), "is not the file that the card lists"),
     ("truncated", truncated, "overlap, leave gaps, or end beyond the file"),
     ("10 GB", huge, "its files have 1073"),
     ("17 MB", written(FIRST, b" " * 17_000_000), "has 17000000 bytes: at most 16777216 are read"),
-    ("empty", written(FIRST, b""), f"{FIRST} is no safetensors file"),
+    ("empty", written(FIRST, b""), f"{FIRST} is not a safetensors file"),
     (
         "10 GB header",
         written(FIRST, struct.pack("<Q", 10**10) + b"{}"),
         "header would have 1000000",
     ),
     ("2 MB header", written(FIRST, struct.pack("<Q", 2**21) + b" " * 2**21), "header of 2097152"),
-    ("header", written(FIRST, struct.pack("<Q", 4) + b"null"), f"header of {FIRST} is no object"),
+    (
+        "header",
+        written(FIRST, struct.pack("<Q", 4) + b"null"),
+        f"header of {FIRST} is not a JSON object",
+    ),
     ("zip", written(FIRST, b"PK\x03\x04" + b"0" * 99), "is a zip archive: archives and pickles"),
     ("pickle", written(FIRST, b"\x80\x04\x95" + b"0" * 99), "is a pickle: archives and pickles"),
     ("gzip card", written("card.json", b"\x1f\x8b\x08"), "card.json is a gzip archive"),
@@ -857,18 +866,22 @@ BROKEN = [
     ("more in config", facts(put("config.x", 1)), "config has 'x', which nothing knows"),
     ("a link", linked, f"{FIRST}' is a link: send the file itself"),
     ("a card's link", card_linked, "card.json' is a link: send the file itself"),
-    ("a folder's link", folder_linked, "is not a folder: no link to one will do either"),
+    ("a folder's link", folder_linked, "is not a folder (links to folders are refused)"),
     ("a pipe", pipe, f"{FIRST} is not a regular file"),
     ("a card's pipe", card_pipe, "card.json is not a regular file"),
     ("a folder", a_folder, f"{FIRST} is not a regular file"),
-    ("models", models_too, "'models' is no file of a submission: remove it"),
-    ("many", many, "holds more than 500 files"),
-    ("an archive", written("fold-09.npz", b"PK\x03\x04"), "'fold-09.npz' is no file of a subm"),
-    ("a program", written("setup.py", b"1/0"), "'setup.py' is no file of a submission"),
-    ("an odd name", written("fold\n\x1b[31m.safetensors", b""), "is no file of a submission"),
-    ("a name turned about", written("card\u202enosj.", b""), "is no file of a submission"),
-    ("a name in bytes", written(os.fsdecode(b"fold-\xff"), b""), "is no file of a submission"),
-    ("hidden", written(".card.json", b"{}"), "'.card.json' is no file of a submission"),
+    ("models", models_too, "'models' does not belong in a submission: remove it"),
+    ("many", many, "contains more than 500 files"),
+    (
+        "an archive",
+        written("fold-09.npz", b"PK\x03\x04"),
+        "'fold-09.npz' does not belong in a subm",
+    ),
+    ("a program", written("setup.py", b"1/0"), "'setup.py' does not belong in a submission"),
+    ("an odd name", written("fold\n\x1b[31m.safetensors", b""), "does not belong in a submission"),
+    ("a name turned about", written("card\u202enosj.", b""), "does not belong in a submission"),
+    ("a name in bytes", written(os.fsdecode(b"fold-\xff"), b""), "does not belong in a submission"),
+    ("hidden", written(".card.json", b"{}"), "'.card.json' does not belong in a submission"),
     ("endless", facts(put("seconds.fit", 1e308)), "seconds.fit must be a number from 0 to 1e+09"),
     ("less than no time", facts(put("seconds.fit", -1)), "seconds.fit must be a number from 0"),
     ("memory", facts(put("peak_memory_mb", -1)), "peak_memory_mb must be a number from 0"),
@@ -917,8 +930,8 @@ def test_of_very_many_reasons_the_first_are_told(copied):
     for number in range(25):
         (folder / f"{number:02}.txt").touch()
     assert verify(folder).reasons[19:] == (
-        "'19.txt' is no file of a submission: remove it",
-        "and 5 reasons more",
+        "'19.txt' does not belong in a submission: remove it",
+        "and 5 more reasons",
     )
 
 
@@ -955,7 +968,7 @@ def _declared(folder, dataset, protocol, folds=3):
 @pytest.mark.usefixtures("places")
 def test_a_leak_declared_clean_is_rejected_without_the_corpus(copied, dataset):
     folder = _declared(copied("leaky"), dataset, "random:n=3,seed=0")
-    _rejected(folder, "it says otherwise, but its protocol leaks (")
+    _rejected(folder, "its protocol leaks (")
 
 
 @pytest.mark.parametrize(
@@ -972,9 +985,9 @@ def test_a_split_of_utterances_is_no_split_of_speakers(copied, protocol, words):
 @pytest.mark.parametrize(
     ("protocol", "words"),
     [
-        ("kfold:n=4", "says that its protocol has 3 folds, but kfold:n=4 has 4"),
+        ("kfold:n=4", "its files say 3 folds, but the protocol kfold:n=4 has 4"),
         ("kfold: n=3", "its protocol is called kfold:n=3 here, not kfold: n=3"),
-        ("file:path=x", "its protocol is a file that nobody else has"),
+        ("file:path=x", "its protocol is a file that only the submitter has"),
     ],
 )
 def test_a_protocol_is_what_its_name_says_of_an_unknown_corpus_too(copied, protocol, words):
@@ -1022,8 +1035,8 @@ def a_row_moved(card):
         (claimed(a_row_moved), "counts of folds and of speakers have different sums"),
         (claimed(lambda card: card["speakers"].pop("s1")), "the card lacks the test speaker s1"),
         (claimed(put("scores.f1.mean", 0.99)), "the card's f1 (mean) is 0.99, but it comes to"),
-        (truth_where_licensed, "keeps its labels with its holders"),
-        (facts(put("protocol.folds", 4)), "it has 3 folds, but its protocol 4"),
+        (truth_where_licensed, "forbids sharing its labels"),
+        (facts(put("protocol.folds", 4)), "it has 3 folds, but its protocol has 4"),
         (facts(put("certificate.clean", False)), "verdict is not what its counts say"),
         (facts(put("certificate.audio.train|test.count", 1)), "verdict is not what its counts"),
         (facts(put("certificate.audio", [])), "certificate.audio must be an object"),
@@ -1077,17 +1090,21 @@ def says_nothing(said, arrays):
 @pytest.mark.parametrize(
     ("base", "tamper", "words"),
     [
-        ("plain", recarded(one_hot), "every score is all or nothing"),
+        ("plain", recarded(one_hot), "all scores are one-hot"),
         ("plain", recarded(as_probabilities), "probabilities already, but softmax is applied"),
-        ("plain", recarded(all_right), "every utterance is right"),
+        ("plain", recarded(all_right), "every prediction is correct"),
         ("plain", recarded(says_nothing), "all folds have the same scores, number for number"),
         ("plain", claimed(put("model.seen_test_corpus", "yes")), "learned from the test corpus"),
         ("plain", claimed(put("submitted", "2999-01-01")), "it is from the future: 2999-01-01"),
         ("plain", facts(put("versions.numpy", "1.0"), SECOND), "its folds differ in versions"),
         ("plain", facts(put("sources", {}), SECOND), "its folds differ in sources"),
-        ("plain", facts(put("certificate.audio_checked", False)), "recordings was not looked at"),
-        ("plain", facts(put("model.fine_tuned_before", "a, b")), "before, to tell apart a, b"),
-        ("leaky", facts(put("protocol.leaks", "a bit")), "is said in other words than here"),
+        (
+            "plain",
+            facts(put("certificate.audio_checked", False)),
+            "not checked for shared recordings",
+        ),
+        ("plain", facts(put("model.fine_tuned_before", "a, b")), "before, to classify a, b"),
+        ("leaky", facts(put("protocol.leaks", "a bit")), "leak in other words than this"),
     ],
 )
 def test_what_is_odd_is_remarked(copied, base, tamper, words):
@@ -1102,7 +1119,9 @@ def test_a_later_serbench_is_remarked(copied):
     folder = copied("plain")
     facts(put("versions.serbench", "99.1"))(folder)
     _claim(folder, put("serbench", "99.1"))
-    assert verify(folder).flags == (f"it was made with serbench 99.1, this is {__version__}",)
+    assert verify(folder).flags == (
+        f"it was made with serbench 99.1, a later version than {__version__} here",
+    )
 
 
 # ---- the command ----
@@ -1122,10 +1141,12 @@ def test_verify_prints_a_line_each_and_fails_if_one_is_rejected(copied):
     done = _run(good.parent.parent)
     assert done.exit_code == 1
     lines = done.output.splitlines()
-    assert lines[0] == f"REJECTED {good.parent}/notes.txt: 'notes.txt' is no submission: remove it"
+    assert (
+        lines[0] == f"REJECTED {good.parent}/notes.txt: 'notes.txt' is not a submission: remove it"
+    )
     assert lines[1] == f"ok recomputed {good}"
     assert lines[2] == NOT_CONFIRMED
-    assert lines[3].startswith(f"REJECTED {bad}: it says otherwise, but its protocol leaks")
+    assert lines[3].startswith(f"REJECTED {bad}: its protocol leaks")
     assert lines[4].startswith("  fold-01.safetensors: its certificate is wrong: ")
     assert _run(good).exit_code == 0
     assert _run(good.parent).exit_code == 1

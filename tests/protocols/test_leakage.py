@@ -155,7 +155,7 @@ def test_a_leak_is_told_with_fold_sets_and_examples_in_one_line():
     assert str(error.value) == (
         "fold 7 of protocol kfold:n=3 leaks: train and test share 2 speakers (s0, s1); "
         "validation and test share 1 recording (s2-sad = s0-happy). No speaker and no recording "
-        "may be in two sets: mend the split, remove one of two identical recordings, or declare "
+        "may be in two sets: fix the split, remove one of two identical recordings, or declare "
         "that it leaks (file:path=...,leaks=true, or Protocol.leaks in a plugin), and it is never "
         "ranked"
     )
@@ -168,7 +168,7 @@ def test_a_leak_of_several_folds_is_told_once():
         require_clean(PROTOCOL, checked)
     assert str(error.value) == (
         "3 of 4 folds of protocol kfold:n=3 leak, such as fold 1: train and test share 1 speaker "
-        "(s0). No speaker and no recording may be in two sets: mend the split, or declare that it "
+        "(s0). No speaker and no recording may be in two sets: fix the split, or declare that it "
         "leaks (file:path=...,leaks=true, or Protocol.leaks in a plugin), and it is never ranked"
     )
 

@@ -89,7 +89,7 @@ def test_as_many_speakers_as_utterances_are_refused_unless_it_is_said():
     assert str(caught.value) == (
         "mine has 12 speakers for 12 utterances, such as 'take0' for u00: one voice under many "
         "names would be in training and in test; take the speaker from what names the person; if "
-        'each utterance really is by a speaker of its own, set speakers = "single" in the '
+        'each utterance really has a different speaker, set speakers = "single" in the '
         "dataset's class"
     )
     speakers.require_people(corpus.utterances, "mine", single=True)
@@ -130,8 +130,8 @@ def test_labels_that_are_speakers_are_refused():
     with pytest.raises(CorpusError) as caught:
         speakers.require_people(spoken, "mine")
     assert str(caught.value) == (
-        "mine: every label is spoken by one speaker alone ('Actor 0' by 's0'), so no new speaker "
-        "could be tested on it; if these labels are emotions, take the speaker from what names the "
+        "mine: every label has only one speaker ('Actor 0' has 's0'), so no label can be tested on "
+        "new speakers; if these labels are emotions, take the speaker from what names the "
         "person"
     )
 
@@ -141,8 +141,8 @@ def test_a_median_of_one_or_two_utterances_is_told():
     (words,) = speakers.doubts(corpus)
     assert words == (
         "mine: half of the 6 speakers have 2 of the 12 utterances or fewer ('take0' has 2); if "
-        "these names tell more than who speaks, one voice is in training and in test, and scores "
-        "are too high"
+        "these names contain more than the speaker, one voice is in training and in test, and "
+        "scores are too high"
     )
     assert speakers.doubts(_one_each(lambda at: f"s{at // 3}")) == ()
 
@@ -150,8 +150,8 @@ def test_a_median_of_one_or_two_utterances_is_told():
 def test_speakers_of_one_label_each_are_told():
     corpus = _one_each(lambda at: f"{LABELS[at % 3]}{at % 6}")
     assert speakers.doubts(corpus)[1].startswith(
-        "mine: each of the 6 speakers has one label only ('angry2' 'angry'), so that knowing a "
-        "voice is knowing the label"
+        "mine: each of the 6 speakers has only one label ('angry2' 'angry'), so the voice "
+        "gives away the label"
     )
 
 
@@ -159,7 +159,7 @@ def test_names_that_combine_speakers_with_texts_are_told():
     names = [f"{speaker:02}{text}" for speaker in (3, 8, 9, 10) for text in ("a01", "a02", "b01")]
     (words,) = speakers.doubts(_corpus(*names))
     assert words == (
-        "mine: the 12 speakers combine 4 beginnings of names with 3 endings (such as '03a01'); if "
+        "mine: the names of 12 speakers combine 4 beginnings with 3 endings (such as '03a01'); if "
         "only one of the two is the speaker, and the other a text or a take, one voice is in "
         "training and in test, and scores are too high"
     )

@@ -78,10 +78,10 @@ def test_a_split_without_validation_gets_a_training_speaker(split):
             "names 1 of 2 utterances that corpus tiny does not have under the label set own: "
             "a-sad.wav; write them as the corpus does, like a-happy",
         ),
-        (HEADING + "1,train,a-sad\n", "fold 1 leaves nothing for its test set; add some"),
-        (HEADING + "1,test,a-sad\n", "fold 1 leaves nothing for its train set"),
+        (HEADING + "1,train,a-sad\n", "fold 1 has no utterances in test; add some"),
+        (HEADING + "1,test,a-sad\n", "fold 1 has no utterances in train"),
         # the only training speaker becomes validation
-        (HEADING + "1,train,a-sad\n1,test,b-sad\n", "fold 1 leaves nothing for its train set"),
+        (HEADING + "1,train,a-sad\n1,test,b-sad\n", "fold 1 has no utterances in train"),
         (
             "fold,split,utterance,group\n1,train,a-sad,x\n1,test,b-sad,y\n",
             "line 3: fold 1 is in the groups 'x' and 'y'; give all its lines the same",

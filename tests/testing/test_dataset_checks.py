@@ -17,7 +17,7 @@ CAUGHT = [
     ("misspelt", "label_sets", "label set two names 'clam', .*: its labels are angry, calm"),
     ("repeating", "protocols_are_named", "2 protocols are named 'rotated': give each its own name"),
     ("empty-fold", "protocols_hold", "fold s1 of protocol empty .* has an empty validation set"),
-    ("leaky", "protocols_are_disjoint", r"train and test share 1 speaker \(s1\).*mend the split"),
+    ("leaky", "protocols_are_disjoint", r"train and test share 1 speaker \(s1\).*fix the split"),
     ("twice", "protocols_are_complete", "tests s1-angry-1 in 2 folds: give each utterance one"),
     ("shrinking", "same_corpus_twice", "twice gives different corpora: sort the files, and draw"),
     ("rooted", "independent_of_the_root", "moved to another folder, .*never from the root's own"),

@@ -67,8 +67,8 @@ def of_table(table: Table) -> list[str]:
 
 
 OTHER_AUDIO = (
-    "Other audio: runs on other audio files of the same utterances are in another table, and not "
-    "ranked with these."
+    "Other audio: runs on other audio files of the same utterances are in another table, and are "
+    "not ranked with these."
 )
 
 

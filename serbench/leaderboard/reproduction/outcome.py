@@ -1,4 +1,4 @@
-"""Makes folds of a submission again on this machine: do the predictions come out the same?"""
+"""Make folds of a submission again on this machine, and compare the predictions."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -37,25 +37,25 @@ HEADS: Mapping[Grounds, tuple[str, str]] = {
     "undecided": ("UNDECIDED", "undecided"),
     "none": ("NOT REPRODUCED", "NOT the same"),
 }
-"""First words of a verdict, by its grounds; the second are for folds of another version."""
+"""First words of a verdict by its grounds: for the submitted versions, and for other versions."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Folds that were made again, beside the submitted ones. Prints as a report."""
+    """New folds compared with the submitted ones. Prints as a report."""
 
-    proposal: Proposal  # what was run
-    files: tuple[SubmittedFold, ...]  # the new folds, in the order of the proposal's
+    proposal: Proposal  # the folds that were run
+    files: tuple[SubmittedFold, ...]  # the new fold files, in the order of the proposal
     agreement: Agreement
 
     @property
     def is_reproduced(self) -> bool:
-        """Whether it counts as reproduced; folds remade with another version do not."""
+        """Whether the run counts as reproduced; folds made with other versions do not count."""
         return self.agreement.is_reproduced and not self.proposal.remade
 
     @property
     def verdict(self) -> str:
-        """Whether it is reproduced and on which grounds, in a line."""
+        """Whether the run is reproduced and on which grounds, as one line."""
         agreed, version = self.agreement, self.proposal.remade
         labels = (
             f"{agreed.same_label} of {agreed.utterances} utterances get the same label "
@@ -65,34 +65,34 @@ class Outcome:
         outside = [
             METRICS[name].title for name, score in agreed.scores.items() if not score.is_inside
         ]
-        differ = f"only {labels}, but {', '.join(agreed.differing)} differ here"
+        only = f"only {labels}, but {', '.join(agreed.differing)} differ here"
         reproduced, remade = HEADS[agreed.grounds]
         if agreed.grounds == "labels":
             reason = labels
         elif agreed.grounds == "scores":
-            reason = f"F1 and UAR lie in {interval}; {differ}"
+            reason = f"F1 and UAR lie in {interval}; {only}"
         elif agreed.grounds == "undecided":
             reason = (
-                f"{differ}, and {agreed.speakers} speakers are too few for scores to decide (it "
-                f"takes {ENOUGH}): make more folds again, or all, or take away what differs"
+                f"{only}, and {agreed.speakers} speakers are too few for scores to decide "
+                f"({ENOUGH} are needed): make more folds again, or all, or remove the difference"
             )
         elif outside:
             reason = f"{labels}, and {' and '.join(outside)} not in {interval}"
         else:
-            reason = f"{labels}, and nothing differs here that would explain it"
+            reason = f"{labels}, and no difference of this machine would explain that"
         head = f"REMADE with {version}, {remade}" if version else reproduced
         return f"{head}: {self.proposal.card.run}, {self.proposal.extent}: {reason}"
 
     @property
     def other_code(self) -> list[str]:
-        """The packages whose source is not what the submission recorded."""
+        """The packages whose source differs from the source that the submission recorded."""
         return other_code(self.proposal.files[0].facts)
 
     def record(self, by: str) -> Reproduction:
-        """Return what is kept in the submission.
+        """Return the record of this reproduction, to be kept in the submission.
 
         Args:
-            by: who made it again, as they call themselves.
+            by: name of the person who made the folds again.
         """
         proposal, facts = self.proposal, self.files[0].facts
         rows = zip(proposal.names, proposal.files, self.files, strict=True)
@@ -113,7 +113,7 @@ class Outcome:
 
     def __str__(self) -> str:
         agreed = self.agreement
-        made = [
+        folds = [
             f"fold {facts.fold.name}: made here in {tables.duration(facts.duration)} on "
             f"{where(facts)}, finished {facts.finished}"
             for facts in (file.facts for file in self.files)
@@ -130,13 +130,13 @@ class Outcome:
         head = ["", "submitted", "here", f"95 % of the submitted, {agreed.speakers} speakers"]
         return "\n".join(
             [
-                *made,
+                *folds,
                 "",
                 tables.table(head, rows),
                 "",
                 f"Activations differ by at most {agreed.largest_difference:.2g}.",
                 f"Different here: {', '.join(agreed.differing) or 'nothing'}; "
-                f"other source than submitted: {', '.join(self.other_code) or 'none'}.",
+                f"packages with other source code: {', '.join(self.other_code) or 'none'}.",
                 self.verdict,
             ]
         )
@@ -151,17 +151,17 @@ def reproduce(
 ) -> Outcome:
     """Make the proposed folds again, and compare them with the submitted ones.
 
-    Folds that were made here before, by the same code, are not made a third time.
+    Folds that the same code already made here are not made once more.
 
     Args:
-        proposal: of `propose`.
+        proposal: a proposal of `propose`.
         jobs: see `serbench.evaluate`.
         device: see `serbench.evaluate`.
-        listener: hears the progress.
+        listener: listener for the progress.
 
     Raises:
-        SerbenchError: what is here is not what was submitted, such as another configuration or
-            other audio, or a fold fails.
+        SerbenchError: the configuration or the data here differs from the submission's, or a fold
+            fails.
     """
     plan = make_plan(proposal.request, settings())
     _require_same(plan.config, proposal.here)
@@ -189,17 +189,17 @@ def reproduce(
 
 
 def _require_same(here: Config, submitted: Config) -> None:
-    """Refuse to run another configuration than the submitted one.
+    """Refuse to run a configuration that differs from the submitted one.
 
     Raises:
-        SerbenchError: which keys differ, and how.
+        SerbenchError: a key differs; the message lists all that differ, and how.
     """
     ours, theirs = (json.loads(json.dumps(config.stored())) for config in (here, submitted))
     if differences := list(_differences(ours, theirs)):
         raise SerbenchError(
-            "what would run here is not what was submitted: "
-            f"{shown('; '.join(differences), 1000)}. Give what differs with --param, or install "
-            "the plugin that the submission was made with"
+            "the run here would differ from the submitted one: "
+            f"{shown('; '.join(differences), 1000)}. Give the submitted values with --param, or "
+            "install the plugin that the submission was made with"
         )
 
 
@@ -219,39 +219,40 @@ def _differences(
 
 
 def _require_pins(plan: Plan, proposal: Proposal, listener: Listener) -> None:
-    """Refuse to train on other data than the submission was made of; audio may be decoded here.
+    """Refuse to train on data that differs from the submission's; this may decode audio.
 
     Raises:
-        CorpusError: the corpus, the protocol or the audio is another.
+        CorpusError: the corpus, the protocol or the audio differs.
     """
     pins = proposal.files[0].facts.pins
-    other = [pin for pin, value in plan.pins.items() if getattr(pins, pin) != value]
+    different = [pin for pin, value in plan.pins.items() if getattr(pins, pin) != value]
     positions = [file.facts.fold.index for file in proposal.files]
     names = dict(enumerate(fold.name for fold in plan.folds))
-    if not other and [names.get(position) for position in positions] != list(proposal.names):
-        other = ["protocol"]
-    if not other:
+    if not different and [names.get(position) for position in positions] != list(proposal.names):
+        different = ["protocol"]
+    if not different:
         audio = extract(plan, positions, settings(), listener)
-        digests = [digest([audio[one] for one in plan.ids(position)]) for position in positions]
-        other = ["audio"] * (digests != [file.facts.pins.audio for file in proposal.files])
-    if other:
+        digests = [digest([audio[name] for name in plan.ids(position)]) for position in positions]
+        different = ["audio"] * (digests != [file.facts.pins.audio for file in proposal.files])
+    if different:
         raise CorpusError(
-            f"the {' and the '.join(other)} in {plan.source.root} is not what the submission was "
-            "made of: get the corpus again, or name its folder with --data; nothing was trained"
+            f"the {' and the '.join(different)} in {plan.source.root} differs from the "
+            "submission's: get the corpus again, or name its folder with --data; nothing was "
+            "trained"
         )
 
 
 def _require_own(folder: Path, proposal: Proposal) -> None:
-    """Refuse folds that are there already and were made by other code than is installed now.
+    """Refuse existing folds that were not made by the code that is installed now.
 
     Raises:
-        SerbenchError: which to remove.
+        SerbenchError: there is such a fold; the message names the file to remove.
     """
     sources = provenance.sources(proposal.config)
     for file in proposal.files:
         path = folder / file.name
         if path.exists() and submitted_fold.read(path).facts.sources != sources:
             raise SerbenchError(
-                f"{path} was made by other code than is installed now: remove it, and run the same "
-                "command again"
+                f"{path} was not made by the code that is installed now: remove the file, and run "
+                "the same command again"
             )

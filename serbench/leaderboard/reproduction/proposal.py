@@ -1,4 +1,4 @@
-"""Proposes how to make folds of a submission again, before anything of it runs."""
+"""Propose how to make folds of a submission again, before any of its code runs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -27,42 +27,42 @@ FOLDER = Path("reproduced")
 
 @dataclass(frozen=True)
 class Installed:
-    """An installed class and its version, which is "" for a dataset."""
+    """An installed class and its version; datasets have the version ""."""
 
     target: Any
     version: str
 
     @property
     def notes(self) -> Mapping[str, str]:
-        """What changed with each version, in the author's words."""
+        """The author's note on each version: the changes since the version before."""
         notes: Mapping[str, str] = getattr(self.target, "notes", {})
         return notes
 
     def change(self, submitted: str) -> str:
-        """Say what changed since the submitted version."""
-        versions, known = list(self.notes), submitted.partition(" ")[0]
-        since = versions[versions.index(known) + 1 :] if known in versions else versions
+        """Describe the changes since the submitted version."""
+        versions, old = list(self.notes), submitted.partition(" ")[0]
+        since = versions[versions.index(old) + 1 :] if old in versions else versions
         notes = "".join(f"; since version {version} {self.notes[version]}" for version in since)
         return f"version {self.version} instead of {shown(submitted)}{notes}"
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """Folds of a submission, and how they would be made again. Prints as what it would run."""
+    """Folds of a submission, and how they would be made again. Prints as a summary."""
 
     card: Card
     total: int  # how many folds the submission has
     files: tuple[SubmittedFold, ...]  # the folds that would be made again
-    here: Config  # the run's identity in today's terms, which is what would run
-    changes: tuple[str, ...]  # how that differs from the submitted one, in words
-    given: Mapping[str, object]  # parameters that are given otherwise: a checkpoint's path
+    here: Config  # the configuration that would run, in terms of the installed versions
+    changes: tuple[str, ...]  # texts: how `here` differs from the submitted configuration
+    given: Mapping[str, object]  # parameters that replace submitted ones: a checkpoint's path
     data: Path | None  # the corpus's own folder, if it is not under SERBENCH_DATA
     results: Path  # the parent folder of the new run
-    flags: tuple[str, ...]  # of verifying the submission
+    flags: tuple[str, ...]  # of the submission's verdict
 
     @property
     def config(self) -> Config:
-        """The run's identity, as submitted."""
+        """The submitted configuration."""
         return self.files[0].facts.config
 
     @property
@@ -72,29 +72,29 @@ class Proposal:
 
     @property
     def extent(self) -> str:
-        """How many folds would be made again, or which."""
+        """The folds that would be made again, as text: "all 6 folds", "fold 1 of 6"."""
         if len(self.files) == self.total:
             return f"all {self.total} folds"
         return f"fold {', '.join(self.names)} of {self.total}"
 
     @property
     def remade(self) -> str:
-        """The versions that differ from the submitted ones: "features version 2"; or ""."""
+        """The versions that differ from the submitted ones: "features version 2"; "" if none."""
         pairs = (
             ("features", self.here.feature_version, self.config.feature_version),
             ("model", self.here.model_version, self.config.model_version),
         )
-        return " and ".join(f"{what} version {here}" for what, here, then in pairs if here != then)
+        return " and ".join(f"{kind} version {here}" for kind, here, then in pairs if here != then)
 
     @property
     def request(self) -> Request:
-        """The run, with every parameter spelled out."""
+        """The request for the new run, with every parameter spelled out."""
         asked = command.request(self.here)
         return replace(asked, params={**asked.params, **self.given}, data=self.data)
 
     @property
     def command(self) -> str:
-        """The same as a command, on one line."""
+        """The request as a command, on one line."""
         folds = self.names if len(self.files) < self.total else ()
         return command.evaluate(self.request, folds=folds, results=self.results)
 
@@ -115,17 +115,17 @@ class Proposal:
         ]
         width = max(len(name) for name, _ in rows)
         lines = [f"{shown(name):<{width}}  {shown(text, 4000) or '-'}" for name, text in rows]
-        lines.append(f"{'command':<{width}}  {self.command}")  # whole, however long
+        lines.append(f"{'command':<{width}}  {self.command}")  # never shortened
         return "\n".join([*lines, "", self.warning])
 
     @property
     def warning(self) -> str:
-        """Whose code runs, in a line."""
+        """The warning which code would run."""
         module = self.config.model.partition(":")[0] if is_import_path(self.config.model) else ""
         also = f", and the module {shown(module)}," if module else ""
         return (
             f"The plugins that are installed here{also} will run on this machine, with your "
-            "rights: run the code of people you trust, or run it where it can do no harm."
+            "permissions: run only code that you trust, or run it where it can do no harm."
         )
 
 
@@ -137,26 +137,26 @@ def propose(
     data: Path | None = None,
     results: Path = FOLDER,
 ) -> Proposal:
-    """Read a submission, and see what it takes to make some of its folds again.
+    """Verify and read a submission, and propose how to make some of its folds again.
 
-    The submission is verified first. Nothing of it is run, installed or downloaded.
+    None of the submission's code is run, installed or downloaded.
 
     Args:
-        folder: the submission's.
-        folds: their names; none is the first, "all" is all.
-        given: parameters that are given otherwise here.
-        data: the corpus's own folder, where it is not under SERBENCH_DATA.
+        folder: folder of the submission.
+        folds: names of the folds; if empty, only the first fold; "all" means all folds.
+        given: parameters that replace submitted ones.
+        data: the corpus's own folder, if it is not under SERBENCH_DATA.
         results: the parent folder of the new run.
 
     Raises:
-        SerbenchError: the submission is rejected, or the model that it names is not installed here
-            in the version that it names.
+        SerbenchError: the submission is rejected, or its model is not installed here in the
+            submitted version.
         UnknownName: it has no such fold.
     """
     verdict = verify(folder)
     if verdict.status == "rejected":
         reasons = shown("; ".join(verdict.reasons), 1000)
-        raise SerbenchError(f"{folder} is rejected, so nothing of it is run: {reasons}")
+        raise SerbenchError(f"{folder} is rejected, so it is not run: {reasons}")
     submission = load(folder)
     files = tuple(_chosen(submission.files, folds))
     here, changes = _today(_installed(submission.facts.config, submission.card), files)
@@ -186,9 +186,9 @@ def _chosen(files: Sequence[SubmittedFold], folds: Sequence[str]) -> list[Submit
 
 
 def _installed(config: Config, card: Card) -> dict[str, Installed]:
-    """Look up the model, in the version that was submitted, and its features and dataset.
+    """Look up the submitted version of the model, and its features and dataset.
 
-    A model by import path is left out: importing it runs it, and the user was not asked yet.
+    A model by import path is left out: importing it runs its code, and the user has not agreed yet.
 
     Raises:
         SerbenchError: one is not installed, or the model has another version; the message gives
@@ -196,9 +196,9 @@ def _installed(config: Config, card: Card) -> dict[str, Installed]:
     """
     install = shown(card.code.install)
     remedy = (
-        f"its card says how to install it, and it is other people's code: {install}"
+        f"the card has a command to install it, and it is other people's code: {install}"
         if install
-        else "its card does not say how to install it"
+        else "the card has no command to install it"
     )
     wanted = {"feature": config.feature, "dataset": config.corpus}
     if not is_import_path(config.model):
@@ -211,7 +211,7 @@ def _installed(config: Config, card: Card) -> dict[str, Installed]:
             version = "" if kind == "dataset" else registry.version(entry, target)
         except SerbenchError as error:
             raise SerbenchError(
-                f"{shown(str(error), 1000)}; the submission needs a plugin that has it: {remedy}"
+                f"{shown(str(error), 1000)}; the submission needs the plugin with it: {remedy}"
             ) from error
         installed[kind] = Installed(target, version)
     model = installed.get("model")
@@ -226,10 +226,10 @@ def _installed(config: Config, card: Card) -> dict[str, Installed]:
 def _today(
     installed: Mapping[str, Installed], files: Sequence[SubmittedFold]
 ) -> tuple[Config, tuple[str, ...]]:
-    """Return the submitted configuration in today's terms, and how it differs.
+    """Return the configuration to run today, and texts on how it differs from the submitted one.
 
-    Features and model take the installed version. The precision that older folds recorded replaces
-    the parameter that chose it.
+    Features and model get the installed version. In older folds a parameter chose the precision;
+    the precision that these folds recorded replaces that parameter.
     """
     config, changes = files[0].facts.config, []
     feature, model = installed["feature"], installed.get("model")
@@ -274,7 +274,7 @@ def _plugin(config: Config) -> str:
 
 
 def _sources(facts: Facts) -> str:
-    """Say whether the source of each package is the recorded one: "serbench same, ..."."""
+    """Describe whether the source of each package is the recorded one: "serbench same, ..."."""
     recorded, here = facts.sources, provenance.sources(facts.config)
     other = other_code(facts)
     states = {
@@ -286,7 +286,7 @@ def _sources(facts: Facts) -> str:
 
 
 def _took(facts: Facts) -> str:
-    """Say how long a submitted fold took, and on what."""
+    """Describe how long a submitted fold took, and on which machine."""
     machine, versions = facts.machine, facts.versions
     on = [where(facts), *machine.values()]
     libraries = [f"{name} {versions[name]}" for name in ("torch", "numpy") if name in versions]
@@ -294,5 +294,5 @@ def _took(facts: Facts) -> str:
 
 
 def where(facts: Facts) -> str:
-    """Say on what a fold was computed: "cpu, 2 threads"."""
+    """Describe the device that computed a fold: "cpu, 2 threads"."""
     return f"{facts.device}, {facts.threads} thread{'s' * (facts.threads != 1)}"

@@ -1,1 +1,1 @@
-"""What a submission consists of: pack one, and read one safely."""
+"""Pack a run into a submission, and read submissions safely."""

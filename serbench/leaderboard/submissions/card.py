@@ -1,6 +1,6 @@
-"""A submission's card: who sends which run, what is said of its model, and its counts.
+"""A submission's card: the submitter, the run, statements about the model, counts and scores.
 
-`docs/results.md` has the format. A card is read as a stranger's file.
+`docs/results.md` describes the format. Cards are read as untrusted files.
 """
 
 import json
@@ -36,7 +36,7 @@ Prose = Annotated[str, Text(2000, lines=True)]
 
 @dataclass(frozen=True)
 class Submitter:
-    """Who sends a run."""
+    """The sender of a run."""
 
     name: Annotated[str, Text(100, r".*\S.*")]
     contact: Line = ""
@@ -44,22 +44,22 @@ class Submitter:
 
 @dataclass(frozen=True)
 class ModelCard:
-    """What is said of the model; texts may be empty."""
+    """Statements about the model; texts may be empty."""
 
     name: Name  # as `serbench models` lists it
     description: Prose = ""  # by the submitter, a sentence or two
-    parameters: Parameters | None = None  # how many, as the model says itself
-    checkpoint: Line = ""  # what the model started from, as the results say
-    revision: Line = ""  # of the checkpoint, as the results say
-    licence: Line = ""  # of the checkpoint, as the results say, or else the submitter
-    pretrained: bool | None = None  # as the results say
-    training_data: Prose = ""  # what the checkpoint learned from, by the submitter
+    parameters: Parameters | None = None  # number of weights, from the results
+    checkpoint: Line = ""  # that the model started from, from the results
+    revision: Line = ""  # of the checkpoint, from the results
+    licence: Line = ""  # of the checkpoint, from the results if they have it, else the submitter
+    pretrained: bool | None = None  # from the results
+    training_data: Prose = ""  # of the checkpoint, by the submitter
     seen_test_corpus: Annotated[str, Text(10, "|".join(SEEN))] = "unknown"
 
 
 @dataclass(frozen=True)
 class Code:
-    """Where the model's code is; each may be empty."""
+    """Where the model's code is; each text may be empty."""
 
     address: Line = ""
     commit: Line = ""  # followed by "+changes" if the source differed from it
@@ -68,7 +68,7 @@ class Code:
 
 @dataclass(frozen=True)
 class FoldCard:
-    """One fold file: its name, its digest, the fold's name, and the counts of its test set."""
+    """A fold file: file name, digest, name of the fold, and confusion matrix of its test set."""
 
     file: Annotated[str, Text(40, FOLD_FILE)]
     sha256: Digest
@@ -78,28 +78,28 @@ class FoldCard:
 
 @dataclass(frozen=True)
 class Score:
-    """One metric, as a fraction; what is not defined is nan."""
+    """The scores of one metric, as fractions; nan if not defined."""
 
     folds: tuple[Value, ...]  # of each fold that counts
     mean: Value  # over the folds
     std: Value  # sample standard deviation over the folds
     pooled: Value  # of all test utterances together
-    low: Value  # where the 95 % interval of the pooled score over speakers begins
+    low: Value  # lower end of the pooled score's 95 % interval over speakers
     high: Value
 
 
 @dataclass(frozen=True)
 class Card:
-    """What is said of a run."""
+    """The contents of a card."""
 
-    run: Annotated[str, Text(200, r"[A-Za-z0-9._-]+")]  # its name, which is its folder's
+    run: Annotated[str, Text(200, r"[A-Za-z0-9._-]+")]  # name of the run and of its folder
     dataset: Annotated[str, Text()]  # with its parameters
     submitter: Submitter
     model: ModelCard
     code: Code
     serbench: Annotated[str, Text(50)]  # the version that computed the first fold
     submitted: Annotated[str, Text(10, DATE)]
-    truth: Literal["included", "withheld"]  # a corpus's licence may keep the true labels
+    truth: Literal["included", "withheld"]  # a corpus's licence may forbid sharing the labels
     folds: tuple[FoldCard, ...]  # every fold file, in the protocol's order
     speakers: Mapping[str, Confusion]  # of each test speaker, over the folds that count
     scores: Mapping[str, Score]  # by metric
@@ -109,7 +109,7 @@ def read(path: Path) -> Card:
     """Read the card in a file.
 
     Raises:
-        SerbenchError: it is missing, too large, not a card, or one of a later version.
+        SerbenchError: it is missing, too large, not a card, or has a later schema.
     """
     return _parsed(safe_read.contents(path, MOST_BYTES), path.name)
 
@@ -122,9 +122,9 @@ def _parsed(data: bytes, where: str) -> Card:
 
 
 def stated(facts: Facts) -> dict[str, Any]:
-    """Return what a fold's facts say of the model, under the names of a card.
+    """Return the fields of a model card that must agree with a fold's facts, by field name.
 
-    A card must not say otherwise. The licence is only there if the facts know one.
+    The licence is only included if the facts have one.
     """
     model, licence = facts.model, facts.model.get("licence")
     return {
@@ -146,7 +146,7 @@ def write(path: Path, card: Card) -> None:
     """Write a card as readable JSON: indented, every matrix on one line.
 
     Raises:
-        SerbenchError: it could not be read again, since a text is too long or has odd characters.
+        SerbenchError: a text is too long or has characters that `read` refuses.
     """
     text = _indented(finite({"schema": SCHEMA, **asdict(card)}), "") + "\n"
     _parsed(text.encode(), path.name)

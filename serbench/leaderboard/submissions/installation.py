@@ -18,20 +18,20 @@ from serbench.plugins import import_path, registry, source_code
 from serbench.results.fold_schema import Facts
 
 CHANGES = "+changes"
-"""Follows the commit of a checkout whose source differs from it."""
+"""Suffix of a commit if the source in the checkout differs from it."""
 
 
 def other_code(facts: Facts) -> list[str]:
-    """Return the installed packages whose source is not what a fold's facts recorded."""
+    """Return the installed packages whose source differs from that in a fold's facts."""
     here = provenance.sources(facts.config)
     return [package for package, source in here.items() if facts.sources.get(package) != source]
 
 
 def origin(facts: Facts) -> Code:
-    """Return the commit and the install command of the code that made a fold, as far as known.
+    """Return the commit and the install command of the code that made a fold; "" where unknown.
 
-    The commit is that of the git checkout with the model's package, or the one that pip installed
-    the package from. Both are empty if that code is no longer installed.
+    The commit is of the git checkout that contains the model's package, or of the source from which
+    pip installed it. Both texts are empty if the code is no longer installed.
     """
     try:
         if other_code(facts):
@@ -44,26 +44,26 @@ def origin(facts: Facts) -> Code:
     checkout = _checkout(model)
     if checkout is None:
         commit = str(_direct(model).get("vcs_info", {}).get("commit_id", ""))
-        return Code(commit=commit, install=_pip([_requirement(one) for one in packages]))
-    local = [one for one in packages if _checkout(one) == checkout]
+        return Code(commit=commit, install=_pip(list(map(_requirement, packages))))
+    local = [package for package in packages if _checkout(package) == checkout]
     commit = _commit(checkout, local)
     if not commit:
         return Code()
-    others = [_requirement(one) for one in packages if one not in local]
-    projects = [project for one in local if (project := _project(one, checkout))]
+    others = [_requirement(package) for package in packages if package not in local]
+    projects = [project for package in local if (project := _project(package, checkout))]
     get = f"git checkout {commit.removesuffix(CHANGES)}"
     needed = [*others, *projects]
     return Code(commit=commit, install=f"{get} && {_pip(needed)}" if _pip(needed) else "")
 
 
 def _pip(requirements: Sequence[str]) -> str:
-    """Return the command; "" if a package has no known source or the command is too long."""
+    """Return the pip command; "" if a requirement is unknown or the command is too long."""
     command = f"pip install {shlex.join(dict.fromkeys(requirements))}"
     return command if all(requirements) and len(command) <= MOST_INSTALL - 100 else ""
 
 
 def _checkout(package: str) -> Path | None:
-    """Return the top of the git checkout with a package; None for packages that pip installed."""
+    """Return the top folder of a package's git checkout; None for packages that pip installed."""
     place = source_code.place(package)
     if place is None or source_code.is_installed(package):
         return None
@@ -76,9 +76,9 @@ def _commit(checkout: Path, packages: Sequence[str]) -> str:
     commit = _git(checkout, "rev-parse", "--verify", "HEAD")
     if not commit:
         return ""
-    places = [str(place) for one in packages if (place := source_code.place(one))]
+    places = [str(place) for package in packages if (place := source_code.place(package))]
     status = _git(checkout, "status", "--porcelain", "-uall", "--ignored", "--", *places)
-    # of what git ignores, only Python files are source
+    # ignored files ("!!") only matter if they are Python source
     changed = [
         row
         for row in (status or "").splitlines()
@@ -99,9 +99,9 @@ def _git(folder: Path, *words: str) -> str | None:
 
 
 def _project(package: str, checkout: Path) -> str:
-    """Return the folder that pip installs a package from, as typed at the checkout's top.
+    """Return the path from the checkout's top to the folder from which pip installs a package.
 
-    Return "" for a module that belongs to no project: it runs from where it is.
+    Return "" for a module outside any project: it runs without being installed.
     """
     place = source_code.place(package)
     assert place is not None
@@ -116,24 +116,24 @@ def _project(package: str, checkout: Path) -> str:
 
 def _requirement(package: str) -> str:
     """Return pip's requirement for a package, name==version or a commit; "" if unknown."""
-    owner, known = _owner(package), _direct(package)
+    owner, source = _owner(package), _direct(package)
     if owner is None:
         return ""
-    if not known:
+    if not source:
         return f"{owner.metadata['Name']}=={owner.version}"
-    if "vcs_info" not in known:
+    if "vcs_info" not in source:
         return ""  # from a folder or a file of this machine
-    url = re.sub(r"(?<=//)[^/@]*@", "", str(known["url"]))  # without a name or a token
-    below = f"#subdirectory={known['subdirectory']}" if known.get("subdirectory") else ""
-    vcs, commit = known["vcs_info"]["vcs"], known["vcs_info"]["commit_id"]
+    url = re.sub(r"(?<=//)[^/@]*@", "", str(source["url"]))  # without user name or token
+    below = f"#subdirectory={source['subdirectory']}" if source.get("subdirectory") else ""
+    vcs, commit = source["vcs_info"]["vcs"], source["vcs_info"]["commit_id"]
     return f"{owner.metadata['Name']} @ {vcs}+{url}@{commit}{below}"
 
 
 def _direct(package: str) -> Mapping[str, Any]:
-    """Return where pip got a package from, if not by name from an index; see PEP 610."""
+    """Return from where pip installed a package (PEP 610); empty if by name from an index."""
     owner = _owner(package)
-    known: Mapping[str, Any] = json.loads((owner and owner.read_text("direct_url.json")) or "{}")
-    return known
+    source: Mapping[str, Any] = json.loads((owner and owner.read_text("direct_url.json")) or "{}")
+    return source
 
 
 def _owner(package: str) -> metadata.Distribution | None:

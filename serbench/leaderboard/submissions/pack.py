@@ -1,4 +1,4 @@
-"""Packs a run into a submission: its fold files, and a card that says what they are."""
+"""Pack a run into a submission: its fold files, and a card that describes them."""
 
 import datetime
 import hashlib
@@ -37,14 +37,14 @@ from serbench.settings import settings
 
 @dataclass(frozen=True)
 class Statements:
-    """What only the submitter can say; None where nothing is said."""
+    """Statements that only the submitter can make; None for statements not made."""
 
     name: str
     contact: str | None = None
     description: str | None = None  # of the model
-    licence: str | None = None  # of the checkpoint, where the results do not know it
-    training_data: str | None = None  # what the checkpoint learned from
-    seen: str | None = None  # whether the test corpus was among that: "no", "yes", "unknown"
+    licence: str | None = None  # of the checkpoint, if the results do not have it
+    training_data: str | None = None  # of the checkpoint
+    seen: str | None = None  # whether that includes the test corpus: "no", "yes", "unknown"
     address: str | None = None  # of the code
     commit: str | None = None
     install: str | None = None
@@ -52,7 +52,7 @@ class Statements:
 
 @dataclass(frozen=True)
 class PackedFold:
-    """A fold file: its name, its bytes as they are sent, and the result with the truth."""
+    """A fold file: its name, the bytes to send, and the result with the truth."""
 
     name: str
     data: bytes
@@ -60,16 +60,16 @@ class PackedFold:
 
 
 def submit(run: Run, out: Path, statements: Statements, note: Path | None = None) -> Path:
-    """Pack a run into `out/<corpus>/<run>`; one that lies there already is given its card.
+    """Pack a run into `out/<corpus>/<run>`, or update the card of the submission there.
 
-    What an earlier card there says stays, where nothing else is said now. Where the corpus's
-    licence keeps its labels, the fold files go without them.
+    Statements of an earlier card remain unless new ones replace them. If the corpus's licence
+    forbids sharing its labels, the fold files are packed without them.
 
     Args:
-        run: all folds of it.
+        run: a complete run.
         out: the parent of all submissions.
-        statements: of the submitter.
-        note: a text file that goes along as note.md.
+        statements: the submitter's statements.
+        note: a text file to include as note.md.
 
     Returns:
         The submission's folder.
@@ -89,10 +89,10 @@ def submit(run: Run, out: Path, statements: Statements, note: Path | None = None
     if folder.exists():
         _put(folder, card, text)
         return folder
-    with replacing_folder(folder) as made:
+    with replacing_folder(folder) as temporary:
         for fold in folds:
-            (made / fold.name).write_bytes(fold.data)
-        _put(made, card, text)
+            (temporary / fold.name).write_bytes(fold.data)
+        _put(temporary, card, text)
     return folder
 
 
@@ -107,17 +107,17 @@ def _require_whole(run: Run) -> None:
 
 
 def _may_have_truth(run: Run, folder: Path) -> bool:
-    """Return whether the labels may be sent; some corpora's licences keep them with their holders.
+    """Return whether the labels may be sent; the licences of some corpora forbid it.
 
-    Only its owner submits a run on a corpus of one's own, so no licence is in the way.
+    Runs on a user's own corpus may be sent with labels: only its owner can submit them.
     """
     dataset: object = datasets.named(run.config.dataset, settings()).dataset
     if isinstance(dataset, PathDataset) or cast(Dataset, dataset).manifest() is not None:
         return True
     if folder.resolve() == run.folder.resolve():
         raise SerbenchError(
-            f"the licence of {run.corpus} keeps its labels with its holders, so they are left out "
-            f"of what is sent, but {folder} holds your own results: choose another --out"
+            f"the licence of {run.corpus} forbids sharing its labels, so they are left out of the "
+            f"submission, but {folder} contains your own results: choose another --out"
         )
     return False
 
@@ -134,20 +134,20 @@ def _packed(run: Run, has_truth: bool) -> list[PackedFold]:
 
 
 def _earlier(folder: Path, folds: Sequence[PackedFold], name: str) -> Card | None:
-    """The card that is there already, once everything there is of the same submission."""
+    """Return the card in a folder, or None; the folder must be of the same submission."""
     there = {path.name: path.read_bytes() for path in folder.glob("*.safetensors")}
     if there != {fold.name: fold.data for fold in folds}:
         raise SerbenchError(
-            f"{folder} holds another submission of a run with this name, whose fold files "
-            "differ: choose another --out, or remove it"
+            f"{folder} contains another submission of a run with this name, with different fold "
+            "files: choose another --out, or remove the folder"
         )
     if not (folder / FILE).exists():
         return None
     earlier = read(folder / FILE)
     if earlier.submitter.name != name:
         raise SerbenchError(
-            f"{folder} is a submission of {earlier.submitter.name}, not of {name}: choose another "
-            "--out, or remove it"
+            f"{folder} is a submission by {earlier.submitter.name}, not by {name}: choose another "
+            "--out, or remove the folder"
         )
     return earlier
 
@@ -205,9 +205,9 @@ def _model(facts: Facts, statements: Statements, earlier: ModelCard) -> ModelCar
 
 
 def _code(facts: Facts, statements: Statements, earlier: Code) -> Code:
-    """Return what is said now, was said before, or else is known of the installed code."""
+    """Return new statements on the code, else earlier ones, else what the installed code shows."""
     installed = origin(facts)
-    if earlier.commit.endswith(CHANGES) and installed.commit:  # it may have been committed since
+    if earlier.commit.endswith(CHANGES) and installed.commit:  # the changes may be committed now
         earlier = replace(earlier, commit="", install="")
     return Code(
         _latest(statements.address, earlier.address),
@@ -221,26 +221,26 @@ def _latest(now: str | None, before: str) -> str:
 
 
 def about(folder: Path, status: str) -> list[str]:
-    """What a submitter should know of a submission that was just packed: its size, what is next."""
+    """Return lines for the submitter of a new submission: its size, its code, the next step."""
     files = [path for path in folder.rglob("*") if path.is_file()]
     size = sum(path.stat().st_size for path in files)
-    told = [
+    lines = [
         f"{len(files)} files, {size / 1000:.0f} kB",
-        *_told(read(folder / FILE).code),
+        *_code_lines(read(folder / FILE).code),
     ]
     if status == "rejected":
-        return [*told, "It would not be accepted: mend what is wrong, and submit again."]
+        return [*lines, "It would not be accepted: fix these faults, and submit again."]
     place = f"leaderboard/submissions/{folder.parent.name}/{folder.name}"
-    return [*told, f"Next: open a pull request that adds the folder as {place}"]
+    return [*lines, f"Next: open a pull request that adds the folder as {place}"]
 
 
-def _told(code: Code) -> list[str]:
-    """Return lines on what the card says of the code, and on what is missing."""
-    told = [f"commit {code.commit}"] if code.commit else []
-    told += [f"installed by: {code.install}"] if code.install else []
+def _code_lines(code: Code) -> list[str]:
+    """Return lines on the code's fields on the card, and on missing ones."""
+    lines = [f"commit {code.commit}"] if code.commit else []
+    lines += [f"installed by: {code.install}"] if code.install else []
     lacking = [f"--{name}" for name in ("commit", "install") if not getattr(code, name)]
     if lacking:
-        told.append(f"The card does not say which code made this: add {' and '.join(lacking)}")
+        lines.append(f"The card does not say which code made this: add {' and '.join(lacking)}")
     if code.commit.endswith(CHANGES):
-        told.append("The source differs from that commit: commit your changes, and submit again")
-    return told
+        lines.append("The source differs from that commit: commit your changes, and submit again")
+    return lines

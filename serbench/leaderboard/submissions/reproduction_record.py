@@ -1,7 +1,6 @@
-"""Records of folds that somebody made again: small JSON files of a submission, from strangers.
+"""Records of reproductions: small JSON files in a submission, read as untrusted.
 
-A run made again agrees with what was submitted if it gives the same labels, or at least scores as
-good.
+A run is reproduced if new folds predict the same labels, or have scores in the submitted interval.
 """
 
 import datetime
@@ -40,10 +39,11 @@ MOST_RECORDS = 100
 NO_BYTES = hashlib.sha256(b"").hexdigest()
 
 SAME = 0.99  # the share of utterances that must get the same label
-# speakers from which on scores may decide. On RAVDESS, of pairs of models whose F1 is more than 10
-# points apart, 33 % have scores in each other's interval on one fold (4 speakers), 11 % on two,
-# 2 % on three (12 speakers) and none on all six; other seeds of the same model always have. And the
-# interval of two speakers may be so narrow that alexnet-mel on toy leaves it with another thread.
+# Scores decide only with at least this many speakers. On RAVDESS, of pairs of models whose F1
+# differs by more than 10 points, 33 % have scores in each other's interval on one fold (4
+# speakers), 11 % on two, 2 % on three (12 speakers) and none on all six; seeds of one model always
+# do. With two speakers, the interval may be so narrow that one more thread moves alexnet-mel on toy
+# out of it.
 ENOUGH = 10
 COMPARED = ("f1", "uar")
 ROUNDING = 1e-9
@@ -51,9 +51,10 @@ ROUNDING = 1e-9
 Label = Annotated[str, Text()]
 Submitter = Annotated[str, Text(100, r"(?s:.*\S.*)")]
 Grounds = Literal["labels", "scores", "undecided", "none"]
-"""Why a run counts as reproduced: the same labels; scores, where labels may differ; or not.
+"""Why a run counts as reproduced, or why not.
 
-"undecided" is for folds with too few speakers, where only scores can tell.
+Scores decide only where a circumstance that may change labels differs; "undecided" means that the
+folds have too few speakers for that.
 """
 
 
@@ -61,28 +62,28 @@ Grounds = Literal["labels", "scores", "undecided", "none"]
 class Score:
     """One metric of the folds that were made again."""
 
-    submitted: float  # by the submitted predictions
-    here: float  # by the new ones
-    low: Value  # of the submitted one's 95 % interval over speakers; nan for fewer than two
+    submitted: float  # score of the submitted predictions
+    here: float  # score of the new predictions
+    low: Value  # of the submitted score's 95 % interval over speakers; nan for fewer than two
     high: Value
 
     @property
     def is_inside(self) -> bool:
-        """Whether the new value lies in the interval of the submitted one."""
+        """Whether the new score lies in the interval of the submitted one."""
         return self.low - ROUNDING <= self.here <= self.high + ROUNDING
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far two sets of predictions of the same utterances agree."""
+    """How well submitted and new predictions of the same utterances agree."""
 
     utterances: Count
     same_label: Count  # how many utterances get the same label
     speakers: Count
     whole: bool  # whether these are all folds of the run
-    largest_difference: float  # of two activations
-    scores: Mapping[str, Score]  # by metric, those of `COMPARED`
-    differing: tuple[Label, ...]  # what may change predictions: "threads", "numpy"
+    largest_difference: float  # between a submitted and a new activation
+    scores: Mapping[str, Score]  # for each metric of `COMPARED`
+    differing: tuple[Label, ...]  # differences that may change predictions: "threads", "numpy"
 
     @property
     def share(self) -> float:
@@ -113,13 +114,13 @@ def agreement(
     *,
     whole: bool = False,
 ) -> Agreement:
-    """Compare submitted predictions with new ones, fold by fold in the same order.
+    """Compare submitted predictions with new ones, fold by fold.
 
-    Truth and speakers are the new ones', so truth need not have been submitted.
+    Truth and speakers come from the new folds, so the truth need not have been submitted.
 
     Args:
-        submitted: the folds as they were sent.
-        here: their test sets, made again.
+        submitted: the submitted folds.
+        here: the new test sets, in the same order.
         differing: circumstances that differ and may change predictions.
         whole: these are all folds of the run.
 
@@ -153,7 +154,7 @@ def _aligned(submitted: SubmittedFold, here: Scored) -> Array:
     if not same or activations.shape != here.activations.shape:
         raise SerbenchError(
             f"{submitted.name} of the submission has {len(ids)} test utterances and activations of "
-            f"shape {activations.shape}, but made again it has {len(here.ids)} and "
+            f"shape {activations.shape}, but the new file has {len(here.ids)} and "
             f"{here.activations.shape}: they are not of the same fold"
         )
     ordered: Array = activations[[position[utterance] for utterance in here.ids]]
@@ -161,7 +162,7 @@ def _aligned(submitted: SubmittedFold, here: Scored) -> Array:
 
 
 def _score(name: str, submitted: classification.Matrix, here: classification.Matrix) -> Score:
-    """Compute a metric of both, from one confusion matrix a speaker each."""
+    """Compute a metric of submitted and new predictions, from confusion matrices per speaker."""
     compute = METRICS[name].compute
     low, high = intervals.speaker_interval(submitted, compute)
     values = [float(compute(confusions.sum(axis=0))) for confusions in (submitted, here)]
@@ -169,18 +170,18 @@ def _score(name: str, submitted: classification.Matrix, here: classification.Mat
 
 
 def differing(submitted: Facts, here: Facts) -> list[str]:
-    """Return which circumstances of two folds differ that may change predictions.
+    """Return the circumstances that differ between two folds and may change predictions.
 
     Args:
-        submitted: facts that may have been written by anybody.
-        here: facts of this machine, whose names are those that are returned.
+        submitted: untrusted facts.
+        here: facts of this machine; only packages named here are returned.
     """
     kinds = run.differing([submitted, here], ("device", "threads", "machine"))
     if submitted.config.feature_version != here.config.feature_version:
         kinds.append("features version")
     if submitted.config.model_version != here.config.model_version:
         kinds.append("model version")
-    # models that say nothing of it compute in float32
+    # models that record no precision compute in float32
     if submitted.model.get("precision", "float32") != here.model.get("precision", "float32"):
         kinds.append("precision")
     return kinds + [
@@ -192,24 +193,24 @@ def differing(submitted: Facts, here: Facts) -> list[str]:
 
 @dataclass(frozen=True)
 class Reproduction:
-    """Folds of a submission that somebody made again on a machine of their own."""
+    """A record: folds of a submission that somebody made again on another machine."""
 
     run: Label
     by: Submitter
     date: Annotated[str, Text(10, DATE)]  # when the last of the folds was finished
-    folds: Mapping[str, tuple[Digest, Digest]]  # sha256 of the files: submitted, made again
+    folds: Mapping[str, tuple[Digest, Digest]]  # sha256 of the submitted file and of the new one
     total: Count  # how many folds the submission has
     device: Annotated[str, Text(20)]
     threads: Count
     machine: Label  # "Linux, x86_64"
     versions: Annotated[Mapping[str, Annotated[str, Text(50)]], Names(50)]
-    other_code: tuple[Label, ...]  # packages whose source is not what the submission recorded
+    other_code: tuple[Label, ...]  # packages with other source code than the submission recorded
     agreement: Agreement
     remade: Annotated[str, Text(100)] = ""  # versions that differ: "features version 2"
 
     @property
     def is_reproduced(self) -> bool:
-        """Whether it counts as reproduced; folds remade with another version do not."""
+        """Whether the run counts as reproduced; folds made with other versions do not count."""
         return self.agreement.is_reproduced and not self.remade
 
     @property
@@ -224,7 +225,7 @@ def _slug(text: str, longest: int) -> str:
 
 
 def require_name(by: str) -> None:
-    """Refuse a name that no record could be read with.
+    """Refuse a name that is not valid in a record.
 
     Raises:
         BadParameter: it is empty, too long, or has invisible characters.
@@ -239,7 +240,7 @@ def write(submission: Path, record: Reproduction) -> Path:
     """Write a record into a submission's folder.
 
     Raises:
-        SerbenchError: it could not be read again, or not be written.
+        SerbenchError: the record is invalid, or cannot be written.
     """
     stored = finite({"schema": SCHEMA, **asdict(record)})
     stored["agreement"]["grounds"] = record.agreement.grounds
@@ -254,13 +255,12 @@ def write(submission: Path, record: Reproduction) -> Path:
 
 
 def reproductions(submission: Path) -> tuple[Reproduction, ...]:
-    """Return the records of a submission, the oldest first; mostly there are none.
+    """Return the records of a submission, the oldest first.
 
-    The submission's card is taken at its word: whether its files are what it says is verified
-    elsewhere.
+    Records are compared with the submission's card, which is verified elsewhere.
 
     Raises:
-        SerbenchError: a record is not what `write` writes, or is about other fold files.
+        SerbenchError: a record is invalid, or is about other fold files.
     """
     folder = submission / FOLDER
     if not os.path.lexists(folder):
@@ -279,7 +279,7 @@ def _read(path: Path) -> Reproduction:
         record = parsed(safe_read.contents(path, MOST_BYTES), where)
     except SerbenchError as error:
         raise SerbenchError(
-            f"{error}: remove {where}, or write it anew with `serbench leaderboard reproduce "
+            f"{error}: remove {where}, or write it again with `serbench leaderboard reproduce "
             "--record`"
         ) from error
     if record.file != path.name:
@@ -288,13 +288,13 @@ def _read(path: Path) -> Reproduction:
 
 
 def _require_about(record: Reproduction, card: Card) -> None:
-    """Refuse a record of another run, or of fold files that the submission has not (any more)."""
+    """Refuse a record of another run, or of fold files that are not in the submission."""
     submitted = {fold.name: fold.sha256 for fold in card.folds}
     same = all(submitted.get(name) == pair[0] for name, pair in record.folds.items())
     if not same or record.run != card.run or record.total != len(submitted):
         raise SerbenchError(
             f"{FOLDER}/{record.file} is about other fold files than those of {card.run}: remove "
-            "it, and reproduce them again"
+            "the record, and reproduce the folds again"
         )
 
 
@@ -302,7 +302,7 @@ def parsed(data: bytes, where: str) -> Reproduction:
     """Return the record in the bytes of a file.
 
     Raises:
-        SerbenchError: they are not a record, or are one of a later version.
+        SerbenchError: the bytes are not a record, or have a later schema.
     """
     stored: Any = safe_read.parsed(data, where)
     require_schema(stored, SCHEMA, where)
@@ -316,38 +316,38 @@ def parsed(data: bytes, where: str) -> Reproduction:
 
 
 def _fault(record: Reproduction, grounds: object) -> str:
-    """Return what in a record of the right shape cannot be, or ""."""
+    """Return the first contradiction in a well-formed record, or ""."""
     agreement = record.agreement
     if not record.folds:
-        return "there must be a fold"
+        return "it must have at least one fold"
     if not 0 <= agreement.same_label <= agreement.utterances or not agreement.utterances:
-        return f"{agreement.same_label} of {agreement.utterances} utterances cannot be"
+        return f"{agreement.same_label} of {agreement.utterances} utterances is impossible"
     if record.threads < 1:
         return "it says that no thread was used"
     try:
         day = datetime.date.fromisoformat(record.date)
     except ValueError:
-        return f"there is no day {record.date}"
-    if day > datetime.date.today() + datetime.timedelta(days=1):  # it is tomorrow somewhere
+        return f"{record.date} is not a valid date"
+    if day > datetime.date.today() + datetime.timedelta(days=1):  # other time zones are ahead
         return f"{record.date} is in the future"
     if any(pair[1] in (pair[0], NO_BYTES) for pair in record.folds.values()):
-        return "a fold that was made again has a file of its own: its time is in it"
+        return "a new fold must have a new digest, since its file contains the time"
     if agreement.scores.keys() != set(COMPARED):
         return f"it must have the scores {' and '.join(COMPARED)}, and no others"
     for name, score in agreement.scores.items():
         if fault := _score_fault(score):
             return f"its {name} {fault}"
     if agreement.whole != (len(record.folds) == record.total):
-        return f"it has {len(record.folds)} of {record.total} folds and says otherwise"
+        return f"it has {len(record.folds)} of {record.total} folds, but `whole` says otherwise"
     if agreement.grounds != grounds:
-        return f"its numbers make its grounds {agreement.grounds}, not {str(grounds)[:80]}"
+        return f"by its counts, its grounds are {agreement.grounds}, not {str(grounds)[:80]}"
     return ""
 
 
 def _score_fault(score: Score) -> str:
-    """Return what in a score cannot be, or ""."""
+    """Return the fault of an impossible score, or ""."""
     if math.isnan(score.low) != math.isnan(score.high) or score.low > score.high:
-        return f"has an interval from {score.low} to {score.high}, which cannot be"
+        return f"has an impossible interval, from {score.low} to {score.high}"
     values = (score.submitted, score.here, score.low, score.high)
     if any(not (math.isnan(value) or -ROUNDING <= value <= 1 + ROUNDING) for value in values):
         return "is not between 0 and 1"

@@ -1,6 +1,6 @@
-"""Reads files that strangers wrote: bounded, nothing followed, nothing run, no surprise in JSON.
+"""Read untrusted files safely: sizes are bounded, links not followed, nothing is run.
 
-Whatever such a file holds, what comes back is plain values or a `SerbenchError` that says why not.
+Whatever a file contains, the result is plain values, or a `SerbenchError` with the reason.
 """
 
 import json
@@ -18,7 +18,7 @@ from serbench.escaping import shown as visible
 DEEPEST = 12  # brackets in brackets; a certificate in a fold's facts needs five
 LONGEST_NUMBER = 25  # digits and signs; a float64 is written with at most 24
 LONG_NUMBER, ALIKE = b"0" * LONGEST_NUMBER, bytes.maketrans(b"123456789", b"0" * 9)
-MAGIC = {  # first bytes of what is sometimes sent instead
+MAGIC = {  # first bytes of other kinds of files that are sometimes sent
     b"PK\x03\x04": "a zip archive",
     b"\x1f\x8b": "a gzip archive",
     b"BZh": "a bzip2 archive",
@@ -35,14 +35,14 @@ MAGIC = {  # first bytes of what is sometimes sent instead
 
 
 def contents(path: Path, most: int) -> bytes:
-    """The bytes of a regular file that is no link and not larger than `most`.
+    """Return the bytes of a regular file, not a link, of at most `most` bytes.
 
     Raises:
-        SerbenchError: it is something else, too large, or cannot be read.
+        SerbenchError: it is not such a file, or cannot be read.
     """
     try:
         _require_file(path, path.lstat(), most)
-        # not blocking: a pipe that took the file's place a moment ago would wait for its writer
+        # do not block, in case a pipe has replaced the file since the check
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         with open(handle, "rb") as file:
             _require_file(path, os.fstat(handle), most)
@@ -57,13 +57,13 @@ def contents(path: Path, most: int) -> bytes:
     return data
 
 
-def _require_file(path: Path, found: os.stat_result, most: int) -> None:
-    if stat.S_ISLNK(found.st_mode):
+def _require_file(path: Path, status: os.stat_result, most: int) -> None:
+    if stat.S_ISLNK(status.st_mode):
         raise SerbenchError(f"{path.name} is a link: send the file itself")
-    if not stat.S_ISREG(found.st_mode):
+    if not stat.S_ISREG(status.st_mode):
         raise SerbenchError(f"{path.name} is not a regular file")
-    if found.st_size > most:
-        raise _too_large(path, found.st_size, most)
+    if status.st_size > most:
+        raise _too_large(path, status.st_size, most)
 
 
 def _too_large(path: Path, size: int, most: int) -> SerbenchError:
@@ -71,35 +71,35 @@ def _too_large(path: Path, size: int, most: int) -> SerbenchError:
 
 
 def entries(folder: Path, most: int) -> list[os.DirEntry[str]]:
-    """What is in a folder that is no link, sorted by name; nothing is opened.
+    """List a folder, not a link, sorted by name, without opening any file.
 
     Raises:
-        SerbenchError: it is no folder, or holds more than `most` entries.
+        SerbenchError: it is not a folder, or contains more than `most` entries.
     """
     try:
         if not stat.S_ISDIR(folder.lstat().st_mode):
-            raise SerbenchError(f"{folder.name} is not a folder: no link to one will do either")
-        found = []
+            raise SerbenchError(f"{folder.name} is not a folder (links to folders are refused)")
+        listed = []
         with os.scandir(folder) as scanned:
             for entry in scanned:
-                found.append(entry)
-                if len(found) > most:
-                    raise SerbenchError(f"{folder.name} holds more than {most} files")
+                listed.append(entry)
+                if len(listed) > most:
+                    raise SerbenchError(f"{folder.name} contains more than {most} files")
     except OSError as error:
         raise SerbenchError(f"{folder.name} cannot be read ({error.strerror})") from error
-    return sorted(found, key=lambda entry: entry.name)
+    return sorted(listed, key=lambda entry: entry.name)
 
 
-def parsed(data: bytes, what: str, infinite: bool = False) -> Any:
-    """The value of strict JSON in UTF-8: no key twice, no NaN, no boundless numbers or depth.
+def parsed(data: bytes, where: str, infinite: bool = False) -> Any:
+    """Parse strict JSON in UTF-8: no repeated keys, no NaN, bounded numbers and depth.
 
     Args:
         data: the text, already bounded in size.
-        what: it is, for the message.
-        infinite: let NaN and infinity pass, as a learning curve may have them.
+        where: name of the text, for messages.
+        infinite: allow NaN and infinity, which learning curves may contain.
 
     Raises:
-        SerbenchError: it is not.
+        SerbenchError: it is not strict JSON.
     """
     try:
         value = json.loads(
@@ -110,51 +110,51 @@ def parsed(data: bytes, what: str, infinite: bool = False) -> Any:
             parse_float=_finite,
         )
     except UnicodeDecodeError as error:
-        raise SerbenchError(f"{what} is not text in UTF-8 ({error.reason})") from error
+        raise SerbenchError(f"{where} is not text in UTF-8 ({error.reason})") from error
     except json.JSONDecodeError as error:
-        raise SerbenchError(f"{what} is not JSON: {error}") from error
-    except _Odd as odd:
-        raise SerbenchError(f"{what}: {odd}") from odd
+        raise SerbenchError(f"{where} is not JSON: {error}") from error
+    except _Suspicious as error:
+        raise SerbenchError(f"{where}: {error}") from error
     except RecursionError:
-        raise SerbenchError(f"{what} is nested deeper than {DEEPEST} levels") from None
+        raise SerbenchError(f"{where} is nested deeper than {DEEPEST} levels") from None
     levels = list(_levels(value))
     if len(levels) > DEEPEST:
-        raise SerbenchError(f"{what} is nested deeper than {DEEPEST} levels")
-    if b"\\u" in data and any(map(_halved, _texts(value, levels))):
-        raise SerbenchError(f"{what} holds half a character (a lone surrogate)")
+        raise SerbenchError(f"{where} is nested deeper than {DEEPEST} levels")
+    if b"\\u" in data and any(map(_has_surrogate, _texts(value, levels))):
+        raise SerbenchError(f"{where} contains half a character (a lone surrogate)")
     return value
 
 
-class _Odd(Exception):
-    """What JSON allows and no honest file has."""
+class _Suspicious(Exception):
+    """JSON that Python parses, but that serbench never writes."""
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) != len(pairs):
+    unique = dict(pairs)
+    if len(unique) != len(pairs):
         twice, _ = Counter(name for name, _ in pairs).most_common(1)[0]
-        raise _Odd(f"the key {twice[:80]!r} is given twice")
-    return made
+        raise _Suspicious(f"the key {twice[:80]!r} is given twice")
+    return unique
 
 
 def _no_constant(name: str) -> Any:
-    raise _Odd(f"{name} is no number that JSON has")
+    raise _Suspicious(f"{name} is not a number in JSON")
 
 
 def _whole(digits: str) -> int:
     if len(digits) > LONGEST_NUMBER:
-        raise _Odd(f"a number has {len(digits)} digits")
+        raise _Suspicious(f"a number has {len(digits)} digits")
     return int(digits)
 
 
 def _finite(digits: str) -> float:
     if len(digits) > LONGEST_NUMBER or not math.isfinite(float(digits)):
-        raise _Odd(f"the number {digits[:30]} is too long or too large")
+        raise _Suspicious(f"the number {digits[:30]} is too long or too large")
     return float(digits)
 
 
 def _levels(value: Any) -> Iterator[list[Any]]:
-    """Lists and objects by how deep they are, up to one level more than there may be."""
+    """Yield the lists and objects of each level, down to one level deeper than is allowed."""
     level = [value] if type(value) in (dict, list) else []
     for _ in range(DEEPEST + 1):
         if not level:
@@ -162,21 +162,21 @@ def _levels(value: Any) -> Iterator[list[Any]]:
         yield level
         level = [
             part
-            for one in level
-            for part in (one.values() if type(one) is dict else one)
+            for parent in level
+            for part in (parent.values() if type(parent) is dict else parent)
             if type(part) in (dict, list)
         ]
 
 
 def _texts(value: Any, levels: list[list[Any]]) -> Iterator[str]:
-    """Every text in a JSON value, keys too, once its lists and objects are known."""
-    for one in [[value], *(each for level in levels for each in level)]:
-        parts = [*one.keys(), *one.values()] if isinstance(one, dict) else one
+    """Yield every text in a JSON value, including keys; `levels` is the result of `_levels`."""
+    for parent in [[value], *(parent for level in levels for parent in level)]:
+        parts = [*parent.keys(), *parent.values()] if isinstance(parent, dict) else parent
         yield from (part for part in parts if isinstance(part, str))
 
 
-def _halved(text: str) -> bool:
-    return any("\ud800" <= one <= "\udfff" for one in text)
+def _has_surrogate(text: str) -> bool:
+    return any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def shown(text: str, most: int = 400) -> str:

@@ -1,4 +1,4 @@
-"""A submission: a run's folder as `serbench evaluate` leaves it, with a card beside the folds."""
+"""A submission: the folder of a run with its fold files and a card."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -25,7 +25,7 @@ from serbench.results.json_schema import require_visible
 
 NOTE = "note.md"
 MOST_FILES = 500  # leave one speaker out of CREMA-D has 91 folds, paper-nested 72
-MOST_BYTES = 2**26  # all of them together; CREMA-D's nested folds have 5 MB
+MOST_BYTES = 2**26  # of all files together; CREMA-D's nested folds have 5 MB
 MOST_NOTE = 2**14
 MOST_TESTED = 500_000  # utterances in all test sets; CREMA-D's nested folds have 58,880
 
@@ -36,8 +36,8 @@ Confusions = npt.NDArray[np.int64]
 class Counts:
     """The confusion matrices of a run."""
 
-    files: Confusions  # (folds, labels, labels), of every fold
-    winners: tuple[int, ...]  # the positions of the folds that count, if folds compete
+    files: Confusions  # of every fold, (folds, labels, labels)
+    winners: tuple[int, ...]  # positions of the folds that count: all, unless folds compete
     speakers: tuple[str, ...]  # the test speakers of the folds that count, sorted
     by_speaker: Confusions  # (speakers, labels, labels)
 
@@ -47,7 +47,7 @@ class Counts:
         return self.files[list(self.winners)]
 
     def scores(self) -> dict[str, Score]:
-        """Return every metric: of each fold, their mean and spread, pooled, and its interval."""
+        """Compute the scores of every metric, from the folds that count."""
         interval = metric_intervals(self.by_speaker)
         pooled = every_metric(self.folds.sum(axis=0))
         folds = every_metric(self.folds)
@@ -63,11 +63,11 @@ class Counts:
 
 
 def count(tests: Sequence[Scored], facts: Sequence[Facts]) -> Counts:
-    """Count every fold's test set, and the test speakers of the folds that count.
+    """Compute confusion matrices of every fold, and of the speakers in the folds that count.
 
     Args:
-        tests: of each fold, in the protocol's order.
-        facts: of each fold.
+        tests: the test set of each fold, in the protocol's order.
+        facts: the facts of each fold.
     """
     labels = len(facts[0].labels)
     files = np.stack([confusion(test, labels) for test in tests])
@@ -90,7 +90,7 @@ def confusion(scored: Scored, labels: int) -> Confusions:
 
 
 class Malformed(SerbenchError):
-    """A folder that is not a submission; it may have several reasons."""
+    """A folder that is not a submission, with one or more reasons."""
 
     def __init__(self, reasons: list[str]):
         super().__init__("; ".join(reasons))
@@ -99,7 +99,7 @@ class Malformed(SerbenchError):
 
 @dataclass(frozen=True)
 class Submission:
-    """The files of a submission, well-formed; what they say of the corpus is not checked."""
+    """The files of a submission: well-formed, but not checked against the corpus."""
 
     folder: Path
     card: Card
@@ -117,7 +117,7 @@ class Submission:
 
     @property
     def has_truth(self) -> bool:
-        """Whether the card says that the files hold the true labels."""
+        """Whether the files contain the true labels, according to the card."""
         return self.card.truth == "included"
 
     def stored_counts(self) -> Counts:
@@ -136,10 +136,10 @@ class Submission:
 
 
 def load(folder: Path) -> Submission:
-    """Read a submission's files, and check that they are of one run and are what the card lists.
+    """Read a submission's files; they must all be of one run and match the card.
 
     Raises:
-        Malformed: they are not; with every reason that was found.
+        Malformed: they do not; the error has every reason.
     """
     try:
         names = _file_names(folder)
@@ -163,7 +163,7 @@ def load(folder: Path) -> Submission:
 
 
 def _file_names(folder: Path) -> list[str]:
-    """Return the names of a submission's files, once they are of the kinds it may have."""
+    """Return the names of a submission's files; raise `Malformed` for files that do not belong."""
     reasons, names, size = [], [], 0
     for entry in safe_read.entries(folder, MOST_FILES):
         name = entry.name
@@ -173,7 +173,7 @@ def _file_names(folder: Path) -> list[str]:
         elif name == REPRODUCTIONS and entry.is_dir(follow_symlinks=False):
             continue
         elif name not in (cards.FILE, NOTE) and not re.fullmatch(cards.FOLD_FILE, name, re.ASCII):
-            reasons.append(f"{name!r} is no file of a submission: remove it")
+            reasons.append(f"{name!r} does not belong in a submission: remove it")
         else:
             names.append(name)
     if size > MOST_BYTES:
@@ -186,11 +186,13 @@ def _file_names(folder: Path) -> list[str]:
 
 
 def _unlisted(names: list[str], card: Card) -> Iterator[str]:
-    """Yield what is on the card or in the folder, but not in both."""
+    """Yield a reason for each file that is only on the card or only in the folder."""
     listed = [fold.file for fold in card.folds]
     present = [name for name in names if name not in (cards.FILE, NOTE)]
-    yield from (f"{name} is not there, but on the card" for name in listed if name not in present)
-    yield from (f"{name} is there, but not on the card" for name in present if name not in listed)
+    missing = [name for name in listed if name not in present]
+    yield from (f"{name} is on the card, but not in the folder" for name in missing)
+    extra = [name for name in present if name not in listed]
+    yield from (f"{name} is in the folder, but not on the card" for name in extra)
     if len(set(listed)) != len(listed):
         yield "the card lists one file twice"
     if not listed:
@@ -198,7 +200,7 @@ def _unlisted(names: list[str], card: Card) -> Iterator[str]:
 
 
 def _damage_beside(folder: Path, names: list[str]) -> Iterator[str]:
-    """Yield what is wrong with the note and the reproductions."""
+    """Yield the faults of the note and the reproductions."""
     try:
         if NOTE in names:
             note = safe_read.contents(folder / NOTE, MOST_NOTE).decode("utf-8")
@@ -214,12 +216,12 @@ def _damage_beside(folder: Path, names: list[str]) -> Iterator[str]:
 
 
 def _differences(submission: Submission) -> Iterator[str]:
-    """Yield what keeps the files from being those on the card, and the folds of one run."""
+    """Yield reasons why the files are not those on the card, or not the folds of one run."""
     pairs = list(zip(submission.card.folds, submission.files, strict=True))
     for fold, file in pairs:
         if fold.sha256 != file.sha256:
             yield (
-                f"{file.name} is not the file that the card was made of: its sha256 is "
+                f"{file.name} is not the file that the card lists: its sha256 is "
                 f"{file.sha256[:16]}…"
             )
     first = submission.files[0]
@@ -228,11 +230,11 @@ def _differences(submission: Submission) -> Iterator[str]:
         for kind in run.differing([first.facts, facts], ("config", "labels", "protocol")):
             yield f"{file.name} is of another run than {first.name}: {kind} differs"
         for pin in run.differing([first.facts.pins, facts.pins], ("corpus", "protocol")):
-            yield f"{file.name} was made of other data than {first.name}: the {pin} differs"
+            yield f"{file.name} was made from other data than {first.name}: the {pin} differs"
         if file.name != f"{fold_file.stem(where.index)}.safetensors":
             yield f"{file.name} says that it is fold {where.index + 1}"
         if fold.name != where.name:
-            yield f"the card calls {file.name} fold {fold.name!r}, which its file does not"
+            yield f"the card calls {file.name} fold {fold.name!r}, the file calls it {where.name!r}"
     order = [facts.fold.index for facts in submission.all_facts]
     names = {facts.fold.name for facts in submission.all_facts}
     if sorted(set(order)) != order or len(names) != len(order):
@@ -240,12 +242,12 @@ def _differences(submission: Submission) -> Iterator[str]:
 
 
 def _misfits(submission: Submission) -> Iterator[str]:
-    """Yield what keeps the card's counts from being counts of these files."""
+    """Yield reasons why the card's counts cannot be counts of these files."""
     card, labels = submission.card, len(submission.facts.labels)
     for file in submission.files:
         if any((f"{part}.truth" in file.arrays) != submission.has_truth for part in file.parts):
             content = "no true labels" if submission.has_truth else "true labels"
-            yield f"{file.name} holds {content}, but the card says {card.truth}"
+            yield f"{file.name} contains {content}, but the card says {card.truth}"
     tested = sum(len(file.arrays["test.activations"]) for file in submission.files)
     if tested > MOST_TESTED:
         yield f"its test sets have {tested} utterances: at most {MOST_TESTED}"
@@ -253,10 +255,10 @@ def _misfits(submission: Submission) -> Iterator[str]:
     for name, matrix in matrices.items():
         if {len(matrix), *map(len, matrix)} != {labels}:
             yield (
-                f"{cards.FILE}: the counts of {name} must have {labels} rows and columns, one a "
+                f"{cards.FILE}: the counts of {name} must have {labels} rows and columns, one per "
                 "label"
             )
     winners = [submission.files[position] for position in run.winners(submission.all_facts)]
     speakers = {speaker for file in winners for speaker in file.speakers()}
-    if lacking := speakers - card.speakers.keys():  # no more are counted than are on a card
+    if lacking := speakers - card.speakers.keys():  # bounds the work of counting
         yield f"the card lacks the test speaker {min(lacking)}"

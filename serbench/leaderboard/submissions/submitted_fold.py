@@ -1,4 +1,4 @@
-"""Reads a fold file from a stranger: its header is checked before anything is made of it."""
+"""Read an untrusted fold file: the header is checked before any array is loaded."""
 
 import hashlib
 import json
@@ -23,11 +23,11 @@ from serbench.results.json_schema import Count, Open, Text, fit, require_schema,
 
 # 60,000 test and as many validation utterances with ids of 40 characters and 20 labels
 MOST_BYTES = 2**24
-MOST_HEADER = 2**20  # the largest that serbench wrote so far has 12 kB: a probe's learning curve
+MOST_HEADER = 2**20  # the largest of serbench's own so far has 12 kB: a probe's learning curve
 LONGEST_NAME = 200  # of an utterance; CREMA-D's have 15 characters, IEMOCAP's 22
-LONGEST_SPEAKER = 64  # numpy sorts them as text of equal length
+LONGEST_SPEAKER = 64  # numpy pads all names to the length of the longest
 BYTES = {"U8": 1, "U16": 2, "F32": 4}
-ARRAYS = {  # of each set: type and number of axes
+ARRAYS = {  # the arrays of each set: type and number of axes
     "ids": ("U8", 1),
     "speakers": ("U8", 1),
     "speaker": ("U16", 1),
@@ -38,7 +38,7 @@ ARRAYS = {  # of each set: type and number of axes
 
 @dataclass(frozen=True)
 class ArrayEntry(Open):
-    """What a safetensors header says of an array."""
+    """An array's entry in a safetensors header."""
 
     dtype: Annotated[str, Text(10)]
     shape: tuple[Count, ...]
@@ -52,22 +52,22 @@ class SubmittedFold:
     name: str
     sha256: str  # of its bytes
     facts: Facts
-    arrays: Mapping[str, Array]  # by name, as `docs/results.md` lists them
+    arrays: Mapping[str, Array]  # by name; `docs/results.md` lists them
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """The sets whose predictions the file holds: "test", "validation"."""
+        """The sets with predictions in the file: "test", "validation"."""
         return ("test", "validation") if "validation.ids" in self.arrays else ("test",)
 
     def scored(self, part: str, truth: Array | None = None) -> Scored:
-        """Return a set; with the stored truth where none is given."""
+        """Return a set with the given truth, by default the stored one."""
         stored = self.arrays.get(f"{part}.truth") if truth is None else truth
         if stored is None:
             raise SerbenchError(f"{self.name} has no true labels: they are withheld")
         return fold_file.scored(part, {**self.arrays, f"{part}.truth": stored})
 
     def ids(self, part: str) -> tuple[str, ...]:
-        """Return the utterances of a set."""
+        """Return the ids of the utterances of a set."""
         return fold_file.lines(self.arrays[f"{part}.ids"])
 
     def speakers(self) -> set[str]:
@@ -80,7 +80,7 @@ def read(path: Path) -> SubmittedFold:
     """Read a fold file.
 
     Raises:
-        SerbenchError: it is not a fold file, or holds what no fold file holds.
+        SerbenchError: it is not a valid fold file.
     """
     data = safe_read.contents(path, MOST_BYTES)
     header, body = _header(path.name, data)
@@ -89,7 +89,7 @@ def read(path: Path) -> SubmittedFold:
     try:
         arrays = safetensors.numpy.load(data)
     except safetensors.SafetensorError as error:
-        raise SerbenchError(f"{path.name} is no safetensors file ({error})") from error
+        raise SerbenchError(f"{path.name} is not a safetensors file ({error})") from error
     file = SubmittedFold(path.name, hashlib.sha256(data).hexdigest(), facts, arrays)
     for part in file.parts:
         _check_arrays(file, part)
@@ -101,19 +101,19 @@ def _header(name: str, data: bytes) -> tuple[dict[str, Any], int]:
     length = int.from_bytes(data[:8], "little")
     if len(data) < 8 or length > len(data) - 8:
         raise SerbenchError(
-            f"{name} is no safetensors file: its header would have {length} bytes, the file has "
+            f"{name} is not a safetensors file: its header would have {length} bytes, the file has "
             f"{len(data)}"
         )
     if length > MOST_HEADER:
         raise SerbenchError(f"{name} has a header of {length} bytes: at most {MOST_HEADER}")
     header = safe_read.parsed(data[8 : 8 + length], f"the header of {name}")
     if not isinstance(header, dict):
-        raise SerbenchError(f"the header of {name} is no object")
+        raise SerbenchError(f"the header of {name} is not a JSON object")
     return header, len(data) - 8 - length
 
 
 def _check_layout(name: str, header: Mapping[str, Any], body: int) -> None:
-    """Refuse other arrays than a fold file has, and arrays that are not side by side."""
+    """Refuse missing or unknown arrays, and arrays that overlap or leave gaps."""
     allowed = {f"{part}.{array}" for part in ("test", "validation") for array in ARRAYS}
     named = header.keys() - {"__metadata__"}
     if unknown := sorted(named - allowed):
@@ -130,7 +130,7 @@ def _check_layout(name: str, header: Mapping[str, Any], body: int) -> None:
 
 
 def _extent(name: str, array: str, stored: Any) -> tuple[int, int]:
-    """Return where an array begins and ends, once that fits its type and shape."""
+    """Return where an array begins and ends; refuse offsets that do not fit its type and shape."""
     where = f"{name}: {array}"
     entry: ArrayEntry = fit(stored, ArrayEntry, where)
     dtype, axes = ARRAYS[array.partition(".")[2]]
@@ -155,12 +155,12 @@ def _facts(name: str, header: Mapping[str, Any]) -> Facts:
         raise SerbenchError(f"{name} has an invalid learning curve ({error})") from error
     facts = facts_of(stored, name, bounded=True)
     if len(facts.labels) < 2:
-        raise SerbenchError(f"{name}: there is one label, so there is nothing to tell apart")
+        raise SerbenchError(f"{name}: there is only one label, at least two are needed")
     return facts
 
 
 def _check_arrays(file: SubmittedFold, part: str) -> None:
-    """Check lengths, names, positions and activations of a set."""
+    """Check lengths, names, positions and activations in a set."""
     try:
         ids = fold_file.lines(file.arrays[f"{part}.ids"])
         speakers = fold_file.lines(file.arrays[f"{part}.speakers"])
@@ -194,10 +194,10 @@ def _check_names(where: str, names: Sequence[str], most: int) -> None:
 
 
 def withheld(data: bytes) -> bytes:
-    """Return a fold file without the true labels of its sets; everything else as it was.
+    """Return a fold file without its true labels, otherwise unchanged.
 
     Args:
-        data: the file that `serbench.results.fold_file.write` made.
+        data: bytes of a file from `serbench.results.fold_file.write`.
     """
     length = int.from_bytes(data[:8], "little")
     metadata = json.loads(data[8 : 8 + length])["__metadata__"]

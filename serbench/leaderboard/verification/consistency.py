@@ -1,6 +1,6 @@
-"""Checks a submission against itself: card, facts, predictions and records must agree.
+"""Check a submission for consistency: card, facts, predictions and records must agree.
 
-No corpus is needed. Each check yields a reason for everything that does not hold.
+No corpus is needed. Each check yields a reason for every fault that it finds.
 """
 
 import datetime
@@ -25,11 +25,11 @@ from serbench.results.fold_schema import Facts
 Reasons = Iterator[str]
 
 EXACT = 1e-9  # metrics are a few float64 operations on counts
-DRAWN = 0.02  # numpy does not promise the same draws in every version: intervals may move a little
+DRAWN = 0.02  # random draws, and so intervals, may differ a little between versions of numpy
 
 
 def identity(submission: Submission) -> Reasons:
-    """The folder, the card and the configuration are of one run."""
+    """Check that the folder, the card and the configuration are of one run."""
     config, folder = submission.facts.config, submission.folder.absolute()
     if folder.name != config.name:
         yield (
@@ -45,14 +45,14 @@ def identity(submission: Submission) -> Reasons:
             f"the card's dataset is {submission.card.dataset}, that of the folds {config.dataset}"
         )
     if folder.parent.name != config.corpus:
-        yield f"it belongs into the folder {config.corpus}, not into {folder.parent.name}"
+        yield f"it belongs in the folder {config.corpus}, not in {folder.parent.name}"
     for file in submission.files:
-        if file.facts.protocol.name != config.protocol:
-            yield f"{file.name} names two protocols: {file.facts.protocol.name} and its own"
+        if (name := file.facts.protocol.name) != config.protocol:
+            yield f"{file.name} names two protocols: {name} and {config.protocol}"
 
 
 def claims(submission: Submission) -> Reasons:
-    """What the card says of the model is what the fold files say, and they say it alike."""
+    """Check that the card and all fold files agree on the model."""
     first = submission.facts
     for key, value in card.stated(first).items():
         claimed = getattr(submission.card.model, key)
@@ -61,7 +61,7 @@ def claims(submission: Submission) -> Reasons:
     for file in submission.files[1:]:
         for key in ("checkpoint", "revision", "licence", "pretrained", "fine_tuned_before"):
             if file.facts.model.get(key) != first.model.get(key):
-                yield f"{file.name} says something else of the model's {key} than the first fold"
+                yield f"{file.name} and the first fold disagree on the model's {key}"
     yield from _configured(first)
     version = first.versions.get("serbench", "")
     if submission.card.serbench != version:
@@ -76,7 +76,7 @@ def claims(submission: Submission) -> Reasons:
 
 
 def _configured(facts: Facts) -> Reasons:
-    """What the model says that it started from is what its parameters say."""
+    """Check that the recorded checkpoint is the one that the parameters name."""
     params = {**facts.config.feature_params, **facts.config.params}
     for key in ("checkpoint", "revision"):
         if key in params and facts.model.get(key) != params[key]:
@@ -90,14 +90,14 @@ def _configured(facts: Facts) -> Reasons:
 
 
 def number_of_folds(submission: Submission) -> Reasons:
-    """There are as many folds as the protocol is said to have."""
+    """Check that there are as many folds as the files say that the protocol has."""
     total = submission.facts.protocol.folds
     if len(submission.files) != total:
-        yield f"it has {len(submission.files)} folds, but its protocol {total}"
+        yield f"it has {len(submission.files)} folds, but its protocol has {total}"
 
 
 def tested_once(submission: Submission) -> Reasons:
-    """Protocols that give every speaker to one test set have done so, whatever the corpus is."""
+    """Check that kfold and loso test every speaker only once; this needs no corpus."""
     protocol = submission.facts.config.protocol.partition(":")[0]
     if protocol not in ("kfold", "loso"):
         return
@@ -116,7 +116,7 @@ def tested_once(submission: Submission) -> Reasons:
 
 
 def certificates(submission: Submission) -> Reasons:
-    """Every certificate agrees with itself, as far as that goes without the corpus."""
+    """Check every leakage certificate, as far as possible without the corpus."""
     for file in submission.files:
         yield from certificate(file, bool(file.facts.protocol.leaks))
 
@@ -124,12 +124,12 @@ def certificates(submission: Submission) -> Reasons:
 def certificate(
     file: SubmittedFold, may_leak: bool, shared: leakage.Overlaps | None = None
 ) -> Reasons:
-    """The leakage certificate says what is so.
+    """Check that a fold's leakage certificate is true.
 
     Args:
-        file: with the certificate.
-        may_leak: whether the protocol leaks.
-        shared: the speakers that the fold's sets share; None if the corpus is not at hand.
+        file: the fold file.
+        may_leak: whether the protocol is leaky.
+        shared: the speakers that the fold's sets share; None if the corpus is not available.
     """
     try:
         certified = leakage.from_json(file.facts.certificate)
@@ -147,7 +147,7 @@ def certificate(
 
 
 def probabilities(submission: Submission) -> Reasons:
-    """What should be probabilities is."""
+    """Check that activations and link function give probabilities."""
     for file in submission.files:
         try:
             calibration.probabilities(file.arrays["test.activations"], file.facts.link)
@@ -156,7 +156,7 @@ def probabilities(submission: Submission) -> Reasons:
 
 
 def records(submission: Submission) -> Reasons:
-    """What records of reproductions say of the submitted folds is what these are."""
+    """Check that records of reproductions agree with the submitted folds."""
     for record in reproductions(submission.folder):
         for fault in _record_faults(record, submission):
             yield f"the reproduction {record.file} {fault}"
@@ -179,13 +179,13 @@ def _record_faults(record: Reproduction, submission: Submission) -> Reasons:
         if not is_same(score.submitted, real):
             yield f"says that {name} was {score.submitted:.12g}: it comes to {real:.12g}"
         if agreement.same_label == agreement.utterances and not is_same(score.here, real):
-            yield f"has the same labels and another {name}"
+            yield f"has the same labels, but another {name}"
 
 
 def counts(submission: Submission, counted: Counts, has_truth: bool = True) -> Reasons:
-    """The card's counts are those of the predictions.
+    """Check the card's counts against the predictions.
 
-    Without the truth only the columns are compared: how often each label was predicted.
+    Without the truth, only sums of columns are compared: how often each label was predicted.
     """
 
     def differ(ours: Array, theirs: Confusion) -> bool:
@@ -207,22 +207,22 @@ def counts(submission: Submission, counted: Counts, has_truth: bool = True) -> R
 
 
 def counts_without_truth(submission: Submission) -> Reasons:
-    """The card's columns are those of the predictions, and its counts have the same sum.
+    """Check the card's counts, as far as possible without the truth.
 
-    Speakers and folds are counted apart.
+    The sums of columns must be those of the predictions, and the same over speakers as over folds.
     """
-    blind = [
+    tests = [
         file.scored("test", np.zeros(len(file.arrays["test.activations"]), np.int64))
         for file in submission.files
     ]
-    yield from counts(submission, count(blind, submission.all_facts), has_truth=False)
+    yield from counts(submission, count(tests, submission.all_facts), has_truth=False)
     claimed = submission.claimed_counts()
     if (claimed.folds.sum(axis=0) != claimed.by_speaker.sum(axis=0)).any():
         yield "the card's counts of folds and of speakers have different sums"
 
 
 def scores(submission: Submission, counted: Counts) -> Reasons:
-    """The card's scores are those that follow from the counts."""
+    """Check the card's scores against the counts."""
     claimed = submission.card.scores
     existing = _existing_metrics(submission) | claimed.keys()
     real = {name: score for name, score in counted.scores().items() if name in existing}
@@ -236,12 +236,12 @@ def scores(submission: Submission, counted: Counts) -> Reasons:
 
 
 def _existing_metrics(submission: Submission) -> set[str]:
-    """Return the metrics that existed when the run was made: those of its validation scores."""
+    """Return the metrics that existed when the run was computed: those of its validation scores."""
     return {name for file in submission.files for name in file.facts.validation}
 
 
 def _pairs(real: Score, claimed: Score) -> Iterator[tuple[str, float, float, float]]:
-    """Yield the name of each part of a score, both its values, and how far they may be apart."""
+    """Yield the name of each part of a score, both values, and the tolerance."""
     if len(real.folds) != len(claimed.folds):
         yield "number of folds", len(real.folds), len(claimed.folds), 0
         return
@@ -258,14 +258,14 @@ def is_same(first: float, second: float, most: float = EXACT) -> bool:
 
 
 def validation(submission: Submission, truths: Mapping[str, Array]) -> Reasons:
-    """The scores of validation sets, by which folds compete, are those of the predictions.
+    """Check the scores of validation sets, by which folds compete, against the predictions.
 
     Args:
-        submission: to check.
-        truths: of the validation set of each file, by the file's name.
+        submission: the submission.
+        truths: the truth of each file's validation set, by file name.
     """
     existing = _existing_metrics(submission)
-    for file in [one for one in submission.files if one.name in truths]:
+    for file in [file for file in submission.files if file.name in truths]:
         scored = file.scored("validation", truths[file.name])
         matrix = confusion(scored, len(file.facts.labels))
         for name in [metric for metric in METRICS if metric in existing]:

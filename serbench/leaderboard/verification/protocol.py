@@ -1,6 +1,6 @@
-"""A submission's folds must be those of its protocol on its corpus, utterance by utterance.
+"""Check that a submission's folds are those of its protocol on its corpus.
 
-Each check yields a reason for everything that does not hold.
+Each check yields a reason for every fault that it finds.
 """
 
 from collections import Counter
@@ -25,7 +25,7 @@ from serbench.parameters import checked, is_import_path, settable
 from serbench.plugins import registry
 
 COMPUTE, VALUES = "compute", ("auto", "float32")
-"""The parameter that chose the precision in older releases, and values that changed nothing."""
+"""The parameter that chose the precision in older releases, and its values without an effect."""
 
 UNCHECKED = "its parameters were not checked: "
 
@@ -33,12 +33,12 @@ Settable = Mapping[str, tuple[Any, object]]
 
 
 def parameters(submission: Submission) -> Reasons:
-    """Every parameter is known, and has a value that it may have."""
+    """Check that every parameter exists and has an allowed value."""
     config = submission.facts.config
     try:
         installed = _installed(config.model)
     except SerbenchError:
-        return  # `unchecked` says so
+        return  # `unchecked` returns the reason
     entry = installed.entry
     if config.model_version != installed.model_version:
         return
@@ -55,26 +55,26 @@ def parameters(submission: Submission) -> Reasons:
         reading = {}
     version = config.reading.get("version")
     if version == Reading.version and digest(reading) != digest(config.reading):
-        yield "how it reads audio (reading) is not what `serbench evaluate` writes"
+        yield "its options for reading audio (`reading`) are not what `serbench evaluate` writes"
 
 
-def _values(owner: str, known: Settable, given: Mapping[str, object]) -> Reasons:
-    if given.get(COMPUTE) in VALUES and COMPUTE not in known:
+def _values(owner: str, allowed: Settable, given: Mapping[str, object]) -> Reasons:
+    if given.get(COMPUTE) in VALUES and COMPUTE not in allowed:
         given = {name: value for name, value in given.items() if name != COMPUTE}
     try:
-        values = checked(owner, known, given)
+        values = checked(owner, allowed, given)
     except BadParameter as error:
         yield str(error)
         return
     for name, value in given.items():
-        if digest(values[name]) != digest(value):  # 1 where 1.0 is meant: the same run, renamed
-            yield f"the parameter {name} of {owner} is {value!r}, which is written {values[name]!r}"
+        if digest(values[name]) != digest(value):  # 1 instead of 1.0 would rename the same run
+            yield f"the parameter {name} of {owner} is {value!r}, but must be {values[name]!r}"
 
 
 def unchecked(submission: Submission) -> str:
-    """Return why parameters cannot be checked here, or are missing; "" if neither.
+    """Return why parameters cannot be checked here, or which are missing; "" if neither.
 
-    A release before may not have had a parameter that is missing.
+    A missing parameter is not a fault: earlier releases may not have had it.
     """
     config = submission.facts.config
     try:
@@ -93,8 +93,8 @@ def unchecked(submission: Submission) -> str:
         ),
     ):
         if used == name and version != here:
-            return f"{UNCHECKED}the {kind} {name} is here in version {here}, not {version}"
-    later = {  # may be left out of a run's identity; see `serbench.contracts.HasAddedParams`
+            return f"{UNCHECKED}the {kind} {name} has version {here} here, not {version}"
+    later = {  # may be missing in a configuration; see `serbench.contracts.HasAddedParams`
         *registry.complete(registry.load(entry), {}),
         *registry.complete(registry.load(registry.find("feature", entry.features)), {}),
     }
@@ -107,7 +107,7 @@ def unchecked(submission: Submission) -> str:
 
 @dataclass(frozen=True)
 class Installed:
-    """A model as it is installed, its features, and the parameters of both."""
+    """An installed model, the versions of model and features, and the parameters of both."""
 
     entry: ModelEntry
     model_version: str
@@ -118,15 +118,15 @@ class Installed:
 
 @lru_cache(maxsize=256)
 def _installed(model: str) -> Installed:
-    """Look up a model; importing it may take seconds, once a process.
+    """Look up a model; importing it may take seconds, once per process.
 
     Raises:
-        SerbenchError: it is not installed; or it is named by import path, so that asking it would
-            run whatever a stranger names.
+        SerbenchError: it is not installed, or it is an import path: importing that would run
+            whatever code a stranger names.
     """
     if is_import_path(model):
         raise SerbenchError(
-            f"{model} is named by import path, and nothing that a submission names so is imported"
+            f"{model} is an import path, and import paths in submissions are never imported"
         )
     entry = cast(ModelEntry, registry.find("model", model))
     target: Any = registry.load(entry)
@@ -142,12 +142,12 @@ def _installed(model: str) -> Installed:
 
 
 def folds(submission: Submission, reference: Reference) -> Reasons:
-    """Every fold of the protocol is there once, and is what the protocol says."""
+    """Check that every fold of the protocol is in the submission, with the right utterances."""
     facts, corpus = submission.facts, reference.corpus
     if facts.pins.corpus != corpus.digest:
         yield (
-            f"it was made of another corpus: the digest is {facts.pins.corpus[:16]}…, that "
-            f"of {corpus.name} with these labels {corpus.digest[:16]}…"
+            f"it was made from another corpus: the digest is {facts.pins.corpus[:16]}…, that "
+            f"of {corpus.name} with these labels is {corpus.digest[:16]}…"
         )
     if facts.pins.protocol != reference.digest:
         yield (
@@ -170,9 +170,9 @@ def folds(submission: Submission, reference: Reference) -> Reasons:
 
 
 def leaking(leaks: str) -> str:
-    """Return the reason, where a submission says otherwise of its protocol."""
+    """Return the reason if a submission says the opposite about its protocol's leaks."""
     does = f"leaks ({leaks})" if leaks else "does not leak"
-    return f"it says otherwise, but its protocol {does}"
+    return f"its protocol {does}, but its files say otherwise"
 
 
 def _fold(file: SubmittedFold, reference: Reference) -> Reasons:
@@ -185,8 +185,8 @@ def _fold(file: SubmittedFold, reference: Reference) -> Reasons:
     for key, value in {"name": fold.name, "group": fold.group, "utterances": sizes}.items():
         if getattr(facts, key) != value:
             yield (
-                f"{file.name}: the fold's {key} is {getattr(facts, key)!r}, in the protocol "
-                f"{value!r}"
+                f"{file.name}: the fold's {key} is {getattr(facts, key)!r}, but {value!r} in the "
+                "protocol"
             )
     if file.facts.protocol.folds != len(reference.folds):
         yield f"{file.name} says that the protocol has {file.facts.protocol.folds} folds"
@@ -198,9 +198,9 @@ def _fold(file: SubmittedFold, reference: Reference) -> Reasons:
 
 
 def _set(file: SubmittedFold, part: str, fold: Fold, reference: Reference) -> Reasons:
-    """Every utterance of the set once, with its own speaker and its own label."""
+    """Check that every utterance of a set is there once, with the right speaker and label."""
     where, ids, wanted = f"{file.name}, {part} set", file.ids(part), getattr(fold, part)
-    if ids != tuple(wanted):  # as evaluate writes them they are
+    if ids != tuple(wanted):  # `evaluate` writes them in the protocol's order
         yield from _ids(where, ids, wanted)
         if not reference.speakers.keys() >= set(ids):
             return
@@ -219,7 +219,7 @@ def _set(file: SubmittedFold, part: str, fold: Fold, reference: Reference) -> Re
 
 @lru_cache(maxsize=256)  # hundreds of runs have the same ids in the same folds
 def position_of(ids: tuple[str, ...], reference: Reference) -> Array:
-    """Return the true labels of utterances, as positions in the labels; the array is read-only."""
+    """Return the truth of utterances, as a read-only array of positions in the label set."""
     positions = np.fromiter(map(reference.positions.__getitem__, ids), np.int64, len(ids))
     positions.setflags(write=False)
     return positions
@@ -231,9 +231,9 @@ def _speakers_of(ids: tuple[str, ...], reference: Reference) -> tuple[str, ...]:
 
 
 def _ids(where: str, ids: tuple[str, ...], wanted: Collection[str]) -> Reasons:
-    """Every utterance is there once, and no other."""
+    """Check that every utterance is there once, and no other utterances."""
     if twice := [utterance for utterance, times in Counter(ids).items() if times > 1]:
-        yield f"{where}: {len(twice)} utterances are there twice, {_some(twice)}"
+        yield f"{where}: {len(twice)} utterances appear twice, {_some(twice)}"
     if other := sorted(set(ids) - set(wanted)):
         yield f"{where}: {len(other)} utterances are not of this fold, {_some(other)}"
     if lacking := sorted(set(wanted) - set(ids)):

@@ -1,4 +1,4 @@
-"""What a submission is held against: its corpus and protocol, as this installation knows them."""
+"""The reference that a submission is checked against: its corpus and protocol as installed here."""
 
 import contextlib
 from collections.abc import Mapping
@@ -24,48 +24,48 @@ from serbench.protocols.families import FAMILIES
 from serbench.protocols.leakage import Overlaps
 from serbench.settings import Settings
 
-KEPT = 16  # of the commonest settings: a leaderboard of hundreds has few
+KEPT = 16  # settings: a leaderboard with hundreds of runs has only a few
 
 
 class NotAtHand(SerbenchError):
-    """The corpus is not known here, or its licence keeps it and it is not on this machine."""
+    """The corpus is not installed here, or it is licensed and not on this machine."""
 
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """A corpus under a label set, and the folds of a protocol on it; there is one of each."""
+    """A corpus under a label set, and the folds of a protocol on it; the same object every time."""
 
-    corpus: Corpus  # from its manifest, or from this disk if its licence keeps that
+    corpus: Corpus  # from its manifest, or from this disk if its licence forbids a manifest
     folds: tuple[Fold, ...]  # in the protocol's order
     leaks: str  # why its sets share speakers or audio, or ""
     digest: str  # of the protocol on this corpus
     shared: tuple[Overlaps, ...]  # the speakers that the sets of each fold share
-    is_licensed: bool  # labels must not be in a submission
+    is_licensed: bool  # whether the labels must not be in a submission
 
     @cached_property
     def positions(self) -> Mapping[str, int]:
-        """The label of each utterance, as position in the labels."""
+        """The label of each utterance, as a position in the label set."""
         place = {label: index for index, label in enumerate(self.corpus.labels)}
-        return {name: place[one.label] for name, one in self.corpus.by_id.items()}
+        return {name: place[utterance.label] for name, utterance in self.corpus.by_id.items()}
 
     @cached_property
     def speakers(self) -> Mapping[str, str]:
         """The speaker of each utterance."""
-        return {name: one.speaker for name, one in self.corpus.by_id.items()}
+        return {name: utterance.speaker for name, utterance in self.corpus.by_id.items()}
 
 
 @lru_cache(maxsize=KEPT)
 def find(dataset: str, labels: str, protocol: str, places: Settings) -> Reference:
-    """Return the corpus and the folds of these names, as a submission spells them.
+    """Return the reference for the names that a submission has.
 
     Args:
-        dataset: its name with parameters.
-        labels: the label set's name.
-        protocol: its name with parameters.
-        places: where a corpus is looked for whose licence keeps its labels.
+        dataset: name of the dataset, with parameters.
+        labels: name of the label set.
+        protocol: name of the protocol, with parameters.
+        places: folders of this machine, where licensed corpora are looked up.
 
     Raises:
-        NotAtHand: the corpus is not known here, or not on this machine.
+        NotAtHand: the corpus is not installed here, or not on this machine.
         SerbenchError: it has no such label set or protocol, or the protocol is a file.
     """
     _require_no_file(protocol)
@@ -89,15 +89,15 @@ def find(dataset: str, labels: str, protocol: str, places: Settings) -> Referenc
 
 @lru_cache(maxsize=KEPT)
 def declared(dataset: str, protocol: str, places: Settings) -> tuple[str, int | None]:
-    """Return what is known of a protocol if the corpus is not at hand.
+    """Return what can be known about a protocol without the corpus.
 
     Returns:
-        Why its sets share speakers or audio, or ""; and how many folds it has, or None if only the
-        corpus can tell.
+        Why its sets share speakers or audio, or ""; and its number of folds, or None if that
+        depends on the corpus.
 
     Raises:
-        NotAtHand: the protocol is the corpus's own, and the corpus is not known here.
-        SerbenchError: the corpus has no such protocol, or it is written otherwise.
+        NotAtHand: the protocol is defined by the corpus, and the corpus is not installed here.
+        SerbenchError: the corpus has no such protocol, or its name is spelled differently.
     """
     _require_no_file(protocol)
     name, given = parse_name(protocol)
@@ -112,16 +112,16 @@ def declared(dataset: str, protocol: str, places: Settings) -> tuple[str, int | 
     offered = _spelled(lookup.find_protocol(protocol, source.dataset), protocol)
     try:
         return offered.leaks, len(lookup.make_folds(offered, datasets.outline(source)))
-    except CorpusError:  # there is no outline before the corpus is here
+    except CorpusError:  # the outline needs the corpus on this machine
         return offered.leaks, offered.n
 
 
 def is_licensed(dataset: str, places: Settings) -> bool:
-    """Return whether the corpus's licence keeps its labels with its holders.
+    """Return whether the corpus's licence forbids sharing its labels.
 
     Raises:
-        NotAtHand: the corpus is not known here.
-        SerbenchError: a parameter of it is wrong.
+        NotAtHand: the corpus is not installed here.
+        SerbenchError: a parameter of the dataset is wrong.
     """
     return _source(dataset, places).dataset.manifest() is None
 
@@ -131,36 +131,36 @@ def _source(dataset: str, places: Settings) -> datasets.Source:
     try:
         target: Any = registry.load(registry.find("dataset", name))
     except (UnknownName, MissingRequirement, PluginError) as error:
-        with contextlib.suppress(BadParameter):  # it may be named by its place, not by parameters
+        with contextlib.suppress(BadParameter):  # the name may have a path instead of parameters
             _require_spelling(dataset, *parse_name(dataset))
-        raise NotAtHand(f"the corpus {name} is not known here: {error}") from error
+        raise NotAtHand(f"the corpus {name} is not installed here: {error}") from error
     if isinstance(target, PathDataset):
         return _own_source(dataset, places)
-    known = settable(target)
-    values = checked(name, known, parse_name(dataset)[1])
-    changed = {key: value for key, value in values.items() if value != known[key][1]}
+    allowed = settable(target)
+    values = checked(name, allowed, parse_name(dataset)[1])
+    changed = {key: value for key, value in values.items() if value != allowed[key][1]}
     _require_spelling(dataset, name, changed)
     return datasets.find(dataset, places)
 
 
 def _own_source(dataset: str, places: Settings) -> datasets.Source:
-    """Return a corpus of the submitter's own, if it is here and can be read."""
+    """Return a submitter's own corpus, if it is on this machine and can be read."""
     source = datasets.named(dataset, places)
     if not source.root.exists():
         raise NotAtHand(
-            f"{dataset} is a corpus of the submitter's own: whoever has it as "
-            f"$SERBENCH_DATA/{dataset.partition(':')[0]}/{source.root.name} can work everything "
-            "out anew"
+            f"{dataset} is the submitter's own corpus: a machine that has it as "
+            f"$SERBENCH_DATA/{dataset.partition(':')[0]}/{source.root.name} can recompute "
+            "everything"
         )
     try:
         source.dataset.manifest()
     except CorpusError as error:
-        raise NotAtHand(f"{dataset}, a corpus of the submitter's own: {error}") from error
+        raise NotAtHand(f"{dataset}, the submitter's own corpus: {error}") from error
     return source
 
 
 def _require_spelling(dataset: str, name: str, params: Mapping[str, object]) -> None:
-    """One corpus has one name: two would be two tables."""
+    """Refuse a second name for a corpus, which would make a second table."""
     options = ",".join(typed(key, value) for key, value in sorted(params.items()))
     canonical = f"{name}:{options}" if options else name
     if dataset != canonical:
@@ -170,13 +170,13 @@ def _require_spelling(dataset: str, name: str, params: Mapping[str, object]) -> 
 def _require_no_file(protocol: str) -> None:
     if protocol.partition(":")[0].strip() == "file" or protocol.strip().endswith(".csv"):
         raise SerbenchError(
-            "its protocol is a file that nobody else has: offer the split as a protocol of a "
-            "plugin, and run it under that name"
+            "its protocol is a file that only the submitter has: add the split to a plugin as a "
+            "protocol, and run it under that name"
         )
 
 
 def _spelled(protocol: Protocol, name: str) -> Protocol:
-    """Return a protocol, once the submission spells its name as it is here."""
+    """Return a protocol; refuse another spelling of its name."""
     if protocol.name != name:
         raise SerbenchError(f"its protocol is called {protocol.name} here, not {name}")
     return protocol

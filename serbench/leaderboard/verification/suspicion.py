@@ -1,6 +1,7 @@
 """Heuristics that refute or flag implausible submissions.
 
-`refuted` is for what no model does. Everything else is a remark: a submission stays valid with it.
+`refuted` finds predictions that no model makes. Everything else is a remark, and the submission
+stays valid.
 """
 
 import datetime
@@ -17,31 +18,31 @@ from serbench.metrics import calibration, classification
 from serbench.protocols import leakage
 from serbench.results import run
 
-PLAUSIBLE = 0.95  # UAR on new speakers; listeners themselves reach less on acted emotions
+PLAUSIBLE = 0.95  # UAR on new speakers; human listeners reach less on acted emotions
 SURE = 3.0  # standard errors above chance
 
 
 def refuted(submission: Submission, counts: Counts) -> Iterator[str]:
-    """What no model does.
+    """Yield reasons why no model can have made the predictions.
 
-    - Every utterance is right, and every score is all or nothing: that is the truth, copied.
-    - Two folds have the same scores, number for number, although they test on different
-      utterances, and are better than chance: one was copied. (A model that never looks at its
-      input, such as `dummy`, may well repeat itself, but is not better than chance.)
+    - Every prediction is correct, and all scores are one-hot: they are copied from the truth.
+    - Two folds have exactly the same scores on different utterances, and are better than chance:
+      one is a copy. (A model that ignores its input, such as `dummy`, may repeat its scores, but is
+      not better than chance.)
     """
     winners = [submission.files[position] for position in counts.winners]
     scores = [file.arrays["test.activations"] for file in winners]
-    if _is_all_right(counts) and all(map(is_all_or_nothing, scores)):
+    if _is_all_right(counts) and all(map(is_one_hot, scores)):
         yield (
-            "every utterance is right and every score is all or nothing: these are the true "
-            "labels, not what a model says of them"
+            "every prediction is correct and all scores are one-hot: these are the true labels, "
+            "not a model's scores"
         )
     for first, second in itertools.combinations(range(len(scores)), 2):
         if np.array_equal(scores[first], scores[second]) and _is_better_than_chance(
             counts.folds[[first, second]].sum(axis=0)
         ):
             names = f"{winners[first].facts.fold.name} and {winners[second].facts.fold.name}"
-            yield f"folds {names} have the same scores, of different utterances"
+            yield f"folds {names} have the same scores on different utterances"
 
 
 def _is_all_right(counts: Counts) -> bool:
@@ -49,10 +50,10 @@ def _is_all_right(counts: Counts) -> bool:
     return bool(pooled.sum() == pooled.trace())
 
 
-def is_all_or_nothing(activations: Array) -> bool:
-    """In every row one label has a score of its own, and all others share another one.
+def is_one_hot(activations: Array) -> bool:
+    """Return whether in every row one label has a higher score, and all others the same score.
 
-    With two labels: in every row one is 0 and the other is not.
+    With two labels, the lower score must be 0 in every row.
     """
     ordered = np.sort(activations, axis=-1)
     others = ordered[:, :-1]
@@ -62,7 +63,7 @@ def is_all_or_nothing(activations: Array) -> bool:
 
 
 def _is_better_than_chance(matrix: Array) -> bool:
-    """The UAR is more than three standard errors above what guessing reaches."""
+    """Return whether the UAR is more than three standard errors above chance."""
     labels, utterances = len(matrix), int(matrix.sum())
     chance = 1 / labels
     error = float(np.sqrt(chance * (1 - chance) / utterances))
@@ -70,29 +71,29 @@ def _is_better_than_chance(matrix: Array) -> bool:
 
 
 def remarks(submission: Submission, counts: Counts, reference: Reference | None) -> Iterator[str]:
-    """What somebody should look at.
+    """Yield remarks on details that somebody should look at.
 
     Args:
-        submission: to check.
-        counts: what it comes to.
-        reference: its corpus and protocol, where they are known.
+        submission: the submission.
+        counts: its confusion matrices.
+        reference: its corpus and protocol; None if they are not available.
     """
     yield from _of_scores(submission, counts)
     yield from _of_model(submission)
     yield from _of_circumstances(submission)
     if reference is not None and submission.facts.protocol.leaks != reference.leaks:
-        yield "why its protocol leaks is said in other words than here"
+        yield "its files explain the protocol's leak in other words than this installation"
 
 
 def _of_scores(submission: Submission, counts: Counts) -> Iterator[str]:
     pooled = float(classification.uar(counts.folds.sum(axis=0)))
     if _is_all_right(counts):
-        yield "every utterance is right"
+        yield "every prediction is correct"
     elif pooled > PLAUSIBLE:
-        yield f"its UAR is {100 * pooled:.2f} %: hardly anything reaches {100 * PLAUSIBLE:.0f} %"
+        yield f"its UAR is {100 * pooled:.2f} %: models hardly ever reach {100 * PLAUSIBLE:.0f} %"
     scores = [file.arrays["test.activations"] for file in submission.files]
-    if all(map(is_all_or_nothing, scores)):
-        yield "every score is all or nothing"
+    if all(map(is_one_hot, scores)):
+        yield "all scores are one-hot"
     if len(scores) > 1 and all(np.array_equal(row, scores[0]) for row in scores[1:]):
         yield "all folds have the same scores, number for number"
     if submission.facts.link != "identity" and all(map(_are_probabilities, scores)):
@@ -109,7 +110,7 @@ def _of_model(submission: Submission) -> Iterator[str]:
         yield "its model has learned from the test corpus before, as its submitter says"
     model = submission.facts.model
     if model.get("fine_tuned_before"):
-        yield f"its checkpoint was fine-tuned before, to tell apart {model['fine_tuned_before']}"
+        yield f"its checkpoint was fine-tuned before, to classify {model['fine_tuned_before']}"
     if model.get("pretrained") is False:
         yield "its model starts from random weights"
 
@@ -120,14 +121,14 @@ def _of_circumstances(submission: Submission) -> Iterator[str]:
     if kinds:
         yield f"its folds differ in {', '.join(kinds)}"
     if not all(leakage.from_json(fold.certificate).audio_checked for fold in facts):
-        yield "whether its sets share recordings was not looked at"
+        yield "its sets were not checked for shared recordings"
     today = datetime.date.today() + datetime.timedelta(days=1)
     last = max(card.submitted, *(fold.finished[:10] for fold in facts))
     if last > today.isoformat():
         yield f"it is from the future: {last}"
     here = metadata.version("serbench")
     if _numbers(card.serbench) > _numbers(here):
-        yield f"it was made with serbench {card.serbench}, this is {here}"
+        yield f"it was made with serbench {card.serbench}, a later version than {here} here"
 
 
 def _numbers(version: str) -> list[int]:

@@ -1,4 +1,4 @@
-"""Is a submission what it says? Its corpus, protocol, counts and scores are worked out anew."""
+"""Verify a submission: recompute its folds, counts and scores, and compare."""
 
 import contextlib
 import json
@@ -43,31 +43,31 @@ KEPT_BESIDE = ("README.md",)
 class Verdict:
     """The outcome of checking a submission; its texts are safe to print.
 
-    Status "recomputed": every number follows from the stored predictions and the corpus;
-    "not recomputed": nothing is wrong, but the corpus or its labels are not at hand.
+    Status "recomputed": every score follows from the stored predictions and the corpus;
+    "not recomputed": no fault was found, but the corpus or its labels are not available.
     """
 
     status: Status
     reasons: tuple[str, ...] = ()  # of a rejection, or why nothing could be recomputed
-    flags: tuple[str, ...] = ()  # what somebody should look at
-    submitter: str = ""  # who sent it, and how that is known
+    flags: tuple[str, ...] = ()  # remarks on details that somebody should look at
+    submitter: str = ""  # the sender, and who confirms that
 
 
 def verify(folder: Path) -> Verdict:
-    """Check a submission, and count everything again.
+    """Check a submission, and recompute its scores if the corpus is available.
 
-    Safe on whatever a stranger sent: sizes are checked before anything is read, and nothing in
-    the folder is run or unpickled.
+    This is safe for untrusted folders: sizes are checked before files are read, and no file is run
+    or unpickled.
     """
     return guarded(lambda: judge(load(folder)), _rejected)
 
 
 def guarded(work: Callable[[], T], refused: Callable[[Sequence[str]], T]) -> T:
-    """Return what comes of checking one submission, or of refusing it.
+    """Return the result of checking a submission, or a rejection if checking raises an error.
 
     Args:
-        work: may raise anything.
-        refused: makes a rejection of reasons.
+        work: function that checks the submission; it may raise any exception.
+        refused: function that makes a rejection from reasons.
     """
     try:
         return work()
@@ -75,13 +75,14 @@ def guarded(work: Callable[[], T], refused: Callable[[Sequence[str]], T]) -> T:
         return refused(error.reasons)
     except SerbenchError as error:
         return refused([str(error)])
-    except Exception as error:  # a stranger's files found a mistake of ours: that must cost them
-        # their row, and nobody else the board; the type says where to look with their files
+    except Exception as error:
+        # Untrusted files may trigger a bug in serbench. That must cost only this submission, not
+        # the whole board.
         return refused([f"it cannot be checked: {type(error).__name__}"])
 
 
 def judge(submission: Submission) -> Verdict:
-    """Check a submission whose files were read already."""
+    """Check a submission that is already loaded."""
     reasons = [
         *consistency.identity(submission),
         *consistency.claims(submission),
@@ -116,24 +117,24 @@ def judge(submission: Submission) -> Verdict:
 
 
 def _truth(submission: Submission, is_licensed: bool) -> Iterator[str]:
-    """Labels are withheld where the corpus's licence asks for that, and nowhere else."""
+    """Check that the labels are withheld if, and only if, the corpus's licence requires it."""
     corpus = submission.facts.config.corpus
     if is_licensed and submission.has_truth:
         yield (
-            f"the licence of {corpus} keeps its labels with its holders: they must not be in the "
-            "files; `serbench leaderboard submit` leaves them out"
+            f"the licence of {corpus} forbids sharing its labels: they must not be in the files; "
+            "`serbench leaderboard submit` leaves them out"
         )
     if not is_licensed and not submission.has_truth:
-        yield f"its true labels are withheld, but anybody may have those of {corpus}"
+        yield f"its true labels are withheld, but the labels of {corpus} are public"
 
 
 def _judge_without_corpus(submission: Submission, reasons: list[str], why: str) -> Verdict:
-    """Check a submission whose corpus or labels are not at hand."""
+    """Check a submission without its corpus or its labels."""
     reasons += consistency.number_of_folds(submission)
     reasons += consistency.certificates(submission)
     reasons += consistency.tested_once(submission)
     reasons += _protocol_without_corpus(submission)
-    with contextlib.suppress(NotAtHand):  # nobody here knows what its licence asks
+    with contextlib.suppress(NotAtHand):  # then its licence is unknown too
         dataset = submission.facts.config.dataset
         reasons += _truth(submission, references.is_licensed(dataset, settings()))
     if reasons:
@@ -154,8 +155,8 @@ def _judge_without_corpus(submission: Submission, reasons: list[str], why: str) 
 
 
 def _protocol_without_corpus(submission: Submission) -> Iterator[str]:
-    """Check what is known of a protocol where its corpus is not at hand."""
-    config, said = submission.facts.config, submission.facts.protocol
+    """Check the protocol, as far as possible without the corpus."""
+    config, claimed = submission.facts.config, submission.facts.protocol
     try:
         leaks, folds = references.declared(config.dataset, config.protocol, settings())
     except NotAtHand:
@@ -163,10 +164,10 @@ def _protocol_without_corpus(submission: Submission) -> Iterator[str]:
     except SerbenchError as error:
         yield str(error)
         return
-    if bool(said.leaks) != bool(leaks):
+    if bool(claimed.leaks) != bool(leaks):
         yield protocol.leaking(leaks)
-    if folds not in (None, said.folds):
-        yield f"it says that its protocol has {said.folds} folds, but {config.protocol} has {folds}"
+    if folds not in (None, claimed.folds):
+        yield f"its files say {claimed.folds} folds, but the protocol {config.protocol} has {folds}"
 
 
 def _judge_counts(
@@ -176,7 +177,7 @@ def _judge_counts(
     reference: Reference | None,
     why: str = "",
 ) -> Verdict:
-    """Check what follows from the counts; `why` says why there is no reference."""
+    """Check scores and plausibility; `why` is the reason why there is no reference."""
     plausible = not reasons
     reasons += suspicion.refuted(submission, counts)
     if plausible:
@@ -195,26 +196,26 @@ def _judge_counts(
 
 
 def _rejected(reasons: Sequence[str]) -> Verdict:
-    told = [shown(reason) for reason in reasons[:MOST_REASONS]]
+    listed = [shown(reason) for reason in reasons[:MOST_REASONS]]
     if len(reasons) > MOST_REASONS:
-        told.append(f"and {len(reasons) - MOST_REASONS} reasons more")
-    return Verdict("rejected", tuple(told))
+        listed.append(f"and {len(reasons) - MOST_REASONS} more reasons")
+    return Verdict("rejected", tuple(listed))
 
 
 def lines(folder: Path, verdict: Verdict) -> list[str]:
-    """Return a verdict as it is printed: one line, and below it what else there is to say."""
+    """Return the lines to print for a verdict: a headline, then further reasons and flags."""
     first, *more = verdict.reasons or ("",)
     head = f"{PRINTED[verdict.status]} {shown(str(folder))}" + (f": {first}" if first else "")
-    told = [
+    details = [
         *more,
         *filter(None, [verdict.submitter]),
         *(f"look at: {flag}" for flag in verdict.flags),
     ]
-    return [head, *(f"  {line}" for line in told)]
+    return [head, *(f"  {line}" for line in details)]
 
 
 def as_json(rows: Sequence[tuple[Path, Verdict]]) -> str:
-    """Return verdicts for other programs."""
+    """Return verdicts as JSON for other programs."""
     return json.dumps(
         [{"submission": shown(str(folder)), **asdict(verdict)} for folder, verdict in rows],
         indent=1,
@@ -223,16 +224,16 @@ def as_json(rows: Sequence[tuple[Path, Verdict]]) -> str:
 
 
 def find(path: Path) -> list[tuple[Path, Verdict | None]]:
-    """Return the submissions in a folder, sorted, and what lies between them and is none.
+    """Return the submissions in a folder, sorted, and files that are not submissions.
 
     Args:
-        path: a submission, or a folder of them: `<corpus>/<run>` or `<run>` below it.
+        path: a submission, or a folder with submissions in `<corpus>/<run>` or `<run>`.
 
     Returns:
-        Each with None, or with the verdict on what is no submission.
+        Pairs of a submission and None, or of another file or folder and its rejection.
 
     Raises:
-        SerbenchError: there is no such folder, or nothing in it.
+        SerbenchError: there is no such folder, or it is empty.
     """
     if _is_submission(path):
         return [(path, None)]
@@ -260,22 +261,22 @@ def _rows(entries: Sequence[os.DirEntry[str]]) -> Iterator[tuple[Path, Verdict |
         if entry.is_dir(follow_symlinks=False):
             yield Path(entry.path), None
         elif entry.name not in KEPT_BESIDE or not entry.is_file(follow_symlinks=False):
-            yield Path(entry.path), _rejected([f"{entry.name!r} is no submission: remove it"])
+            yield Path(entry.path), _rejected([f"{entry.name!r} is not a submission: remove it"])
 
 
 def _is_submission(folder: Path) -> bool:
-    """Return whether a folder has the files of one submission, and no submissions in it."""
+    """Return whether a folder has the files of a submission, and contains no submissions."""
     return _has_files(folder) and not _has_submissions(folder)
 
 
 def _has_files(folder: Path) -> bool:
-    """Return whether a folder has something with the name of a submission's file."""
+    """Return whether a folder contains a file with the name of a card or fold file."""
     names = [entry.name for entry in safe_read.entries(folder, MOST_FOLDERS)]
     return any(name == card.FILE or name.endswith(".safetensors") for name in names)
 
 
 def _has_submissions(folder: Path, depth: int = 2) -> bool:
-    """Return whether a submission is below; what else lies beside it does not hide it."""
+    """Return whether a folder contains submissions, whatever else it contains."""
     below = [
         Path(entry.path)
         for entry in safe_read.entries(folder, MOST_FOLDERS)

@@ -230,7 +230,7 @@ def test_audio_that_metadata_does_not_list_is_named(tmp_path):
     [
         ("(.*)", " has 12 speakers for 12 utterances, such as 'happy/s1_1.wav' for happy/s1_1: "),
         ("([a-z]+)/", ": the speakers are the labels, 'happy', 'sad': "),
-        ("([a-z]+)$", " has one speaker, 'wav', for all 12 utterances, and three are needed: "),
+        ("([a-z]+)$", " has one speaker, 'wav', for all 12 utterances, but needs three: "),
     ],
 )
 def test_a_rule_that_finds_something_else_is_refused(tmp_path, pattern, words):

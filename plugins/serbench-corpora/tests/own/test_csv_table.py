@@ -182,8 +182,8 @@ def test_letters_with_accents_are_found_however_the_disk_spells_them(tmp_path):
             (*ROWS, "c/3.wav,nan,01"),
             "line 8: the label is nan, the text for a missing value",
         ),
-        (("a/1.wav,sad,01", "a/2.wav,happy,01"), "has one speaker, '01', for all 2 .*three are"),
-        (("a/1.wav,sad,01", "a/2.wav,happy,02"), "every label is spoken by one speaker alone"),
+        (("a/1.wav,sad,01", "a/2.wav,happy,01"), "has one speaker, '01', for all 2 .*needs three"),
+        (("a/1.wav,sad,01", "a/2.wav,happy,02"), "every label has only one speaker"),
     ],
 )
 def test_a_row_that_cannot_be_meant_is_told_in_a_line(tmp_path, lines, words):
@@ -225,8 +225,8 @@ def test_a_word_for_what_is_missing_is_no_speaker(tmp_path, name):
 def test_a_word_for_what_is_missing_may_be_a_label_in_doubt(tmp_path, name):
     corpus = _read(_table(tmp_path, *ROWS, f"c/3.wav,{name},03"))
     assert speakers.doubts(corpus)[-1] == (
-        f"my.csv: the label {name!r} of 1 utterances may stand for a missing one, and counts as an "
-        "emotion; leave them out if it does"
+        f"my.csv: the label {name!r} of 1 utterances counts as an emotion; if it stands for a "
+        "missing label, leave these utterances out"
     )
 
 
@@ -242,14 +242,14 @@ MEND = (
         (
             {"speaker": "path"},
             " has 6 speakers for 6 utterances, such as 'a/1.wav' for a/1: one voice under many "
-            f"names would be in training and in test; {MEND}; if each utterance really is by a "
-            "speaker of its own, write ,speakers=single behind the path",
+            f"names would be in training and in test; {MEND}; if each utterance really has a "
+            "different speaker, write ,speakers=single behind the path",
         ),
         ({"speaker": "label"}, f": the speakers are the labels, 'happy', 'sad': {MEND}"),
         ({"speaker": "split"}, f": the speakers are the names of the split's sets: {MEND}"),
         (
             {"speakers": "single"},
-            ": speakers=single says that each utterance is by a speaker of its own, but '01' "
+            ": speakers=single means that each utterance has a different speaker, but '01' "
             "speaks 2: leave speakers=single out",
         ),
     ],
