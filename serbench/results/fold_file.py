@@ -1,6 +1,6 @@
-"""What a fold leaves behind: one self-describing file, from which every number is computed.
+"""The result of a fold: one self-describing safetensors file, from which scores are computed.
 
-safetensors: nothing is unpickled, nothing is parsed out of a file name. `docs/results.md` has the
+Reading a file unpickles nothing, and parses nothing from its name. `docs/results.md` describes the
 format.
 """
 
@@ -29,11 +29,11 @@ SCHEMA = 1
 
 @dataclass(frozen=True)
 class Scored:
-    """The utterances of one set, and what the model said of them.
+    """The utterances of one set, and the model's scores for them.
 
     Attributes:
-        ids: of the utterances.
-        speakers: one an utterance.
+        ids: one per utterance.
+        speakers: one per utterance.
         truth: (utterances,) int64, positions in the labels.
         activations: (utterances, labels) float32, the output layer.
     """
@@ -65,7 +65,7 @@ class FoldResult:
 
 
 def stem(position: int) -> str:
-    """What the files of a fold are called, by its position in the protocol's folds."""
+    """Return the name of a fold's files without ending, by its position in the protocol."""
     return f"fold-{position + 1:02d}"
 
 
@@ -73,21 +73,21 @@ def require_size(corpus: Corpus) -> None:
     """Refuse a corpus that has more labels or speakers than a result can number.
 
     Raises:
-        CorpusError: how many it has.
+        CorpusError: there are too many; the message has the count.
     """
-    for count, most, what in (
+    for count, most, noun in (
         (len(corpus.labels), 2**8, "labels"),
-        (len({one.speaker for one in corpus.utterances}), 2**16, "speakers"),
+        (len({utterance.speaker for utterance in corpus.utterances}), 2**16, "speakers"),
     ):
         if count > most:
             raise CorpusError(
-                f"{corpus.name} has {count} {what}, and a result has numbers for {most}: is it the "
+                f"{corpus.name} has {count} {noun}, and a result has numbers for {most}: is it the "
                 "right column?"
             )
 
 
 def write(path: Path, result: FoldResult) -> None:
-    """Write a fold's result, whole or not at all."""
+    """Write a fold's result atomically."""
     arrays = _arrays("test", result.test)
     if result.validation is not None:
         arrays |= _arrays("validation", result.validation)
@@ -101,12 +101,12 @@ def write(path: Path, result: FoldResult) -> None:
 
 
 def _columns(curve: Sequence[Mapping[str, Any]]) -> Any:
-    """A learning curve as one list a name, to six digits: a quarter of the space of its points.
+    """Return a learning curve as a list of values per name, to six digits: a quarter of the size.
 
-    Where the points have different names it stays as it is.
+    A curve whose points have different names is returned unchanged.
     """
     names = [list(point) for point in curve]
-    if not curve or any(one != names[0] for one in names):
+    if not curve or any(keys != names[0] for keys in names):
         return curve
     return {name: [_rounded(point[name]) for point in curve] for name in names[0]}
 
@@ -116,7 +116,7 @@ def _rounded(value: Any) -> Any:
 
 
 def points(curve: Any) -> Any:
-    """A stored learning curve as its points, one an epoch, each with its names.
+    """Return the points of a stored learning curve, one per epoch, each with its names.
 
     >>> points({"epoch": [1, 2], "train_loss": [1.5, 0.5]})
     [{'epoch': 1, 'train_loss': 1.5}, {'epoch': 2, 'train_loss': 0.5}]
@@ -149,7 +149,7 @@ def read(path: Path) -> FoldResult:
     """Read a fold's result.
 
     Raises:
-        SerbenchError: it is no result of serbench, or of a newer version.
+        SerbenchError: the file is not a result of serbench, or has a newer schema.
     """
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
@@ -189,7 +189,7 @@ def read(path: Path) -> FoldResult:
 
 
 def _damage(part: Scored, n_labels: int) -> str:
-    """Return why the arrays of a set do not belong to so many labels, or ""."""
+    """Return why the arrays of a set do not fit this number of labels, or ""."""
     if part.activations.shape != (len(part.ids), n_labels) or part.truth.ndim != 1:
         return f"its activations have the shape {part.activations.shape}, not a column a label"
     if part.truth.max(initial=0) >= n_labels or part.truth.min(initial=0) < 0:
@@ -206,32 +206,32 @@ def _no_result(path: Path, why: str) -> SerbenchError:
 
 
 def scored(part: str, arrays: Mapping[str, Array]) -> Scored:
-    """The test or validation set out of a file's arrays, by their names.
+    """Return the test or validation set from a file's arrays, by their names.
 
     Raises:
         KeyError, IndexError, ValueError: arrays are missing or do not fit each other.
     """
     speakers = lines(arrays[f"{part}.speakers"])
-    made = Scored(
+    part_scored = Scored(
         ids=lines(arrays[f"{part}.ids"]),
         speakers=_spoken(speakers, tuple(arrays[f"{part}.speaker"].tolist())),
         truth=arrays[f"{part}.truth"].astype(np.int64),
         activations=arrays[f"{part}.activations"],
     )
-    lengths = {len(made.ids), len(made.speakers), len(made.truth), len(made.activations)}
+    lengths = {len(array) for array in vars(part_scored).values()}
     if len(lengths) != 1:
         raise ValueError(f"the arrays of the {part} set differ in length: {sorted(lengths)}")
-    return made
+    return part_scored
 
 
 def lines(array: Array) -> tuple[str, ...]:
-    """The texts that an array of bytes holds, one a line."""
+    """Return the lines of text in an array of bytes."""
     return _lines(array.tobytes())
 
 
 @functools.lru_cache(maxsize=256)
 def _lines(data: bytes) -> tuple[str, ...]:
-    """Runs on one corpus have the same ids in the same folds, so they are read once."""
+    """Cached, since all runs on a corpus have the same ids in the same folds."""
     return tuple(data.decode().split("\n"))
 
 

@@ -1,4 +1,4 @@
-"""The facts of a fold: everything that its file says besides arrays, and what each must be."""
+"""The facts of a fold: everything in its file besides arrays, with types and bounds."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ Amount = Annotated[float, Number(1e9)]
 """Seconds (up to 30 years) or megabytes (up to a petabyte), so that sums stay finite."""
 
 Example = Annotated[str, Text(600)]
-"""Two utterances of at most 200 characters each, and what stands between them."""
+"""Two ids of at most 200 characters each, with a separator."""
 
 Parameters = Annotated[int, Whole(10**15)]
 
@@ -41,7 +41,7 @@ class Pins(Open):
 
 @dataclass(frozen=True)
 class ProtocolFacts(Open):
-    """The protocol: its name, why its sets share speakers or audio (or ""), how many folds."""
+    """The protocol: its name, why its sets share speakers or audio (or ""), its number of folds."""
 
     name: Annotated[str, Text()]
     leaks: Annotated[str, Text(500)]
@@ -60,7 +60,7 @@ class FoldFacts(Open):
 
 @dataclass(frozen=True)
 class SharedFacts(Open):
-    """What two sets share."""
+    """The number of things that two sets share, and examples."""
 
     count: Count
     examples: tuple[Example, ...]
@@ -71,7 +71,7 @@ Shared = Annotated[Mapping[str, SharedFacts], Names(10)]
 
 @dataclass(frozen=True)
 class CertificateFacts(Open):
-    """The leakage certificate; `serbench.protocols.leakage` refuses one that lacks anything."""
+    """The leakage certificate; `serbench.protocols.leakage` refuses incomplete certificates."""
 
     clean: bool
     schema: Count = 0
@@ -91,7 +91,7 @@ class ValidationFacts(Open):
 
 @dataclass(frozen=True)
 class Alone(Open):
-    """What predicting some test utterances one by one changed; `None` of them in older files."""
+    """How predicting test utterances one by one changed scores; older files lack `utterances`."""
 
     largest_difference: float
     utterances: Count | None = None
@@ -101,7 +101,7 @@ class Alone(Open):
 
 @dataclass(frozen=True)
 class Description(Open):
-    """What a model says of itself that other code relies on."""
+    """The parts of a model's description that other code relies on."""
 
     parameters: Parameters | None = None
     trained_parameters: Parameters | None = None
@@ -147,12 +147,12 @@ class Facts(Open):
 
 
 def facts_of(stored: object, where: str, bounded: bool) -> Facts:
-    """Return the facts that a fold file stores, once every one of them fits.
+    """Check and return the facts that a fold file stores.
 
     Args:
         stored: the JSON value.
-        where: it stands, for the message.
-        bounded: whether a stranger wrote it; see `serbench.results.json_schema.fit`.
+        where: place of the facts, for messages.
+        bounded: whether they are untrusted; see `serbench.results.json_schema.fit`.
 
     Raises:
         SerbenchError: the message says which fact is missing or wrong.

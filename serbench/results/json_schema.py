@@ -1,8 +1,8 @@
-"""Check stored JSON against frozen dataclasses, whose annotations say what each value must be.
+"""Check stored JSON against the annotations of frozen dataclasses.
 
 Annotations are `str`, `int`, `float`, `bool`, `object`, `Literal`, `X | None`, `tuple[X, ...]`,
-`Mapping[str, X]` and dataclasses; `Annotated` adds the bounds below. Bounds only hold for files
-from strangers: one's own may be as long and as odd as one likes.
+`Mapping[str, X]` and dataclasses; `Annotated` adds the bounds below. Bounds are only checked in
+untrusted files, not in a user's own.
 """
 
 import dataclasses
@@ -28,9 +28,9 @@ class Text:
     """Bounds of a text.
 
     Attributes:
-        most: characters.
-        pattern: that the whole text must match.
-        lines: whether it may have more than one line.
+        most: the maximum number of characters.
+        pattern: regular expression that the whole text must match.
+        lines: whether the text may have more than one line.
     """
 
     most: int = 200
@@ -47,21 +47,21 @@ class Whole:
 
 @dataclass(frozen=True)
 class Number:
-    """Bounds of a number that is not negative; without one, a number must be finite."""
+    """Bounds of a number that is not negative; numbers without bounds must be finite."""
 
     most: float
 
 
 @dataclass(frozen=True)
 class Names:
-    """How many keys a mapping may have."""
+    """The maximum number of keys of a mapping."""
 
     most: int = 10_000
 
 
 @dataclass(frozen=True)
 class Like:
-    """A mapping that also has what a dataclass has."""
+    """A mapping that must also fit a dataclass."""
 
     kind: type
 
@@ -78,17 +78,17 @@ DEFAULTS: Mapping[object, Any] = {str: Text(), int: Whole(), Mapping: Names(), f
 
 
 class Open:
-    """Base class of objects that may have more keys than this release knows."""
+    """Base class of objects that may have unknown keys, from later releases."""
 
 
 def fit(value: Any, kind: Any, where: str, bounded: bool = True) -> Any:
-    """Return a value out of JSON as an annotation says: lists as tuples, objects as instances.
+    """Convert a JSON value to an annotated type: lists to tuples, objects to instances.
 
     Args:
-        value: out of JSON.
+        value: the JSON value.
         kind: the annotation.
-        where: what the value is, for the message: "card.json".
-        bounded: whether a stranger wrote it, so that bounds hold.
+        where: name of the value, for messages: "card.json".
+        bounded: whether to check bounds, as for untrusted files.
 
     Raises:
         SerbenchError: the value does not fit; the message says where and why.
@@ -105,7 +105,7 @@ def fit(value: Any, kind: Any, where: str, bounded: bool = True) -> Any:
     if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         return _fit_object(value, kind, where, bounded)
     if origin is Mapping:
-        for like in (one for one in bounds if isinstance(one, Like)):
+        for like in (bound for bound in bounds if isinstance(bound, Like)):
             fit(value, like.kind, where, bounded)
         return _fit_mapping(value, inner[1], bound, where, bounded)
     if origin is Literal:
@@ -130,7 +130,7 @@ def require_schema(stored: Any, schema: int, where: str) -> None:
     """Refuse JSON that is not an object with this schema number.
 
     Raises:
-        SerbenchError: a newer release wrote it, or it is something else.
+        SerbenchError: it has another schema, or none.
     """
     number = stored.get("schema") if isinstance(stored, dict) else None
     if number != schema or type(number) is not int:
@@ -140,14 +140,14 @@ def require_schema(stored: Any, schema: int, where: str) -> None:
         )
 
 
-def _require(value: Any, kind: type, where: str, what: str) -> Any:
+def _require(value: Any, kind: type, where: str, expected: str) -> Any:
     if type(value) is not kind:
-        raise _misfit(where, what, value)
+        raise _misfit(where, expected, value)
     return value
 
 
-def _misfit(where: str, what: str, value: Any) -> SerbenchError:
-    return SerbenchError(f"{where} must be {what}, not {shown(repr(value), 40)}")
+def _misfit(where: str, expected: str, value: Any) -> SerbenchError:
+    return SerbenchError(f"{where} must be {expected}, not {shown(repr(value), 40)}")
 
 
 def _fit_list(value: Any, inner: Any, where: str, bounded: bool) -> tuple[Any, ...]:
@@ -155,7 +155,7 @@ def _fit_list(value: Any, inner: Any, where: str, bounded: bool) -> tuple[Any, .
     if inner[-1] is not Ellipsis and len(rows) != len(inner):
         raise _misfit(where, f"a list of {len(inner)}", value)
     if kind == Count and all(type(row) is int and 0 <= row <= MOST_COUNT for row in rows):
-        return tuple(rows)  # at once: there are thousands of them on a card
+        return tuple(rows)  # a fast path, since a card has thousands of counts
     return tuple(fit(row, kind, f"{where}[{at}]", bounded) for at, row in enumerate(rows))
 
 
@@ -170,30 +170,30 @@ def _keys(kind: Any) -> Mapping[str, tuple[Any, bool]]:
 
 
 def _fit_object(value: Any, kind: Any, where: str, bounded: bool) -> Any:
-    found, keys = _require(value, dict, where, "an object"), _keys(kind)
-    if lacking := [key for key, (_, needed) in keys.items() if needed and key not in found]:
+    stored, keys = _require(value, dict, where, "an object"), _keys(kind)
+    if lacking := [key for key, (_, needed) in keys.items() if needed and key not in stored]:
         raise SerbenchError(f"{where} lacks {', '.join(lacking)}")
-    unknown = [key for key in found if key not in keys]
+    unknown = [key for key in stored if key not in keys]
     if bounded and unknown and not issubclass(kind, Open):
         raise SerbenchError(f"{where} has {unknown[0][:80]!r}, which nothing knows")
     inside = f"{where}." if ":" in where else f"{where}: "
     return kind(
         **{
-            key: fit(found[key], annotation, inside + key, bounded)
+            key: fit(stored[key], annotation, inside + key, bounded)
             for key, (annotation, _) in keys.items()
-            if key in found
+            if key in stored
         }
     )
 
 
 def _fit_mapping(value: Any, kind: Any, bound: Any, where: str, bounded: bool) -> dict[str, Any]:
-    found = _require(value, dict, where, "an object")
+    stored = _require(value, dict, where, "an object")
     most = bound.most if isinstance(bound, Names) else Names().most
-    if bounded and len(found) > most:
-        raise SerbenchError(f"{where} has {len(found)} names: at most {most}")
-    for name in found if bounded else ():
+    if bounded and len(stored) > most:
+        raise SerbenchError(f"{where} has {len(stored)} names: at most {most}")
+    for name in stored if bounded else ():
         _fit_text(name, Text(), f"a name in {where}")
-    return {name: fit(one, kind, f"{where}.{name}", bounded) for name, one in found.items()}
+    return {name: fit(item, kind, f"{where}.{name}", bounded) for name, item in stored.items()}
 
 
 def _fit_text(value: Any, bound: Text | None, where: str) -> None:
@@ -225,17 +225,17 @@ def _fit_number(value: Any, bound: Any, bounded: bool, where: str) -> None:
 
 
 def require_visible(text: str, where: str, lines: bool = False) -> None:
-    """Refuse a text with control characters or invisible ones.
+    """Refuse a text with control characters or invisible characters.
 
-    Invisible characters turn the direction of writing, or make two names look alike.
+    Invisible characters can reverse the direction of writing, or make two names look alike.
 
     Args:
-        text: of a stranger.
-        where: it stands, for the message.
-        lines: let line breaks, tabs and emoji selectors pass.
+        text: an untrusted text.
+        where: name of the text, for messages.
+        lines: allow line breaks, tabs and emoji selectors.
 
     Raises:
-        SerbenchError: the text has one of them.
+        SerbenchError: the text has such a character.
     """
     if text.isprintable() and text.isascii():
         return

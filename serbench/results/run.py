@@ -1,4 +1,4 @@
-"""A run: the folds of one configuration, and every number that follows from them."""
+"""A run: the folds of one configuration, and the scores computed from them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from serbench.results.config import Config
 from serbench.results.fold_file import FoldResult
 from serbench.results.fold_schema import Facts
 
-FEW = 8  # speakers: with 4 an interval of 95 % covers 88 % of what it should, with 10 93-94 %
+FEW = 8  # speakers; a 95 % interval covers the true score in 88 % of cases with 4, 93-94 % with 10
 SHOWN = ("accuracy", "precision", "uar", "f1")
 HEAD = ("", "accuracy (WA)", "precision", "recall (UAR)", "F1")
 
@@ -31,8 +31,8 @@ class Run:
     Prints as a table; `to_frame()` gives the folds as a data frame.
 
     Attributes:
-        folder: where its results are.
-        folds: in the protocol's order; where folds compete in a group only the winner.
+        folder: the folder of its results.
+        folds: in the protocol's order; if folds compete in a group, only the winner.
         missing: how many folds of the protocol are not there yet.
     """
 
@@ -42,7 +42,7 @@ class Run:
 
     @property
     def name(self) -> str:
-        """The name of its folder."""
+        """The name of the run and of its folder."""
         return self.folder.name
 
     @cached_property
@@ -52,7 +52,7 @@ class Run:
 
     @property
     def config(self) -> Config:
-        """Its identity."""
+        """The run's configuration."""
         return self.facts.config
 
     @property
@@ -62,7 +62,7 @@ class Run:
 
     @cached_property
     def confusions(self) -> npt.NDArray[np.int64]:
-        """One confusion matrix a fold: (folds, labels, labels)."""
+        """One confusion matrix per fold: (folds, labels, labels)."""
         return np.stack(
             [
                 classification.confusion(
@@ -76,7 +76,7 @@ class Run:
 
     @cached_property
     def speaker_confusions(self) -> npt.NDArray[np.int64]:
-        """One confusion matrix a test speaker, over all folds: (speakers, labels, labels)."""
+        """One confusion matrix per test speaker, over all folds: (speakers, labels, labels)."""
         return intervals.speaker_confusions(
             np.concatenate([fold.test.truth for fold in self.folds]),
             classification.predicted(
@@ -87,65 +87,65 @@ class Run:
         )
 
     def scores(self, metric: str) -> Floats:
-        """A metric of each fold: (folds,)."""
+        """Return a metric of each fold: (folds,)."""
         scores: Floats = _metric(metric)(self.confusions)
         return scores
 
     def mean_std(self, metric: str) -> intervals.MeanStd:
-        """Mean and sample standard deviation over the folds: the paper's columns."""
+        """Return mean and sample standard deviation over the folds, as in the paper's tables."""
         return intervals.mean_std(self.scores(metric))
 
     def pooled(self, metric: str) -> float:
-        """A metric of all test utterances together."""
+        """Return a metric of all test utterances together."""
         return float(_metric(metric)(self.confusions.sum(axis=0)))
 
     def interval(self, metric: str) -> intervals.Interval:
-        """The 95 % interval of the pooled metric, by bootstrap over speakers."""
+        """Return the 95 % interval of the pooled metric, by bootstrap over speakers."""
         return intervals.speaker_interval(self.speaker_confusions, _metric(metric))
 
     @property
     def alone(self) -> float:
-        """How much scores differ at most between alone and in a batch."""
+        """The largest difference between scores of an utterance alone and in a batch."""
         return max(fold.facts.alone.largest_difference for fold in self.folds)
 
     @property
     def tested_twice(self) -> int:
         """How many utterances are in more than one fold's test set."""
-        tested = [one for fold in self.folds for one in fold.test.ids]
+        tested = [id_ for fold in self.folds for id_ in fold.test.ids]
         return len(tested) - len(set(tested))
 
     @cached_property
     def objections(self) -> tuple[str, ...]:
-        """Every reason why it has no rank, the gravest first; see `results.eligibility`."""
+        """Every reason why the run has no rank, most serious first; see `results.eligibility`."""
         return eligibility.objections([fold.facts for fold in self.folds], self.missing)
 
     @property
     def ranked(self) -> bool:
-        """Whether nothing keeps it from being compared."""
+        """Whether the run may be ranked: there are no objections."""
         return not self.objections
 
     @property
     def leaks(self) -> str:
-        """What training, validation and test sets share, or ""."""
+        """Why training, validation and test sets share speakers or audio, or ""."""
         return eligibility.leak([fold.facts for fold in self.folds])
 
     def seconds(self) -> float:
-        """Fitting and predicting, summed over folds."""
+        """Return the seconds of fitting and predicting, summed over folds."""
         return sum(fold.facts.duration for fold in self.folds)
 
     def differing(self) -> list[str]:
-        """Which circumstances differ between the folds: "threads", "versions", ..."""
+        """Return the circumstances that differ between the folds: "threads", "versions", ..."""
         facts = [fold.facts for fold in self.folds]
         kinds = differing(facts, ("device", "threads", "versions", "sources", "machine"))
-        precisions = {one.model.get("precision") for one in facts}
+        precisions = {fold.model.get("precision") for fold in facts}
         return [*kinds, "precision"] if len(precisions) > 1 else kinds
 
     def table(self, form: str = "text") -> str:
-        """The scores beside chance and the paper's rows."""
+        """Return a table of the scores, chance and the paper's rows."""
         rows = [
-            [self.config.model, *(tables.spread(self.mean_std(one)) for one in SHOWN)],
-            ["  pooled over folds", *(tables.percent(self.pooled(one)) for one in SHOWN)],
-            ["  95 % over speakers", *(tables.interval(self.interval(one)) for one in SHOWN)],
+            [self.config.model, *(tables.spread(self.mean_std(name)) for name in SHOWN)],
+            ["  pooled over folds", *(tables.percent(self.pooled(name)) for name in SHOWN)],
+            ["  95 % over speakers", *(tables.interval(self.interval(name)) for name in SHOWN)],
             *chance_rows(self),
             *paper_rows(self),
         ]
@@ -159,7 +159,7 @@ class Run:
         return "\n".join([shown(_title(self)), "", self.table("markdown"), "", *notes])
 
     def to_frame(self) -> Any:
-        """A pandas data frame with one row a fold and one column a metric, as fractions.
+        """Return a pandas data frame with a row per fold and a column per metric, as fractions.
 
         Raises:
             SerbenchError: pandas is not installed.
@@ -181,7 +181,7 @@ def _metric(name: str) -> Any:
 
 
 def chance_rows(run: Run) -> list[list[str]]:
-    """What guessing reaches on the same test sets, mean ± std over folds."""
+    """Return rows with the scores of guessing on the same test sets, mean ± std over folds."""
     guesses = classification.chance(run.confusions.sum(axis=-1))
     return [
         [
@@ -193,7 +193,7 @@ def chance_rows(run: Run) -> list[list[str]]:
 
 
 def paper_rows(run: Run) -> list[list[str]]:
-    """The rows of the paper's Table II on this corpus."""
+    """Return the rows of the paper's Table II on this corpus."""
     return [
         [f"paper, {row.model}", *(tables.spread(row.score(name)) for name in SHOWN)]
         for row in literature.rows(run.corpus, "II")
@@ -201,29 +201,29 @@ def paper_rows(run: Run) -> list[list[str]]:
 
 
 def computed(facts: Facts) -> str:
-    """Say how a fold was computed: "float32, 1 thread, cpu, AMD EPYC, avx512_bf16"."""
+    """Describe how a fold was computed: "float32, 1 thread, cpu, AMD EPYC, avx512_bf16"."""
     precision = facts.model.get("precision") or facts.config.precision
-    threads, machine = facts.threads, facts.machine
-    words = [precision, f"{threads} thread{'s' * (threads != 1)}", facts.device]
-    return ", ".join([*words, str(machine.get("model") or machine.get("processor", "unknown"))])
+    threads = f"{facts.threads} thread{'s' * (facts.threads != 1)}"
+    processor = facts.machine.get("model") or facts.machine.get("processor", "unknown")
+    return ", ".join([precision, threads, facts.device, str(processor)])
 
 
 def circumstances(named: Sequence[tuple[str, str]]) -> list[str]:
-    """Return lines that say how runs were computed, one for all runs that agree.
+    """Return lines on how runs were computed; runs that agree share a line.
 
     Args:
-        named: the name of each run, and what `computed` says of it.
+        named: the name of each run, and its description from `computed`.
 
     >>> circumstances([("a", "float32, 1 thread"), ("b", "float32, 1 thread")])
     ['Computed in float32, 1 thread.']
     """
     groups: dict[str, list[str]] = {}
-    for name, words in named:
-        groups.setdefault(words, []).append(name)
+    for name, description in named:
+        groups.setdefault(description, []).append(name)
     alone = len(groups) == 1
     return [
-        f"Computed in {words}{'' if alone else ': ' + ', '.join(names)}."
-        for words, names in groups.items()
+        f"Computed in {description}{'' if alone else ': ' + ', '.join(names)}."
+        for description, names in groups.items()
     ]
 
 
@@ -279,10 +279,10 @@ def _notes(run: Run) -> list[str]:
 
 
 def read(folder: Path) -> Run:
-    """The run in a folder.
+    """Read the run in a folder.
 
     Raises:
-        SerbenchError: there is no result in it, or its folds are not of one run.
+        SerbenchError: the folder has no result, or its folds are not of one run.
     """
     paths = sorted(folder.glob("*.safetensors"))
     if not paths:
@@ -309,7 +309,7 @@ def differing(rows: Sequence[object], names: Sequence[str]) -> list[str]:
 def winners(folds: Sequence[Facts]) -> list[int]:
     """Return the positions of the folds that count.
 
-    Of each group that is the one with the best macro F1 on its validation set, the first of equals.
+    In a group, only the fold with the best macro F1 in validation counts, the first of equals.
     """
     best: dict[tuple[bool, str], int] = {}
     for position, facts in enumerate(folds):
@@ -320,36 +320,36 @@ def winners(folds: Sequence[Facts]) -> list[int]:
 
 
 def find(name: str, parent: Path) -> Run:
-    """The run that a user names: its folder, or the start (or a part) of its name.
+    """Find a run by its folder, or by the start (or a part) of its name.
 
     Raises:
-        SerbenchError: none, or more than one, is called that.
+        SerbenchError: no run, or more than one, fits.
     """
     if any(Path(name).glob("*.safetensors")):
         return read(Path(name))
-    known = folders(parent)
+    runs = folders(parent)
     for fits in (str.startswith, str.__contains__):
-        found = [one for one in known if fits(one.name, name)]
-        if len(found) == 1:
-            return read(found[0])
-        if found:
-            names = ", ".join(one.name for one in found)
+        candidates = [folder for folder in runs if fits(folder.name, name)]
+        if len(candidates) == 1:
+            return read(candidates[0])
+        if candidates:
+            names = ", ".join(folder.name for folder in candidates)
             raise SerbenchError(f"{name!r} may be any of {names}: type more of the name")
-    raise nearest("run", name, [one.name for one in known], f" in {parent}")
+    raise nearest("run", name, [folder.name for folder in runs], f" in {parent}")
 
 
 def readable(parent: Path) -> tuple[list[Run], list[str]]:
-    """All runs below `parent` that can be read, and why the others cannot."""
-    found, broken = [], []
+    """Return all runs below `parent` that can be read, and the errors of the others."""
+    runs, broken = [], []
     for folder in folders(parent):
         try:
-            found.append(read(folder))
+            runs.append(read(folder))
         except SerbenchError as error:
             broken.append(str(error))
-    return found, broken
+    return runs, broken
 
 
 def folders(parent: Path) -> list[Path]:
-    """The folders below `parent` that hold results, sorted; the leaderboard has one a corpus."""
-    found = (path for at in ("*", "*/*") for path in parent.glob(f"{at}/*.safetensors"))
-    return sorted({path.parent for path in found})
+    """Return the folders of runs in `parent`, or one level deeper, as on the board; sorted."""
+    paths = (path for at in ("*", "*/*") for path in parent.glob(f"{at}/*.safetensors"))
+    return sorted({path.parent for path in paths})

@@ -785,7 +785,7 @@ BROKEN = [
     ("absolute", claimed(put("folds.0.file", "/etc/passwd")), "'/etc/passwd', which is not writt"),
     ("listed twice", claimed(lambda c: c["folds"].append(c["folds"][0])), "lists one file twice"),
     ("no folds", claimed(put("folds", [])), "is in the folder, but not on the card"),
-    ("not listed", claimed(lambda card: card["folds"].pop()), f"{THIRD} is there, but not on"),
+    ("not listed", claimed(lambda card: card["folds"].pop()), f"{THIRD} is in the folder, but"),
     ("not there", deleted(SECOND), f"{SECOND} is on the card, but not in the folder"),
     ("altered", lambda f: _edit(f / FIRST, truths_rolled), "is not the file that the card lists"),
     ("truncated", truncated, "overlap, leave gaps, or end beyond the file"),
