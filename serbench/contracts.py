@@ -340,7 +340,7 @@ class BenchHooks(typing.Protocol):
 
         Args:
             inputs: as `fit` and `predict` take them.
-            training: True counts learning once from each input, False predicting it.
+            training: True counts training once on each input, False predicting each input.
         """
 
     def peak(self, device: str, threads: int) -> float:

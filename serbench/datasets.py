@@ -109,7 +109,7 @@ def _kept(name: str, corpus: str, endings: Sequence[str], places: Settings) -> P
 
 
 def read(source: Source, labels: str | None = None) -> Corpus:
-    """Read the corpus under a label set; first create one that is generated.
+    """Read the corpus under a label set; a generated corpus is made first if it is missing.
 
     Raises:
         CorpusError: it is missing, incomplete or mixed with something else, or its speakers are
@@ -132,10 +132,10 @@ def manifest(source: Source, labels: str | None = None) -> Corpus:
 
 
 def outline(source: Source) -> Corpus:
-    """Return the corpus without its audio, if possible; ids may be invented.
+    """Return the corpus, if possible without audio; ids may be invented.
 
     Raises:
-        CorpusError: its dataset describes no utterances, and it is not on this disk either.
+        CorpusError: the dataset describes no utterances, and the corpus is not on this disk.
     """
     stand_in = getattr(source.dataset, "stand_in", None)  # see `contracts.BenchHooks`
     if source.dataset.manifest() is None and stand_in is not None:

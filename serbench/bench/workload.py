@@ -46,7 +46,7 @@ def lengths_of(source: Source) -> Lengths:
 
 
 def drawn(lengths: Lengths, count: int) -> list[float]:
-    """Return the rising lengths, in seconds, of `count` utterances with the corpus's mean.
+    """Return `count` lengths of utterances in seconds, ascending, with the corpus's mean.
 
     They are evenly spaced percentiles and, last, the corpus's maximum, to which some models pad
     every utterance. The other lengths are reduced to keep the mean.

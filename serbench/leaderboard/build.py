@@ -117,7 +117,7 @@ def build(
         account: sender of new submissions: "github:ada"; "" if unknown.
 
     Returns:
-        The names of the files that are out of date, or were before they were written.
+        The names of the files that are (or, before writing, were) out of date.
 
     Raises:
         SerbenchError: there is no valid submission, or the ledger is damaged.

@@ -49,13 +49,22 @@ class ProtocolFacts(Open):
 
 
 @dataclass(frozen=True)
+class SetSizes(Open):
+    """The number of utterances in each set."""
+
+    train: Count
+    validation: Count
+    test: Count
+
+
+@dataclass(frozen=True)
 class FoldFacts(Open):
     """The position in the protocol, the name, the group (or ""), and the sizes of the sets."""
 
     index: Count
     name: Name
     group: Name
-    utterances: Mapping[str, Count]
+    utterances: Annotated[Mapping[str, Count], Like(SetSizes)]
 
 
 @dataclass(frozen=True)

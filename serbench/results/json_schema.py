@@ -81,6 +81,10 @@ class Open:
     """Base class of objects that may have unknown keys, from later releases."""
 
 
+class Complete:
+    """Base class of objects that are stored with every key, those with defaults too."""
+
+
 def fit(value: Any, kind: Any, where: str, bounded: bool = True) -> Any:
     """Convert a JSON value to an annotated type: lists to tuples, objects to instances.
 
@@ -161,10 +165,13 @@ def _fit_list(value: Any, inner: Any, where: str, bounded: bool) -> tuple[Any, .
 
 @lru_cache(maxsize=64)
 def _keys(kind: Any) -> Mapping[str, tuple[Any, bool]]:
-    """Return the annotation of each field of a dataclass, and whether it has no default."""
+    """Return the annotation of each field of a dataclass, and whether JSON must have it."""
     kinds = get_type_hints(kind, include_extras=True)
     return {
-        field.name: (kinds[field.name], field.default is field.default_factory)
+        field.name: (
+            kinds[field.name],
+            field.default is field.default_factory or issubclass(kind, Complete),
+        )
         for field in dataclasses.fields(kind)
     }
 

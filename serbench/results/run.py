@@ -261,7 +261,7 @@ def _notes(run: Run) -> list[str]:
         notes.append(f"{run.tested_twice} utterances are in more than one test set.")
     if len(run.speaker_confusions) < FEW:
         notes.append(f"An interval over {len(run.speaker_confusions)} speakers is too narrow.")
-    notes.append(f"Predicting one by one changes scores by at most {run.alone:.1g}.")
+    notes.append(f"Predicting utterances one by one changes scores by at most {run.alone:.1g}.")
     notes += circumstances(
         [(f"fold {fold.facts.fold.name}", computed(fold.facts)) for fold in run.folds]
     )
@@ -289,8 +289,9 @@ def read(folder: Path) -> Run:
         raise SerbenchError(f"there is no result in {folder}: `serbench runs` lists the runs")
     folds = sorted((fold_file.read(path) for path in paths), key=lambda f: f.facts.fold.index)
     facts = [fold.facts for fold in folds]
-    for kind in differing(facts, ("config", "labels")):
-        raise SerbenchError(f"{folder} holds folds of different runs: {kind} differs")
+    for kind in ("config", "labels"):
+        if any(fold.stored[kind] != folds[0].stored[kind] for fold in folds):
+            raise SerbenchError(f"{folder} holds folds of different runs: {kind} differs")
     for pin in differing([fold.pins for fold in facts], ("corpus", "protocol")):
         raise SerbenchError(f"{folder} holds folds of different data: the {pin} differs")
     if len({fold.fold.name for fold in facts}) != len(facts):

@@ -103,9 +103,9 @@ class Examination:
     """The checks of one plugin; each is run once, when its verdict is first needed.
 
     Args:
-        subject: the plugin, in the class that its checks take.
+        subject: the plugin, as the `Subject` that its checks take.
         checks: the checks for plugins of this kind.
-        expected: from the name of each check that is expected to fail to the reason.
+        expected: reasons of expected failures, by the name of the check.
         earlier: verdicts of an earlier examination of the same plugin.
 
     Raises:

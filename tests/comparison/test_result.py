@@ -66,7 +66,12 @@ def fold(index, rows, model, **facts):
         "link": "identity",
         "pins": PINS,
         "protocol": {"name": "halves", "leaks": "", "folds": 2},
-        "fold": {"index": index, "name": f"{index + 1}", "group": "", "utterances": {}},
+        "fold": {
+            "index": index,
+            "name": f"{index + 1}",
+            "group": "",
+            "utterances": {"train": 1, "validation": 1, "test": 1},
+        },
         "certificate": {"clean": True},
         "validation": {"f1": 0.5},
         "alone": {"utterances": 1, "largest_difference": 0.0},

@@ -22,7 +22,12 @@ FACTS = {
     "config": CONFIG,
     "pins": {"corpus": "c", "protocol": "p", "audio": "a"},
     "protocol": {"name": "x", "leaks": "", "folds": 1},
-    "fold": {"index": 0, "name": "1", "group": "", "utterances": {}},
+    "fold": {
+        "index": 0,
+        "name": "1",
+        "group": "",
+        "utterances": {"train": 1, "validation": 1, "test": 1},
+    },
     "labels": ["a", "b"],
     "link": "identity",
     "certificate": {"clean": True},

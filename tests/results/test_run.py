@@ -24,6 +24,7 @@ CONFIG = {
     "reading": {"trim_db": 60.0},
     "seed": 0,
 }
+SIZES = {"train": 1, "validation": 1, "test": 1}
 
 
 def fold(index, truth, predicted, **facts):
@@ -41,7 +42,7 @@ def fold(index, truth, predicted, **facts):
         "link": "identity",
         "pins": {"corpus": "c", "protocol": "p", "audio": "x"},
         "protocol": {"name": "paper-nested", "leaks": "", "folds": 2},
-        "fold": {"index": index, "name": str(index), "group": "", "utterances": {}},
+        "fold": {"index": index, "name": str(index), "group": "", "utterances": SIZES},
         "certificate": CLEAN,
         "validation": {"f1": 0.5},
         "alone": {"utterances": 1, "largest_difference": 0.0},
@@ -81,7 +82,7 @@ def test_scores_are_those_of_the_folds(write):
 
 def test_of_a_group_only_the_best_on_validation_counts(write):
     def grouped(index, template, f1):
-        facts = {"fold": {"index": index, "name": str(index), "group": "g", "utterances": {}}}
+        facts = {"fold": {"index": index, "name": str(index), "group": "g", "utterances": SIZES}}
         facts |= {"validation": {"f1": f1}, "protocol": {"name": "n", "leaks": "", "folds": 2}}
         return dataclasses.replace(template, stored={**template.stored, **facts})
 
@@ -142,7 +143,7 @@ def test_folds_that_differ_in_circumstances_are_pointed_out(write):
             "folds of different data: the corpus differs",
         ),
         (
-            {"fold": {"index": 0, "name": "0", "group": "", "utterances": {}}},
+            {"fold": {"index": 0, "name": "0", "group": "", "utterances": SIZES}},
             "holds one fold twice",
         ),
     ],

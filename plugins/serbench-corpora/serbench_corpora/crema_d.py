@@ -80,7 +80,7 @@ def manifest() -> Corpus:
 def blocks() -> tuple[list[list[str]], str]:
     """Return the nine test sets of ten actors, and the one actor who is in training only.
 
-    The men by id except the last, then the women by id, are dealt to the nine sets in turn.
+    Men except the last, then women, both in the order of ids, are dealt to the nine sets in turn.
     """
     men = [speaker for speaker, sex in sexes().items() if sex == "male"]
     women = [speaker for speaker, sex in sexes().items() if sex == "female"]

@@ -16,7 +16,7 @@ from serbench.escaping import finite
 from serbench.files import replacing
 from serbench.leaderboard.submissions import safe_read
 from serbench.results.fold_schema import Facts, Parameters
-from serbench.results.json_schema import Count, Digest, Name, Text, fit, require_schema
+from serbench.results.json_schema import Complete, Count, Digest, Name, Text, fit, require_schema
 from serbench.results.json_schema import Score as Value
 
 FILE = "card.json"
@@ -35,7 +35,7 @@ Prose = Annotated[str, Text(2000, lines=True)]
 
 
 @dataclass(frozen=True)
-class Submitter:
+class Submitter(Complete):
     """The sender of a run."""
 
     name: Annotated[str, Text(100, r".*\S.*")]
@@ -43,7 +43,7 @@ class Submitter:
 
 
 @dataclass(frozen=True)
-class ModelCard:
+class ModelCard(Complete):
     """Statements about the model; texts may be empty."""
 
     name: Name  # as `serbench models` lists it
@@ -58,7 +58,7 @@ class ModelCard:
 
 
 @dataclass(frozen=True)
-class Code:
+class Code(Complete):
     """Where the model's code is; each text may be empty."""
 
     address: Line = ""

@@ -24,6 +24,7 @@ from serbench.results.fold_schema import Facts
 
 Reasons = Iterator[str]
 
+FIRST_METRICS = ("accuracy", "uar", "precision", "recall", "f1", "weighted_f1")  # in every run
 EXACT = 1e-9  # metrics are a few float64 operations on counts
 DRAWN = 0.02  # random draws, and so intervals, may differ a little between versions of numpy
 
@@ -236,8 +237,11 @@ def scores(submission: Submission, counted: Counts) -> Reasons:
 
 
 def _existing_metrics(submission: Submission) -> set[str]:
-    """Return the metrics that existed when the run was computed: those of its validation scores."""
-    return {name for file in submission.files for name in file.facts.validation}
+    """Return the metrics that existed when the run was made.
+
+    These are the first ones, and those of its validation scores.
+    """
+    return {*FIRST_METRICS, *(name for file in submission.files for name in file.facts.validation)}
 
 
 def _pairs(real: Score, claimed: Score) -> Iterator[tuple[str, float, float, float]]:
