@@ -236,9 +236,8 @@ def _require_pins(plan: Plan, proposal: Proposal, listener: Listener) -> None:
         different = ["audio"] * (digests != [file.facts.pins.audio for file in proposal.files])
     if different:
         raise CorpusError(
-            f"the {' and the '.join(different)} in {plan.source.root} differs from the "
-            "submission's: get the corpus again, or name its folder with --data; nothing was "
-            "trained"
+            f"{plan.source.root} does not have the submission's {' and '.join(different)}: get "
+            "the corpus again, or name its folder with --data; nothing was trained"
         )
 
 
