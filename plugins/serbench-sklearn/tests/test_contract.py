@@ -1,8 +1,15 @@
 """What serbench-sklearn offers keeps the contracts."""
 
+import importlib.util
+
 import pytest
 
 from serbench.testing import FeatureContract, ModelContract, PackageContract
+
+without_opensmile = pytest.mark.skipif(
+    importlib.util.find_spec("opensmile") is None,
+    reason="opensmile, an optional extra, is not installed",
+)
 
 
 class TestPackage(PackageContract):
@@ -35,11 +42,13 @@ class TestFunctionals(FeatureContract):
     plugin = "functionals"
 
 
+@without_opensmile
 @pytest.mark.slow
 class TestEgemaps(FeatureContract):
     plugin = "egemaps"
 
 
+@without_opensmile
 @pytest.mark.slow
 class TestEgemapsLinear(ModelContract):
     plugin = "egemaps-linear"
