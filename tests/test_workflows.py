@@ -230,7 +230,7 @@ def test_what_is_bad_fails_and_makes_no_table(runner, sent):
     offer(runner, change)
     assert runner.step("leaderboard", "Verify").returncode == 1
     assert runner.report.count("REJECTED") == 2
-    assert "fold-02.safetensors is not there" in runner.report
+    assert "fold-02.safetensors is on the card, but not in the folder" in runner.report
     assert "The table" not in runner.report
 
 
