@@ -34,6 +34,11 @@ LATEX = {
     "…": r"\ldots{}",
     "×": r"$\times$",
 }
+_SELECTORS = "\ufe0e\ufe0f"  # variation selectors, which choose how an emoji is drawn
+UNSEEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
+    "\U000e0100-\U000e01ef]"
+)
 
 
 def shown(text: str, most: int | None = None, lines: bool = False) -> str:
@@ -155,3 +160,16 @@ def as_json(value: object) -> str:
         character if character.isprintable() or character == "\n" else json.dumps(character)[1:-1]
         for character in text
     )
+
+
+def unseen(text: str, emoji: bool = False) -> str:
+    """Return the first invisible character that Unicode calls printable, or "".
+
+    Args:
+        text: a name, or prose.
+        emoji: allow the selectors that choose how an emoji is drawn.
+    """
+    if text.isascii():
+        return ""
+    invisible = UNSEEN.findall(text)
+    return next((mark for mark in invisible if not (emoji and mark in _SELECTORS)), "")

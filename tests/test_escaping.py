@@ -1,6 +1,7 @@
 import pytest
 
-from serbench.lookalike_names import disguised, skeleton, unseen
+from serbench.escaping import unseen
+from serbench.protocols.lookalike_names import disguised, skeleton
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ from collections import Counter
 from collections.abc import Sequence
 from statistics import median
 
-from serbench import lookalike_names
 from serbench.corpus import Corpus, Utterance
 from serbench.errors import CorpusError
 from serbench.escaping import shown
+from serbench.protocols import lookalike_names
 
 MISSING = {"na", "n/a", "n.a.", "<na>", "#n/a", "nan", "null", "none", "unknown", "undefined"}
 MISSING |= {"missing"}

@@ -16,8 +16,7 @@ from functools import lru_cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from serbench.errors import SerbenchError
-from serbench.escaping import shown
-from serbench.lookalike_names import unseen
+from serbench.escaping import shown, unseen
 
 MOST_COUNT = 10**9  # more than all recordings of speech there are; int64 sums cannot overflow
 HEX64 = r"[0-9a-f]{64}"

@@ -18,7 +18,7 @@ from serbench.leaderboard.submissions.reproduction_record import (
     reproductions,
 )
 from serbench.leaderboard.submissions.submission import Submission
-from serbench.lookalike_names import skeleton
+from serbench.protocols.lookalike_names import skeleton
 from serbench.results import eligibility
 from serbench.results.fold_schema import Facts
 from serbench.results.run import Run, computed

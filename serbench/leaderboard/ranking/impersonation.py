@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from serbench.leaderboard.ledger import OWN
 from serbench.leaderboard.ranking.entry import Entry
 from serbench.leaderboard.submissions.submission import Submission
-from serbench.lookalike_names import REMEMBERED, disguised, skeleton
+from serbench.protocols.lookalike_names import REMEMBERED, disguised, skeleton
 
 TAKEN = (
     f"its submitter's name is {OWN}, or looks like it: that name is reserved for the "

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from serbench import CorpusError, Utterance
 from serbench.escaping import shown
-from serbench.lookalike_names import alike, folded
 from serbench.protocols import speakers
+from serbench.protocols.lookalike_names import alike, folded
 
 SEXES = {
     **dict.fromkeys(("female", "f", "w", "woman"), "female"),

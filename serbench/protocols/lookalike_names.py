@@ -5,6 +5,8 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable
 
+from serbench.escaping import UNSEEN
+
 _PASSING = {  # letters that look Latin; Unicode Technical Standard 39, confusables
     "a": "АаΑαɑᴀᎪ",
     "b": "ВвΒβЬьƄƅᏴʙ",
@@ -37,11 +39,6 @@ _LATIN = str.maketrans({letter: latin for latin, alike in _PASSING.items() for l
 REMEMBERED = 4096  # cached names, since a leaderboard repeats them in many rows
 _SHAPES = str.maketrans("01i|", "olll")  # characters that look the same in many typefaces
 _SCRIPTS = ("CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE")
-_SELECTORS = "\ufe0e\ufe0f"  # variation selectors, which choose how an emoji is drawn
-_UNSEEN = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
-    "\U000e0100-\U000e01ef]"
-)
 WHOLE = re.compile(r"^(\d+)\.0*$")  # a whole number that a table turned into a decimal
 ACCENTS = re.compile("[\u0300-\u036f]")
 PIECES = re.compile(r"\d+|[^\W\d_]+")  # runs of digits, and of letters
@@ -53,7 +50,7 @@ def folded(name: str) -> str:
     >>> folded("Ann\u00a0 B") == folded("ann b"), folded("1.0") == folded("1")
     (True, True)
     """
-    plain = " ".join(unicodedata.normalize("NFKC", _UNSEEN.sub("", name)).casefold().split())
+    plain = " ".join(unicodedata.normalize("NFKC", UNSEEN.sub("", name)).casefold().split())
     return WHOLE.sub(r"\1", plain)
 
 
@@ -93,7 +90,7 @@ def skeleton(name: str) -> str:
     """
     text = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", name)).translate(_LATIN)
     seen = text.casefold().translate(_SHAPES)
-    return "".join(letter for letter in seen if letter.isalnum() and not _UNSEEN.match(letter))
+    return "".join(letter for letter in seen if letter.isalnum() and not UNSEEN.match(letter))
 
 
 @functools.lru_cache(maxsize=REMEMBERED)
@@ -115,16 +112,3 @@ def disguised(text: str) -> str:
             if of_another_form or (latin and name.startswith(_SCRIPTS)):
                 return f"U+{ord(letter):04X} {name} in {word!r}"
     return ""
-
-
-def unseen(text: str, emoji: bool = False) -> str:
-    """Return the first invisible character that Unicode calls printable, or "".
-
-    Args:
-        text: a name, or prose.
-        emoji: allow the selectors that choose how an emoji is drawn.
-    """
-    if text.isascii():
-        return ""
-    invisible = _UNSEEN.findall(text)
-    return next((mark for mark in invisible if not (emoji and mark in _SELECTORS)), "")
