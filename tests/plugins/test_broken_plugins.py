@@ -304,7 +304,8 @@ def test_a_slow_plugin_is_named(monkeypatch, fresh):
     monkeypatch.setattr(registry, "SLOW", -1.0)
     remarks = listings.listing("model")[1]
     assert any(
-        one.startswith("slow plugin tiny: it took 0.") and "import nothing heavy" in one
+        one.startswith("slow plugin tiny: listing its entries took 0.")
+        and "import nothing heavy" in one
         for one in remarks
     )
 
