@@ -96,16 +96,13 @@ def fit(value: Any, kind: Any, where: str, bounded: bool = True) -> Any:
     Raises:
         SerbenchError: the value does not fit; the message says where and why.
     """
-    bounds: tuple[Any, ...] = ()
-    if get_origin(kind) is Annotated:
-        kind, bounds = kind.__origin__, kind.__metadata__
-    origin, inner = get_origin(kind) or kind, get_args(kind)
-    bound = (*bounds, DEFAULTS.get(origin))[0] if bounded else None
+    kind, bounds, origin, inner, default, is_object = _parts(kind)
+    bound = default if bounded else None
     if origin in (Union, types.UnionType):
         return None if value is None else fit(value, inner[0], where, bounded)
     if origin is tuple:
         return _fit_list(value, inner, where, bounded)
-    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
+    if is_object:
         return _fit_object(value, kind, where, bounded)
     if origin is Mapping:
         for like in (bound for bound in bounds if isinstance(bound, Like)):
@@ -127,6 +124,22 @@ def fit(value: Any, kind: Any, where: str, bounded: bool = True) -> Any:
     else:
         assert kind in (object, Any), kind
     return value
+
+
+@lru_cache(maxsize=256)
+def _parts(kind: Any) -> tuple[Any, tuple[Any, ...], Any, tuple[Any, ...], Any, bool]:
+    """Return an annotation without its bounds, and all that `fit` asks of it.
+
+    Returns:
+        The annotation, its bounds, its origin, its arguments, the bound that holds for values from
+        strangers, and whether it is a dataclass.
+    """
+    bounds: tuple[Any, ...] = ()
+    if get_origin(kind) is Annotated:
+        kind, bounds = kind.__origin__, kind.__metadata__
+    origin = get_origin(kind) or kind
+    is_object = isinstance(kind, type) and dataclasses.is_dataclass(kind)
+    return kind, bounds, origin, get_args(kind), (*bounds, DEFAULTS.get(origin))[0], is_object
 
 
 def require_schema(stored: Any, schema: int, where: str) -> None:
@@ -194,11 +207,12 @@ def _fit_object(value: Any, kind: Any, where: str, bounded: bool) -> Any:
 
 def _fit_mapping(value: Any, kind: Any, bound: Any, where: str, bounded: bool) -> dict[str, Any]:
     stored = _require(value, dict, where, "an object")
-    most = bound.most if isinstance(bound, Names) else Names().most
+    most = (bound if isinstance(bound, Names) else DEFAULTS[Mapping]).most
     if bounded and len(stored) > most:
         raise SerbenchError(f"{where} has {len(stored)} names: at most {most}")
+    of_name, at_name = DEFAULTS[str], f"a name in {where}"
     for name in stored if bounded else ():
-        _fit_text(name, Text(), f"a name in {where}")
+        _fit_text(name, of_name, at_name)
     return {name: fit(item, kind, f"{where}.{name}", bounded) for name, item in stored.items()}
 
 
