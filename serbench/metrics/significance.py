@@ -79,7 +79,7 @@ def pvalues(
     resamples: int = EXCHANGES,
     seed: int = 0,
 ) -> Floats:
-    """Return the p-values (...) of `paired_permutation` for pairs (speakers, ..., labels, labels).
+    """Return the p-values of `paired_permutation` for pairs (speakers, ..., labels, labels).
 
     All pairs share the draws. Does not check that both models have the same utterances.
     """

@@ -105,7 +105,7 @@ def _imports(file: Path) -> Iterator[str]:
 def forget_bytecode(package: str) -> None:
     """Remove the compiled files of a user's own modules.
 
-    Python would run them for a source file of equal length that was saved in the same second.
+    Python would run them despite an edit in the same second that keeps the length of the source.
     """
     for path in _places_beside(package).values():
         for file in _files(path):

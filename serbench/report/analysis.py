@@ -111,7 +111,7 @@ def predictions(run: Run) -> Predictions:
     """Return the predictions of all folds.
 
     Raises:
-        SerbenchError: activations are not finite, or not probabilities although the link says so.
+        SerbenchError: activations are not finite, or not the probabilities that the link promises.
     """
     tests = [fold.test for fold in run.folds]
     return Predictions(

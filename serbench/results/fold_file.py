@@ -206,7 +206,7 @@ def _no_result(path: Path, why: str) -> SerbenchError:
 
 
 def scored(part: str, arrays: Mapping[str, Array]) -> Scored:
-    """Return the test or validation set from a file's arrays, by their names.
+    """Return the test or validation set from the named arrays of a file.
 
     Raises:
         KeyError, IndexError, ValueError: arrays are missing or do not fit each other.

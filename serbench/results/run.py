@@ -261,7 +261,8 @@ def _notes(run: Run) -> list[str]:
         notes.append(f"{run.tested_twice} utterances are in more than one test set.")
     if len(run.speaker_confusions) < FEW:
         notes.append(f"An interval over {len(run.speaker_confusions)} speakers is too narrow.")
-    notes.append(f"Predicting utterances one by one changes scores by at most {run.alone:.1g}.")
+    change = f"changes scores by at most {run.alone:.1g}" if run.alone else "changes no score"
+    notes.append(f"Predicting utterances one by one {change}.")
     notes += circumstances(
         [(f"fold {fold.facts.fold.name}", computed(fold.facts)) for fold in run.folds]
     )

@@ -16,8 +16,8 @@ class Contract:
         plugin: the name of the plugin.
         params: parameters to check the plugin with.
         params_fixture: the name of a fixture that returns the parameters, instead of `params`.
-        expected_failures: from the name of a check that may fail to the reason, a sentence; if
-            the check passes after all, its test fails.
+        expected_failures: for the name of each check that must fail, the reason, a sentence; if
+            the check passes, its test fails.
     """
 
     plugin: ClassVar[str] = ""

@@ -2,8 +2,8 @@
 
 Results name a local folder by its digest, never by its path.
 
-Digests and converted weights are stored below HF_HOME. Serbench's own cache has data that models
-must not see, so it is hidden from the processes that train and predict, which read checkpoints.
+Digests and converted weights are stored below HF_HOME, not in serbench's own cache: training and
+prediction read them, and that cache is hidden there, since it has data that models must not see.
 """
 
 import contextlib
