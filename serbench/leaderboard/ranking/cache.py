@@ -82,13 +82,13 @@ class Cache:
         entries: Sequence[Entry],
         make: Callable[[str, Statistics], Part],
     ) -> Part:
-        """Return the cached part of a corpus if it is still valid, else a new one.
+        """Return a corpus's part of the leaderboard: the cached one if still valid, else a new one.
 
         Args:
             corpus: name of the corpus.
             seen: path from the leaderboard to the folder of all submissions.
             entries: all entries of the corpus.
-            make: function that makes a part from a stamp and the cached statistics.
+            make: function that makes it from a stamp (digest of its inputs) and the statistics.
         """
         stamp = ""
         if all(entry.folder in self.kept for entry in entries):

@@ -67,10 +67,10 @@ def _objected(entry: Entry, reason: str) -> Entry:
 
 
 def _of_same_tests(entries: Sequence[Entry]) -> list[Entry]:
-    """Object to counts that are not of the test utterances.
+    """Object to numbers of utterances per label that differ from those of the test sets.
 
-    By their digests, all runs were tested on the same utterances. But where the labels are not
-    public, the counts are only the submitter's claim. Recomputed runs show the true counts; if no
+    By their digests, all runs have the same test utterances, but where labels are not public, how
+    many have each label is only the submitter's claim. Recomputed runs show the true numbers; if no
     run is recomputed and two runs disagree, none is ranked.
     """
     sound = [entry for entry in entries if entry.ranked]

@@ -24,11 +24,11 @@ SCORED = 16  # utterances scored together
 
 
 class Stems:
-    """The stems of utterances, which are the same in every epoch.
+    """The stems: outputs of the frozen first layers for utterances, the same in every epoch.
 
-    Stems from the first on are kept until they fill `keep` bytes. They are always computed in one
-    order: other groups would round differently, but a training that was killed and resumed must get
-    the same values. `precision` is for the stems and for training on them.
+    The first stems, up to `keep` bytes, are kept. These are computed in the order of utterances, so
+    always in the same batches: other batches would round differently, and a resumed training must
+    get the same values. `precision` is for the stems and for training on them.
     """
 
     def __init__(
