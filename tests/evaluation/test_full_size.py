@@ -29,7 +29,7 @@ def test_a_whole_corpus_is_evaluated(places, dataset, write, folds, tested):
     assert high > 1 / len(run.facts.labels) - 0.02
     stored = sum(len(part.ids) for fold in run.folds for part in (fold.test, fold.validation))
     bytes_stored = sum(path.stat().st_size for path in run.folder.iterdir())
-    assert bytes_stored < 80 * stored + 10_000 * folds  # scores and ids; facts
+    assert bytes_stored < 50 * stored + 10_000 * folds  # scores and ids; facts
 
 
 @pytest.mark.slow
