@@ -496,16 +496,11 @@ def test_the_sheet_has_a_line_for_every_measured_and_every_published_row(entry):
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    """Two submissions of the tiny corpus, and places of their own."""
-    home = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("data", "cache", "results"):
-            patch.setenv(f"SERBENCH_{name.upper()}", str(home / name))
-        patch.setenv("SERBENCH_DEVICE", "cpu")
-        for seed in (0, 1):
-            run = serbench.evaluate("centroid", "tones", jobs=0, seed=seed)
-            submit(read(run.folder), home / "submissions", Statements("Ada"))
+def home(home):
+    """Two submissions of the tiny corpus, in places of their own."""
+    for seed in (0, 1):
+        run = serbench.evaluate("centroid", "tones", jobs=0, seed=seed)
+        submit(read(run.folder), home / "submissions", Statements("Ada"))
     old = time.time() - 60
     for path in home.joinpath("submissions").rglob("*"):
         os.utime(path, (old, old))
