@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from serbench.contracts import About as About
     from serbench.contracts import Array as Array
     from serbench.contracts import Dataset as Dataset
+    from serbench.contracts import DetachableEngine as DetachableEngine
+    from serbench.contracts import Engine as Engine
     from serbench.contracts import Entry as Entry
     from serbench.contracts import Examples as Examples
     from serbench.contracts import Extractor as Extractor
@@ -17,7 +19,9 @@ if TYPE_CHECKING:
     from serbench.contracts import Link as Link
     from serbench.contracts import Model as Model
     from serbench.contracts import ModelEntry as ModelEntry
+    from serbench.contracts import Needs as Needs
     from serbench.contracts import Predictions as Predictions
+    from serbench.contracts import Task as Task
     from serbench.contracts import Wave as Wave
     from serbench.contracts import Workspace as Workspace
     from serbench.contracts import hookimpl as hookimpl
@@ -39,22 +43,26 @@ if TYPE_CHECKING:
     from serbench.errors import nearest as nearest
     from serbench.evaluation.pipeline import Listener as Listener
     from serbench.evaluation.pipeline import evaluate as evaluate
+    from serbench.evaluation.task import run_task as run_task
     from serbench.files import replacing as replacing
     from serbench.inference import export as export
     from serbench.inference import predict as predict
+    from serbench.processes import Outcome as Outcome
     from serbench.report.build import write_report as write_report
     from serbench.results.run import Run as Run
 
 _NAMES = {  # the names above, by module
     "comparison.result": "compare",
-    "contracts": "About Array Dataset Entry Examples Extractor Lengths Link Model ModelEntry "
-    "Predictions Wave Workspace hookimpl",
+    "contracts": "About Array Dataset DetachableEngine Engine Entry Examples Extractor Lengths "
+    "Link Model ModelEntry Needs Predictions Task Wave Workspace hookimpl",
     "corpus": "Corpus Fold LabelSet Protocol Utterance held_out speaker_fold",
     "errors": "BadParameter CorpusError FoldError LeakageError MissingRequirement PluginError "
     "SerbenchError UnknownName nearest",
     "evaluation.pipeline": "Listener evaluate",
+    "evaluation.task": "run_task",
     "files": "replacing",
     "inference": "export predict",
+    "processes": "Outcome",
     "report.build": "write_report",
     "results.run": "Run",
 }

@@ -1,11 +1,11 @@
-"""The contracts of plugins: the members of datasets, extractors and models, and the hooks.
+"""The contracts of plugins: members of datasets, extractors, models and engines, and the hooks.
 
 Plugins need no base class: any class with these members will do.
 """
 
 import re
 import typing
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pluggy
 
 from serbench.corpus import Corpus, LabelSet, Protocol
+from serbench.processes import Message, Outcome, Receive
 
 Wave = npt.NDArray[np.float32]
 """One mono utterance at 16 kHz, shape (samples,), in [-1, 1]."""
@@ -347,13 +348,105 @@ class BenchHooks(typing.Protocol):
         """Return the operations per second of a large matrix product in the model's precision."""
 
 
+@dataclass(frozen=True)
+class Needs:
+    """What a task needs from the machine that runs it.
+
+    Attributes:
+        threads: cores to compute with.
+        memory: gigabytes.
+        gpus: GPUs, or a fraction of one.
+        minutes: the longest time that it may take; 0 if unknown.
+    """
+
+    threads: int = 1
+    memory: float = 1.0
+    gpus: float = 0
+    minutes: float = 0
+
+
+@dataclass(frozen=True)
+class Task:
+    """A piece of work for an engine: one fold, or a share of a corpus's features.
+
+    Attributes:
+        name: for people: "fold 1 of toy_functionals-svm_paper_seed0_1a2b3c4d".
+        message: plain JSON values; `serbench.run_task` does what they say.
+        needs: what the machine must have.
+        after: positions of the tasks that must succeed first.
+    """
+
+    name: str
+    message: Message
+    needs: Needs = Needs()
+    after: tuple[int, ...] = ()
+
+
+Extraction = Literal["driver", "task", "fold"]
+"""Who extracts missing features; see `Engine`."""
+
+
+class Engine(typing.Protocol):
+    """Run tasks on one or more machines. Instantiated by `target(**options)`.
+
+    Options are the constructor's keyword arguments with defaults and annotations, as a model's
+    parameters are; they never change a result.
+
+    Attributes:
+        extraction: who extracts the features that folds lack: the "driver", which is the process
+            that the user started, before any task; a "task" of its own that folds come after, in
+            folders that all machines share; or the "fold", into the cache of its machine, for
+            machines that share no folder with the driver.
+    """
+
+    extraction: Extraction
+
+    def run(self, tasks: Sequence[Task], receive: Receive) -> Iterator[Outcome]:
+        """Run each task's message with `serbench.run_task`, and yield its outcome when it ends.
+
+        Every task has exactly one outcome, in any order. A failed task stops no other task, but a
+        task that comes after it fails too, with a reason. If this generator is closed or raises
+        an error, no task goes on.
+
+        Args:
+            tasks: all tasks; those that an engine can run at once may run at once.
+            receive: called with the position of a task and each message that it sends.
+        """
+
+
+@typing.runtime_checkable
+class DetachableEngine(typing.Protocol):
+    """Optional for an engine whose tasks continue without the driver, in a cluster's queue.
+
+    `run` is then not called: the driver calls `submit` and `follow`, and `cancel` when it is
+    stopped. `follow`, `cancel` and `states` also work in another process on another day, from an
+    engine with the same options and from what `submit` wrote.
+    """
+
+    def submit(self, tasks: Sequence[Task], folder: Path) -> None:
+        """Queue all tasks, and write whatever `follow` needs into the folder, on a shared disk.
+
+        Raises:
+            SerbenchError: the queue refuses a task; then none stays queued.
+        """
+
+    def follow(self, folder: Path, receive: Receive) -> Iterator[Outcome]:
+        """Yield the outcomes of submitted tasks, as `Engine.run` does; stopping cancels none."""
+
+    def cancel(self, folder: Path) -> None:
+        """Remove all tasks from the queue, and end those that run."""
+
+    def states(self, folder: Path) -> Mapping[int, str]:
+        """Return where tasks without an outcome are, by position: "queued", "on node7"."""
+
+
 hookspec = pluggy.HookspecMarker("serbench")
 hookimpl = pluggy.HookimplMarker("serbench")
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A plugin's dataset, feature or model, by name: creating an entry imports nothing.
+    """A plugin's dataset, feature, model or engine, by name: creating an entry imports nothing.
 
     Attributes:
         name: lower case, digits, hyphens: "crema-d".
@@ -383,9 +476,11 @@ class ModelEntry(Entry):
         defaults: parameters by corpus: {"iemocap": {"epochs": 3}}. "*" applies to every corpus, so
             that a preset of another model needs no code; a corpus's own values override it, and
             the user's override both.
-        gpus: GPUs that a fold uses. If any, folds run one at a time unless the user sets `jobs`.
+        gpus: GPUs that a fold uses, or a fraction of one: each GPU trains one fold at a time, or
+            as many as the fraction allows, unless the user sets `jobs`.
         threads: threads of a fold unless the user sets them; part of a run's identity.
         memory: gigabytes that a fold needs: limits how many folds run at a time.
+        minutes: the longest time that a cluster must grant a fold; 0 leaves it to the cluster.
     """
 
     features: str = "waveform"
@@ -394,6 +489,7 @@ class ModelEntry(Entry):
     gpus: float = 0
     threads: int = 1
     memory: float = 1.0
+    minutes: float = 0
 
     def defaults_on(self, dataset: str) -> dict[str, object]:
         """Return the parameters that the entry sets for a dataset, "toy:seed=3"."""
@@ -414,3 +510,8 @@ def serbench_features() -> Iterable[Entry]:  # type: ignore[empty-body]
 @hookspec
 def serbench_models() -> Iterable[ModelEntry]:  # type: ignore[empty-body]
     """Return the models of this plugin; each target implements `serbench.contracts.Model`."""
+
+
+@hookspec
+def serbench_engines() -> Iterable[Entry]:  # type: ignore[empty-body]
+    """Return the engines of this plugin; each target implements `serbench.contracts.Engine`."""

@@ -1,8 +1,9 @@
 """Call one function for many items, here or in fresh processes; a failure stops no other item.
 
-The engine `local` calls it here, item by item; the engine `fresh` gives every item a process of its
-own, several at a time. Items and results are messages; errors are returned as text. A function is
-`function(message, send)`: it sends messages about its progress while it runs.
+`local` calls it here, item by item; `fresh` gives every item a process of its own, several at a
+time, and so does a `Pool`, whose items may differ in their functions and threads. Items and results
+are messages; errors are returned as text. A function is `function(message, send)`: it sends
+messages about its progress while it runs.
 """
 
 import contextlib
@@ -19,9 +20,9 @@ import tempfile
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from serbench.errors import SerbenchError
 
@@ -48,6 +49,7 @@ class Outcome:
     item: int  # its position
     result: Message | None  # what the function returned
     error: str = ""  # a line or a traceback
+    files: Mapping[str, bytes] = field(default_factory=dict)  # made on a machine of its own
 
 
 Receive = Callable[[int, Message], None]
@@ -56,18 +58,21 @@ Receive = Callable[[int, Message], None]
 Events = queue.Queue[tuple[int, str | None]]
 """An item's position and a line from its process, or None once the process has ended."""
 
-Engine = Callable[[Function, Sequence[Message], Receive], Iterator[Outcome]]
-
-
-def engine(at_once: int, threads: int) -> Engine:
-    """Return the engine for `at_once` items at a time; 0 runs them in this process."""
-    return functools.partial(fresh, at_once=at_once, threads=threads) if at_once else local
-
 
 def local(function: Function, items: Sequence[Message], receive: Receive) -> Iterator[Outcome]:
     """Call the function for each item in this process, in order."""
     for position, item in enumerate(items):
         yield _attempt(function, position, item, functools.partial(receive, position))
+
+
+def call(path: str, item: Message, send: Send, position: int = 0) -> Outcome:
+    """Call the function at "module:name" in this process; errors become text."""
+    module, _, name = path.partition(":")
+    try:
+        function: Function = getattr(importlib.import_module(module), name)
+    except ImportError:
+        return Outcome(position, None, traceback.format_exc())
+    return _attempt(function, position, item, send)
 
 
 def _attempt(function: Function, position: int, item: Message, send: Send) -> Outcome:
@@ -106,43 +111,96 @@ def fresh(
         function: a function of an importable module.
         items: the message for each process.
         receive: called with every message that the function sends.
-        at_once: how many processes run at a time.
+        at_once: how many processes run at a time; 0 calls the function here, as `local`.
         threads: threads per process.
         environment: variables of the processes; None takes those of this process.
         nested: this process is itself a child; whatever kills it must kill its children too.
     """
-    program = ("serbench.processes", function.__module__, function.__name__)
-    # -P: a file in the current folder must not shadow serbench
-    command = [sys.executable, "-P", "-m", *program]
-    variables = {
-        **(os.environ if environment is None else environment),
-        **dict.fromkeys(THREADS, str(threads)),
-        **FIXED,
-        # a child finds the modules that this process finds
-        "PYTHONPATH": os.pathsep.join(filter(None, map(os.path.abspath, sys.path))),
-    }
-    events: Events = queue.Queue()
+    if not at_once:
+        yield from local(function, items, receive)
+        return
+    name = f"{function.__module__}:{function.__name__}"
     waiting = list(enumerate(items))[::-1]
-    running: dict[int, _Child] = {}
-    try:
-        while waiting or running:
-            while waiting and len(running) < at_once:
+    with Pool(environment=environment, nested=nested) as pool:
+        while waiting or pool.running:
+            while waiting and len(pool.running) < at_once:
                 position, item = waiting.pop()
-                running[position] = _Child(command, variables, nested, position, item, events)
-            position, line = events.get()
-            if line is None:
-                child = running.pop(position)
-                child.kill()
-                yield child.outcome()
-            elif position not in running:  # from a process that an ended child had started
-                continue
-            elif line.startswith('{"done"'):
-                running[position].last_line = line
-            elif message := _message(line):
-                receive(position, message)
-    finally:
-        for child in running.values():
+                pool.start(position, name, item, threads)
+            position, event = pool.next()
+            if isinstance(event, Outcome):
+                yield event
+            else:
+                receive(position, event)
+
+
+class Pool:
+    """Fresh processes, each of which calls a function for one item; closing the pool ends them.
+
+    Args:
+        environment: variables of the processes; None takes those of this process.
+        nested: this process is itself a child; whatever kills it must kill its children too.
+    """
+
+    def __init__(self, *, environment: Mapping[str, str] | None = None, nested: bool = False):
+        self._environment, self._nested = environment, nested
+        self._events: Events = queue.Queue()
+        self.running: dict[int, _Child] = {}  # by position
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for child in self.running.values():
             child.kill()
+
+    def start(
+        self,
+        position: int,
+        function: str,
+        item: Message,
+        threads: int,
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
+        """Start a process.
+
+        Args:
+            position: names the item in `next`.
+            function: "module:name".
+            item: the message for the function.
+            threads: threads of the process.
+            variables: further variables of its environment.
+        """
+        environment = {
+            **(os.environ if self._environment is None else self._environment),
+            **dict.fromkeys(THREADS, str(threads)),
+            **FIXED,
+            # a child finds the modules that this process finds
+            "PYTHONPATH": os.pathsep.join(filter(None, map(os.path.abspath, sys.path))),
+            **(variables or {}),
+        }
+        # -P: a file in the current folder must not shadow serbench
+        command = [sys.executable, "-P", "-m", "serbench.processes", *function.split(":")]
+        child = _Child(command, environment, self._nested, position, item, self._events)
+        self.running[position] = child
+
+    def next(self, timeout: float | None = None) -> tuple[int, Message | Outcome]:
+        """Wait for a message or an outcome, and return it with its item's position.
+
+        Raises:
+            queue.Empty: there is none within `timeout` seconds.
+        """
+        while True:
+            position, line = self._events.get(timeout=timeout)
+            if line is None:
+                child = self.running.pop(position)
+                child.kill()
+                return position, child.outcome()
+            if position not in self.running:  # from a process that an ended child had started
+                continue
+            if line.startswith('{"done"'):
+                self.running[position].last_line = line
+            elif message := _message(line):
+                return position, message
 
 
 def _message(line: str) -> Message:
@@ -259,11 +317,7 @@ def _serve(module: str, name: str) -> None:
             with lock:
                 print(json.dumps(message), file=out, flush=True)
 
-        try:
-            function: Function = getattr(importlib.import_module(module), name)
-            outcome = _attempt(function, 0, item, send)
-        except ImportError:
-            outcome = Outcome(0, None, traceback.format_exc())
+        outcome = call(f"{module}:{name}", item, send)
         send({"done": outcome.result, "error": outcome.error})
 
 

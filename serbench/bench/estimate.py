@@ -7,8 +7,8 @@ from typing import Any
 
 from serbench import tables
 from serbench.corpus import PARTS, Fold
+from serbench.evaluation.inputs import FEW
 from serbench.evaluation.model_isolation import ALONE
-from serbench.evaluation.pipeline import FEW
 
 STEEP = 1.15  # smaller powers count as straight lines with noise
 STEEPEST = 3.0

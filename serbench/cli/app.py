@@ -16,6 +16,8 @@ from serbench.cli.options import (
     Data,
     Dataset,
     Device,
+    Engine,
+    EngineOption,
     Features,
     Format,
     Labels,
@@ -86,8 +88,8 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
     jobs: Annotated[
         str,
         typer.Option(
-            help="Number of folds at a time: auto fills the cores if memory allows; 0: in this "
-            "process. Scores do not depend on it."
+            help="Number of folds at a time, with the engine local: auto fills the cores if "
+            "memory allows; 0: in this process. Scores do not depend on it."
         ),
     ] = "auto",
     threads: Annotated[
@@ -99,6 +101,8 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
         typer.Option(help="Precision of training: float32 or bfloat16. Scores use float32."),
     ] = "float32",
     device: Device = None,
+    engine: Engine = "local",
+    engine_option: EngineOption = None,
     keep_models: Annotated[
         bool, typer.Option("--keep-models", help="Keep every fold's model, for `serbench predict`.")
     ] = False,
@@ -131,6 +135,8 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
                 listener=bars,
                 keep_models=keep_models,
                 folds=fold or None,
+                engine=engine,
+                engine_options=parse_all(engine_option),
                 protocol=protocol,
                 labels=labels,
                 seed=seed,
@@ -173,6 +179,12 @@ def features() -> None:
 def models() -> None:
     """List the installed models."""
     _listing("model")
+
+
+@app.command()
+def engines() -> None:
+    """List the installed engines, which run the folds of an evaluation."""
+    _listing("engine")
 
 
 def _listing(kind: str) -> None:

@@ -1,13 +1,13 @@
-"""List the datasets, features and models that are installed."""
+"""List the datasets, features, models and engines that are installed."""
 
 from serbench.escaping import shown
 from serbench.plugins import registry
 
 
 def listing(kind: str) -> tuple[list[str], list[str]]:
-    """Return a line for each "dataset", "feature" or "model", and remarks on faulty plugins.
+    """Return a line for each entry of a kind, a key of `registry.KINDS`, and remarks on plugins.
 
-    Unusable names are included, with the reason. Listing imports no dataset, feature or model.
+    Unusable names are included, with the reason. Listing imports none of their targets.
     """
     installed = registry.installed()
     lines = {}

@@ -39,6 +39,13 @@ Param = Annotated[
     list[str] | None,
     typer.Option(help="name=value: a parameter of model or features; may be repeated."),
 ]
+Engine = Annotated[
+    str, typer.Option(help="The engine that runs the folds; `serbench engines` lists them.")
+]
+EngineOption = Annotated[
+    list[str] | None,
+    typer.Option(help="name=value: an option of the engine, partition=gpu; may be repeated."),
+]
 Format = Annotated[str, typer.Option("--format", help="text, markdown, csv, latex, json.")]
 
 

@@ -68,8 +68,10 @@ class Bars(Listener):
             f"warning: {shown(line)}", markup=False, highlight=False, soft_wrap=True
         )
 
-    def training(self, fold: str, progress: Mapping[str, Any]) -> None:
+    def training(self, run: str, fold: str, progress: Mapping[str, Any]) -> None:
         """Show a fold's epochs and the latest point of its learning curve."""
+        if "epoch" not in progress:
+            return
         if fold not in self._folds:
             self._folds[fold] = self._progress.add_task(f"fold {fold}", total=None, note="")
         note = "  ".join(
@@ -81,7 +83,7 @@ class Bars(Listener):
             self._folds[fold], completed=progress["epoch"], total=progress["epochs"], note=note
         )
 
-    def finished(self, fold: str, error: str) -> None:
+    def finished(self, run: str, fold: str, error: str) -> None:
         """Count a finished or failed fold, and remove its bar."""
         if fold in self._folds:
             self._progress.remove_task(self._folds.pop(fold))

@@ -7,6 +7,7 @@ test labels; ids and truth are joined to its predictions here.
 import contextlib
 import dataclasses
 import os
+import platform
 import shutil
 import socket
 import time
@@ -18,14 +19,15 @@ from typing import Any
 import numpy as np
 import safetensors
 import safetensors.numpy
-from filelock import BaseFileLock, SoftFileLock
+from filelock import BaseFileLock, FileLock, SoftFileLock
 
 from serbench import datasets, processes
 from serbench.contracts import Array
 from serbench.corpus import PARTS, Corpus, Fold, Protocol, protocol_digest
 from serbench.errors import CorpusError, SerbenchError
-from serbench.evaluation import kept_models, model_io, model_isolation, provenance
+from serbench.evaluation import kept_models, model_io, model_isolation, progress, provenance
 from serbench.evaluation.plan import Job
+from serbench.evaluation.progress import Reporter
 from serbench.features import audio, extraction
 from serbench.features.store import Feature, Features, Store
 from serbench.files import digest, lock, lock_kind, probe, writing_error
@@ -58,7 +60,16 @@ def run(message: Message, send: Send) -> Message:
         SerbenchError: the model breaks its contract, or its process died.
     """
     job = Job.of(message)
-    sets, result = _read_sets(job), Path(job.result)
+    result = Path(job.result)
+    if result.exists():  # another process of this job was declared dead, but finished
+        return {}
+    reporter = Reporter(result)
+
+    def report(progress: Message) -> None:
+        reporter.add(progress)
+        send(progress)
+
+    sets = _read_sets(job, report)
     fold, n_labels = sets.fold, len(sets.corpus.labels)
     orders = {part: sets.order(getattr(fold, part)) for part in PARTS[1:]}
     # the name depends on the data, so that files saved while learning other data are not reused
@@ -70,7 +81,7 @@ def run(message: Message, send: Send) -> Message:
         model_io.write(exchange / model_isolation.LEARNED, learned)
         model_io.write(exchange / model_isolation.TESTED, {"test": test})
         task = _task(job, sets, orders["validation"], workspace, exchange)
-        from_model = _run_model(task, send)
+        from_model = _run_model(task, report)
         shapes = {part: (len(order), n_labels) for part, order in orders.items()}
         scores = _scores(exchange / model_isolation.SCORES, shapes)
         kept = exchange / model_isolation.MODEL
@@ -104,6 +115,7 @@ def run(message: Message, send: Send) -> Message:
     }
     fold_file.write(result, fold_file.FoldResult(facts, **parts))
     shutil.rmtree(workspace, ignore_errors=True)
+    progress.clear(result)
     return {}
 
 
@@ -148,8 +160,8 @@ class Sets:
         return fold_file.Scored(tuple(ids), self.speakers(ids), self.truth(ids), back)
 
 
-def _read_sets(job: Job) -> Sets:
-    """Read the corpus again, and check that the corpus and the fold are those planned."""
+def _read_sets(job: Job, send: Send) -> Sets:
+    """Read the corpus again, check that it and the fold are those planned, and get the features."""
     root, cache = Path(job.root), Path(job.cache)
     places = Settings(root.parent, cache, Path(job.result).parent)
     source = datasets.find(job.config.dataset, places, root)
@@ -159,28 +171,71 @@ def _read_sets(job: Job) -> Sets:
     _require_pin(job, "corpus", corpus.digest)
     _require_pin(job, "protocol", protocol_digest(folds))
     fold = folds[job.fold]
-    stored = extraction.audio_digests(corpus, cache, root)
     used = [id_ for part in PARTS for id_ in getattr(fold, part)]
-    digests = {id_: stored[id_] or _decode(corpus, id_) for id_ in used}
+    digests, store = _features(job, corpus, used, send)
     _require_pin(job, "audio", digest([digests[id_] for id_ in used]))
     certificate = leakage.certify(corpus, fold, digests)
     leakage.require_clean(protocol, [(fold, certificate)])
-    store = Store(Feature.of(job.config).folder(cache))
     return Sets(corpus, protocol, len(folds), fold, digests, store, certificate)
 
 
 def _require_pin(job: Job, name: str, now: str) -> None:
     if job.pins[name] != now:
         raise CorpusError(
-            f"the {name} changed during the run: run the same command again to see what differs"
+            f"the {name} on {platform.node()} is not the one that the run was planned with, or it "
+            "changed during the run: run the same command again to see what differs"
         )
 
 
-def _decode(corpus: Corpus, id_: str) -> str:
-    """Return the digest of the samples of a file that was touched and may have changed."""
-    path = corpus.by_id[id_].path
-    assert path is not None, "a corpus that was read has paths"
-    return audio.samples_digest(*audio.decode(path))
+def _features(
+    job: Job, corpus: Corpus, used: Sequence[str], send: Send
+) -> tuple[dict[str, str], Store]:
+    """Return the audio digests of utterances, and the store with their features.
+
+    Extract features that are missing, in a process that receives no labels: a machine that shares
+    no cache with the driver begins without any.
+    """
+    root, cache, feature = Path(job.root), Path(job.cache), Feature.of(job.config)
+
+    def look() -> tuple[dict[str, str], list[str], Store]:
+        stored, store = extraction.audio_digests(corpus, cache, root), Store(feature.folder(cache))
+        known = {id_: key for id_ in used if (key := stored[id_]) is not None}
+        paths = [str(corpus.by_id[id_].path) for id_ in used if known.get(id_, "") not in store]
+        return known, paths, store
+
+    known, paths, store = look()
+    if not paths:
+        return known, store
+    folder = feature.folder(cache)
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / ".extracting.lock"):  # another fold may extract the same here
+        known, paths, store = look()
+        decoded: list[audio.Decoded] = []
+
+        def receive(_: int, message: Message) -> None:
+            decoded.extend(audio.Decoded(*row) for row in message["digests"])
+            send({"stage": f"features {len(decoded)}/{len(paths)}"})
+
+        item = {
+            "feature": dataclasses.asdict(feature),
+            "cache": job.cache,
+            "threads": job.config.threads,
+            "files": [(path, True) for path in paths],
+        }
+        for outcome in processes.fresh(
+            extraction.extract,
+            [item] if paths else [],
+            receive,
+            at_once=1,
+            threads=job.config.threads,
+            nested=True,
+        ):
+            if outcome.result is None:
+                raise SerbenchError(outcome.error)
+        audio.Digests(cache, root).add(decoded)
+    by_path = {row.path: row.digest for row in decoded}
+    keys = {id_: by_path.get(str(corpus.by_id[id_].path)) or known[id_] for id_ in used}
+    return keys, Store(folder)
 
 
 @contextlib.contextmanager
@@ -190,15 +245,17 @@ def _exchange(workspace: Path) -> Iterator[Path]:
     Empty a workspace in which a model has predicted: a model that resumes after a crash must not
     find predictions there.
     """
-    folder = workspace.with_name(f"{workspace.name}.exchange")
 
     def remove() -> None:
-        if (folder / model_isolation.PREDICTING).exists():
-            shutil.rmtree(workspace, ignore_errors=True)
-            workspace.mkdir(exist_ok=True)
-        shutil.rmtree(folder, ignore_errors=True)
+        for folder in workspace.parent.glob(f"{workspace.name}.exchange*"):
+            if (folder / model_isolation.PREDICTING).exists():
+                shutil.rmtree(workspace, ignore_errors=True)
+                workspace.mkdir(exist_ok=True)
+            shutil.rmtree(folder, ignore_errors=True)
 
     remove()  # the folder of a killed process
+    # a process on a lost node may still live: it must not find its folder filled by another
+    folder = workspace.with_name(f"{workspace.name}.exchange-{platform.node()}-{os.getpid()}")
     folder.mkdir()
     try:
         yield folder
@@ -237,7 +294,7 @@ def _run_model(task: model_isolation.Task, send: Send) -> Message:
     (outcome,) = processes.fresh(
         model_isolation.run,
         [message],
-        lambda _, progress: send(progress),
+        lambda _, point: send(point),
         at_once=1,
         threads=task.threads,
         environment={k: v for k, v in os.environ.items() if not k.startswith("SERBENCH_")},

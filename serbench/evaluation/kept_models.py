@@ -2,14 +2,15 @@
 
 import contextlib
 import shutil
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from serbench.contracts import KeepableModel
 from serbench.errors import SerbenchError, nearest
-from serbench.files import writing_error
+from serbench.files import replacing, writing_error
 from serbench.plugins import registry
 from serbench.results import fold_file
 from serbench.results.config import Config
@@ -79,6 +80,30 @@ def replace(saved: Path | None, run: Path, position: int) -> None:
             saved.rename(place)
     except OSError as error:
         raise writing_error(place, error) from error
+
+
+def store(result: Path, files: Mapping[str, bytes]) -> None:
+    """Write the files of a fold that another machine computed; the result comes last.
+
+    Args:
+        result: the fold's file.
+        files: contents by path below the run's folder.
+
+    Raises:
+        SerbenchError: the folder cannot be written.
+    """
+    run, position = result.parent, int(result.stem.rpartition("-")[2]) - 1
+    place = folder(run, position).relative_to(run)
+    with tempfile.TemporaryDirectory(prefix=".arrived.", dir=run) as name:
+        model = Path(name) / "model"
+        for path, content in files.items():
+            if Path(path).is_relative_to(place):
+                file = model / Path(path).relative_to(place)
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(content)
+        replace(model if model.is_dir() else None, run, position)
+    with replacing(result) as temporary:
+        temporary.write_bytes(files[result.name])
 
 
 def find(run: Path, folds: Sequence[FoldResult], name: str | None = None) -> list[KeptModel]:

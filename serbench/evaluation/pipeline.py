@@ -1,39 +1,37 @@
-"""`evaluate`: plan a run, extract missing features, compute missing folds, and read the result."""
+"""Evaluate: plan runs, extract missing features, compute missing folds, and read the results."""
 
+import contextlib
 import dataclasses
 import warnings
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from serbench import processes
-from serbench.contracts import PathDataset
+from serbench.contracts import DetachableEngine, Engine, PathDataset, Task
 from serbench.errors import BadParameter, CorpusError, FoldError, SerbenchError, nearest
-from serbench.evaluation import fold as worker
-from serbench.evaluation import kept_models
+from serbench.evaluation import inputs, kept_models, progress, task
 from serbench.evaluation.fold import claimed
-from serbench.evaluation.plan import Job, Plan, Resources, make_jobs, make_plan
-from serbench.features import extraction
-from serbench.features.audio import Decoded, Digests, remarks
-from serbench.features.store import Feature, Store
+from serbench.evaluation.inputs import Inputs
+from serbench.evaluation.plan import Plan, Planner, Resources, make_job
+from serbench.evaluation.submission import Queued, Submission, make_engine, submissions, submit
 from serbench.parameters import is_import_path
-from serbench.processes import Engine
-from serbench.protocols import leakage, lookup
+from serbench.processes import Message, Outcome
+from serbench.protocols import lookup
 from serbench.results import fold_file, run
 from serbench.results.config import Request
-from serbench.settings import Settings, require_device, results_folder, settings
-
-FEW = 100  # utterances; for no more than these, starting processes does not pay
+from serbench.settings import require_device, results_folder, settings
 
 
 class Listener:
     """Follow the progress of an evaluation: override the methods that you need.
 
-    This class prints nothing, and turns remarks into Python warnings.
+    This class prints nothing, and turns remarks into Python warnings. `run` is the name of a run,
+    `fold` the name of a fold.
     """
 
     def planned(self, plan: Plan, folder: Path, wanted: int, todo: int) -> None:
-        """Show that `wanted` folds of the plan are requested, and that `todo` of them will run."""
+        """Show that `wanted` folds of a run are requested, and that `todo` of them will run."""
 
     def extracting(self, done: int, total: int) -> None:
         """Show that `done` of `total` utterances are decoded and their features stored."""
@@ -42,10 +40,10 @@ class Listener:
         """Show a remark on the corpus: odd, but no error."""
         warnings.warn(line, stacklevel=3)  # at the caller of `evaluate`
 
-    def training(self, fold: str, progress: Mapping[str, Any]) -> None:
-        """Show a model's "epoch", "epochs", and points of its learning curve."""
+    def training(self, run: str, fold: str, progress: Mapping[str, Any]) -> None:
+        """Show a fold's "stage", or "epoch", "epochs" and a point of its learning curve."""
 
-    def finished(self, fold: str, error: str) -> None:
+    def finished(self, run: str, fold: str, error: str) -> None:
         """Show that a fold is done, or that it failed with an error."""
 
 
@@ -68,6 +66,8 @@ def evaluate(  # noqa: PLR0913 - the options of `serbench evaluate`
     listener: Listener | None = None,
     keep_models: bool = False,
     folds: Collection[str] | None = None,
+    engine: str = "local",
+    engine_options: Mapping[str, object] | None = None,
 ) -> run.Run:
     """Train and test a model on a dataset under a protocol; finished folds are not run again.
 
@@ -87,13 +87,15 @@ def evaluate(  # noqa: PLR0913 - the options of `serbench evaluate`
         threads: threads per fold; None takes those of the model's entry.
         jobs: how many folds run at the same time, each in fresh processes of its own; None fills
             the cores as far as memory allows; 0 runs folds in this process, for debuggers.
-            Predictions do not depend on it.
+            Predictions do not depend on it. The same as the option `jobs` of the engine "local".
         device: "auto", "cpu" or "cuda"; None is SERBENCH_DEVICE, or "auto". The processes of a fold
             look for it.
         results: the parent folder of all runs; None is SERBENCH_RESULTS, or "results".
         listener: shows the progress.
         keep_models: keep every fold's model in the run's folder, for `serbench.predict`.
         folds: the names of the folds to run; None runs all.
+        engine: the name of the engine that runs the folds; `serbench engines` lists them.
+        engine_options: options of the engine.
 
     Returns:
         The run: prints as a table, converts to a data frame.
@@ -101,13 +103,6 @@ def evaluate(  # noqa: PLR0913 - the options of `serbench evaluate`
     Raises:
         SerbenchError: an error that the user can fix; finished folds are kept.
     """
-    listener = listener or Listener()
-    places = settings()
-    if jobs is not None and jobs < 0:
-        raise BadParameter(f"jobs is {jobs}, but must be 0 or more")
-    wanted_device = require_device(device or places.device)
-    if keep_models:
-        kept_models.require_keepable(model)
     request = Request(
         model,
         dataset,
@@ -121,130 +116,324 @@ def evaluate(  # noqa: PLR0913 - the options of `serbench evaluate`
         precision=precision,
         threads=threads,
     )
-    plan = make_plan(request, places)  # shared speakers are refused here
-    names = [fold.name for fold in plan.folds]
-    for name in folds or ():
-        if name not in names:
-            raise nearest(f"fold of {plan.config.protocol}", name, names)
-    chosen = [at for at, name in enumerate(names) if folds is None or name in folds]
-    folder = results_folder(results) / plan.config.name
-    resources = Resources(folder, places.cache, wanted_device, keep_models, isolated=jobs != 0)
-    missing = {path.stem: at for at in chosen if not (path := resources.result(at)).exists()}
-    with claimed(folder, list(missing)) as holders:  # other commands may compute other folds
-        finished = [at for at in range(len(plan.folds)) if resources.result(at).exists()]
-        taken = {missing[stem]: holder for stem, holder in holders.items()}
-        waiting = [at for at in missing.values() if at not in finished and at not in taken]
-        if not waiting:
-            _require_computed(plan, resources, taken)
-        if keep_models:
-            _require_kept(plan, resources, finished)
-        listener.planned(plan, folder, len(chosen) - len(taken), len(waiting))
-        for line in (*plan.doubts, *lookup.fold_remarks(plan.corpus, plan.folds)):
-            listener.remarked(line)
-        audio = extract(plan, waiting, places, listener)
-        planned = make_jobs(plan, resources, audio)
-        _require_unchanged(plan, (planned[at] for at in finished))
-        leaking = leakage.check(plan.corpus, [plan.folds[at] for at in waiting], audio)
-        leakage.require_clean(plan.protocol, leaking)  # shared recordings are refused here
-        at_once = _at_once(plan, len(waiting), wanted_device) if jobs is None else jobs
-        engine = processes.engine(min(at_once, processes.cores()), plan.config.threads)
-        _compute(plan, [planned[at] for at in waiting], engine, listener)
-    _require_computed(plan, resources, taken)
-    return run.read(folder)  # scores are computed from the files alone
+    means = Means(
+        engine, with_jobs(engine, engine_options, jobs), device, results, keep_models, folds=folds
+    )
+    work = compute([request], means, listener)[0]
+    if isinstance(work, SerbenchError):
+        raise work
+    require_computed(work)
+    return run.read(work.folder)  # scores are computed from the files alone
 
 
-def extract(
-    plan: Plan, waiting: Sequence[int], places: Settings, listener: Listener
-) -> Mapping[str, str]:
-    """Decode audio without a stored digest, and extract the features that waiting folds lack.
+def with_jobs(
+    engine: str, options: Mapping[str, object] | None, jobs: int | None
+) -> Mapping[str, object]:
+    """Return the options of an engine with `jobs`, an option of the engine "local"."""
+    if jobs is None:
+        return options or {}
+    if engine != "local":
+        raise BadParameter(
+            f"jobs is {jobs}, but it is for the engine local: leave it out, or use an option of "
+            f"{engine}"
+        )
+    return {**(options or {}), "jobs": jobs}
 
-    The listener receives remarks on odd audio, whether decoded now or earlier.
+
+@dataclass(frozen=True)
+class Means:
+    """How and where an evaluation computes; nothing of it changes a result."""
+
+    engine: str = "local"
+    options: Mapping[str, object] = field(default_factory=dict)  # of the engine
+    device: str | None = None  # "auto", "cpu" or "cuda"; None takes the one of the settings
+    results: str | Path | None = None  # the parent folder of all runs; None takes the settings'
+    keep_models: bool = False
+    detach: bool = False  # return once the engine's queue has the tasks
+    folds: Collection[str] | None = None  # names of the folds to run; None runs all
+
+
+@dataclass(eq=False)
+class Work:
+    """One run of an evaluation: its plan, its folds, and what became of them."""
+
+    plan: Plan
+    chosen: Sequence[int]  # positions of the requested folds
+    resources: Resources
+    waiting: Sequence[int] = ()  # folds that this command computes
+    holders: Mapping[int, str] = field(default_factory=dict)  # of folds that others compute
+    in_queue: dict[int, Submission] = field(default_factory=dict)  # of an engine, since earlier
+    failures: dict[int, str] = field(default_factory=dict)  # errors of failed folds
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the run."""
+        return self.resources.folder
+
+    def names(self, positions: Sequence[int]) -> list[str]:
+        """Return the names of folds."""
+        return [self.plan.folds[at].name for at in positions]
+
+    def missing(self) -> list[int]:
+        """Return the requested folds without a result."""
+        return [at for at in self.chosen if not self.resources.result(at).exists()]
+
+
+def compute(
+    requests: Sequence[Request], means: Means, listener: Listener | None = None
+) -> list[Work | SerbenchError]:
+    """Compute the missing folds of runs, all with one engine.
+
+    A request that cannot be planned stops no other, nor does a fold that fails.
 
     Returns:
-        The digest of every utterance's samples, by id.
+        For each request its run, or the error of its planning. Equal requests share a run.
 
     Raises:
-        FoldError: a file cannot be read, or the extractor breaks its contract.
+        SerbenchError: the engine or a folder cannot be used, or a corpus is not what it was.
     """
-    needed = {id_ for at in waiting for id_ in plan.ids(at)}
-    feature = Feature.of(plan.config)
-    stored = extraction.audio_digests(plan.corpus, places.cache, plan.source.root)
-    store = Store(feature.folder(places.cache))
-    utterances = plan.corpus.utterances
-    paths = {each.id: str(each.path) for each in utterances if each.path is not None}
-    files = [
-        (path, id_ in needed)
-        for id_, path in paths.items()
-        if (key := stored[id_]) is None or (id_ in needed and key not in store)
-    ]
-    decoded: dict[str, Decoded] = {}
-
-    def receive(_: int, message: processes.Message) -> None:
-        decoded.update((row[0], Decoded(*row)) for row in message["digests"])
-        listener.extracting(len(decoded), len(files))
-
-    at_once = processes.cores() if len(files) > FEW else 1
-    common = {
-        "feature": dataclasses.asdict(feature),
-        "cache": str(places.cache.resolve()),
-        "threads": 1,
-    }
-    shares = [{**common, "files": files[start::at_once]} for start in range(at_once)]
-    engine = processes.engine(at_once if at_once > 1 else 0, threads=1)
-    digests = Digests(places.cache, plan.source.root)
-    try:
-        for outcome in engine(extraction.extract, shares if files else [], receive):
-            if outcome.result is None:
-                raise FoldError(outcome.error)
-    finally:  # keep the digests of decoded audio, even after an error
-        digests.add(decoded.values())
-    for line in remarks({id_: digests.oddity(Path(path)) for id_, path in paths.items()}):
-        listener.remarked(line)
-    return {
-        id_: decoded[path].digest if path in decoded else str(stored[id_])
-        for id_, path in paths.items()
-    }
+    return _Evaluation(means, listener or Listener()).compute(requests)
 
 
-def _at_once(plan: Plan, folds: int, device: str) -> int:
-    """Return how many folds fill the cores and fit into memory; at least 1.
+class _Evaluation:
+    """The runs of one call of `compute`."""
 
-    A model that uses a GPU runs one fold at a time, since folds would share its memory.
-    """
-    if plan.gpus and device != "cpu" and any(Path("/dev").glob("nvidia[0-9]*")):
-        return 1
-    by_memory = processes.free_memory() / plan.memory
-    return max(1, int(min(folds, processes.cores() // plan.config.threads, by_memory)))
+    def __init__(self, means: Means, listener: Listener):
+        self._means, self._listener = means, listener
+        self._places = settings()
+        self._parent = results_folder(means.results)
+        self._device = require_device(means.device or self._places.device)
+        self._engine: Engine = make_engine(means.engine, means.options)
+        if means.detach and not isinstance(self._engine, DetachableEngine):
+            raise BadParameter(
+                f"the engine {means.engine} ends with this command: leave out --detach"
+            )
+        self._submissions = {
+            queued.result: submission
+            for submission in submissions(self._parent)
+            for queued in submission.tasks
+        }
+        self._works: dict[Path, Work] = {}  # by the folder of the run
+        self._code: dict[object, Mapping[str, str]] = {}  # of `task.code_of`
 
+    def compute(self, requests: Sequence[Request]) -> list[Work | SerbenchError]:
+        planner = Planner(self._places)
+        planned = [self._planned(request, planner) for request in requests]
+        with contextlib.ExitStack() as claims:
+            for work in self._works.values():
+                self._claim(work, claims)
+            self._show()
+            self._run(*self._tasks())
+        return planned
 
-def _compute(plan: Plan, waiting: Sequence[Job], engine: Engine, listener: Listener) -> None:
-    """Compute all folds, each with `fold.run`, and then report those that failed."""
-    names = [plan.folds[job.fold].name for job in waiting]
-    failed: dict[int, str] = {}
-    for outcome in engine(
-        worker.run,
-        [job.message() for job in waiting],
-        lambda item, progress: listener.training(names[item], progress),
-    ):
-        listener.finished(names[outcome.item], outcome.error)
-        if outcome.error:
-            failed[outcome.item] = outcome.error
-    if not failed:
-        return
-    by_error: dict[str, list[str]] = {}
-    for item, error in sorted(failed.items()):  # in the protocol's order
-        by_error.setdefault(error, []).append(names[item])
-    reasons = "\n".join(f"{_folds(alike)}: {error}" for error, alike in by_error.items())
-    hint = ""
-    if is_import_path(plan.config.model) and plan.config.feature == "waveform":
-        hint = (
-            f"{plan.config.model} received waveforms of different lengths; if it needs vectors, "
-            "add --features functionals\n"
+    def _planned(self, request: Request, planner: Planner) -> Work | SerbenchError:
+        """Plan a run; runs that another request has planned are not planned twice."""
+        wanted, keep = self._means.folds, self._means.keep_models
+        try:
+            if keep:
+                kept_models.require_keepable(request.model)
+            plan = planner.plan(request)  # shared speakers are refused here
+            names = [fold.name for fold in plan.folds]
+            for name in wanted or ():
+                if name not in names:
+                    raise nearest(f"fold of {plan.config.protocol}", name, names)
+        except SerbenchError as error:
+            return error
+        chosen = [at for at, name in enumerate(names) if wanted is None or name in wanted]
+        folder = self._parent / plan.config.name
+        isolated = (self._means.engine, self._means.options.get("jobs")) != ("local", 0)
+        resources = Resources(folder, self._places.cache, self._device, keep, isolated)
+        return self._works.setdefault(folder, Work(plan, chosen, resources))
+
+    def _claim(self, work: Work, claims: contextlib.ExitStack) -> None:
+        """Claim the missing folds that no other command computes and no queue holds."""
+        missing = {}
+        for at in work.missing():
+            path = work.resources.result(at)
+            if str(path) in self._submissions:
+                work.in_queue[at] = self._submissions[str(path)]
+            else:
+                missing[path.stem] = at
+        holders = claims.enter_context(claimed(work.folder, list(missing)))
+        work.holders = {missing[stem]: holder for stem, holder in holders.items()}
+        work.waiting = [
+            at
+            for at in missing.values()
+            if at not in work.holders and not work.resources.result(at).exists()
+        ]
+
+    def _show(self) -> None:
+        shown: set[str] = set()
+        for work in self._works.values():
+            if not work.waiting and not work.in_queue:
+                require_free(work)
+            if self._means.keep_models:
+                _require_kept(work)
+            todo = len(work.waiting) + len(work.in_queue)
+            wanted = len(work.chosen) - len(work.holders)
+            self._listener.planned(work.plan, work.folder, wanted, todo)
+            plan = work.plan
+            for line in (*plan.doubts, *lookup.fold_remarks(plan.corpus, plan.folds)):
+                if line not in shown:
+                    self._listener.remarked(line)
+                shown.add(line)
+
+    def _tasks(self) -> tuple[list[Task], list[Queued]]:
+        """Return the tasks of all waiting folds, after those that extract missing features."""
+        groups: dict[object, list[Work]] = {}
+        for work in self._works.values():
+            groups.setdefault(inputs.key(work.plan), []).append(work)
+        tasks: list[Task] = []
+        queued: list[Queued] = []
+        for works in groups.values():
+            needed = {id_ for work in works for at in work.waiting for id_ in work.plan.ids(at)}
+            given = (self._places, self._listener, self._engine.extraction)
+            group = inputs.prepare(works[0].plan, needed, *given)
+            first = len(tasks)
+            tasks += group.tasks
+            queued += [Queued(each.name) for each in group.tasks]
+            after = tuple(range(first, len(tasks)))
+            for work in works:
+                _require_unchanged(work, group)
+                group.require_clean(work.plan, work.waiting)  # shared recordings are refused here
+                for at in work.waiting:
+                    tasks.append(self._task(work, at, group, after))
+                    result = str(work.resources.result(at))
+                    (name,) = work.names([at])
+                    queued.append(Queued(tasks[-1].name, work.folder.name, name, result))
+        return tasks, queued
+
+    def _task(self, work: Work, at: int, group: Inputs, after: tuple[int, ...]) -> Task:
+        needs = work.plan.needs
+        if self._device == "cpu":
+            needs = dataclasses.replace(needs, gpus=0)
+        code: Mapping[str, str] = {}
+        if self._means.engine != "local":  # this machine has the code that planned
+            config = work.plan.config
+            key = (config.model, config.feature, config.corpus)
+            if key not in self._code:
+                self._code[key] = task.code_of(config)
+            code = self._code[key]
+        (name,) = work.names([at])
+        job = make_job(work.plan, work.resources, at, group.pin(work.plan, at))
+        return task.of_fold(job, name, needs, code, after)
+
+    def _run(self, tasks: Sequence[Task], queued: Sequence[Queued]) -> None:
+        """Run tasks, or submit them; then follow what is in a queue."""
+        in_queue = dict.fromkeys(
+            submission for work in self._works.values() for submission in work.in_queue.values()
         )
-    kept = len(list(Path(waiting[0].result).parent.glob("*.safetensors")))
+        if tasks and isinstance(self._engine, DetachableEngine):
+            means = self._means
+            given = (means.engine, means.options, means.detach)
+            in_queue[submit(self._parent, *given, tasks, queued)] = None
+        elif tasks:
+            ends = _Ends(queued, self._works, self._listener, self._engine.extraction == "fold")
+            for outcome in self._engine.run(tasks, ends.receive):
+                ends.add(outcome)
+        if not self._means.detach:
+            for submission in in_queue:
+                follow(submission, self._listener, self._works)
+
+
+def follow(
+    submission: Submission, listener: Listener, works: Mapping[Path, Work] | None = None
+) -> None:
+    """Follow the tasks of a submission until each has ended, and forget the submission.
+
+    If this is stopped, the tasks are cancelled, unless the submission is detached.
+
+    Raises:
+        SerbenchError: another command follows it.
+    """
+    engine, ends = submission.make_engine(), _Ends(submission.tasks, works or {}, listener)
+    with submission.followed() as is_ours:
+        if not is_ours:
+            raise SerbenchError(
+                f"another command waits for the tasks in {submission.folder}: wait for that "
+                "command, or stop it, and run this one again"
+            )
+        try:
+            for outcome in engine.follow(submission.folder, ends.receive):
+                ends.add(outcome)
+        except BaseException:
+            if not submission.detached:
+                engine.cancel(submission.folder)
+                submission.remove()
+            raise
+        submission.remove()
+
+
+class _Ends:
+    """Record what the tasks of an engine report, and how they end."""
+
+    def __init__(
+        self,
+        tasks: Sequence[Queued],
+        works: Mapping[Path, Work],
+        listener: Listener,
+        is_elsewhere: bool = False,
+    ):
+        self._tasks, self._works, self._listener = tasks, works, listener
+        self._is_elsewhere = is_elsewhere  # the folds' machines do not share the results' folder
+        self._reporters: dict[int, progress.Reporter] = {}
+        self._failed_extraction = ""
+
+    def receive(self, position: int, message: Message) -> None:
+        queued = self._tasks[position]
+        if not queued.result:  # an extraction's digests
+            return
+        if self._is_elsewhere:
+            if position not in self._reporters:
+                self._reporters[position] = progress.Reporter(Path(queued.result))
+            self._reporters[position].add(message)
+        self._listener.training(queued.run, queued.fold, message)
+
+    def add(self, outcome: Outcome) -> None:
+        queued, error = self._tasks[outcome.item], outcome.error
+        if not queued.result:
+            self._failed_extraction = self._failed_extraction or error
+            return
+        result = Path(queued.result)
+        if outcome.files and not result.exists():
+            kept_models.store(result, outcome.files)
+        if not error and not result.exists():
+            error = f"{queued.name} ended without an error, but there is no {result}"
+        error = error and (self._failed_extraction or error)
+        progress.clear(result)
+        if error:
+            progress.failed(result, error)
+            work = self._works.get(result.parent)
+            if work is not None:
+                at = next(at for at in work.chosen if work.resources.result(at) == result)
+                work.failures[at] = error
+        self._listener.finished(queued.run, queued.fold, error)
+
+
+def require_computed(work: Work) -> None:
+    """Refuse to show a run whose folds failed, or are computed by other commands.
+
+    Raises:
+        FoldError: folds failed.
+        SerbenchError: another command computes requested folds.
+    """
+    if not work.failures:
+        require_free(work)
+        return
+    by_error: dict[str, list[int]] = {}
+    for at, error in sorted(work.failures.items()):  # in the protocol's order
+        by_error.setdefault(error, []).append(at)
+    reasons = "\n".join(f"{_folds(work.names(at))}: {error}" for error, at in by_error.items())
+    hint = ""
+    if is_import_path(work.plan.config.model) and work.plan.config.feature == "waveform":
+        hint = (
+            f"{work.plan.config.model} received waveforms of different lengths; if it needs "
+            "vectors, add --features functionals\n"
+        )
+    kept = len(list(work.folder.glob("*.safetensors")))
     raise FoldError(
-        f"{reasons}\n{hint}{len(failed)} of {len(plan.folds)} folds failed, {kept} are kept; fix "
-        "the cause and run the same command again: only the missing folds run"
+        f"{reasons}\n{hint}{len(work.failures)} of {len(work.plan.folds)} folds failed, {kept} are "
+        "kept; fix the cause and run the same command again: only the missing folds run"
     )
 
 
@@ -253,17 +442,21 @@ def _folds(names: Sequence[str]) -> str:
     return f"{'folds' if len(names) > 1 else 'fold'} {', '.join(names)}"
 
 
-def _require_computed(plan: Plan, resources: Resources, taken: Mapping[int, str]) -> None:
-    """Refuse to show a run while the holders of requested folds, by position, compute them."""
-    by_holder: dict[str, list[str]] = {}
-    for at, holder in taken.items():
-        if not resources.result(at).exists():
-            by_holder.setdefault(holder, []).append(plan.folds[at].name)
+def require_free(work: Work) -> None:
+    """Refuse to show a run while others compute requested folds.
+
+    Raises:
+        SerbenchError: they do; the message names who.
+    """
+    by_holder: dict[str, list[int]] = {}
+    for at, holder in work.holders.items():
+        if not work.resources.result(at).exists():
+            by_holder.setdefault(holder, []).append(at)
     if by_holder:
         busy = "; ".join(
-            f"{_folds(names)} of {resources.folder.name} {'are' if len(names) > 1 else 'is'} being "
-            f"computed by {holder}"
-            for holder, names in by_holder.items()
+            f"{_folds(work.names(at))} of {work.folder.name} {'are' if len(at) > 1 else 'is'} "
+            f"being computed by {holder}"
+            for holder, at in by_holder.items()
         )
         raise SerbenchError(
             f"{busy}: wait for that command, or stop it, and run this one again; what is finished "
@@ -271,22 +464,27 @@ def _require_computed(plan: Plan, resources: Resources, taken: Mapping[int, str]
         )
 
 
-def _require_kept(plan: Plan, resources: Resources, finished: Sequence[int]) -> None:
+def _require_kept(work: Work) -> None:
     """Refuse to keep models in a run whose finished folds have none."""
-    lost = [at for at in finished if not kept_models.folder(resources.folder, at).is_dir()]
+    results = map(work.resources.result, range(len(work.plan.folds)))
+    finished = [at for at, path in enumerate(results) if path.exists()]
+    lost = [at for at in finished if not kept_models.folder(work.folder, at).is_dir()]
     if lost:
-        names = ", ".join(plan.folds[at].name for at in lost)
-        files = ", ".join(resources.result(at).name for at in lost)
+        files = ", ".join(work.resources.result(at).name for at in lost)
         raise SerbenchError(
-            f"{len(lost)} of {len(plan.folds)} folds ({names}) are finished, but their models were "
-            f"not kept: remove {files} from {resources.folder}, and run the same command again, or "
-            "use another --results folder"
+            f"{len(lost)} of {len(work.plan.folds)} folds ({', '.join(work.names(lost))}) are "
+            f"finished, but their models were not kept: remove {files} from {work.folder}, and run "
+            "the same command again, or use another --results folder"
         )
 
 
-def _require_unchanged(plan: Plan, finished: Iterable[Job]) -> None:
+def _require_unchanged(work: Work, group: Inputs) -> None:
     """Refuse finished folds that were computed from other data, or belong to another run."""
-    for job in finished:
+    plan = work.plan
+    for at in range(len(plan.folds)):
+        if not work.resources.result(at).exists():
+            continue
+        job = make_job(plan, work.resources, at, group.pin(plan, at))
         facts = fold_file.read(Path(job.result)).facts
         if (facts.config, facts.fold.index) != (job.config, job.fold):
             raise SerbenchError(

@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any, cast
 
 from serbench import datasets
-from serbench.contracts import ModelEntry, ResolvesParams
+from serbench.contracts import ModelEntry, Needs, ResolvesParams
 from serbench.corpus import Corpus, Fold, Protocol, protocol_digest
 from serbench.errors import BadParameter, PluginError, SerbenchError
 from serbench.features.audio import Reading
 from serbench.features.store import Feature
-from serbench.files import digest
 from serbench.parameters import checked, is_import_path, settable
 from serbench.plugins import registry
 from serbench.plugins.guarded_import import guarded
@@ -55,8 +54,7 @@ class Plan:
 
     config: Config
     params: Mapping[str, object]  # all parameters of the model
-    memory: float  # gigabytes that a fold needs, from the model's entry
-    gpus: float  # GPUs that a fold uses, from the model's entry
+    needs: Needs  # of a fold, from the model's entry
     corpus: Corpus
     folds: tuple[Fold, ...]  # in the protocol's order
     source: datasets.Source
@@ -74,14 +72,80 @@ class Plan:
         return (*fold.train, *fold.validation, *fold.test)
 
 
-def make_plan(request: Request, places: Settings) -> Plan:
-    """Look up every name, and check everything that needs no computation.
+@dataclass(frozen=True)
+class Division:
+    """A corpus under a label set, divided by a protocol; checked for shared speakers."""
+
+    corpus: Corpus
+    source: datasets.Source
+    protocol: Protocol
+    folds: tuple[Fold, ...]
+    pins: Mapping[str, str]
+
+
+class Planner:
+    """Plan runs; each corpus is read and divided once, however many runs use it."""
+
+    def __init__(self, places: Settings):
+        self._places = places
+        self._divisions: dict[object, Division] = {}
+
+    def plan(self, request: Request) -> Plan:
+        """Look up every name, and check everything that needs no computation.
+
+        Raises:
+            SerbenchError: a name or parameter is unknown, the corpus is missing or incomplete, or
+                the protocol shares speakers between its sets without declaring it.
+        """
+        entry = find_entry(request)
+        division = self._divide(request)
+        corpus, source = division.corpus, division.source
+        # may download, so cheap checks come first
+        model, params, feature = resolve(entry, request)
+        config = Config(
+            dataset=source.spec,
+            labels=corpus.label_set,
+            protocol=division.protocol.name,
+            model=request.model,
+            model_version=registry.version(entry, model),
+            params=registry.identifying(model, params),
+            feature=feature.name,
+            feature_version=feature.version,
+            feature_params=feature.params,
+            reading=feature.reading,
+            seed=request.seed,
+            precision=request.precision,
+            threads=entry.threads if request.threads is None else request.threads,
+        )
+        _require_resources(config, model)
+        # the constructor may refuse a value
+        with guarded(f"{request.model} cannot be made", passing=(SerbenchError,)):
+            model(labels=corpus.labels, seed=request.seed, **params)
+        needs = Needs(config.threads, entry.memory, entry.gpus, entry.minutes)
+        return Plan(
+            config,
+            params,
+            needs,
+            corpus,
+            division.folds,
+            source,
+            division.pins,
+            division.protocol,
+        )
+
+    def _divide(self, request: Request) -> Division:
+        key = (request.dataset, request.labels, request.protocol, request.data)
+        if key not in self._divisions:
+            self._divisions[key] = divide(request, self._places)
+        return self._divisions[key]
+
+
+def divide(request: Request, places: Settings) -> Division:
+    """Read the requested corpus, and divide it by the requested protocol.
 
     Raises:
-        SerbenchError: a name or parameter is unknown, the corpus is missing or incomplete, or the
-            protocol shares speakers between its sets without declaring it.
+        SerbenchError: as `Planner.plan`.
     """
-    entry = find_entry(request)
     data = Path(request.data) if request.data is not None else None
     source = datasets.find(request.dataset, places, data)
     protocol = lookup.find_protocol(request.protocol, source.dataset)
@@ -89,30 +153,13 @@ def make_plan(request: Request, places: Settings) -> Plan:
     fold_file.require_size(corpus)
     folds = lookup.make_folds(protocol, corpus)
     leakage.require_clean(protocol, leakage.check(corpus, folds, {}))
-    model, params, feature = resolve(entry, request)  # may download, so cheap checks come first
-    config = Config(
-        dataset=source.spec,
-        labels=corpus.label_set,
-        protocol=protocol.name,
-        model=request.model,
-        model_version=registry.version(entry, model),
-        params=registry.identifying(model, params),
-        feature=feature.name,
-        feature_version=feature.version,
-        feature_params=feature.params,
-        reading=feature.reading,
-        seed=request.seed,
-        precision=request.precision,
-        threads=entry.threads if request.threads is None else request.threads,
-    )
-    _require_resources(config, model)
-    # the constructor may refuse a value
-    with guarded(f"{request.model} cannot be made", passing=(SerbenchError,)):
-        model(labels=corpus.labels, seed=request.seed, **params)
     pins = {"corpus": corpus.digest, "protocol": protocol_digest(folds)}
-    return Plan(
-        config, params, entry.memory, entry.gpus, corpus, tuple(folds), source, pins, protocol
-    )
+    return Division(corpus, source, protocol, tuple(folds), pins)
+
+
+def make_plan(request: Request, places: Settings) -> Plan:
+    """Plan one run; see `Planner.plan`."""
+    return Planner(places).plan(request)
 
 
 def _require_resources(config: Config, model: Any) -> None:
@@ -206,20 +253,17 @@ class Resources:
         return self.folder.resolve() / f"{fold_file.stem(position)}.safetensors"
 
 
-def make_jobs(plan: Plan, resources: Resources, audio: Mapping[str, str]) -> list[Job]:
-    """Return one job per fold, in the protocol's order; `audio` maps ids to digests of samples."""
-    return [
-        Job(
-            config=plan.config,
-            params=plan.params,
-            fold=position,
-            pins={**plan.pins, "audio": digest([audio[id_] for id_ in plan.ids(position)])},
-            root=str(plan.source.root),
-            cache=str(resources.cache.resolve()),
-            result=str(resources.result(position)),
-            device=resources.device,
-            keep_model=resources.keep_models,
-            isolated=resources.isolated,
-        )
-        for position in range(len(plan.folds))
-    ]
+def make_job(plan: Plan, resources: Resources, position: int, audio: str) -> Job:
+    """Return the job of a fold; `audio` is the digest of the fold's audio."""
+    return Job(
+        config=plan.config,
+        params=plan.params,
+        fold=position,
+        pins={**plan.pins, "audio": audio},
+        root=str(plan.source.root),
+        cache=str(resources.cache.resolve()),
+        result=str(resources.result(position)),
+        device=resources.device,
+        keep_model=resources.keep_models,
+        isolated=resources.isolated,
+    )

@@ -1,4 +1,4 @@
-"""The only feature of the core: the waveform."""
+"""The feature and the engine of the core: the waveform, and the processes of this machine."""
 
 from collections.abc import Iterable, Sequence
 
@@ -23,3 +23,9 @@ def serbench_features() -> Iterable[Entry]:
             "waveform", "serbench.plugins.builtin:Waveform", "16 kHz mono samples as they are read"
         )
     ]
+
+
+@hookimpl
+def serbench_engines() -> Iterable[Entry]:
+    """Offer the processes of this machine."""
+    return [Entry("local", "serbench.evaluation.local_engine:Local", "processes of this machine")]

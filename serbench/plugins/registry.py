@@ -25,7 +25,7 @@ from serbench.plugins.guarded_import import (
     one_line,
 )
 
-KINDS = {"dataset": "datasets", "feature": "features", "model": "models"}
+KINDS = {"dataset": "datasets", "feature": "features", "model": "models", "engine": "engines"}
 HOOKS = {f"serbench_{plural}": kind for kind, plural in KINDS.items()}
 CORE = "serbench"
 SLOW = 2.0  # seconds that a plugin may take to return its entries before a listing remarks on it
@@ -38,7 +38,7 @@ Key = tuple[str, str]
 class Offer:
     """An entry of a plugin, or the fault that makes it unusable."""
 
-    kind: str  # "dataset", "feature" or "model"; "" for a fault of the whole plugin
+    kind: str  # one of `KINDS`; "" for a fault of the whole plugin
     entry: Entry | None = None
     fault: str = ""
 

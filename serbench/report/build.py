@@ -130,9 +130,13 @@ def _write_all(folders: Sequence[Folder], jobs: int, hear: Hear) -> Iterator[Ite
     """Write every folder, `jobs` at a time; yield all tables and pictures in order."""
     if jobs < 0:
         raise BadParameter(f"jobs is {jobs}, but must be 0 or more")
-    engine = processes.engine(min(jobs, processes.cores()), threads=1)
-    tasks = [asdict(folder) for folder in folders]
-    outcomes = engine(write_folder, tasks, lambda _, message: hear(message["picture"]))
+    outcomes = processes.fresh(
+        write_folder,
+        [asdict(folder) for folder in folders],
+        lambda _, message: hear(message["picture"]),
+        at_once=min(jobs, processes.cores()),
+        threads=1,
+    )
     for outcome in sorted(outcomes, key=lambda outcome: outcome.item):
         if outcome.result is None:
             folder = folders[outcome.item]

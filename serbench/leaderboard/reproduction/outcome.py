@@ -8,10 +8,10 @@ from typing import Any
 
 from serbench import tables
 from serbench.errors import CorpusError, SerbenchError
-from serbench.evaluation import pipeline, provenance
-from serbench.evaluation.pipeline import Listener, extract
+from serbench.evaluation import inputs, pipeline, provenance
+from serbench.evaluation.pipeline import Listener
 from serbench.evaluation.plan import Plan, make_plan
-from serbench.files import digest, expanded
+from serbench.files import expanded
 from serbench.leaderboard.reproduction.proposal import Proposal, where
 from serbench.leaderboard.submissions import submitted_fold
 from serbench.leaderboard.submissions.installation import other_code
@@ -231,8 +231,9 @@ def _require_pins(plan: Plan, proposal: Proposal, listener: Listener) -> None:
     if not different and [names.get(position) for position in positions] != list(proposal.names):
         different = ["protocol"]
     if not different:
-        audio = extract(plan, positions, settings(), listener)
-        digests = [digest([audio[name] for name in plan.ids(position)]) for position in positions]
+        needed = {id_ for position in positions for id_ in plan.ids(position)}
+        prepared = inputs.prepare(plan, needed, settings(), listener)
+        digests = [prepared.pin(plan, position) for position in positions]
         different = ["audio"] * (digests != [file.facts.pins.audio for file in proposal.files])
     if different:
         raise CorpusError(

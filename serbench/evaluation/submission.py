@@ -1,0 +1,119 @@
+"""Tasks that an engine has queued somewhere, so that any later command finds them again."""
+
+import contextlib
+import json
+import shutil
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from serbench.contracts import DetachableEngine, Task
+from serbench.errors import SerbenchError
+from serbench.files import lock, replacing
+from serbench.parameters import checked, settable
+from serbench.plugins import registry
+from serbench.plugins.guarded_import import guarded
+
+SCHEMA = 1
+FOLDER = ".submitted"
+
+
+@dataclass(frozen=True)
+class Queued:
+    """A task of a submission: its name and, if it is a fold, its place."""
+
+    name: str
+    run: str = ""  # the run's name
+    fold: str = ""  # the fold's name
+    result: str = ""  # the file that it writes
+
+
+@dataclass(frozen=True, eq=False)
+class Submission:
+    """Tasks in a queue, and the engine that put them there."""
+
+    folder: Path
+    engine: str
+    options: Mapping[str, object]
+    detached: bool  # stopping a command that follows it does not cancel it
+    tasks: tuple[Queued, ...]
+
+    def make_engine(self) -> DetachableEngine:
+        """Return the engine with the options that it had."""
+        engine = make_engine(self.engine, self.options)
+        assert isinstance(engine, DetachableEngine), "only such an engine submits"
+        return engine
+
+    def remove(self) -> None:
+        """Forget the submission: all its tasks have an outcome."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        with contextlib.suppress(OSError):  # there are others
+            self.folder.parent.rmdir()
+
+    @contextlib.contextmanager
+    def followed(self) -> Iterator[bool]:
+        """Hold the submission while it is followed; yield False if another command holds it."""
+        path = self.folder.with_name(f"{self.folder.name}.lock")
+        with lock(FileLock(path), path) as held:
+            yield held
+
+
+def make_engine(name: str, options: Mapping[str, object]) -> Any:
+    """Return an engine by its name.
+
+    Raises:
+        SerbenchError: there is none of that name, or an option is unknown or wrong.
+    """
+    target: Any = registry.load(registry.find("engine", name))
+    values = checked(f"the engine {name}", settable(target), options)
+    with guarded(f"the engine {name} cannot be made", passing=(SerbenchError,)):
+        return target(**values)
+
+
+def submit(
+    results: Path,
+    engine: str,
+    options: Mapping[str, object],
+    detached: bool,
+    tasks: Sequence[Task],
+    queued: Sequence[Queued],
+) -> Submission:
+    """Submit tasks, and record them below the results; a refused submission leaves no record."""
+    name = f"{engine}-{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}"
+    folder = results.resolve() / FOLDER / name
+    submission = Submission(folder, engine, options, detached, tuple(queued))
+    folder.mkdir(parents=True)
+    record = {
+        "schema": SCHEMA,
+        "engine": engine,
+        "options": dict(options),
+        "detached": detached,
+        "tasks": [asdict(task) for task in queued],
+    }
+    try:
+        with replacing(folder / "submission.json") as temporary:
+            temporary.write_text(json.dumps(record))
+        submission.make_engine().submit(tasks, folder)
+    except BaseException:
+        submission.remove()
+        raise
+    return submission
+
+
+def submissions(results: Path) -> list[Submission]:
+    """Return all submissions below the results, the oldest first."""
+    found = []
+    for path in sorted((results.resolve() / FOLDER).glob("*/submission.json")):
+        try:
+            record = json.loads(path.read_text())
+            tasks = tuple(Queued(**task) for task in record["tasks"])
+            kind, options, detached = (record[n] for n in ("engine", "options", "detached"))
+            found.append(Submission(path.parent, kind, options, detached, tasks))
+        except (OSError, ValueError, TypeError, KeyError):
+            continue  # it is just being removed
+    return found

@@ -1,0 +1,141 @@
+"""Tasks for engines: describe folds and extraction, and run a task on whichever machine gets it."""
+
+import platform
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from importlib import metadata
+from pathlib import Path
+
+from serbench import datasets
+from serbench.contracts import Needs, Task
+from serbench.errors import PluginError, SerbenchError
+from serbench.evaluation import kept_models, provenance
+from serbench.evaluation.plan import Job
+from serbench.features.store import Feature
+from serbench.plugins.source_code import source_digest
+from serbench.processes import Message, Outcome, Pool, Send
+from serbench.results.config import Config
+from serbench.settings import settings
+
+FOLD, EXTRACT = "serbench.evaluation.fold:run", "serbench.features.extraction:extract"
+SHARE = 2000  # utterances whose features one task extracts
+
+
+def of_fold(
+    job: Job, fold: str, needs: Needs, code: Mapping[str, str], after: tuple[int, ...] = ()
+) -> Task:
+    """Return the task of a fold, by its name; `code` is that of `code_of`."""
+    message = {"function": FOLD, "item": job.message(), "threads": needs.threads, "code": code}
+    return Task(f"fold {fold} of {job.config.name}", message, needs, after)
+
+
+def of_extraction(
+    feature: Feature, cache: Path, paths: Sequence[str], needs: Needs, code: Mapping[str, str]
+) -> list[Task]:
+    """Return tasks that extract the features of audio files, with the needs of the model."""
+    tasks = []
+    for start in range(0, len(paths), SHARE):
+        share = paths[start : start + SHARE]
+        item = {
+            "feature": asdict(feature),
+            "cache": str(cache.resolve()),
+            "threads": needs.threads,
+            "files": [(path, True) for path in share],
+        }
+        message = {"function": EXTRACT, "item": item, "threads": needs.threads, "code": code}
+        tasks.append(Task(f"{feature.name} of {len(share)} utterances", message, needs))
+    return tasks
+
+
+def code_of(config: Config) -> dict[str, str]:
+    """Return the version and the digest of the source of each package that computes a run."""
+    return {
+        package: f"{_version(package)} {digest}"
+        for package, digest in provenance.sources(config).items()
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package.replace("_", "-"))
+    except metadata.PackageNotFoundError:  # a module of the user
+        return "of no release"
+
+
+def run_task(message: Message, send: Send, *, shares_folders: bool = True) -> Outcome:
+    """Run a task's message in a fresh process of this machine; errors are in the outcome.
+
+    For engines: call it in any process on the machine that computes. The process of the task ends
+    with the calling process, even by `kill -9`.
+
+    Args:
+        message: of a `serbench.Task`.
+        send: called with every message about the task's progress.
+        shares_folders: whether this machine has the driver's results and cache at the same paths.
+            If not, the fold uses this machine's SERBENCH_DATA (unless the driver's folder of the
+            corpus is here too) and SERBENCH_CACHE, and its outcome holds the files of the result.
+
+    Returns:
+        The outcome of item 0; `dataclasses.replace(outcome, item=position)` names the task.
+    """
+    try:
+        _require_same_code(message["code"])
+        item = message["item"] if shares_folders else _moved(Job.of(message["item"])).message()
+    except SerbenchError as error:
+        return Outcome(0, None, str(error))
+    with Pool() as pool:
+        pool.start(0, message["function"], item, message["threads"])
+        while True:
+            _, event = pool.next()
+            if isinstance(event, Outcome):
+                break
+            send(event)
+    if shares_folders or event.error:
+        return event
+    return replace(event, files=_taken(Job.of(item)))
+
+
+def _require_same_code(planned: Mapping[str, str]) -> None:
+    """Refuse to compute with other code than the driver has."""
+    for package, code in planned.items():
+        here = f"{_version(package)} {source_digest(package)}"
+        if here != code:
+            theirs, ours = code.split()[0], here.split()[0]
+            what = "is not installed" if not here.split()[-1] else f"is version {ours}"
+            if theirs == ours:
+                what = f"is version {ours} with other source code"
+            raise PluginError(
+                f"{package} {what} on {platform.node()}, but the run was planned with version "
+                f"{theirs}: install the same version on every machine"
+            )
+
+
+def _moved(job: Job) -> Job:
+    """Return the job with the folders of this machine."""
+    places = settings()
+    root = Path(job.root)
+    source = datasets.find(job.config.dataset, places, root if root.exists() else None)
+    folder = places.cache.resolve() / "folds" / job.config.name
+    return replace(
+        job,
+        root=str(source.root),
+        cache=str(places.cache.resolve()),
+        result=str(folder / Path(job.result).name),
+    )
+
+
+def _taken(job: Job) -> dict[str, bytes]:
+    """Read the files of a fold's result, by their paths below the run's folder; remove them."""
+    result = Path(job.result)
+    files = {result.name: result.read_bytes()}
+    model = kept_models.folder(result.parent, job.fold)
+    if job.keep_model:
+        files |= {
+            path.relative_to(result.parent).as_posix(): path.read_bytes()
+            for path in sorted(model.rglob("*"))
+            if path.is_file()
+        }
+        shutil.rmtree(model)
+    result.unlink()
+    return files
