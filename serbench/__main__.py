@@ -1,4 +1,4 @@
-"""Start the command line, so that Ctrl-C ends it without a traceback from the first moment on.
+"""Start the command line, so that Ctrl-C and SIGTERM end it without a traceback at any moment.
 
 Imports next to nothing until it can be interrupted: the command line takes a while to import.
 """
@@ -27,16 +27,18 @@ def main() -> None:
     try:
         import signal
 
-        interruptible = signal.getsignal(signal.SIGINT) is signal.default_int_handler
-        if interruptible:
-            signal.signal(signal.SIGINT, _interrupt)
+        # a signal that this process was told to ignore stays ignored
+        defaults = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+        stopping = [number for number in defaults if signal.getsignal(number) is defaults[number]]
+        for number in stopping:
+            signal.signal(number, _interrupt)
         from serbench.cli import app
 
         try:
             app.main()
         finally:
-            if interruptible:
-                signal.signal(signal.SIGINT, _exit)
+            for number in stopping:
+                signal.signal(number, _exit)
     except KeyboardInterrupt:
         _exit()
 

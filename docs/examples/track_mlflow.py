@@ -55,11 +55,11 @@ def flat(config: Mapping[str, Any]) -> dict[str, Any]:
 class Live(Listener):
     """Follows an evaluation: serbench.evaluate(..., listener=Live()), in an MLflow run."""
 
-    def training(self, fold: str, words: Mapping[str, Any]) -> None:
+    def training(self, run: str, fold: str, words: Mapping[str, Any]) -> None:
         """Log what a model reports, as soon as it does."""
         log_point(fold, words)
 
-    def finished(self, fold: str, error: str) -> None:
+    def finished(self, run: str, fold: str, error: str) -> None:
         """Mark a fold as done, or tell why it failed."""
         mlflow.set_tag(f"fold.{fold}", error or "done")
 

@@ -156,7 +156,7 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
 
 
 class _Stopped(Exception):
-    """The user pressed Ctrl-C; the text says how to continue."""
+    """The user pressed Ctrl-C, or something sent SIGTERM; the text says how to continue."""
 
 
 @app.command()

@@ -1,39 +1,50 @@
-"""Show the progress of an evaluation: bars on a terminal, else a line per fold."""
+"""Show the progress of evaluations: a line for each running fold, or plain lines in a log."""
 
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn
 from rich.progress import TaskID as Bar
 
+from serbench import tables
 from serbench.escaping import shown
 from serbench.evaluation.pipeline import Listener
 from serbench.evaluation.plan import Plan
+from serbench.evaluation.progress import Forecast
+
+SHOWN = 12  # running folds that have a line of their own
+PAUSE = 30.0  # seconds between two lines about one fold in a log
+
+Key = tuple[str, str]
+"""The names of a run and of one of its folds."""
 
 
 class Bars(Listener):
-    """Bars on standard error: decoding, folds, and the epochs of each running fold."""
+    """Progress on standard error: bars on a terminal, else lines."""
 
     def __init__(self) -> None:
         console = Console(stderr=True)
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(elapsed_when_finished=True),
+            TextColumn("{task.fields[count]}", markup=False),
             TextColumn("{task.fields[note]}", style="dim", markup=False),
             console=console,
             disable=not console.is_terminal,
         )
         self._extracting: Bar | None = None
         self._all: Bar | None = None
-        self._folds: dict[str, Bar] = {}
+        self._bars: dict[Key, Bar] = {}
+        self._said: dict[Key, float] = {}  # when the log last had a line on a fold
+        self._names: dict[str, str] = {}  # of runs: "alexnet-mel on ravdess, seed 0"
+        self._folders: list[Path] = []
+        self._forecast = Forecast()
         self._total = 0
-        self.folder: Path | None = None
         self.finished_folds = 0
 
     def __enter__(self) -> Self:
@@ -49,18 +60,26 @@ class Bars(Listener):
         self._progress.stop()
 
     def planned(self, plan: Plan, folder: Path, wanted: int, todo: int) -> None:
-        """Show how many folds were requested and how many of them are already finished."""
-        self.folder, self._total = folder, wanted
-        self.finished_folds = self._total - todo
-        self._all = self._progress.add_task("folds", total=self._total, note="")
-        self._progress.update(self._all, completed=self.finished_folds)
+        """Add the folds of a run to the total."""
+        config = plan.config
+        self._names[folder.name] = f"{config.model} on {config.dataset}, seed {config.seed}"
+        self._folders.append(folder)
+        self._total += wanted
+        self.finished_folds += wanted - todo
+        # folds of one model on one corpus take about the same time, whatever their seed
+        self._forecast.add(folder.name, (config.model, config.dataset), todo)
+        if self._all is None:
+            self._all = self._progress.add_task("folds", total=None, count="", note="")
+        self._show_total()
 
     def extracting(self, done: int, total: int) -> None:
         """Show how many utterances are decoded."""
-        if self._extracting is None:
+        if self._extracting is None or done <= 1:
             self._say(f"decoding {total} utterances")
-            self._extracting = self._progress.add_task("utterances", total=total, note="")
-        self._progress.update(self._extracting, completed=done)
+        if self._extracting is None:
+            self._extracting = self._progress.add_task("utterances", count="", note="")
+        count = f"{done}/{total}"
+        self._progress.update(self._extracting, completed=done, total=total, count=count)
 
     def remarked(self, line: str) -> None:
         """Print a remark on the corpus, above the bars if there are any."""
@@ -68,31 +87,77 @@ class Bars(Listener):
             f"warning: {shown(line)}", markup=False, highlight=False, soft_wrap=True
         )
 
+    def staged(self, run: str, fold: str, stage: str) -> None:
+        """Show what a fold does before its first epoch."""
+        if stage != "queued":
+            self._forecast.running((run, fold), 0.0)
+            self._show_fold((run, fold), 0, 0, [stage])
+
     def training(self, run: str, fold: str, progress: Mapping[str, Any]) -> None:
-        """Show a fold's epochs and the latest point of its learning curve."""
-        if "epoch" not in progress:
-            return
-        if fold not in self._folds:
-            self._folds[fold] = self._progress.add_task(f"fold {fold}", total=None, note="")
-        note = "  ".join(
+        """Show a fold's epoch and the latest point of its learning curve."""
+        epoch, epochs = progress["epoch"], progress["epochs"]
+        self._forecast.running((run, fold), epoch / epochs)
+        notes = [
             f"{name.replace('_', ' ')} {value:.3g}"
             for name, value in progress.items()
             if name not in ("epoch", "epochs")
-        )
-        self._progress.update(
-            self._folds[fold], completed=progress["epoch"], total=progress["epochs"], note=note
-        )
+        ]
+        self._show_fold((run, fold), epoch, epochs, notes)
+
+    def _show_fold(self, key: Key, epoch: int, epochs: int, notes: list[str]) -> None:
+        run, fold = key
+        if (left := self._forecast.fold_left(key)) is not None:
+            notes.append(f"{tables.duration(left)} left")
+        if key not in self._bars and len(self._bars) < SHOWN:
+            name = self._name(run, fold)
+            self._bars[key] = self._progress.add_task(name, total=None, count="", note="")
+        if key in self._bars:
+            self._progress.update(
+                self._bars[key],
+                completed=epoch,
+                total=epochs or None,
+                count=f"{epoch}/{epochs}" if epochs else "",
+                note="  ".join(notes),
+            )
+        now = time.monotonic()
+        if epochs and now - self._said.setdefault(key, now) > PAUSE:
+            self._said[key] = now
+            self._say(f"{self._name(run, fold)}: epoch {epoch} of {epochs}, {', '.join(notes)}")
+        self._show_total()
 
     def finished(self, run: str, fold: str, error: str) -> None:
-        """Count a finished or failed fold, and remove its bar."""
-        if fold in self._folds:
-            self._progress.remove_task(self._folds.pop(fold))
+        """Count a finished or failed fold, and remove its line."""
+        key = (run, fold)
+        if key in self._bars:
+            self._progress.remove_task(self._bars.pop(key))
+        self._forecast.ended(key, is_done=not error)
         if not error:
             self.finished_folds += 1
-        ended = "failed" if error else "finished"
-        self._say(f"fold {fold}: {ended}; {self.finished_folds} of {self._total} folds are there")
+        ended = f"failed: {error.splitlines()[-1]}" if error else "finished"
+        left = self._forecast.left()
+        after = f", {tables.duration(left)} left" if left else ""
+        self._say(
+            f"{self._name(run, fold)}: {ended}; {self.finished_folds} of {self._total} folds are "
+            f"there{after}"
+        )
+        self._show_total()
+
+    def _name(self, run: str, fold: str) -> str:
+        """Return the name of a fold, with its run if there are several."""
+        return (
+            f"{self._names.get(run, run)}, fold {fold}" if len(self._names) > 1 else f"fold {fold}"
+        )
+
+    def _show_total(self) -> None:
         if self._all is not None:
-            self._progress.update(self._all, completed=self.finished_folds)
+            left = self._forecast.left()
+            self._progress.update(
+                self._all,
+                completed=self.finished_folds + self._forecast.partly,
+                total=self._total or None,
+                count=f"{self.finished_folds}/{self._total}",
+                note=f"{tables.duration(left)} left" if left else "",
+            )
 
     def _say(self, line: str) -> None:
         if self._progress.disable:
@@ -100,9 +165,10 @@ class Bars(Listener):
 
     def stopped(self) -> str:
         """Return how many folds were finished when the user stopped, and how to continue."""
-        if self.folder is None:
+        if not self._folders:
             return "stopped before anything was run"
+        place = self._folders[0] if len(self._folders) == 1 else self._folders[0].parent
         return (
             f"stopped: {self.finished_folds} of {self._total} folds are finished and kept in "
-            f"{self.folder}; run the same command again to continue"
+            f"{place}; run the same command again to continue"
         )

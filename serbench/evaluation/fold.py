@@ -69,6 +69,7 @@ def run(message: Message, send: Send) -> Message:
         reporter.add(progress)
         send(progress)
 
+    report({"stage": "starting"})
     sets = _read_sets(job, report)
     fold, n_labels = sets.fold, len(sets.corpus.labels)
     orders = {part: sets.order(getattr(fold, part)) for part in PARTS[1:]}
@@ -81,6 +82,7 @@ def run(message: Message, send: Send) -> Message:
         model_io.write(exchange / model_isolation.LEARNED, learned)
         model_io.write(exchange / model_isolation.TESTED, {"test": test})
         task = _task(job, sets, orders["validation"], workspace, exchange)
+        report({"stage": "training"})
         from_model = _run_model(task, report)
         shapes = {part: (len(order), n_labels) for part, order in orders.items()}
         scores = _scores(exchange / model_isolation.SCORES, shapes)

@@ -40,8 +40,11 @@ class Listener:
         """Show a remark on the corpus: odd, but no error."""
         warnings.warn(line, stacklevel=3)  # at the caller of `evaluate`
 
+    def staged(self, run: str, fold: str, stage: str) -> None:
+        """Show what a fold does before its first epoch: "queued", "starting", "training"."""
+
     def training(self, run: str, fold: str, progress: Mapping[str, Any]) -> None:
-        """Show a fold's "stage", or "epoch", "epochs" and a point of its learning curve."""
+        """Show a model's "epoch", "epochs", and points of its learning curve."""
 
     def finished(self, run: str, fold: str, error: str) -> None:
         """Show that a fold is done, or that it failed with an error."""
@@ -387,7 +390,10 @@ class _Ends:
             if position not in self._reporters:
                 self._reporters[position] = progress.Reporter(Path(queued.result))
             self._reporters[position].add(message)
-        self._listener.training(queued.run, queued.fold, message)
+        if "stage" in message:
+            self._listener.staged(queued.run, queued.fold, str(message["stage"]))
+        else:
+            self._listener.training(queued.run, queued.fold, message)
 
     def add(self, outcome: Outcome) -> None:
         queued, error = self._tasks[outcome.item], outcome.error

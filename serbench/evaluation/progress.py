@@ -104,3 +104,79 @@ def clear(result: Path) -> None:
 def _write(path: Path, value: Mapping[str, Any]) -> None:
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(value))
+
+
+class Forecast:
+    """Estimate the time left from the folds that have ended and the pace of those that run.
+
+    Folds of one group, such as a model on a corpus, are taken to need the same time.
+    """
+
+    def __init__(self) -> None:
+        self._groups: dict[str, object] = {}  # by run
+        self._todo: dict[object, int] = {}  # folds that have not ended, by group
+        self._took: dict[object, list[float]] = {}  # seconds of finished folds, by group
+        self._running: dict[tuple[str, str], tuple[float, float]] = {}  # start and share done
+
+    def add(self, run: str, group: object, todo: int) -> None:
+        """Add a run with `todo` folds to compute."""
+        self._groups[run] = group
+        self._todo[group] = self._todo.get(group, 0) + todo
+
+    def running(self, fold: tuple[str, str], share: float) -> None:
+        """Note that a fold, named by its run and its own name, runs, and which share is done."""
+        started, _ = self._running.get(fold, (time.monotonic(), 0.0))
+        self._running[fold] = (started, share)
+
+    def ended(self, fold: tuple[str, str], *, is_done: bool) -> None:
+        """Note that a fold has finished or failed."""
+        group = self._groups.get(fold[0])
+        started, _ = self._running.pop(fold, (None, 0.0))
+        self._todo[group] = self._todo.get(group, 0) - 1
+        if is_done and started is not None:
+            self._took.setdefault(group, []).append(time.monotonic() - started)
+
+    @property
+    def partly(self) -> float:
+        """The shares of the running folds that are done, summed."""
+        return sum(share for _, share in self._running.values())
+
+    def fold_left(self, fold: tuple[str, str]) -> float | None:
+        """Return the seconds that a running fold still needs; None if unknown."""
+        started, share = self._running[fold]
+        elapsed = time.monotonic() - started
+        if share:
+            return elapsed / share - elapsed
+        known = self._seconds(self._groups.get(fold[0]))
+        return None if known is None else max(0.0, known - elapsed)
+
+    def left(self) -> float | None:
+        """Return the seconds until all folds have ended; None if no pace is known yet."""
+        work = 0.0
+        running: dict[object, int] = {}
+        for fold in self._running:
+            group = self._groups.get(fold[0])
+            running[group] = running.get(group, 0) + 1
+            work += self.fold_left(fold) or 0.0
+        for group, todo in self._todo.items():
+            waiting = todo - running.get(group, 0)
+            if waiting > 0:
+                seconds = self._seconds(group)
+                if seconds is None:
+                    return None
+                work += waiting * seconds
+        return work / max(1, len(self._running))
+
+    def _seconds(self, group: object) -> float | None:
+        """Return the seconds of a fold of a group, or of any group if nothing is known of it."""
+        if took := self._took.get(group):
+            return sum(took) / len(took)
+        now = time.monotonic()
+        paces = {
+            fold: (now - started) / share
+            for fold, (started, share) in self._running.items()
+            if share
+        }
+        own = [pace for fold, pace in paces.items() if self._groups.get(fold[0]) == group]
+        every = own or [*paces.values(), *(each for took in self._took.values() for each in took)]
+        return sum(every) / len(every) if every else None

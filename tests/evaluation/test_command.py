@@ -21,6 +21,7 @@ from serbench.results import run
 from serbench.results.config import Request
 
 TRICKY = ["", " ", "5", "1e-5", "true", "null", "NaN", '"a"', "[1]", "a b", "it's", "a=b", "-x"]
+MEANS = ("jobs", "device", "listener", "keep_models", "engine", "engine_options")
 TRICKY += ["tag=5", "$HOME", "`id`", "~", "0x10", "1_000", "größe", "\\n", "a\nb", "\x1b[31m"]
 TRICKY += ["\u202eabc", "\ud800"]
 
@@ -34,7 +35,7 @@ def asked():
         with pytest.MonkeyPatch.context() as patch:
 
             def instead(model, dataset, *, folds, results, **words):
-                for name in ("jobs", "device", "listener", "keep_models"):
+                for name in MEANS:
                     words.pop(name)
                 made.append((Request(model, dataset, **words), folds, results))
                 return ""
