@@ -434,7 +434,7 @@ class DetachableEngine(typing.Protocol):
         """Yield the outcomes of submitted tasks, as `Engine.run` does; stopping cancels none."""
 
     def cancel(self, folder: Path) -> None:
-        """Remove all tasks from the queue, and end those that run."""
+        """Remove all tasks from the queue, and end those that run; also if `submit` has failed."""
 
     def states(self, folder: Path) -> Mapping[int, str]:
         """Return where tasks without an outcome are, by position: "queued", "on node7"."""

@@ -326,17 +326,23 @@ class _Evaluation:
         in_queue = dict.fromkeys(
             submission for work in self._works.values() for submission in work.in_queue.values()
         )
-        if tasks and isinstance(self._engine, DetachableEngine):
-            means = self._means
-            given = (means.engine, means.options, means.detach)
-            in_queue[submit(self._parent, *given, tasks, queued)] = None
-        elif tasks:
-            ends = _Ends(queued, self._works, self._listener, self._engine.extraction == "fold")
-            for outcome in self._engine.run(tasks, ends.receive):
-                ends.add(outcome)
-        if not self._means.detach:
+        means = self._means
+        try:
+            if tasks and isinstance(self._engine, DetachableEngine):
+                given = (means.engine, means.options, means.detach)
+                in_queue[submit(self._parent, *given, tasks, queued)] = None
+            elif tasks:
+                ends = _Ends(queued, self._works, self._listener, self._engine.extraction == "fold")
+                for outcome in self._engine.run(tasks, ends.receive):
+                    ends.add(outcome)
+            if not means.detach:
+                for submission in in_queue:
+                    follow(submission, self._listener, self._works)
+        except (KeyboardInterrupt, SystemExit):
             for submission in in_queue:
-                follow(submission, self._listener, self._works)
+                if not submission.detached:
+                    submission.cancel()
+            raise
 
 
 def follow(
@@ -344,7 +350,7 @@ def follow(
 ) -> None:
     """Follow the tasks of a submission until each has ended, and forget the submission.
 
-    If this is stopped, the tasks are cancelled, unless the submission is detached.
+    If this is stopped, the tasks continue.
 
     Raises:
         SerbenchError: another command follows it.
@@ -356,14 +362,8 @@ def follow(
                 f"another command waits for the tasks in {submission.folder}: wait for that "
                 "command, or stop it, and run this one again"
             )
-        try:
-            for outcome in engine.follow(submission.folder, ends.receive):
-                ends.add(outcome)
-        except BaseException:
-            if not submission.detached:
-                engine.cancel(submission.folder)
-                submission.remove()
-            raise
+        for outcome in engine.follow(submission.folder, ends.receive):
+            ends.add(outcome)
         submission.remove()
 
 

@@ -52,8 +52,12 @@ class Submission:
     def remove(self) -> None:
         """Forget the submission: all its tasks have an outcome."""
         shutil.rmtree(self.folder, ignore_errors=True)
-        with contextlib.suppress(OSError):  # there are others
-            self.folder.parent.rmdir()
+
+    def cancel(self) -> None:
+        """Cancel the tasks without an outcome, and forget the submission."""
+        if self.folder.exists():
+            self.make_engine().cancel(self.folder)
+            self.remove()
 
     @contextlib.contextmanager
     def followed(self) -> Iterator[bool]:
@@ -61,6 +65,8 @@ class Submission:
         path = self.folder.with_name(f"{self.folder.name}.lock")
         with lock(FileLock(path), path) as held:
             yield held
+        with contextlib.suppress(OSError):  # there are other submissions
+            self.folder.parent.rmdir()
 
 
 def make_engine(name: str, options: Mapping[str, object]) -> Any:
@@ -83,7 +89,7 @@ def submit(
     tasks: Sequence[Task],
     queued: Sequence[Queued],
 ) -> Submission:
-    """Submit tasks, and record them below the results; a refused submission leaves no record."""
+    """Submit tasks, and record them below the results; what fails or is stopped leaves no record."""
     name = f"{engine}-{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}"
     folder = results.resolve() / FOLDER / name
     submission = Submission(folder, engine, options, detached, tuple(queued))
@@ -100,7 +106,7 @@ def submit(
             temporary.write_text(json.dumps(record))
         submission.make_engine().submit(tasks, folder)
     except BaseException:
-        submission.remove()
+        submission.cancel()
         raise
     return submission
 
