@@ -89,7 +89,7 @@ def submit(
     tasks: Sequence[Task],
     queued: Sequence[Queued],
 ) -> Submission:
-    """Submit tasks, and record them below the results; what fails or is stopped leaves no record."""
+    """Submit tasks and record them below the results; a submission that fails leaves no record."""
     name = f"{engine}-{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}"
     folder = results.resolve() / FOLDER / name
     submission = Submission(folder, engine, options, detached, tuple(queued))
