@@ -35,6 +35,7 @@ COMMANDS = (
     ("compare",),
     ("report",),
     ("runs",),
+    ("study", "plan"),
     ("leaderboard", "show"),
     ("leaderboard", "build"),
     ("leaderboard", "submit"),

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from serbench import __version__
-from serbench.cli import bench, leaderboard, plugin, report
+from serbench.cli import bench, leaderboard, plugin, report, study
 from serbench.cli import protocol as protocol_cli
 from serbench.cli.options import (
     Data,
@@ -40,6 +40,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,  # panels cost a tenth of a second at every start
 )
+app.add_typer(study.app, name="study")
 app.add_typer(protocol_cli.app, name="protocol")
 app.add_typer(leaderboard.app, name="leaderboard")
 app.add_typer(plugin.app, name="plugin")

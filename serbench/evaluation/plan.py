@@ -99,36 +99,20 @@ class Planner:
         """
         entry = find_entry(request)
         division = self._divide(request)
-        corpus, source = division.corpus, division.source
         # may download, so cheap checks come first
-        model, params, feature = resolve(entry, request)
-        config = Config(
-            dataset=source.spec,
-            labels=corpus.label_set,
-            protocol=division.protocol.name,
-            model=request.model,
-            model_version=registry.version(entry, model),
-            params=registry.identifying(model, params),
-            feature=feature.name,
-            feature_version=feature.version,
-            feature_params=feature.params,
-            reading=feature.reading,
-            seed=request.seed,
-            precision=request.precision,
-            threads=entry.threads if request.threads is None else request.threads,
-        )
+        model, params, config = _identified(request, division.source, division.protocol, entry)
         _require_resources(config, model)
         # the constructor may refuse a value
         with guarded(f"{request.model} cannot be made", passing=(SerbenchError,)):
-            model(labels=corpus.labels, seed=request.seed, **params)
+            model(labels=division.corpus.labels, seed=request.seed, **params)
         needs = Needs(config.threads, entry.memory, entry.gpus, entry.minutes)
         return Plan(
             config,
             params,
             needs,
-            corpus,
+            division.corpus,
             division.folds,
-            source,
+            division.source,
             division.pins,
             division.protocol,
         )
@@ -138,6 +122,41 @@ class Planner:
         if key not in self._divisions:
             self._divisions[key] = divide(request, self._places)
         return self._divisions[key]
+
+
+def identify(request: Request, places: Settings) -> Config:
+    """Return the configuration of a run, without reading its corpus.
+
+    Raises:
+        SerbenchError: a name or parameter is unknown.
+    """
+    data = Path(request.data) if request.data is not None else None
+    source = datasets.find(request.dataset, places, data)
+    protocol = lookup.find_protocol(request.protocol, source.dataset)
+    return _identified(request, source, protocol, find_entry(request))[-1]
+
+
+def _identified(
+    request: Request, source: datasets.Source, protocol: Protocol, entry: ModelEntry
+) -> tuple[Any, dict[str, object], Config]:
+    """Return the model's class, its exact parameters, and the run's configuration."""
+    model, params, feature = resolve(entry, request)
+    config = Config(
+        dataset=source.spec,
+        labels=datasets.label_set_name(source, request.labels),
+        protocol=protocol.name,
+        model=request.model,
+        model_version=registry.version(entry, model),
+        params=registry.identifying(model, params),
+        feature=feature.name,
+        feature_version=feature.version,
+        feature_params=feature.params,
+        reading=feature.reading,
+        seed=request.seed,
+        precision=request.precision,
+        threads=entry.threads if request.threads is None else request.threads,
+    )
+    return model, params, config
 
 
 def divide(request: Request, places: Settings) -> Division:

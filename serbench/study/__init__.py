@@ -1,0 +1,1 @@
+"""Studies: many models on many corpora with several seeds, planned and shown together."""

@@ -1,0 +1,137 @@
+"""The runs of a study: every model on every dataset, with every protocol, label set and seed."""
+
+import itertools
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from serbench.errors import BadParameter
+from serbench.files import digest
+from serbench.results.config import Request
+
+FIELDS = tuple(each.name for each in fields(Request))
+COLUMN = ("dataset", "protocol", "labels", "data")  # what the runs of a column share
+MOST_SEEDS = 10_000
+
+Axes = Mapping[str, Sequence[Any]]
+"""The values of fields of `Request`, by field."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """A model or a dataset of a study, and the fields that are set for it alone."""
+
+    name: str
+    axes: Axes = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Combination:
+    """A run of a study, and its place in the table."""
+
+    request: Request
+    row: int  # position in `Matrix.rows`
+    column: int  # position in `Matrix.columns`
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """The runs of a study, in the order in which they are computed: row by row."""
+
+    combinations: tuple[Combination, ...]
+    rows: tuple[Request, ...]  # the models with their parameters; these requests have no dataset
+    columns: tuple[Request, ...]  # datasets with protocol and labels; these have no model
+
+    @property
+    def requests(self) -> list[Request]:
+        """The requests of all runs."""
+        return [each.request for each in self.combinations]
+
+
+def expand(models: Sequence[Item], datasets: Sequence[Item], axes: Axes) -> Matrix:
+    """Return every model on every dataset, with every combination of the other fields.
+
+    A model's or a dataset's own fields replace those of `axes`, but parameters add up.
+
+    Raises:
+        BadParameter: an item is given twice, or a model and a dataset set the same field.
+    """
+    for kind, items in (("model", models), ("dataset", datasets)):
+        for at, item in enumerate(items):
+            if item in items[:at]:
+                raise BadParameter(f"the {kind} {item.name} is given twice: name it once")
+    found: list[tuple[Request, str, str]] = []
+    rows: dict[str, Request] = {}
+    columns: dict[str, tuple[int, Request]] = {}
+    for (at_model, model), (at_data, data) in itertools.product(
+        enumerate(models), enumerate(datasets)
+    ):
+        for request, own in _requests(model, data, axes):
+            row = replace(own, **{name: _DEFAULTS[name] for name in (*COLUMN, "seed")})
+            column = replace(_BLANK, **{name: getattr(request, name) for name in COLUMN})
+            keys = [digest([at, _plain(each)]) for at, each in ((at_model, row), (at_data, column))]
+            rows.setdefault(keys[0], row)
+            columns.setdefault(keys[1], (at_data, column))
+            found.append((request, keys[0], keys[1]))
+    order = sorted(columns, key=lambda key: columns[key][0])  # stable: else as they came
+    row_at = {key: at for at, key in enumerate(rows)}
+    column_at = {key: at for at, key in enumerate(order)}
+    return Matrix(
+        tuple(Combination(each, row_at[row], column_at[column]) for each, row, column in found),
+        tuple(rows.values()),
+        tuple(columns[key][1] for key in order),
+    )
+
+
+_BLANK = Request("", "")
+_DEFAULTS: Mapping[str, Any] = {name: getattr(_BLANK, name) for name in FIELDS}
+
+
+def _plain(request: Request) -> dict[str, object]:
+    values = {name: getattr(request, name) for name in FIELDS}
+    return {**values, "data": None if request.data is None else str(request.data)}
+
+
+def _requests(model: Item, data: Item, axes: Axes) -> Iterator[tuple[Request, Request]]:
+    """Yield each request of a model on a dataset, and the same without the dataset's fields."""
+    for name in sorted({*model.axes} & {*data.axes} - {"params"}):
+        raise BadParameter(f"{name} is set for {model.name} and for {data.name}: set it once")
+    merged = {**axes, **data.axes, **model.axes, "params": [{}]}
+    given = [each.get("params", [{}]) for each in (axes, model.axes, data.axes)]
+    for values in itertools.product(*merged.values()):
+        common = dict(zip(merged, values, strict=True))
+        own = {name: value for name, value in common.items() if name not in data.axes}
+        for shared, of_model, of_data in itertools.product(*given):
+            for name in sorted({*of_model} & {*of_data}):
+                raise BadParameter(
+                    f"parameter {name} is set for {model.name} and for {data.name}: set it once"
+                )
+            params = {**shared, **of_model}
+            names = {"model": model.name, "dataset": data.name}
+            yield (
+                Request(**{**common, **names, "params": {**params, **of_data}}),
+                Request(**{**own, **names, "params": params}),
+            )
+
+
+def seeds(value: object) -> list[int]:
+    """Return the seeds that a number, or text such as "3" or "0-4", stands for.
+
+    >>> seeds("0-4"), seeds(7)
+    ([0, 1, 2, 3, 4], [7])
+
+    Raises:
+        BadParameter: the value is neither, or a range is empty or too long.
+    """
+    if isinstance(value, int) and not isinstance(value, bool):
+        return [value]
+    match = re.fullmatch(r"(\d{1,10})(?:-(\d{1,10}))?", value) if isinstance(value, str) else None
+    if match is None:
+        raise BadParameter(f"the seed is {value!r}, but must be a number or a range such as 0-4")
+    first, last = int(match[1]), int(match[2] or match[1])
+    if not 0 <= last - first < MOST_SEEDS:
+        raise BadParameter(
+            f"the seeds are {value!r}, but a range goes up, and has at most {MOST_SEEDS} seeds"
+        )
+    return list(range(first, last + 1))

@@ -1,0 +1,197 @@
+"""Read `study.toml`: the models, datasets and seeds of a study, and the engine that runs them."""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from serbench.errors import BadParameter, SerbenchError, nearest
+from serbench.files import expanded
+from serbench.parameters import is_import_path
+from serbench.plugins import registry
+from serbench.results.config import Request
+from serbench.study.matrix import FIELDS, Combination, Item, Matrix, expand, seeds
+
+KEYS = ("name", "matrix", "exclude", "engine")
+ITEMS = ("model", "dataset")  # fields whose values may be tables
+
+Table = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class StudyFile:
+    """A study as its file describes it."""
+
+    path: str  # as typed
+    name: str
+    matrix: Matrix
+    engine: str = "local"
+    options: Mapping[str, object] | None = None  # of the engine
+
+
+def read(path: str | Path) -> StudyFile:
+    """Read a study from a file, or one that serbench ships, by its name: "table-2".
+
+    Raises:
+        SerbenchError: there is no such file, or it has a mistake; the message says where.
+    """
+    file = expanded(path)
+    shipped = resources.files("serbench.study").joinpath("studies")
+    names = sorted(each.name[:-5] for each in shipped.iterdir() if each.name.endswith(".toml"))
+    try:
+        if str(path) in names and not file.is_file():
+            text = shipped.joinpath(f"{path}.toml").read_text(encoding="utf-8")
+        else:
+            text = file.read_text(encoding="utf-8")
+    except (FileNotFoundError, IsADirectoryError):
+        raise nearest("study file", str(path), names, ": shipped are these") from None
+    except UnicodeDecodeError as error:
+        raise SerbenchError(f"{path}: it is not UTF-8 text ({error.reason})") from error
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadParameter(f"{path}: {error}") from error
+    try:
+        return _study(document, str(path), file)
+    except SerbenchError as error:
+        raise type(error)(f"{path}: {error}") from error
+
+
+def _study(document: Table, path: str, file: Path) -> StudyFile:
+    _require_known("key", document, KEYS)
+    name = document.get("name", file.stem)
+    if not isinstance(name, str) or not name:
+        raise BadParameter(f"name is {name!r}, but must be text")
+    axes = _table(document.get("matrix"), "[matrix]")
+    _require_known("key in [matrix]", axes, FIELDS)
+    for kind in ITEMS:
+        if not axes.get(kind):
+            raise BadParameter(f'[matrix] has no {kind}: write {kind} = ["NAME", ...]')
+    items = {kind: [_item(kind, each, file.parent) for each in _list(axes[kind])] for kind in ITEMS}
+    common = {
+        key: _values(key, value, "[matrix]", file.parent)
+        for key, value in axes.items()
+        if key not in ITEMS
+    }
+    if "data" in common and len(items["dataset"]) > 1:
+        raise BadParameter(
+            "data in [matrix] is one folder, but there are several datasets: write it for each, "
+            'dataset = [{ name = "NAME", data = "FOLDER" }]'
+        )
+    matrix = expand(items["model"], items["dataset"], common)
+    matrix = _without(matrix, _list(document.get("exclude", [])))
+    options = dict(_table(document.get("engine", {"name": "local"}), "[engine]"))
+    engine = options.pop("name", None)
+    if not isinstance(engine, str):
+        raise BadParameter('[engine] has no name: write name = "local", or another engine\'s')
+    registry.find("engine", engine)
+    return StudyFile(path, name, matrix, engine, options)
+
+
+def _item(kind: str, given: object, folder: Path) -> Item:
+    """Return a model or a dataset that is written as its name, or as a table with its fields."""
+    where = f"{kind} in [matrix]"
+    table = {"name": given} if isinstance(given, str) else _table(given, where)
+    name = table.get("name")
+    if not isinstance(name, str) or not name:
+        raise BadParameter(f"{where} has no name: write {{ name = ... }}")
+    where = f"{kind} {name}"
+    fields = [each for each in FIELDS if each not in ITEMS]
+    _require_known(f"key of {where}", table, ["name", *fields])
+    if not (kind == "model" and is_import_path(name)):  # which would be imported
+        registry.find(kind, name.partition(":")[0])
+    axes = {key: _values(key, table[key], where, folder) for key in table if key != "name"}
+    return Item(name, axes)
+
+
+def _values(key: str, given: object, where: str, folder: Path) -> list[Any]:
+    """Return the values of a field, which is written as a value or as a list of them."""
+    values: list[Any] = []
+    for value in _list(given):
+        if key == "seed":
+            values += seeds(value)
+        elif key == "params":
+            values.append(_table(value, f"params of {where}"))
+        elif key == "trim_db":
+            is_number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not is_number and value != "none":
+                raise BadParameter(
+                    f'trim_db of {where} is {value!r}, but must be a number or "none"'
+                )
+            values.append(float(value) if is_number else None)
+        elif key == "threads":
+            if type(value) is not int:
+                raise BadParameter(f"threads of {where} is {value!r}, but must be a whole number")
+            values.append(value)
+        elif not isinstance(value, str) or not value:
+            raise BadParameter(f"{key} of {where} is {value!r}, but must be text")
+        else:
+            values.append(folder / expanded(value) if key == "data" else value)
+    if not values:
+        raise BadParameter(f"{key} of {where} is an empty list: write a value, or leave it out")
+    return [value for at, value in enumerate(values) if value not in values[:at]]
+
+
+def _without(matrix: Matrix, excluded: Sequence[object]) -> Matrix:
+    """Return the matrix without the combinations that an `[[exclude]]` matches.
+
+    Raises:
+        SerbenchError: one of them matches nothing, or everything is left out.
+    """
+    left_out: set[int] = set()
+    for number, given in enumerate(excluded, 1):
+        where = f"[[exclude]] {number}"
+        wanted = _table(given, where)
+        _require_known(f"key in {where}", wanted, FIELDS)
+        matches = [at for at, each in enumerate(matrix.combinations) if _fits(each, wanted)]
+        if not matches or not wanted:
+            raise _matches_nothing(matrix.requests, wanted, where)
+        left_out.update(matches)
+    kept = [each for at, each in enumerate(matrix.combinations) if at not in left_out]
+    if not kept:
+        raise BadParameter("[[exclude]] leaves no run: remove one of them")
+    return replace(matrix, combinations=tuple(kept))
+
+
+def _fits(combination: Combination, wanted: Table) -> bool:
+    for key, value in wanted.items():
+        actual = getattr(combination.request, key)
+        if key == "params":
+            fits = all(actual.get(name) == each for name, each in _table(value, key).items())
+        elif key == "seed":
+            fits = actual in [seed for each in _list(value) for seed in seeds(each)]
+        else:
+            fits = actual in _list(value)
+        if not fits:
+            return False
+    return True
+
+
+def _matches_nothing(requests: Sequence[Request], wanted: Table, where: str) -> SerbenchError:
+    for key, value in wanted.items():
+        names = list(dict.fromkeys(str(getattr(each, key)) for each in requests))
+        for name in _list(value):
+            if key in ITEMS and name not in names:
+                return BadParameter(
+                    str(nearest(f"{key} of this study", str(name), names, f", as {where} says"))
+                )
+    return BadParameter(f"{where} matches no run of this study: remove it")
+
+
+def _require_known(kind: str, given: Table, names: Sequence[str]) -> None:
+    for key in given:
+        if key not in names:
+            raise BadParameter(str(nearest(kind, key, names)))
+
+
+def _table(given: object, where: str) -> Table:
+    if not isinstance(given, dict):
+        found = "missing" if given is None else repr(given)
+        raise BadParameter(f"{where} is {found}, but must be a table of keys and values")
+    return given
+
+
+def _list(given: object) -> list[Any]:
+    return given if isinstance(given, list) else [given]
