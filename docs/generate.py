@@ -35,6 +35,7 @@ COMMANDS = (
     ("compare",),
     ("report",),
     ("runs",),
+    ("runs", "rm"),
     ("study", "plan"),
     ("leaderboard", "show"),
     ("leaderboard", "build"),

@@ -84,6 +84,18 @@ def writing_error(path: Path, error: Exception) -> SerbenchError:
     return SerbenchError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}")
 
 
+def size_of(path: Path) -> int:
+    """Return the bytes of a file, or of all files below a folder; links are not followed."""
+    if path.is_file() or path.is_symlink():
+        return path.lstat().st_size
+    total = 0
+    for folder, _, names in os.walk(path):
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):  # removed meanwhile
+                total += os.lstat(os.path.join(folder, name)).st_size
+    return total
+
+
 def expanded(path: str | Path) -> Path:
     """Return a path that a user wrote, with the home directory in place of ~.
 

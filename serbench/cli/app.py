@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from serbench import __version__
-from serbench.cli import bench, leaderboard, plugin, report, study
+from serbench.cli import bench, leaderboard, plugin, report, runs, study
 from serbench.cli import protocol as protocol_cli
 from serbench.cli.options import (
     Data,
@@ -44,6 +44,7 @@ app.add_typer(study.app, name="study")
 app.add_typer(protocol_cli.app, name="protocol")
 app.add_typer(leaderboard.app, name="leaderboard")
 app.add_typer(plugin.app, name="plugin")
+app.add_typer(runs.app, name="runs")
 app.command()(bench.bench)
 
 
@@ -196,23 +197,6 @@ def _listing(kind: str) -> None:
         typer.echo(row)
     for remark in remarks:
         typer.echo(remark, err=True)
-
-
-@app.command()
-def runs(
-    form: Format = "text",
-    results: Results = None,
-) -> None:
-    """List all stored runs."""
-    from serbench.results import run as stored
-    from serbench.results import summary
-    from serbench.settings import results_folder
-
-    require_format(form, summary.FORMATS)
-    readable, broken = stored.readable(results_folder(results))
-    typer.echo(summary.listing(readable, form))
-    for reason in broken:
-        typer.echo(f"unreadable: {shown(reason)}", err=True)
 
 
 @app.command()

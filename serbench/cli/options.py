@@ -1,12 +1,13 @@
 """Options that several commands share, and the checks of their values."""
 
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
 
-from serbench.errors import BadParameter, nearest
+from serbench.errors import BadParameter, SerbenchError, nearest
 
 Number = TypeVar("Number", int, float)
 
@@ -46,6 +47,7 @@ EngineOption = Annotated[
     list[str] | None,
     typer.Option(help="name=value: an option of the engine, partition=gpu; may be repeated."),
 ]
+Yes = Annotated[bool, typer.Option("--yes", help="Remove without a question.")]
 Format = Annotated[str, typer.Option("--format", help="text, markdown, csv, latex, json.")]
 
 
@@ -61,6 +63,19 @@ def number_or(word: str, option: str, text: str, kind: Callable[[str], Number]) 
         return kind(text)
     except ValueError:
         raise BadParameter(f"{option} is {text!r}, but must be a number or {word}") from None
+
+
+def confirmed(yes: bool, question: str) -> bool:
+    """Ask a question on the terminal, unless `yes`; return the answer.
+
+    Raises:
+        SerbenchError: there is no terminal to ask on.
+    """
+    if yes:
+        return True
+    if not sys.stdin.isatty():
+        raise SerbenchError("nothing was removed: there is no terminal to ask on, so add --yes")
+    return typer.confirm(question)
 
 
 def require_format(form: str, formats: Sequence[str]) -> None:

@@ -1,5 +1,6 @@
 """A run: the folds of one configuration, and the scores computed from them."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -329,11 +330,19 @@ def find(name: str, parent: Path) -> Run:
     """
     if any(Path(name).glob("*.safetensors")):
         return read(Path(name))
-    runs = folders(parent)
+    return read(match(name, folders(parent), parent))
+
+
+def match(name: str, runs: Sequence[Path], parent: Path) -> Path:
+    """Return the only one of these folders whose name begins with, or else contains, a text.
+
+    Raises:
+        SerbenchError: no folder, or more than one, fits.
+    """
     for fits in (str.startswith, str.__contains__):
         candidates = [folder for folder in runs if fits(folder.name, name)]
         if len(candidates) == 1:
-            return read(candidates[0])
+            return candidates[0]
         if candidates:
             names = ", ".join(folder.name for folder in candidates)
             raise SerbenchError(f"{name!r} may be any of {names}: type more of the name")
@@ -351,7 +360,15 @@ def readable(parent: Path) -> tuple[list[Run], list[str]]:
     return runs, broken
 
 
-def folders(parent: Path) -> list[Path]:
-    """Return the folders of runs in `parent`, or one level deeper, as on the board; sorted."""
-    paths = (path for at in ("*", "*/*") for path in parent.glob(f"{at}/*.safetensors"))
-    return sorted({path.parent for path in paths})
+def folders(parent: Path, files: str = "*.safetensors") -> list[Path]:
+    """Return the folders of runs in `parent`, or one level deeper, as on the board; sorted.
+
+    Args:
+        parent: the folder of all runs; hidden folders in it are not searched.
+        files: the pattern of the files that a run has.
+    """
+    paths = (path.parent for at in ("*", "*/*") for path in parent.glob(f"{at}/{files}"))
+    hidden = re.compile(r"(^|/)\.")
+    return sorted(
+        {path for path in paths if not hidden.search(path.relative_to(parent).as_posix())}
+    )
