@@ -2,7 +2,13 @@
 
 from serbench.testing.kinds import KINDS
 
-TITLES = {"model": "Models", "features": "Features", "dataset": "Datasets", "package": "Packages"}
+TITLES = {
+    "model": "Models",
+    "features": "Features",
+    "dataset": "Datasets",
+    "engine": "Engines",
+    "package": "Packages",
+}
 START, END = "<!-- checks: made by docs/generate.py -->", "<!-- checks: end -->"
 
 

@@ -373,7 +373,7 @@ class Task:
         name: for people: "fold 1 of toy_functionals-svm_paper_seed0_1a2b3c4d".
         message: plain JSON values; `serbench.run_task` does what they say.
         needs: what the machine must have.
-        after: positions of the tasks that must succeed first.
+        after: positions of earlier tasks that must succeed first.
     """
 
     name: str
@@ -410,7 +410,9 @@ class Engine(typing.Protocol):
 
         Args:
             tasks: all tasks; those that an engine can run at once may run at once.
-            receive: called with the position of a task and each message that it sends.
+            receive: called with the position of a task and each message that it sends, before the
+                task's outcome, in the thread that asks for outcomes. An error that it raises ends
+                the run.
         """
 
 

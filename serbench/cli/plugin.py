@@ -14,7 +14,7 @@ app = typer.Typer(help="Create a plugin, and check that it works.", no_args_is_h
 @app.command()
 def new(
     name: Annotated[str, typer.Argument(help="Lower case, digits, hyphens: my-cnn.")],
-    kind: Annotated[str, typer.Option(help="model, features or dataset.")] = "model",
+    kind: Annotated[str, typer.Option(help="model, features, dataset or engine.")] = "model",
     into: Annotated[Path, typer.Option(help="The parent of the new folder.")] = Path(),
 ) -> None:
     """Create a small working plugin package, to be changed into your own."""
@@ -31,12 +31,16 @@ def new(
 
 @app.command()
 def check(
-    name: Annotated[str, typer.Argument(help="A dataset, a feature, a model, or a package.")],
+    name: Annotated[
+        str, typer.Argument(help="A dataset, a feature, a model, an engine or a package.")
+    ],
     kind: Annotated[
-        str | None, typer.Option(help="model, features, dataset or package. Default: looked up.")
+        str | None,
+        typer.Option(help="model, features, dataset, engine or package. Default: looked up."),
     ] = None,
     param: Annotated[
-        list[str] | None, typer.Option(help="name=value: a parameter; may be repeated.")
+        list[str] | None,
+        typer.Option(help="name=value: a parameter or an engine's option; may be repeated."),
     ] = None,
     data: Annotated[Path | None, typer.Option(help="The folder of a dataset's corpus.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,

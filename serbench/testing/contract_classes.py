@@ -10,7 +10,7 @@ from serbench.testing.kinds import KINDS, Kind
 
 
 class Contract:
-    """The base of the four classes.
+    """The base of the five classes.
 
     Attributes:
         plugin: the name of the plugin.
@@ -102,6 +102,10 @@ class DatasetContract(Contract, kind="dataset"):
         data_fixture: the name of a fixture that returns the folder, for example of a look-alike.
         complete: the protocols that test every utterance exactly once.
     """
+
+
+class EngineContract(Contract, kind="engine"):
+    """The checks for an engine; `params` are its options."""
 
 
 class PackageContract(Contract, kind="package"):

@@ -1,4 +1,4 @@
-"""Name the four kinds of plugins that can be checked and their checks, and find a plugin's kind."""
+"""Name the five kinds of plugins that can be checked and their checks, and find a plugin's kind."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from serbench.errors import BadParameter, UnknownName, nearest
 from serbench.plugins import registry
-from serbench.testing.checks import dataset, features, learning, model, package
+from serbench.testing.checks import dataset, engine, features, learning, model, package
 from serbench.testing.checks.package import entry_points, names_of
 from serbench.testing.examination import Check, Subject
 
@@ -27,9 +27,10 @@ KINDS: Mapping[str, Kind] = {
     "model": Kind(model.ModelSubject, (*model.CHECKS, *learning.CHECKS)),
     "features": Kind(features.FeatureSubject, features.CHECKS),
     "dataset": Kind(dataset.DatasetSubject, dataset.CHECKS),
+    "engine": Kind(engine.EngineSubject, engine.CHECKS),
     "package": Kind(package.PackageSubject, package.CHECKS),
 }
-ALIASES = {"feature": "features", "models": "model", "datasets": "dataset", "packages": "package"}
+ALIASES = {"feature": "features"} | {f"{kind}s": kind for kind in KINDS if kind != "features"}
 
 
 def find_kind(name: str, kind: str | None) -> str:
@@ -60,7 +61,7 @@ def find_kind(name: str, kind: str | None) -> str:
     names |= {package for point in entry_points() for package in names_of(point)}
     broken = [plugin.plugin for plugin in installed.broken]
     hint = f"; broken: `serbench plugin check {broken[0]}` says why" if broken else ""
-    raise nearest("dataset, feature, model or package", name, sorted(names), hint)
+    raise nearest("dataset, feature, model, engine or package", name, sorted(names), hint)
 
 
 def _is_offered(name: str, kind: str) -> bool:

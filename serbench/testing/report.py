@@ -22,7 +22,7 @@ class Report:
     """The verdicts on one plugin.
 
     Attributes:
-        kind: "model", "features", "dataset" or "package".
+        kind: "model", "features", "dataset", "engine" or "package".
         name: the name of the plugin.
         checks: the checks for plugins of this kind.
         verdicts: one per check, in the same order.

@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 
 from serbench.errors import BadParameter, UnknownName
-from serbench.testing import DatasetContract, FeatureContract, ModelContract, PackageContract
+from serbench.testing import (
+    DatasetContract,
+    EngineContract,
+    FeatureContract,
+    ModelContract,
+    PackageContract,
+)
 from serbench.testing.kinds import KINDS
 
 VIOLATING = Path(__file__).parents[1] / "violating"
@@ -133,6 +139,7 @@ def test_a_corpus_that_is_named_must_be_there(said):
         (ModelContract, "model"),
         (FeatureContract, "features"),
         (DatasetContract, "dataset"),
+        (EngineContract, "engine"),
         (PackageContract, "package"),
     ],
 )

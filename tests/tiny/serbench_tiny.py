@@ -365,6 +365,14 @@ def serbench_datasets() -> Iterable[Entry]:
 
 
 @hookimpl
+def serbench_engines() -> Iterable[Entry]:
+    return [
+        Entry("sequential", "tiny_engines:Sequential", "one task after the other"),
+        Entry("queue", "tiny_engines:Queue", "a queue without a driver"),
+    ]
+
+
+@hookimpl
 def serbench_features() -> Iterable[Entry]:
     return [
         Entry("crossings", "serbench_tiny:Crossings", "zero crossings"),

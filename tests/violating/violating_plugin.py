@@ -47,3 +47,14 @@ def serbench_datasets() -> Iterable[Entry]:
         for made in vars(datasets).values()
         if isinstance(made, type) and made.__module__ == datasets.__name__
     ]
+
+
+@hookimpl
+def serbench_engines() -> Iterable[Entry]:
+    import violating_engines as engines
+
+    return [
+        Entry(name(made), f"violating_engines:{made.__name__}", inspect.getdoc(made) or "")
+        for made in vars(engines).values()
+        if isinstance(made, type) and made.__module__ == engines.__name__
+    ]

@@ -1,1 +1,1 @@
-"""The checks of models, features, datasets and packages, one function each."""
+"""The checks of models, features, datasets, engines and packages, one function each."""

@@ -40,7 +40,7 @@ def parameters_are_annotated(subject: Subject) -> str:
     for parameter in own:
         annotation, default = typed[parameter.name]
         is_annotated = parameter.annotation is not Parameter.empty
-        if not is_annotated or not _is_plain(annotation):
+        if not is_annotated or not is_plain(annotation):
             fault = f"is annotated with {annotation}" if is_annotated else "has no annotation"
             raise Violation(
                 f"parameter {parameter.name} of {subject.name} {fault}, so --param cannot check "
@@ -50,7 +50,8 @@ def parameters_are_annotated(subject: Subject) -> str:
     return ", ".join(parameter.name for parameter in own) or "none"
 
 
-def _is_plain(annotation: Any) -> bool:
+def is_plain(annotation: Any) -> bool:
+    """Return whether a value of this annotation can be typed on a command line."""
     union = typing.get_origin(annotation) in (typing.Union, types.UnionType)
     options = typing.get_args(annotation) if union else (annotation,)
     return all(option in PLAIN or typing.get_origin(option) is typing.Literal for option in options)
