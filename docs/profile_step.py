@@ -21,6 +21,7 @@ from serbench import Examples, datasets
 from serbench.bench import measure, workload
 from serbench.bench.session import default_dataset
 from serbench.plugins import registry
+from serbench.results.config import Request
 from serbench.settings import settings
 
 STEPS = 6
@@ -58,7 +59,8 @@ class Profiled:
 def profiled(name: str, device: str = "cpu") -> dict[str, object]:
     """The seconds of an epoch of a few steps, and the share of each kind of operation."""
     source = datasets.find(default_dataset(), settings())
-    model = workload.model(name, {"epochs": 2}, source, settings())
+    request = Request(name, source.spec, params={"epochs": 2})
+    model = workload.model(request, source, settings())
     batch = int(str(model.params["batch"] or measure.ROUND))
     inputs = measure.inputs(model.feature, workload.lengths_of(source), batch) * STEPS
     truth = np.arange(len(inputs)) % len(model.labels)

@@ -1,108 +1,12 @@
 """Estimate how long an evaluation takes from the measured times of its parts."""
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from serbench import tables
 from serbench.corpus import PARTS, Fold
 from serbench.evaluation.inputs import FEW
-from serbench.evaluation.model_isolation import ALONE
-
-STEEP = 1.15  # smaller powers count as straight lines with noise
-STEEPEST = 3.0
-
-
-@dataclass(frozen=True)
-class Growth:
-    """Times measured for rising counts, and an extrapolation to other counts.
-
-    A straight line through the first and the last point; beyond the last one, the power law of the
-    last two points if it is steep. A single point is extrapolated in proportion.
-    """
-
-    points: Sequence[tuple[float, float]]  # (count, seconds), rising
-
-    def at(self, count: float) -> float:
-        """Return the seconds for a count.
-
-        >>> Growth(((10, 3.0), (20, 5.0))).at(100), Growth(((10, 1.0), (20, 4.0))).at(40)
-        (21.0, 16.0)
-        """
-        last, seconds = self.points[-1]
-        if count > last and self.power > STEEP:
-            return seconds * float((count / last) ** min(self.power, STEEPEST))
-        if len(self.points) == 1:
-            return seconds * count / last
-        first, at_first = self.points[0]
-        return max(0.0, at_first + self.slope * (count - first))
-
-    @property
-    def per_utterance(self) -> float:
-        """Seconds per utterance at the largest count."""
-        last, seconds = self.points[-1]
-        return seconds / last
-
-    @property
-    def slope(self) -> float:
-        """Seconds per additional utterance, by the straight line."""
-        (first, at_first), (last, at_last) = self.points[0], self.points[-1]
-        if first == last:
-            return self.per_utterance
-        return max(0.0, (at_last - at_first) / (last - first))
-
-    @property
-    def power(self) -> float:
-        """The power of growth between the last two points: 1 is proportional, 0 is constant."""
-        if len(self.points) < 2:
-            return 1.0
-        (before, less), (last, more) = self.points[-2:]
-        return math.log(more / less) / math.log(last / before) if less > 0 and more > 0 else 0.0
-
-
-def busy(times: Sequence[float], at_once: int) -> float:
-    """Return the seconds until tasks of these times end, run in order and `at_once` at a time.
-
-    >>> busy([3, 3, 3], 2), busy([3, 3, 3], 1)
-    (6.0, 9.0)
-    """
-    workers = [0.0] * max(1, at_once)
-    for seconds in times:
-        workers[workers.index(min(workers))] += seconds
-    return max(workers)
-
-
-@dataclass(frozen=True)
-class Speed:
-    """The measured times of a model, in seconds, and its operations per utterance if counted."""
-
-    load: float  # imports of the model's class
-    start: float  # start of a fold's processes, with all imports
-    before: Growth  # before the first epoch, by training utterances
-    epoch: Growth  # one epoch without validation, by training utterances
-    after: float  # from the last epoch to the end of the fit
-    predict: float  # per utterance in a batch
-    alone: float  # per utterance on its own
-    precision: str = ""  # of matrix products, if the model states it
-    flops: Mapping[str, float] = field(default_factory=dict)  # "training", "prediction"
-    peak: float = 0.0  # operations per second of a matrix product in this precision
-
-    @classmethod
-    def of(cls, message: Mapping[str, Any]) -> "Speed":
-        """Return the speed from another process's plain values."""
-        growths = {name: Growth(**message[name]) for name in ("before", "epoch")}
-        return cls(**{**message, **growths})
-
-
-@dataclass(frozen=True)
-class FrontEnd:
-    """The measured times of decoding and of a feature, in seconds of one process."""
-
-    start: float  # start of a process, with its imports
-    decode: float  # per utterance
-    extract: float  # per utterance
-    cores: int  # the number of processes for a large corpus
+from serbench.evaluation.speed import FrontEnd, Speed, busy
 
 
 @dataclass(frozen=True)
@@ -138,19 +42,7 @@ def estimate(
         front: measured times of the front end.
         speed: measured times of the model, with `at_once` processes at a time.
     """
-    validated = epochs if epochs > 1 else 0
-    rows = []
-    for fold in folds:
-        learned, held_out, tested = (len(getattr(fold, part)) for part in PARTS)
-        rows.append(
-            {
-                "starting folds": speed.start,
-                "before the first epoch": speed.before.at(learned),
-                "training": epochs * speed.epoch.at(learned) + speed.after,
-                "validation in every epoch": validated * held_out * speed.predict,
-                "prediction": (held_out + tested) * speed.predict + ALONE * speed.alone,
-            }
-        )
+    rows = [speed.parts(fold, epochs) for fold in folds]
     work = [sum(row.values()) for row in rows]
     clock = busy(work, at_once) / sum(work) if sum(work) else 0.0
     count = len({id_ for fold in folds for part in PARTS for id_ in getattr(fold, part)})

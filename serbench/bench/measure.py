@@ -8,7 +8,7 @@ import dataclasses
 import math
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,21 @@ from typing import Any
 import numpy as np
 import threadpoolctl
 
+from serbench import processes
 from serbench.bench import workload
-from serbench.bench.estimate import Growth, Speed
 from serbench.bench.workload import Candidate
-from serbench.contracts import Array, DescribedModel, Examples, Lengths, Model, Wave
+from serbench.contracts import (
+    Array,
+    DescribedModel,
+    Examples,
+    KeepableModel,
+    Lengths,
+    Model,
+    Wave,
+)
+from serbench.errors import SerbenchError
 from serbench.evaluation.model_isolation import FoldWorkspace
+from serbench.evaluation.speed import Growth, Speed
 from serbench.features import audio
 from serbench.features.store import Feature, check_arrays
 from serbench.plugins import registry
@@ -33,6 +43,16 @@ BATCH = 16  # utterances per step, if a model has no parameter `batch`
 EPOCHS = 3
 HELD_OUT = 8  # validation utterances
 MOST = 32  # steps of the largest fit, if no estimate sets their number
+SHORT = 0.3  # seconds of the utterances of the fit from which large models are extrapolated
+SHARE = 0.6  # of a matrix product's speed that training and prediction reach; 0.48 to 0.87 measured
+
+
+Say = Callable[[str], None]
+"""Called with words for what is measured."""
+
+
+def silent(doing: str) -> None:
+    """Tell nobody."""
 
 
 @dataclass(frozen=True)
@@ -47,18 +67,61 @@ class Task:
     model: Candidate | None = None
     device: str = "cpu"  # of the model: "cpu" or "cuda"
     most: int | None = None  # training utterances of the largest fit, set by an estimate
+    limit: float = math.inf  # seconds; a model that needs more is extrapolated from a small fit
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds per call or utterance, and seconds to start the process."""
+    """Seconds per call or utterance, seconds to start the process, and bytes of a result."""
 
     seconds: float
     start: float = 0.0
+    size: float = 0.0
+
+
+def measure(
+    item: str, name: str, task: Task, say: Say, at_once: int = 1
+) -> list[Mapping[str, Any]]:
+    """Measure an item of `ITEMS` in fresh processes that run at the same time.
+
+    Args:
+        item: the item.
+        name: what is measured, for `say`.
+        task: how to measure.
+        say: called with a line when the measurement starts, and about its progress.
+        at_once: the number of processes.
+
+    Returns:
+        The result of each process, as plain values.
+
+    Raises:
+        SerbenchError: it cannot be measured.
+    """
+    say(f"measuring {name}")
+
+    def receive(position: int, message: Message) -> None:
+        if position == 0:
+            say(f"measuring {name}: {message['doing']}")
+
+    task = dataclasses.replace(task, launched=time.time())
+    message = {"item": item, "task": dataclasses.asdict(task)}
+    results = []
+    for outcome in processes.fresh(
+        run, [message] * at_once, receive, at_once=at_once, threads=task.threads
+    ):
+        if outcome.result is None:
+            raise SerbenchError(outcome.error)
+        results.append(outcome.result)
+    return results
 
 
 def run(message: Message, send: Send) -> Message:
-    """Measure an `item` of `ITEMS` for a `task`; return a `Timing` or `Speed` as plain values."""
+    """Measure an `item` of `ITEMS` for a `task`; return a `Timing` or `Speed` as plain values.
+
+    Args:
+        message: the item's name and the task.
+        send: called with the words for what is `doing`.
+    """
     task = dict(message["task"])
     task["lengths"] = Lengths(**task["lengths"])
     if task["feature"]:
@@ -66,7 +129,8 @@ def run(message: Message, send: Send) -> Message:
     if task["model"]:
         feature = Feature(**task["model"]["feature"])
         task["model"] = Candidate(**{**task["model"], "feature": feature})
-    return dataclasses.asdict(ITEMS[message["item"]](Task(**task)))
+    result = ITEMS[message["item"]](Task(**task), lambda doing: send({"doing": doing}))
+    return dataclasses.asdict(result)
 
 
 def fastest(function: Callable[[], object], seconds: float) -> float:
@@ -84,7 +148,7 @@ def fastest(function: Callable[[], object], seconds: float) -> float:
             return best
 
 
-def product(task: Task) -> Timing:
+def product(task: Task, say: Say = silent) -> Timing:
     """Multiply matrices of `SIDE` rows and columns in float32."""
     random = np.random.default_rng(0)
     left, right = (random.standard_normal((SIDE, SIDE), dtype=np.float32) for _ in range(2))
@@ -93,7 +157,7 @@ def product(task: Task) -> Timing:
         return Timing(fastest(lambda: np.matmul(left, right, out=out), task.seconds))
 
 
-def decode(task: Task) -> Timing:
+def decode(task: Task, say: Say = silent) -> Timing:
     """Decode, digest and trim files as the front end does."""
     import soundfile
 
@@ -114,21 +178,39 @@ def decode(task: Task) -> Timing:
             return Timing(fastest(read, task.seconds) / FILES)
 
 
-def extract(task: Task) -> Timing:
-    """Extract a feature, each utterance alone."""
+def extract(task: Task, say: Say = silent) -> Timing:
+    """Extract a feature, each utterance alone: as many as take about `task.seconds`."""
     feature = task.feature
     assert feature is not None
-    extractor, waves = _extractor(feature), _waves(task.lengths, ROUND)
+    extractor, waves = _extractor(feature), _waves(task.lengths, 1)
+    arrays: list[Array] = []
+
+    def work() -> None:
+        arrays[:] = [extractor([wave])[0] for wave in waves]
+
     with threadpoolctl.threadpool_limits(task.threads):
-        check_arrays(feature.name, extractor(waves[:1]), 1)
+        check_arrays(feature.name, extractor(waves), 1)
         start = time.time() - task.launched
-        took = fastest(lambda: [extractor([wave]) for wave in waves], task.seconds)
-    return Timing(took / len(waves), start)
+        waves = _waves(task.lengths, max(2, min(ROUND, int(task.seconds / fastest(work, 0)))))
+        took = fastest(work, task.seconds)
+    size = sum(array.nbytes for array in arrays) / len(arrays)
+    return Timing(took / len(waves), start, size)
 
 
-def inputs(feature: Feature, lengths: Lengths, count: int) -> list[Array]:
-    """Return the features of `count` synthetic utterances with the corpus's trimmed lengths."""
-    return check_arrays(feature.name, _extractor(feature)(_waves(lengths, count)), count)
+def inputs(
+    feature: Feature, lengths: Lengths, count: int, seconds: float = math.inf
+) -> list[Array]:
+    """Return the features of synthetic utterances with the corpus's trimmed lengths.
+
+    They are `count`, or as many as take `seconds`, but at least two.
+    """
+    extractor, end = _extractor(feature), time.perf_counter() + seconds
+    arrays: list[Array] = []
+    for wave in _waves(lengths, count):
+        if len(arrays) > 1 and time.perf_counter() > end:
+            break
+        arrays += check_arrays(feature.name, extractor([wave]), 1)
+    return arrays
 
 
 def _extractor(feature: Feature) -> Any:
@@ -157,40 +239,67 @@ class Fit:
     total: float
 
 
-def learn(task: Task) -> Speed:
+def start(task: Task, say: Say = silent) -> Timing:
+    """Import a model's class, as the two processes of a fold do."""
+    assert task.model is not None
+    began = time.time()
+    registry.load(registry.find("model", task.model.name))
+    load = time.time() - began
+    return Timing(load, 2 * (began - task.launched) + load)
+
+
+def learn(task: Task, say: Say = silent) -> Speed:
     """Fit a model to more and more utterances, and predict with it."""
     began = time.time()
     assert task.model is not None
     registry.load(registry.find("model", task.model.name))
     load = time.time() - began
-    trial = Trial(task, task.model)
+    # a process that checks the fold, and one for the model
+    start = 2 * (began - task.launched) + load
     with threadpoolctl.threadpool_limits(task.threads):
+        trial = Trial(task, task.model, say)
+        if task.limit < math.inf:
+            small = trial.small()
+            if time.time() - began + trial.seconds(small) > task.limit:
+                return trial.counted(small, load, start)
         first = trial.fit(trial.few, epochs=1)  # triggers late imports
         peak = trial.peak()
         half, *fits = trial.grow()
+        say("prediction")
         pool, predict = trial.pool, trial.model.predict
         among = fastest(lambda: predict(pool), task.seconds / 4) / len(pool)
-        alone = fastest(lambda: predict(pool[:1]), 0)
+        alone = fastest(lambda: predict(pool[:1]), task.seconds / 8)
         peak = max(peak, trial.peak())
         flops = trial.flops()
+        saved = trial.saved()
     # the time before the first epoch may be nearly constant, so the fit to half a step counts here
     before = Growth(tuple((fit.count, fit.before) for fit in (half, *fits)))
     epoch = Growth(tuple((fit.count, fit.epoch) for fit in fits))
     usual = before.at(first.count) + epoch.at(first.count) + fits[-1].after
-    facts = trial.model.describe() if isinstance(trial.model, DescribedModel) else {}
     return Speed(
         load=load,
-        # a process that checks the fold, and one for the model
-        start=2 * (began - task.launched) + load + max(0.0, first.total - usual),
+        start=start + max(0.0, first.total - usual),
         before=before,
         epoch=Growth(tuple((n, max(0.0, took - HELD_OUT * among)) for n, took in epoch.points)),
         after=fits[-1].after,
         predict=among,
         alone=alone,
-        precision=str(facts.get("precision", "")),
+        precision=trial.precision(),
         flops=flops,
         peak=peak,
+        saved=saved,
     )
+
+
+@dataclass(frozen=True)
+class Small:
+    """A fit to a few short utterances, from which the times of real ones are extrapolated."""
+
+    fit: Fit
+    ratio: float  # by which the inputs of real utterances are larger
+    flops: Mapping[str, float]  # of a short utterance, as in `Speed`; {} if uncounted
+    real: Mapping[str, float]  # of a real utterance
+    rate: float  # operations per second that the model is expected to reach; 0 if unknown
 
 
 class Trial:
@@ -202,15 +311,17 @@ class Trial:
 
     model: Model  # the last one fitted
 
-    def __init__(self, task: Task, candidate: Candidate):
-        self._task, self._candidate = task, candidate
+    def __init__(self, task: Task, candidate: Candidate, say: Say = silent):
+        self._task, self._candidate, self._say = task, candidate, say
         batch = candidate.params.get("batch")
         step = batch if isinstance(batch, int) else BATCH
         self.few = max(4, len(candidate.labels))
         # whole steps, enough that half of the utterances have every label
         self._batch = step * max(1, -(-2 * self.few // step))
         self._most = task.most or MOST * self._batch
-        self.pool = inputs(candidate.feature, task.lengths, self._batch)
+        seconds = math.inf if task.limit == math.inf else task.seconds
+        self._say("its features")
+        self.pool = inputs(candidate.feature, task.lengths, self._batch, seconds)
 
     def grow(self) -> list[Fit]:
         """Fit the model to half a step of utterances, then to 1, 2, 4, ... steps as time allows."""
@@ -223,15 +334,23 @@ class Trial:
             fits.append(self.fit(min(2 * fits[-1].count, self._most)))
         return [half, *fits]
 
-    def fit(self, count: int, epochs: int = EPOCHS) -> Fit:
+    def fit(
+        self,
+        count: int,
+        epochs: int = EPOCHS,
+        pool: Sequence[Array] | None = None,
+        held_out: int = HELD_OUT,
+    ) -> Fit:
         """Fit the model to `count` utterances, for `epochs` if it has that parameter."""
+        self._say(f"training on {count} utterances")
         task, params = self._task, dict(self._candidate.params)
         has_epochs = "epochs" in params
         if has_epochs:
             params["epochs"] = epochs
         target: Any = registry.load(registry.find("model", self._candidate.name))
         self.model = target(labels=tuple(self._candidate.labels), seed=0, **params)
-        train, validation = self._examples(count, 1), self._examples(HELD_OUT, 2)
+        pool = self.pool if pool is None else pool
+        train, validation = self._examples(pool, count, 1), self._examples(pool, held_out, 2)
         with tempfile.TemporaryDirectory() as folder:
             times: list[float] = []
             workspace = FoldWorkspace(
@@ -239,6 +358,7 @@ class Trial:
                 task.threads,
                 Path(folder),
                 lambda _: times.append(time.perf_counter()),
+                self._candidate.precision,
             )
             started = time.perf_counter()
             self.model.fit(train, validation, workspace)
@@ -249,17 +369,17 @@ class Trial:
         epoch = min(between[1:-1], default=between[0])
         return Fit(count, max(0.0, between[0] - epoch), epoch, between[-1], total)
 
-    def _examples(self, count: int, seed: int) -> Examples:
-        """Return `count` utterances: those of the pool, repeated with small changes."""
+    def _examples(self, pool: Sequence[Array], count: int, seed: int) -> Examples:
+        """Return `count` utterances: those of a pool, repeated with small changes."""
         random = np.random.default_rng(seed)
-        places = np.arange(count) % len(self.pool)
-        arrays = []
+        labels, arrays = len(self._candidate.labels), []
+        places = np.arange(count) % max(len(pool), labels)
         for place in places:
-            array = self.pool[place]
+            array = pool[int(place) % len(pool)]
             noise = random.standard_normal(array.shape, dtype=np.float32)
             arrays.append((array * (1 + np.float32(0.1) * noise)).astype(array.dtype))
         speakers = tuple(f"speaker{place % 4}" for place in places)
-        return Examples(arrays, places.astype(np.int64) % len(self._candidate.labels), speakers)
+        return Examples(arrays, places.astype(np.int64) % labels, speakers)
 
     def peak(self) -> float:
         """Return the operations per second of a matrix product; 0 if the model has no `peak`."""
@@ -268,15 +388,86 @@ class Trial:
 
     def flops(self) -> dict[str, float]:
         """Return the operations of one utterance in training and prediction; {} if uncounted."""
+        return self._count(self.pool)
+
+    def _count(self, pool: Sequence[Array]) -> dict[str, float]:
         flops = getattr(self.model, "flops", None)
         if flops is None:
             return {}
         kinds = {"training": True, "prediction": False}
-        return {
-            kind: flops(self.pool, training) / len(self.pool) for kind, training in kinds.items()
-        }
+        return {kind: flops(pool, training) / len(pool) for kind, training in kinds.items()}
+
+    def precision(self) -> str:
+        """Return the format of matrix products, "" if the model does not state it."""
+        facts = self.model.describe() if isinstance(self.model, DescribedModel) else {}
+        return str(facts.get("precision", ""))
+
+    def saved(self) -> float:
+        """Return the bytes of the model that `save` writes; 0 if the model cannot be kept."""
+        if not isinstance(self.model, KeepableModel):
+            return 0.0
+        with tempfile.TemporaryDirectory() as folder:
+            self.model.save(Path(folder))
+            return float(sum(p.stat().st_size for p in Path(folder).rglob("*") if p.is_file()))
+
+    def small(self) -> Small:
+        """Fit the model to a few utterances of at most `SHORT` seconds, and count operations."""
+        lengths, feature = self._task.lengths, self._candidate.feature
+        short = tuple(min(seconds, SHORT / lengths.trimmed) for seconds in lengths.seconds)
+        lengths = dataclasses.replace(lengths, seconds=short)
+        pool = inputs(feature, lengths, self.few, self._task.seconds)
+        fit = self.fit(self.few, 2, pool, held_out=2)
+        sample = self.pool[:2]  # counting the operations of a large model takes seconds
+        short_size, size, sample_size = (_size(each) for each in (pool, self.pool, sample))
+        flops = self._count(pool[:2])
+        real = {kind: n * size / sample_size for kind, n in self._count(sample).items()}
+        return Small(fit, size / short_size, flops, real, SHARE * self.peak() if flops else 0.0)
+
+    def seconds(self, small: Small) -> float:
+        """Return roughly how long all fits of a measurement take."""
+        epochs = EPOCHS if "epochs" in self._candidate.params else 1
+        trained = self.few + epochs * 1.5 * self._batch
+        if not small.rate:
+            return small.fit.epoch * small.ratio * trained / small.fit.count
+        validated = HELD_OUT * (1 + 2 * epochs) + self._batch
+        real = small.real
+        return (trained * real["training"] + validated * real["prediction"]) / small.rate
+
+    def counted(self, small: Small, load: float, start: float) -> Speed:
+        """Extrapolate the speed from a small fit, by the operations of real utterances."""
+        step, fit = self._batch, small.fit
+        fixed, once, predict = fit.before, 0.0, 0.0
+        epoch = fit.epoch * small.ratio * step / fit.count
+        if small.rate:
+            less, more = (
+                {kind: count / small.rate for kind, count in each.items()}
+                for each in (small.flops, small.real)
+            )
+            # besides its arithmetic, a step updates all weights
+            update = fit.epoch - fit.count * less["training"] - 2 * less["prediction"]
+            epoch, predict = step * more["training"] + max(0.0, update), more["prediction"]
+            # layers that are not trained are computed once; all others three times in training
+            once = max(0.0, more["prediction"] - more["training"] / 3)
+        return Speed(
+            load=load,
+            start=start,
+            before=Growth(tuple((count, fixed + count * once) for count in (step, 2 * step))),
+            epoch=Growth(((step, epoch),)),
+            after=fit.after,
+            predict=predict,
+            alone=predict,
+            precision=self.precision(),
+            flops=small.real,
+            peak=small.rate / SHARE,
+            is_extrapolated=True,
+        )
 
 
-ITEMS: Mapping[str, Callable[[Task], Any]] = {
-    function.__name__: function for function in (product, decode, extract, learn)
+def _size(arrays: Sequence[Array]) -> float:
+    """Return the mean number of values of arrays."""
+    return sum(array.size for array in arrays) / len(arrays)
+
+
+ITEMS: Mapping[str, Callable[[Task, Say], Any]] = {
+    function.__name__: function for function in (product, decode, extract, start, learn)
 }

@@ -1,9 +1,7 @@
 """Measure this machine, and use the results to estimate how long an evaluation takes on it."""
 
-import dataclasses
 import datetime
 import os
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,14 +9,16 @@ from typing import Any
 from serbench import datasets, processes
 from serbench import settings as devices
 from serbench.bench import measure, workload
-from serbench.bench.estimate import Estimate, FrontEnd, Speed, estimate
-from serbench.bench.measure import Task, Timing
+from serbench.bench.estimate import Estimate, estimate
+from serbench.bench.measure import Say, Task, Timing, silent
 from serbench.bench.result import Bench, Measurement, machine
 from serbench.bench.workload import Candidate
 from serbench.corpus import Fold, Protocol
 from serbench.errors import BadParameter, SerbenchError, nearest
+from serbench.evaluation.speed import FrontEnd, Speed
 from serbench.plugins import registry
 from serbench.protocols import lookup
+from serbench.results.config import Request
 from serbench.settings import settings
 
 GROUPS = ("arithmetic", "decode", "features", "models")
@@ -50,8 +50,12 @@ class BenchRequest:
         )
 
 
-def bench(request: BenchRequest) -> Bench:
+def bench(request: BenchRequest, say: Say = silent) -> Bench:
     """Measure this machine; where a model and a dataset are named, estimate an evaluation.
+
+    Args:
+        request: what to measure.
+        say: called with a line about each measurement that starts.
 
     Raises:
         SerbenchError: a name or parameter is unknown, or a named item cannot be measured.
@@ -66,7 +70,7 @@ def bench(request: BenchRequest) -> Bench:
         raise BadParameter(f"seconds is {request.seconds}, but must be greater than 0")
     if request.jobs is not None and request.jobs < 1:
         raise BadParameter(f"jobs is {request.jobs}, but must be 1 or more")
-    return _Session(request).bench()
+    return _Session(request, say).bench()
 
 
 def default_dataset() -> str:
@@ -84,8 +88,8 @@ def default_dataset() -> str:
 class _Session:
     """The measurement of all items of a request, each in a fresh process, as in a fold."""
 
-    def __init__(self, request: BenchRequest):
-        self._request, self._places = request, settings()
+    def __init__(self, request: BenchRequest, say: Say):
+        self._request, self._places, self._say = request, settings(), say
         self._source = datasets.find(request.dataset or default_dataset(), self._places)
         self._lengths = workload.lengths_of(self._source)
         self._at_once = min(request.jobs or processes.cores(), processes.cores())
@@ -127,25 +131,29 @@ class _Session:
         """Yield the named model, or the plugins' default models for "bench"."""
         request = self._request
         if request.model is not None:
-            given = (request.params, self._source, self._places, request.features)
-            yield workload.model(request.model, *given)
+            spec, params = self._source.spec, request.params
+            wanted = Request(request.model, spec, params=params, features=request.features)
+            yield workload.model(wanted, self._source, self._places)
             return
         for name in registry.defaults("model", "bench"):
             try:
-                yield workload.model(name, {}, self._source, self._places)
+                wanted = Request(name, self._source.spec)
+                yield workload.model(wanted, self._source, self._places)
             except SerbenchError as error:
                 self._left_out[name] = str(error)
 
     def _arithmetic(self) -> None:
         for threads in sorted({1, processes.cores()}):
-            timing = Timing(**self._measure("product", self._task(threads=threads))[0])
+            timing = Timing(
+                **self._measure("product", "arithmetic", self._task(threads=threads))[0]
+            )
             gflops = 2 * measure.SIDE**3 / timing.seconds / 1e9
             self._items.append(
                 Measurement("matrix product", threads, "cpu", "float32", gflops=gflops)
             )
 
     def _front_end(self, name: str, item: str, task: Task) -> None:
-        timing = Timing(**self._measure(item, task)[0])
+        timing = Timing(**self._measure(item, name, task)[0])
         self._timings[name] = timing
         self._items.append(Measurement(name, task.threads, per_second=1 / timing.seconds))
 
@@ -171,7 +179,7 @@ class _Session:
         """Measure a model in `_at_once` processes at a time; the slowest one counts."""
         most = max((len(fold.train) for fold in folds), default=None)
         task = self._task(threads=model.threads, model=model, device=device, most=most)
-        speeds = map(Speed.of, self._measure("learn", task, self._at_once))
+        speeds = map(Speed.of, self._measure("learn", model.name, task, self._at_once))
         slowest = max(speeds, key=lambda speed: speed.epoch.per_utterance)
         self._items += _model_items(model, slowest, device)
         return slowest
@@ -184,26 +192,13 @@ class _Session:
         name = f"{model.name} on {self._source.spec}, {self._protocol().name}"
         return estimate(name, folds, model.epochs, self._at_once, front, speeds[model.name])
 
+    def _measure(
+        self, item: str, name: str, task: Task, at_once: int = 1
+    ) -> list[Mapping[str, Any]]:
+        return measure.measure(item, name, task, self._say, at_once)
+
     def _task(self, **options: Any) -> Task:
         return Task(self._lengths, self._request.seconds, **options)
-
-    def _measure(self, item: str, task: Task, at_once: int = 1) -> list[Mapping[str, Any]]:
-        """Measure an item in processes that run at the same time, and return their results."""
-        task = dataclasses.replace(task, launched=time.time())
-        message = {"item": item, "task": dataclasses.asdict(task)}
-        outcomes = processes.fresh(
-            measure.run,
-            [message] * at_once,
-            lambda *_: None,
-            at_once=at_once,
-            threads=task.threads,
-        )
-        results = []
-        for outcome in outcomes:
-            if outcome.result is None:
-                raise SerbenchError(outcome.error)
-            results.append(outcome.result)
-        return results
 
 
 def _model_items(model: Candidate, speed: Speed, device: str) -> Iterator[Measurement]:

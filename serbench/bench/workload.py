@@ -107,6 +107,7 @@ class Candidate:
     feature: Feature  # that it learns from
     labels: tuple[str, ...]  # of the corpus whose utterances are imitated
     threads: int  # of a fold
+    precision: str = "float32"  # of training
 
     @property
     def epochs(self) -> int:
@@ -115,30 +116,24 @@ class Candidate:
         return epochs if isinstance(epochs, int) else 1
 
 
-def model(
-    name: str,
-    given: Mapping[str, object],
-    source: Source,
-    places: Settings,
-    features: str | None = None,
-) -> Candidate:
-    """Return a model with its parameters on a corpus, where `given` ones come from the user.
+def model(request: Request, source: Source, places: Settings) -> Candidate:
+    """Return the requested model with its parameters on a corpus.
 
     Parameters that need a download are replaced if the model offers it (`contracts.BenchHooks`).
 
     Raises:
         SerbenchError: a name or parameter is unknown, or a package is missing.
     """
-    request = Request(name, source.spec, params=given, features=features)
     entry = plan.find_entry(request)
-    wanted = {**entry.defaults_on(source.spec), **given}
+    wanted = {**entry.defaults_on(source.spec), **request.params}
     for target in (registry.load(registry.find("feature", entry.features)), registry.load(entry)):
         if rehearsed := getattr(target, "rehearsed", None):
             wanted |= rehearsed(wanted, places.cache / "rehearsal")
     _, params, feature = plan.resolve(entry, dataclasses.replace(request, params=wanted))
     sets = source.dataset.label_sets
-    labels = tuple(dict.fromkeys(sets[datasets.label_set_name(source, None)].values()))
-    return Candidate(name, params, feature, labels, entry.threads)
+    labels = tuple(dict.fromkeys(sets[datasets.label_set_name(source, request.labels)].values()))
+    threads = entry.threads if request.threads is None else request.threads
+    return Candidate(request.model, params, feature, labels, threads, request.precision)
 
 
 def feature(name: str) -> Feature:

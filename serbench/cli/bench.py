@@ -43,6 +43,7 @@ def bench(  # noqa: PLR0913 - a command's options are its parameters
     weights are random. Every measurement runs in a fresh process, with the threads of a fold.
     """
     from serbench.bench import session
+    from serbench.cli.progress import progress_line
 
     request = session.BenchRequest(
         model=model,
@@ -55,5 +56,5 @@ def bench(  # noqa: PLR0913 - a command's options are its parameters
         device=device,
         features=features,
     )
-    measured = session.bench(request)
+    measured = session.bench(request, progress_line)
     typer.echo(measured.to_json() if as_json else str(measured))

@@ -24,6 +24,11 @@ Key = tuple[str, str]
 """The names of a run and of one of its folds."""
 
 
+def progress_line(line: str) -> None:
+    """Print a line about work in progress to standard error."""
+    print(shown(line), file=sys.stderr, flush=True)
+
+
 class Bars(Listener):
     """Progress on standard error: bars on a terminal, else lines."""
 
@@ -161,7 +166,7 @@ class Bars(Listener):
 
     def _say(self, line: str) -> None:
         if self._progress.disable:
-            print(shown(line), file=sys.stderr, flush=True)
+            progress_line(line)
 
     def stopped(self) -> str:
         """Return how many folds were finished when the user stopped, and how to continue."""

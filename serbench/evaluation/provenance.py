@@ -59,12 +59,17 @@ def versions() -> dict[str, str]:
 
 def sources(config: Config) -> dict[str, str]:
     """Return source digests of all packages that compute the results, without importing any."""
-    named = [("feature", config.feature), ("dataset", config.dataset.partition(":")[0])]
+    return sources_of(config.model, config.feature, config.corpus)
+
+
+def sources_of(model: str, feature: str, dataset: str) -> dict[str, str]:
+    """Return source digests of a model's, a feature's and a dataset's packages, by their names."""
+    named = [("feature", feature), ("dataset", dataset)]
     packages = {"serbench"}
-    if is_import_path(config.model):
-        packages |= {*import_path.packages(config.model)}
+    if is_import_path(model):
+        packages |= {*import_path.packages(model)}
     else:
-        named.append(("model", config.model))
+        named.append(("model", model))
     packages |= {import_path.top(registry.find(kind, name).target) for kind, name in named}
     packages |= {name for package in packages for name in _requirements(package)}
     return {package: source_digest(package) for package in sorted(packages)}

@@ -13,13 +13,15 @@ import pytest
 import serbench
 from serbench import datasets, processes
 from serbench.bench import measure, session, workload
-from serbench.bench.estimate import FrontEnd, Growth, Speed, busy, estimate
+from serbench.bench.estimate import estimate
 from serbench.bench.measure import Task
 from serbench.bench.result import Bench, Measurement, machine
 from serbench.bench.session import BenchRequest
 from serbench.contracts import Lengths
 from serbench.corpus import Fold
 from serbench.errors import BadParameter, SerbenchError, UnknownName
+from serbench.evaluation.speed import FrontEnd, Growth, Speed, busy
+from serbench.results.config import Request
 
 SHORT = Lengths((0.0, 50.0, 100.0), (0.1, 0.2, 0.6), 16_000, 0.5)
 TASK = Task(SHORT, seconds=0.05)
@@ -78,8 +80,13 @@ def test_matrices_are_multiplied_at_some_speed():
     assert measure.product(TASK).seconds < 2 * measure.SIDE**3 / 1e8
 
 
+def candidate(places, name, params=None):
+    request = Request(name, "tones", params=params or {})
+    return workload.model(request, datasets.find("tones", places), places)
+
+
 def speed(places, name="sleeper", params=None, **conditions):
-    model = workload.model(name, params or {}, datasets.find("tones", places), places)
+    model = candidate(places, name, params)
     task = replace(TASK, model=model, launched=time.time() - 1, **conditions)
     return measure.learn(task)
 
@@ -105,7 +112,7 @@ def test_a_model_without_epochs_is_timed_as_a_whole(places):
     found = speed(places, "centroid", {"nap": 0.1}, most=16)
     assert found.before.points[1][1] == found.after == 0
     assert found.epoch.points[0][1] == pytest.approx(0.1, abs=0.05)
-    assert workload.model("centroid", {}, datasets.find("tones", places), places).epochs == 1
+    assert candidate(places, "centroid").epochs == 1
 
 
 FOLDS = [Fold(str(n), ("a", "b", "c", "d"), ("e",), ("f", "g")) for n in range(3)]
@@ -167,8 +174,7 @@ def test_a_fraction_of_the_limit_is_what_the_model_counts(places):
 
 
 def test_a_model_that_cannot_be_had_is_rehearsed(places):
-    made = workload.model("sleeper", {"each": 0}, datasets.find("tones", places), places)
-    assert made.params["each"] == 1
+    assert candidate(places, "sleeper", {"each": 0}).params["each"] == 1
 
 
 def test_what_cannot_be_measured_is_left_out_and_named(places):
