@@ -15,6 +15,7 @@ from serbench import datasets, processes
 from serbench.bench import measure, session, workload
 from serbench.bench.estimate import estimate
 from serbench.bench.measure import Task
+from serbench.bench.meter import Meter
 from serbench.bench.result import Bench, Measurement, machine
 from serbench.bench.session import BenchRequest
 from serbench.contracts import Lengths
@@ -106,6 +107,41 @@ def test_a_fit_is_taken_apart_by_what_the_model_reports(places):
 def test_no_fit_is_larger_than_an_estimate_needs(places):
     found = speed(places, seconds=0.5, most=12)
     assert [count for count, _ in found.epoch.points] == [8, 12]
+
+
+def test_a_model_that_would_take_too_long_is_extrapolated_from_a_small_fit(places):
+    found = speed(places, seconds=0.5, limit=0.0)
+    assert found.is_extrapolated
+    ((count, epoch),) = found.epoch.points
+    # an epoch of four utterances was timed; more arithmetic makes it longer
+    assert count == 8
+    assert epoch > 4 / 2000
+    assert not speed(places, seconds=0.1, limit=60.0).is_extrapolated
+
+
+def test_a_meter_measures_once_and_stores_what_it_measured(places, monkeypatch):
+    monkeypatch.setattr("os.getloadavg", lambda: (0.0, 0.0, 0.0))
+    request, lines = Request("sleeper", "tones"), []
+    fast = {"most": 8, "at_once": 1, "memory": 1.0}
+    assert Meter(places, "cpu", lines.append, measures=False).speed(request, **fast) is None
+    meter = Meter(places, "cpu", lines.append)
+    found = meter.speed(request, **fast)
+    assert lines[0] == "measuring sleeper"
+    lines.clear()
+    # the number of epochs does not change the speed of one
+    again = Meter(places, "cpu", lines.append, measures=False)
+    more = Request("sleeper", "tones", params={"epochs": 3})
+    assert again.speed(more, **fast) == found
+    assert lines == []
+    assert again.speed(Request("sleeper", "tones", params={"each": 2}), **fast) is None
+
+
+def test_a_meter_measures_the_start_of_a_fold_and_the_size_of_features(places):
+    meter, request = Meter(places, "cpu", measure.silent), Request("centroid", "tones")
+    assert 0 < meter.start(request) < 60
+    front = meter.front_end(request)
+    assert front.size == 8  # two numbers of four bytes
+    assert front.seconds(36) == pytest.approx(36 * (front.decode + front.extract))
 
 
 def test_a_model_without_epochs_is_timed_as_a_whole(places):
@@ -253,3 +289,4 @@ def test_the_command_prints_json():
     assert done.returncode == 0, done.stderr
     items = [one["item"] for one in json.loads(done.stdout)["items"]]
     assert items == ["decode", "crossings"]
+    assert done.stderr.splitlines()[:1] == ["measuring decode"]
