@@ -221,7 +221,7 @@ def _features(
         item = {
             "feature": dataclasses.asdict(feature),
             "cache": job.cache,
-            "threads": job.config.threads,
+            "threads": 1,  # whichever model needs the features, they are the same
             "files": [(path, True) for path in paths],
         }
         for outcome in processes.fresh(
@@ -229,7 +229,7 @@ def _features(
             [item] if paths else [],
             receive,
             at_once=1,
-            threads=job.config.threads,
+            threads=1,
             nested=True,
         ):
             if outcome.result is None:

@@ -1,6 +1,7 @@
 """The engine `local`: run tasks in fresh processes of this machine, as many as it can hold."""
 
 import functools
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -28,27 +29,29 @@ class Local:
 
     def run(self, tasks: Sequence[Task], receive: Receive) -> Iterator[Outcome]:
         """Run all tasks; see `serbench.contracts.Engine`."""
+        ended: dict[int, bool] = {}  # whether each succeeded
         if self.jobs == 0:
             for position, task in enumerate(tasks):
-                send = functools.partial(receive, position)
-                function, item = task.message["function"], task.message["item"]
-                yield processes.call(function, item, send, position)
+                outcome = _prevented(position, tasks, ended)
+                if outcome is None:
+                    function, item = task.message["function"], task.message["item"]
+                    send = functools.partial(receive, position)
+                    outcome = processes.call(function, item, send, position)
+                ended[position] = not outcome.error
+                yield outcome
             return
-        machine = _Machine(self.jobs)
+        machine = Machine(self.jobs)
         waiting = dict(enumerate(tasks))
-        ended: dict[int, bool] = {}  # whether each succeeded
         with Pool() as pool:
             while waiting or pool.running:
                 for position, task in list(waiting.items()):
                     if machine.is_full():
                         break
-                    failed = [at for at in task.after if not ended.get(at, True)]
-                    is_due = all(at in ended for at in task.after)
-                    if failed:
+                    if outcome := _prevented(position, tasks, ended):
                         del waiting[position]
                         ended[position] = False
-                        yield Outcome(position, None, f"{tasks[failed[0]].name} failed before it")
-                    elif is_due and machine.admits(task.needs):
+                        yield outcome
+                    elif all(at in ended for at in task.after) and machine.admits(task.needs):
                         del waiting[position]
                         variables = machine.start(position, task.needs)
                         function, item = task.message["function"], task.message["item"]
@@ -63,8 +66,20 @@ class Local:
                         receive(position, event)
 
 
-class _Machine:
-    """The cores, the memory and the GPUs of this machine, and what running tasks take of them."""
+def _prevented(position: int, tasks: Sequence[Task], ended: Mapping[int, bool]) -> Outcome | None:
+    """Return the outcome of a task that cannot run, because one before it failed."""
+    for at in tasks[position].after:
+        if not ended.get(at, True):
+            return Outcome(position, None, f"{tasks[at].name} failed before it")
+    return None
+
+
+class Machine:
+    """The cores, the memory and the GPUs of this machine, and what running tasks take of them.
+
+    Args:
+        jobs: as the option of the engine.
+    """
 
     def __init__(self, jobs: int | None):
         self._jobs = None if jobs is None else min(jobs, processes.cores())
@@ -91,8 +106,8 @@ class _Machine:
         )
 
     def _fits(self, wanted: float) -> bool:
-        loads = sorted(self._loads().values())
-        return all(load + min(wanted, 1) <= 1 for load in loads[: max(1, round(wanted))])
+        loads = sorted(self._loads().values())[: math.ceil(wanted)]
+        return all(load + min(wanted, 1) < 1 + 1e-9 for load in loads)  # three thirds are one
 
     def _loads(self) -> Mapping[str, float]:
         loads = dict.fromkeys(self._gpus, 0.0)
@@ -106,7 +121,7 @@ class _Machine:
         chosen: Sequence[str] = ()
         if needs.gpus and self._gpus:
             loads = self._loads()
-            chosen = sorted(self._gpus, key=lambda gpu: loads[gpu])[: max(1, round(needs.gpus))]
+            chosen = sorted(self._gpus, key=lambda gpu: loads[gpu])[: math.ceil(needs.gpus)]
         self._running[position] = (needs, chosen)
         return {"CUDA_VISIBLE_DEVICES": ",".join(chosen)} if chosen else {}
 
@@ -119,5 +134,5 @@ def gpus() -> Sequence[str]:
     """Return the NVIDIA GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them."""
     allowed = os.environ.get("CUDA_VISIBLE_DEVICES")
     if allowed is not None:
-        return [gpu for gpu in allowed.split(",") if gpu.strip() not in ("", "-1")]
+        return [gpu for gpu in map(str.strip, allowed.split(",")) if gpu not in ("", "-1")]
     return [str(at) for at in range(len(list(Path("/dev").glob("nvidia[0-9]*"))))]

@@ -236,6 +236,8 @@ class _Evaluation:
             if keep:
                 kept_models.require_keepable(request.model)
             plan = planner.plan(request)  # shared speakers are refused here
+            if self._device == "cpu":
+                plan = dataclasses.replace(plan, needs=dataclasses.replace(plan.needs, gpus=0))
             names = [fold.name for fold in plan.folds]
             for name in wanted or ():
                 if name not in names:
@@ -303,13 +305,10 @@ class _Evaluation:
                     tasks.append(self._task(work, at, group, after))
                     result = str(work.resources.result(at))
                     (name,) = work.names([at])
-                    queued.append(Queued(tasks[-1].name, work.folder.name, name, result))
+                    queued.append(Queued(tasks[-1].name, work.folder.name, name, result, after))
         return tasks, queued
 
     def _task(self, work: Work, at: int, group: Inputs, after: tuple[int, ...]) -> Task:
-        needs = work.plan.needs
-        if self._device == "cpu":
-            needs = dataclasses.replace(needs, gpus=0)
         code: Mapping[str, str] = {}
         if self._means.engine != "local":  # this machine has the code that planned
             config = work.plan.config
@@ -319,7 +318,7 @@ class _Evaluation:
             code = self._code[key]
         (name,) = work.names([at])
         job = make_job(work.plan, work.resources, at, group.pin(work.plan, at))
-        return task.of_fold(job, name, needs, code, after)
+        return task.of_fold(job, name, work.plan.needs, code, after)
 
     def _run(self, tasks: Sequence[Task], queued: Sequence[Queued]) -> None:
         """Run tasks, or submit them; then follow what is in a queue."""
@@ -380,7 +379,7 @@ class _Ends:
         self._tasks, self._works, self._listener = tasks, works, listener
         self._is_elsewhere = is_elsewhere  # the folds' machines do not share the results' folder
         self._reporters: dict[int, progress.Reporter] = {}
-        self._failed_extraction = ""
+        self._failures: dict[int, str] = {}  # errors of tasks that extract features
 
     def receive(self, position: int, message: Message) -> None:
         queued = self._tasks[position]
@@ -398,21 +397,20 @@ class _Ends:
     def add(self, outcome: Outcome) -> None:
         queued, error = self._tasks[outcome.item], outcome.error
         if not queued.result:
-            self._failed_extraction = self._failed_extraction or error
+            self._failures[outcome.item] = error
             return
         result = Path(queued.result)
         if outcome.files and not result.exists():
             kept_models.store(result, outcome.files)
         if not error and not result.exists():
             error = f"{queued.name} ended without an error, but there is no {result}"
-        error = error and (self._failed_extraction or error)
+        error = error and next(filter(None, map(self._failures.get, queued.after)), error)
         progress.clear(result)
         if error:
             progress.failed(result, error)
-            work = self._works.get(result.parent)
-            if work is not None:
-                at = next(at for at in work.chosen if work.resources.result(at) == result)
-                work.failures[at] = error
+            if work := self._works.get(result.parent):
+                failed = [at for at in work.chosen if work.resources.result(at) == result]
+                work.failures |= dict.fromkeys(failed, error)  # none if only others ask for it
         self._listener.finished(queued.run, queued.fold, error)
 
 

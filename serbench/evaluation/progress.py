@@ -45,6 +45,7 @@ class Reporter:
         now = time.time()
         self._now = Progress(now, platform.node(), os.getpid(), now)
         self._written = 0.0
+        failure_file(result).unlink(missing_ok=True)
         self.add({})
 
     def add(self, message: Mapping[str, Any]) -> None:

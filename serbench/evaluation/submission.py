@@ -31,6 +31,7 @@ class Queued:
     run: str = ""  # the run's name
     fold: str = ""  # the fold's name
     result: str = ""  # the file that it writes
+    after: tuple[int, ...] = ()  # as the task's
 
 
 @dataclass(frozen=True, eq=False)

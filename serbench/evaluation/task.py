@@ -33,17 +33,20 @@ def of_fold(
 def of_extraction(
     feature: Feature, cache: Path, paths: Sequence[str], needs: Needs, code: Mapping[str, str]
 ) -> list[Task]:
-    """Return tasks that extract the features of audio files, with the needs of the model."""
-    tasks = []
+    """Return tasks that extract the features of audio files, with the needs of the model.
+
+    One thread computes them, as it does in other processes: all models share the features.
+    """
+    tasks, needs = [], replace(needs, threads=1)
     for start in range(0, len(paths), SHARE):
         share = paths[start : start + SHARE]
         item = {
             "feature": asdict(feature),
             "cache": str(cache.resolve()),
-            "threads": needs.threads,
+            "threads": 1,
             "files": [(path, True) for path in share],
         }
-        message = {"function": EXTRACT, "item": item, "threads": needs.threads, "code": code}
+        message = {"function": EXTRACT, "item": item, "threads": 1, "code": code}
         tasks.append(Task(f"{feature.name} of {len(share)} utterances", message, needs))
     return tasks
 
@@ -60,7 +63,7 @@ def _version(package: str) -> str:
     try:
         return metadata.version(package.replace("_", "-"))
     except metadata.PackageNotFoundError:  # a module of the user
-        return "of no release"
+        return ""
 
 
 def run_task(message: Message, send: Send, *, shares_folders: bool = True) -> Outcome:
@@ -99,16 +102,17 @@ def run_task(message: Message, send: Send, *, shares_folders: bool = True) -> Ou
 def _require_same_code(planned: Mapping[str, str]) -> None:
     """Refuse to compute with other code than the driver has."""
     for package, code in planned.items():
-        here = f"{_version(package)} {source_digest(package)}"
-        if here != code:
-            theirs, ours = code.split()[0], here.split()[0]
-            what = "is not installed" if not here.split()[-1] else f"is version {ours}"
-            if theirs == ours:
-                what = f"is version {ours} with other source code"
-            raise PluginError(
-                f"{package} {what} on {platform.node()}, but the run was planned with version "
-                f"{theirs}: install the same version on every machine"
-            )
+        version, source = _version(package), source_digest(package)
+        if f"{version} {source}" == code:
+            continue
+        theirs = f"{package} {code.rpartition(' ')[0]}".strip()
+        ours = f"{package} {version}".strip() if source else f"no {package}"
+        if ours == theirs:
+            ours += " with other source code"
+        raise PluginError(
+            f"{platform.node()} has {ours}, but the run was planned with {theirs}: install the "
+            "same code on every machine"
+        )
 
 
 def _moved(job: Job) -> Job:

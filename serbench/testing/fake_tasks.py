@@ -22,6 +22,7 @@ def task(
     *,
     threads: int = 1,
     memory: float = 0.1,
+    gpus: float = 0,
     after: tuple[int, ...] = (),
     **item: Any,
 ) -> Task:
@@ -31,11 +32,12 @@ def task(
         function: the name of a function of this module.
         threads: threads that the task needs.
         memory: gigabytes that the task needs.
+        gpus: GPUs that the task needs.
         after: positions of the earlier tasks that must succeed first.
         item: the values that the function reads.
     """
     message = {"function": f"{__name__}:{function}", "item": item, "threads": threads, "code": {}}
-    return Task(function, message, Needs(threads, memory), after)
+    return Task(function, message, Needs(threads, memory, gpus), after)
 
 
 def answer(item: Message, send: Send) -> Message:
@@ -47,6 +49,8 @@ def answer(item: Message, send: Send) -> Message:
     return {
         "result": item.get("result"),
         "threads": os.environ.get("OMP_NUM_THREADS"),
+        "gpus": os.environ.get("CUDA_VISIBLE_DEVICES"),
+        "process": os.getpid(),
         "began": began,
         "ended": time.time(),
     }
