@@ -43,11 +43,12 @@ CAUGHT = [
     ("short", "many_tasks", "4 tasks have 2 outcomes: yield one per task"),
     ("swapping", "many_tasks", "the outcome of task 3 has the result of task 0: yield dataclass"),
     ("leaving", "closing", "1 s after the run was stopped, a task still runs: kill the processes"),
-    ("uncancelled", "closing", "1 s after the run was stopped, a task still runs"),
+    ("uncancelled", "interrupt", "1 s after the run was stopped, a task still runs"),
     ("leaving", "interrupt", "1 s after the run was stopped, a task still runs"),
     ("calm", "interrupt", "it catches the error that receive raises: let it pass, and end the t"),
     ("remembering", "detaching", "the first follow of a new engine gives 0 outcomes of 3 tasks"),
     ("once", "detaching", "the second follow of a new engine gives 0 outcomes of 3 tasks: keep"),
+    ("missing", "cancelling", "for a folder without any task it raises FileNotFoundError: do noth"),
     ("vacant", "states", "tasks 1 and 2 have no outcome, but states names none: return a text"),
     ("blank", "states", "the state of task 1 is '': say in a few words where it is"),
     ("lazy", "evaluates", "fold 1 .* ended without an error, but there is no "),
@@ -108,13 +109,15 @@ def test_the_engine_of_the_core_passes_all(verdicts):
     wanted = [check.name for check in KINDS["engine"].checks if check.name != "evaluates"]
     found = verdicts("local", wanted)
     states = {name: one.state for name, one in found.items() if one.state != "ok"}
-    assert states == {"detaching": "not run", "states": "not run"}
+    assert states == dict.fromkeys(("detaching", "cancelling", "states"), "not run")
     assert found["is_made"].reason == "features are extracted by: driver"
     assert found["states"].reason == "its tasks end with the driver, which is allowed"
 
 
 def test_a_queue_passes_what_is_for_queues(verdicts):
-    found = verdicts("queue", ["is_made", "single_task", "interrupt", "detaching", "states"])
+    found = verdicts(
+        "queue", ["is_made", "single_task", "interrupt", "detaching", "cancelling", "states"]
+    )
     assert {one.state for one in found.values()} == {"ok"}
     assert found["is_made"].reason == "features are extracted by: task; detachable"
     assert found["states"].reason == "runs, waits"

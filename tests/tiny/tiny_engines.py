@@ -1,5 +1,6 @@
 """Two engines: the smallest one, and a queue that needs no driver."""
 
+import contextlib
 import json
 import os
 import signal
@@ -76,11 +77,9 @@ class Queue:
             time.sleep(0.05)
 
     def cancel(self, folder: Path) -> None:
-        """End the process, with which its task ends."""
-        try:
+        """End the process, with which its task ends; there may be none, or none any more."""
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             os.killpg(int((folder / "process").read_text()), signal.SIGKILL)
-        except ProcessLookupError:
-            return
 
     def states(self, folder: Path) -> Mapping[int, str]:
         """Return "runs" or "waits"."""

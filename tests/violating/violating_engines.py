@@ -286,7 +286,7 @@ class Leaving(Sequential):
 
 
 class Uncancelled(Queue):
-    """Violates closing in another way: what is in the queue stays there."""
+    """Violates interrupt in another way: what is in the queue stays there."""
 
     def cancel(self, folder: Path) -> None:
         """Do nothing."""
@@ -330,6 +330,15 @@ class Once(Queue):
         """Forget what was told: the queue is empty afterwards."""
         yield from super().follow(folder, receive)
         (folder / "tasks.json").write_text("[]")
+
+
+class Missing(Queue):
+    """Violates cancelling: it relies on a file that submit writes last."""
+
+    def cancel(self, folder: Path) -> None:
+        """Kill whatever runs."""
+        (folder / "process").read_text()
+        super().cancel(folder)
 
 
 class Vacant(Queue):

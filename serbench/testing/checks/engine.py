@@ -542,6 +542,27 @@ def detaching(subject: EngineSubject) -> None:
         first.cancel(folder)
 
 
+def cancelling(subject: EngineSubject) -> None:
+    """`cancel` does nothing if no task was submitted, or if all tasks have ended.
+
+    `submit` may fail before it has queued anything.
+    """
+    _require_detachable(subject)
+    engine, ended = subject.engine(), subject.new_folder()
+    engine.submit([task("answer")], ended)
+    record = Record([task("answer")])
+    with _limited(record) as collected:
+        for _ in collected(engine.follow(ended, lambda *_: None)):
+            pass
+    for folder, what in ((subject.new_folder(), "without any task"), (ended, "of ended tasks")):
+        try:
+            subject.engine().cancel(folder)
+        except Exception as error:
+            raise Violation(
+                f"for a folder {what} it raises {type(error).__name__}: do nothing there"
+            ) from error
+
+
 def states(subject: EngineSubject) -> str:
     """`states` says where each task without an outcome is, in a few words.
 
@@ -660,6 +681,7 @@ CHECKS = (
     Check(closing, (is_made,)),
     Check(interrupt, (is_made,)),
     Check(detaching, (is_made,)),
+    Check(cancelling, (is_made,)),
     Check(states, (is_made,)),
     Check(evaluates, (is_made,)),
 )

@@ -1,0 +1,190 @@
+"""Several runs in one evaluation, here and in a queue."""
+
+import json
+import time
+
+import pytest
+
+import serbench
+from serbench.errors import BadParameter, UnknownName
+from serbench.evaluation import progress
+from serbench.evaluation.pipeline import Listener, Means, compute
+from serbench.evaluation.submission import make_engine, submissions
+from serbench.results import run
+from serbench.results.config import Request
+
+pytestmark = pytest.mark.usefixtures("places")
+
+SMALL = "tones:takes=1"
+HERE = {"jobs": 0}  # starting processes takes most of the time
+
+
+class Heard(Listener):
+    """Remembers."""
+
+    def __init__(self):
+        self.lines, self.decoded = [], []
+
+    def planned(self, plan, folder, wanted, todo):
+        self.lines.append((folder.name.split("_")[1], wanted, todo))
+
+    def extracting(self, done, total):
+        self.decoded.append((done, total))
+
+    def finished(self, run, fold, error):
+        self.lines.append((run.split("_")[1], fold, error))
+
+
+def predictions(folder):
+    return [(fold.test.ids, fold.test.activations.tobytes()) for fold in run.read(folder).folds]
+
+
+def queued(*requests, **means):
+    """The runs of requests in the queue of the tiny plugin."""
+    return compute(requests, Means("queue", **means))
+
+
+def test_two_models_on_two_corpora_are_four_runs_as_if_alone(tmp_path):
+    requests = [
+        Request(model, corpus) for model in ("centroid", "preset") for corpus in (SMALL, "tones")
+    ]
+    works = compute(requests, Means(options=HERE))
+    assert [work.missing() for work in works] == [[]] * 4
+    assert len({work.folder for work in works}) == 4
+    for request, work in zip(requests, works, strict=True):
+        alone = serbench.evaluate(
+            request.model, request.dataset, jobs=0, results=tmp_path / "alone"
+        )
+        assert predictions(work.folder) == predictions(alone.folder)
+
+
+def test_models_share_the_features_of_a_corpus():
+    heard = Heard()
+    requests = [
+        Request(model, SMALL, seed=seed) for model in ("centroid", "faulty") for seed in (0, 1)
+    ]
+    compute([each for each in requests if each.model == "centroid"], Means(options=HERE), heard)
+    assert heard.decoded[-1] == (18, 18)
+    heard.decoded.clear()
+    compute(requests, Means(options=HERE), heard)
+    assert heard.decoded == []
+
+
+def test_a_request_that_cannot_be_planned_stops_no_other():
+    requests = [
+        Request("centroid", SMALL),
+        Request("centriod", SMALL),
+        Request("centroid", SMALL, params={"parts": 0}),
+        Request("centroid", "tonnes"),
+        Request("preset", SMALL),
+    ]
+    first, *refused, last = compute(requests, Means(options=HERE))
+    assert [first.missing(), last.missing()] == [[], []]
+    assert [type(error) for error in refused] == [UnknownName, BadParameter, UnknownName]
+    assert str(refused[0]).startswith("there is no model 'centriod'; did you mean centroid")
+
+
+def test_equal_requests_share_a_run():
+    heard = Heard()
+    exact = Request("centroid", SMALL, protocol="kfold:n=3", params={"scale": 100})
+    works = compute([Request("centroid", SMALL), exact], Means(options=HERE), heard)
+    assert works[0] is works[1]
+    assert heard.lines[0] == ("centroid", 3, 3)
+    assert sorted(heard.lines[1:]) == [("centroid", fold, "") for fold in "123"]
+
+
+def test_a_fold_that_fails_is_recorded_until_it_succeeds(monkeypatch):
+    means = Means(options={"jobs": 2}, keep_models=True)
+    monkeypatch.setenv("TINY_DIES", "1")
+    refused, keeper = compute([Request("centroid", SMALL), Request("keeper", SMALL)], means)
+    assert "centroid cannot be kept" in str(refused)
+    assert keeper.missing() == [*keeper.failures] == [0]
+    result = keeper.resources.result(0)
+    assert "SIGKILL" in keeper.failures[0]
+    assert progress.failure(result) == keeper.failures[0]
+    assert progress.read(result) is None
+    monkeypatch.delenv("TINY_DIES")
+    (keeper,) = compute([Request("keeper", SMALL)], means)
+    assert keeper.failures == {}
+    assert keeper.missing() == []
+    assert not list(keeper.folder.glob(".fold*"))
+
+
+def test_a_queue_gives_what_this_machine_gives(tmp_path):
+    requests = [Request("centroid", SMALL), Request("preset", SMALL)]
+    here = compute(requests, Means(options=HERE, results=tmp_path / "here", folds=["1"]))
+    there = queued(*requests, folds=["1"])
+    for one, other in zip(here, there, strict=True):
+        assert predictions(one.folder) == predictions(other.folder)
+
+
+def test_features_that_fail_explain_the_folds_that_need_them_and_no_others():
+    unfit, faulty = queued(Request("unfit", SMALL), Request("faulty", SMALL), folds=["1"])
+    assert "not finite" in unfit.failures[0]
+    assert "ValueError: the model is faulty" in faulty.failures[0]
+
+
+def test_a_queue_goes_on_without_the_command_and_another_one_reads_it(places):
+    (work,) = queued(Request("faulty", SMALL), detach=True, folds=["1", "2"])
+    (submission,) = submissions(places.results)
+    assert (submission.engine, submission.detached) == ("queue", True)
+    assert [task.fold for task in submission.tasks] == ["", "1", "2"]
+    assert work.missing() == [0, 1]
+    heard = Heard()
+    (some,) = compute([Request("faulty", SMALL)], Means(options=HERE, folds=["2"]), heard)
+    assert heard.lines[0] == ("faulty", 1, 1)
+    assert some.failures == {}
+    assert len(heard.lines) == 3  # it hears of all folds in the queue
+    (result,) = set(map(work.resources.result, work.missing()))
+    assert "ValueError: the model is faulty" in progress.failure(result)
+    assert not (places.results / ".submitted").exists()
+
+
+def test_a_queue_that_refuses_leaves_no_record(places):
+    with pytest.raises(BadParameter, match="the queue takes at most 1 tasks, not 4"):
+        queued(Request("centroid", SMALL), options={"most": 1})
+    assert submissions(places.results) == []
+    assert not list(places.results.glob(".submitted/*"))
+
+
+def test_only_a_queue_can_be_left_alone():
+    with pytest.raises(BadParameter, match="the engine local ends with this command: leave out"):
+        compute([], Means(detach=True))
+
+
+def test_options_of_an_engine_are_checked():
+    with pytest.raises(UnknownName, match="there is no engine 'quue'; did you mean queue"):
+        make_engine("quue", {})
+    with pytest.raises(BadParameter, match="no parameter of the engine queue 'mots'; did you mean"):
+        make_engine("queue", {"mots": 1})
+    with pytest.raises(BadParameter, match="parameter most of the engine queue is 'x', but must"):
+        make_engine("queue", {"most": "x"})
+
+
+def test_a_record_that_cannot_be_read_is_no_submission(places):
+    folder = places.results / ".submitted" / "queue-1"
+    folder.mkdir(parents=True)
+    (folder / "submission.json").write_text('{"schema": 1, "tas')
+    assert submissions(places.results) == []
+
+
+def test_progress_is_stored_beside_the_result(tmp_path):
+    result = tmp_path / "fold-01.safetensors"
+    assert (progress.read(result), progress.failure(result)) == (None, "")
+    progress.failed(result, "no memory")
+    assert progress.failure(result) == "no memory"
+    reporter = progress.Reporter(result)
+    assert progress.failure(result) == ""  # it has started again
+    assert progress.read(result).left is None
+    time.sleep(progress.PAUSE)
+    reporter.add({"stage": "training"})
+    assert progress.read(result).stage == "training"
+    time.sleep(progress.PAUSE)
+    reporter.add({"epoch": 1, "epochs": 5, "train_loss": 0.5})
+    now = progress.read(result)
+    assert (now.epoch, now.epochs, now.stage, now.values) == (1, 5, "", {"train_loss": 0.5})
+    assert now.left == pytest.approx(4 * (now.updated - now.started))
+    progress.progress_file(result).write_text(json.dumps({"epoch": 1}))
+    assert progress.read(result) is None
+    progress.clear(result)
+    assert list(tmp_path.iterdir()) == []
