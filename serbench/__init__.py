@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from serbench.errors import UnknownName as UnknownName
     from serbench.errors import nearest as nearest
     from serbench.evaluation.pipeline import Listener as Listener
-    from serbench.evaluation.pipeline import evaluate as evaluate
     from serbench.evaluation.task import run_task as run_task
     from serbench.files import replacing as replacing
     from serbench.inference import export as export
@@ -50,6 +49,8 @@ if TYPE_CHECKING:
     from serbench.processes import Outcome as Outcome
     from serbench.report.build import write_report as write_report
     from serbench.results.run import Run as Run
+    from serbench.study.evaluate import evaluate as evaluate
+    from serbench.study.result import Study as Study
 
 _NAMES = {  # the names above, by module
     "comparison.result": "compare",
@@ -58,13 +59,15 @@ _NAMES = {  # the names above, by module
     "corpus": "Corpus Fold LabelSet Protocol Utterance held_out speaker_fold",
     "errors": "BadParameter CorpusError FoldError LeakageError MissingRequirement PluginError "
     "SerbenchError UnknownName nearest",
-    "evaluation.pipeline": "Listener evaluate",
+    "evaluation.pipeline": "Listener",
     "evaluation.task": "run_task",
     "files": "replacing",
     "inference": "export predict",
     "processes": "Outcome",
     "report.build": "write_report",
     "results.run": "Run",
+    "study.evaluate": "evaluate",
+    "study.result": "Study",
 }
 _MODULES = {name: module for module, names in _NAMES.items() for name in names.split()}
 

@@ -8,7 +8,9 @@ import os
 import re
 import socket
 import tempfile
+import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import safetensors
@@ -160,6 +162,28 @@ def lock(file_lock: BaseFileLock, path: Path, patience: float = 0) -> Iterator[b
         if not isinstance(file_lock, SoftFileLock):
             path.unlink(missing_ok=True)
         file_lock.release()
+
+
+@dataclass(frozen=True)
+class Holder:
+    """The process that a lock file names."""
+
+    process: int
+    host: str
+    since: float  # seconds since 1970
+
+    def __str__(self) -> str:
+        since = time.strftime("%Y-%m-%d %H:%M", time.localtime(self.since))
+        return f"process {self.process} on host {self.host} since {since}"
+
+
+def holder(lock_file: Path) -> Holder | None:
+    """Return the process that a lock file names, without locking it; None if it names none."""
+    try:
+        process, host, *_ = lock_file.read_text().split()
+        return Holder(int(process), host, lock_file.stat().st_mtime)
+    except (OSError, ValueError):  # the file is just being created or removed
+        return None
 
 
 def probe(folder: Path) -> "tempfile._TemporaryFileWrapper[bytes]":

@@ -1,13 +1,16 @@
 """Format numbers for readers, and tables as text, Markdown, CSV or LaTeX."""
 
 import csv
+import html
 import io
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 import tabulate
 
-from serbench.escaping import csv_cell, latex, shown
+from serbench.escaping import csv_cell, latex, markdown, shown
 from serbench.metrics.intervals import Interval, MeanStd
 
 FORMATS = ("text", "markdown", "csv", "latex")
@@ -90,32 +93,141 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], form: str = "text"
     return text
 
 
-def latex_table(head: Sequence[str], rows: Sequence[Sequence[str]], columns: str) -> str:
+@dataclass(frozen=True)
+class GroupedTable:
+    """A table whose columns have headings in groups: one per corpus, over one per metric.
+
+    Attributes:
+        groups: the heading of each group, and how many columns it spans; the first column, with
+            the names of the rows, is in none.
+        head: one cell per column.
+        rows: one cell per column; a row without cells is a line across the table.
+        bold: positions (row, column) of the cells that stand out.
+    """
+
+    groups: Sequence[tuple[str, int]]
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    bold: Collection[tuple[int, int]] = ()
+
+    def text(self) -> str:
+        """Return the table for a terminal, with `*` after bold cells."""
+        rows = [
+            [shown(cell) + "*" * ((at, column) in self.bold) for column, cell in enumerate(row)]
+            for at, row in enumerate(self.rows)
+            if row
+        ]
+        head = list(map(shown, self.head))
+        widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+        titles, start = [" " * widths[0]], 1
+        for title, span in self.groups:
+            own = sum(widths[start : start + span]) + 2 * (span - 1)
+            widths[start + span - 1] += max(0, len(shown(title)) - own)
+            titles.append(shown(title).ljust(own))
+            start += span
+        lines = [
+            titles,
+            *(
+                [cell.ljust(w) for cell, w in zip(row, widths, strict=True)]
+                for row in (head, ["-" * width for width in widths], *rows)
+            ),
+        ]
+        return "\n".join("  ".join(line).rstrip() for line in lines)
+
+    def markdown(self) -> str:
+        """Return the table in GitHub's Markdown, with the groups above the heads of columns."""
+        spans = [title for title, span in self.groups for _ in range(span)]
+        heads = [
+            f"{markdown(title, 300)}<br>{markdown(head, 300)}"
+            for title, head in zip(spans, self.head[1:], strict=True)
+        ]
+        rows = [
+            [
+                f"**{markdown(cell, 300)}**" if (at, column) in self.bold else markdown(cell, 300)
+                for column, cell in enumerate(row)
+            ]
+            for at, row in enumerate(self.rows)
+            if row
+        ]
+        lines = [[markdown(self.head[0], 300), *heads], ["---"] * len(self.head), *rows]
+        return "\n".join(
+            f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines
+        )
+
+    def html(self) -> str:
+        """Return the table in HTML, in the colours of the page around it."""
+
+        def cell(tag: str, text: str, more: str = "") -> str:
+            return f"<{tag}{more}>{html.escape(shown(text))}</{tag}>"
+
+        groups = "".join(cell("th", title, f' colspan="{span}"') for title, span in self.groups)
+        heads = "".join(cell("th", head) for head in self.head)
+        lines = [f"<thead><tr><th></th>{groups}</tr>", f"<tr>{heads}</tr></thead>", "<tbody>"]
+        for at, row in enumerate(self.rows):
+            cells = "".join(
+                cell(
+                    "th" if not column else "td",
+                    text,
+                    ' style="font-weight: bold"' if (at, column) in self.bold else "",
+                )
+                for column, text in enumerate(row)
+            )
+            lines.append(f"<tr>{cells}</tr>" if row else "</tbody><tbody>")
+        return "\n".join(["<table>", *lines, "</tbody></table>"])
+
+    def latex(self) -> str:
+        r"""Return the table with `\multicolumn`; see `latex_table`."""
+        spans = itertools.accumulate((span for _, span in self.groups), initial=2)
+        titles = "".join(
+            rf" & \multicolumn{{{span}}}{{c}}{{{latex(title)}}}" for title, span in self.groups
+        )
+        rules = " ".join(
+            rf"\cmidrule(lr){{{start}-{start + span - 1}}}"
+            for start, (_, span) in zip(spans, self.groups, strict=False)
+        )
+        columns = "l" * len(self.head)
+        lines = latex_table(self.head, self.rows, columns, self.bold).split("\n")
+        return "\n".join([*lines[:2], rf"{titles.lstrip()} \\", rules, *lines[2:]])
+
+
+def latex_table(
+    head: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    columns: str,
+    bold: Collection[tuple[int, int]] = (),
+) -> str:
     """Return a LaTeX table; the document needs the packages booktabs and fontenc (T1).
 
     Args:
         head: one cell per column.
         rows: one cell per column; a row without cells is a line across the table.
         columns: how each column is aligned: "rll".
+        bold: positions (row, column) of the cells in bold.
     """
+    body = [
+        _latex_row(row, [column for at_row, column in bold if at_row == at]) if row else r"\midrule"
+        for at, row in enumerate(rows)
+    ]
     return "\n".join(
         [
             rf"\begin{{tabular}}{{{columns}}}",
             r"\toprule",
             _latex_row(head),
             r"\midrule",
-            *(_latex_row(row) if row else r"\midrule" for row in rows),
+            *body,
             r"\bottomrule",
             r"\end{tabular}",
         ]
     )
 
 
-def _latex_row(cells: Sequence[str]) -> str:
+def _latex_row(cells: Sequence[str], bold: Collection[int] = ()) -> str:
     r"""Return a row that does not begin with [ or *: LaTeX would add them to the row before.
 
-    >>> _latex_row(["[1pt]", "a"])
-    '{}[1pt] & a \\\\'
+    >>> _latex_row(["[1pt]", "a"], [1])
+    '{}[1pt] & \\textbf{a} \\\\'
     """
-    text = " & ".join(latex(cell) for cell in cells)
+    text = " & ".join(
+        rf"\textbf{{{latex(cell)}}}" if at in bold else latex(cell) for at, cell in enumerate(cells)
+    )
     return "{}" * text.startswith(("[", "*")) + text + r" \\"

@@ -14,7 +14,6 @@ from serbench.cli import bench, leaderboard, plugin, report, runs, study
 from serbench.cli import protocol as protocol_cli
 from serbench.cli.options import (
     Data,
-    Dataset,
     Device,
     Engine,
     EngineOption,
@@ -25,6 +24,7 @@ from serbench.cli.options import (
     Results,
     RunName,
     RunNames,
+    Stopped,
     number_or,
     require_format,
 )
@@ -66,20 +66,31 @@ def options(
 @app.command()
 def evaluate(  # noqa: PLR0913 - a command's options are its parameters
     model: Annotated[
-        str,
+        list[str],
         typer.Option(
             help="A model that `serbench models` lists, or an import path: my_ser:Nearest, "
-            "sklearn.svm:SVC."
+            "sklearn.svm:SVC; may be repeated."
         ),
     ],
-    dataset: Dataset,
+    dataset: Annotated[
+        list[str],
+        typer.Option(help="A dataset, with its parameters: crema-d, toy:seed=3; may be repeated."),
+    ],
     features: Features = None,
     protocol: Annotated[
-        str | None,
-        typer.Option(help="paper, loso, kfold:n=5, a CSV file, ... Default: the dataset's."),
+        list[str] | None,
+        typer.Option(
+            help="paper, loso, kfold:n=5, a CSV file, ...; may be repeated. Default: the dataset's."
+        ),
     ] = None,
     labels: Labels = None,
-    seed: Annotated[int, typer.Option(help="Seed of everything random in training.")] = 0,
+    seed: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Seed of everything random in training, or a range: 0-4; may be repeated. "
+            "Default: 0."
+        ),
+    ] = None,
     param: Param = None,
     trim_db: Annotated[
         str,
@@ -119,46 +130,54 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
 ) -> None:
     """Train and test a model on a dataset under a protocol, and print its scores.
 
-    Finished folds are kept: the same command again runs only the missing folds.
+    Finished folds are kept: the same command again runs only the missing folds. With several
+    models, datasets, protocols or seeds, every combination is run, and all are in one table.
     """
     from serbench.cli.progress import Bars
-    from serbench.evaluation.pipeline import evaluate as run_folds
+    from serbench.evaluation import pipeline
     from serbench.results import summary
+    from serbench.study import evaluate
 
     require_format(form, summary.FORMATS)
+    matrix = evaluate.matrix(
+        model,
+        dataset,
+        protocol or None,
+        seed or 0,
+        labels=labels,
+        params=parse_all(param),
+        trim_db=number_or("none", "--trim-db", trim_db, float),
+        data=data,
+        features=features,
+        precision=precision,
+        threads=threads,
+    )
+    means = pipeline.Means(
+        engine,
+        pipeline.with_jobs(
+            engine, parse_all(engine_option), number_or("auto", "--jobs", jobs, int)
+        ),
+        device,
+        results,
+        keep_models,
+        folds=fold or None,
+    )
     with Bars() as bars:
         try:
-            run = run_folds(
-                model,
-                dataset,
-                jobs=number_or("auto", "--jobs", jobs, int),
-                device=device,
-                results=results,
-                listener=bars,
-                keep_models=keep_models,
-                folds=fold or None,
-                engine=engine,
-                engine_options=parse_all(engine_option),
-                protocol=protocol,
-                labels=labels,
-                seed=seed,
-                params=parse_all(param),
-                trim_db=number_or("none", "--trim-db", trim_db, float),
-                data=data,
-                features=features,
-                precision=precision,
-                threads=threads,
-            )
+            if len(matrix.requests) == 1:
+                run = pipeline.evaluate(matrix.requests[0], means, bars)
+            else:
+                made, failed = evaluate.compute("", matrix, means, bars)
         except KeyboardInterrupt:
-            raise _Stopped(bars.stopped()) from None
-    if form == "json":
+            raise Stopped(bars.stopped()) from None
+    if len(matrix.requests) > 1 and form == "json":
+        typer.echo(summary.scores(made.runs, None, form))
+    elif len(matrix.requests) > 1:
+        study.show(made, form, failed)
+    elif form == "json":
         typer.echo(summary.scores([run], None, form))
     else:
         typer.echo(str(run) if form == "text" else run.table(form))
-
-
-class _Stopped(Exception):
-    """The user pressed Ctrl-C, or something sent SIGTERM; the text says how to continue."""
 
 
 @app.command()
@@ -328,7 +347,7 @@ def main() -> None:
         reason = error.strerror or str(error)
         typer.echo(f"serbench: cannot read or write {shown(f'{path}: {reason}')}", err=True)
         sys.exit(1)
-    except _Stopped as stopped:
+    except Stopped as stopped:
         typer.echo(f"serbench: {stopped}", err=True)
         sys.exit(130)
     except SystemExit as ended:

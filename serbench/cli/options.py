@@ -51,6 +51,10 @@ Yes = Annotated[bool, typer.Option("--yes", help="Remove without a question.")]
 Format = Annotated[str, typer.Option("--format", help="text, markdown, csv, latex, json.")]
 
 
+class Stopped(Exception):
+    """The user pressed Ctrl-C, or something sent SIGTERM; the text says how to continue."""
+
+
 def number_or(word: str, option: str, text: str, kind: Callable[[str], Number]) -> Number | None:
     """Return the number typed for an option, or None if `word` was typed.
 

@@ -1,11 +1,16 @@
 """`serbench report`: write figures, tables and a web page about runs."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from serbench.cli.options import Results, RunNames
+
+if TYPE_CHECKING:
+    from serbench.report.manifest import Report
+    from serbench.results.run import Run
 
 
 def report(
@@ -36,6 +41,22 @@ def report(
     Pictures are PNG, SVG and PDF, tables are Markdown, CSV and LaTeX; index.html only needs a
     browser. Runs on different corpora or under different protocols are in separate sections.
     """
+    typer.echo(
+        str(write(names, out, results, picture=picture, audio=audio, embed=embed, jobs=jobs))
+    )
+
+
+def write(
+    runs: "Sequence[Run | str]",
+    out: Path,
+    results: Path | None,
+    *,
+    picture: Sequence[str] | None = None,
+    audio: Path | None = None,
+    embed: int = 0,
+    jobs: int | None = None,
+) -> "Report":
+    """Write a report, and show how many pictures are drawn; see `report` for the arguments."""
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn
 
@@ -48,8 +69,8 @@ def report(
     columns = (SpinnerColumn(), TextColumn("{task.completed} pictures", markup=False))
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         pictures = progress.add_task("", total=None)
-        written = write_report(
-            *names,
+        return write_report(
+            *runs,
             out=out,
             results=results_folder(results),
             formats=() if picture == ["none"] else picture or FORMATS,
@@ -58,4 +79,3 @@ def report(
             embed=embed,
             hear=lambda _: progress.advance(pictures),
         )
-    typer.echo(str(written))

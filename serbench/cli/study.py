@@ -1,14 +1,18 @@
 """`serbench study ...`: many models, corpora and seeds, planned in one file."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from serbench.cli.options import Results
+from serbench.cli.options import Device, EngineOption, Results, Stopped, number_or, require_format
+from serbench.errors import SerbenchError
 from serbench.escaping import shown
+from serbench.parameters import parse_all
 
 if TYPE_CHECKING:
     from serbench.study.plan import StudyPlan
+    from serbench.study.result import Study
 
 app = typer.Typer(
     no_args_is_help=True, help="Plan, run and show studies: many models, corpora and seeds."
@@ -17,9 +21,14 @@ app = typer.Typer(
 File = Annotated[
     str, typer.Argument(help="A study.toml, or a study that comes with serbench: table-2.")
 ]
+Metric = Annotated[
+    list[str] | None,
+    typer.Option(help="Which metric; may be repeated. Default: accuracy, uar and f1."),
+]
+Form = Annotated[str, typer.Option("--format", help="text, markdown, latex, csv, html.")]
 
 
-def _plan(file: str, results: Results) -> "StudyPlan":
+def _plan(file: str, results: Path | None) -> "StudyPlan":
     from serbench.settings import results_folder
     from serbench.study import plan, study_file
 
@@ -35,3 +44,156 @@ def plan(file: File, results: Results = None) -> None:
     typer.echo(f"\n{planned.totals()}")
     for line in planned.problems():
         typer.echo(f"cannot be planned: {shown(line)}")
+
+
+@app.command()
+def run(  # noqa: PLR0913 - a command's options are its parameters
+    file: File,
+    engine: Annotated[
+        str | None,
+        typer.Option(help="The engine that runs the folds. Default: that of the file, or local."),
+    ] = None,
+    engine_option: EngineOption = None,
+    jobs: Annotated[
+        str | None,
+        typer.Option(help="Number of folds at a time, with the engine local. Default: auto."),
+    ] = None,
+    device: Device = None,
+    keep_models: Annotated[
+        bool, typer.Option("--keep-models", help="Keep every fold's model, for `serbench predict`.")
+    ] = False,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Return once the folds are in the engine's queue.")
+    ] = False,
+    form: Form = "text",
+    results: Results = None,
+) -> None:
+    """Compute the missing folds of a study, and print its table.
+
+    Finished folds are kept: the same command again runs only the missing folds. Options for the
+    engine replace those of the file; none of them changes a result.
+    """
+    from serbench.cli.progress import Bars
+    from serbench.evaluation.pipeline import Means, with_jobs
+    from serbench.study import evaluate, study_file
+    from serbench.study.table import FORMATS
+
+    require_format(form, FORMATS)
+    study = study_file.read(file)
+    chosen = engine or study.engine
+    options = {**(study.options if chosen == study.engine else {}), **parse_all(engine_option)}
+    if jobs is not None:
+        options = {**with_jobs(chosen, options, number_or("auto", "--jobs", jobs, int))}
+    means = Means(chosen, options, device, results, keep_models, detach)
+    with Bars() as bars:
+        try:
+            made, failed = evaluate.compute(study.name, study.matrix, means, bars)
+        except KeyboardInterrupt:
+            raise Stopped(bars.stopped()) from None
+    if detach and (queued := made.count("queued", "running")):
+        typer.echo(
+            f"{queued} folds are in the queue of {chosen}: `serbench study status {shown(file)}` "
+            f"shows them; `serbench study collect {shown(file)}` waits for them, and prints the "
+            "table"
+        )
+        return
+    show(made, form, failed)
+
+
+def show(made: "Study", form: str, failed: list[str], metrics: list[str] | None = None) -> None:
+    """Print a study; exit with 1 if runs failed."""
+    from serbench.study.table import SHOWN
+
+    typer.echo(made.page(form, metrics or SHOWN))
+    if not failed:
+        return
+    if form == "csv":  # other forms have the reasons below the table
+        for line in made.problems:
+            typer.echo(shown(line), err=True)
+    raise SerbenchError(
+        f"{len(failed)} of {len(made.results)} runs are not complete, for the reasons above; fix "
+        "the causes and run the same command again: only the missing folds run"
+    )
+
+
+@app.command()
+def status(
+    file: File,
+    form: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
+    results: Results = None,
+) -> None:
+    """Show where every fold of a study stands, from any machine that shares the results."""
+    from serbench.study import status
+
+    require_format(form, ("text", "json"))
+    found = status.status(_plan(file, results))
+    typer.echo(shown(str(found), lines=True) if form == "text" else found.as_json())
+
+
+@app.command()
+def collect(file: File, form: Form = "text", results: Results = None) -> None:
+    """Wait for the folds of a study that are in an engine's queue, and print the table.
+
+    Ctrl-C stops waiting, and cancels nothing.
+    """
+    from serbench.cli.progress import Bars
+    from serbench.study import result, submitted
+    from serbench.study.table import FORMATS
+
+    require_format(form, FORMATS)
+    planned = _plan(file, results)
+    errors: list[str] = []
+    if waiting := submitted.of_study(planned):
+        with Bars() as bars:
+            try:
+                errors = submitted.collect(waiting, planned, bars)
+            except KeyboardInterrupt:
+                raise Stopped(
+                    "stopped waiting; the tasks go on: run the same command again to wait for them"
+                ) from None
+    for line in errors:
+        typer.echo(shown(line), err=True)
+    made = result.read(planned)
+    show(made, form, [each.title for each in made.results if not each.is_complete])
+
+
+@app.command()
+def cancel(file: File, results: Results = None) -> None:
+    """Cancel all folds of a study that are in an engine's queue; finished folds are kept."""
+    from serbench.study import submitted
+
+    lines = submitted.cancel(submitted.of_study(_plan(file, results)))
+    for line in lines or ["nothing of this study is in a queue"]:
+        typer.echo(line)
+
+
+@app.command()
+def table(file: File, metric: Metric = None, form: Form = "text", results: Results = None) -> None:
+    """Print the table of a study from the results that are there; compute nothing."""
+    from serbench.study import result
+    from serbench.study.table import FORMATS
+
+    require_format(form, FORMATS)
+    show(result.read(_plan(file, results)), form, [], metric)
+
+
+@app.command()
+def report(
+    file: File,
+    out: Annotated[Path, typer.Option(help="The folder to write; may be an earlier report.")],
+    picture: Annotated[
+        list[str] | None,
+        typer.Option(help="png, svg or pdf; may be repeated; none: no pictures. Default: all."),
+    ] = None,
+    results: Results = None,
+) -> None:
+    """Write a report on all complete runs of a study, as `serbench report` does."""
+    from serbench.cli.report import write
+    from serbench.study import result
+
+    made = result.read(_plan(file, results))
+    if not made.complete:
+        raise SerbenchError(f"no run of {file} is complete: `serbench study run {file}` runs them")
+    for line in made.problems:
+        typer.echo(f"left out: {shown(line)}", err=True)
+    typer.echo(str(write(made.complete, out, results, picture=picture)))

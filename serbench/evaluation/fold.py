@@ -30,7 +30,7 @@ from serbench.evaluation.plan import Job
 from serbench.evaluation.progress import Reporter
 from serbench.features import audio, extraction
 from serbench.features.store import Feature, Features, Store
-from serbench.files import digest, lock, lock_kind, probe, writing_error
+from serbench.files import digest, holder, lock, lock_kind, probe, writing_error
 from serbench.metrics import classification
 from serbench.processes import Message, Send
 from serbench.protocols import leakage, lookup
@@ -361,14 +361,12 @@ def _remove_empty(folder: Path) -> None:
 
 def _holder(path: Path, kind: type[BaseFileLock]) -> str:
     """Describe the process that holds a lock file, with the remedy if its lock would stay."""
-    try:
-        process, host, *_ = path.read_text().split()
-        since = time.strftime("%Y-%m-%d %H:%M", time.localtime(path.stat().st_mtime))
-    except (OSError, ValueError):  # the file is just being created or removed
+    named = holder(path)
+    if named is None:
         return "another process"
-    stays = kind is SoftFileLock and host != socket.gethostname()
+    stays = kind is SoftFileLock and named.host != socket.gethostname()
     remedy = f" (if that process is gone, remove the .lock files from {path.parent})"
-    return f"process {process} on host {host} since {since}{remedy if stays else ''}"
+    return f"{named}{remedy if stays else ''}"
 
 
 def _allow_open_files(more: int) -> None:

@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import warnings
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,85 +48,6 @@ class Listener:
 
     def finished(self, run: str, fold: str, error: str) -> None:
         """Show that a fold is done, or that it failed with an error."""
-
-
-def evaluate(  # noqa: PLR0913 - the options of `serbench evaluate`
-    model: str,
-    dataset: str,
-    *,
-    protocol: str | None = None,
-    labels: str | None = None,
-    seed: int = 0,
-    params: Mapping[str, object] | None = None,
-    trim_db: float | None = 60.0,
-    data: str | Path | None = None,
-    features: str | None = None,
-    precision: str = "float32",
-    threads: int | None = None,
-    jobs: int | None = None,
-    device: str | None = None,
-    results: str | Path | None = None,
-    listener: Listener | None = None,
-    keep_models: bool = False,
-    folds: Collection[str] | None = None,
-    engine: str = "local",
-    engine_options: Mapping[str, object] | None = None,
-) -> run.Run:
-    """Train and test a model on a dataset under a protocol; finished folds are not run again.
-
-    Args:
-        model: a model's name; `serbench models` lists them. Or its import path:
-            "my_ser:Nearest", "sklearn.svm:SVC".
-        dataset: a dataset's name with its parameters; `serbench datasets` lists them.
-        protocol: a protocol's name; None is the dataset's default.
-        labels: a label set's name; None is the dataset's first.
-        seed: the seed of everything random in training.
-        params: parameters of the model and its features that differ from the defaults.
-        trim_db: where silence begins, in dB; see `serbench.features.audio.Reading`.
-        data: the corpus's own folder, if it is not under SERBENCH_DATA.
-        features: the name of the features for a model by import path; None takes its attribute
-            `features`, or else "functionals" for an estimator, "waveform" for a model.
-        precision: the format of training, "float32" or "bfloat16"; scores are always float32.
-        threads: threads per fold; None takes those of the model's entry.
-        jobs: how many folds run at the same time, each in fresh processes of its own; None fills
-            the cores as far as memory allows; 0 runs folds in this process, for debuggers.
-            Predictions do not depend on it. The same as the option `jobs` of the engine "local".
-        device: "auto", "cpu" or "cuda"; None is SERBENCH_DEVICE, or "auto". The processes of a fold
-            look for it.
-        results: the parent folder of all runs; None is SERBENCH_RESULTS, or "results".
-        listener: shows the progress.
-        keep_models: keep every fold's model in the run's folder, for `serbench.predict`.
-        folds: the names of the folds to run; None runs all.
-        engine: the name of the engine that runs the folds; `serbench engines` lists them.
-        engine_options: options of the engine.
-
-    Returns:
-        The run: prints as a table, converts to a data frame.
-
-    Raises:
-        SerbenchError: an error that the user can fix; finished folds are kept.
-    """
-    request = Request(
-        model,
-        dataset,
-        protocol=protocol,
-        labels=labels,
-        seed=seed,
-        params=params or {},
-        trim_db=trim_db,
-        data=data,
-        features=features,
-        precision=precision,
-        threads=threads,
-    )
-    means = Means(
-        engine, with_jobs(engine, engine_options, jobs), device, results, keep_models, folds=folds
-    )
-    work = compute([request], means, listener)[0]
-    if isinstance(work, SerbenchError):
-        raise work
-    require_computed(work)
-    return run.read(work.folder)  # scores are computed from the files alone
 
 
 def with_jobs(
@@ -182,6 +103,19 @@ class Work:
         return [at for at in self.chosen if not self.resources.result(at).exists()]
 
 
+def evaluate(request: Request, means: Means, listener: Listener | None = None) -> run.Run:
+    """Compute the missing folds of one run, and read it.
+
+    Raises:
+        SerbenchError: an error that the user can fix; finished folds are kept.
+    """
+    work = compute([request], means, listener)[0]
+    if isinstance(work, SerbenchError):
+        raise work
+    require_computed(work)
+    return run.read(work.folder)  # scores are computed from the files alone
+
+
 def compute(
     requests: Sequence[Request], means: Means, listener: Listener | None = None
 ) -> list[Work | SerbenchError]:
@@ -190,10 +124,12 @@ def compute(
     A request that cannot be planned stops no other, nor does a fold that fails.
 
     Returns:
-        For each request its run, or the error of its planning. Equal requests share a run.
+        For each request its run, or the error that prevented all its folds. Equal requests share a
+        run.
 
     Raises:
-        SerbenchError: the engine or a folder cannot be used, or a corpus is not what it was.
+        SerbenchError: the engine or a folder cannot be used, or other commands compute all missing
+            folds.
     """
     return _Evaluation(means, listener or Listener()).compute(requests)
 
@@ -217,6 +153,7 @@ class _Evaluation:
             for queued in submission.tasks
         }
         self._works: dict[Path, Work] = {}  # by the folder of the run
+        self._refused: dict[Path, SerbenchError] = {}  # runs whose folds cannot be computed
         self._code: dict[object, Mapping[str, str]] = {}  # of `task.code_of`
 
     def compute(self, requests: Sequence[Request]) -> list[Work | SerbenchError]:
@@ -227,7 +164,10 @@ class _Evaluation:
                 self._claim(work, claims)
             self._show()
             self._run(*self._tasks())
-        return planned
+        return [
+            self._refused.get(each.folder, each) if isinstance(each, Work) else each
+            for each in planned
+        ]
 
     def _planned(self, request: Request, planner: Planner) -> Work | SerbenchError:
         """Plan a run; runs that another request has planned are not planned twice."""
@@ -269,11 +209,14 @@ class _Evaluation:
 
     def _show(self) -> None:
         shown: set[str] = set()
-        for work in self._works.values():
-            if not work.waiting and not work.in_queue:
+        works = self._works.values()
+        if not any(work.waiting or work.in_queue for work in works):
+            for work in works:
                 require_free(work)
+        for work in works:
             if self._means.keep_models:
-                _require_kept(work)
+                with self._refusing([work]):
+                    _require_kept(work)
             todo = len(work.waiting) + len(work.in_queue)
             wanted = len(work.chosen) - len(work.holders)
             self._listener.planned(work.plan, work.folder, wanted, todo)
@@ -293,20 +236,34 @@ class _Evaluation:
         for works in groups.values():
             needed = {id_ for work in works for at in work.waiting for id_ in work.plan.ids(at)}
             given = (self._places, self._listener, self._engine.extraction)
-            group = inputs.prepare(works[0].plan, needed, *given)
+            with self._refusing(works):
+                group = inputs.prepare(works[0].plan, needed, *given)
+            if all(work.folder in self._refused for work in works):
+                continue
             first = len(tasks)
             tasks += group.tasks
             queued += [Queued(each.name) for each in group.tasks]
             after = tuple(range(first, len(tasks)))
             for work in works:
-                _require_unchanged(work, group)
-                group.require_clean(work.plan, work.waiting)  # shared recordings are refused here
+                with self._refusing([work]):
+                    _require_unchanged(work, group)
+                    group.require_clean(work.plan, work.waiting)  # refuses shared recordings
                 for at in work.waiting:
                     tasks.append(self._task(work, at, group, after))
                     result = str(work.resources.result(at))
                     (name,) = work.names([at])
                     queued.append(Queued(tasks[-1].name, work.folder.name, name, result, after))
         return tasks, queued
+
+    @contextlib.contextmanager
+    def _refusing(self, works: Sequence[Work]) -> Iterator[None]:
+        """Compute no fold of these runs after an error, but go on with the others."""
+        try:
+            yield
+        except SerbenchError as error:
+            for work in works:
+                work.waiting = []
+                self._refused.setdefault(work.folder, error)
 
     def _task(self, work: Work, at: int, group: Inputs, after: tuple[int, ...]) -> Task:
         code: Mapping[str, str] = {}

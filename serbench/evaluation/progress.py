@@ -5,7 +5,7 @@ import json
 import os
 import platform
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -113,43 +113,51 @@ class Forecast:
     Folds of one group, such as a model on a corpus, are taken to need the same time.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic):
+        self._clock = clock
         self._groups: dict[str, object] = {}  # by run
         self._todo: dict[object, int] = {}  # folds that have not ended, by group
         self._took: dict[object, list[float]] = {}  # seconds of finished folds, by group
-        self._running: dict[tuple[str, str], tuple[float, float]] = {}  # start and share done
+        # by fold: when it started, which share is done, and the seconds it takes at that pace
+        self._running: dict[tuple[str, str], tuple[float, float, float | None]] = {}
 
-    def add(self, run: str, group: object, todo: int) -> None:
-        """Add a run with `todo` folds to compute."""
+    def add(self, run: str, group: object, todo: int, took: Sequence[float] = ()) -> None:
+        """Add a run with `todo` folds to compute, and the seconds of folds that are done."""
         self._groups[run] = group
         self._todo[group] = self._todo.get(group, 0) + todo
+        self._took.setdefault(group, []).extend(took)
 
-    def running(self, fold: tuple[str, str], share: float) -> None:
-        """Note that a fold, named by its run and its own name, runs, and which share is done."""
-        started, _ = self._running.get(fold, (time.monotonic(), 0.0))
-        self._running[fold] = (started, share)
+    def running(self, fold: tuple[str, str], share: float, now: float | None = None) -> None:
+        """Note that a fold, named by its run and its own name, runs, and which share is done.
+
+        Args:
+            fold: the names of the run and of the fold.
+            share: of the fold's work, from 0 to 1.
+            now: when this was so, by the clock; the first time is the fold's start.
+        """
+        now = self._clock() if now is None else now
+        started = self._running[fold][0] if fold in self._running else now
+        self._running[fold] = (started, share, (now - started) / share if share else None)
 
     def ended(self, fold: tuple[str, str], *, is_done: bool) -> None:
         """Note that a fold has finished or failed."""
         group = self._groups.get(fold[0])
-        started, _ = self._running.pop(fold, (None, 0.0))
+        started, *_ = self._running.pop(fold, (None, 0.0, None))
         self._todo[group] = self._todo.get(group, 0) - 1
         if is_done and started is not None:
-            self._took.setdefault(group, []).append(time.monotonic() - started)
+            self._took.setdefault(group, []).append(self._clock() - started)
 
     @property
     def partly(self) -> float:
         """The shares of the running folds that are done, summed."""
-        return sum(share for _, share in self._running.values())
+        return sum(share for _, share, _ in self._running.values())
 
     def fold_left(self, fold: tuple[str, str]) -> float | None:
         """Return the seconds that a running fold still needs; None if unknown."""
-        started, share = self._running[fold]
-        elapsed = time.monotonic() - started
-        if share:
-            return elapsed / share - elapsed
-        known = self._seconds(self._groups.get(fold[0]))
-        return None if known is None else max(0.0, known - elapsed)
+        started, _, needed = self._running[fold]
+        if needed is None:
+            needed = self._seconds(self._groups.get(fold[0]))
+        return None if needed is None else max(0.0, needed - (self._clock() - started))
 
     def left(self) -> float | None:
         """Return the seconds until all folds have ended; None if no pace is known yet."""
@@ -172,12 +180,7 @@ class Forecast:
         """Return the seconds of a fold of a group, or of any group if nothing is known of it."""
         if took := self._took.get(group):
             return sum(took) / len(took)
-        now = time.monotonic()
-        paces = {
-            fold: (now - started) / share
-            for fold, (started, share) in self._running.items()
-            if share
-        }
-        own = [pace for fold, pace in paces.items() if self._groups.get(fold[0]) == group]
+        paces = {fold: needed for fold, (_, _, needed) in self._running.items() if needed}
+        own = [needed for fold, needed in paces.items() if self._groups.get(fold[0]) == group]
         every = own or [*paces.values(), *(each for took in self._took.values() for each in took)]
         return sum(every) / len(every) if every else None

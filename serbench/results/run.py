@@ -183,14 +183,16 @@ def _metric(name: str) -> Any:
 
 def chance_rows(run: Run) -> list[list[str]]:
     """Return rows with the scores of guessing on the same test sets, mean ± std over folds."""
+    return [[name, *map(tables.spread, scores)] for name, scores in chance(run, SHOWN).items()]
+
+
+def chance(run: Run, metrics: Sequence[str]) -> dict[str, list[intervals.MeanStd]]:
+    """Return the scores of each way of guessing on a run's test sets, one per metric."""
     guesses = classification.chance(run.confusions.sum(axis=-1))
-    return [
-        [
-            f"chance ({name})",
-            *(tables.spread(intervals.mean_std(_metric(m)(matrix))) for m in SHOWN),
-        ]
+    return {
+        f"chance ({name})": [intervals.mean_std(_metric(m)(matrix)) for m in metrics]
         for name, matrix in zip(("majority", "stratified"), guesses, strict=True)
-    ]
+    }
 
 
 def paper_rows(run: Run) -> list[list[str]]:

@@ -4,11 +4,13 @@ import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from typing import Any
 
 from serbench.errors import BadParameter
 from serbench.files import digest
 from serbench.results.config import Request
+from serbench.results.display_names import TITLES, told_apart
 
 FIELDS = tuple(each.name for each in fields(Request))
 COLUMN = ("dataset", "protocol", "labels", "data")  # what the runs of a column share
@@ -47,6 +49,51 @@ class Matrix:
     def requests(self) -> list[Request]:
         """The requests of all runs."""
         return [each.request for each in self.combinations]
+
+    @cached_property
+    def row_names(self) -> list[str]:
+        """The name of each row: its model, with what tells it from other rows of the model."""
+        settings = {
+            str(at): (
+                row.model,
+                {
+                    **row.params,
+                    **{
+                        name: "none" if value is None else value
+                        for name in ("features", "trim_db", "precision", "threads")
+                        if (value := getattr(row, name)) != _DEFAULTS[name]
+                    },
+                },
+            )
+            for at, row in enumerate(self.rows)
+        }
+        names = told_apart(settings)
+        return [names[key] for key in settings]
+
+    @cached_property
+    def column_names(self) -> list[str]:
+        """The name of each column: its corpus, with what tells it from others of the corpus."""
+        names = []
+        for column in self.columns:
+            same = [each for each in self.columns if each.dataset == column.dataset]
+            more = [
+                str(getattr(column, name) or f"default {name}")
+                for name in ("protocol", "labels", "data")
+                if len({getattr(each, name) for each in same}) > 1
+            ]
+            names.append(", ".join([TITLES.get(column.dataset, column.dataset), *more]))
+        return names
+
+    @cached_property
+    def has_seeds(self) -> bool:
+        """Whether there are runs with different seeds."""
+        return len({each.request.seed for each in self.combinations}) > 1
+
+    def title(self, combination: Combination) -> str:
+        """Return a run's name for readers: "alexnet-mel on RAVDESS, seed 0"."""
+        seed = f", seed {combination.request.seed}" if self.has_seeds else ""
+        place = self.column_names[combination.column]
+        return f"{self.row_names[combination.row]} on {place}{seed}"
 
 
 def expand(models: Sequence[Item], datasets: Sequence[Item], axes: Axes) -> Matrix:

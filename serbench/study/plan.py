@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from serbench import tables
@@ -10,8 +11,8 @@ from serbench.escaping import one_line
 from serbench.evaluation.plan import Plan, Planner, identify
 from serbench.results import fold_file
 from serbench.results.config import Config, Request
-from serbench.settings import settings
-from serbench.study.matrix import Matrix
+from serbench.settings import Settings, settings
+from serbench.study.matrix import Combination, Matrix
 
 HEAD = ("model", "dataset", "protocol", "labels", "seed", "folds", "there", "missing")
 LONGEST = 1000  # characters of a reason
@@ -32,11 +33,22 @@ class PlannedRun:
         assert self.folder is not None
         return self.folder.resolve() / f"{fold_file.stem(position)}.safetensors"
 
+    @cached_property
+    def fold_names(self) -> list[str]:
+        """The names of all folds; without a plan, of those that finished folds know of."""
+        if self.plan is not None:
+            return [fold.name for fold in self.plan.folds]
+        paths = [] if self.folder is None else sorted(self.folder.glob("*.safetensors"))
+        facts = [fold_file.read(path).facts for path in paths]
+        names = [str(at + 1) for at in range(facts[0].protocol.folds if facts else 0)]
+        for fold in (each.fold for each in facts):
+            names[fold.index] = fold.name
+        return names
+
     @property
     def missing(self) -> list[int]:
-        """The positions of the folds without a result; [] if the folds are unknown."""
-        folds = self.plan.folds if self.plan else ()
-        return [at for at in range(len(folds)) if not self.result(at).exists()]
+        """The positions of the folds without a result."""
+        return [at for at in range(len(self.fold_names)) if not self.result(at).exists()]
 
 
 @dataclass(frozen=True)
@@ -52,6 +64,15 @@ class StudyPlan:
         """Return a row per run in one of `tables.FORMATS`, with what is there and missing."""
         return tables.table(HEAD, [_row(run) for run in self.runs], form)
 
+    def distinct(self) -> list[tuple[Combination, PlannedRun]]:
+        """Return the runs that have a name, each once: two combinations may mean the same run."""
+        runs = {
+            run.folder: (combination, run)
+            for combination, run in zip(self.matrix.combinations, self.runs, strict=True)
+            if run.folder is not None
+        }
+        return list(runs.values())
+
     def problems(self) -> list[str]:
         """Return a line per reason why runs cannot be planned here."""
         by_reason: dict[str, list[str]] = {}
@@ -66,8 +87,8 @@ class StudyPlan:
 
     def totals(self) -> str:
         """Return one line with the numbers of runs and folds."""
-        runs = {run.folder: run for run in self.runs if run.plan is not None}.values()
-        folds = sum(len(run.plan.folds) for run in runs if run.plan)
+        runs = [run for _, run in self.distinct()]
+        folds = sum(len(run.fold_names) for run in runs)
         missing = sum(len(run.missing) for run in runs)
         refused = sum(run.plan is None for run in self.runs)
         return (
@@ -81,9 +102,8 @@ def _row(run: PlannedRun) -> list[str]:
     setting = (request.protocol or "-", request.labels or "-")
     if config is not None:
         setting = (config.protocol, config.labels)
-    folds = len(run.plan.folds) if run.plan else None
     numbers = ["-"] * 3
-    if folds is not None:
+    if folds := len(run.fold_names):
         numbers = [str(folds), str(folds - len(run.missing)), str(len(run.missing))]
     return [request.model, request.dataset, *setting, str(request.seed), *numbers]
 
@@ -103,10 +123,14 @@ def planned_runs(requests: Sequence[Request], results: Path) -> list[PlannedRun]
             plan = planner.plan(request)
             runs.append(PlannedRun(request, results / plan.config.name, plan.config, plan))
         except SerbenchError as error:
-            try:  # finished folds can be read without the corpus
-                config = identify(request, places)
-                folder = results / config.name
-                runs.append(PlannedRun(request, folder, config, problem=str(error)))
-            except SerbenchError:
-                runs.append(PlannedRun(request, problem=str(error)))
+            runs.append(refused(request, results, places, error))
     return runs
+
+
+def refused(request: Request, results: Path, places: Settings, error: SerbenchError) -> PlannedRun:
+    """Return a run that cannot be planned here; if it has a name, its folds can be read."""
+    try:
+        config = identify(request, places)
+    except SerbenchError:
+        return PlannedRun(request, problem=str(error))
+    return PlannedRun(request, results / config.name, config, problem=str(error))

@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ class StudyFile:
     name: str
     matrix: Matrix
     engine: str = "local"
-    options: Mapping[str, object] | None = None  # of the engine
+    options: Mapping[str, object] = field(default_factory=dict)  # of the engine
 
 
 def read(path: str | Path) -> StudyFile:

@@ -21,7 +21,6 @@ from serbench.results import run
 from serbench.results.config import Request
 
 TRICKY = ["", " ", "5", "1e-5", "true", "null", "NaN", '"a"', "[1]", "a b", "it's", "a=b", "-x"]
-MEANS = ("jobs", "device", "listener", "keep_models", "engine", "engine_options")
 TRICKY += ["tag=5", "$HOME", "`id`", "~", "0x10", "1_000", "größe", "\\n", "a\nb", "\x1b[31m"]
 TRICKY += ["\u202eabc", "\ud800"]
 
@@ -34,10 +33,8 @@ def asked():
         made = []
         with pytest.MonkeyPatch.context() as patch:
 
-            def instead(model, dataset, *, folds, results, **words):
-                for name in MEANS:
-                    words.pop(name)
-                made.append((Request(model, dataset, **words), folds, results))
+            def instead(request, means, listener):
+                made.append((request, means.folds, means.results))
                 return ""
 
             patch.setattr(pipeline, "evaluate", instead)

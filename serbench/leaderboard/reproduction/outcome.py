@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from serbench import tables
 from serbench.errors import CorpusError, SerbenchError
 from serbench.evaluation import inputs, pipeline, provenance
-from serbench.evaluation.pipeline import Listener
+from serbench.evaluation.pipeline import Listener, Means
 from serbench.evaluation.plan import Plan, make_plan
 from serbench.files import expanded
 from serbench.leaderboard.reproduction.proposal import Proposal, where
@@ -168,14 +168,13 @@ def reproduce(
     _require_pins(plan, proposal, listener or Listener())
     folder = expanded(proposal.results) / plan.config.name
     _require_own(folder, proposal)
-    pipeline.evaluate(
-        jobs=jobs,
+    means = Means(
+        options={} if jobs is None else {"jobs": jobs},
         device=device,
         results=proposal.results,
-        listener=listener,
         folds=proposal.names,
-        **asdict(proposal.request),
     )
+    pipeline.evaluate(proposal.request, means, listener)
     files = tuple(submitted_fold.read(folder / file.name) for file in proposal.files)
     pairs = zip(proposal.files, files, strict=True)
     different = [name for old, new in pairs for name in differing(old.facts, new.facts)]

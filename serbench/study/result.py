@@ -1,0 +1,184 @@
+"""The results of a study: many runs in one table, read from their stored predictions."""
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from serbench.errors import SerbenchError
+from serbench.escaping import latex, markdown, shown
+from serbench.metrics.classification import METRICS
+from serbench.results import run as stored
+from serbench.results.run import Run
+from serbench.study import table
+from serbench.study.matrix import Matrix
+from serbench.study.plan import StudyPlan
+from serbench.study.status import fold_states, queues
+from serbench.study.study_run import StudyRun
+from serbench.study.table import SHOWN, StudyTable
+
+
+@dataclass(frozen=True)
+class Study:
+    """The results of many runs.
+
+    Prints as one table, in notebooks too; `to_frame()` gives every fold as a data frame.
+
+    Attributes:
+        name: the study's name; "" if it has none.
+        matrix: its models, corpora and seeds.
+        results: one per run, in the order of computation.
+    """
+
+    name: str
+    matrix: Matrix
+    results: tuple[StudyRun, ...]
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """The runs with at least one fold, each once."""
+        return tuple({each.run.name: each.run for each in self.results if each.run}.values())
+
+    @property
+    def complete(self) -> tuple[Run, ...]:
+        """The runs that have all folds of their protocols."""
+        return tuple(run for run in self.runs if not run.missing)
+
+    @cached_property
+    def problems(self) -> tuple[str, ...]:
+        """A line for each run with missing folds, with the reasons."""
+        return tuple(
+            f"{each.title}: {'; '.join(each.reasons)}"
+            for each in self.results
+            if not each.is_complete
+        )
+
+    def count(self, *states: str) -> int:
+        """Return how many folds are in one of these states; see `status.STATES`."""
+        return sum(fold.state in states for each in self.results for fold in each.folds)
+
+    def table(self, form: str = "text", metrics: Sequence[str] = SHOWN) -> str:
+        """Return the table without its notes.
+
+        Args:
+            form: "text", "markdown", "latex", "html" or "csv"; csv has a row per model and corpus,
+                with fractions in full precision.
+            metrics: names of metrics, a column for each.
+        """
+        return self._table(metrics).format(form)
+
+    def page(self, form: str = "text", metrics: Sequence[str] = SHOWN) -> str:
+        """Return the table with its title and notes; csv has the table alone."""
+        made = self._table(metrics)
+        if form == "csv":
+            return made.format(form)
+        notes = made.notes(form)
+        if form == "latex":
+            lines = [rf"\par{{\footnotesize {latex(note)}}}" for note in notes]
+            return "\n".join([made.format(form), *lines])
+        if form == "text":
+            return "\n".join([shown(self.title), "", made.format(form), "", *map(shown, notes)])
+        if form == "markdown":
+            lines = [f"- {markdown(note, 3000)}" for note in notes]
+            return "\n".join([markdown(self.title, 300), "", made.format(form), "", *lines])
+        items = "".join(f"<li>{html.escape(shown(note))}</li>" for note in notes)
+        title = f"<p>{html.escape(shown(self.title))}</p>"
+        return f"<div>{title}\n{made.format(form)}\n<ul>{items}</ul></div>"
+
+    @property
+    def title(self) -> str:
+        """The study's name, and how many models, corpora and runs it has."""
+        columns = self.matrix.columns
+        is_plain = len({column.dataset for column in columns}) == len(columns)
+        counts = [
+            f"{count} {many if count != 1 else one}"
+            for count, one, many in (
+                (len(self.matrix.rows), "model", "models"),
+                (len(columns), *(("corpus", "corpora") if is_plain else ("setting", "settings"))),
+                (len(self.results), "run", "runs"),
+            )
+        ]
+        return ": ".join(filter(None, [self.name, ", ".join(counts)]))
+
+    def __str__(self) -> str:
+        return self.page("text")
+
+    def _repr_markdown_(self) -> str:
+        return self.page("markdown")
+
+    def _repr_html_(self) -> str:
+        return self.page("html")
+
+    def to_frame(self) -> Any:
+        """Return a pandas data frame with a row per run and fold.
+
+        It has the columns model, dataset, protocol, labels, seed and fold, a column per metric, as
+        fractions, and the column state; scores of folds that are not finished are missing values.
+
+        Raises:
+            SerbenchError: pandas is not installed.
+        """
+        try:
+            import pandas
+        except ImportError as error:
+            remedy = "pip install serbench[frames]"
+            raise SerbenchError(f"a data frame needs pandas: {remedy}") from error
+        return pandas.DataFrame(self.records())
+
+    def records(self) -> list[dict[str, object]]:
+        """Return the rows of `to_frame` as plain values."""
+        records: list[dict[str, object]] = []
+        for each in self.results:
+            column, run = self.matrix.columns[each.column], each.run
+            common: dict[str, object] = {
+                "model": self.matrix.row_names[each.row],
+                "dataset": column.dataset,
+                "protocol": run.config.protocol if run else column.protocol,
+                "labels": run.config.labels if run else column.labels,
+                "seed": each.seed,
+            }
+            for at, fold in enumerate(run.folds if run else ()):
+                scores = {name: float(run.scores(name)[at]) for name in METRICS} if run else {}
+                name = fold.facts.fold.name
+                records.append({**common, "fold": name, **scores, "state": "finished"})
+            unknown = dict.fromkeys(METRICS)
+            if not each.folds and run is None:
+                records.append({**common, "fold": None, **unknown, "state": "missing"})
+            for state in each.folds:
+                if state.state != "finished":
+                    more = {"fold": state.name, **unknown, "state": state.state}
+                    records.append({**common, **more})
+        return records
+
+    def _table(self, metrics: Sequence[str]) -> StudyTable:
+        return table.make(self.matrix, self.results, metrics)
+
+
+def read(plan: StudyPlan) -> Study:
+    """Read the results of a planned study, as far as they are there."""
+    places = queues(plan.results)
+    runs: dict[object, tuple[Run | None, str]] = {}
+    results = []
+    for combination, planned in zip(plan.matrix.combinations, plan.runs, strict=True):
+        folder, problem = planned.folder, planned.problem
+        if folder not in runs:
+            runs[folder] = (None, "")
+            if folder is not None and any(folder.glob("*.safetensors")):
+                try:
+                    runs[folder] = (stored.read(folder), "")
+                except SerbenchError as error:
+                    runs[folder] = (None, str(error))
+        run, unreadable = runs[folder]
+        results.append(
+            StudyRun(
+                combination.row,
+                combination.column,
+                combination.request.seed,
+                plan.matrix.title(combination),
+                run,
+                fold_states(planned, places),
+                unreadable or (problem if run is None or run.missing else ""),
+            )
+        )
+    return Study(plan.name, plan.matrix, tuple(results))

@@ -1,0 +1,64 @@
+"""One run of a study: the folds that are there, and why others are not."""
+
+from dataclasses import dataclass
+
+from serbench.escaping import one_line
+from serbench.results import eligibility
+from serbench.results.run import Run
+from serbench.study.status import FoldState
+
+LONGEST = 500  # characters of a reason
+ORDER = ("failed", "running", "queued", "stopped")  # the gravest first
+
+
+@dataclass(frozen=True)
+class StudyRun:
+    """One run of a study, and why folds of it are missing.
+
+    Attributes:
+        row: the position of its model among `Matrix.rows`.
+        column: the position of its corpus among `Matrix.columns`.
+        seed: its seed.
+        title: its name for readers: "alexnet-mel on RAVDESS, seed 0".
+        run: the folds that are there; None if there are none.
+        folds: where each fold stands; empty if they are not known.
+        problem: why the run cannot be planned or read here, or "".
+    """
+
+    row: int
+    column: int
+    seed: int
+    title: str
+    run: Run | None
+    folds: tuple[FoldState, ...]
+    problem: str = ""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all folds of the protocol are there."""
+        return self.run is not None and not self.run.missing
+
+    @property
+    def word(self) -> str:
+        """What stands in the table where there are no scores: "failed", "running", "missing"."""
+        states = {fold.state for fold in self.folds}
+        return next((state for state in ORDER if state in states), "missing")
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why folds are missing, "folds 2, 3 failed: ...", and why the run has no rank."""
+        by_reason: dict[str, list[str]] = {}
+        for fold in self.folds:
+            if fold.state == "failed":
+                last = fold.note.strip().splitlines()[-1:] or ["for no known reason"]
+                by_reason.setdefault(f"failed: {one_line(last[0], LONGEST)}", []).append(fold.name)
+            elif fold.state != "finished":
+                by_reason.setdefault(fold.state, []).append(fold.name)
+        reasons = [
+            f"{'folds' if len(names) > 1 else 'fold'} {', '.join(names)} {reason}"
+            for reason, names in by_reason.items()
+        ]
+        if self.run is not None:
+            facts = [fold.facts for fold in self.run.folds]
+            reasons += [f"NOT RANKED: {each}" for each in eligibility.objections(facts, missing=0)]
+        return [*([one_line(self.problem, LONGEST)] if self.problem else []), *reasons]

@@ -1,0 +1,51 @@
+"""The folds of a study that are in an engine's queue: follow them, or cancel them."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from serbench.errors import SerbenchError
+from serbench.evaluation.pipeline import Listener, follow
+from serbench.evaluation.submission import Submission, submissions
+from serbench.study.plan import StudyPlan
+
+
+def of_study(plan: StudyPlan) -> list[Submission]:
+    """Return the submissions with folds of a study."""
+    folders = {run.folder.resolve() for _, run in plan.distinct() if run.folder is not None}
+    return [
+        submission
+        for submission in submissions(plan.results)
+        if any(Path(task.result).parent in folders for task in submission.tasks if task.result)
+    ]
+
+
+def collect(waiting: Sequence[Submission], plan: StudyPlan, listener: Listener) -> list[str]:
+    """Follow submissions until all their tasks have ended; stopping cancels none of them.
+
+    Returns:
+        A line for each submission that cannot be followed.
+    """
+    for _, run in plan.distinct():
+        if run.plan is not None and run.folder is not None:
+            listener.planned(run.plan, run.folder, len(run.fold_names), len(run.missing))
+    errors = []
+    for submission in waiting:
+        try:
+            follow(replace(submission, detached=True), listener)
+        except SerbenchError as error:
+            errors.append(str(error))
+    return errors
+
+
+def cancel(waiting: Sequence[Submission]) -> list[str]:
+    """Cancel all tasks of submissions, and return a line for each."""
+    lines = []
+    for submission in waiting:
+        submission.make_engine().cancel(submission.folder)
+        with submission.followed() as is_ours:
+            if is_ours:  # else the command that follows it removes it
+                submission.remove()
+        count = len(submission.tasks)
+        lines.append(f"{count} task{'s' * (count != 1)} of {submission.folder.name} cancelled")
+    return lines

@@ -1,0 +1,301 @@
+"""One table of a study: a row per model, a group of columns per corpus, seeds as one row."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from serbench import tables
+from serbench.errors import nearest
+from serbench.metrics.classification import METRICS
+from serbench.metrics.intervals import MeanStd, mean_std
+from serbench.results import literature
+from serbench.results.run import Run, chance, circumstances, computed, differing
+from serbench.study.matrix import Matrix
+from serbench.study.study_run import ORDER, StudyRun
+
+FORMATS = ("text", "markdown", "latex", "html", "csv")
+SHOWN = ("accuracy", "uar", "f1")
+TITLES = {"accuracy": "accuracy (WA)"}  # of columns; other metrics have their own
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A model on a corpus, with all its seeds."""
+
+    scores: Mapping[str, MeanStd]  # by metric; {} without a fold
+    runs: tuple[Run, ...]  # one per seed that has folds
+    reasons: tuple[str, ...] = ()  # why folds are missing, and why it has no rank
+    word: str = "-"  # in place of scores: "failed", "missing"
+
+    @property
+    def is_ranked(self) -> bool:
+        """Whether it may be the best of its column."""
+        return bool(self.scores) and not self.reasons
+
+
+@dataclass(frozen=True)
+class StudyTable:
+    """The cells of a study's table."""
+
+    matrix: Matrix
+    metrics: tuple[str, ...]
+    cells: Mapping[tuple[int, int], Cell]  # by row and column
+    seeds: Mapping[int, int]  # how many seeds each row has
+
+    def format(self, form: str) -> str:
+        """Return the table in one of `FORMATS`."""
+        if form == "csv":
+            return tables.table(*self._sheet(), "csv")
+        if form not in FORMATS:
+            raise nearest("format", form, FORMATS)
+        grouped = self._grouped()
+        made: str = getattr(grouped, form)()
+        return made
+
+    def notes(self, form: str) -> list[str]:
+        """Return the lines below the table."""
+        mark = "*" if form == "text" else "Bold"
+        spread = "% mean ± sample standard deviation over folds"
+        if self.matrix.has_seeds:
+            spread += "; of several seeds, first the mean of each fold over the seeds"
+        notes = [f"{spread}."]
+        if self._best():
+            notes.append(f"{mark}: the best score of its column among models that may be ranked.")
+        columns = range(len(self.matrix.columns))
+        notes += [line for column in columns for line in self._setting(column)]
+        if self._beside()[1]:
+            notes.append("The paper's rows carry caveats: `serbench leaderboard show` lists them.")
+        numbered: dict[int, list[tuple[int, int]]] = {}
+        for place, number in self._numbers().items():
+            numbered.setdefault(number, []).append(place)
+        for number, noted in numbered.items():
+            titles = ", ".join(self._title(*place) for place in noted)
+            notes.append(f"[{number}] {titles}: {'; '.join(self.cells[noted[0]].reasons)}.")
+        names = {run.name: self._title(*place) for place, run in self._runs()}
+        notes += circumstances(
+            list(
+                dict.fromkeys(
+                    (names[run.name], computed(fold.facts))
+                    for _, run in self._runs()
+                    for fold in run.folds
+                )
+            )
+        )
+        spent = sum({run.name: run.seconds() for _, run in self._runs()}.values())
+        if spent:
+            notes.append(f"Fitted and predicted in {tables.duration(spent)}, summed over folds.")
+        return notes
+
+    def _runs(self) -> list[tuple[tuple[int, int], Run]]:
+        return [(place, run) for place, cell in self.cells.items() for run in cell.runs]
+
+    def _title(self, row: int, column: int) -> str:
+        return f"{self.matrix.row_names[row]} on {self.matrix.column_names[column]}"
+
+    def _numbers(self) -> dict[tuple[int, int], int]:
+        """Return the numbers of the notes, by cell; cells with the same reasons share a note."""
+        numbers: dict[tuple[str, ...], int] = {}
+        return {
+            place: numbers.setdefault(cell.reasons, len(numbers) + 1)
+            for place, cell in sorted(self.cells.items())
+            if cell.reasons
+        }
+
+    def _in_column(self, column: int) -> list[Run]:
+        return [run for place, run in self._runs() if place[1] == column]
+
+    def _changed(self, column: int) -> list[str]:
+        """Return the names of the data in which the runs of a column differ."""
+        return differing(
+            [run.facts.pins for run in self._in_column(column)], ("corpus", "protocol")
+        )
+
+    def _best(self) -> set[tuple[int, int, str]]:
+        """Return (row, column, metric) of the best scores, where at least two can be compared."""
+        best = set()
+        for column in range(len(self.matrix.columns)):
+            ranked = {
+                place[0]: cell.scores
+                for place, cell in self.cells.items()
+                if place[1] == column and cell.is_ranked
+            }
+            if len(ranked) < 2 or self._changed(column):
+                continue
+            for metric in self.metrics:
+                highest = tables.percent(max(scores[metric].mean for scores in ranked.values()))
+                best |= {
+                    (row, column, metric)
+                    for row, scores in ranked.items()
+                    if tables.percent(scores[metric].mean) == highest
+                }
+        return best
+
+    def _fullest(self, column: int) -> Run | None:
+        """Return the run of a column with the most folds."""
+        return max(self._in_column(column), key=lambda run: len(run.folds), default=None)
+
+    def _setting(self, column: int) -> list[str]:
+        """Return lines on the protocol, labels and data of a column, and on the paper's rows."""
+        name, run = self.matrix.column_names[column], self._fullest(column)
+        if run is None:
+            return []
+        config, facts = run.config, run.facts
+        lines = [
+            f"{name}: protocol {config.protocol} ({facts.protocol.folds} folds, "
+            f"{len(run.speaker_confusions)} test speakers, {int(run.confusions.sum())} test "
+            f"utterances), labels {config.labels} ({len(facts.labels)})."
+        ]
+        if changed := self._changed(column):
+            lines.append(
+                f"{name}: the {' and the '.join(changed)} of these runs differ, so they cannot be "
+                "compared."
+            )
+        published = literature.rows(run.corpus, "II")
+        setting = (config.dataset, config.protocol, config.labels)
+        if published and not published[0].is_comparable(*setting):
+            lines.append(
+                f"{name}: the paper's rows are for protocol {published[0].protocol} and labels "
+                f"{published[0].labels}, not for these."
+            )
+        return lines
+
+    def _beside(self) -> list[list[tuple[str, Mapping[int, Sequence[MeanStd]]]]]:
+        """Return the rows of chance and of the paper: names, and scores by column."""
+        guesses: dict[str, dict[int, Sequence[MeanStd]]] = {}
+        papers: dict[str, dict[int, Sequence[MeanStd]]] = {}
+        for at, column in enumerate(self.matrix.columns):
+            if (run := self._fullest(at)) is not None:
+                for name, scores in chance(run, self.metrics).items():
+                    guesses.setdefault(name, {})[at] = scores
+            for row in literature.rows(column.dataset.partition(":")[0], "II"):
+                scores = [row.score(metric) for metric in self.metrics]
+                papers.setdefault(f"paper, {row.model}", {})[at] = scores
+        return [list(guesses.items()), list(papers.items())]
+
+    def _name(self, row: int) -> str:
+        count = self.seeds[row]
+        return f"{self.matrix.row_names[row]}{f' ({count} seeds)' if count > 1 else ''}"
+
+    def _grouped(self) -> tables.GroupedTable:
+        numbers, best = self._numbers(), self._best()
+        columns = range(len(self.matrix.columns))
+        rows: list[list[str]] = []
+        bold = []
+        for row in self.seeds:
+            cells = [self._name(row)]
+            for column in columns:
+                cell = self.cells.get((row, column), Cell({}, ()))
+                number = numbers.get((row, column))
+                mark = f" [{number}]" if number else ""
+                for metric in self.metrics:
+                    if (row, column, metric) in best:
+                        bold.append((len(rows), len(cells)))
+                    text = tables.spread(cell.scores[metric]) if cell.scores else cell.word
+                    cells.append(text + mark)
+            rows.append(cells)
+        for group in self._beside():
+            if group:
+                rows.append([])
+            for name, by_column in group:
+                unknown = ["-"] * len(self.metrics)
+                rows.append(
+                    [
+                        name,
+                        *(
+                            text
+                            for at in columns
+                            for text in (
+                                map(tables.spread, by_column[at]) if at in by_column else unknown
+                            )
+                        ),
+                    ]
+                )
+        head = [TITLES.get(metric, METRICS[metric].title) for metric in self.metrics]
+        groups = [(name, len(head)) for name in self.matrix.column_names]
+        return tables.GroupedTable(groups, ["", *(head * len(groups))], rows, bold)
+
+    def _sheet(self) -> tuple[list[str], list[list[str]]]:
+        """Return the head and the rows of the CSV table, a row per model and corpus."""
+        head = ["model", "seeds", "dataset", "protocol", "labels", "folds"]
+        head += [f"{metric} {half}" for metric in self.metrics for half in ("mean", "std")]
+        rows = []
+        for (row, column), cell in sorted(self.cells.items()):
+            folds = str(min((len(run.folds) for run in cell.runs), default=0))
+            first = [self.matrix.row_names[row], str(len(cell.runs)), *self._place(column), folds]
+            scores = [cell.scores.get(metric) for metric in self.metrics]
+            rows.append([*first, *_halves(scores), "; ".join(cell.reasons)])
+        for name, by_column in [row for group in self._beside() for row in group]:
+            for column, beside in by_column.items():
+                rows.append([name, "", *self._place(column), "", *_halves(beside), ""])
+        return [*head, "reason"], rows
+
+    def _place(self, column: int) -> list[str]:
+        run, asked = self._fullest(column), self.matrix.columns[column]
+        if run is not None:
+            return [run.config.dataset, run.config.protocol, run.config.labels]
+        return [asked.dataset, asked.protocol or "", asked.labels or ""]
+
+
+def _halves(scores: Sequence[MeanStd | None]) -> list[str]:
+    """Return means and deviations in full precision; "" where unknown."""
+    numbers = [number for score in scores for number in (score or (np.nan, np.nan))]
+    return ["" if np.isnan(number) else repr(float(number)) for number in numbers]
+
+
+def make(matrix: Matrix, results: Sequence[StudyRun], metrics: Sequence[str]) -> StudyTable:
+    """Return the table of a study's results.
+
+    Raises:
+        UnknownName: there is no such metric.
+    """
+    for metric in metrics:
+        if metric not in METRICS:
+            raise nearest("metric", metric, list(METRICS))
+    groups: dict[tuple[int, int], list[StudyRun]] = {}
+    for result in results:
+        groups.setdefault((result.row, result.column), []).append(result)
+    cells = {place: _cell(group, metrics) for place, group in groups.items()}
+    seeds = {
+        row: len({result.seed for result in results if result.row == row})
+        for row in sorted({result.row for result in results})
+    }
+    return StudyTable(matrix, tuple(metrics), cells, seeds)
+
+
+def _cell(group: Sequence[StudyRun], metrics: Sequence[str]) -> Cell:
+    """Return a model's scores on a corpus: in each fold the mean over seeds, then over folds.
+
+    Folds that only some of the seeds have are left out.
+    """
+    by_reason: dict[str, list[int]] = {}
+    for result in group:
+        for reason in result.reasons:
+            by_reason.setdefault(reason, []).append(result.seed)
+    reasons = []
+    for reason, seeds in by_reason.items():
+        named = f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}: "
+        reasons.append((named if len(seeds) < len(group) else "") + reason.removesuffix("."))
+    runs = list({each.run.name: each.run for each in group if each.run is not None}.values())
+    if not runs:
+        words = {result.word for result in group}
+        word = next((word for word in ORDER if word in words), "missing")
+        return Cell({}, (), tuple(reasons), word)
+    # competing folds count once, under the name of their group
+    places = [
+        {fold.facts.fold.group or fold.facts.fold.name: at for at, fold in enumerate(run.folds)}
+        for run in runs
+    ]
+    shared = [name for name in places[0] if all(name in folds for folds in places)]
+    if any(len(folds) > len(shared) for folds in places):
+        reasons.append("the seeds have different folds, and only those that all have are counted")
+    if not shared:
+        return Cell({}, tuple(runs), tuple(reasons), "missing")
+    scores = {}
+    for metric in metrics:
+        by_seed = [
+            run.scores(metric)[[folds[name] for name in shared]]
+            for run, folds in zip(runs, places, strict=True)
+        ]
+        scores[metric] = mean_std(np.mean(by_seed, axis=0))
+    return Cell(scores, tuple(runs), tuple(reasons))
