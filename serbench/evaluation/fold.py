@@ -10,7 +10,6 @@ import os
 import platform
 import shutil
 import socket
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path

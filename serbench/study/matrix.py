@@ -1,6 +1,7 @@
 """The runs of a study: every model on every dataset, with every protocol, label set and seed."""
 
 import itertools
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -8,7 +9,6 @@ from functools import cached_property
 from typing import Any
 
 from serbench.errors import BadParameter
-from serbench.files import digest
 from serbench.results.config import Request
 from serbench.results.display_names import TITLES, told_apart
 
@@ -117,7 +117,7 @@ def expand(models: Sequence[Item], datasets: Sequence[Item], axes: Axes) -> Matr
         for request, own in _requests(model, data, axes):
             row = replace(own, **{name: _DEFAULTS[name] for name in (*COLUMN, "seed")})
             column = replace(_BLANK, **{name: getattr(request, name) for name in COLUMN})
-            keys = [digest([at, _plain(each)]) for at, each in ((at_model, row), (at_data, column))]
+            keys = [_key(at_model, row), _key(at_data, column)]
             rows.setdefault(keys[0], row)
             columns.setdefault(keys[1], (at_data, column))
             found.append((request, keys[0], keys[1]))
@@ -135,9 +135,8 @@ _BLANK = Request("", "")
 _DEFAULTS: Mapping[str, Any] = {name: getattr(_BLANK, name) for name in FIELDS}
 
 
-def _plain(request: Request) -> dict[str, object]:
-    values = {name: getattr(request, name) for name in FIELDS}
-    return {**values, "data": None if request.data is None else str(request.data)}
+def _key(item: int, request: Request) -> str:
+    return json.dumps([item, vars(request)], sort_keys=True, default=str)
 
 
 def _requests(model: Item, data: Item, axes: Axes) -> Iterator[tuple[Request, Request]]:
@@ -173,7 +172,7 @@ def seeds(value: object) -> list[int]:
     """
     if isinstance(value, int) and not isinstance(value, bool):
         return [value]
-    match = re.fullmatch(r"(\d{1,10})(?:-(\d{1,10}))?", value) if isinstance(value, str) else None
+    match = re.fullmatch(r"(\d{1,20})(?:-(\d{1,20}))?", value) if isinstance(value, str) else None
     if match is None:
         raise BadParameter(f"the seed is {value!r}, but must be a number or a range such as 0-4")
     first, last = int(match[1]), int(match[2] or match[1])

@@ -45,11 +45,11 @@ def queues(results: Path) -> Queues:
     """Ask every engine that has tasks of these results in its queue where they are."""
     places: dict[str, tuple[str, float]] = {}
     for submission in submissions(results):
-        since = submission.folder.stat().st_ctime
         try:
+            since = (submission.folder / "submission.json").stat().st_mtime
             states = submission.make_engine().states(submission.folder)
         except (SerbenchError, OSError) as error:
-            reason = one_line(str(error), LONGEST)
+            since, reason = time.time(), one_line(str(error), LONGEST)
             states = dict.fromkeys(
                 range(len(submission.tasks)),
                 f"queued; the engine {submission.engine} does not answer: {reason}",

@@ -15,11 +15,12 @@ from typing import Any, ClassVar
 
 from serbench.contracts import DetachableEngine, Extraction, GeneratedDataset, Task
 from serbench.errors import SerbenchError
-from serbench.evaluation.pipeline import Listener, evaluate
+from serbench.evaluation.pipeline import Listener, Means, evaluate
 from serbench.evaluation.submission import make_engine
 from serbench.parameters import checked, settable, typed
 from serbench.plugins import registry
 from serbench.processes import Message, Outcome
+from serbench.results.config import Request
 from serbench.results.run import Run
 from serbench.testing.checks.parameters import is_plain
 from serbench.testing.examination import Check, NotRun, Subject, Violation
@@ -612,18 +613,9 @@ def evaluates(subject: EngineSubject) -> str:
     for at, (engine, params) in enumerate(given):
         place = subject.folder / f"evaluation-{at}"
         with _cache(place / "cache"):
-            runs.append(
-                evaluate(
-                    MODEL,
-                    dataset,
-                    protocol="kfold:n=3",
-                    device="cpu",
-                    results=place / "results",
-                    engine=engine,
-                    engine_options=params,
-                    listener=_Silent(),
-                )
-            )
+            means = Means(engine, params, device="cpu", results=place / "results")
+            request = Request(MODEL, dataset, protocol="kfold:n=3")
+            runs.append(evaluate(request, means, _Silent()))
     theirs, ours = map(_predictions, runs)
     if theirs != ours:
         raise Violation(
