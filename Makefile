@@ -10,7 +10,7 @@ ONE := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 OMP_WAIT_POLIC
 # tests that are asked for by name fail where what they need is not there, instead of being skipped
 STRICT := SERBENCH_NO_SKIPS=1 $(ONE)
 
-.PHONY: help setup demo test test-slow test-browser test-template test-trackers test-bounds test-docs faults check site format bench docs clean
+.PHONY: help setup demo test test-slow test-browser test-template test-trackers test-bounds test-engines test-docs faults check site format bench docs clean
 
 help: ## what there is to make
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,6 +26,7 @@ $(VENV)/.installed: $(VENV)/bin/python constraints.txt pyproject.toml $(wildcard
 
 $(VENV)/.dev: $(VENV)/.installed requirements-dev.txt
 	$(PIP) --requirement requirements-dev.txt
+	$(PIP) --no-build-isolation --no-deps -e plugins/serbench-ray
 	@touch $@
 
 setup: $(VENV)/.installed ## a virtual environment with serbench and its plugins
@@ -61,7 +62,12 @@ test-template: $(VENV)/.dev ## new plugins, installed in clean environments; nee
 test-bounds: $(VENV)/.dev ## tests with the oldest allowed versions, in a clean environment; needs the package index
 	$(STRICT) $(BIN)/python -m pytest tests/bounds -m bounds
 
-faults: $(VENV)/.dev ## kill evaluations at random moments, and go on
+test-engines: $(VENV)/.dev ## evaluations on real engines; installs ray
+	$(PIP) --no-build-isolation -e plugins/serbench-ray
+	$(STRICT) $(BIN)/python -m pytest tests/engines -m "engines and not faults"
+
+faults: $(VENV)/.dev ## kill evaluations at random moments, and go on; installs ray
+	$(PIP) --no-build-isolation -e plugins/serbench-ray
 	$(STRICT) $(BIN)/python -m pytest -m faults
 
 check: $(VENV)/.dev site ## format, lint, types, import layers, generated pages, the site

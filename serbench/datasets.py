@@ -117,11 +117,16 @@ def read(source: Source, labels: str | None = None) -> Corpus:
         UnknownName: it has no such label set.
     """
     name = label_set_name(source, labels)
+    make(source)
+    return _relabelled(source, name, source.dataset.read(source.root))
+
+
+def make(source: Source) -> None:
+    """Make a generated corpus if it is missing; do nothing for any other corpus."""
     dataset = source.dataset
     if source.generated and isinstance(dataset, GeneratedDataset) and not source.root.exists():
         with replacing_folder(source.root) as folder:
             dataset.make(folder)
-    return _relabelled(source, name, source.dataset.read(source.root))
 
 
 def manifest(source: Source, labels: str | None = None) -> Corpus:

@@ -13,6 +13,7 @@ from serbench.errors import PluginError, SerbenchError
 from serbench.evaluation import kept_models, provenance
 from serbench.evaluation.plan import Job
 from serbench.features.store import Feature
+from serbench.files import digest
 from serbench.plugins.source_code import source_digest
 from serbench.processes import Message, Outcome, Pool, Send
 from serbench.results.config import Config
@@ -54,8 +55,8 @@ def of_extraction(
 def code_of(config: Config) -> dict[str, str]:
     """Return the version and the digest of the source of each package that computes a run."""
     return {
-        package: f"{_version(package)} {digest}"
-        for package, digest in provenance.sources(config).items()
+        package: f"{_version(package)} {source}"
+        for package, source in provenance.sources(config).items()
     }
 
 
@@ -82,9 +83,12 @@ def run_task(message: Message, send: Send, *, shares_folders: bool = True) -> Ou
     Returns:
         The outcome of item 0; `dataclasses.replace(outcome, item=position)` names the task.
     """
+    item, code = message["item"], message["code"]
+    is_moved = not shares_folders and message["function"] == FOLD
     try:
-        _require_same_code(message["code"])
-        item = message["item"] if shares_folders else _moved(Job.of(message["item"])).message()
+        _require_same_code(code)
+        if is_moved:
+            item = _moved(Job.of(item), code).message()
     except SerbenchError as error:
         return Outcome(0, None, str(error))
     with Pool() as pool:
@@ -94,9 +98,9 @@ def run_task(message: Message, send: Send, *, shares_folders: bool = True) -> Ou
             if isinstance(event, Outcome):
                 break
             send(event)
-    if shares_folders or event.error:
-        return event
-    return replace(event, files=_taken(Job.of(item)))
+    if is_moved and not event.error:
+        return replace(event, files=_taken(Job.of(item)))
+    return event
 
 
 def _require_same_code(planned: Mapping[str, str]) -> None:
@@ -115,31 +119,32 @@ def _require_same_code(planned: Mapping[str, str]) -> None:
         )
 
 
-def _moved(job: Job) -> Job:
-    """Return the job with the folders of this machine."""
+def _moved(job: Job, code: Mapping[str, str]) -> Job:
+    """Return the job with the folders of this machine; a generated corpus is made if missing.
+
+    The result is written to a folder for this fold of this data and code, where an attempt finds
+    what an earlier one has stored.
+    """
     places = settings()
-    root = Path(job.root)
+    root, result = Path(job.root), Path(job.result)
     source = datasets.find(job.config.dataset, places, root if root.exists() else None)
-    folder = places.cache.resolve() / "folds" / job.config.name
+    datasets.make(source)
+    name = f"{job.config.name}-{digest([job.result, dict(job.pins), dict(code)])[:8]}"
     return replace(
         job,
         root=str(source.root),
         cache=str(places.cache.resolve()),
-        result=str(folder / Path(job.result).name),
+        result=str(places.cache.resolve() / "folds" / name / result.name),
     )
 
 
 def _taken(job: Job) -> dict[str, bytes]:
     """Read the files of a fold's result, by their paths below the run's folder; remove them."""
     result = Path(job.result)
-    files = {result.name: result.read_bytes()}
-    model = kept_models.folder(result.parent, job.fold)
+    files = [result]
     if job.keep_model:
-        files |= {
-            path.relative_to(result.parent).as_posix(): path.read_bytes()
-            for path in sorted(model.rglob("*"))
-            if path.is_file()
-        }
-        shutil.rmtree(model)
-    result.unlink()
-    return files
+        model = kept_models.folder(result.parent, job.fold)
+        files += [path for path in sorted(model.rglob("*")) if path.is_file()]
+    taken = {path.relative_to(result.parent).as_posix(): path.read_bytes() for path in files}
+    shutil.rmtree(result.parent, ignore_errors=True)
+    return taken

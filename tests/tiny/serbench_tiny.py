@@ -18,6 +18,7 @@ import soundfile
 from serbench.contracts import About, Entry, Examples, ModelEntry, Predictions, Workspace, hookimpl
 from serbench.corpus import Corpus, Fold, Protocol, Utterance, speaker_fold
 from serbench.errors import BadParameter, CorpusError
+from serbench.files import replacing
 
 LABELS = ("low", "middle", "high")
 SPEAKERS = tuple(f"s{number}" for number in range(1, 7))
@@ -329,6 +330,29 @@ class Sleeper(Centroid):
         return 10.0 * 2000.0 * self.rate
 
 
+class Stepper(Centroid):
+    """Stores every epoch, and goes on after the last one stored."""
+
+    def __init__(self, labels: Sequence[str], seed: int, *, nap: float = 0.1, epochs: int = 10):
+        super().__init__(labels, seed)
+        self.pause, self.epochs = nap, epochs
+
+    def fit(self, train: Examples, validation: Examples, workspace: Workspace) -> None:
+        """Take the means, and nap in every epoch."""
+        super().fit(train, validation, Nobody())
+        stored = workspace.folder / "epochs"
+        self.first = int(stored.read_text()) + 1 if stored.exists() else 1
+        for epoch in range(self.first, self.epochs + 1):
+            time.sleep(self.pause)
+            with replacing(stored) as temporary:
+                temporary.write_text(str(epoch))
+            workspace.report(epoch, self.epochs, train_loss=1 / epoch)
+
+    def describe(self) -> dict[str, object]:
+        """Return the first epoch of this attempt."""
+        return {"first_epoch": self.first}
+
+
 class Nobody:
     """Hears nothing."""
 
@@ -390,6 +414,7 @@ def serbench_models() -> Iterable[ModelEntry]:
         ModelEntry("centroid", "serbench_tiny:Centroid", "nearest mean", **features),
         ModelEntry("keeper", "serbench_tiny:Keeper", "can be kept", **features),
         ModelEntry("exporter", "serbench_tiny:Exporter", "can be exported", **features),
+        ModelEntry("stepper", "serbench_tiny:Stepper", "stores epochs", **features),
         ModelEntry("sleeper", "serbench_tiny:Sleeper", "sleeps", **features),
         ModelEntry("faulty", "serbench_tiny:Faulty", "breaks the contract", **features),
         ModelEntry(
