@@ -43,6 +43,7 @@ class Bars(Listener):
             disable=not console.is_terminal,
         )
         self._extracting: Bar | None = None
+        self._decoded = 0  # utterances, when `extracting` was last called
         self._all: Bar | None = None
         self._bars: dict[Key, Bar] = {}
         self._said: dict[Key, float] = {}  # when the log last had a line on a fold
@@ -67,7 +68,10 @@ class Bars(Listener):
     def planned(self, plan: Plan, folder: Path, wanted: int, todo: int) -> None:
         """Add the folds of a run to the total."""
         config = plan.config
-        self._names[folder.name] = f"{config.model} on {config.dataset}, seed {config.seed}"
+        name = f"{config.model} on {config.dataset}, seed {config.seed}"
+        if name in self._names.values():  # the same with other parameters
+            name += f" ({folder.name.rpartition('_')[2]})"
+        self._names[folder.name] = name
         self._folders.append(folder)
         self._total += wanted
         self.finished_folds += wanted - todo
@@ -79,8 +83,9 @@ class Bars(Listener):
 
     def extracting(self, done: int, total: int) -> None:
         """Show how many utterances are decoded."""
-        if self._extracting is None or done <= 1:
+        if done <= self._decoded or self._decoded == 0:  # another corpus, or other features
             self._say(f"decoding {total} utterances")
+        self._decoded = done
         if self._extracting is None:
             self._extracting = self._progress.add_task("utterances", count="", note="")
         count = f"{done}/{total}"
@@ -111,7 +116,7 @@ class Bars(Listener):
 
     def _show_fold(self, key: Key, epoch: int, epochs: int, notes: list[str]) -> None:
         run, fold = key
-        if (left := self._forecast.fold_left(key)) is not None:
+        if left := self._forecast.fold_left(key):
             notes.append(f"{tables.duration(left)} left")
         if key not in self._bars and len(self._bars) < SHOWN:
             name = self._name(run, fold)

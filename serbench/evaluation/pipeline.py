@@ -152,6 +152,7 @@ class _Evaluation:
             for submission in submissions(self._parent)
             for queued in submission.tasks
         }
+        self._remarks: set[str] = set()
         self._works: dict[Path, Work] = {}  # by the folder of the run
         self._refused: dict[Path, SerbenchError] = {}  # runs whose folds cannot be computed
         self._code: dict[object, Mapping[str, str]] = {}  # of `task.code_of`
@@ -207,8 +208,17 @@ class _Evaluation:
             if at not in work.holders and not work.resources.result(at).exists()
         ]
 
+    def remarked(self, line: str) -> None:
+        """Pass a remark on a corpus to the listener, once for all runs."""
+        if line not in self._remarks:
+            self._remarks.add(line)
+            self._listener.remarked(line)
+
+    def extracting(self, done: int, total: int) -> None:
+        """Pass the progress of decoding to the listener."""
+        self._listener.extracting(done, total)
+
     def _show(self) -> None:
-        shown: set[str] = set()
         works = self._works.values()
         if not any(work.waiting or work.in_queue for work in works):
             for work in works:
@@ -222,9 +232,7 @@ class _Evaluation:
             self._listener.planned(work.plan, work.folder, wanted, todo)
             plan = work.plan
             for line in (*plan.doubts, *lookup.fold_remarks(plan.corpus, plan.folds)):
-                if line not in shown:
-                    self._listener.remarked(line)
-                shown.add(line)
+                self.remarked(line)
 
     def _tasks(self) -> tuple[list[Task], list[Queued]]:
         """Return the tasks of all waiting folds, after those that extract missing features."""
@@ -235,7 +243,7 @@ class _Evaluation:
         queued: list[Queued] = []
         for works in groups.values():
             needed = {id_ for work in works for at in work.waiting for id_ in work.plan.ids(at)}
-            given = (self._places, self._listener, self._engine.extraction)
+            given = (self._places, self, self._engine.extraction)
             with self._refusing(works):
                 group = inputs.prepare(works[0].plan, needed, *given)
             if all(work.folder in self._refused for work in works):
