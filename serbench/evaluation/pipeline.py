@@ -36,6 +36,19 @@ class Listener:
     def extracting(self, done: int, total: int) -> None:
         """Show that `done` of `total` utterances are decoded and their features stored."""
 
+    def _find_in_queues(self) -> None:
+        """Separate the folds that a queue holds; look once they are claimed, or they may be new."""
+        in_queue = {
+            queued.result: submission
+            for submission in submissions(self._parent)
+            for queued in submission.tasks
+        }
+        for work in self._works.values():
+            for at in work.waiting:
+                if submission := in_queue.get(str(work.resources.result(at))):
+                    work.in_queue[at] = submission
+            work.waiting = [at for at in work.waiting if at not in work.in_queue]
+
     def remarked(self, line: str) -> None:
         """Show a remark on the corpus: odd, but no error."""
         warnings.warn(line, stacklevel=3)  # at the caller of `evaluate`
@@ -147,11 +160,6 @@ class _Evaluation:
             raise BadParameter(
                 f"the engine {means.engine} ends with this command: leave out --detach"
             )
-        self._submissions = {
-            queued.result: submission
-            for submission in submissions(self._parent)
-            for queued in submission.tasks
-        }
         self._remarks: set[str] = set()
         self._works: dict[Path, Work] = {}  # by the folder of the run
         self._refused: dict[Path, SerbenchError] = {}  # runs whose folds cannot be computed
@@ -163,6 +171,7 @@ class _Evaluation:
         with contextlib.ExitStack() as claims:
             for work in self._works.values():
                 self._claim(work, claims)
+            self._find_in_queues()
             self._show()
             self._run(*self._tasks())
         return [
@@ -192,14 +201,8 @@ class _Evaluation:
         return self._works.setdefault(folder, Work(plan, chosen, resources))
 
     def _claim(self, work: Work, claims: contextlib.ExitStack) -> None:
-        """Claim the missing folds that no other command computes and no queue holds."""
-        missing = {}
-        for at in work.missing():
-            path = work.resources.result(at)
-            if str(path) in self._submissions:
-                work.in_queue[at] = self._submissions[str(path)]
-            else:
-                missing[path.stem] = at
+        """Claim the missing folds that no other command computes."""
+        missing = {work.resources.result(at).stem: at for at in work.missing()}
         holders = claims.enter_context(claimed(work.folder, list(missing)))
         work.holders = {missing[stem]: holder for stem, holder in holders.items()}
         work.waiting = [
