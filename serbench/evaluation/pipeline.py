@@ -36,19 +36,6 @@ class Listener:
     def extracting(self, done: int, total: int) -> None:
         """Show that `done` of `total` utterances are decoded and their features stored."""
 
-    def _find_in_queues(self) -> None:
-        """Separate the folds that a queue holds; look once they are claimed, or they may be new."""
-        in_queue = {
-            queued.result: submission
-            for submission in submissions(self._parent)
-            for queued in submission.tasks
-        }
-        for work in self._works.values():
-            for at in work.waiting:
-                if submission := in_queue.get(str(work.resources.result(at))):
-                    work.in_queue[at] = submission
-            work.waiting = [at for at in work.waiting if at not in work.in_queue]
-
     def remarked(self, line: str) -> None:
         """Show a remark on the corpus: odd, but no error."""
         warnings.warn(line, stacklevel=3)  # at the caller of `evaluate`
@@ -210,6 +197,19 @@ class _Evaluation:
             for at in missing.values()
             if at not in work.holders and not work.resources.result(at).exists()
         ]
+
+    def _find_in_queues(self) -> None:
+        """Separate the folds that a queue holds; look once they are claimed, or they may be new."""
+        in_queue = {
+            queued.result: submission
+            for submission in submissions(self._parent)
+            for queued in submission.tasks
+        }
+        for work in self._works.values():
+            for at in work.waiting:
+                if submission := in_queue.get(str(work.resources.result(at))):
+                    work.in_queue[at] = submission
+            work.waiting = [at for at in work.waiting if at not in work.in_queue]
 
     def remarked(self, line: str) -> None:
         """Pass a remark on a corpus to the listener, once for all runs."""
