@@ -36,6 +36,8 @@ COMMANDS = (
     ("report",),
     ("runs",),
     ("runs", "rm"),
+    ("cache", "info"),
+    ("cache", "clean"),
     ("study", "plan"),
     ("study", "run"),
     ("study", "status"),

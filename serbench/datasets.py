@@ -1,5 +1,6 @@
 """Find the dataset that a user names, and read its corpus from this disk under a label set."""
 
+import contextlib
 import os
 import re
 import unicodedata
@@ -127,6 +128,9 @@ def make(source: Source) -> None:
     if source.generated and isinstance(dataset, GeneratedDataset) and not source.root.exists():
         with replacing_folder(source.root) as folder:
             dataset.make(folder)
+    if source.generated:
+        with contextlib.suppress(OSError):  # in use: `serbench cache clean` leaves it alone
+            os.utime(source.root)
 
 
 def manifest(source: Source, labels: str | None = None) -> Corpus:

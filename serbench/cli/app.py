@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from serbench import __version__
-from serbench.cli import bench, leaderboard, plugin, report, runs, study
+from serbench.cli import bench, cache, leaderboard, plugin, report, runs, study
 from serbench.cli import protocol as protocol_cli
 from serbench.cli.options import (
     Data,
@@ -45,6 +45,7 @@ app.add_typer(protocol_cli.app, name="protocol")
 app.add_typer(leaderboard.app, name="leaderboard")
 app.add_typer(plugin.app, name="plugin")
 app.add_typer(runs.app, name="runs")
+app.add_typer(cache.app, name="cache")
 app.command()(bench.bench)
 
 

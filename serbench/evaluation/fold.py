@@ -27,7 +27,7 @@ from serbench.errors import CorpusError, SerbenchError
 from serbench.evaluation import kept_models, model_io, model_isolation, progress, provenance
 from serbench.evaluation.plan import Job
 from serbench.evaluation.progress import Reporter
-from serbench.features import audio, extraction
+from serbench.features import audio, cache, extraction
 from serbench.features.store import Feature, Features, Store
 from serbench.files import digest, holder, lock, lock_kind, probe, writing_error
 from serbench.metrics import classification
@@ -69,7 +69,12 @@ def run(message: Message, send: Send) -> Message:
         send(progress)
 
     report({"stage": "starting"})
-    sets = _read_sets(job, report)
+    with cache.in_use(Path(job.cache), Feature.of(job.config), Path(job.root)):
+        return _compute(job, report)
+
+
+def _compute(job: Job, report: Send) -> Message:
+    result, sets = Path(job.result), _read_sets(job, report)
     fold, n_labels = sets.fold, len(sets.corpus.labels)
     orders = {part: sets.order(getattr(fold, part)) for part in PARTS[1:]}
     # the name depends on the data, so that files saved while learning other data are not reused
@@ -163,8 +168,8 @@ class Sets:
 
 def _read_sets(job: Job, send: Send) -> Sets:
     """Read the corpus again, check that it and the fold are those planned, and get the features."""
-    root, cache = Path(job.root), Path(job.cache)
-    places = Settings(root.parent, cache, Path(job.result).parent)
+    root = Path(job.root)
+    places = Settings(root.parent, Path(job.cache), Path(job.result).parent)
     source = datasets.find(job.config.dataset, places, root)
     corpus = datasets.read(source, job.config.labels)
     protocol = lookup.find_protocol(job.config.protocol, source.dataset)
@@ -196,10 +201,11 @@ def _features(
     Extract features that are missing, in a process that receives no labels: a machine that shares
     no cache with the driver begins without any.
     """
-    root, cache, feature = Path(job.root), Path(job.cache), Feature.of(job.config)
+    root, feature = Path(job.root), Feature.of(job.config)
+    folder = feature.folder(Path(job.cache))
 
     def look() -> tuple[dict[str, str], list[str], Store]:
-        stored, store = extraction.audio_digests(corpus, cache, root), Store(feature.folder(cache))
+        stored, store = extraction.audio_digests(corpus, Path(job.cache), root), Store(folder)
         known = {id_: key for id_ in used if (key := stored[id_]) is not None}
         paths = [str(corpus.by_id[id_].path) for id_ in used if known.get(id_, "") not in store]
         return known, paths, store
@@ -207,7 +213,6 @@ def _features(
     known, paths, store = look()
     if not paths:
         return known, store
-    folder = feature.folder(cache)
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / ".extracting.lock"):  # another fold may extract the same here
         known, paths, store = look()
@@ -233,7 +238,7 @@ def _features(
         ):
             if outcome.result is None:
                 raise SerbenchError(outcome.error)
-        audio.Digests(cache, root).add(decoded)
+        audio.Digests(Path(job.cache), root).add(decoded)
     by_path = {row.path: row.digest for row in decoded}
     keys = {id_: by_path.get(str(corpus.by_id[id_].path)) or known[id_] for id_ in used}
     return keys, Store(folder)

@@ -15,6 +15,8 @@ from serbench.evaluation.fold import claimed
 from serbench.evaluation.inputs import Inputs
 from serbench.evaluation.plan import Plan, Planner, Resources, make_job
 from serbench.evaluation.submission import Queued, Submission, make_engine, submissions, submit
+from serbench.features import cache
+from serbench.features.store import Feature
 from serbench.parameters import is_import_path
 from serbench.processes import Message, Outcome
 from serbench.protocols import lookup
@@ -150,12 +152,13 @@ class _Evaluation:
         self._remarks: set[str] = set()
         self._works: dict[Path, Work] = {}  # by the folder of the run
         self._refused: dict[Path, SerbenchError] = {}  # runs whose folds cannot be computed
+        self._cached: set[object] = set()  # of `inputs.key`
         self._code: dict[object, Mapping[str, str]] = {}  # of `task.code_of`
 
     def compute(self, requests: Sequence[Request]) -> list[Work | SerbenchError]:
         planner = Planner(self._places)
-        planned = [self._planned(request, planner) for request in requests]
         with contextlib.ExitStack() as claims:
+            planned = [self._planned(request, planner, claims) for request in requests]
             for work in self._works.values():
                 self._claim(work, claims)
             self._find_in_queues()
@@ -166,8 +169,13 @@ class _Evaluation:
             for each in planned
         ]
 
-    def _planned(self, request: Request, planner: Planner) -> Work | SerbenchError:
-        """Plan a run; runs that another request has planned are not planned twice."""
+    def _planned(
+        self, request: Request, planner: Planner, claims: contextlib.ExitStack
+    ) -> Work | SerbenchError:
+        """Plan a run, and use its part of the cache.
+
+        Runs that another request has planned are not planned twice.
+        """
         wanted, keep = self._means.folds, self._means.keep_models
         try:
             if keep:
@@ -181,6 +189,10 @@ class _Evaluation:
                     raise nearest(f"fold of {plan.config.protocol}", name, names)
         except SerbenchError as error:
             return error
+        if (key := inputs.key(plan)) not in self._cached:
+            self._cached.add(key)
+            feature, root = Feature.of(plan.config), plan.source.root
+            claims.enter_context(cache.in_use(self._places.cache, feature, root))
         chosen = [at for at, name in enumerate(names) if wanted is None or name in wanted]
         folder = self._parent / plan.config.name
         isolated = (self._means.engine, self._means.options.get("jobs")) != ("local", 0)

@@ -275,21 +275,37 @@ def decoded(path: Path) -> tuple[Decoded, Samples, int]:
     return Decoded(str(path), before, key, oddity(samples, rate)), samples, rate
 
 
+ROOT = ""  # names the row with the corpus's folder
+
+
+def digests_file(cache: Path, root: Path) -> Path:
+    """Return the file with the digests of the corpus in a folder."""
+    return cache / "audio" / f"{digest(str(root.resolve()))[:16]}.json"
+
+
+def stored_digests(file: Path) -> tuple[Path | None, set[str]]:
+    """Return the folder of the corpus of a file of digests, None if unknown, and the digests."""
+    rows = _rows(file, length=1)
+    root = Path(str(rows[ROOT][0])) if ROOT in rows else None
+    return root, {str(row[1]) for row in _rows(file).values()}
+
+
+def _rows(file: Path, length: int = 3) -> dict[str, list[Any]]:
+    """Return the stamp, digest and oddity of each file by its name."""
+    try:
+        rows = json.loads(file.read_text()).items()
+    except (OSError, ValueError, AttributeError):  # AttributeError: it is not an object
+        return {}
+    return {name: row for name, row in rows if isinstance(row, list) and len(row) == length}
+
+
 class Digests:
     """The digests and oddities of decoded files, stored in the cache until a file changes."""
 
     def __init__(self, cache: Path, root: Path):
         self._root = root.resolve()
-        self._file = cache / "audio" / f"{digest(str(self._root))[:16]}.json"
-        self._rows = self._read()
-
-    def _read(self) -> dict[str, list[Any]]:
-        """Return the stamp, digest and oddity of each file by its name."""
-        try:
-            rows = json.loads(self._file.read_text()).items()
-        except (OSError, ValueError, AttributeError):  # AttributeError: it is not an object
-            return {}
-        return {name: row for name, row in rows if isinstance(row, list) and len(row) == 3}
+        self._file = digests_file(cache, root)
+        self._rows = _rows(self._file)
 
     def digest(self, path: Path) -> str | None:
         """Return the digest of the current file, or None if it has not been decoded yet.
@@ -310,9 +326,9 @@ class Digests:
         rows = {self._name(Path(file.path)): list(file[1:]) for file in files}
         if rows:
             with alone_with(self._file):
-                self._rows = {**self._read(), **rows}  # another process may have added rows
+                self._rows = {**_rows(self._file), **rows}  # another process may have added rows
                 with replacing(self._file) as temporary:
-                    temporary.write_text(json.dumps(self._rows))
+                    temporary.write_text(json.dumps({ROOT: [str(self._root)], **self._rows}))
 
     def _name(self, path: Path) -> str:
         # not resolved: a link in the corpus has its own name, wherever it points

@@ -10,7 +10,7 @@ import threadpoolctl
 from serbench.contracts import Array, Wave
 from serbench.corpus import Corpus
 from serbench.errors import SerbenchError
-from serbench.features import audio
+from serbench.features import audio, cache
 from serbench.features.store import Feature, Store, check_arrays
 from serbench.plugins import registry
 from serbench.processes import Message, Send
@@ -31,7 +31,14 @@ def extract(message: Message, send: Send) -> Message:
         CorpusError: a file cannot be read.
         PluginError: the extractor violates its contract.
     """
-    feature = Feature(**message["feature"])
+    feature, files = Feature(**message["feature"]), message["files"]
+    if not files:
+        return {}
+    with cache.in_use(Path(message["cache"]), feature, Path(files[0][0])):
+        return _extract(message, feature, send)
+
+
+def _extract(message: Message, feature: Feature, send: Send) -> Message:
     store = Store(feature.folder(Path(message["cache"])))
     target = registry.load(registry.find("feature", feature.name))
     extractor: Any = target(**registry.complete(target, feature.params))

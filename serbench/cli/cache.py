@@ -1,0 +1,67 @@
+"""`serbench cache`: show what the cache holds, and remove some of it."""
+
+from typing import Annotated
+
+import typer
+
+from serbench.cli.options import Yes, confirmed, require_format
+from serbench.escaping import shown
+
+app = typer.Typer(
+    help="Show or clean the cache, all of which can be computed again.", no_args_is_help=True
+)
+
+
+@app.command()
+def info(
+    form: Annotated[str, typer.Option("--format", help="text, markdown, csv, json.")] = "text",
+) -> None:
+    """List what the cache holds, by corpus and feature, with sizes and the last use."""
+    from serbench.features import cache
+    from serbench.settings import settings
+
+    require_format(form, cache.FORMATS)
+    folder = settings().cache
+    typer.echo(cache.table(cache.parts(folder), form))
+    if form == "text":
+        typer.echo(f"\nThe cache is {shown(str(folder))} (SERBENCH_CACHE).")
+
+
+@app.command()
+def clean(
+    corpus: Annotated[str | None, typer.Option(help="Only what belongs to this corpus.")] = None,
+    feature: Annotated[str | None, typer.Option(help="Only this feature.")] = None,
+    older_than: Annotated[
+        str | None, typer.Option(help="Only what was last used so long ago: 12h, 30d, 2w.")
+    ] = None,
+    old: Annotated[
+        bool,
+        typer.Option("--old", help="Only features of versions that are no longer installed."),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what would be removed.")
+    ] = False,
+    yes: Yes = False,
+) -> None:
+    """Remove what fits all options from the cache, except what a running evaluation uses.
+
+    Everything in the cache is computed again when it is needed.
+    """
+    from serbench.features import cache
+    from serbench.settings import settings
+
+    wanted = cache.Filter(corpus, feature, older_than, old)
+    chosen = wanted.chosen(cache.parts(settings().cache))
+    if not chosen:
+        typer.echo("nothing in the cache fits")
+        return
+    typer.echo(cache.table(chosen, "text"))
+    if dry_run or not confirmed(yes, "Remove this?"):
+        return
+    removed = 0
+    for part in chosen:
+        if reason := cache.remove(part):
+            typer.echo(f"left: {shown(part.title)} {shown(reason)}", err=True)
+        else:
+            removed += part.size
+    typer.echo(f"removed {cache.megabytes(removed)}")
