@@ -83,6 +83,8 @@ def run(  # noqa: PLR0913 - a command's options are its parameters
     chosen = engine or study.engine
     options = {**(study.options if chosen == study.engine else {}), **parse_all(engine_option)}
     if jobs is not None:
+        if chosen == "local":
+            options.pop("jobs", None)  # which --jobs auto replaces too
         options = {**with_jobs(chosen, options, number_or("auto", "--jobs", jobs, int))}
     means = Means(chosen, options, device, results, keep_models, detach)
     with Bars() as bars:
@@ -90,14 +92,20 @@ def run(  # noqa: PLR0913 - a command's options are its parameters
             made, failed = evaluate.compute(study.name, study.matrix, means, bars)
         except KeyboardInterrupt:
             raise Stopped(bars.stopped()) from None
-    if detach and (queued := made.count("queued", "running")):
-        typer.echo(
-            f"{queued} folds are in the queue of {chosen}: `serbench study status {shown(file)}` "
-            f"shows them; `serbench study collect {shown(file)}` waits for them, and prints the "
-            "table"
-        )
+    if not detach or not (queued := made.count("queued", "running")):
+        show(made, form, failed)
         return
-    show(made, form, failed)
+    typer.echo(
+        f"{queued} folds are in the queue of the engine {chosen}: `serbench study status "
+        f"{shown(file)}` shows them; `serbench study collect {shown(file)}` waits for them, and "
+        "prints the table"
+    )
+    if refused := [f"{each.title}: {each.problem}" for each in made.results if each.problem]:
+        for line in refused:
+            typer.echo(shown(line), err=True)
+        raise SerbenchError(
+            f"{len(refused)} of {len(made.results)} runs are not there, for the reasons above"
+        )
 
 
 def show(made: "Study", form: str, failed: list[str], metrics: list[str] | None = None) -> None:
@@ -127,7 +135,12 @@ def status(
 
     require_format(form, ("text", "json"))
     found = status.status(_plan(file, results))
-    typer.echo(shown(str(found), lines=True) if form == "text" else found.as_json())
+    if form == "json":
+        typer.echo(found.as_json())
+        return
+    typer.echo(shown(str(found), lines=True))
+    if not found.is_active and not found.is_finished:
+        typer.echo(f"`serbench study run {shown(file)}` computes the others")
 
 
 @app.command()

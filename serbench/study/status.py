@@ -84,18 +84,27 @@ def _unfinished(name: str, result: Path, present: set[str], places: Queues) -> F
         if last is not None and last.started > since - LATE:
             return FoldState(name, "running", place, last)
         return FoldState(name, "running" if place.startswith("on ") else "queued", place)
+    failure = progress.failure_file(result)
     lock = f".{result.stem}.lock"
     claim = holder(result.with_name(lock)) if lock in present else None
-    if claim is not None and _is_alive(claim):
-        # progress from before the claim is of a command that was killed
-        if last is not None and last.started > claim.since - LATE:
-            return FoldState(name, "running", f"process {last.pid} on {last.host}", last)
-        return FoldState(name, "queued", str(claim))
-    if progress.failure_file(result).name in present:
+    claimed = claim.since - LATE if claim is not None and _is_alive(claim) else None
+    # older progress or failures are of a command that computed the fold before
+    if last is not None and claimed is not None and last.started > claimed:
+        return FoldState(name, "running", f"process {last.pid} on {last.host}", last)
+    if failure.name in present and (claimed is None or _changed(failure) > claimed):
         return FoldState(name, "failed", progress.failure(result))
+    if claimed is not None:
+        return FoldState(name, "queued", str(claim))
     if last is not None:
         return FoldState(name, "stopped", "", last)
     return FoldState(name, "missing")
+
+
+def _changed(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:  # just removed
+        return 0.0
 
 
 def _is_alive(claim: Holder) -> bool:
@@ -130,6 +139,18 @@ class Status:
     left: float | None  # seconds until all running and queued folds have ended
     fold_left: Mapping[tuple[str, str], float | None]  # seconds, by the names of run and fold
 
+    @property
+    def is_finished(self) -> bool:
+        """Whether all folds of all runs are there."""
+        states = {fold.state for run in self.runs for fold in run.folds}
+        return not self.refused and states <= {"finished"}
+
+    @property
+    def is_active(self) -> bool:
+        """Whether folds run or are queued."""
+        states = {fold.state for run in self.runs for fold in run.folds}
+        return bool(states & {"running", "queued"})
+
     def __str__(self) -> str:
         counts = Counter(fold.state for run in self.runs for fold in run.folds)
         rows = [
@@ -156,7 +177,7 @@ class Status:
             parts += ["\n".join([f"{state}:", *listed[:MOST], *more])] if listed else []
         parts += [f"cannot be planned here: {line}" for line in self.refused]
         total = sum(counts.values())
-        left = f"; about {tables.duration(self.left)} left" if self.left is not None else ""
+        left = f"; about {tables.duration(self.left)} left" if self.left else ""
         parts.append(f"{self.name}: {counts['finished']} of {total} folds are finished{left}")
         return "\n\n".join(parts)
 
@@ -173,7 +194,7 @@ class Status:
                 f"{name.replace('_', ' ')} {value:.3g}" for name, value in last.values.items()
             ]
         left = self.fold_left.get((run.run.folder.name if run.run.folder else "", fold.name))
-        if fold.state == "running" and left is not None:
+        if fold.state == "running" and left:
             details.append(f"{tables.duration(left)} left")
         if fold.note:
             details.append(one_line(fold.note.strip().splitlines()[-1], LONGEST))

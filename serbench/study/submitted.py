@@ -1,5 +1,6 @@
 """The folds of a study that are in an engine's queue: follow them, or cancel them."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -26,9 +27,11 @@ def collect(waiting: Sequence[Submission], plan: StudyPlan, listener: Listener) 
     Returns:
         A line for each submission that cannot be followed.
     """
+    ending = Counter(task.run for submission in waiting for task in submission.tasks)
     for _, run in plan.distinct():
-        if run.plan is not None and run.folder is not None:
-            listener.planned(run.plan, run.folder, len(run.fold_names), len(run.missing))
+        if run.plan is not None and run.folder is not None and ending[run.folder.name]:
+            todo = ending[run.folder.name]
+            listener.planned(run.plan, run.folder, len(run.fold_names), todo)
     errors = []
     for submission in waiting:
         try:
