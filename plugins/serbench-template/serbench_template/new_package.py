@@ -10,7 +10,7 @@ from serbench_template.package_name import Name, checked, taken
 
 TEMPLATES = Path(__file__).parent / "templates"
 KINDS: Mapping[str, Name] = {
-    kind: Name(f"example-{kind}") for kind in ("model", "features", "dataset")
+    kind: Name(f"example-{kind}") for kind in ("model", "features", "dataset", "engine")
 }
 """The name in the template of each kind, which the author's name replaces."""
 
@@ -24,7 +24,7 @@ def new(name: str, kind: str = "model", into: Path = Path()) -> Path:
 
     Args:
         name: lower case, digits, hyphens: "my-cnn".
-        kind: "model", "features" or "dataset".
+        kind: "model", "features", "dataset" or "engine".
         into: the folder in which to create the package's folder.
 
     Raises:

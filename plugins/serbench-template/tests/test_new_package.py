@@ -24,11 +24,13 @@ OF_KIND = {
     "model": {"model.py", "spectrum.py"},
     "features": {"features.py"},
     "dataset": {"corpus.py"},
+    "engine": {"engine.py", "worker.py"},
 }
 TESTS = {
     "model": {"test_model.py"},
     "features": {"test_features.py"},
     "dataset": {"test_corpus.py", "conftest.py", "pretended.py"},
+    "engine": {"test_engine.py"},
 }
 
 
