@@ -1,0 +1,118 @@
+"""Audio is decoded and features are extracted once, by the driver or by tasks."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from serbench.errors import FoldError, LeakageError
+from serbench.evaluation import inputs
+from serbench.evaluation.pipeline import Listener
+from serbench.evaluation.plan import make_plan
+from serbench.features.store import Feature, Store
+from serbench.results.config import Request
+
+
+class Heard(Listener):
+    """Remembers how many files were decoded."""
+
+    def __init__(self):
+        self.decoded = 0
+
+    def extracting(self, done, total):
+        self.decoded = done
+
+
+@pytest.fixture
+def plan(places):
+    """A function that plans a run on 18 tones, in a folder that a test may change."""
+    make_plan(Request("centroid", "tones:takes=1"), places)
+    (made,) = (places.cache / "corpora").iterdir()
+    shutil.copytree(made, places.data / "copy")
+
+    def plan(model="centroid", **words):
+        return make_plan(Request(model, "tones", data=places.data / "copy", **words), places)
+
+    return plan
+
+
+@pytest.fixture
+def prepare(places):
+    """A function that prepares the features of some utterances, and counts decoded files."""
+
+    def prepare(plan, needed, who="driver"):
+        heard = Heard()
+        prepared = inputs.prepare(plan, set(needed), places, heard, who)
+        return prepared, heard.decoded
+
+    return prepare
+
+
+def stored(plan, prepared, places):
+    """The ids of utterances with features."""
+    store = Store(Feature.of(plan.config).folder(places.cache))
+    return {id_ for id_, digest in prepared.audio.items() if digest in store}
+
+
+def test_the_driver_extracts_what_is_needed_and_decodes_the_rest_once(plan, prepare, places):
+    few = plan().ids(0)[:5]
+    prepared, decoded = prepare(plan(), few)
+    assert decoded == 18
+    assert stored(plan(), prepared, places) == set(few)
+    again, decoded = prepare(plan(), plan().ids(0)[:7])
+    assert (again.audio, decoded) == (prepared.audio, 2)
+    assert prepare(plan(), plan().ids(0)[:7])[1] == 0
+
+
+@pytest.mark.parametrize("who", ["task", "fold"])
+def test_others_extract_what_the_driver_only_decodes(plan, prepare, places, who):
+    prepared, decoded = prepare(plan(), plan().ids(0), who)
+    assert (len(prepared.audio), decoded) == (18, 18)
+    assert stored(plan(), prepared, places) == set()
+    files = [path for each in prepared.tasks for path, _ in each.message["item"]["files"]]
+    assert len(files) == (18 if who == "task" else 0)
+    assert prepare(plan(), plan().ids(0), who)[1] == 0
+
+
+def test_no_task_extracts_what_is_stored(plan, prepare):
+    used = plan().ids(0)
+    prepare(plan(), used[:16])
+    prepared, _ = prepare(plan(), used, "task")
+    (task,) = prepared.tasks
+    assert task.name == "crossings of 2 utterances"
+    assert {Path(path).stem for path, _ in task.message["item"]["files"]} == set(used[16:])
+
+
+def test_runs_share_inputs_if_features_and_corpus_are_the_same(plan):
+    same = {inputs.key(plan()), inputs.key(plan(seed=1)), inputs.key(plan("faulty"))}
+    others = [{"params": {"parts": 3}}, {"trim_db": 30.0}, {"labels": "two"}]
+    assert len(same) == 1
+    assert len(same | {inputs.key(plan(**other)) for other in others}) == 4
+
+
+def test_a_fold_is_pinned_by_the_audio_that_it_uses(plan, prepare):
+    prepared, _ = prepare(plan(), [])
+    other = plan(protocol="loso")
+    assert len({prepared.pin(plan(), 0), prepared.pin(plan(), 1), prepared.pin(other, 0)}) == 3
+    assert prepare(plan(), [])[0].pin(plan(), 0) == prepared.pin(plan(), 0)
+
+
+def test_recordings_that_two_sets_share_are_refused_each_time_they_are_asked_for(
+    plan, prepare, places
+):
+    copy = places.data / "copy"
+    shutil.copy(copy / "s1-low-0.wav", copy / "s2-low-0.wav")
+    prepared, _ = prepare(plan(), [])
+    for _ in range(2):
+        with pytest.raises(LeakageError, match="share 1 recording"):
+            prepared.require_clean(plan(), [0, 1, 2])
+
+
+def test_digests_of_files_before_one_that_is_broken_are_kept(plan, prepare, places):
+    broken = places.data / "copy" / "s6-middle-0.wav"  # the last of two batches
+    content = broken.read_bytes()
+    broken.write_bytes(content[:100])
+    with pytest.raises(FoldError, match="s6-middle-0.wav"):
+        prepare(plan(), [])
+    broken.write_bytes(content)
+    assert prepare(plan(), [])[1] == 2
