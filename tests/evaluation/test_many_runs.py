@@ -8,6 +8,7 @@ import pytest
 import serbench
 from serbench.errors import BadParameter, UnknownName
 from serbench.evaluation import progress
+from serbench.evaluation.fold import claimed
 from serbench.evaluation.pipeline import Listener, Means, compute
 from serbench.evaluation.submission import make_engine, submissions
 from serbench.results import run
@@ -188,3 +189,15 @@ def test_progress_is_stored_beside_the_result(tmp_path):
     assert progress.read(result) is None
     progress.clear(result)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_folds_that_another_command_computes_stop_no_other():
+    (work,) = compute([Request("centroid", SMALL)], Means(options=HERE))
+    (work.folder / "fold-02.safetensors").unlink()
+    with claimed(work.folder, ["fold-02"]):
+        requests = [Request("centroid", SMALL), Request("preset", SMALL)]
+        held, free = compute(requests, Means(options=HERE))
+    assert held.missing() == [1]
+    assert free.missing() == []
+    (result,) = {held.resources.result(at) for at in held.missing()}
+    assert progress.failure(result) == ""

@@ -106,6 +106,14 @@ def test_a_model_that_lacks_something_fails_and_the_rest_is_not_run():
     assert words["counts"] == {"ok": 0, "failed": 1, "expected": 0, "not run": 20}
 
 
+@pytest.mark.usefixtures("violating", "places")
+def test_an_engine_is_checked_with_its_options():
+    done = CliRunner().invoke(app, ["plugin", "check", "wordy", "--param", "workers=many"])
+    assert "engine wordy" in done.stdout.splitlines()[0]
+    assert "parameter workers of the engine wordy is 'many', but must be int" in done.stdout
+    assert "1 FAILED, 16 not run" in done.stdout
+
+
 def test_nothing_run_is_not_ok():
     checks = KINDS["package"].checks[:2]
     nothing = Report("package", "x", checks, [Verdict(one.name, "not run", "no") for one in checks])
