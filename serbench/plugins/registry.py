@@ -125,8 +125,12 @@ def _field_faults(entry: Entry) -> Iterator[str]:
             map(_is_text_mapping, entry.defaults.values())
         ):
             yield 'defaults must be of the form {"*": {"epochs": 3}}'
-        if not isinstance(entry.gpus, int | float) or not entry.gpus >= 0:
-            yield f"gpus is {entry.gpus!r}, but must be 0 or more"
+        for name in ("gpus", "memory", "minutes"):
+            value = getattr(entry, name)
+            if not isinstance(value, int | float) or not value >= 0:
+                yield f"{name} is {value!r}, but must be 0 or more"
+        if not isinstance(entry.threads, int) or entry.threads < 1:
+            yield f"threads is {entry.threads!r}, but must be 1 or more"
     for name in texts:
         if not isinstance(value := getattr(entry, name), str):
             yield f"{name} is {value!r}, but must be a text"

@@ -190,9 +190,10 @@ class Reader:
         points = project.get("entry-points", {}).get("serbench", {})
         if not points:
             return
-        info = self.site / f"{project.get('name', 'page')}-1.dist-info"
-        info.mkdir(exist_ok=True)
         name = project.get("name", "page")
+        # no hyphen: Python takes what is before the first one for the name
+        info = self.site / f"{name.replace('-', '_')}-1.dist-info"
+        info.mkdir(exist_ok=True)
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n")
         lines = "".join(f"{one} = {target}\n" for one, target in points.items())
         (info / "entry_points.txt").write_text(f"[serbench]\n{lines}")

@@ -49,6 +49,7 @@ SOURCES = {
     "targets": models(model("no-colon", "serbench_tiny.Centroid")),
     "requires": models(model("letters", more=", requires='numpy'")),
     "defaults": models(model("flat", more=", defaults={'epochs': 3}")),
+    "needs": models(model("heavy", more=", memory='8 GB'"), model("idle", more=", threads=0")),
     "hookless": "x = 1\n",
     "singular": HEAD + "@hookimpl\ndef serbench_model():\n    return []\n",
     "core-name": (
@@ -97,6 +98,7 @@ SAID = {
     "my_package.module:Name",
     "requires": "the model letters: requires is 'numpy', but must be a tuple of texts",
     "defaults": 'the model flat: defaults must be of the form {"*": {"epochs": 3}}',
+    "needs": "the model heavy: memory is '8 GB', but must be 0 or more",
     "hookless": "it has none of the functions serbench_datasets, serbench_features",
     "singular": "there is no hook serbench_model; did you mean serbench_models?",
     "core-name": "the feature waveform is the core's own name",
