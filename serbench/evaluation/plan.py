@@ -1,7 +1,8 @@
 """Plan a run: check a request, fix the run's identity, and divide it into one job per fold."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
@@ -40,7 +41,7 @@ class Job:
 
     def message(self) -> dict[str, Any]:
         """Return the job as plain values; `Job.of` reads them."""
-        return {**asdict(self), "config": self.config.stored()}
+        return {**vars(self), "config": self.config.stored()}
 
     @classmethod
     def of(cls, message: Mapping[str, Any]) -> "Job":
@@ -267,9 +268,13 @@ class Resources:
     keep_models: bool = False
     isolated: bool = True
 
+    @cached_property
+    def _resolved(self) -> Path:
+        return self.folder.resolve()
+
     def result(self, position: int) -> Path:
         """Return the result file of a fold."""
-        return self.folder.resolve() / f"{fold_file.stem(position)}.safetensors"
+        return self._resolved / f"{fold_file.stem(position)}.safetensors"
 
 
 def make_job(plan: Plan, resources: Resources, position: int, audio: str) -> Job:

@@ -1,4 +1,4 @@
-"""Two engines: the smallest one, and a queue that needs no driver."""
+"""Engines: the smallest one, a queue that needs no driver, and one that computes nothing."""
 
 import contextlib
 import json
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from serbench import BadParameter, Needs, Outcome, Task, replacing, run_task
+from serbench.evaluation.plan import Job
 
 
 class Sequential:
@@ -114,3 +115,28 @@ def _serve(folder: Path) -> None:
 
 if __name__ == "__main__":
     _serve(Path(sys.argv[1]))
+
+
+class Instant:
+    """Copies the results of a run that was computed, with the configuration and pins of the job."""
+
+    extraction = "driver"
+
+    def __init__(self, *, run: str = ""):
+        self.folder = Path(run)
+
+    def run(self, tasks: Sequence[Task], receive: Any) -> Iterator[Outcome]:
+        """Write a valid result for each fold, and compute nothing."""
+        results = [path.read_bytes() for path in sorted(self.folder.glob("*.safetensors"))]
+        for position, task in enumerate(tasks):
+            job = Job.of(task.message["item"])
+            raw = results[job.fold]
+            start = 8 + int.from_bytes(raw[:8], "little")  # of the arrays
+            header = json.loads(raw[8:start])
+            facts = json.loads(header["__metadata__"]["serbench"])
+            facts |= {"config": job.config.stored(), "pins": dict(job.pins)}
+            header["__metadata__"]["serbench"] = json.dumps(facts)
+            text = json.dumps(header).encode()
+            text += b" " * (-len(text) % 8)
+            Path(job.result).write_bytes(len(text).to_bytes(8, "little") + text + raw[start:])
+            yield Outcome(position, {})
