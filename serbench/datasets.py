@@ -140,16 +140,16 @@ def manifest(source: Source, labels: str | None = None) -> Corpus:
     return read(source, labels) if shipped is None else _relabelled(source, name, shipped)
 
 
-def outline(source: Source) -> Corpus:
-    """Return the corpus, if possible without audio; ids may be invented.
+def outline(source: Source, labels: str | None = None) -> Corpus:
+    """Return the corpus under a label set, if possible without audio; ids may be invented.
 
     Raises:
         CorpusError: the dataset describes no utterances, and the corpus is not on this disk.
     """
     stand_in = getattr(source.dataset, "stand_in", None)  # see `contracts.BenchHooks`
     if source.dataset.manifest() is None and stand_in is not None:
-        return _relabelled(source, label_set_name(source, None), stand_in())
-    return manifest(source)
+        return _relabelled(source, label_set_name(source, labels), stand_in())
+    return manifest(source, labels)
 
 
 def label_set_name(source: Source, labels: str | None) -> str:

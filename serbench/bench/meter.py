@@ -20,7 +20,8 @@ from serbench.results.config import Request
 from serbench.settings import Settings, find_device
 
 SCHEMA = 1
-SECONDS = 2.0  # to spend on an item, roughly
+SECONDS = 2.0  # to spend on decoding and on a feature, roughly
+LEARNING = 10.0  # to spend on larger and larger fits of a model, roughly
 LIMIT = 40.0  # seconds of a model's measurement, beyond which the model is extrapolated
 LARGE = 4.0  # gigabytes of a fold; several larger models at a time are not measured
 
@@ -49,6 +50,12 @@ class Meter:
         """The device that is measured, "cpu" or "cuda"."""
         return find_device(self._wanted)
 
+    def epochs(self, request: Request) -> int:
+        """Return the most epochs of training; 1 for a model without epochs."""
+        task = self._task(request)
+        assert task.model is not None
+        return task.model.epochs
+
     def speed(self, request: Request, most: int, at_once: int, memory: float) -> Speed | None:
         """Return the speed of a model in `at_once` processes at a time; the slowest one counts.
 
@@ -65,7 +72,7 @@ class Meter:
             SerbenchError: the model cannot be measured.
         """
         task = self._task(request)
-        task = dataclasses.replace(task, most=most, limit=LIMIT)
+        task = dataclasses.replace(task, seconds=LEARNING, most=most, limit=LIMIT)
         stored = self._measured("learn", request, task, at_once if memory <= LARGE else 1)
         return None if stored is None else Speed.of(stored)
 

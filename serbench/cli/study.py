@@ -1,5 +1,7 @@
 """`serbench study ...`: many models, corpora and seeds, planned in one file."""
 
+import json
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +15,7 @@ from serbench.parameters import parse_all
 if TYPE_CHECKING:
     from serbench.study.plan import StudyPlan
     from serbench.study.result import Study
+    from serbench.study.study_file import StudyFile
 
 app = typer.Typer(
     no_args_is_help=True, help="Plan, run and show studies: many models, corpora and seeds."
@@ -25,6 +28,14 @@ Metric = Annotated[
     list[str] | None,
     typer.Option(help="Which metric; may be repeated. Default: accuracy, uar and f1."),
 ]
+Engine = Annotated[
+    str | None,
+    typer.Option(help="The engine that runs the folds. Default: that of the file, or local."),
+]
+Jobs = Annotated[
+    str | None,
+    typer.Option(help="Number of folds at a time, with the engine local. Default: auto."),
+]
 Form = Annotated[str, typer.Option("--format", help="text, markdown, latex, csv, html.")]
 
 
@@ -36,28 +47,78 @@ def _plan(file: str, results: Path | None) -> "StudyPlan":
     return plan.plan(study.name, study.matrix, results_folder(results))
 
 
+def _engine(
+    study: "StudyFile", engine: str | None, engine_option: list[str] | None, jobs: str | None
+) -> tuple[str, dict[str, object]]:
+    """Return the engine of the command line or the file, and its options."""
+    from serbench.evaluation.pipeline import with_jobs
+
+    chosen = engine or study.engine
+    options = {**((study.options or {}) if chosen == study.engine else {})}
+    options |= parse_all(engine_option)
+    if jobs is not None:
+        if chosen == "local":
+            options.pop("jobs", None)  # which --jobs auto replaces too
+        options = {**with_jobs(chosen, options, number_or("auto", "--jobs", jobs, int))}
+    return chosen, options
+
+
 @app.command()
-def plan(file: File, results: Results = None) -> None:
-    """List the runs of a study, and how many of their folds are there; compute nothing."""
+def plan(  # noqa: PLR0913 - a command's options are its parameters
+    file: File,
+    engine: Engine = None,
+    engine_option: EngineOption = None,
+    jobs: Jobs = None,
+    device: Device = None,
+    keep_models: Annotated[
+        bool, typer.Option("--keep-models", help="Count the disk space of every fold's model.")
+    ] = False,
+    measure: Annotated[
+        bool,
+        typer.Option("--measure/--no-measure", help="Measure models without finished folds."),
+    ] = True,
+    form: Annotated[str, typer.Option("--format", help="text, json.")] = "text",
+    results: Results = None,
+) -> None:
+    """List the runs of a study, and estimate the time, memory and disk of the missing folds.
+
+    No fold is computed. Where no finished fold tells the time of a model, the model is measured on
+    synthetic utterances, which takes about a minute; the cache keeps the measurement.
+    """
+    from serbench.bench.meter import Meter
+    from serbench.cli.progress import progress_line
+    from serbench.evaluation.pipeline import Means
+    from serbench.settings import settings
+    from serbench.study import study_file
+    from serbench.study.estimate import estimate
+
+    require_format(form, ("text", "json"))
+    chosen, options = _engine(study_file.read(file), engine, engine_option, jobs)
+    started, places = time.perf_counter(), settings()
     planned = _plan(file, results)
+    estimated = estimate(
+        planned.runs,
+        Means(chosen, options, device, results, keep_models),
+        Meter(places, device or places.device, progress_line, measure),
+        places,
+        planning=time.perf_counter() - started,
+    )
+    if form == "json":
+        typer.echo(json.dumps({"schema": 1, **planned.to_json(), "estimate": estimated.to_json()}))
+        return
     typer.echo(planned.table())
     typer.echo(f"\n{planned.totals()}")
     for line in planned.problems():
         typer.echo(f"cannot be planned: {shown(line)}")
+    typer.echo(f"\n{estimated}")
 
 
 @app.command()
 def run(  # noqa: PLR0913 - a command's options are its parameters
     file: File,
-    engine: Annotated[
-        str | None,
-        typer.Option(help="The engine that runs the folds. Default: that of the file, or local."),
-    ] = None,
+    engine: Engine = None,
     engine_option: EngineOption = None,
-    jobs: Annotated[
-        str | None,
-        typer.Option(help="Number of folds at a time, with the engine local. Default: auto."),
-    ] = None,
+    jobs: Jobs = None,
     device: Device = None,
     keep_models: Annotated[
         bool, typer.Option("--keep-models", help="Keep every fold's model, for `serbench predict`.")
@@ -74,18 +135,13 @@ def run(  # noqa: PLR0913 - a command's options are its parameters
     engine replace those of the file; none of them changes a result.
     """
     from serbench.cli.progress import Bars
-    from serbench.evaluation.pipeline import Means, with_jobs
+    from serbench.evaluation.pipeline import Means
     from serbench.study import evaluate, study_file
     from serbench.study.table import FORMATS
 
     require_format(form, FORMATS)
     study = study_file.read(file)
-    chosen = engine or study.engine
-    options = {**(study.options if chosen == study.engine else {}), **parse_all(engine_option)}
-    if jobs is not None:
-        if chosen == "local":
-            options.pop("jobs", None)  # which --jobs auto replaces too
-        options = {**with_jobs(chosen, options, number_or("auto", "--jobs", jobs, int))}
+    chosen, options = _engine(study, engine, engine_option, jobs)
     means = Means(chosen, options, device, results, keep_models, detach)
     with Bars() as bars:
         try:

@@ -73,6 +73,11 @@ class StudyPlan:
         }
         return list(runs.values())
 
+    def to_json(self) -> dict[str, object]:
+        """Return the name, and a row per run by the names in `HEAD`; "-" is unknown."""
+        rows = [dict(zip(HEAD, _row(run), strict=True)) for run in self.runs]
+        return {"name": self.name, "runs": rows, "problems": self.problems()}
+
     def problems(self) -> list[str]:
         """Return a line per reason why runs cannot be planned here."""
         by_reason: dict[str, list[str]] = {}

@@ -164,3 +164,20 @@ def test_nothing_to_report_is_said(serbench, tmp_path):
     code, _, err = serbench("study", "report", "study.toml", "--out", "report")
     assert code == 1
     assert "no run of study.toml is complete: `serbench study run study.toml` runs them" in err
+
+
+def test_a_plan_estimates_the_missing_folds_and_runs_none(serbench, places, tmp_path):
+    write(tmp_path, fault="none")
+    code, out, err = serbench("study", "plan", "study.toml", "--no-measure")
+    assert (code, err) == (0, "")
+    assert "time on the engine local" in out
+    assert "unknown: not measured" in out
+    code, out, err = serbench("study", "plan", "study.toml", "--jobs", "1", "--format", "json")
+    assert "measuring centroid" in err.splitlines()
+    printed = json.loads(out)
+    assert [run["missing"] for run in printed["runs"]] == ["3", "3"]
+    estimate = printed["estimate"]
+    assert [row["known_from"] for row in estimate["rows"]] == ["measured", "measured"]
+    assert estimate["seconds"] > 0
+    assert estimate["at_once"] == 1
+    assert not places.results.exists()
