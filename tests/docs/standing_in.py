@@ -27,7 +27,12 @@ LIGHT = {
     "transformer-probe": {"checkpoint": "{checkpoints}/whisper"},
 }
 # what is added to a command: pictures take a minute a run, and nobody is there to be asked
-ADDED = {("report",): ["--picture", "none"], ("leaderboard", "reproduce"): ["--yes"]}
+ADDED = {
+    ("report",): ["--picture", "none"],
+    ("study", "report"): ["--picture", "none"],
+    ("study", "run"): ["--jobs", "0"],
+    ("leaderboard", "reproduce"): ["--yes"],
+}
 CHECKPOINTS = "SERBENCH_TEST_CHECKPOINTS"
 # words in capitals that stand for the reader's own
 PLACES = {"RUN": "{results}/*", "SUBMISSION": "leaderboard/submissions/*/*"}
@@ -37,11 +42,33 @@ def words(given: list[str]) -> list[str]:
     """What is run for the words after `serbench`."""
     if not given or given[0] in AS_THEY_ARE:
         return given
+    if given[0] == "study" and given[2:3] and Path(given[2]).is_file():
+        return [*given[:2], _study(Path(given[2])), *given[3:], *_added(given)]
     made = [_place(_renamed(word)) for word in given]
     if given[0] in ("evaluate", "bench") and "--model" in made[:-1]:
         made = _light(made)
-    added = next((more for name, more in ADDED.items() if given[: len(name)] == [*name]), [])
+    added = _added(given)
     return made if added[:1] and added[0] in made else [*made, *added]
+
+
+def _added(given: list[str]) -> list[str]:
+    return next((more for name, more in ADDED.items() if given[: len(name)] == [*name]), [])
+
+
+def _study(path: Path) -> str:
+    """A study of stand-ins and light models, in a folder of its own."""
+
+    def light(names: re.Match[str]) -> str:
+        text = names[0]
+        for model, params in LIGHT.items():
+            table = ", ".join(f"{name} = {value}" for name, value in params.items())
+            text = text.replace(f'"{model}"', f'{{ name = "{model}", params = {{ {table} }} }}')
+        return text
+
+    small = path.with_name("small") / path.name
+    small.parent.mkdir(exist_ok=True)
+    small.write_text(re.sub(r"(?m)^model = \[.*\]$", light, source(path.read_text())))
+    return str(small)
 
 
 def source(text: str) -> str:

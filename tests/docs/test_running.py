@@ -1,5 +1,7 @@
 """What works through pages notices what is untrue in them."""
 
+from pathlib import Path
+
 import pytest
 import standing_in
 from blocks import blocks
@@ -135,6 +137,17 @@ def test_large_corpora_and_slow_models_have_stand_ins(typed, run, tmp_path, monk
     monkeypatch.setenv("SERBENCH_RESULTS", str(tmp_path))
     made = " ".join(standing_in.words(typed.split()))
     assert made.endswith(run.removeprefix("... "))
+
+
+def test_a_study_has_stand_ins_in_a_copy_of_its_file(tmp_path):
+    path = tmp_path / "study.toml"
+    path.write_text('model = ["alexnet-mel", "dummy"]\ndataset = "toy"\n')
+    made = standing_in.words(["study", "run", str(path)])
+    assert made == ["study", "run", str(tmp_path / "small" / "study.toml"), "--jobs", "0"]
+    assert Path(made[2]).read_text() == (
+        'model = [{ name = "alexnet-mel", params = { epochs = 1, width = 0.05 } }, "dummy"]\n'
+        'dataset = "small-toy"\n'
+    )
 
 
 def test_a_run_that_the_page_was_given_stays(tmp_path, monkeypatch):
