@@ -41,7 +41,8 @@ demo: setup ## the main job on the built-in corpus: two tables and a leaderboard
 test: $(VENV)/.dev ## the tests; under five minutes on two cores
 	$(ONE) $(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist worksteal
 
-test-slow: $(VENV)/.dev ## tests that take minutes
+test-slow: $(VENV)/.dev ## tests that take minutes; installs ray
+	$(PIP) --no-build-isolation -e plugins/serbench-ray
 	$(STRICT) $(BIN)/python -m pytest -m slow
 
 test-docs: $(VENV)/.dev ## every page as its reader works through it; prints what is not run, and why

@@ -86,6 +86,10 @@ class Node:
         """The ids of the node's processes with these words in their commands."""
         return processes(f"HOME={self.folder}\0", *words)
 
+    def raylet(self):
+        """Return the process that is the node for Ray."""
+        return self.children("/raylet/raylet ")
+
     def kill(self):
         """Kill all of it at once."""
         with contextlib.suppress(ProcessLookupError):
@@ -97,26 +101,41 @@ class Node:
             time.sleep(0.1)
 
 
+class Head(Node):
+    """The first node of a cluster."""
+
+    def __init__(self, folder, variables=None):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.address = f"127.0.0.1:{port}"
+        options = ("--head", f"--port={port}", "--include-dashboard=false")
+        # Ray's sockets need short paths
+        sessions = f"--temp-dir=/tmp/serbench-test-{port}"
+        super().__init__(folder, *options, sessions, variables=variables)
+
+
 class Cluster:
     """A head and a second node that sees none of the driver's folders."""
 
     def __init__(self, folder, driver):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.address = f"127.0.0.1:{self.port}"
-        self._head = ("--head", f"--port={self.port}", "--include-dashboard=false")
-        self._folder, self._driver = folder, driver
-        self.start()
+        self.head = Head(folder / "head")
+        self.address = self.head.address
+        address = f"--address={self.address}"
+        self.second = Node(folder / "second", address, hidden=[driver])
 
-    def start(self):
-        # Ray's sockets need short paths
-        sessions = f"--temp-dir=/tmp/serbench-test-{self.port}"
-        self.head = Node(self._folder / "head", *self._head, sessions)
-        self.second = Node(
-            self._folder / "second", f"--address={self.address}", hidden=[self._driver]
-        )
+    def restart(self):
+        """Start both nodes again."""
+        self.stop()
+        self.head.start()
+        self.second.start()
 
     def stop(self):
+        """End both nodes."""
         self.second.kill()
         self.head.kill()
+
+    def folds(self):
+        """Return the processes of folds, on both nodes."""
+        words = "serbench.evaluation.fold"
+        return self.head.children(words) + self.second.children(words)

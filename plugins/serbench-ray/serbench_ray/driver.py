@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 import socket
 import threading
 import time
@@ -231,5 +232,12 @@ class _Run:
 
 
 def _reason(error: Exception) -> str:
-    """Return an error of Ray as text."""
-    return str(error)
+    """Return an error of Ray as text; a package that a node lacks is one line."""
+    text = re.sub(r"\x1b\[\d*m", "", str(error)).strip()
+    if "failed to import" not in text:
+        return text
+    ip = re.search(r"ip=([^,)]+)", text)
+    return (
+        f"{text.splitlines()[-1]}, on {ip[1] if ip else 'a node'}: install serbench, its plugins "
+        "and serbench-ray there, in the versions that you use here"
+    )
