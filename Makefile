@@ -65,7 +65,7 @@ test-bounds: $(VENV)/.dev ## tests with the oldest allowed versions, in a clean 
 
 test-engines: $(VENV)/.dev ## evaluations on real engines; installs ray
 	$(PIP) --no-build-isolation -e plugins/serbench-ray
-	$(STRICT) $(BIN)/python -m pytest tests/engines -m "engines and not faults"
+	$(STRICT) $(BIN)/python -m pytest tests/engines -m "engines and not faults and not slow"
 
 faults: $(VENV)/.dev ## kill evaluations at random moments, and go on; installs ray
 	$(PIP) --no-build-isolation -e plugins/serbench-ray
