@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-PLUGINS := corpora torch alexnet sklearn transformers template
+PLUGINS := corpora torch alexnet sklearn transformers slurm template
 PACKAGES := -e ".[report]" $(foreach name,$(PLUGINS),-e plugins/serbench-$(name))
 PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --constraint constraints.txt
 # tests share two cores with nothing: one thread each, and no spinning while they wait
@@ -63,11 +63,11 @@ test-template: $(VENV)/.dev ## new plugins, installed in clean environments; nee
 test-bounds: $(VENV)/.dev ## tests with the oldest allowed versions, in a clean environment; needs the package index
 	$(STRICT) $(BIN)/python -m pytest tests/bounds -m bounds
 
-test-engines: $(VENV)/.dev ## evaluations on real engines; installs ray
+test-engines: $(VENV)/.dev ## evaluations on real engines; installs ray, fetches Slurm (Debian, Ubuntu)
 	$(PIP) --no-build-isolation -e plugins/serbench-ray
 	$(STRICT) $(BIN)/python -m pytest tests/engines -m "engines and not faults and not slow"
 
-faults: $(VENV)/.dev ## kill evaluations at random moments, and go on; installs ray
+faults: $(VENV)/.dev ## kill evaluations at random moments, and go on; installs ray, fetches Slurm
 	$(PIP) --no-build-isolation -e plugins/serbench-ray
 	$(STRICT) $(BIN)/python -m pytest -m faults
 
