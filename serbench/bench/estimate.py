@@ -42,6 +42,7 @@ def estimate(
         front: measured times of the front end.
         speed: measured times of the model, with `at_once` processes at a time.
     """
+    epochs = epochs if speed.has_epochs else 1
     rows = [speed.parts(fold, epochs) for fold in folds]
     work = [sum(row.values()) for row in rows]
     clock = busy(work, at_once) / sum(work) if sum(work) else 0.0

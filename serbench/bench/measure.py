@@ -260,7 +260,8 @@ def learn(task: Task, say: Say = silent) -> Speed:
         trial = Trial(task, task.model, say)
         if task.limit < math.inf:
             small = trial.small()
-            if time.time() - began + trial.seconds(small) > task.limit:
+            left = task.limit - (time.time() - began)
+            if trial.seconds(small) > max(left, task.limit / 4):
                 return trial.counted(small, load, start)
         first = trial.fit(trial.few, epochs=1)  # triggers late imports
         peak = trial.peak()
@@ -288,6 +289,7 @@ def learn(task: Task, say: Say = silent) -> Speed:
         flops=flops,
         peak=peak,
         saved=saved,
+        has_epochs=trial.has_epochs,
     )
 
 
@@ -319,7 +321,8 @@ class Trial:
         # whole steps, enough that half of the utterances have every label
         self._batch = step * max(1, -(-2 * self.few // step))
         self._most = task.most or MOST * self._batch
-        seconds = math.inf if task.limit == math.inf else task.seconds
+        self.has_epochs = "epochs" in candidate.params  # and the model reports them
+        seconds = math.inf if task.limit == math.inf else task.seconds / 4
         self._say("its features")
         self.pool = inputs(candidate.feature, task.lengths, self._batch, seconds)
 
@@ -344,8 +347,7 @@ class Trial:
         """Fit the model to `count` utterances, for `epochs` if it has that parameter."""
         self._say(f"training on {count} utterances")
         task, params = self._task, dict(self._candidate.params)
-        has_epochs = "epochs" in params
-        if has_epochs:
+        if self.has_epochs:
             params["epochs"] = epochs
         target: Any = registry.load(registry.find("model", self._candidate.name))
         self.model = target(labels=tuple(self._candidate.labels), seed=0, **params)
@@ -364,7 +366,9 @@ class Trial:
             self.model.fit(train, validation, workspace)
             between = np.diff([started, *times, time.perf_counter()]).tolist()
         total = sum(between)
-        if not has_epochs or len(between) < 2:  # no epochs, or no reports of them
+        # without reports, epochs cannot be told apart: fits have as many as in a fold from now on
+        self.has_epochs = self.has_epochs and len(between) > 1
+        if not self.has_epochs:
             return Fit(count, 0.0, total, 0.0, total)
         epoch = min(between[1:-1], default=between[0])
         return Fit(count, max(0.0, between[0] - epoch), epoch, between[-1], total)
@@ -415,7 +419,7 @@ class Trial:
         lengths, feature = self._task.lengths, self._candidate.feature
         short = tuple(min(seconds, SHORT / lengths.trimmed) for seconds in lengths.seconds)
         lengths = dataclasses.replace(lengths, seconds=short)
-        pool = inputs(feature, lengths, self.few, self._task.seconds)
+        pool = inputs(feature, lengths, self.few, self._task.seconds / 4)
         fit = self.fit(self.few, 2, pool, held_out=2)
         sample = self.pool[:2]  # counting the operations of a large model takes seconds
         short_size, size, sample_size = (_size(each) for each in (pool, self.pool, sample))
@@ -425,7 +429,7 @@ class Trial:
 
     def seconds(self, small: Small) -> float:
         """Return roughly how long all fits of a measurement take."""
-        epochs = EPOCHS if "epochs" in self._candidate.params else 1
+        epochs = EPOCHS if self.has_epochs else 1
         trained = self.few + epochs * 1.5 * self._batch
         if not small.rate:
             return small.fit.epoch * small.ratio * trained / small.fit.count
@@ -459,6 +463,7 @@ class Trial:
             precision=self.precision(),
             flops=small.real,
             peak=small.rate / SHARE,
+            has_epochs=self.has_epochs,
             is_extrapolated=True,
         )
 

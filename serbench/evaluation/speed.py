@@ -87,6 +87,7 @@ class Speed:
     flops: Mapping[str, float] = field(default_factory=dict)  # "training", "prediction"
     peak: float = 0.0  # operations per second of a matrix product in this precision
     saved: float = 0.0  # bytes of the model that `save` writes; 0 if it cannot be kept
+    has_epochs: bool = True  # False: `epoch` is a whole fit, since the model reports no epochs
     is_extrapolated: bool = False  # from short utterances, by their number of operations
 
     @classmethod
@@ -102,6 +103,7 @@ class Speed:
             fold: its utterances.
             epochs: the most epochs of training; 1 for a model without epochs.
         """
+        epochs = epochs if self.has_epochs else 1
         learned, held_out, tested = (len(getattr(fold, part)) for part in PARTS)
         validated = epochs if epochs > 1 else 0
         return {

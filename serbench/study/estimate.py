@@ -313,7 +313,7 @@ class _Estimator:
         return Times(
             {at: sum(speed.parts(folds[at], epochs).values()) for at in group.missing},
             "extrapolated from a small fit" if speed.is_extrapolated else "measured",
-            is_most=epochs > 1,
+            is_most=epochs > 1 and speed.has_epochs,
             is_gpu=self._meter.device == "cuda",
             saved=speed.saved or None,
         )

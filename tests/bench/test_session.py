@@ -151,6 +151,13 @@ def test_a_model_without_epochs_is_timed_as_a_whole(places):
     assert candidate(places, "centroid").epochs == 1
 
 
+def test_a_model_that_reports_no_epochs_is_timed_with_all_of_them(places):
+    found = speed(places, params={"epochs": 20, "reports": False}, seconds=0.1)
+    assert not found.has_epochs
+    assert found.epoch.points[0][1] >= 20 * 8 / 2000
+    assert found.parts(FOLDS[0], 20)["training"] == pytest.approx(found.epoch.at(4))
+
+
 FOLDS = [Fold(str(n), ("a", "b", "c", "d"), ("e",), ("f", "g")) for n in range(3)]
 SPEED = Speed(0.5, 1.0, Growth(((4, 2.0),)), Growth(((4, 3.0),)), 0.5, 0.01, 0.02)
 
