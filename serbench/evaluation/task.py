@@ -20,7 +20,7 @@ from serbench.results.config import Config
 from serbench.settings import settings
 
 FOLD, EXTRACT = "serbench.evaluation.fold:run", "serbench.features.extraction:extract"
-SHARE = 2000  # utterances whose features one task extracts
+SHARE = 500  # utterances whose features one task extracts
 
 
 def of_fold(
@@ -98,9 +98,13 @@ def run_task(message: Message, send: Send, *, shares_folders: bool = True) -> Ou
             if isinstance(event, Outcome):
                 break
             send(event)
-    if is_moved and not event.error:
+    if not is_moved or event.error:
+        return event
+    try:
         return replace(event, files=_taken(Job.of(item)))
-    return event
+    except OSError as error:
+        reason = f"the result of the fold on {platform.node()} cannot be read: {error}"
+        return Outcome(0, None, f"{reason}; run the same command again")
 
 
 def _require_same_code(planned: Mapping[str, str]) -> None:
@@ -129,7 +133,9 @@ def _moved(job: Job, code: Mapping[str, str]) -> Job:
     root, result = Path(job.root), Path(job.result)
     source = datasets.find(job.config.dataset, places, root if root.exists() else None)
     datasets.make(source)
-    name = f"{job.config.name}-{digest([job.result, dict(job.pins), dict(code)])[:8]}"
+    name = (
+        f"{job.config.name}-{digest([job.result, job.keep_model, dict(job.pins), dict(code)])[:8]}"
+    )
     return replace(
         job,
         root=str(source.root),
