@@ -111,9 +111,9 @@ def test_a_corpus_that_differs_elsewhere_is_named_with_the_machine(fold, places)
 def test_features_are_extracted_by_one_thread_whatever_the_model_needs(places):
     needs = replace(fake_tasks.task("answer", threads=4).needs, gpus=1)
     feature = task.Feature("crossings", "1", {"parts": 2}, {"trim_db": 60.0})
-    tasks = task.of_extraction(feature, places.cache, ["x.wav"] * 4001, needs, {})
+    tasks = task.of_extraction(feature, places.cache, ["x.wav"] * 1001, needs, {})
     assert [each.name for each in tasks] == [
-        *["crossings of 2000 utterances"] * 2,
+        *["crossings of 500 utterances"] * 2,
         "crossings of 1 utterances",
     ]
     assert {(one.needs.threads, one.message["item"]["threads"]) for one in tasks} == {(1, 1)}
