@@ -421,6 +421,8 @@ class Trial:
         lengths = dataclasses.replace(lengths, seconds=short)
         pool = inputs(feature, lengths, self.few, self._task.seconds / 4)
         fit = self.fit(self.few, 2, pool, held_out=2)
+        if not self.has_epochs and fit.total < self._task.limit:
+            fit = self.fit(self.few, 2, pool, held_out=2)  # without late imports
         sample = self.pool[:2]  # counting the operations of a large model takes seconds
         short_size, size, sample_size = (_size(each) for each in (pool, self.pool, sample))
         flops = self._count(pool[:2])
