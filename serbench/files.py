@@ -156,7 +156,9 @@ def lock(file_lock: BaseFileLock, path: Path, patience: float = 0) -> Iterator[b
         return
     try:
         if not isinstance(file_lock, SoftFileLock):  # a soft lock writes this itself
-            path.write_text(f"{os.getpid()}\n{socket.gethostname()}\n")
+            with path.open("r+") as file:  # after "w", ext4 would write to disk at once
+                file.write(f"{os.getpid()}\n{socket.gethostname()}\n")
+                file.truncate()
         yield True
     finally:
         if not isinstance(file_lock, SoftFileLock):

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -71,7 +71,5 @@ class Config:
 
     def stored(self) -> dict[str, Any]:
         """Return the identity as JSON values; `Config(**stored)` reads them."""
-        later = {key.name: key.default for key in fields(self) if key.default is not MISSING}
-        return {
-            key: value for key, value in asdict(self).items() if value != later.get(key, MISSING)
-        }
+        values = ((key.name, getattr(self, key.name), key.default) for key in fields(self))
+        return {name: value for name, value, default in values if value != default}

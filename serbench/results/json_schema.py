@@ -10,9 +10,9 @@ import math
 import re
 import types
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, partial
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from serbench.errors import SerbenchError
@@ -73,6 +73,9 @@ Digest = Annotated[str, Text(64, HEX64)]
 Count = Annotated[int, Whole()]
 Score = Annotated[float, NULL_IS_NAN]
 
+Fit = Callable[[Any, str], Any]
+"""Converts a JSON value, of which the text is the name, or raises a `SerbenchError`."""
+
 DEFAULTS: Mapping[object, Any] = {str: Text(), int: Whole(), Mapping: Names(), float: None}
 
 
@@ -96,50 +99,39 @@ def fit(value: Any, kind: Any, where: str, bounded: bool = True) -> Any:
     Raises:
         SerbenchError: the value does not fit; the message says where and why.
     """
-    kind, bounds, origin, inner, default, is_object = _parts(kind)
-    bound = default if bounded else None
-    if origin in (Union, types.UnionType):
-        return None if value is None else fit(value, inner[0], where, bounded)
-    if origin is tuple:
-        return _fit_list(value, inner, where, bounded)
-    if is_object:
-        return _fit_object(value, kind, where, bounded)
-    if origin is Mapping:
-        for like in (bound for bound in bounds if isinstance(bound, Like)):
-            fit(value, like.kind, where, bounded)
-        return _fit_mapping(value, inner[1], bound, where, bounded)
-    if origin is Literal:
-        if value not in inner:
-            raise _misfit(where, " or ".join(map(repr, inner)), value)
-    elif kind is str:
-        _fit_text(value, bound, where)
-    elif kind is int:
-        _fit_whole(value, bound, where)
-    elif kind is float:
-        if NULL_IS_NAN in bounds and value is None:
-            return math.nan
-        _fit_number(value, bound, bounded, where)
-    elif kind is bool:
-        _require(value, bool, where, "true or false")
-    else:
-        assert kind in (object, Any), kind
-    return value
+    return _fitting(kind, bounded)(value, where)
 
 
-@lru_cache(maxsize=256)
-def _parts(kind: Any) -> tuple[Any, tuple[Any, ...], Any, tuple[Any, ...], Any, bool]:
-    """Return an annotation without its bounds, and all that `fit` asks of it.
-
-    Returns:
-        The annotation, its bounds, its origin, its arguments, the bound that holds for values from
-        strangers, and whether it is a dataclass.
-    """
+@cache
+def _fitting(kind: Any, bounded: bool) -> Fit:
+    """Return the function that fits values to an annotation: annotations are read only once."""
     bounds: tuple[Any, ...] = ()
     if get_origin(kind) is Annotated:
         kind, bounds = kind.__origin__, kind.__metadata__
-    origin = get_origin(kind) or kind
-    is_object = isinstance(kind, type) and dataclasses.is_dataclass(kind)
-    return kind, bounds, origin, get_args(kind), (*bounds, DEFAULTS.get(origin))[0], is_object
+    origin, inner = get_origin(kind) or kind, get_args(kind)
+    bound = (*bounds, DEFAULTS.get(origin))[0] if bounded else None
+    if origin in (Union, types.UnionType):
+        some = _fitting(inner[0], bounded)
+        return lambda value, where: None if value is None else some(value, where)
+    if origin is tuple:
+        return _list(inner, bounded)
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
+        return _object(kind, bounded)
+    if origin is Mapping:
+        likes = [_fitting(each.kind, bounded) for each in bounds if isinstance(each, Like)]
+        return _mapping(likes, inner[1], bound, bounded)
+    if origin is Literal:
+        return partial(_fit_choice, inner)
+    if kind is str:
+        return partial(_fit_text, bound)
+    if kind is int:
+        return partial(_fit_whole, bound)
+    if kind is float:
+        return partial(_fit_number, bound, bounded, NULL_IS_NAN in bounds)
+    if kind is bool:
+        return lambda value, where: _require(value, bool, where, "true or false")
+    assert kind in (object, Any), kind
+    return lambda value, where: value
 
 
 def require_schema(stored: Any, schema: int, where: str) -> None:
@@ -166,74 +158,96 @@ def _misfit(where: str, expected: str, value: Any) -> SerbenchError:
     return SerbenchError(f"{where} must be {expected}, not {shown(repr(value), 40)}")
 
 
-def _fit_list(value: Any, inner: Any, where: str, bounded: bool) -> tuple[Any, ...]:
-    rows, kind = _require(value, list, where, "a list"), inner[0]
-    if inner[-1] is not Ellipsis and len(rows) != len(inner):
-        raise _misfit(where, f"a list of {len(inner)}", value)
-    if kind == Count and all(type(row) is int and 0 <= row <= MOST_COUNT for row in rows):
-        return tuple(rows)  # a fast path, since a card has thousands of counts
-    return tuple(fit(row, kind, f"{where}[{at}]", bounded) for at, row in enumerate(rows))
+def _list(inner: tuple[Any, ...], bounded: bool) -> Fit:
+    kind, length = inner[0], None if inner[-1] is Ellipsis else len(inner)
+    item, is_count = _fitting(kind, bounded), kind == Count
+
+    def fit_list(value: Any, where: str) -> tuple[Any, ...]:
+        rows = _require(value, list, where, "a list")
+        if length is not None and len(rows) != length:
+            raise _misfit(where, f"a list of {length}", value)
+        if is_count and all(type(row) is int and 0 <= row <= MOST_COUNT for row in rows):
+            return tuple(rows)  # a fast path, since a card has thousands of counts
+        return tuple([item(row, f"{where}[{at}]") for at, row in enumerate(rows)])
+
+    return fit_list
 
 
-@lru_cache(maxsize=64)
-def _keys(kind: Any) -> Mapping[str, tuple[Any, bool]]:
-    """Return the annotation of each field of a dataclass, and whether JSON must have it."""
+def _object(kind: Any, bounded: bool) -> Fit:
     kinds = get_type_hints(kind, include_extras=True)
-    return {
-        field.name: (
-            kinds[field.name],
-            field.default is field.default_factory or issubclass(kind, Complete),
-        )
-        for field in dataclasses.fields(kind)
+    fields = dataclasses.fields(kind)
+    fits = {field.name: _fitting(kinds[field.name], bounded) for field in fields}
+    is_complete, is_open = issubclass(kind, Complete), not bounded or issubclass(kind, Open)
+    needed = {
+        field.name for field in fields if is_complete or field.default is field.default_factory
     }
 
+    def fit_object(value: Any, where: str) -> Any:
+        stored = _require(value, dict, where, "an object")
+        if not needed <= stored.keys():
+            lacking = [key for key in fits if key in needed and key not in stored]
+            raise SerbenchError(f"{where} lacks {', '.join(lacking)}")
+        if not is_open and not stored.keys() <= fits.keys():
+            unknown = next(key for key in stored if key not in fits)
+            raise SerbenchError(f"{where} has {unknown[:80]!r}, which nothing knows")
+        inside = f"{where}." if ":" in where else f"{where}: "
+        return kind(
+            **{
+                key: fit_field(stored[key], inside + key)
+                for key, fit_field in fits.items()
+                if key in stored
+            }
+        )
 
-def _fit_object(value: Any, kind: Any, where: str, bounded: bool) -> Any:
-    stored, keys = _require(value, dict, where, "an object"), _keys(kind)
-    if lacking := [key for key, (_, needed) in keys.items() if needed and key not in stored]:
-        raise SerbenchError(f"{where} lacks {', '.join(lacking)}")
-    unknown = [key for key in stored if key not in keys]
-    if bounded and unknown and not issubclass(kind, Open):
-        raise SerbenchError(f"{where} has {unknown[0][:80]!r}, which nothing knows")
-    inside = f"{where}." if ":" in where else f"{where}: "
-    return kind(
-        **{
-            key: fit(stored[key], annotation, inside + key, bounded)
-            for key, (annotation, _) in keys.items()
-            if key in stored
-        }
-    )
+    return fit_object
 
 
-def _fit_mapping(value: Any, kind: Any, bound: Any, where: str, bounded: bool) -> dict[str, Any]:
-    stored = _require(value, dict, where, "an object")
+def _mapping(likes: Sequence[Fit], kind: Any, bound: Any, bounded: bool) -> Fit:
     most = (bound if isinstance(bound, Names) else DEFAULTS[Mapping]).most
-    if bounded and len(stored) > most:
-        raise SerbenchError(f"{where} has {len(stored)} names: at most {most}")
-    of_name, at_name = DEFAULTS[str], f"a name in {where}"
-    for name in stored if bounded else ():
-        _fit_text(name, of_name, at_name)
-    return {name: fit(item, kind, f"{where}.{name}", bounded) for name, item in stored.items()}
+    of_name, item = DEFAULTS[str], _fitting(kind, bounded)
+
+    def fit_mapping(value: Any, where: str) -> dict[str, Any]:
+        for like in likes:
+            like(value, where)
+        stored = _require(value, dict, where, "an object")
+        if bounded:
+            if len(stored) > most:
+                raise SerbenchError(f"{where} has {len(stored)} names: at most {most}")
+            for name in stored:
+                _fit_text(of_name, name, f"a name in {where}")
+        return {name: item(each, f"{where}.{name}") for name, each in stored.items()}
+
+    return fit_mapping
 
 
-def _fit_text(value: Any, bound: Text | None, where: str) -> None:
+def _fit_choice(choices: tuple[Any, ...], value: Any, where: str) -> Any:
+    if value not in choices:
+        raise _misfit(where, " or ".join(map(repr, choices)), value)
+    return value
+
+
+def _fit_text(bound: Text | None, value: Any, where: str) -> str:
     text: str = _require(value, str, where, "a text")
     if bound is None:
-        return
+        return text
     if len(text) > bound.most:
         raise SerbenchError(f"{where} has {len(text)} characters: at most {bound.most}")
     require_visible(text, where, bound.lines)
     if bound.pattern and not re.fullmatch(bound.pattern, text, re.ASCII):
         raise SerbenchError(f"{where} is {text[:80]!r}, which is not written as it must be")
+    return text
 
 
-def _fit_whole(value: Any, bound: Whole | None, where: str) -> None:
+def _fit_whole(bound: Whole | None, value: Any, where: str) -> Any:
     if type(value) is not int or (bound and not 0 <= value <= bound.most):
         limits = f" from 0 to {bound.most}" if bound else ""
         raise _misfit(where, f"a whole number{limits}", value)
+    return value
 
 
-def _fit_number(value: Any, bound: Any, bounded: bool, where: str) -> None:
+def _fit_number(bound: Any, bounded: bool, null_is_nan: bool, value: Any, where: str) -> Any:
+    if null_is_nan and value is None:
+        return math.nan
     is_number = type(value) in (int, float)
     if isinstance(bound, Number):
         if not (is_number and 0 <= value <= bound.most):
@@ -242,6 +256,7 @@ def _fit_number(value: Any, bound: Any, bounded: bool, where: str) -> None:
         raise _misfit(where, "a number", value)
     elif bounded and bound != INFINITE and not math.isfinite(value):
         raise _misfit(where, "a finite number", value)
+    return value
 
 
 def require_visible(text: str, where: str, lines: bool = False) -> None:

@@ -183,6 +183,13 @@ def test_a_name_is_claimed_once_and_free_again(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_the_lock_file_of_a_killed_process_names_its_new_holder_alone(tmp_path):
+    (tmp_path / ".a.lock").write_text(f"4711\n{'another-host' * 20}\n")
+    with claimed(tmp_path, ["a"]):
+        text = (tmp_path / ".a.lock").read_text()
+    assert text == f"{os.getpid()}\n{socket.gethostname()}\n"
+
+
 REMEMBER = """
 import sys
 from pathlib import Path
