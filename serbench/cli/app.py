@@ -120,6 +120,9 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
     keep_models: Annotated[
         bool, typer.Option("--keep-models", help="Keep every fold's model, for `serbench predict`.")
     ] = False,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Return once the folds are in the engine's queue.")
+    ] = False,
     fold: Annotated[
         list[str] | None,
         typer.Option(help="Run only the fold of this name; may be repeated. Default: all."),
@@ -161,19 +164,24 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
         device,
         results,
         keep_models,
+        detach,
         folds=fold or None,
     )
+    is_study = detach or len(matrix.requests) > 1
     with Bars() as bars:
         try:
-            if len(matrix.requests) == 1:
+            if not is_study:
                 run = pipeline.evaluate(matrix.requests[0], means, bars)
             else:
                 made, failed = evaluate.compute("", matrix, means, bars)
         except KeyboardInterrupt:
             raise Stopped(bars.stopped()) from None
-    if len(matrix.requests) > 1 and form == "json":
+    if detach and made.count("queued", "running"):
+        again = "run the same command without --detach to wait for them, and to print the scores"
+        study.show_queued(made, engine, again)
+    elif is_study and form == "json":
         typer.echo(summary.scores(made.runs, None, form))
-    elif len(matrix.requests) > 1:
+    elif is_study:
         study.show(made, form, failed)
     elif form == "json":
         typer.echo(summary.scores([run], None, form))

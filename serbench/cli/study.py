@@ -148,13 +148,20 @@ def run(  # noqa: PLR0913 - a command's options are its parameters
             made, failed = evaluate.compute(study.name, study.matrix, means, bars)
         except KeyboardInterrupt:
             raise Stopped(bars.stopped()) from None
-    if not detach or not (queued := made.count("queued", "running")):
+    if not detach or not made.count("queued", "running"):
         show(made, form, failed)
         return
+    again = (
+        f"`serbench study status {shown(file)}` shows them; `serbench study collect {shown(file)}` "
+        "waits for them, and prints the table"
+    )
+    show_queued(made, chosen, again)
+
+
+def show_queued(made: "Study", engine: str, again: str) -> None:
+    """Print how many folds are queued and how to come back; exit with 1 if runs are refused."""
     typer.echo(
-        f"{queued} folds are in the queue of the engine {chosen}: `serbench study status "
-        f"{shown(file)}` shows them; `serbench study collect {shown(file)}` waits for them, and "
-        "prints the table"
+        f"{made.count('queued', 'running')} folds are in the queue of the engine {engine}: {again}"
     )
     if refused := [f"{each.title}: {each.problem}" for each in made.results if each.problem]:
         for line in refused:

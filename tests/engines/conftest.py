@@ -65,13 +65,15 @@ class Slurm:
                 with contextlib.suppress(AssertionError):  # it has just begun or ended
                     self.call("scontrol", "update", f"JobId={self.id(job)}", "StartTime=now")
 
-    def pids(self, words):
-        """Return the processes of this cluster whose command line contains the words."""
+    def pids(self, words, variable=""):
+        """Return processes by words in their command, and NAME=VALUE in their environment."""
         found = []
         for path in Path("/proc").glob("[0-9]*/cmdline"):
             with contextlib.suppress(OSError):
                 line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-                if words in line and int(path.parent.name) != os.getpid():
+                variables = (path.parent / "environ").read_bytes().decode(errors="replace")
+                own = f"SLURM_CONF={self.folder}" in variables and f"{variable}\0" in variables
+                if words in line and own and int(path.parent.name) != os.getpid():
                     found.append(int(path.parent.name))
         return sorted(found)
 
@@ -87,13 +89,27 @@ class Slurm:
         options = ["-N", node, "-d", stepd] if node else []
         subprocess.run([f"{name}-wlm", *options], check=True, stdout=subprocess.DEVNULL, timeout=60)
 
-    def repair(self):
-        """Make both nodes ready, and empty the queue."""
+    def lose(self, node):
+        """End all processes of a node."""
+        self.kill(f"slurmd.{node}")
+        for words in ("slurmstepd", "serbench"):
+            for pid in self.pids(words, f"SLURMD_NODENAME={node}"):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+
+    def start_dead(self, *, at_once):
+        """Start daemons that were killed; at once, or when the loss of their node was noticed."""
+        down = self.call("sinfo", "-h", "-N", "-t", "down", "-o", "%N").split()
         for daemon in ("slurmctld", "slurmd.n1", "slurmd.n2"):
             try:
                 os.kill(int((self.folder / "run" / f"{daemon}.pid").read_text()), 0)
             except (OSError, ValueError):
-                self.start(daemon)
+                if at_once or daemon.rpartition(".")[2] in down:
+                    self.start(daemon)
+
+    def repair(self):
+        """Make both nodes ready, and empty the queue."""
+        self.start_dead(at_once=True)
 
         def has_both_nodes():
             self.call("scancel", "--quiet", f"--user={os.getuid()}")

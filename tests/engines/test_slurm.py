@@ -1,9 +1,14 @@
 """Evaluations on a real Slurm of two nodes."""
 
+import contextlib
 import os
+import random
+import shutil
 import signal
 import subprocess
 import sys
+import time
+from collections import Counter
 
 import pytest
 
@@ -14,6 +19,9 @@ from serbench.testing import EngineContract
 
 pytestmark = pytest.mark.engines
 TONES = {"dataset": "tones", "protocol": "loso"}  # six folds
+
+
+KILLS = 45
 
 
 class Heard(Listener):
@@ -54,6 +62,11 @@ def predictions(run):
 def stored(places):
     """Return the only run."""
     return read(*folders(places.results))
+
+
+def written(places):
+    """Return when each fold's file was written."""
+    return {path: path.stat().st_mtime_ns for path in places.results.glob("*/*.safetensors")}
 
 
 @pytest.fixture
@@ -151,6 +164,36 @@ def test_sigterm_cancels_the_jobs(slurm, places):
     assert not submissions(places.results)
 
 
+def test_a_detached_command_returns_and_another_one_collects(slurm, places, expected):
+    command = start("centroid", "--param", "nap=0.5", "--detach")
+    output, _ = command.communicate(timeout=60)
+    words = "6 folds are in the queue of the engine slurm: run the same command without --detach"
+    assert words in output, output
+    command = start("centroid", "--param", "nap=0.5")
+    slurm.until(lambda: [job for job in slurm.running() if job["Name"].startswith("tones")])
+    command.terminate()  # cancels nothing, since the folds are detached
+    command.wait()
+    assert submissions(places.results)
+    on_slurm("centroid", params={"nap": 0.5})
+    assert predictions(stored(places)) == expected
+    assert not submissions(places.results)
+
+
+def test_a_lost_node_costs_no_fold(slurm, places, expected):
+    command = start("stepper", "--param", "nap=0.5", "--param", "epochs=5")
+    (job, *_) = slurm.until(lambda: [j for j in slurm.running() if j["Name"].startswith("tones")])
+    slurm.lose(job["NodeList"])
+
+    def is_over():
+        slurm.start_dead(at_once=False)  # once Slurm has put its fold back
+        slurm.hurry()
+        return command.poll() is not None
+
+    slurm.until(is_over, 120)
+    assert command.returncode == 0, command.stdout.read()
+    assert predictions(stored(places)) == expected
+
+
 def test_a_fold_near_its_time_limit_goes_on_after_its_last_epoch(slurm, places):
     command = start("stepper", "--param", "nap=1.0", "--param", "epochs=5", "--fold", "s1")
     (job,) = slurm.until(lambda: [job for job in slurm.running() if "stepper" in job["Name"]])
@@ -232,6 +275,96 @@ def test_jobs_of_other_users_do_not_matter(slurm, places, expected):
         assert predictions(on_slurm("centroid")) == expected
     finally:
         slurm.call("scancel", "--quiet", *([] if not user else ["--user=65534"]))
+
+
+@pytest.mark.faults
+def test_kills_at_random_moments_lose_no_finished_fold(slurm, places, expected):
+    """Kill commands, jobs, folds, Slurm's processes and nodes; print a line for each."""
+    moments, kills, began = random.Random(16), [], time.monotonic()
+    options = ("--param", "nap=0.3", "--param", "epochs=5")
+
+    def kill(target):
+        """Return what was killed, "" if there was none."""
+        if target == "command":
+            if command.poll() is not None:
+                return ""
+            command.kill()
+            command.wait()
+            return f"command {command.pid}"
+        if target == "node":
+            node = moments.choice(["n1", "n2"])
+            slurm.lose(node)
+            return f"node {node}"
+        words = {
+            "job": "serbench_slurm.job",
+            "fold": "serbench.processes serbench.evaluation.fold",
+            "model": "serbench.processes serbench.evaluation.model_isolation",
+            "extraction": "serbench.processes serbench.features",
+            "stepd": "slurmstepd",
+        }
+        pids = slurm.pids(words.get(target, target))
+        if not pids:
+            return ""
+        pid = moments.choice(pids)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        if target == "stepd":  # slurmd notices when it registers again
+            for daemon in ("slurmd.n1", "slurmd.n2"):
+                slurm.kill(daemon)
+                slurm.start(daemon)
+        return f"{target} {pid}"
+
+    while len(kills) < KILLS:
+        shutil.rmtree(places.results, ignore_errors=True)
+        if moments.random() < 0.3:  # the features are new too
+            shutil.rmtree(places.cache, ignore_errors=True)
+        command = start("stepper", *options)
+        targets = [*3 * ["command", "job", "fold", "model"], "stepd", "stepd", "node"]
+        moments.shuffle(targets)  # a node is lost once in a round: Slurm needs a minute to notice
+        for target in targets:
+            time.sleep(moments.uniform(0.2, 3))
+            if what := kill(target):
+                kills.append(target)
+                there = len(list(places.results.glob("*/*.safetensors")))
+                print(
+                    f"{time.monotonic() - began:6.1f} s, kill {len(kills)}: {what}, {there} folds"
+                )
+            if command.poll() is not None:
+                command = start("stepper", *options)
+            slurm.hurry()
+        before = written(places)
+        for _ in range(8):
+
+            def is_over():
+                slurm.hurry()
+                slurm.start_dead(at_once=False)
+                return command.poll() is not None  # noqa: B023 - called in this round only
+
+            slurm.until(is_over, 240)
+            if command.returncode == 0:
+                break
+            command = start("stepper", *options)
+        assert command.returncode == 0, command.stdout.read()
+        after = written(places)
+        assert {path: after.get(path) for path in before} == before
+        assert predictions(stored(places)) == expected
+        assert not submissions(places.results)
+        slurm.repair()
+    print(f"{len(kills)} kills in {time.monotonic() - began:.0f} s: {Counter(kills)}")
+
+
+@pytest.mark.slow
+def test_the_overhead_of_short_folds(slurm, places):
+    seconds = {}
+    for engine, options in (("local", {"jobs": 2}), ("slurm", {})):
+        began = time.monotonic()
+        words = {**TONES, "seed": [0, 1], "params": {"nap": 0.2}, "listener": Heard()}
+        given = {"engine": engine, "engine_options": options}
+        evaluate("centroid", **words, **given, results=places.results / engine)
+        seconds[engine] = time.monotonic() - began
+    print(
+        f"twelve folds of 0.2 s: {seconds['local']:.1f} s here, {seconds['slurm']:.1f} s on Slurm"
+    )
 
 
 @pytest.mark.slow
