@@ -48,7 +48,8 @@ napoleon_use_ivar = True
 # types of Python, numpy and others: their pages are elsewhere, and nothing is fetched
 INSIDE = (
     "comparison.differences|comparison.alignment|evaluation.plan|evaluation.kept_models|"
-    "report.manifest|results.config|results.fold_schema|results.fold_file|testing.examination"
+    "report.manifest|results.config|results.fold_schema|results.fold_file|testing.examination|"
+    "study.matrix|study.status"
 )
 nitpick_ignore_regex = [
     ("py:.*", r"(?!serbench).*"),

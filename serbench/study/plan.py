@@ -30,8 +30,12 @@ class PlannedRun:
 
     def result(self, position: int) -> Path:
         """Return the result file of a fold."""
+        return self._resolved / f"{fold_file.stem(position)}.safetensors"
+
+    @cached_property
+    def _resolved(self) -> Path:
         assert self.folder is not None
-        return self.folder.resolve() / f"{fold_file.stem(position)}.safetensors"
+        return self.folder.resolve()
 
     @cached_property
     def fold_names(self) -> list[str]:
