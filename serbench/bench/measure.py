@@ -355,19 +355,25 @@ class Trial:
         train, validation = self._examples(pool, count, 1), self._examples(pool, held_out, 2)
         with tempfile.TemporaryDirectory() as folder:
             times: list[float] = []
+            announced: list[int] = []  # epochs, by the reports
+
+            def receive(point: Message) -> None:
+                times.append(time.perf_counter())
+                announced.append(point["epochs"])
+
             workspace = FoldWorkspace(
                 task.device,
                 task.threads,
                 Path(folder),
-                lambda _: times.append(time.perf_counter()),
+                receive,
                 self._candidate.precision,
             )
             started = time.perf_counter()
             self.model.fit(train, validation, workspace)
             between = np.diff([started, *times, time.perf_counter()]).tolist()
         total = sum(between)
-        # without reports, epochs cannot be told apart: fits have as many as in a fold from now on
-        self.has_epochs = self.has_epochs and len(between) > 1
+        # without reports of these epochs, all later fits have as many epochs as in a fold
+        self.has_epochs = self.has_epochs and announced == [epochs] * epochs
         if not self.has_epochs:
             return Fit(count, 0.0, total, 0.0, total)
         epoch = min(between[1:-1], default=between[0])
