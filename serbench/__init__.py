@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     from serbench.errors import SerbenchError as SerbenchError
     from serbench.errors import UnknownName as UnknownName
     from serbench.errors import nearest as nearest
+    from serbench.evaluation.engines.task import run_task as run_task
     from serbench.evaluation.pipeline import Listener as Listener
-    from serbench.evaluation.task import run_task as run_task
     from serbench.files import replacing as replacing
     from serbench.inference import export as export
     from serbench.inference import predict as predict
@@ -60,7 +60,7 @@ _NAMES = {  # the names above, by module
     "errors": "BadParameter CorpusError FoldError LeakageError MissingRequirement PluginError "
     "SerbenchError UnknownName nearest",
     "evaluation.pipeline": "Listener",
-    "evaluation.task": "run_task",
+    "evaluation.engines.task": "run_task",
     "files": "replacing",
     "inference": "export predict",
     "processes": "Outcome",

@@ -9,7 +9,7 @@ from typing import Protocol
 from serbench import processes
 from serbench.contracts import Extraction, Task
 from serbench.errors import FoldError
-from serbench.evaluation import task
+from serbench.evaluation.engines import task
 from serbench.evaluation.plan import Plan
 from serbench.features import extraction
 from serbench.features.audio import Decoded, Digests, remarks

@@ -10,11 +10,18 @@ from typing import Any
 
 from serbench.contracts import DetachableEngine, Engine, PathDataset, Task
 from serbench.errors import BadParameter, CorpusError, FoldError, SerbenchError, nearest
-from serbench.evaluation import inputs, kept_models, progress, task
+from serbench.evaluation import inputs, kept_models, progress
+from serbench.evaluation.engines import task
+from serbench.evaluation.engines.submission import (
+    Queued,
+    Submission,
+    make_engine,
+    submissions,
+    submit,
+)
 from serbench.evaluation.fold import claimed
 from serbench.evaluation.inputs import Inputs
 from serbench.evaluation.plan import Plan, Planner, Resources, make_job
-from serbench.evaluation.submission import Queued, Submission, make_engine, submissions, submit
 from serbench.features import cache
 from serbench.features.store import Feature
 from serbench.parameters import is_import_path

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from serbench.errors import SerbenchError, nearest
 from serbench.evaluation import kept_models, progress
+from serbench.evaluation.engines.submission import submissions
 from serbench.evaluation.fold import claimed
-from serbench.evaluation.submission import submissions
 from serbench.files import size_of, writing_error
 from serbench.results import fold_file
 from serbench.results.run import folders, match

@@ -28,4 +28,4 @@ def serbench_features() -> Iterable[Entry]:
 @hookimpl
 def serbench_engines() -> Iterable[Entry]:
     """Offer the processes of this machine."""
-    return [Entry("local", "serbench.evaluation.local_engine:Local", "processes of this machine")]
+    return [Entry("local", "serbench.evaluation.engines.local:Local", "processes of this machine")]

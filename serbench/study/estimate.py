@@ -15,12 +15,12 @@ from serbench.corpus import PARTS, Corpus, Fold
 from serbench.errors import SerbenchError
 from serbench.escaping import one_line
 from serbench.evaluation import inputs, provenance
-from serbench.evaluation.local_engine import Machine
+from serbench.evaluation.engines.local import Machine
+from serbench.evaluation.engines.task import SHARE
 from serbench.evaluation.model_isolation import ALONE
 from serbench.evaluation.pipeline import Means
 from serbench.evaluation.plan import find_entry
 from serbench.evaluation.speed import FrontEnd, Speed, busy
-from serbench.evaluation.task import SHARE
 from serbench.features import extraction
 from serbench.features.store import Feature, Store
 from serbench.files import digest

@@ -13,8 +13,8 @@ from serbench import tables
 from serbench.errors import SerbenchError
 from serbench.escaping import as_json, one_line
 from serbench.evaluation import progress
+from serbench.evaluation.engines.submission import submissions
 from serbench.evaluation.progress import Forecast, Progress
-from serbench.evaluation.submission import submissions
 from serbench.files import Holder, holder
 from serbench.results import fold_file
 from serbench.study.plan import PlannedRun, StudyPlan

@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from serbench.errors import SerbenchError
+from serbench.evaluation.engines.submission import Submission, submissions
 from serbench.evaluation.pipeline import Listener, follow
-from serbench.evaluation.submission import Submission, submissions
 from serbench.study.plan import StudyPlan
 
 

@@ -13,7 +13,7 @@ from collections import Counter
 import pytest
 
 from serbench import FoldError, Listener, SerbenchError, evaluate
-from serbench.evaluation.submission import FOLDER, submissions
+from serbench.evaluation.engines.submission import FOLDER, submissions
 from serbench.results.run import folders, read
 from serbench.testing import EngineContract
 

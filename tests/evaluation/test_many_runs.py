@@ -8,9 +8,9 @@ import pytest
 import serbench
 from serbench.errors import BadParameter, UnknownName
 from serbench.evaluation import progress
+from serbench.evaluation.engines.submission import make_engine, submissions
 from serbench.evaluation.fold import claimed
 from serbench.evaluation.pipeline import Listener, Means, compute
-from serbench.evaluation.submission import make_engine, submissions
 from serbench.results import run
 from serbench.results.config import Request
 

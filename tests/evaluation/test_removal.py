@@ -13,8 +13,8 @@ import pytest
 import serbench
 from serbench.errors import SerbenchError, UnknownName
 from serbench.evaluation import kept_models, progress, removal
+from serbench.evaluation.engines.submission import FOLDER, Queued
 from serbench.evaluation.fold import claimed
-from serbench.evaluation.submission import FOLDER, Queued
 from serbench.files import replacing
 from serbench.results.run import folders, read
 

@@ -5,7 +5,7 @@ import pytest
 import serbench
 from serbench.bench.meter import Meter
 from serbench.contracts import Needs
-from serbench.evaluation.local_engine import Machine
+from serbench.evaluation.engines.local import Machine
 from serbench.evaluation.pipeline import Means
 from serbench.evaluation.speed import FrontEnd, Growth, Speed
 from serbench.study.estimate import estimate, simulate

@@ -15,8 +15,8 @@ from typing import Any, ClassVar
 
 from serbench.contracts import DetachableEngine, Extraction, GeneratedDataset, Task
 from serbench.errors import SerbenchError
+from serbench.evaluation.engines.submission import make_engine
 from serbench.evaluation.pipeline import Listener, Means, evaluate
-from serbench.evaluation.submission import make_engine
 from serbench.parameters import checked, settable, typed
 from serbench.plugins import registry
 from serbench.processes import Message, Outcome

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import serbench
-from serbench.evaluation import inputs, task
+from serbench.evaluation import inputs
+from serbench.evaluation.engines import task
 from serbench.evaluation.pipeline import Listener
 from serbench.evaluation.plan import Resources, make_job, make_plan
 from serbench.results.config import Request

@@ -7,7 +7,7 @@ import pytest
 from serbench import processes
 from serbench.contracts import Needs
 from serbench.errors import BadParameter
-from serbench.evaluation.local_engine import Local, Machine
+from serbench.evaluation.engines.local import Local, Machine
 from serbench.testing.fake_tasks import task
 
 

@@ -1,0 +1,1 @@
+"""Engines: the processes of this machine, the tasks of all engines, and records of queued tasks."""
