@@ -3,7 +3,7 @@ from itertools import pairwise
 
 import pytest
 from serbench import BadParameter
-from serbench.testing.fake_tasks import task
+from serbench.testing import fake_tasks
 
 from example_engine import engine
 from example_engine.engine import ExampleEngine
@@ -14,7 +14,7 @@ def run(*tasks, workers=2):
 
 
 def test_no_more_tasks_run_at_a_time_than_there_are_workers():
-    ends = run(*[task("answer", seconds=0.5) for _ in range(3)], workers=1)
+    ends = run(*[fake_tasks.task("answer", seconds=0.5) for _ in range(3)], workers=1)
     times = sorted((one.result["began"], one.result["ended"]) for one in ends.values())
     assert all(end < start for (_, end), (start, _) in pairwise(times))
 
@@ -22,7 +22,7 @@ def test_no_more_tasks_run_at_a_time_than_there_are_workers():
 @pytest.mark.parametrize("code", ["raise SystemExit(3)", "input(); print('not JSON')"])
 def test_a_command_that_does_not_work_fails_its_task_only(monkeypatch, code):
     monkeypatch.setattr(engine, "COMMAND", (sys.executable, "-c", code))
-    ends = run(task("answer"), task("answer"))
+    ends = run(fake_tasks.task("answer"), fake_tasks.task("answer"))
     assert [ends[at].result for at in (0, 1)] == [None, None]
     assert all("command" in ends[at].error for at in (0, 1))
 
