@@ -59,8 +59,10 @@ class Slurm:
         return not self.jobs("PENDING", "RUNNING", "COMPLETING", "SUSPENDED", "CONFIGURING")
 
     def hurry(self):
-        """Start the jobs at once that Slurm holds for two minutes since they were put back."""
+        """Start the jobs at once that Slurm has put back: it delays or holds them."""
         for job in self.jobs("PENDING"):
+            if job["Reason"] == "launch failed requeued held":  # its node came back too late
+                self.call("scontrol", "release", self.id(job))
             if job["Reason"] == "BeginTime":
                 with contextlib.suppress(AssertionError):  # it has just begun or ended
                     self.call("scontrol", "update", f"JobId={self.id(job)}", "StartTime=now")
@@ -92,10 +94,13 @@ class Slurm:
     def lose(self, node):
         """End all processes of a node."""
         self.kill(f"slurmd.{node}")
-        for words in ("slurmstepd", "serbench"):
-            for pid in self.pids(words, f"SLURMD_NODENAME={node}"):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+        pids = self.pids("serbench", f"SLURMD_NODENAME={node}")
+        jobs = set(self.pids("serbench_slurm.job")) & set(pids)
+        stats = [Path(f"/proc/{pid}/stat").read_text() for pid in jobs]
+        stepds = [int(stat.rpartition(")")[2].split()[1]) for stat in stats]  # their parents
+        for pid in [*stepds, *pids]:  # stepd first, or it would tell slurmctld how its job ended
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def start_dead(self, *, at_once):
         """Start daemons that were killed; at once, or when the loss of their node was noticed."""

@@ -179,6 +179,7 @@ def test_a_detached_command_returns_and_another_one_collects(slurm, places, expe
     assert not submissions(places.results)
 
 
+@pytest.mark.faults
 def test_a_lost_node_costs_no_fold(slurm, places, expected):
     command = start("stepper", "--param", "nap=0.5", "--param", "epochs=5")
     (job, *_) = slurm.until(lambda: [j for j in slurm.running() if j["Name"].startswith("tones")])
@@ -189,7 +190,7 @@ def test_a_lost_node_costs_no_fold(slurm, places, expected):
         slurm.hurry()
         return command.poll() is not None
 
-    slurm.until(is_over, 120)
+    slurm.until(is_over, 180)
     assert command.returncode == 0, command.stdout.read()
     assert predictions(stored(places)) == expected
 
