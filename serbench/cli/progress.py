@@ -19,6 +19,7 @@ from serbench.evaluation.progress import Forecast
 
 SHOWN = 12  # running folds that have a line of their own
 PAUSE = 30.0  # seconds between two lines about one fold in a log
+PERIOD = 0.1  # seconds between two sums over all folds
 
 Key = tuple[str, str]
 """The names of a run and of one of its folds."""
@@ -48,8 +49,11 @@ class Bars(Listener):
         self._bars: dict[Key, Bar] = {}
         self._said: dict[Key, float] = {}  # when the log last had a line on a fold
         self._names: dict[str, str] = {}  # of runs: "alexnet-mel on ravdess, seed 0"
+        self._taken: set[str] = set()  # names of runs
         self._folders: list[Path] = []
         self._forecast = Forecast()
+        self._left: float | None = None  # seconds, when the total was last shown
+        self._shown = 0.0  # when that was
         self._total = 0
         self.finished_folds = 0
 
@@ -63,14 +67,16 @@ class Bars(Listener):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._show_total(at_once=True)
         self._progress.stop()
 
     def planned(self, plan: Plan, folder: Path, wanted: int, todo: int) -> None:
         """Add the folds of a run to the total."""
         config = plan.config
         name = f"{config.model} on {config.dataset}, seed {config.seed}"
-        if name in self._names.values():  # the same with other parameters
+        if name in self._taken:  # the same with other parameters
             name += f" ({folder.name.rpartition('_')[2]})"
+        self._taken.add(name)
         self._names[folder.name] = name
         self._folders.append(folder)
         self._total += wanted
@@ -144,13 +150,12 @@ class Bars(Listener):
         if not error:
             self.finished_folds += 1
         ended = f"failed: {error.splitlines()[-1]}" if error else "finished"
-        left = self._forecast.left()
-        after = f", {tables.duration(left)} left" if left else ""
+        self._show_total()
+        after = f", {tables.duration(self._left)} left" if self._left else ""
         self._say(
             f"{self._name(run, fold)}: {ended}; {self.finished_folds} of {self._total} folds are "
             f"there{after}"
         )
-        self._show_total()
 
     def _name(self, run: str, fold: str) -> str:
         """Return the name of a fold, with its run if there are several."""
@@ -158,16 +163,18 @@ class Bars(Listener):
             f"{self._names.get(run, run)}, fold {fold}" if len(self._names) > 1 else f"fold {fold}"
         )
 
-    def _show_total(self) -> None:
-        if self._all is not None:
-            left = self._forecast.left()
-            self._progress.update(
-                self._all,
-                completed=self.finished_folds + self._forecast.partly,
-                total=self._total or None,
-                count=f"{self.finished_folds}/{self._total}",
-                note=f"{tables.duration(left)} left" if left else "",
-            )
+    def _show_total(self, *, at_once: bool = False) -> None:
+        now = time.monotonic()
+        if self._all is None or (now < self._shown + PERIOD and not at_once):
+            return
+        self._shown, self._left = now, self._forecast.left()
+        self._progress.update(
+            self._all,
+            completed=self.finished_folds + self._forecast.partly,
+            total=self._total or None,
+            count=f"{self.finished_folds}/{self._total}",
+            note=f"{tables.duration(self._left)} left" if self._left else "",
+        )
 
     def _say(self, line: str) -> None:
         if self._progress.disable:

@@ -1,6 +1,6 @@
 """Plan a run: check a request, fix the run's identity, and divide it into one job per fold."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -85,11 +85,11 @@ class Division:
 
 
 class Planner:
-    """Plan runs; each corpus is read and divided once, however many runs use it."""
+    """Plan runs; runs share what does not depend on the seed, such as their corpora."""
 
     def __init__(self, places: Settings):
         self._places = places
-        self._divisions: dict[object, Division] = {}
+        self._known: dict[object, Any] = {}
 
     def plan(self, request: Request) -> Plan:
         """Look up every name, and check everything that needs no computation.
@@ -99,9 +99,11 @@ class Planner:
                 the protocol shares speakers between its sets without declaring it.
         """
         entry = find_entry(request)
-        division = self._divide(request)
+        key = (request.dataset, request.labels, request.protocol, request.data)
+        division = self._once(key, lambda: divide(request, self._places))
         # may download, so cheap checks come first
-        model, params, config = _identified(request, division.source, division.protocol, entry)
+        given = (division.source, division.protocol, entry)
+        model, params, config = self._identified(request, *given)
         _require_resources(config, model)
         # the constructor may refuse a value
         with guarded(f"{request.model} cannot be made", passing=(SerbenchError,)):
@@ -118,23 +120,41 @@ class Planner:
             division.protocol,
         )
 
-    def _divide(self, request: Request) -> Division:
-        key = (request.dataset, request.labels, request.protocol, request.data)
-        if key not in self._divisions:
-            self._divisions[key] = divide(request, self._places)
-        return self._divisions[key]
+    def identify(self, request: Request) -> Config:
+        """Return the configuration of a run, without reading its corpus.
 
+        Raises:
+            SerbenchError: a name or parameter is unknown.
+        """
+        data = Path(request.data) if request.data is not None else None
+        source = datasets.find(request.dataset, self._places, data)
+        protocol = lookup.find_protocol(request.protocol, source.dataset)
+        return self._identified(request, source, protocol, find_entry(request))[-1]
 
-def identify(request: Request, places: Settings) -> Config:
-    """Return the configuration of a run, without reading its corpus.
+    def _identified(
+        self, request: Request, source: datasets.Source, protocol: Protocol, entry: ModelEntry
+    ) -> tuple[Any, dict[str, object], Config]:
+        """Call `_identified` once for all seeds: to find a checkpoint may take seconds."""
+        if not isinstance(request.seed, int) or not 0 <= request.seed <= MOST_SEED:
+            raise BadParameter(
+                f"the seed is {request.seed!r}, but must be a whole number from 0 to {MOST_SEED}"
+            )
+        any_seed = replace(request, seed=0)
+        given = (any_seed, source, protocol, entry)
+        model, params, config = self._once(repr(any_seed), lambda: _identified(*given))
+        return model, params, replace(config, seed=request.seed)
 
-    Raises:
-        SerbenchError: a name or parameter is unknown.
-    """
-    data = Path(request.data) if request.data is not None else None
-    source = datasets.find(request.dataset, places, data)
-    protocol = lookup.find_protocol(request.protocol, source.dataset)
-    return _identified(request, source, protocol, find_entry(request))[-1]
+    def _once(self, key: object, make: Callable[[], Any]) -> Any:
+        """Return the value of `make`, or raise its error; call it once for each key."""
+        if key not in self._known:
+            try:
+                self._known[key] = make()
+            except SerbenchError as error:
+                self._known[key] = error
+        known = self._known[key]
+        if isinstance(known, SerbenchError):
+            raise known.with_traceback(None)
+        return known
 
 
 def _identified(
@@ -228,10 +248,6 @@ def resolve(entry: ModelEntry, request: Request) -> tuple[Any, dict[str, object]
         of_feature = {name: of_feature[name] for name in of_feature if name in entry.feature_params}
     given = {**entry.defaults_on(request.dataset), **request.params}
     values = checked(entry.name, of_feature | of_model, given)
-    if not isinstance(request.seed, int) or not 0 <= request.seed <= MOST_SEED:
-        raise BadParameter(
-            f"the seed is {request.seed!r}, but must be a whole number from 0 to {MOST_SEED}"
-        )
     exact = _exact(entry.features, extractor, {name: values[name] for name in of_feature})
     extractor(**exact)  # the constructor may refuse a value
     feature = Feature(

@@ -5,6 +5,7 @@ import json
 import os
 import platform
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -107,6 +108,18 @@ def _write(path: Path, value: Mapping[str, Any]) -> None:
         temporary.write_text(json.dumps(value))
 
 
+@dataclass
+class _Mean:
+    """The mean of seconds that are added and taken back, in constant time."""
+
+    total: float = 0.0
+    count: int = 0
+
+    def add(self, seconds: float, count: int = 1) -> None:
+        self.total += seconds * count
+        self.count += count
+
+
 class Forecast:
     """Estimate the time left from the folds that have ended and the pace of those that run.
 
@@ -117,7 +130,9 @@ class Forecast:
         self._clock = clock
         self._groups: dict[str, object] = {}  # by run
         self._todo: dict[object, int] = {}  # folds that have not ended, by group
-        self._took: dict[object, list[float]] = {}  # seconds of finished folds, by group
+        self._took: dict[object, _Mean] = defaultdict(_Mean)  # seconds of finished folds, by group
+        self._paces: dict[object, _Mean] = defaultdict(_Mean)  # of running folds, by group
+        self._every = _Mean()  # of all these folds
         # by fold: when it started, which share is done, and the seconds it takes at that pace
         self._running: dict[tuple[str, str], tuple[float, float, float | None]] = {}
 
@@ -125,7 +140,8 @@ class Forecast:
         """Add a run with `todo` folds to compute, and the seconds of folds that are done."""
         self._groups[run] = group
         self._todo[group] = self._todo.get(group, 0) + todo
-        self._took.setdefault(group, []).extend(took)
+        for seconds in took:
+            self._add(self._took[group], seconds)
 
     def running(self, fold: tuple[str, str], share: float, now: float | None = None) -> None:
         """Note that a fold, named by its run and its own name, runs, and which share is done.
@@ -137,15 +153,28 @@ class Forecast:
         """
         now = self._clock() if now is None else now
         started = self._running[fold][0] if fold in self._running else now
-        self._running[fold] = (started, share, (now - started) / share if share else None)
+        self._forget_pace(fold)
+        needed = (now - started) / share if share else None
+        self._running[fold] = (started, share, needed)
+        if needed:
+            self._add(self._paces[self._groups.get(fold[0])], needed)
 
     def ended(self, fold: tuple[str, str], *, is_done: bool) -> None:
         """Note that a fold has finished or failed."""
         group = self._groups.get(fold[0])
+        self._forget_pace(fold)
         started, *_ = self._running.pop(fold, (None, 0.0, None))
         self._todo[group] = self._todo.get(group, 0) - 1
         if is_done and started is not None:
-            self._took.setdefault(group, []).append(self._clock() - started)
+            self._add(self._took[group], self._clock() - started)
+
+    def _add(self, mean: _Mean, seconds: float, count: int = 1) -> None:
+        mean.add(seconds, count)
+        self._every.add(seconds, count)
+
+    def _forget_pace(self, fold: tuple[str, str]) -> None:
+        if fold in self._running and (needed := self._running[fold][2]):
+            self._add(self._paces[self._groups.get(fold[0])], needed, -1)
 
     @property
     def partly(self) -> float:
@@ -178,9 +207,7 @@ class Forecast:
 
     def _seconds(self, group: object) -> float | None:
         """Return the seconds of a fold of a group, or of any group if nothing is known of it."""
-        if took := self._took.get(group):
-            return sum(took) / len(took)
-        paces = {fold: needed for fold, (_, _, needed) in self._running.items() if needed}
-        own = [needed for fold, needed in paces.items() if self._groups.get(fold[0]) == group]
-        every = own or [*paces.values(), *(each for took in self._took.values() for each in took)]
-        return sum(every) / len(every) if every else None
+        for known in (self._took.get(group), self._paces.get(group), self._every):
+            if known is not None and known.count:
+                return known.total / known.count
+        return None

@@ -7,7 +7,7 @@ from typing import Any, overload
 from serbench.errors import BadParameter, SerbenchError
 from serbench.evaluation import pipeline
 from serbench.evaluation.pipeline import Listener, Means, with_jobs
-from serbench.evaluation.plan import find_entry, resolve
+from serbench.evaluation.plan import Planner, find_entry, resolve
 from serbench.results.config import Request
 from serbench.results.run import Run
 from serbench.settings import results_folder, settings
@@ -216,13 +216,13 @@ def compute(
     Returns:
         The study, and the titles of the runs of which requested folds are missing.
     """
-    parent, places = results_folder(means.results), settings()
+    parent, planner = results_folder(means.results), Planner(settings())
     works = pipeline.compute(runs.requests, means, listener)
     plans, failed = [], []
     for combination, work in zip(runs.combinations, works, strict=True):
         request = combination.request
         if isinstance(work, SerbenchError):
-            plans.append(refused(request, parent, places, work))
+            plans.append(refused(request, parent, planner, work))
             failed.append(runs.title(combination))
         else:
             plans.append(PlannedRun(request, work.folder, work.plan.config, work.plan))

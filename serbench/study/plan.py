@@ -8,10 +8,10 @@ from pathlib import Path
 from serbench import tables
 from serbench.errors import SerbenchError
 from serbench.escaping import one_line
-from serbench.evaluation.plan import Plan, Planner, identify
+from serbench.evaluation.plan import Plan, Planner
 from serbench.results import fold_file
 from serbench.results.config import Config, Request
-from serbench.settings import Settings, settings
+from serbench.settings import settings
 from serbench.study.matrix import Combination, Matrix
 
 HEAD = ("model", "dataset", "protocol", "labels", "seed", "folds", "there", "missing")
@@ -124,22 +124,20 @@ def plan(name: str, matrix: Matrix, results: Path) -> StudyPlan:
 
 def planned_runs(requests: Sequence[Request], results: Path) -> list[PlannedRun]:
     """Plan runs, each corpus once."""
-    places = settings()
-    planner = Planner(places)
-    runs = []
+    planner, runs = Planner(settings()), []
     for request in requests:
         try:
             plan = planner.plan(request)
             runs.append(PlannedRun(request, results / plan.config.name, plan.config, plan))
         except SerbenchError as error:
-            runs.append(refused(request, results, places, error))
+            runs.append(refused(request, results, planner, error))
     return runs
 
 
-def refused(request: Request, results: Path, places: Settings, error: SerbenchError) -> PlannedRun:
+def refused(request: Request, results: Path, planner: Planner, error: SerbenchError) -> PlannedRun:
     """Return a run that cannot be planned here; if it has a name, its folds can be read."""
     try:
-        config = identify(request, places)
+        config = planner.identify(request)
     except SerbenchError:
         return PlannedRun(request, problem=str(error))
     return PlannedRun(request, results / config.name, config, problem=str(error))

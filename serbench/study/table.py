@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -102,13 +103,17 @@ class StudyTable:
             if cell.reasons
         }
 
-    def _in_column(self, column: int) -> list[Run]:
-        return [run for place, run in self._runs() if place[1] == column]
+    @cached_property
+    def _in_columns(self) -> Mapping[int, Sequence[Run]]:
+        runs: dict[int, list[Run]] = {}
+        for place, run in self._runs():
+            runs.setdefault(place[1], []).append(run)
+        return runs
 
     def _changed(self, column: int) -> list[str]:
         """Return the names of the data in which the runs of a column differ."""
         return differing(
-            [run.facts.pins for run in self._in_column(column)], ("corpus", "protocol")
+            [run.facts.pins for run in self._in_columns.get(column, ())], ("corpus", "protocol")
         )
 
     def _best(self) -> set[tuple[int, int, str]]:
@@ -133,7 +138,7 @@ class StudyTable:
 
     def _fullest(self, column: int) -> Run | None:
         """Return the run of a column with the most folds."""
-        return max(self._in_column(column), key=lambda run: len(run.folds), default=None)
+        return max(self._in_columns.get(column, ()), key=lambda run: len(run.folds), default=None)
 
     def _setting(self, column: int) -> list[str]:
         """Return lines on the protocol, labels and data of a column, and on the paper's rows."""
@@ -256,11 +261,11 @@ def make(matrix: Matrix, results: Sequence[StudyRun], metrics: Sequence[str]) ->
     for result in results:
         groups.setdefault((result.row, result.column), []).append(result)
     cells = {place: _cell(group, metrics) for place, group in groups.items()}
-    seeds = {
-        row: len({result.seed for result in results if result.row == row})
-        for row in sorted({result.row for result in results})
-    }
-    return StudyTable(matrix, tuple(metrics), cells, seeds)
+    seeds: dict[int, set[int]] = {}
+    for result in results:
+        seeds.setdefault(result.row, set()).add(result.seed)
+    counts = {row: len(seeds[row]) for row in sorted(seeds)}
+    return StudyTable(matrix, tuple(metrics), cells, counts)
 
 
 def _cell(group: Sequence[StudyRun], metrics: Sequence[str]) -> Cell:

@@ -105,12 +105,12 @@ def test_status_takes_no_lock_and_writes_nothing(study, places):
 
 
 def test_finished_folds_of_a_corpus_that_is_not_here_are_shown(places):
-    from serbench.evaluation.plan import identify
+    from serbench.evaluation.plan import Planner
     from serbench.settings import settings
 
     run = serbench.evaluate("centroid", "tones", jobs=0, folds=["2"])
     request = expand([Item("centroid")], [Item("hushed")], {}).requests[0]
-    folder = places.results / identify(request, settings()).name
+    folder = places.results / Planner(settings()).identify(request).name
     run.folder.rename(folder)
     made = plan("mine", expand([Item("centroid")], [Item("hushed")], {}), places.results)
     assert states(made) == ["missing", "finished", "missing"]
