@@ -113,7 +113,8 @@ def _row(run: PlannedRun) -> list[str]:
         setting = (config.protocol, config.labels)
     numbers = ["-"] * 3
     if folds := len(run.fold_names):
-        numbers = [str(folds), str(folds - len(run.missing)), str(len(run.missing))]
+        missing = len(run.missing)
+        numbers = [str(folds), str(folds - missing), str(missing)]
     return [request.model, request.dataset, *setting, str(request.seed), *numbers]
 
 

@@ -2,7 +2,7 @@
 
 SERBENCH_BENCH_RUNS says how many runs of six folds; 1667 are ten thousand folds, which must take
 less than a minute of this process's time, and less than a gigabyte. Waiting for the disk is not
-counted: each fold makes and removes a lock file, which takes 1 to 10 ms where others use the disk.
+counted: each fold makes and removes a lock file, which takes 1 to 3 ms where others use the disk.
 """
 
 import os
