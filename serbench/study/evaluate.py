@@ -196,7 +196,8 @@ def matrix(
 
 
 def _listed(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, list | tuple | range) else [value]
+    """Return the values that a user names, each once."""
+    return list(dict.fromkeys(value if isinstance(value, list | tuple | range) else [value]))
 
 
 def compute(

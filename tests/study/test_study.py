@@ -279,7 +279,6 @@ def test_a_metric_that_does_not_exist_is_refused(invented):
         ({"model": []}, "there is no model: name at least one"),
         ({"seed": []}, "there is no seed: name at least one"),
         ({"seed": "a"}, "the seed is 'a', but must be a number or a range such as 0-4"),
-        ({"model": ["centroid", "centroid"]}, "the model centroid is given twice: name it once"),
         ({"data": "x"}, "data is one folder, but there are 2 datasets: put their folders into one"),
         (
             {"model": ["centroid", "faulty"], "params": {"scale": 2.0}},
@@ -341,3 +340,8 @@ def test_another_commands_folds_are_left_to_it_and_said(places):
         assert "[1] centroid on tones: folds 2, 3 queued." in str(study)
         with pytest.raises(SerbenchError, match="folds 2, 3 of tones_centroid.* computed by proc"):
             evaluate("centroid", "tones", seed=[0])
+
+
+def test_a_name_given_twice_is_one_run(places):
+    study = serbench.evaluate(["centroid", "centroid"], ["tones"], protocol="loso", jobs=0)
+    assert len(study.results) == 1
