@@ -353,10 +353,10 @@ class Needs:
     """What a task needs from the machine that runs it.
 
     Attributes:
-        threads: cores to compute with.
+        threads: the number of threads, and of cores.
         memory: gigabytes.
         gpus: GPUs, or a fraction of one.
-        minutes: the longest time that it may take; 0 if unknown.
+        minutes: the longest time that the task may take; 0 if unknown.
     """
 
     threads: int = 1
@@ -371,7 +371,7 @@ class Task:
 
     Attributes:
         name: for people: "fold 1 of toy_functionals-svm_paper_seed0_1a2b3c4d".
-        message: plain JSON values; `serbench.run_task` does what they say.
+        message: plain JSON values, which `serbench.run_task` runs.
         needs: what the machine must have.
         after: positions of earlier tasks that must succeed first.
     """
@@ -393,10 +393,10 @@ class Engine(typing.Protocol):
     parameters are; they never change a result.
 
     Attributes:
-        extraction: who extracts the features that folds lack: the "driver", which is the process
-            that the user started, before any task; a "task" of its own that folds come after, in
-            folders that all machines share; or the "fold", into the cache of its machine, for
-            machines that share no folder with the driver.
+        extraction: who extracts missing features: the "driver", which is the process that the user
+            started, before any task; a "task" that must succeed before the folds, if all machines
+            share the folders; or each "fold", into the cache of its machine, if the machines
+            share no folder with the driver.
     """
 
     extraction: Extraction
@@ -404,39 +404,39 @@ class Engine(typing.Protocol):
     def run(self, tasks: Sequence[Task], receive: Receive) -> Iterator[Outcome]:
         """Run each task's message with `serbench.run_task`, and yield its outcome when it ends.
 
-        Every task has exactly one outcome, in any order. A failed task stops no other task, but a
-        task that comes after it fails too, with a reason. If this generator is closed or raises
-        an error, no task goes on.
+        Yield exactly one outcome per task, in any order. A failed task stops no other task, except
+        those whose `after` names it: they fail too, with a reason. If this generator is closed or
+        raises an error, all running tasks end.
 
         Args:
-            tasks: all tasks; those that an engine can run at once may run at once.
-            receive: called with the position of a task and each message that it sends, before the
-                task's outcome, in the thread that asks for outcomes. An error that it raises ends
-                the run.
+            tasks: all tasks; independent ones may run at the same time.
+            receive: to be called with the position of a task and each message that it sends, before
+                the task's outcome, in the thread that iterates over the outcomes. If `receive`
+                raises an error, the run ends with it.
         """
 
 
 @typing.runtime_checkable
 class DetachableEngine(typing.Protocol):
-    """Optional for an engine whose tasks continue without the driver, in a cluster's queue.
+    """An engine whose tasks continue without the driver, as in a cluster's queue.
 
-    `run` is then not called: the driver calls `submit` and `follow`, and `cancel` when it is
-    stopped. `follow`, `cancel` and `states` also work in another process on another day, from an
-    engine with the same options and from what `submit` wrote.
+    It needs no `run`: the driver calls `submit` and `follow`, and `cancel` if it is stopped.
+    `follow`, `cancel` and `states` must also work in another process on another day, with an engine
+    of the same options and the files that `submit` wrote.
     """
 
     def submit(self, tasks: Sequence[Task], folder: Path) -> None:
-        """Queue all tasks, and write whatever `follow` needs into the folder, on a shared disk.
+        """Queue all tasks, and write what `follow` needs into the folder, on a shared disk.
 
         Raises:
-            SerbenchError: the queue refuses a task; then none stays queued.
+            SerbenchError: the queue refuses a task. No task stays queued.
         """
 
     def follow(self, folder: Path, receive: Receive) -> Iterator[Outcome]:
-        """Yield the outcomes of submitted tasks, as `Engine.run` does; stopping cancels none."""
+        """Yield the outcomes of submitted tasks, as `Engine.run` does; closing cancels none."""
 
     def cancel(self, folder: Path) -> None:
-        """Remove all tasks from the queue, and end those that run; also if `submit` has failed."""
+        """Remove all tasks from the queue and end running ones, even after a failed `submit`."""
 
     def states(self, folder: Path) -> Mapping[int, str]:
         """Return where tasks without an outcome are, by position: "queued", "on node7"."""

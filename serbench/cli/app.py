@@ -135,7 +135,7 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
     """Train and test a model on a dataset under a protocol, and print its scores.
 
     Finished folds are kept: the same command again runs only the missing folds. With several
-    models, datasets, protocols or seeds, every combination is run, and all are in one table.
+    models, datasets, protocols or seeds, every combination is run, and one table shows all.
     """
     from serbench.cli.progress import Bars
     from serbench.evaluation import pipeline

@@ -8,7 +8,7 @@ from serbench.cli.options import Yes, confirmed, require_format
 from serbench.escaping import shown
 
 app = typer.Typer(
-    help="Show or clean the cache, all of which can be computed again.", no_args_is_help=True
+    help="Show or clean the cache; all of it can be computed again.", no_args_is_help=True
 )
 
 
@@ -16,7 +16,7 @@ app = typer.Typer(
 def info(
     form: Annotated[str, typer.Option("--format", help="text, markdown, csv, json.")] = "text",
 ) -> None:
-    """List what the cache holds, by corpus and feature, with sizes and the last use."""
+    """List what the cache holds, by corpus and feature, with sizes and times of the last use."""
     from serbench.features import cache
     from serbench.settings import settings
 
@@ -32,7 +32,7 @@ def clean(
     corpus: Annotated[str | None, typer.Option(help="Only what belongs to this corpus.")] = None,
     feature: Annotated[str | None, typer.Option(help="Only this feature.")] = None,
     older_than: Annotated[
-        str | None, typer.Option(help="Only what was last used so long ago: 12h, 30d, 2w.")
+        str | None, typer.Option(help="Only what has not been used for this long: 12h, 30d, 2w.")
     ] = None,
     old: Annotated[
         bool,
@@ -43,7 +43,7 @@ def clean(
     ] = False,
     yes: Yes = False,
 ) -> None:
-    """Remove what fits all options from the cache, except what a running evaluation uses.
+    """Remove the parts of the cache that fit all options, unless a running evaluation uses them.
 
     Everything in the cache is computed again when it is needed.
     """
@@ -53,7 +53,7 @@ def clean(
     wanted = cache.Filter(corpus, feature, older_than, old)
     chosen = wanted.chosen(cache.parts(settings().cache))
     if not chosen:
-        typer.echo("nothing in the cache fits")
+        typer.echo("nothing in the cache fits these options")
         return
     typer.echo(cache.table(chosen, "text"))
     if dry_run or not confirmed(yes, "Remove this?"):

@@ -47,7 +47,7 @@ EngineOption = Annotated[
     list[str] | None,
     typer.Option(help="name=value: an option of the engine, partition=gpu; may be repeated."),
 ]
-Yes = Annotated[bool, typer.Option("--yes", help="Remove without a question.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Remove without asking.")]
 Format = Annotated[str, typer.Option("--format", help="text, markdown, csv, latex, json.")]
 
 

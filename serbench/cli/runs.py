@@ -33,12 +33,12 @@ def rm(
     names: RunNames,
     fold: Annotated[
         str | None,
-        typer.Option(help="Remove only the result and the kept model of the fold of this name."),
+        typer.Option(help="Remove only the fold of this name: its result and its kept model."),
     ] = None,
     yes: Yes = False,
     results: Results = None,
 ) -> None:
-    """Remove runs with their kept models; also runs that cannot be read, or whose folds failed."""
+    """Remove runs and their kept models, also runs that cannot be read or whose folds failed."""
     from serbench.evaluation import removal
     from serbench.settings import results_folder
 

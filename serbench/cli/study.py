@@ -22,15 +22,15 @@ app = typer.Typer(
 )
 
 File = Annotated[
-    str, typer.Argument(help="A study.toml, or a study that comes with serbench: table-2.")
+    str, typer.Argument(help="A study file, or the name of a study in serbench: table-2.")
 ]
 Metric = Annotated[
     list[str] | None,
-    typer.Option(help="Which metric; may be repeated. Default: accuracy, uar and f1."),
+    typer.Option(help="A metric to show; may be repeated. Default: accuracy, uar and f1."),
 ]
 Engine = Annotated[
     str | None,
-    typer.Option(help="The engine that runs the folds. Default: that of the file, or local."),
+    typer.Option(help="The engine that runs the folds. Default: the engine of the file, or local."),
 ]
 Jobs = Annotated[
     str | None,
@@ -58,7 +58,7 @@ def _engine(
     options |= parse_all(engine_option)
     if jobs is not None:
         if chosen == "local":
-            options.pop("jobs", None)  # which --jobs auto replaces too
+            options.pop("jobs", None)  # --jobs auto replaces it too
         options = {**with_jobs(chosen, options, number_or("auto", "--jobs", jobs, int))}
     return chosen, options
 
@@ -71,19 +71,19 @@ def plan(  # noqa: PLR0913 - a command's options are its parameters
     jobs: Jobs = None,
     device: Device = None,
     keep_models: Annotated[
-        bool, typer.Option("--keep-models", help="Count the disk space of every fold's model.")
+        bool, typer.Option("--keep-models", help="Include the disk space for every fold's model.")
     ] = False,
     measure: Annotated[
         bool,
-        typer.Option("--measure/--no-measure", help="Measure models without finished folds."),
+        typer.Option("--measure/--no-measure", help="Measure models that have no finished folds."),
     ] = True,
     form: Annotated[str, typer.Option("--format", help="text, json.")] = "text",
     results: Results = None,
 ) -> None:
     """List the runs of a study, and estimate the time, memory and disk of the missing folds.
 
-    No fold is computed. Where no finished fold tells the time of a model, the model is measured on
-    synthetic utterances, which takes about a minute; the cache keeps the measurement.
+    No fold is computed. A model without finished folds is measured on synthetic utterances, which
+    takes about a minute; the cache keeps the measurement.
     """
     from serbench.bench.meter import Meter
     from serbench.cli.progress import progress_line
@@ -132,7 +132,7 @@ def run(  # noqa: PLR0913 - a command's options are its parameters
     """Compute the missing folds of a study, and print its table.
 
     Finished folds are kept: the same command again runs only the missing folds. Options for the
-    engine replace those of the file; none of them changes a result.
+    engine replace those of the file; they never change a result.
     """
     from serbench.cli.progress import Bars
     from serbench.evaluation.pipeline import Means
@@ -167,7 +167,7 @@ def show_queued(made: "Study", engine: str, again: str) -> None:
         for line in refused:
             typer.echo(shown(line), err=True)
         raise SerbenchError(
-            f"{len(refused)} of {len(made.results)} runs are not there, for the reasons above"
+            f"{len(refused)} of {len(made.results)} runs are not queued, for the reasons above"
         )
 
 
@@ -203,7 +203,7 @@ def status(
         return
     typer.echo(shown(str(found), lines=True))
     if not found.is_active and not found.is_finished:
-        typer.echo(f"`serbench study run {shown(file)}` computes the others")
+        typer.echo(f"`serbench study run {shown(file)}` computes the other folds")
 
 
 @app.command()
@@ -235,17 +235,20 @@ def collect(file: File, form: Form = "text", results: Results = None) -> None:
 
 @app.command()
 def cancel(file: File, results: Results = None) -> None:
-    """Cancel all folds of a study that are in an engine's queue; finished folds are kept."""
+    """Cancel the queued and running folds of a study, and all others queued with them.
+
+    Finished folds are kept.
+    """
     from serbench.study import submitted
 
     lines = submitted.cancel(submitted.of_study(_plan(file, results)))
-    for line in lines or ["nothing of this study is in a queue"]:
+    for line in lines or ["no fold of this study is in a queue"]:
         typer.echo(line)
 
 
 @app.command()
 def table(file: File, metric: Metric = None, form: Form = "text", results: Results = None) -> None:
-    """Print the table of a study from the results that are there; compute nothing."""
+    """Print the table of a study from its finished folds; compute nothing."""
     from serbench.study import result
     from serbench.study.table import FORMATS
 

@@ -18,7 +18,7 @@ from serbench.files import digest
 from serbench.protocols import leakage
 from serbench.settings import Settings
 
-FEW = 100  # utterances; for no more than these, starting processes does not pay
+FEW = 100  # utterances; up to this many, starting processes takes longer than it saves
 
 
 class Listening(Protocol):
@@ -35,12 +35,12 @@ class Listening(Protocol):
 class Inputs:
     """The audio digests of runs that learn the same features from the same corpus.
 
-    Runs of one corpus share their checks and digests, so that a thousand runs cost one.
+    Runs of one corpus share their checks and digests, so a thousand runs cost as much as one.
     """
 
-    plan: Plan  # of any of these runs
+    plan: Plan  # of one of these runs
     audio: Mapping[str, str] = field(default_factory=dict)  # id to digest of the samples
-    tasks: Sequence[Task] = ()  # that extract missing features
+    tasks: Sequence[Task] = ()  # they extract missing features
     _pins: dict[tuple[str, int], str] = field(default_factory=dict)
     _clean: set[tuple[str, int]] = field(default_factory=set)
 
@@ -77,11 +77,11 @@ def prepare(
     The listener receives remarks on odd audio, whether decoded now or earlier.
 
     Args:
-        plan: of one of the runs that learn these features from this corpus.
+        plan: the plan of one of the runs that learn these features from this corpus.
         needed: ids of the utterances whose features are needed.
         places: settings of this machine.
         listener: shows the progress.
-        who: extracts the features; see `serbench.contracts.Engine`.
+        who: who extracts the features; see `serbench.contracts.Engine`.
 
     Raises:
         FoldError: a file cannot be read, or the extractor breaks its contract.

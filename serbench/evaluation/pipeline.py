@@ -67,7 +67,7 @@ def with_jobs(
         return options or {}
     if engine != "local":
         raise BadParameter(
-            f"jobs is {jobs}, but it is for the engine local: leave it out, or use an option of "
+            f"jobs is {jobs}, but only the engine local has it: leave it out, or use an option of "
             f"{engine}"
         )
     return {**(options or {}), "jobs": jobs}
@@ -75,7 +75,7 @@ def with_jobs(
 
 @dataclass(frozen=True)
 class Means:
-    """How and where an evaluation computes; nothing of it changes a result."""
+    """How and where an evaluation computes; none of this changes a result."""
 
     engine: str = "local"
     options: Mapping[str, object] = field(default_factory=dict)  # of the engine
@@ -83,19 +83,19 @@ class Means:
     results: str | Path | None = None  # the parent folder of all runs; None takes the settings'
     keep_models: bool = False
     detach: bool = False  # return once the engine's queue has the tasks
-    folds: Collection[str] | None = None  # names of the folds to run; None runs all
+    folds: Collection[str] | None = None  # names of the folds to run; None means all
 
 
 @dataclass(eq=False)
 class Work:
-    """One run of an evaluation: its plan, its folds, and what became of them."""
+    """One run of an evaluation: its plan, its folds, and how they ended."""
 
     plan: Plan
     chosen: Sequence[int]  # positions of the requested folds
     resources: Resources
     waiting: Sequence[int] = ()  # folds that this command computes
-    holders: Mapping[int, str] = field(default_factory=dict)  # of folds that others compute
-    in_queue: dict[int, Submission] = field(default_factory=dict)  # of an engine, since earlier
+    holders: Mapping[int, str] = field(default_factory=dict)  # folds that other commands compute
+    in_queue: dict[int, Submission] = field(default_factory=dict)  # folds that were queued before
     failures: dict[int, str] = field(default_factory=dict)  # errors of failed folds
 
     @property
@@ -122,19 +122,19 @@ def evaluate(request: Request, means: Means, listener: Listener | None = None) -
     if isinstance(work, SerbenchError):
         raise work
     require_computed(work)
-    return run.read(work.folder)  # scores are computed from the files alone
+    return run.read(work.folder)  # scores come from the files alone
 
 
 def compute(
     requests: Sequence[Request], means: Means, listener: Listener | None = None
 ) -> list[Work | SerbenchError]:
-    """Compute the missing folds of runs, all with one engine.
+    """Compute the missing folds of runs with one engine.
 
-    A request that cannot be planned stops no other, nor does a fold that fails.
+    Neither a request that cannot be planned nor a fold that fails stops the others.
 
     Returns:
-        For each request its run, or the error that prevented all its folds. Equal requests share a
-        run.
+        A run per request, or the error that prevented all folds of the run. Equal requests share
+        one run.
 
     Raises:
         SerbenchError: the engine or a folder cannot be used, or other commands compute all missing
@@ -154,7 +154,7 @@ class _Evaluation:
         self._engine: Engine = make_engine(means.engine, means.options)
         if means.detach and not isinstance(self._engine, DetachableEngine):
             raise BadParameter(
-                f"the engine {means.engine} ends with this command: leave out --detach"
+                f"the folds of the engine {means.engine} end with this command: leave out --detach"
             )
         self._remarks: set[str] = set()
         self._works: dict[Path, Work] = {}  # by the folder of the run
@@ -179,9 +179,9 @@ class _Evaluation:
     def _planned(
         self, request: Request, planner: Planner, claims: contextlib.ExitStack
     ) -> Work | SerbenchError:
-        """Plan a run, and use its part of the cache.
+        """Plan a run, and mark its part of the cache as used.
 
-        Runs that another request has planned are not planned twice.
+        Requests of the same run share one `Work`.
         """
         wanted, keep = self._means.folds, self._means.keep_models
         try:
@@ -218,7 +218,10 @@ class _Evaluation:
         ]
 
     def _find_in_queues(self) -> None:
-        """Separate the folds that a queue holds; look once they are claimed, or they may be new."""
+        """Separate the folds that a queue holds.
+
+        Claim folds first: afterwards, no other command can queue them.
+        """
         in_queue = {
             queued.result: submission
             for submission in submissions(self._parent)
@@ -287,7 +290,7 @@ class _Evaluation:
 
     @contextlib.contextmanager
     def _refusing(self, works: Sequence[Work]) -> Iterator[None]:
-        """Compute no fold of these runs after an error, but go on with the others."""
+        """After an error, compute no fold of these runs, but go on with other runs."""
         try:
             yield
         except SerbenchError as error:
@@ -308,7 +311,7 @@ class _Evaluation:
         return task.of_fold(job, name, work.plan.needs, code, after)
 
     def _run(self, tasks: Sequence[Task], queued: Sequence[Queued]) -> None:
-        """Run tasks, or submit them; then follow what is in a queue."""
+        """Run tasks, or submit them; then follow all queued tasks."""
         in_queue = dict.fromkeys(
             submission for work in self._works.values() for submission in work.in_queue.values()
         )
@@ -334,12 +337,12 @@ class _Evaluation:
 def follow(
     submission: Submission, listener: Listener, works: Mapping[Path, Work] | None = None
 ) -> None:
-    """Follow the tasks of a submission until each has ended, and forget the submission.
+    """Follow the tasks of a submission until each has ended, and remove its record.
 
-    If this is stopped, the tasks continue.
+    If following is stopped, the tasks continue.
 
     Raises:
-        SerbenchError: another command follows it.
+        SerbenchError: another command follows the submission.
     """
     engine, ends = submission.make_engine(), _Ends(submission.tasks, works or {}, listener)
     with submission.followed() as is_ours:
@@ -354,7 +357,7 @@ def follow(
 
 
 class _Ends:
-    """Record what the tasks of an engine report, and how they end."""
+    """Store the progress and the outcomes of an engine's tasks, and pass them to the listener."""
 
     def __init__(
         self,
@@ -397,7 +400,7 @@ class _Ends:
             progress.failed(result, error)
             if work := self._works.get(result.parent):
                 failed = [at for at in work.chosen if work.resources.result(at) == result]
-                work.failures |= dict.fromkeys(failed, error)  # none if only others ask for it
+                work.failures |= dict.fromkeys(failed, error)  # none if not requested here
         self._listener.finished(queued.run, queued.fold, error)
 
 
@@ -434,10 +437,10 @@ def _folds(names: Sequence[str]) -> str:
 
 
 def require_free(work: Work) -> None:
-    """Refuse to show a run while others compute requested folds.
+    """Refuse to show a run while other commands compute requested folds.
 
     Raises:
-        SerbenchError: they do; the message names who.
+        SerbenchError: other commands do; the message names their processes.
     """
     by_holder: dict[str, list[int]] = {}
     for at, holder in work.holders.items():
@@ -450,8 +453,8 @@ def require_free(work: Work) -> None:
             for holder, at in by_holder.items()
         )
         raise SerbenchError(
-            f"{busy}: wait for that command, or stop it, and run this one again; what is finished "
-            "is kept"
+            f"{busy}: wait for that command, or stop it, and run this one again; finished "
+            "folds are kept"
         )
 
 

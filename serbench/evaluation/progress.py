@@ -1,4 +1,4 @@
-"""Where each fold stands, in small files beside the results, for `status` from anywhere."""
+"""Store where each fold stands in files beside the results, for `serbench study status`."""
 
 import contextlib
 import json
@@ -27,7 +27,7 @@ class Progress:
     updated: float  # when this was written
     epoch: int = 0  # 0 before the first is done
     epochs: int = 0
-    stage: str = ""  # "features" while it extracts those it lacks
+    stage: str = ""  # "features" while the fold extracts missing features
     values: Mapping[str, float] = field(default_factory=dict)  # of the last epoch
 
     @property
@@ -61,7 +61,7 @@ class Reporter:
             known["stage"] = message["stage"]
         self._now = Progress(**known)
         if time.monotonic() - self._written > PAUSE:
-            with contextlib.suppress(SerbenchError):  # a full disk: the fold itself will say so
+            with contextlib.suppress(SerbenchError):  # a full disk: the fold itself fails too
                 _write(self._path, known)
             self._written = time.monotonic()
 
@@ -72,7 +72,7 @@ def progress_file(result: Path) -> Path:
 
 
 def failure_file(result: Path) -> Path:
-    """Return the file with the reason why the fold that writes `result` failed last."""
+    """Return the file that says why the fold that writes `result` last failed."""
     return result.with_name(f".{result.stem}.failure.json")
 
 
@@ -90,7 +90,7 @@ def failed(result: Path, reason: str) -> None:
 
 
 def failure(result: Path) -> str:
-    """Return why a fold failed last, "" if it has not failed since it was last started."""
+    """Return why a fold last failed; "" if it has not failed since its last start."""
     try:
         return str(json.loads(failure_file(result).read_text())["reason"])
     except (OSError, ValueError, TypeError, KeyError):
@@ -123,7 +123,7 @@ class _Mean:
 class Forecast:
     """Estimate the time left from the folds that have ended and the pace of those that run.
 
-    Folds of one group, such as a model on a corpus, are taken to need the same time.
+    All folds of a group, such as a model on a corpus, are assumed to take the same time.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic):
@@ -137,19 +137,19 @@ class Forecast:
         self._running: dict[tuple[str, str], tuple[float, float, float | None]] = {}
 
     def add(self, run: str, group: object, todo: int, took: Sequence[float] = ()) -> None:
-        """Add a run with `todo` folds to compute, and the seconds of folds that are done."""
+        """Add a run with `todo` folds to compute, and the seconds that finished folds took."""
         self._groups[run] = group
         self._todo[group] = self._todo.get(group, 0) + todo
         for seconds in took:
             self._add(self._took[group], seconds)
 
     def running(self, fold: tuple[str, str], share: float, now: float | None = None) -> None:
-        """Note that a fold, named by its run and its own name, runs, and which share is done.
+        """Note that a fold runs, and which share of it is done.
 
         Args:
             fold: the names of the run and of the fold.
-            share: of the fold's work, from 0 to 1.
-            now: when this was so, by the clock; the first time is the fold's start.
+            share: the share of the fold's work that is done, from 0 to 1.
+            now: the time of this report, by the clock; the first report is the fold's start.
         """
         now = self._clock() if now is None else now
         started = self._running[fold][0] if fold in self._running else now
@@ -178,7 +178,7 @@ class Forecast:
 
     @property
     def partly(self) -> float:
-        """The shares of the running folds that are done, summed."""
+        """The sum of the done shares of all running folds."""
         return sum(share for _, share, _ in self._running.values())
 
     def fold_left(self, fold: tuple[str, str]) -> float | None:
@@ -206,7 +206,7 @@ class Forecast:
         return work / max(1, len(self._running))
 
     def _seconds(self, group: object) -> float | None:
-        """Return the seconds of a fold of a group, or of any group if nothing is known of it."""
+        """Return the seconds per fold of a group, or of all groups if this one has no times yet."""
         for known in (self._took.get(group), self._paces.get(group), self._every):
             if known is not None and known.count:
                 return known.total / known.count

@@ -1,4 +1,4 @@
-"""Remove a run, or one of its folds, but never what runs, waits in a queue, or is no run."""
+"""Remove a run or one of its folds, unless it is being computed, queued, or not a run at all."""
 
 import contextlib
 import os
@@ -28,7 +28,7 @@ class Removal:
     """A run to remove, or one fold of it."""
 
     folder: Path
-    results: tuple[Path, ...]  # of the folds that are there
+    results: tuple[Path, ...]  # of the finished folds
     models: int  # kept models
     size: int  # bytes
     fold: Path | None = None  # the result of the only fold to remove
@@ -42,7 +42,7 @@ class Removal:
 
 
 def plan(name: str, parent: Path, fold: str | None = None) -> Removal:
-    """Find a run, readable or not, and what of it would be removed.
+    """Find a run, readable or not, and list what would be removed.
 
     Args:
         name: the folder of the run, or the start (or a part) of its name.
@@ -50,8 +50,8 @@ def plan(name: str, parent: Path, fold: str | None = None) -> Removal:
         fold: the name of a fold, or of its file: "fold-03"; None stands for the whole run.
 
     Raises:
-        SerbenchError: no run, or more than one, fits; the folder is not one of a run, or holds
-            other files; there is no such fold.
+        SerbenchError: no run fits the name, or more than one; the folder does not belong to a run,
+            or holds other files; there is no such fold.
     """
     if not name.strip():
         raise SerbenchError("a run's name is empty: `serbench runs` lists the runs")
@@ -88,7 +88,7 @@ def _is_run(folder: Path) -> bool:
 
 
 def _result_of(fold: str, folder: Path, results: tuple[Path, ...]) -> Path:
-    """Return the result of a fold by its name; a fold that cannot be read has its file's name."""
+    """Return the result of a fold by its name, or by its file's name if it cannot be read."""
     names = {}
     for path in results:
         try:
@@ -106,15 +106,15 @@ def _position(result: Path) -> int:
 
 
 def remove(removal: Removal, parent: Path) -> None:
-    """Remove a run or a fold. If this is killed half-way, nothing is left that looks whole.
+    """Remove a run or a fold; if the process is killed half-way, nothing left looks complete.
 
     Args:
         removal: from `plan`.
         parent: the folder of all runs, with the records of tasks in queues.
 
     Raises:
-        SerbenchError: another command computes folds of it, or a queue has them; or a file cannot
-            be removed.
+        SerbenchError: another command computes folds of the run, or a queue holds them; or a file
+            cannot be removed.
     """
     with _unused(removal, parent):
         try:
@@ -128,7 +128,7 @@ def remove(removal: Removal, parent: Path) -> None:
 
 @contextlib.contextmanager
 def _unused(removal: Removal, parent: Path) -> Iterator[None]:
-    """Claim all folds to remove; refuse if another command or a queue has one."""
+    """Claim all folds to remove; refuse if another command or a queue holds one of them."""
     folder = removal.folder
     for places in {parent.resolve(), folder.parent}:
         for submission in submissions(places):
@@ -138,7 +138,7 @@ def _unused(removal: Removal, parent: Path) -> Iterator[None]:
                     raise SerbenchError(
                         f"{task.name} is in the queue of {submission.engine} "
                         f"({submission.folder}): wait for it with the command that evaluates it, "
-                        "or cancel it there; nothing was removed"
+                        "or cancel it in the queue; nothing was removed"
                     )
     with claimed(removal.folder, _stems(removal)) as holders:
         for stem, holder in holders.items():
@@ -163,7 +163,7 @@ def _stems(removal: Removal) -> list[str]:
 
 
 def _remove_folder(folder: Path) -> None:
-    """Hide a folder under another name, and remove it with what earlier commands left."""
+    """Rename a folder to a hidden name, and remove it with what killed commands have left."""
     folder.rename(folder.with_name(f".{folder.name}.gone-{os.urandom(4).hex()}"))
     for left in folder.parent.iterdir():
         if GONE.fullmatch(left.name):

@@ -9,7 +9,7 @@ from serbench.corpus import PARTS, Fold
 from serbench.evaluation.inputs import FEW
 from serbench.evaluation.model_isolation import ALONE
 
-STEEP = 1.15  # smaller powers count as straight lines with noise
+STEEP = 1.15  # smaller powers are treated as a straight line with noise
 STEEPEST = 3.0
 
 
@@ -17,8 +17,9 @@ STEEPEST = 3.0
 class Growth:
     """Times measured for rising counts, and an extrapolation to other counts.
 
-    A straight line through the first and the last point; beyond the last one, the power law of the
-    last two points if it is steep. A single point is extrapolated in proportion.
+    The extrapolation is a straight line through the first and the last point; beyond the last
+    point, it is the power law of the last two points if that is steep. A single point is
+    extrapolated in proportion.
     """
 
     points: Sequence[tuple[float, float]]  # (count, seconds), rising
@@ -53,7 +54,7 @@ class Growth:
 
     @property
     def power(self) -> float:
-        """The power of growth between the last two points: 1 is proportional, 0 is constant."""
+        """The exponent of growth between the last two points: 1 is proportional, 0 is constant."""
         if len(self.points) < 2:
             return 1.0
         (before, less), (last, more) = self.points[-2:]
@@ -61,7 +62,7 @@ class Growth:
 
 
 def busy(times: Sequence[float], at_once: int) -> float:
-    """Return the seconds until tasks of these times end, run in order and `at_once` at a time.
+    """Return the seconds until all tasks end that start in order, `at_once` at a time.
 
     >>> busy([3, 3, 3], 2), busy([3, 3, 3], 1)
     (6.0, 9.0)
@@ -83,7 +84,7 @@ class Speed:
     after: float  # from the last epoch to the end of the fit
     predict: float  # per utterance in a batch
     alone: float  # per utterance on its own
-    precision: str = ""  # of matrix products, if the model states it
+    precision: str = ""  # of the model's matrix products, if it states one
     flops: Mapping[str, float] = field(default_factory=dict)  # "training", "prediction"
     peak: float = 0.0  # operations per second of a matrix product in this precision
     saved: float = 0.0  # bytes of the model that `save` writes; 0 if it cannot be kept
@@ -92,7 +93,7 @@ class Speed:
 
     @classmethod
     def of(cls, message: Mapping[str, Any]) -> "Speed":
-        """Return the speed from another process's plain values."""
+        """Return the speed from plain values that another process sent."""
         growths = {name: Growth(**message[name]) for name in ("before", "epoch")}
         return cls(**{**message, **growths})
 
@@ -100,7 +101,7 @@ class Speed:
         """Return the seconds of the parts of a fold; early stopping may shorten it.
 
         Args:
-            fold: its utterances.
+            fold: the fold, with its utterances.
             epochs: the most epochs of training; 1 for a model without epochs.
         """
         epochs = epochs if self.has_epochs else 1

@@ -59,7 +59,7 @@ class Meter(Protocol):
 
 @dataclass(frozen=True)
 class Row:
-    """The runs of a model on a corpus, with all their seeds."""
+    """The runs of a model on a corpus, with all seeds."""
 
     model: str  # with its parameters
     dataset: str
@@ -83,7 +83,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Extraction:
-    """The features that a corpus lacks for the missing folds."""
+    """The features of a corpus that the missing folds need and the cache lacks."""
 
     feature: str
     dataset: str
@@ -94,7 +94,7 @@ class Extraction:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a study takes. Prints as a table with totals; None is unknown."""
+    """What a study takes. Prints as a table with totals; None means unknown."""
 
     engine: str
     at_once: int | None  # the most folds at a time; None if the engine decides
@@ -152,7 +152,7 @@ class Group:
     corpus: Corpus  # maybe without audio
     folds: tuple[Fold, ...]
     needs: Needs
-    missing: Mapping[int, int]  # by the position of a fold: in how many runs it is missing
+    missing: Mapping[int, int]  # how many runs lack a fold, by the fold's position
 
     @property
     def request(self) -> Request:
@@ -179,12 +179,12 @@ class Times:
 def estimate(
     runs: Sequence[PlannedRun], means: Means, meter: Meter, places: Settings, planning: float
 ) -> Estimate:
-    """Estimate what the missing folds of runs take, and write nothing among the results.
+    """Estimate what the missing folds of runs take, without writing to the results.
 
     Args:
         runs: the runs of a study.
         means: the engine and its options.
-        meter: measures the speed of models, where no finished fold tells it.
+        meter: measures the speed of models that have no finished folds.
         places: settings of this machine.
         planning: seconds that planning has taken.
     """
@@ -239,7 +239,7 @@ class _Estimator:
         )
 
     def _groups(self, runs: Sequence[PlannedRun]) -> list[Group]:
-        """Return the runs by everything but their seeds; runs without known folds are left out."""
+        """Group runs that differ only in their seeds; leave out runs whose folds are unknown."""
         by_key: dict[str, list[PlannedRun]] = {}
         seen = set()
         for each in runs:
@@ -269,7 +269,7 @@ class _Estimator:
     def _outline(
         self, planned: PlannedRun, known: dict[str, tuple[str, Corpus, tuple[Fold, ...]]]
     ) -> tuple[str, Corpus, tuple[Fold, ...]]:
-        """Return protocol, corpus and folds; without the corpus, from what its dataset ships."""
+        """Return protocol, corpus and folds; without audio, as the plugin describes them."""
         if planned.plan is not None:
             plan = planned.plan
             return plan.config.protocol, plan.corpus, plan.folds
@@ -290,7 +290,7 @@ class _Estimator:
         return Needs(threads, entry.memory, 0 if is_cpu else entry.gpus, entry.minutes)
 
     def _times(self, group: Group, finished: "Finished") -> Times:
-        """Return the times of the missing folds, from the best source that there is."""
+        """Return the times of the missing folds, from the best source available."""
         if not group.missing:
             return Times({}, "")
         request, folds = group.request, group.folds
@@ -319,7 +319,7 @@ class _Estimator:
         )
 
     def _capacity(self, needs: Needs, folds: int) -> int:
-        """Return how many folds with these needs run at a time, of so many folds."""
+        """Return how many of `folds` folds with these needs run at a time."""
         if not self._is_local or self._jobs == 0:
             return 1
         machine, count = Machine(self._jobs), 0
@@ -350,7 +350,7 @@ class _Estimator:
         )
 
     def _extractions(self, groups: Sequence[Group]) -> tuple[list[Extraction], float | None]:
-        """Return what is to be extracted, and the seconds of all cores for it."""
+        """Return the missing features, and the CPU seconds that their extraction takes."""
         by_key: dict[object, list[Group]] = {}
         for group in groups:
             if group.missing:
@@ -430,16 +430,17 @@ class _Estimator:
 
 
 class Finished:
-    """The finished folds of runs like those of a study, below the results.
+    """The finished folds among the results whose models and corpora a study also has.
 
     Args:
         runs: the runs of the study.
-        device: where the folds must have been computed, on this processor; None: anywhere.
+        device: the device of this machine that must have computed the folds; None accepts any
+            machine.
     """
 
     def __init__(self, runs: Sequence[PlannedRun], device: str | None):
         self._device = device
-        self._folders: dict[str, list[Path]] = {}  # by what folds of equal time share
+        self._folders: dict[str, list[Path]] = {}  # by `_cost`
         prefixes: dict[Path, set[str]] = {}
         for each in runs:
             if each.folder is not None and each.config is not None:
@@ -455,7 +456,7 @@ class Finished:
         for path in sorted(folder.glob("*.safetensors"))[:most]:
             try:
                 found.append(fold_file.read(path).facts)
-            except SerbenchError:  # not a result; the evaluation says so
+            except SerbenchError:  # not a result; the evaluation reports it
                 continue
         return [facts for facts in found if self._fits(facts)]
 
@@ -464,7 +465,7 @@ class Finished:
         return self._device is None or (facts.device, facts.machine.get("model")) == here
 
     def like(self, group: Group) -> list[Facts]:
-        """Return facts of finished folds that took as long as those of a group, for their size."""
+        """Return facts of finished folds whose times apply to a group, in proportion to size."""
         if group.config is None:
             return []
         folders = self._folders.get(_cost(group.config), [])
@@ -472,7 +473,7 @@ class Finished:
 
 
 def _cost(config: Config) -> str:
-    """Return a digest of what the time of a fold depends on, besides its size."""
+    """Return a digest of everything but its size on which the time of a fold depends."""
     names = ("dataset", "model", "model_version", "params", "feature", "feature_version")
     more = ("feature_params", "reading", "precision", "threads")
     return digest([getattr(config, name) for name in (*names, *more)])
@@ -497,7 +498,7 @@ def _identity(request: Request, seed: int = 0) -> str:
 
 
 def _inputs(group: Group) -> object:
-    """Return what groups share if they learn the same features from the same corpus."""
+    """Return a key that groups share if they learn the same features from the same corpus."""
     plan, request = group.runs[0].plan, group.request
     if plan is not None:
         return inputs.key(plan)

@@ -94,7 +94,7 @@ def evaluate(  # noqa: PLR0913 - the options of `serbench evaluate`
     """Train and test models on datasets under protocols; finished folds are not run again.
 
     With a list of models, datasets, protocols or seeds, every combination of them is a run, and the
-    result is a study: its failed folds stop no others, and are shown with their reasons.
+    result is a study. A fold that fails stops no other fold, and is shown with its reason.
 
     Args:
         model: a model's name; `serbench models` lists them. Or its import path:
@@ -112,9 +112,9 @@ def evaluate(  # noqa: PLR0913 - the options of `serbench evaluate`
         threads: threads per fold; None takes those of the model's entry.
         jobs: how many folds run at the same time, each in fresh processes of its own; None fills
             the cores as far as memory allows; 0 runs folds in this process, for debuggers.
-            Predictions do not depend on it. The same as the option `jobs` of the engine "local".
-        device: "auto", "cpu" or "cuda"; None is SERBENCH_DEVICE, or "auto". The processes of a fold
-            look for it.
+            Predictions do not depend on it. It is the option `jobs` of the engine "local".
+        device: "auto", "cpu" or "cuda"; None is SERBENCH_DEVICE, or "auto", which takes a GPU if
+            the machine of a fold has one.
         results: the parent folder of all runs; None is SERBENCH_RESULTS, or "results".
         listener: shows the progress.
         keep_models: keep every fold's model in the run's folder, for `serbench.predict`.
@@ -123,7 +123,7 @@ def evaluate(  # noqa: PLR0913 - the options of `serbench evaluate`
         engine_options: options of the engine.
 
     Returns:
-        The run, or the study: prints as a table, converts to a data frame.
+        The run or the study, which prints as a table and converts to a data frame.
 
     Raises:
         SerbenchError: an error that the user can fix; finished folds are kept.
@@ -176,7 +176,7 @@ def matrix(
     if common.get("data") is not None and len(datasets) > 1:
         raise BadParameter(
             f"data is one folder, but there are {len(datasets)} datasets: put their folders into "
-            "one, and set SERBENCH_DATA to it, or write a study.toml with data for each dataset"
+            "one folder, set SERBENCH_DATA to it, or write a study.toml with data for each dataset"
         )
     axes = {"protocol": protocols, "seed": numbers}
     axes |= {name: [value] for name, value in common.items()}
@@ -191,7 +191,7 @@ def matrix(
                     "model has its own"
                 ) from error
             except SerbenchError:
-                continue  # which planning reports
+                continue  # planning reports it
     return made
 
 
@@ -215,7 +215,7 @@ def compute(
         listener: shows the progress.
 
     Returns:
-        The study, and the titles of the runs of which requested folds are missing.
+        The study, and the titles of the runs that lack requested folds.
     """
     parent, planner = results_folder(means.results), Planner(settings())
     works = pipeline.compute(runs.requests, means, listener)

@@ -52,7 +52,7 @@ class Matrix:
 
     @cached_property
     def row_names(self) -> list[str]:
-        """The name of each row: its model, with what tells it from other rows of the model."""
+        """The name of each row: its model, with the settings in which its rows differ."""
         settings = {
             str(at): (
                 row.model,
@@ -72,7 +72,7 @@ class Matrix:
 
     @cached_property
     def column_names(self) -> list[str]:
-        """The name of each column: its corpus, with what tells it from others of the corpus."""
+        """The name of each column: its corpus, with the settings in which its columns differ."""
         names = []
         for column in self.columns:
             same = [each for each in self.columns if each.dataset == column.dataset]
@@ -121,7 +121,7 @@ def expand(models: Sequence[Item], datasets: Sequence[Item], axes: Axes) -> Matr
             rows.setdefault(keys[0], row)
             columns.setdefault(keys[1], (at_data, column))
             found.append((request, keys[0], keys[1]))
-    order = sorted(columns, key=lambda key: columns[key][0])  # stable: else as they came
+    order = sorted(columns, key=lambda key: columns[key][0])  # stable within a dataset
     row_at = {key: at for at, key in enumerate(rows)}
     column_at = {key: at for at, key in enumerate(order)}
     return Matrix(
@@ -140,7 +140,7 @@ def _key(item: int, request: Request) -> str:
 
 
 def _requests(model: Item, data: Item, axes: Axes) -> Iterator[tuple[Request, Request]]:
-    """Yield each request of a model on a dataset, and the same without the dataset's fields."""
+    """Yield each request of a model on a dataset, also without the fields of the dataset."""
     for name in sorted({*model.axes} & {*data.axes} - {"params"}):
         raise BadParameter(f"{name} is set for {model.name} and for {data.name}: set it once")
     merged = {**axes, **data.axes, **model.axes, "params": [{}]}
@@ -168,7 +168,7 @@ def seeds(value: object) -> list[int]:
     ([0, 1, 2, 3, 4], [7])
 
     Raises:
-        BadParameter: the value is neither, or a range is empty or too long.
+        BadParameter: the value is neither a number nor a range, or the range is empty or too long.
     """
     if isinstance(value, int) and not isinstance(value, bool):
         return [value]
@@ -178,6 +178,6 @@ def seeds(value: object) -> list[int]:
     first, last = int(match[1]), int(match[2] or match[1])
     if not 0 <= last - first < MOST_SEEDS:
         raise BadParameter(
-            f"the seeds are {value!r}, but a range goes up, and has at most {MOST_SEEDS} seeds"
+            f"the seeds are {value!r}, but a range must go up, and have at most {MOST_SEEDS} seeds"
         )
     return list(range(first, last + 1))

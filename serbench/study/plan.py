@@ -1,4 +1,4 @@
-"""Plan a study: which runs it has, which folds of them are there, and which are missing."""
+"""Plan a study: find its runs, and which of their folds are finished or missing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,10 +23,10 @@ class PlannedRun:
     """A run of a study before, during or after its computation."""
 
     request: Request
-    folder: Path | None = None  # of its results; None if the run cannot even be named
+    folder: Path | None = None  # of its results; None if the run's name is unknown
     config: Config | None = None
     plan: Plan | None = None  # None if it cannot be planned here, as without the corpus
-    problem: str = ""  # why not
+    problem: str = ""  # why it cannot be planned
 
     def result(self, position: int) -> Path:
         """Return the result file of a fold."""
@@ -39,7 +39,7 @@ class PlannedRun:
 
     @cached_property
     def fold_names(self) -> list[str]:
-        """The names of all folds; without a plan, of those that finished folds know of."""
+        """The names of all folds; without a plan, as far as finished folds tell them."""
         if self.plan is not None:
             return [fold.name for fold in self.plan.folds]
         paths = [] if self.folder is None else sorted(self.folder.glob("*.safetensors"))
@@ -62,14 +62,14 @@ class StudyPlan:
     name: str
     matrix: Matrix
     results: Path  # the parent folder of all runs
-    runs: tuple[PlannedRun, ...]  # of each combination of the matrix
+    runs: tuple[PlannedRun, ...]  # one per combination of the matrix
 
     def table(self, form: str = "text") -> str:
-        """Return a row per run in one of `tables.FORMATS`, with what is there and missing."""
+        """Return a row per run in one of `tables.FORMATS`, with its finished and missing folds."""
         return tables.table(HEAD, [_row(run) for run in self.runs], form)
 
     def distinct(self) -> list[tuple[Combination, PlannedRun]]:
-        """Return the runs that have a name, each once: two combinations may mean the same run."""
+        """Return each named run once: two combinations may be the same run."""
         runs = {
             run.folder: (combination, run)
             for combination, run in zip(self.matrix.combinations, self.runs, strict=True)
@@ -78,7 +78,7 @@ class StudyPlan:
         return list(runs.values())
 
     def to_json(self) -> dict[str, object]:
-        """Return the name, and a row per run by the names in `HEAD`; "-" is unknown."""
+        """Return the name, and a row per run with the keys of `HEAD`; "-" is unknown."""
         rows = [dict(zip(HEAD, _row(run), strict=True)) for run in self.runs]
         return {"name": self.name, "runs": rows, "problems": self.problems()}
 
@@ -124,7 +124,7 @@ def plan(name: str, matrix: Matrix, results: Path) -> StudyPlan:
 
 
 def planned_runs(requests: Sequence[Request], results: Path) -> list[PlannedRun]:
-    """Plan runs, each corpus once."""
+    """Plan runs; read each corpus once."""
     planner, runs = Planner(settings()), []
     for request in requests:
         try:
@@ -136,7 +136,7 @@ def planned_runs(requests: Sequence[Request], results: Path) -> list[PlannedRun]
 
 
 def refused(request: Request, results: Path, planner: Planner, error: SerbenchError) -> PlannedRun:
-    """Return a run that cannot be planned here; if it has a name, its folds can be read."""
+    """Return a run that cannot be planned here; if its name is known, its folds can be read."""
     try:
         config = planner.identify(request)
     except SerbenchError:

@@ -27,8 +27,8 @@ class Study:
 
     Attributes:
         name: the study's name; "" if it has none.
-        matrix: its models, corpora and seeds.
-        results: one per run, in the order of computation.
+        matrix: the models, corpora and seeds.
+        results: one item per run, in the order of computation.
     """
 
     name: str
@@ -69,7 +69,7 @@ class Study:
         return self._table(metrics).format(form)
 
     def page(self, form: str = "text", metrics: Sequence[str] = SHOWN) -> str:
-        """Return the table with its title and notes; csv has the table alone."""
+        """Return the table with its title and notes; as csv, the table alone."""
         made = self._table(metrics)
         if form == "csv":
             return made.format(form)
@@ -156,7 +156,7 @@ class Study:
 
 
 def read(plan: StudyPlan) -> Study:
-    """Read the results of a planned study, as far as they are there."""
+    """Read the results of a planned study, as far as it is computed."""
     places = queues(plan.results)
     runs: dict[object, tuple[Run | None, str]] = {}
     results = []

@@ -1,4 +1,4 @@
-"""Where every fold of a study stands, from small files beside the results; locks nothing."""
+"""Find where every fold of a study stands, from files beside the results, without locks."""
 
 import os
 import socket
@@ -22,7 +22,7 @@ from serbench.study.plan import PlannedRun, StudyPlan
 State = Literal["finished", "running", "queued", "failed", "stopped", "missing"]
 STATES: tuple[State, ...] = ("finished", "running", "queued", "failed", "stopped", "missing")
 TIMED = 3  # finished folds of a run that are read to estimate the time of others
-MOST = 50  # lines for the folds of one state
+MOST = 50  # most lines that list the folds of one state
 LATE = 2.0  # seconds; file systems round the times of files
 LONGEST = 500  # characters of a reason
 
@@ -38,11 +38,11 @@ class FoldState:
 
 
 Queues = Mapping[str, tuple[str, float]]
-"""By the result that a task writes: where it is ("queued", "on node7"), and since when."""
+"""Where each queued task is ("queued", "on node7") and since when, by the result that it writes."""
 
 
 def queues(results: Path) -> Queues:
-    """Ask every engine that has tasks of these results in its queue where they are."""
+    """Ask the engines where the tasks are that they have queued for these results."""
     places: dict[str, tuple[str, float]] = {}
     for submission in submissions(results):
         try:
@@ -88,7 +88,7 @@ def _unfinished(name: str, result: Path, present: set[str], places: Queues) -> F
     lock = f".{result.stem}.lock"
     claim = holder(result.with_name(lock)) if lock in present else None
     claimed = claim.since - LATE if claim is not None and _is_alive(claim) else None
-    # older progress or failures are of a command that computed the fold before
+    # progress or a failure from before the claim belongs to an earlier command
     if last is not None and claimed is not None and last.started > claimed:
         return FoldState(name, "running", f"process {last.pid} on {last.host}", last)
     if failure.name in present and (claimed is None or _changed(failure) > claimed):
@@ -108,7 +108,7 @@ def _changed(path: Path) -> float:
 
 
 def _is_alive(claim: Holder) -> bool:
-    """Return whether the process that claimed a fold lives; that of another host counts as such."""
+    """Return whether the process that claimed a fold lives; on another host it counts as alive."""
     if claim.host != socket.gethostname() or os.name == "nt":  # where signal 0 is Ctrl-C
         return True
     try:
@@ -141,7 +141,7 @@ class Status:
 
     @property
     def is_finished(self) -> bool:
-        """Whether all folds of all runs are there."""
+        """Whether all folds of all runs are finished."""
         states = {fold.state for run in self.runs for fold in run.folds}
         return not self.refused and states <= {"finished"}
 
@@ -163,7 +163,7 @@ class Status:
         rows.append(["all", *(str(counts[state] or "-") for state in STATES)])
         parts = [tables.table(["run", *STATES], rows)]
         for state in STATES[1:5]:
-            lines: dict[tuple[str, str], list[str]] = {}  # folds that share what is known of them
+            lines: dict[tuple[str, str], list[str]] = {}  # folds by their run and their details
             for run in self.runs:
                 for fold in run.folds:
                     if fold.state == state:
@@ -201,7 +201,7 @@ class Status:
         return f": {', '.join(details)}" if details else ""
 
     def as_json(self) -> str:
-        """Return all folds as JSON, with whole reasons."""
+        """Return all folds as JSON, with the full reasons."""
         return as_json(
             {
                 "study": self.name,

@@ -32,10 +32,10 @@ class StudyFile:
 
 
 def read(path: str | Path) -> StudyFile:
-    """Read a study from a file, or one that serbench ships, by its name: "table-2".
+    """Read a study from a file, or by the name of a study that serbench ships: "table-2".
 
     Raises:
-        SerbenchError: there is no such file, or it has a mistake; the message says where.
+        SerbenchError: the file does not exist, or has a mistake; the message says where.
     """
     file = expanded(path)
     shipped = resources.files("serbench.study").joinpath("studies")
@@ -46,7 +46,7 @@ def read(path: str | Path) -> StudyFile:
         else:
             text = file.read_text(encoding="utf-8")
     except (FileNotFoundError, IsADirectoryError):
-        raise nearest("study file", str(path), names, ": shipped are these") from None
+        raise nearest("study file", str(path), names, ": give one of these, or a file") from None
     except UnicodeDecodeError as error:
         raise SerbenchError(f"{path}: it is not UTF-8 text ({error.reason})") from error
     try:
@@ -77,7 +77,7 @@ def _study(document: Table, path: str, file: Path) -> StudyFile:
     }
     if "data" in common and len(items["dataset"]) > 1:
         raise BadParameter(
-            "data in [matrix] is one folder, but there are several datasets: write it for each, "
+            "data in [matrix] is one folder, but there are several datasets: set it for each, "
             'dataset = [{ name = "NAME", data = "FOLDER" }]'
         )
     matrix = expand(items["model"], items["dataset"], common)
@@ -85,13 +85,13 @@ def _study(document: Table, path: str, file: Path) -> StudyFile:
     options = dict(_table(document.get("engine", {"name": "local"}), "[engine]"))
     engine = options.pop("name", None)
     if not isinstance(engine, str):
-        raise BadParameter('[engine] has no name: write name = "local", or another engine\'s')
+        raise BadParameter('[engine] has no name: write name = "local", or another engine')
     registry.find("engine", engine)
     return StudyFile(path, name, matrix, engine, options)
 
 
 def _item(kind: str, given: object, folder: Path) -> Item:
-    """Return a model or a dataset that is written as its name, or as a table with its fields."""
+    """Return a model or a dataset, which the file gives as a name or as a table with fields."""
     where = f"{kind} in [matrix]"
     table = {"name": given} if isinstance(given, str) else _table(given, where)
     name = table.get("name")
@@ -100,14 +100,14 @@ def _item(kind: str, given: object, folder: Path) -> Item:
     where = f"{kind} {name}"
     fields = [each for each in FIELDS if each not in ITEMS]
     _require_known(f"key of {where}", table, ["name", *fields])
-    if not (kind == "model" and is_import_path(name)):  # which would be imported
+    if not (kind == "model" and is_import_path(name)):  # finding it would import it
         registry.find(kind, name.partition(":")[0])
     axes = {key: _values(key, table[key], where, folder) for key in table if key != "name"}
     return Item(name, axes)
 
 
 def _values(key: str, given: object, where: str, folder: Path) -> list[Any]:
-    """Return the values of a field, which is written as a value or as a list of them."""
+    """Return the values of a field, which the file gives as one value or as a list."""
     values: list[Any] = []
     for value in _list(given):
         if key == "seed":
@@ -138,7 +138,7 @@ def _without(matrix: Matrix, excluded: Sequence[object]) -> Matrix:
     """Return the matrix without the combinations that an `[[exclude]]` matches.
 
     Raises:
-        SerbenchError: one of them matches nothing, or everything is left out.
+        SerbenchError: an `[[exclude]]` matches no run, or no run is left.
     """
     left_out: set[int] = set()
     for number, given in enumerate(excluded, 1):
@@ -151,7 +151,7 @@ def _without(matrix: Matrix, excluded: Sequence[object]) -> Matrix:
         left_out.update(matches)
     kept = [each for at, each in enumerate(matrix.combinations) if at not in left_out]
     if not kept:
-        raise BadParameter("[[exclude]] leaves no run: remove one of them")
+        raise BadParameter("[[exclude]] leaves out every run: remove an [[exclude]]")
     return replace(matrix, combinations=tuple(kept))
 
 

@@ -1,4 +1,4 @@
-"""One run of a study: the folds that are there, and why others are not."""
+"""One run of a study: its finished folds, and why other folds are missing."""
 
 from dataclasses import dataclass
 
@@ -13,14 +13,14 @@ ORDER = ("failed", "running", "queued", "stopped")  # the gravest first
 
 @dataclass(frozen=True)
 class StudyRun:
-    """One run of a study, and why folds of it are missing.
+    """One run of a study, and why some of its folds are missing.
 
     Attributes:
         row: the position of its model among `Matrix.rows`.
         column: the position of its corpus among `Matrix.columns`.
         seed: its seed.
         title: its name for readers: "alexnet-mel on RAVDESS, seed 0".
-        run: the folds that are there; None if there are none.
+        run: the finished folds; None if there are none.
         folds: where each fold stands; empty if they are not known.
         problem: why the run cannot be planned or read here, or "".
     """
@@ -35,12 +35,12 @@ class StudyRun:
 
     @property
     def is_complete(self) -> bool:
-        """Whether all folds of the protocol are there."""
+        """Whether all folds of the protocol are finished."""
         return self.run is not None and not self.run.missing
 
     @property
     def word(self) -> str:
-        """What stands in the table where there are no scores: "failed", "running", "missing"."""
+        """The word in the table in place of scores: "failed", "running", "missing"."""
         states = {fold.state for fold in self.folds}
         return next((state for state in ORDER if state in states), "missing")
 

@@ -22,7 +22,7 @@ def of_study(plan: StudyPlan) -> list[Submission]:
 
 
 def collect(waiting: Sequence[Submission], plan: StudyPlan, listener: Listener) -> list[str]:
-    """Follow submissions until all their tasks have ended; stopping cancels none of them.
+    """Follow submissions until all their tasks have ended; Ctrl-C cancels none of them.
 
     Returns:
         A line for each submission that cannot be followed.
@@ -50,5 +50,5 @@ def cancel(waiting: Sequence[Submission]) -> list[str]:
             if is_ours:  # else the command that follows it removes it
                 submission.remove()
         count = len(submission.tasks)
-        lines.append(f"{count} task{'s' * (count != 1)} of {submission.folder.name} cancelled")
+        lines.append(f"cancelled {submission.folder.name} ({count} task{'s' * (count != 1)})")
     return lines

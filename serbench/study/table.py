@@ -59,7 +59,7 @@ class StudyTable:
         mark = "*" if form == "text" else "Bold"
         spread = "% mean ± sample standard deviation over folds"
         if self.matrix.has_seeds:
-            spread += "; of several seeds, first the mean of each fold over the seeds"
+            spread += ", each fold with its mean over seeds"
         notes = [f"{spread}."]
         if self._best():
             notes.append(f"{mark}: the best score of its column among models that may be ranked.")
@@ -111,7 +111,7 @@ class StudyTable:
         return runs
 
     def _changed(self, column: int) -> list[str]:
-        """Return the names of the data in which the runs of a column differ."""
+        """Return which data ("corpus", "protocol") differ between the runs of a column."""
         return differing(
             [run.facts.pins for run in self._in_columns.get(column, ())], ("corpus", "protocol")
         )
@@ -166,7 +166,7 @@ class StudyTable:
         return lines
 
     def _beside(self) -> list[list[tuple[str, Mapping[int, Sequence[MeanStd]]]]]:
-        """Return the rows of chance and of the paper: names, and scores by column."""
+        """Return the names and the scores by column of the rows of chance and of the paper."""
         guesses: dict[str, dict[int, Sequence[MeanStd]]] = {}
         papers: dict[str, dict[int, Sequence[MeanStd]]] = {}
         for at, column in enumerate(self.matrix.columns):
@@ -269,7 +269,7 @@ def make(matrix: Matrix, results: Sequence[StudyRun], metrics: Sequence[str]) ->
 
 
 def _cell(group: Sequence[StudyRun], metrics: Sequence[str]) -> Cell:
-    """Return a model's scores on a corpus: in each fold the mean over seeds, then over folds.
+    """Return a model's scores on a corpus: each fold's mean over seeds, summarised over folds.
 
     Folds that only some of the seeds have are left out.
     """

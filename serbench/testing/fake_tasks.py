@@ -26,7 +26,7 @@ def task(
     after: tuple[int, ...] = (),
     **item: Any,
 ) -> Task:
-    """Return a task.
+    """Return a task that calls a function of this module.
 
     Args:
         function: the name of a function of this module.
@@ -67,7 +67,7 @@ def crash(item: Message, send: Send) -> Message:
 
 
 def die(item: Message, send: Send) -> Message:
-    """Be killed, as if memory had run out."""
+    """Kill the process, as if memory had run out."""
     os.kill(os.getpid(), signal.SIGKILL)
     return {}
 
@@ -80,7 +80,7 @@ def leave(item: Message, send: Send) -> Message:
 def live(item: Message, send: Send) -> Message:
     """Write the time into `file` again and again, and send a message each second.
 
-    End if the file's folder is gone.
+    End when the file's folder has been removed.
     """
     file, began, sent = Path(item["file"]), time.monotonic(), -1
     while (seconds := time.monotonic() - began) < LONGEST and file.parent.exists():
@@ -93,7 +93,7 @@ def live(item: Message, send: Send) -> Message:
 
 
 def meet(item: Message, send: Send) -> Message:
-    """Wait until there is a `file`, at most two seconds."""
+    """Wait until `file` exists, for at most two seconds."""
     began = time.monotonic()
     while time.monotonic() - began < 2 and not Path(item["file"]).exists():
         time.sleep(PAUSE)

@@ -104,7 +104,7 @@ def test_a_study_is_planned_run_shown_and_reported(serbench, tmp_path):
     assert "2 runs with 6 folds: 5 are there, 1 are missing" in out
     code, out, _ = serbench("study", "status", "study.toml")
     assert code == 0
-    assert out.endswith("`serbench study run study.toml` computes the others\n")
+    assert out.endswith("`serbench study run study.toml` computes the other folds\n")
     code, out, _ = serbench("study", "status", "study.toml", "--format", "json")
     assert len(json.loads(out)["runs"]) == 2
     code, out, _ = serbench("study", "table", "study.toml", "--metric", "f1", "--format", "latex")
@@ -121,7 +121,7 @@ def test_options_replace_the_engine_of_the_file(serbench, tmp_path):
     write(tmp_path, fault="none", engine="sequential")
     code, _, err = serbench("study", "run", "study.toml", "--jobs", "2")
     assert code == 1
-    assert "jobs is 2, but it is for the engine local" in err
+    assert "jobs is 2, but only the engine local has it" in err
     options = ("--engine", "local", "--engine-option", "jobs=0")
     assert serbench("study", "run", "study.toml", *options)[0] == 0
 
@@ -145,10 +145,10 @@ def test_a_detached_study_is_shown_collected_and_cancelled(serbench, tmp_path, p
     assert "[1] faulty on tones: fold 1 failed: ValueError: the model is faulty." in out
     assert not (places.results / ".submitted").exists()
     code, out, _ = serbench("study", "cancel", "study.toml")
-    assert out == "nothing of this study is in a queue\n"
+    assert out == "no fold of this study is in a queue\n"
     serbench("study", "run", "study.toml", "--detach")
     code, out, _ = serbench("study", "cancel", "study.toml")
-    assert re.fullmatch(r"1 task of queue-[\w-]+ cancelled\n", out)
+    assert re.fullmatch(r"cancelled queue-[\w-]+ \(1 task\)\n", out)
     assert not (places.results / ".submitted").exists()
 
 
@@ -156,7 +156,7 @@ def test_an_engine_that_ends_with_the_command_cannot_be_detached(serbench, tmp_p
     write(tmp_path)
     code, _, err = serbench("study", "run", "study.toml", "--detach")
     assert code == 1
-    assert "the engine local ends with this command: leave out --detach" in err
+    assert "the folds of the engine local end with this command: leave out --detach" in err
 
 
 def test_nothing_to_report_is_said(serbench, tmp_path):

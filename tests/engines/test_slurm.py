@@ -120,7 +120,7 @@ def test_a_killed_job_is_a_failed_fold_with_its_reason_and_log(slurm, places):
     ],
 )
 def test_refused_options_are_one_line_with_slurms_words(slurm, places, options, words):
-    with pytest.raises(SerbenchError, match=f"Slurm does not take the tasks: sbatch .*{words}"):
+    with pytest.raises(SerbenchError, match=f"Slurm refused the tasks: sbatch .*{words}"):
         on_slurm("centroid", options=options)
     assert slurm.idle()
     assert not submissions(places.results)

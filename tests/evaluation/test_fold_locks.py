@@ -87,7 +87,7 @@ def test_a_command_with_the_same_folds_is_refused_with_their_holder(places, prog
     assert re.fullmatch(
         rf"serbench: folds 1, 2, 3 of tones_centroid_\S+ are being computed by process {first.pid} "
         rf"on host {socket.gethostname()} since \d\d\d\d-\d\d-\d\d \d\d:\d\d: wait for that "
-        r"command, or stop it, and run this one again; what is finished is kept\n",
+        r"command, or stop it, and run this one again; finished folds are kept\n",
         said,
     ), said
     first.kill()

@@ -149,7 +149,9 @@ def test_a_queue_that_refuses_leaves_no_record(places):
 
 
 def test_only_a_queue_can_be_left_alone():
-    with pytest.raises(BadParameter, match="the engine local ends with this command: leave out"):
+    with pytest.raises(
+        BadParameter, match="folds of the engine local end with this command: leave"
+    ):
         compute([], Means(detach=True))
 
 

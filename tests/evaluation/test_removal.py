@@ -165,7 +165,7 @@ def test_a_run_in_a_queue_is_refused(run, places):
         remove("tones_keeper", places)
     assert str(refusal.value) == (
         f"fold 2 of tones is in the queue of slurm ({folder}): wait for it with the command that "
-        "evaluates it, or cancel it there; nothing was removed"
+        "evaluates it, or cancel it in the queue; nothing was removed"
     )
     remove("tones_keeper", places, "1")
     assert read(run.folder).missing == 1

@@ -96,7 +96,10 @@ def test_clean_by_age(filled):
     chosen = Filter(older_than="1d").chosen(parts(filled.cache))
     assert [part.title for part in chosen] == ALL[1::2]
     assert Filter(older_than="1w").chosen(parts(filled.cache)) == []
-    assert says("clean", "--older-than", "1w", "--yes")[1] == "nothing in the cache fits\n"
+    assert (
+        says("clean", "--older-than", "1w", "--yes")[1]
+        == "nothing in the cache fits these options\n"
+    )
     with pytest.raises(
         BadParameter, match="--older-than is 'May', but must be like 12h, 30d or 2w"
     ):

@@ -143,8 +143,8 @@ def test_the_papers_table_two_is_a_study_by_its_name():
         ),
         (PLAIN + 'seed = "0:4"', "the seed is '0:4', but must be a number or a range such as 0-4"),
         (PLAIN + "seed = true", "the seed is True, but must be a number"),
-        (PLAIN + 'seed = "4-0"', "the seeds are '4-0', but a range goes up"),
-        (PLAIN + 'seed = "0-99999"', "has at most 10000 seeds"),
+        (PLAIN + 'seed = "4-0"', "the seeds are '4-0', but a range must go up"),
+        (PLAIN + 'seed = "0-99999"', "have at most 10000 seeds"),
         (PLAIN + "seed = []", "seed of [matrix] is an empty list: write a value, or leave it out"),
         (PLAIN + 'params = "x"', "params of [matrix] is 'x', but must be a table"),
         (PLAIN + 'threads = "2"', "threads of [matrix] is '2', but must be a whole number"),
@@ -156,7 +156,7 @@ def test_the_papers_table_two_is_a_study_by_its_name():
         ),
         (
             '[matrix]\nmodel = "centroid"\ndataset = ["tones", "toy"]\ndata = "x"',
-            "data in [matrix] is one folder, but there are several datasets: write it for each",
+            "data in [matrix] is one folder, but there are several datasets: set it for each",
         ),
         (
             '[matrix]\nmodel = { name = "centroid", labels = "two" }\n'
@@ -176,7 +176,7 @@ def test_the_papers_table_two_is_a_study_by_its_name():
             "no model of this study 'centrod'; did you mean centroid? (known: centroid), as "
             "[[exclude]] 1 says",
         ),
-        (PLAIN + '[[exclude]]\nmodel = "centroid"', "[[exclude]] leaves no run: remove one"),
+        (PLAIN + '[[exclude]]\nmodel = "centroid"', "[[exclude]] leaves out every run: remove"),
         (PLAIN + "exclude = 3", "there is no key in [matrix] 'exclude'"),
         ("exclude = 3\n" + PLAIN, "[[exclude]] 1 is 3, but must be a table"),
         (PLAIN + "[engine]\njobs = 2", '[engine] has no name: write name = "local"'),

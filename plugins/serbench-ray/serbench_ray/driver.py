@@ -1,4 +1,4 @@
-"""Connect to Ray, hand out tasks, and forward what they report: the child of the engine `ray`."""
+"""Connect to Ray, submit tasks, and forward their reports, in the engine's child process."""
 
 import math
 import os
@@ -32,7 +32,7 @@ def drive(message: Message, send: Send) -> Message:
     """Run tasks on a cluster.
 
     Args:
-        message: the options of the engine, its tasks, and two folders.
+        message: the options of the engine, the tasks, and two temporary folders.
         send: called with {"task": 3, "message": ...} for what a task sends, {"end": 3, "result":
             ..., "error": ..., "files": {name: path}} for its outcome, and with signs of life.
 
@@ -85,18 +85,18 @@ def _beat(send: Send) -> None:
 
 @dataclass(eq=False)
 class _Attempt:
-    """A task that Ray has been given."""
+    """One attempt to run a task on Ray."""
 
     position: int
     number: int  # of the attempt, from 1
     needs: Mapping[str, float]  # resources by Ray's names
     node: str = ""  # the id of its node, "" before it starts
     host: str = ""
-    able: float = -math.inf  # when there was a node that could run it
+    able: float = -math.inf  # when a node was last able to run it
 
 
 class _Run:
-    """All tasks, and the attempts that are under way."""
+    """All tasks, and the current attempts to run them."""
 
     def __init__(self, message: Message, send: Send):
         self._options, self._send = message, send
@@ -119,7 +119,7 @@ class _Run:
                 if failed := [at for at in after if not self._ended.get(at, True)]:
                     del waiting[position]
                     name = self._tasks[failed[0]]["name"]
-                    self._end(position, Outcome(position, None, f"{name} failed before it"))
+                    self._end(position, Outcome(position, None, f"not run, because {name} failed"))
                 elif all(at in self._ended for at in after):
                     del waiting[position]
                     self._start(_Attempt(position, 1, self._needs(position, nodes)))
@@ -132,7 +132,7 @@ class _Run:
                     self._hear(stream)
 
     def _needs(self, position: int, nodes: Sequence[Mapping[str, float]]) -> Mapping[str, float]:
-        """Return what a task reserves; a GPU only if the cluster has one, or the user says so."""
+        """Return what a task reserves; GPUs only if the cluster has some, or if asked for."""
         needs, options = self._tasks[position]["needs"], self._options
         chosen = {
             name: needs[need] if options[name] is None else options[name]
@@ -145,7 +145,7 @@ class _Run:
         return {"CPU": chosen["cpus"], "GPU": chosen["gpus"], "memory": chosen["memory"] * 2**30}
 
     def _start(self, attempt: _Attempt) -> None:
-        """Hand a task to Ray: again on the node where the last attempt left its stored epochs."""
+        """Submit a task to Ray, preferably to the node where the last attempt stored epochs."""
         options: dict[str, Any] = {
             "num_cpus": attempt.needs["CPU"],
             "num_gpus": attempt.needs["GPU"],
@@ -162,7 +162,7 @@ class _Run:
         self._attempts[remote.remote(self._tasks[attempt.position]["message"])] = attempt
 
     def _hear(self, stream: "ray.ObjectRefGenerator") -> None:
-        """Take the next item of an attempt."""
+        """Receive the next item of an attempt."""
         attempt = self._attempts.pop(stream)
         position = attempt.position
         try:
@@ -177,14 +177,14 @@ class _Run:
             if isinstance(item, Outcome):
                 self._end(position, item)
                 return
-            self._attempts[stream] = attempt  # behind the others, so that each has its turn
+            self._attempts[stream] = attempt  # at the end, so that every stream gets its turn
             if attempt.node:
                 self._send({"task": position, "message": item})
             else:
                 attempt.node, attempt.host = item["node"], item["host"]
 
     def _again(self, attempt: _Attempt, error: Exception) -> None:
-        """Start a task again whose worker or node is lost, or give it up."""
+        """Restart a task whose worker or node was lost, or give it up after the last attempt."""
         place = f" on {attempt.host}" if attempt.host else ""
         what = {
             exceptions.NodeDiedError: f"its node was lost{place and ', ' + place[4:]}",
@@ -201,7 +201,7 @@ class _Run:
         self._start(attempt)
 
     def _end(self, position: int, outcome: Outcome) -> None:
-        """Send an outcome; its files go into a folder."""
+        """Send an outcome, with its files by way of a folder."""
         self._ended[position] = not outcome.error
         files = {}
         for number, (name, content) in enumerate(outcome.files.items()):
@@ -212,7 +212,7 @@ class _Run:
         self._send({**ended, "files": files})
 
     def _end_unable(self, nodes: Sequence[Mapping[str, float]]) -> None:
-        """End attempts that no node can run: at once, or later if a node could and was lost."""
+        """End attempts that no node can run; wait first if a lost node could run them."""
         now, patience = time.monotonic(), self._options["timeout"]
         for stream, attempt in list(self._attempts.items()):
             needs = attempt.needs
@@ -232,7 +232,7 @@ class _Run:
 
 
 def _reason(error: Exception) -> str:
-    """Return an error of Ray as text; a package that a node lacks is one line."""
+    """Return an error of Ray as text, in one line if a node lacks a package."""
     text = re.sub(r"\x1b\[\d*m", "", str(error)).strip()
     if "failed to import" not in text:
         return text

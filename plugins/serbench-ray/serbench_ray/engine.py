@@ -23,23 +23,23 @@ SHORT = "/tmp"
 
 
 class Ray:
-    """Run tasks on a Ray cluster; results return through Ray, features stay on their nodes.
+    """Run tasks on a Ray cluster; results return through Ray, features stay on the nodes.
 
-    Only a child process of this one talks to Ray, since Ray ends the process whose cluster it
-    loses, and writes to its terminal. Whatever ends the child ends its tasks on all nodes.
+    Only a child process talks to Ray, because Ray prints to the terminal, and ends the process when
+    it loses its cluster. When the child ends, for whatever reason, its tasks on all nodes end too.
 
     Args:
-        address: HOST:PORT of a cluster that this machine belongs to, or "auto" for the one that
-            runs on this machine; None starts Ray on this machine for the time of the tasks.
+        address: HOST:PORT of a cluster that this machine belongs to, or "auto" for the cluster that
+            runs on this machine; None starts Ray on this machine until the tasks have ended.
         cpus: CPUs that a task reserves; None takes the task's threads.
         gpus: GPUs that a task reserves: a whole number, or a fraction below 1; None takes what the
             model needs if any node has a GPU.
         memory: gigabytes that a task reserves; None takes what the model needs.
-        retries: how often a task starts again whose worker or node is lost; a task that fails by
-            itself does not.
-        timeout: seconds without an answer after which the cluster is given up, and after which a
-            task is that no node can run.
-        autoscaling: wait for nodes that the cluster adds, even if no node can run a task yet.
+        retries: how often a task starts again after its worker or node was lost; a task that fails
+            by itself is not repeated.
+        timeout: seconds after which a cluster that does not answer counts as lost, and after
+            which a task fails if no node can run it any more.
+        autoscaling: if no node can run a task, wait for the cluster to add one.
     """
 
     extraction: Extraction = "fold"
@@ -107,7 +107,7 @@ class Ray:
                 try:
                     _, event = pool.next(timeout=self._timeout)
                 except queue.Empty:
-                    error = f"it has not answered for {self._timeout:g} s"
+                    error = f"Ray has not answered for {self._timeout:g} s"
                     break
                 if isinstance(event, Outcome):
                     error = event.error
@@ -130,7 +130,7 @@ class Ray:
             yield Outcome(
                 position,
                 None,
-                f"the Ray cluster {where} was lost: {error}; see that `ray status` answers there",
+                f"the Ray cluster {where} was lost: {error}; see whether `ray status` works there",
             )
 
 

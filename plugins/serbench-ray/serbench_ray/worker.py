@@ -15,7 +15,7 @@ from serbench.processes import Message
 def work(message: Message) -> Iterator[Message | Outcome]:
     """Yield the node, then every message of the task, and its outcome last.
 
-    The task runs in a process of its own that ends with this worker, and leaves nothing in it.
+    The task runs in its own process, which ends with this worker and leaves no state in it.
     """
     yield {"node": ray.get_runtime_context().get_node_id(), "host": platform.node()}
     events: queue.SimpleQueue[Message | Outcome] = queue.SimpleQueue()

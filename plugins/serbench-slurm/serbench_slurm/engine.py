@@ -30,11 +30,11 @@ class Slurm:
         time: the longest time of a task, in minutes or as Slurm writes it, "1-12:00:00"; None takes
             the minutes of the model's entry, or else the partition's default. A fold that
             reaches it goes on in another job, if its model stores epochs.
-        memory: gigabytes of a task; None takes those of the model's entry; 0 leaves it to Slurm.
+        memory: gigabytes of a task; None takes those of the model's entry; 0 uses Slurm's default.
         cpus: cores of a task; None takes the threads of the run.
         gpus: GPUs of a task; None takes those of the model's entry, rounded up.
-        gres: the GPUs in Slurm's words, "gpu:a100:1"; replaces `gpus`.
-        nice: lowers the priority.
+        gres: the GPUs as `sbatch --gres` takes them, "gpu:a100:1"; used if `gpus` is None or 0.
+        nice: how much to lower the priority.
         throttle: the number of tasks of an array that run at a time; None sets no limit.
         sbatch: further options of sbatch: "--exclusive --mail-type=END".
         setup: lines of bash that run before the task, separated by ";" or line ends:
@@ -101,7 +101,7 @@ class Slurm:
             try:
                 job = queue.submit(self._script(folder, positions), options)
             except SerbenchError as error:
-                raise SerbenchError(f"Slurm does not take the tasks: {error}") from error
+                raise SerbenchError(f"Slurm refused the tasks: {error}") from error
             record.queued(number, job)
             ids |= {at: f"{job}_{index}" for index, at in enumerate(positions)}
 
@@ -164,7 +164,7 @@ class Slurm:
 
 
 def _name(tasks: Sequence[Task]) -> str:
-    """Return a name that tells users in squeue which run, or how many, the tasks belong to."""
+    """Return the name that squeue shows: the run of the tasks, or how many tasks there are."""
     names = {re.sub("^fold .+? of ", "", task.name) for task in tasks}
     return names.pop() if len(names) == 1 else f"serbench, {len(tasks)} tasks"
 

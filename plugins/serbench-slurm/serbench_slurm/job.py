@@ -12,7 +12,7 @@ from serbench import Outcome, SerbenchError, run_task
 from serbench_slurm import queue
 from serbench_slurm.record import Record
 
-RESTARTS = 100  # of a task whose every attempt gets further
+RESTARTS = 100  # at most, of a task that gets further in every attempt
 
 
 class _TimeLimit(BaseException):  # no plugin catches it
@@ -24,13 +24,13 @@ def _stop(*_: object) -> NoReturn:
 
 
 def main(folder: Path, position: int) -> int:
-    """Run a task, and return the exit code of the job; tasks that depend on it want 0."""
+    """Run a task, and return the exit code of its job: 0 lets dependent tasks start."""
     record = Record(folder)
     task = record.task(position)
     attempt = int(os.environ.get("SLURM_RESTART_COUNT", 0))
     earlier, _ = record.messages(position)
     outcome = record.outcome(position)
-    if outcome is not None and not outcome.error:  # an ended job that somebody put back
+    if outcome is not None and not outcome.error:  # a finished job that was requeued by hand
         return 0
     print(f"{task['name']}: attempt {attempt + 1}, on {platform.node()}", flush=True)
     record.append(position, {"attempt": attempt})
@@ -53,7 +53,7 @@ def main(folder: Path, position: int) -> int:
 
 
 def _out_of_time(record: Record, position: int, attempt: int, before: int) -> Outcome | None:
-    """Put the job back into the queue if that helps; else return how the task ends."""
+    """Requeue the job if its task got further; else return the outcome of the task."""
     messages, _ = record.messages(position)
     error = "reached its time limit; ask for more with --engine-option time=MINUTES"
     if _reached(messages) > before and attempt < RESTARTS:
@@ -71,7 +71,7 @@ def _out_of_time(record: Record, position: int, attempt: int, before: int) -> Ou
 
 
 def _reached(messages: Sequence[Mapping[str, Any]]) -> int:
-    """Return the last epoch, or the most batches of audio that an attempt has decoded."""
+    """Return the last epoch, or the largest number of audio batches decoded in one attempt."""
     reached = batches = 0
     for message in messages:
         batches = 0 if "attempt" in message else batches + ("digests" in message)

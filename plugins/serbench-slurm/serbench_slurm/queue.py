@@ -1,4 +1,4 @@
-"""The queue of a Slurm cluster, by the commands sbatch, squeue, scancel and scontrol."""
+"""Use the queue of a Slurm cluster with the commands sbatch, squeue, scancel and scontrol."""
 
 import os
 import re
@@ -20,7 +20,7 @@ NEVER = (  # reasons why a waiting job cannot start
     *("DependencyNeverSatisfied", "PartitionTimeLimit", "PartitionNodeLimit", "BadConstraints"),
     *("InvalidAccount", "InvalidQOS"),
 )
-HINTS = {  # words of Slurm, in lower case, and what to do; the first that fits
+HINTS = {  # what to do, by a word in Slurm's message; the first word that fits counts
     "time": "--engine-option time=MINUTES sets the time of a task, or time=2:30:00; "
     "`sinfo -o '%P %l'` shows the limits",
     "partition": "`sinfo -s` lists the partitions; choose one with --engine-option partition=NAME",
@@ -30,7 +30,7 @@ HINTS = {  # words of Slurm, in lower case, and what to do; the first that fits
     "configuration is not available": "no node has so many cores, so much memory or such GPUs: "
     "see `sinfo -N -o '%N %c %m %G'`, and set --engine-option cpus=, memory= or gres=",
     "gres": "--engine-option gres=gpu:TYPE:1 chooses GPUs; `sinfo -o '%P %G'` shows them",
-    "memory": "--engine-option memory=GIGABYTES sets the memory of a task; 0 leaves it to Slurm",
+    "memory": "--engine-option memory=GIGABYTES sets the memory of a task; 0 uses Slurm's default",
     "limit": "the queue accepts no more of your jobs now: wait until some have ended",
     "unable to accept": "the queue is full: wait until some jobs have ended",
     "contact": "ask whoever runs the cluster, or try again later",
@@ -44,8 +44,8 @@ class Job:
     Attributes:
         state: "PENDING", "RUNNING", ...
         reason: why it waits, or why it ended.
-        node: where it runs or ran; "" if nowhere.
-        status: how its process ended, as `os.wait` says.
+        node: where it runs or ran; "" if it has not started.
+        status: the exit status of its process, encoded as by `os.wait`.
     """
 
     state: str
@@ -60,7 +60,7 @@ class Job:
 
     @property
     def stage(self) -> str:
-        """Return where it is, for people: "queued", "on n1"."""
+        """Return where the task is, for readers: "queued", "on n1"."""
         if "held" in self.reason.lower():
             return f"held in the queue ({self.reason})"
         if self.state == "PENDING":
@@ -71,7 +71,7 @@ class Job:
 
     @property
     def end(self) -> str:
-        """Return how it ended, and what to do."""
+        """Return how the task ended, and what to do."""
         number = self.status & 0x7F
         if self.state == "TIMEOUT":
             return "reached its time limit; ask for more with --engine-option time=MINUTES"
@@ -84,7 +84,7 @@ class Job:
         if self.state == "PREEMPTED":
             return "was ended for a job with more priority; run the same command again"
         if self.reason == "DependencyNeverSatisfied":
-            return "did not start, since a task that it comes after failed"
+            return "did not start, because a task that it depends on failed"
         if self.reason in NEVER:
             return f"can never start ({self.reason}); {hint(self.reason)}"
         if number == signal.SIGKILL:
@@ -119,7 +119,7 @@ def submit(script: str, options: Sequence[str]) -> str:
 def jobs() -> tuple[Mapping[tuple[str, int], Job], Mapping[str, str]]:
     """Return this user's array tasks by job and index, and the jobs by their comments.
 
-    Tasks that have ended are among them for some minutes (MinJobAge of slurm.conf).
+    Ended tasks stay listed for some minutes (MinJobAge of slurm.conf).
     """
     form = ",".join(f"{name}:|" for name in FIELDS)
     user = str(os.getuid())
@@ -134,7 +134,7 @@ def jobs() -> tuple[Mapping[tuple[str, int], Job], Mapping[str, str]]:
 
 
 def cancel(jobs: Iterable[str]) -> None:
-    """Remove jobs from the queue; jobs that have ended do not matter."""
+    """Remove jobs from the queue; ignore jobs that have ended."""
     if wanted := [job for job in jobs if job]:
         _call(["scancel", "--quiet", *wanted])
 
@@ -148,9 +148,9 @@ def _call(command: Sequence[str], text: str = "") -> str:
     """Run a command of Slurm, and return what it prints.
 
     Raises:
-        SerbenchError: the command is missing or fails; the message has its words.
+        SerbenchError: the command is missing or fails; the message quotes it.
     """
-    # a job's own variables would be options of the jobs that are queued from within the job
+    # inside a job, SLURM_* variables would act as options of the jobs that it queues
     inherited = {
         name: value
         for name, value in os.environ.items()

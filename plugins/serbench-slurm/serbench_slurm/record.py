@@ -18,7 +18,7 @@ class Array:
 
     Attributes:
         number: its number among the arrays of the submission.
-        positions: of its tasks.
+        positions: the positions of its tasks.
         job: the id that Slurm gave it; "" if it may not be in the queue.
     """
 
@@ -28,7 +28,7 @@ class Array:
 
 
 class Record:
-    """The files below one folder. Jobs write outcomes whole, and append to messages."""
+    """The files below one folder. Jobs write outcomes atomically, and append messages."""
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -36,7 +36,7 @@ class Record:
         self.logs = folder.with_name(f"{folder.name}.logs")
 
     def write(self, tasks: Sequence[Task], arrays: Sequence[Sequence[int]]) -> None:
-        """Write what the jobs read; `arrays` holds the positions of each array's tasks."""
+        """Write the files that the jobs read; `arrays` has the positions of each array's tasks."""
         with replacing(self.folder / "arrays.json") as temporary:
             temporary.write_text(json.dumps(arrays))
         for name in ("tasks", "messages", "outcomes", "jobs"):
@@ -47,11 +47,11 @@ class Record:
             path.write_text(json.dumps({"name": task.name, "message": task.message}))
 
     def comment(self, number: int) -> str:
-        """Return the comment by which the queue knows an array."""
+        """Return the comment that identifies an array in the queue."""
         return f"serbench {self.folder.name}/{number}"
 
     def arrays(self) -> list[Array]:
-        """Return the arrays with the job ids that are known."""
+        """Return the arrays, with their job ids if known."""
         try:
             planned = json.loads((self.folder / "arrays.json").read_text())
         except FileNotFoundError:  # the command ended before it queued anything
@@ -103,7 +103,7 @@ class Record:
             file.write(json.dumps(message) + "\n")
 
     def messages(self, position: int, start: int = 0) -> tuple[list[Mapping[str, Any]], int]:
-        """Return the whole messages of a task from a byte on, and the byte that follows them."""
+        """Return the complete messages of a task from byte `start` on, and where they end."""
         try:
             with (self.folder / "messages" / f"{position}.jsonl").open("rb") as file:
                 file.seek(start)
@@ -117,7 +117,7 @@ class Record:
         return self.logs / f"{job}_{index}.log"
 
     def last_lines(self, job: str, index: int) -> str:
-        """Return where the log of a job is, and how it ends."""
+        """Return the path and the last lines of a job's log."""
         path = self.log(job, index)
         try:
             lines = path.read_text(errors="replace").splitlines()[-LAST:]
@@ -136,7 +136,7 @@ def _parsed(text: bytes) -> Iterator[Mapping[str, Any]]:
 
 
 def _names(folder: Path) -> list[str]:
-    """Return the names of the whole files of a folder; reading it anew also refreshes NFS."""
+    """Return the names of the complete files of a folder; listing it also refreshes NFS."""
     try:
         return [name for name in os.listdir(folder) if not name.startswith(".")]
     except FileNotFoundError:

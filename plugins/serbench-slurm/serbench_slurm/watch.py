@@ -12,17 +12,17 @@ from serbench_slurm import queue
 from serbench_slurm.queue import Job
 from serbench_slurm.record import Array, Record
 
-GRACE = 5.0  # seconds for the outcome of an ended job to arrive on this machine
+GRACE = 5.0  # seconds that the outcome of an ended job may take to become visible here
 FASTEST, SLOWEST = 1.0, 30.0  # seconds between two looks at the queue
 SILENCE = 3600.0  # seconds for which the queue may fail to answer
 
 
 class Watch:
-    """The tasks of a submission that have no outcome yet.
+    """The unfinished tasks of a submission.
 
     Args:
-        folder: of the submission.
-        receive: called with the messages of tasks, and with their "stage" when it changes.
+        folder: the folder of the submission.
+        receive: called with each message of a task, and with its "stage" when that changes.
     """
 
     def __init__(self, folder: Path, receive: Receive):
@@ -31,7 +31,7 @@ class Watch:
         self._open = {at for array in self._arrays for at in array.positions}
         self._read: dict[int, int] = {}  # bytes of messages, by position
         self._stages: dict[int, str] = {}
-        self._gone: dict[int, float] = {}  # since when a task without an outcome has ended
+        self._gone: dict[int, float] = {}  # when a task without an outcome was seen to have ended
         self._succeeded: set[int] = set()
 
     def outcomes(self) -> Iterator[Outcome]:
@@ -59,7 +59,7 @@ class Watch:
         self._remove_logs()
 
     def _stored(self) -> Iterator[Outcome]:
-        """Pass on the messages and the outcomes that are on the disk."""
+        """Pass on new messages from the disk, and yield new outcomes."""
         ended = self._record.ended()
         for position in sorted(self._record.started() & self._open):
             start = self._read.get(position, 0)
@@ -92,7 +92,7 @@ class Watch:
                 if job is not None and job.state == "PENDING":
                     unstartable.append(f"{array.job}_{index}")
                 if not array.job:
-                    reason = "it was not queued, since the command was stopped; run it again"
+                    reason = "it was not queued, because the command was stopped; run it again"
                 else:
                     end = "left the queue without an outcome; run the same command again"
                     end = end if job is None else job.end
@@ -125,7 +125,7 @@ class Watch:
 
 
 def known(record: Record) -> tuple[list[Array], Mapping[tuple[str, int], Job]]:
-    """Return a submission's arrays, and what the queue knows of the user's array tasks."""
+    """Return the arrays of a submission, and the state of all array tasks of the user."""
     found, by_comment = queue.jobs()
     arrays = []
     for array in record.arrays():

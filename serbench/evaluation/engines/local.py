@@ -67,18 +67,18 @@ class Local:
 
 
 def _prevented(position: int, tasks: Sequence[Task], ended: Mapping[int, bool]) -> Outcome | None:
-    """Return the outcome of a task that cannot run, because one before it failed."""
+    """Return the outcome of a task that cannot run because an earlier task failed; else None."""
     for at in tasks[position].after:
         if not ended.get(at, True):
-            return Outcome(position, None, f"{tasks[at].name} failed before it")
+            return Outcome(position, None, f"not run, because {tasks[at].name} failed")
     return None
 
 
 class Machine:
-    """The cores, the memory and the GPUs of this machine, and what running tasks take of them.
+    """The cores, memory and GPUs of this machine, and the running tasks' shares of them.
 
     Args:
-        jobs: as the option of the engine.
+        jobs: the number of tasks at a time, as for `Local`.
     """
 
     def __init__(self, jobs: int | None):
@@ -88,7 +88,7 @@ class Machine:
         self._running: dict[int, tuple[Needs, Sequence[str]]] = {}
 
     def is_full(self) -> bool:
-        """Return whether no task at all can start."""
+        """Return whether no further task can start, whatever it needs."""
         running = [taken for taken, _ in self._running.values()]
         if self._jobs is not None:
             return len(running) >= self._jobs
@@ -117,7 +117,7 @@ class Machine:
         return loads
 
     def start(self, position: int, needs: Needs) -> Mapping[str, str]:
-        """Give a task its share, and return the variables that tell its process about GPUs."""
+        """Reserve what a task needs, and return the environment variables that select its GPUs."""
         chosen: Sequence[str] = ()
         if needs.gpus and self._gpus:
             loads = self._loads()
@@ -126,7 +126,7 @@ class Machine:
         return {"CUDA_VISIBLE_DEVICES": ",".join(chosen)} if chosen else {}
 
     def end(self, position: int) -> None:
-        """Take back what a task had."""
+        """Release what a task has reserved."""
         del self._running[position]
 
 

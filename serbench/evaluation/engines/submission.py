@@ -1,4 +1,4 @@
-"""Tasks that an engine has queued somewhere, so that any later command finds them again."""
+"""Record tasks in an engine's queue, so that later commands find them."""
 
 import contextlib
 import json
@@ -30,8 +30,8 @@ class Queued:
     name: str
     run: str = ""  # the run's name
     fold: str = ""  # the fold's name
-    result: str = ""  # the file that it writes
-    after: tuple[int, ...] = ()  # as the task's
+    result: str = ""  # the file that the fold writes
+    after: tuple[int, ...] = ()  # as `Task.after`
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,28 +41,28 @@ class Submission:
     folder: Path
     engine: str
     options: Mapping[str, object]
-    detached: bool  # stopping a command that follows it does not cancel it
+    detached: bool  # Ctrl-C in a command that follows the tasks does not cancel them
     tasks: tuple[Queued, ...]
 
     def make_engine(self) -> DetachableEngine:
         """Return the engine with the options that it had."""
         engine = make_engine(self.engine, self.options)
-        assert isinstance(engine, DetachableEngine), "only such an engine submits"
+        assert isinstance(engine, DetachableEngine), "only a detachable engine submits"
         return engine
 
     def remove(self) -> None:
-        """Forget the submission: all its tasks have an outcome."""
+        """Remove the record, once all tasks have an outcome."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def cancel(self) -> None:
-        """Cancel the tasks without an outcome, and forget the submission."""
+        """Cancel the tasks without an outcome, and remove the record."""
         if self.folder.exists():
             self.make_engine().cancel(self.folder)
             self.remove()
 
     @contextlib.contextmanager
     def followed(self) -> Iterator[bool]:
-        """Hold the submission while it is followed; yield False if another command holds it."""
+        """Lock the submission while it is followed; yield False if another command has the lock."""
         path = self.folder.with_name(f"{self.folder.name}.lock")
         with lock(FileLock(path), path) as held:
             yield held
@@ -74,7 +74,7 @@ def make_engine(name: str, options: Mapping[str, object]) -> Any:
     """Return an engine by its name.
 
     Raises:
-        SerbenchError: there is none of that name, or an option is unknown or wrong.
+        SerbenchError: there is no engine of that name, or an option is unknown or wrong.
     """
     target: Any = registry.load(registry.find("engine", name))
     values = checked(f"the engine {name}", settable(target), options)
@@ -90,7 +90,7 @@ def submit(
     tasks: Sequence[Task],
     queued: Sequence[Queued],
 ) -> Submission:
-    """Submit tasks and record them below the results; a submission that fails leaves no record."""
+    """Submit tasks, and record them below the results; if submitting fails, leave no record."""
     name = f"{engine}-{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:6]}"
     folder = results.resolve() / FOLDER / name
     submission = Submission(folder, engine, options, detached, tuple(queued))
@@ -122,5 +122,5 @@ def submissions(results: Path) -> list[Submission]:
             kind, options, detached = (record[n] for n in ("engine", "options", "detached"))
             found.append(Submission(path.parent, kind, options, detached, tasks))
         except (OSError, ValueError, TypeError, KeyError):
-            continue  # it is just being removed
+            continue  # it is being removed
     return found

@@ -1,4 +1,4 @@
-"""Tasks for engines: describe folds and extraction, and run a task on whichever machine gets it."""
+"""Describe folds and extraction as tasks, and run a task on the machine that an engine chose."""
 
 import platform
 import shutil
@@ -26,7 +26,7 @@ SHARE = 500  # utterances whose features one task extracts
 def of_fold(
     job: Job, fold: str, needs: Needs, code: Mapping[str, str], after: tuple[int, ...] = ()
 ) -> Task:
-    """Return the task of a fold, by its name; `code` is that of `code_of`."""
+    """Return the task of a fold; `fold` is its name, `code` comes from `code_of`."""
     message = {"function": FOLD, "item": job.message(), "threads": needs.threads, "code": code}
     return Task(f"fold {fold} of {job.config.name}", message, needs, after)
 
@@ -36,7 +36,7 @@ def of_extraction(
 ) -> list[Task]:
     """Return tasks that extract the features of audio files, with the needs of the model.
 
-    One thread computes them, as it does in other processes: all models share the features.
+    One thread computes them, as everywhere: all models share the features.
     """
     tasks, needs = [], replace(needs, threads=1)
     for start in range(0, len(paths), SHARE):
@@ -68,20 +68,20 @@ def _version(package: str) -> str:
 
 
 def run_task(message: Message, send: Send, *, shares_folders: bool = True) -> Outcome:
-    """Run a task's message in a fresh process of this machine; errors are in the outcome.
+    """Run a task in a fresh process of this machine, and return its result or its error.
 
-    For engines: call it in any process on the machine that computes. The process of the task ends
-    with the calling process, even by `kill -9`.
+    For engines: call it in any process of the machine that computes. The process of the task ends
+    with the calling process, even after `kill -9`.
 
     Args:
-        message: of a `serbench.Task`.
+        message: the `message` of a `serbench.Task`.
         send: called with every message about the task's progress.
         shares_folders: whether this machine has the driver's results and cache at the same paths.
             If not, the fold uses this machine's SERBENCH_DATA (unless the driver's folder of the
             corpus is here too) and SERBENCH_CACHE, and its outcome holds the files of the result.
 
     Returns:
-        The outcome of item 0; `dataclasses.replace(outcome, item=position)` names the task.
+        The outcome, with `item` 0: `dataclasses.replace(outcome, item=position)` sets the position.
     """
     item, code = message["item"], message["code"]
     is_moved = not shares_folders and message["function"] == FOLD
@@ -108,7 +108,7 @@ def run_task(message: Message, send: Send, *, shares_folders: bool = True) -> Ou
 
 
 def _require_same_code(planned: Mapping[str, str]) -> None:
-    """Refuse to compute with other code than the driver has."""
+    """Refuse to compute with code that differs from the driver's."""
     for package, code in planned.items():
         version, source = _version(package), source_digest(package)
         if f"{version} {source}" == code:
@@ -124,10 +124,10 @@ def _require_same_code(planned: Mapping[str, str]) -> None:
 
 
 def _moved(job: Job, code: Mapping[str, str]) -> Job:
-    """Return the job with the folders of this machine; a generated corpus is made if missing.
+    """Return the job with the folders of this machine; generate a missing corpus if possible.
 
-    The result is written to a folder for this fold of this data and code, where an attempt finds
-    what an earlier one has stored.
+    The folder of the result is specific to this fold, its data and its code, so a later attempt
+    finds what an earlier one has stored.
     """
     places = settings()
     root, result = Path(job.root), Path(job.result)

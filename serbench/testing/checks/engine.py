@@ -26,9 +26,9 @@ from serbench.testing.checks.parameters import is_plain
 from serbench.testing.examination import Check, NotRun, Subject, Violation
 from serbench.testing.fake_tasks import PAUSE, task
 
-LIMIT = 300.0  # seconds without a message or an outcome
+LIMIT = 300.0  # seconds without an outcome after which a check fails
 GRACE = 15.0  # seconds that tasks may take to end
-QUIET = 1.0  # seconds without a sign of life after which a task has ended
+QUIET = 1.0  # seconds without a sign of life after which a task counts as ended
 MANY = 50
 METHODS = ("submit", "follow", "cancel", "states")  # of a `DetachableEngine`
 TEXT = "é “quoted”\n" * 10_000  # longer than the buffer of a pipe
@@ -44,13 +44,13 @@ class Stopped(KeyboardInterrupt):
 
 @dataclass
 class Record:
-    """What a run of tasks gave."""
+    """The outcomes and messages of a run of tasks."""
 
     tasks: Sequence[Task]
     outcomes: list[Outcome] = field(default_factory=list)
     messages: list[tuple[int, Message]] = field(default_factory=list)
     late: set[int] = field(default_factory=set)  # tasks whose messages came after their outcome
-    threads: set[int] = field(default_factory=set)  # that called `receive`
+    threads: set[int] = field(default_factory=set)  # threads that called `receive`
 
     @property
     def ends(self) -> Mapping[int, Outcome]:
@@ -127,7 +127,7 @@ class EngineSubject(Subject):
 
     @cached_property
     def mixed(self) -> Record:
-        """A run of tasks that succeed, fail in every way, and come after others."""
+        """A run of tasks that succeed, fail in every way, or come after other tasks."""
         return self.record(
             [
                 task("refuse"),
@@ -184,7 +184,7 @@ def _limited(record: Record) -> Iterator[Any]:
 def is_made(subject: EngineSubject) -> str:
     """The engine can be imported, takes its options, and says who extracts features.
 
-    It has run, or else submit, follow, cancel and states.
+    It has the method run, or the methods submit, follow, cancel and states.
     """
     engine = subject.engine()
     who, allowed = getattr(engine, "extraction", None), typing.get_args(Extraction)
@@ -198,7 +198,7 @@ def is_made(subject: EngineSubject) -> str:
         lacking = [name for name in METHODS if name not in present]
         raise Violation(
             f"it has {' and '.join(present)} but not {' and '.join(lacking)}: an engine whose "
-            f"tasks continue without the driver has {', '.join(METHODS)}, another one only run"
+            f"tasks continue without the driver has {', '.join(METHODS)}; any other has only run"
         )
     if not present and not callable(getattr(engine, "run", None)):
         raise Violation("it has no method run(tasks, receive): see serbench.Engine")
@@ -235,7 +235,7 @@ def options(subject: EngineSubject) -> str:
 
 
 def _try_option(target: Any, given: Mapping[str, object], name: str, value: object) -> None:
-    """Make an engine with a value that may be impossible; only a clear refusal may come of it."""
+    """Make an engine with a value that may be impossible; it must accept or clearly refuse it."""
     try:
         target(**{**given, name: value})
     except SerbenchError as error:
@@ -379,7 +379,7 @@ def order(subject: EngineSubject) -> None:
 def after_a_failure(subject: EngineSubject) -> None:
     """A task that comes after a failed task does not run, and fails with a reason.
 
-    So does a task that comes after such a task.
+    Nor does a task that comes after that task.
     """
     for at, earlier in ((7, 0), (8, 7)):
         outcome = subject.mixed.ends[at]
@@ -391,20 +391,20 @@ def after_a_failure(subject: EngineSubject) -> None:
         if not outcome.error.strip():
             raise Violation(
                 f"task {at} did not run because task {earlier} failed, but its outcome has no "
-                'error: give the reason, f"{tasks[earlier].name} failed before it"'
+                'error: give the reason, f"not run, because {tasks[earlier].name} failed"'
             )
 
 
 def single_task(subject: EngineSubject) -> None:
-    """A run of one task works.
+    """A run of a single task works.
 
-    One missing fold is run alone.
+    Often a single fold is missing.
     """
     _require_answers(subject.record([task("answer", result=0)]))
 
 
 def many_tasks(subject: EngineSubject) -> str:
-    """A run of 50 tasks works, and each result has its own position.
+    """A run of 50 tasks works, and each result comes with the position of its task.
 
     Some clusters limit the length of a queue or of an array.
     """
@@ -430,7 +430,7 @@ def _require_answers(record: Record) -> None:
 
 
 def closing(subject: EngineSubject) -> None:
-    """If the generator is closed, the tasks end (for a detachable engine: after cancel).
+    """If the generator is closed, the tasks end (those of a detachable engine after cancel).
 
     A driver that is stopped must not leave processes that use the machine.
     """
@@ -451,7 +451,7 @@ def interrupt(subject: EngineSubject) -> None:
         stops: list[Stopped] = []
 
         def stop() -> None:
-            if stops:  # the first one was lost
+            if stops:  # the first error did not end the run
                 for file in files[0].parent.iterdir():
                     file.unlink()
                 files[0].parent.rmdir()
@@ -515,9 +515,9 @@ def _contents(files: Sequence[Path]) -> list[str]:
 
 
 def detaching(subject: EngineSubject) -> None:
-    """A new engine follows what another one submitted, as often as is asked.
+    """A new engine object can follow the tasks that another one submitted, and more than once.
 
-    The driver may be killed at any time, and its successor must learn every outcome.
+    The driver may be killed at any time, and the next command must learn every outcome.
     """
     _require_detachable(subject)
     folder, first = subject.new_folder(), subject.engine()
@@ -532,12 +532,12 @@ def detaching(subject: EngineSubject) -> None:
             if sorted(outcome.item for outcome in record.outcomes) != [0, 1, 2]:
                 raise Violation(
                     f"the {which} follow of a new engine gives {len(record.outcomes)} outcomes of "
-                    f"{len(tasks)} tasks: keep outcomes in the folder until others remove it"
+                    f"{len(tasks)} tasks: keep outcomes in the folder until the driver removes it"
                 )
             if [bool(record.ends[at].error) for at in range(3)] != [False, True, False]:
                 raise Violation(
-                    f"the {which} follow of a new engine says that other tasks failed than those "
-                    "that did: keep the outcome that run_task returns in the folder"
+                    f"the {which} follow of a new engine reports failures of the wrong tasks: "
+                    "keep the outcome that run_task returns in the folder"
                 )
     finally:
         first.cancel(folder)
@@ -567,7 +567,7 @@ def cancelling(subject: EngineSubject) -> None:
 def states(subject: EngineSubject) -> str:
     """`states` says where each task without an outcome is, in a few words.
 
-    serbench study status shows it.
+    `serbench study status` shows these words.
     """
     _require_detachable(subject)
     with _lives(subject) as files:
@@ -602,7 +602,7 @@ def _require_detachable(subject: EngineSubject) -> None:
 
 
 def evaluates(subject: EngineSubject) -> str:
-    """An evaluation gives the same predictions as with the engine local, byte for byte.
+    """The predictions of an evaluation are the same as with the engine local, byte for byte.
 
     An engine never changes a result.
     """

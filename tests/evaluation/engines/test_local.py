@@ -110,8 +110,8 @@ def test_a_task_after_a_failed_one_does_not_run_and_the_others_do(jobs):
     ends = run(task("refuse"), task("answer", after=(0,)), task("answer", after=(1,)), jobs=jobs)
     assert [ends[at].error for at in range(3)] == [
         "the task refuses, as requested",
-        "refuse failed before it",
-        "answer failed before it",
+        "not run, because refuse failed",
+        "not run, because answer failed",
     ]
 
 
