@@ -158,7 +158,7 @@ def test_on_slurm(tmp_path, data, undisturbed, slurm):
         slurm.start("slurmd.n2")
         slurm.hurry()
 
-    engine = 'name = "slurm"\npartition = "main"'
+    engine = 'name = "slurm"\npartition = "main"\nmemory = 0'  # the nodes have 2 GB
     _survives(tmp_path, data, engine, undisturbed, lose_node)
 
 
@@ -168,7 +168,9 @@ def test_on_ray(tmp_path, data, undisturbed, monkeypatch):
 
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     monkeypatch.setenv("SERBENCH_DATA", str(data))
-    cluster = Cluster(tmp_path, tmp_path / "none")
+    driver_folder = tmp_path / "driver"
+    driver_folder.mkdir()
+    cluster = Cluster(tmp_path, driver_folder)  # whose second node does not see that folder
     try:
         engine = f'name = "ray"\naddress = "{cluster.address}"'
 
@@ -177,6 +179,6 @@ def test_on_ray(tmp_path, data, undisturbed, monkeypatch):
             time.sleep(10)
             cluster.second.start()
 
-        _survives(tmp_path, data, engine, undisturbed, lose_node)
+        _survives(driver_folder, data, engine, undisturbed, lose_node)
     finally:
         cluster.stop()
