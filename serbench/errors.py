@@ -39,6 +39,16 @@ class FoldError(SerbenchError):
     """Folds of a run that failed; the run's other folds are kept."""
 
 
+def cause(text: str) -> str:
+    r"""Return the line of an error that says most: a traceback's last, otherwise the first.
+
+    >>> cause("the job was cancelled\nlast lines of its log"), cause("Traceback ...\nKeyError: 1")
+    ('the job was cancelled', 'KeyError: 1')
+    """
+    lines = text.strip().splitlines() or [""]
+    return lines[-1] if "Traceback" in text else lines[0]
+
+
 def nearest(kind: str, name: str, names: Sequence[str], hint: str = "") -> UnknownName:
     """Return the error for a name that is not in `names`, with the most similar names."""
     close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)

@@ -56,6 +56,15 @@ def interval(value: Interval) -> str:
     return "-" if math.isnan(value.low) else f"[{percent(value.low)}, {percent(value.high)}]"
 
 
+def count(number: int, noun: str) -> str:
+    """Return a number with its noun.
+
+    >>> count(1, "fold"), count(3, "fold")
+    ('1 fold', '3 folds')
+    """
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
 def duration(seconds: float) -> str:
     """Return a duration in seconds, minutes or hours, whichever reads best.
 

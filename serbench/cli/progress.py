@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.progress import TaskID as Bar
 
 from serbench import tables
+from serbench.errors import cause
 from serbench.escaping import shown
 from serbench.evaluation.pipeline import Listener
 from serbench.evaluation.plan import Plan
@@ -99,9 +100,7 @@ class Bars(Listener):
 
     def remarked(self, line: str) -> None:
         """Print a remark on the corpus, above the bars if there are any."""
-        self._progress.console.print(
-            f"warning: {shown(line)}", markup=False, highlight=False, soft_wrap=True
-        )
+        self._print(f"warning: {line}")
 
     def staged(self, run: str, fold: str, stage: str) -> None:
         """Show what a fold does before its first epoch."""
@@ -141,6 +140,15 @@ class Bars(Listener):
             self._say(f"{self._name(run, fold)}: epoch {epoch} of {epochs}, {', '.join(notes)}")
         self._show_total()
 
+    def submitted(self, engine: str, folds: int) -> None:
+        """Say how many folds are in the queue of an engine."""
+        self._print(f"{tables.count(folds, 'fold')} in the queue of the engine {engine}")
+
+    def interrupted(self, engine: str, is_detached: bool) -> None:
+        """Say what becomes of the folds that are in a queue."""
+        fate = "continue, since they are detached" if is_detached else "are cancelled"
+        self._print(f"the folds in the queue of the engine {engine} {fate}")
+
     def finished(self, run: str, fold: str, error: str) -> None:
         """Count a finished or failed fold, and remove its line."""
         key = (run, fold)
@@ -149,7 +157,7 @@ class Bars(Listener):
         self._forecast.ended(key, is_done=not error)
         if not error:
             self.finished_folds += 1
-        ended = f"failed: {error.splitlines()[-1]}" if error else "finished"
+        ended = f"failed: {cause(error)}" if error else "finished"
         self._show_total()
         after = f", {tables.duration(self._left)} left" if self._left else ""
         self._say(
@@ -175,6 +183,10 @@ class Bars(Listener):
             count=f"{self.finished_folds}/{self._total}",
             note=f"{tables.duration(self._left)} left" if self._left else "",
         )
+
+    def _print(self, line: str) -> None:
+        """Print a line, above the bars if there are any."""
+        self._progress.console.print(shown(line), markup=False, highlight=False, soft_wrap=True)
 
     def _say(self, line: str) -> None:
         if self._progress.disable:

@@ -160,9 +160,10 @@ def run(  # noqa: PLR0913 - a command's options are its parameters
 
 def show_queued(made: "Study", engine: str, again: str) -> None:
     """Print how many folds are queued and how to come back; exit with 1 if runs are refused."""
-    typer.echo(
-        f"{made.count('queued', 'running')} folds are in the queue of the engine {engine}: {again}"
-    )
+    from serbench import tables
+
+    queued = tables.count(made.count("queued", "running"), "fold")
+    typer.echo(f"{queued} in the queue of the engine {engine}: {again}")
     if refused := [f"{each.title}: {each.problem}" for each in made.results if each.problem]:
         for line in refused:
             typer.echo(shown(line), err=True)
@@ -235,13 +236,11 @@ def collect(file: File, form: Form = "text", results: Results = None) -> None:
 
 @app.command()
 def cancel(file: File, results: Results = None) -> None:
-    """Cancel the queued and running folds of a study, and all others queued with them.
-
-    Finished folds are kept.
-    """
+    """Cancel the queued and running folds of a study; finished folds are kept."""
     from serbench.study import submitted
 
-    lines = submitted.cancel(submitted.of_study(_plan(file, results)))
+    planned = _plan(file, results)
+    lines = submitted.cancel(submitted.of_study(planned), planned)
     for line in lines or ["no fold of this study is in a queue"]:
         typer.echo(line)
 

@@ -55,6 +55,12 @@ class Listener:
     def training(self, run: str, fold: str, progress: Mapping[str, Any]) -> None:
         """Show a model's "epoch", "epochs", and points of its learning curve."""
 
+    def submitted(self, engine: str, folds: int) -> None:
+        """Show that folds are in the queue of an engine."""
+
+    def interrupted(self, engine: str, is_detached: bool) -> None:
+        """Show that the user stops waiting: detached folds in a queue continue, others do not."""
+
     def finished(self, run: str, fold: str, error: str) -> None:
         """Show that a fold is done, or that it failed with an error."""
 
@@ -320,26 +326,34 @@ class _Evaluation:
             if tasks and isinstance(self._engine, DetachableEngine):
                 given = (means.engine, means.options, means.detach)
                 in_queue[submit(self._parent, *given, tasks, queued)] = None
+                folds = sum(bool(each.result) for each in queued)
+                self._listener.submitted(means.engine, folds)
             elif tasks:
                 ends = _Ends(queued, self._works, self._listener, self._engine.extraction == "fold")
                 for outcome in self._engine.run(tasks, ends.receive):
                     ends.add(outcome)
-            if not means.detach:
-                for submission in in_queue:
+            for submission in in_queue:
+                if not means.detach or submission.has_ended():
                     follow(submission, self._listener, self._works)
         except (KeyboardInterrupt, SystemExit):
             for submission in in_queue:
                 if not submission.detached:
                     submission.cancel()
+                self._listener.interrupted(submission.engine, submission.detached)
             raise
 
 
 def follow(
     submission: Submission, listener: Listener, works: Mapping[Path, Work] | None = None
 ) -> None:
-    """Follow the tasks of a submission until each has ended, and remove its record.
+    """Follow the tasks of a submission; once each has ended, remove its record.
 
     If following is stopped, the tasks continue.
+
+    Args:
+        submission: the tasks.
+        listener: shows the progress.
+        works: runs by their folders; following ends with the last of their folds. None follows all.
 
     Raises:
         SerbenchError: another command follows the submission.
@@ -353,6 +367,8 @@ def follow(
             )
         for outcome in engine.follow(submission.folder, ends.receive):
             ends.add(outcome)
+            if works and not ends.waiting and ends.others:
+                return
         submission.remove()
 
 
@@ -370,10 +386,13 @@ class _Ends:
         self._is_elsewhere = is_elsewhere  # the folds' machines do not share the results' folder
         self._reporters: dict[int, progress.Reporter] = {}
         self._failures: dict[int, str] = {}  # errors of tasks that extract features
+        missing = {at for at, each in enumerate(tasks) if not Path(each.result or ".").exists()}
+        shown = {at for at in missing if not works or Path(tasks[at].result).parent in works}
+        self.waiting, self.others = shown, missing - shown  # folds that have not ended
 
     def receive(self, position: int, message: Message) -> None:
         queued = self._tasks[position]
-        if not queued.result:  # an extraction's digests
+        if position not in self.waiting:  # an extraction's digests, or a fold of no interest
             return
         if self._is_elsewhere:
             if position not in self._reporters:
@@ -401,7 +420,10 @@ class _Ends:
             if work := self._works.get(result.parent):
                 failed = [at for at in work.chosen if work.resources.result(at) == result]
                 work.failures |= dict.fromkeys(failed, error)  # none if not requested here
-        self._listener.finished(queued.run, queued.fold, error)
+        if outcome.item in self.waiting:
+            self._listener.finished(queued.run, queued.fold, error)
+        self.waiting.discard(outcome.item)
+        self.others.discard(outcome.item)
 
 
 def require_computed(work: Work) -> None:

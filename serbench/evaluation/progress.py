@@ -165,8 +165,9 @@ class Forecast:
         self._forget_pace(fold)
         started, *_ = self._running.pop(fold, (None, 0.0, None))
         self._todo[group] = self._todo.get(group, 0) - 1
-        if is_done and started is not None:
-            self._add(self._took[group], self._clock() - started)
+        took = 0.0 if started is None else self._clock() - started
+        if is_done and took > PAUSE:  # a shorter one had ended before its start was noticed
+            self._add(self._took[group], took)
 
     def _add(self, mean: _Mean, seconds: float, count: int = 1) -> None:
         mean.add(seconds, count)

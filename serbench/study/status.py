@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from serbench import tables
-from serbench.errors import SerbenchError
+from serbench.errors import SerbenchError, cause
 from serbench.escaping import as_json, one_line
 from serbench.evaluation import progress
 from serbench.evaluation.engines.submission import submissions
@@ -197,7 +197,7 @@ class Status:
         if fold.state == "running" and left:
             details.append(f"{tables.duration(left)} left")
         if fold.note:
-            details.append(one_line(fold.note.strip().splitlines()[-1], LONGEST))
+            details.append(one_line(cause(fold.note), LONGEST))
         return f": {', '.join(details)}" if details else ""
 
     def as_json(self) -> str:

@@ -177,7 +177,9 @@ def _matches_nothing(requests: Sequence[Request], wanted: Table, where: str) -> 
                 return BadParameter(
                     str(nearest(f"{key} of this study", str(name), names, f", as {where} says"))
                 )
-    return BadParameter(f"{where} matches no run of this study: remove it")
+    values = ", ".join(f"{key} = {value!r}" for key, value in wanted.items())
+    what = f"{where} ({values})" if values else where
+    return BadParameter(f"{what} matches no run of this study: correct it or remove it")
 
 
 def _require_known(kind: str, given: Table, names: Sequence[str]) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from serbench.errors import cause
 from serbench.escaping import one_line
 from serbench.results import eligibility
 from serbench.results.run import Run
@@ -50,8 +51,8 @@ class StudyRun:
         by_reason: dict[str, list[str]] = {}
         for fold in self.folds:
             if fold.state == "failed":
-                last = fold.note.strip().splitlines()[-1:] or ["for no known reason"]
-                by_reason.setdefault(f"failed: {one_line(last[0], LONGEST)}", []).append(fold.name)
+                reason = one_line(cause(fold.note), LONGEST) or "for no known reason"
+                by_reason.setdefault(f"failed: {reason}", []).append(fold.name)
             elif fold.state != "finished":
                 by_reason.setdefault(fold.state, []).append(fold.name)
         reasons = [

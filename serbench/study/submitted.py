@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from serbench import tables
 from serbench.errors import SerbenchError
-from serbench.evaluation.engines.submission import Submission, submissions
+from serbench.evaluation.engines.submission import Queued, Submission, submissions
 from serbench.evaluation.pipeline import Listener, follow
 from serbench.study.plan import StudyPlan
 
@@ -21,13 +22,18 @@ def of_study(plan: StudyPlan) -> list[Submission]:
     ]
 
 
+def missing(submission: Submission) -> list[Queued]:
+    """Return the folds of a submission that have no result."""
+    return [task for task in submission.tasks if task.result and not Path(task.result).exists()]
+
+
 def collect(waiting: Sequence[Submission], plan: StudyPlan, listener: Listener) -> list[str]:
     """Follow submissions until all their tasks have ended; Ctrl-C cancels none of them.
 
     Returns:
         A line for each submission that cannot be followed.
     """
-    ending = Counter(task.run for submission in waiting for task in submission.tasks)
+    ending = Counter(task.run for submission in waiting for task in missing(submission))
     for _, run in plan.distinct():
         if run.plan is not None and run.folder is not None and ending[run.folder.name]:
             todo = ending[run.folder.name]
@@ -41,14 +47,30 @@ def collect(waiting: Sequence[Submission], plan: StudyPlan, listener: Listener) 
     return errors
 
 
-def cancel(waiting: Sequence[Submission]) -> list[str]:
-    """Cancel all tasks of submissions, and return a line for each."""
+def cancel(waiting: Sequence[Submission], plan: StudyPlan) -> list[str]:
+    """Cancel all tasks of submissions, and return a line for each.
+
+    Raises:
+        SerbenchError: they hold folds of other studies too.
+    """
+    folders = {run.folder.resolve() for _, run in plan.distinct() if run.folder is not None}
+    others = [
+        task
+        for submission in waiting
+        for task in missing(submission)
+        if Path(task.result).parent not in folders
+    ]
+    if others:
+        raise SerbenchError(
+            f"these jobs also compute {tables.count(len(others), 'fold')} outside this study, such "
+            f"as {others[0].name}: cancel the study that started them, or wait"
+        )
     lines = []
     for submission in waiting:
+        count = len(missing(submission))
         submission.make_engine().cancel(submission.folder)
         with submission.followed() as is_ours:
             if is_ours:  # else the command that follows it removes it
                 submission.remove()
-        count = len(submission.tasks)
-        lines.append(f"cancelled {submission.folder.name} ({count} task{'s' * (count != 1)})")
+        lines.append(f"cancelled {tables.count(count, 'fold')} of {submission.folder.name}")
     return lines

@@ -133,7 +133,7 @@ def test_a_detached_study_is_shown_collected_and_cancelled(serbench, tmp_path, p
     code, out, _ = serbench("study", "run", "study.toml", "--detach")
     assert code == 0
     assert out == (
-        "3 folds are in the queue of the engine queue: `serbench study status study.toml` shows "
+        "3 folds in the queue of the engine queue: `serbench study status study.toml` shows "
         "them; `serbench study collect study.toml` waits for them, and prints the table\n"
     )
     code, out, _ = serbench("study", "status", "study.toml")
@@ -148,7 +148,7 @@ def test_a_detached_study_is_shown_collected_and_cancelled(serbench, tmp_path, p
     assert out == "no fold of this study is in a queue\n"
     serbench("study", "run", "study.toml", "--detach")
     code, out, _ = serbench("study", "cancel", "study.toml")
-    assert re.fullmatch(r"cancelled queue-[\w-]+ \(1 task\)\n", out)
+    assert re.fullmatch(r"cancelled 1 fold of queue-[\w-]+\n", out)
     assert not (places.results / ".submitted").exists()
 
 

@@ -167,7 +167,7 @@ def test_sigterm_cancels_the_jobs(slurm, places):
 def test_a_detached_command_returns_and_another_one_collects(slurm, places, expected):
     command = start("centroid", "--param", "nap=0.5", "--detach")
     output, _ = command.communicate(timeout=60)
-    words = "6 folds are in the queue of the engine slurm: run the same command without --detach"
+    words = "6 folds in the queue of the engine slurm: run the same command without --detach"
     assert words in output, output
     command = start("centroid", "--param", "nap=0.5")
     slurm.until(lambda: [job for job in slurm.running() if job["Name"].startswith("tones")])

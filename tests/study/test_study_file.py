@@ -169,8 +169,14 @@ def test_the_papers_table_two_is_a_study_by_its_name():
             "parameter scale is set for centroid and for tones: set it once",
         ),
         (PLAIN + "[[exclude]]\nmodle = 1", "no key in [[exclude]] 1 'modle'; did you mean model?"),
-        (PLAIN + "[[exclude]]", "[[exclude]] 1 matches no run of this study: remove it"),
-        (PLAIN + "[[exclude]]\nseed = 3", "[[exclude]] 1 matches no run of this study: remove it"),
+        (
+            PLAIN + "[[exclude]]",
+            "[[exclude]] 1 matches no run of this study: correct it or remove it",
+        ),
+        (
+            PLAIN + "[[exclude]]\nseed = 3",
+            "[[exclude]] 1 (seed = 3) matches no run of this study: correct it",
+        ),
         (
             PLAIN + '[[exclude]]\nmodel = "centrod"',
             "no model of this study 'centrod'; did you mean centroid? (known: centroid), as "

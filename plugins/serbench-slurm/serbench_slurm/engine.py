@@ -33,7 +33,7 @@ class Slurm:
         memory: gigabytes of a task; None takes those of the model's entry; 0 uses Slurm's default.
         cpus: cores of a task; None takes the threads of the run.
         gpus: GPUs of a task; None takes those of the model's entry, rounded up.
-        gres: the GPUs as `sbatch --gres` takes them, "gpu:a100:1"; used if `gpus` is None or 0.
+        gres: the GPUs as `sbatch --gres` takes them, "gpu:a100:1"; used if `gpus` is None.
         nice: how much to lower the priority.
         throttle: the number of tasks of an array that run at a time; None sets no limit.
         sbatch: further options of sbatch: "--exclusive --mail-type=END".
@@ -69,7 +69,7 @@ class Slurm:
         named |= {"constraint": constraint, "nice": nice}
         self._named = [f"--{name}={value}" for name, value in named.items() if value is not None]
         self._time, self._memory, self._cpus = time, memory, cpus
-        self._gres = f"gpu:{gpus}" if gpus else gres
+        self._gres = gres if gpus is None else f"gpu:{gpus}" if gpus else ""
         self._throttle = f"%{throttle}" if throttle else ""
         self._further = shlex.split(sbatch)
         self._setup, self._python = setup, python
@@ -124,11 +124,11 @@ class Slurm:
         arrays, found = known(record)
         ended = record.ended()
         return {
-            position: job.stage if job and not job.is_ended else "ended without an outcome"
+            position: job.stage
             for array in arrays
             for index, position in enumerate(array.positions)
             if position not in ended
-            for job in [found.get((array.job, index))]
+            if (job := found.get((array.job, index))) and not job.is_ended
         }
 
     def _options(self, needs: Needs) -> list[str]:

@@ -18,7 +18,7 @@ ENDED = (
 )
 NEVER = (  # reasons why a waiting job cannot start
     *("DependencyNeverSatisfied", "PartitionTimeLimit", "PartitionNodeLimit", "BadConstraints"),
-    *("InvalidAccount", "InvalidQOS"),
+    *("PartitionConfig", "InvalidAccount", "InvalidQOS"),
 )
 HINTS = {  # what to do, by a word in Slurm's message; the first word that fits counts
     "time": "--engine-option time=MINUTES sets the time of a task, or time=2:30:00; "

@@ -50,6 +50,10 @@ class Submission:
         assert isinstance(engine, DetachableEngine), "only a detachable engine submits"
         return engine
 
+    def has_ended(self) -> bool:
+        """Return whether no task is in the queue any more."""
+        return not self.make_engine().states(self.folder)
+
     def remove(self) -> None:
         """Remove the record, once all tasks have an outcome."""
         shutil.rmtree(self.folder, ignore_errors=True)
