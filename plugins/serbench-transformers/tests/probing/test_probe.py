@@ -406,11 +406,11 @@ def test_a_probe_is_evaluated_and_another_head_extracts_nothing(folders, tones, 
         "transformer-probe", "tones", params=params, jobs=0, listener=listeners[0], keep_models=True
     )
     (store,) = (settings().cache / "features").iterdir()
-    stored = {path: path.stat().st_mtime_ns for path in store.iterdir()}
+    stored = {path: path.stat().st_mtime_ns for path in store.glob("*.safetensors")}
     other = {**params, "head": "weighted", "lr": 0.01}
     second = evaluate("transformer-probe", "tones", params=other, jobs=0, listener=listeners[1])
     assert [listener.files for listener in listeners] == [72, 0]
-    assert {path: path.stat().st_mtime_ns for path in store.iterdir()} == stored
+    assert {path: path.stat().st_mtime_ns for path in store.glob("*.safetensors")} == stored
     for run in (first, second):
         assert run.ranked
         assert run.config.feature_params["checkpoint"] == "whisper"
