@@ -174,11 +174,9 @@ class GroupedTable:
         lines = [f"<thead><tr><th></th>{groups}</tr>", f"<tr>{heads}</tr></thead>", "<tbody>"]
         for at, row in enumerate(self.rows):
             cells = "".join(
-                cell(
-                    "th" if not column else "td",
-                    text,
-                    ' style="font-weight: bold"' if (at, column) in self.bold else "",
-                )
+                cell("td", text, ' style="font-weight: bold"' if (at, column) in self.bold else "")
+                if column
+                else cell("th", text, ' style="text-align: left"')
                 for column, text in enumerate(row)
             )
             lines.append(f"<tr>{cells}</tr>" if row else "</tbody><tbody>")
