@@ -1,5 +1,6 @@
 """Plan a study: find its runs, and which of their folds are finished or missing."""
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -42,11 +43,14 @@ class PlannedRun:
         """The names of all folds; without a plan, as far as finished folds tell them."""
         if self.plan is not None:
             return [fold.name for fold in self.plan.folds]
-        paths = [] if self.folder is None else sorted(self.folder.glob("*.safetensors"))
-        facts = [fold_file.read(path).facts for path in paths]
+        facts = []
+        for path in [] if self.folder is None else sorted(self.folder.glob("*.safetensors")):
+            with contextlib.suppress(SerbenchError):  # a damaged file: reading the run reports it
+                facts.append(fold_file.read(path).facts)
         names = [str(at + 1) for at in range(facts[0].protocol.folds if facts else 0)]
         for fold in (each.fold for each in facts):
-            names[fold.index] = fold.name
+            if fold.index < len(names):  # else it comes from another run
+                names[fold.index] = fold.name
         return names
 
     @property

@@ -1,10 +1,13 @@
 """Plans of studies: their runs, what is there, and why a run cannot be planned."""
 
+import shutil
+
 import pytest
 
 import serbench
+from serbench.results.config import Request
 from serbench.study.matrix import Item, expand
-from serbench.study.plan import plan
+from serbench.study.plan import PlannedRun, plan
 
 pytestmark = pytest.mark.usefixtures("places")
 
@@ -26,3 +29,15 @@ def test_a_plan_counts_folds_and_gives_the_reason_of_runs_that_cannot_be_planned
 def test_planning_writes_nothing_among_the_results(places):
     plan("mine", expand([Item("centroid")], [Item("tones")], {}), places.results)
     assert not places.results.exists()
+
+
+def test_damaged_and_foreign_folds_are_passed_over_where_the_corpus_is_missing(places):
+    run = serbench.evaluate("centroid", "tones", jobs=0)
+    more = serbench.evaluate("centroid", "tones", protocol="kfold:n=4", jobs=0, folds=["4"])
+    first, *_ = files = sorted(run.folder.glob("*.safetensors"))
+    first.write_bytes(b"damaged")
+    (foreign,) = more.folder.glob("*.safetensors")
+    shutil.copy(foreign, run.folder)
+    moved = PlannedRun(Request("centroid", "tones"), run.folder)
+    assert len(files) == 3
+    assert moved.fold_names == ["1", "2", "3"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from serbench import Outcome, Task, replacing
+from serbench import Outcome, SerbenchError, Task, replacing
 
 LAST = 20  # lines of a log that are shown
 
@@ -53,7 +53,7 @@ class Record:
     def arrays(self) -> list[Array]:
         """Return the arrays, with their job ids if known."""
         try:
-            planned = json.loads((self.folder / "arrays.json").read_text())
+            planned = self._read("arrays.json")
         except FileNotFoundError:  # the command ended before it queued anything
             return []
         return [
@@ -74,7 +74,7 @@ class Record:
 
     def task(self, position: int) -> Mapping[str, Any]:
         """Return the name and the message of a task."""
-        return dict(json.loads((self.folder / "tasks" / f"{position}.json").read_text()))
+        return dict(self._read(f"tasks/{position}.json"))
 
     def ended(self) -> set[int]:
         """Return the positions of the tasks with an outcome."""
@@ -83,7 +83,7 @@ class Record:
     def outcome(self, position: int) -> Outcome | None:
         """Return the outcome of a task; None if there is none."""
         try:
-            stored = json.loads((self.folder / "outcomes" / f"{position}.json").read_text())
+            stored = self._read(f"outcomes/{position}.json")
         except FileNotFoundError:
             return None
         return Outcome(position, stored["result"], stored["error"])
@@ -92,6 +92,15 @@ class Record:
         """Store the outcome of a task."""
         with replacing(self.folder / "outcomes" / f"{position}.json") as temporary:
             temporary.write_text(json.dumps({"result": outcome.result, "error": outcome.error}))
+
+    def _read(self, name: str) -> Any:
+        try:
+            return json.loads((self.folder / name).read_text())
+        except ValueError as error:
+            raise SerbenchError(
+                f"{self.folder / name} is damaged ({error}): end the jobs of this submission with "
+                f"scancel, remove the folder {self.folder}, and run the same command again"
+            ) from error
 
     def started(self) -> set[int]:
         """Return the positions of the tasks that have begun."""

@@ -81,6 +81,15 @@ def test_outcomes_are_whole_and_messages_are_read_once(record):
     assert record.outcome(1) == Outcome(1, {}, "")
 
 
+def test_a_damaged_record_is_one_line_with_the_remedy(record):
+    (record.folder / "arrays.json").write_text("[[0, ")
+    words = f"is damaged .*: end the jobs .* remove the folder {record.folder}, and run the same"
+    with pytest.raises(SerbenchError, match=words):
+        Slurm().cancel(record.folder)
+    with pytest.raises(SerbenchError, match=words):
+        list(Slurm().follow(record.folder, print))
+
+
 def test_an_array_whose_id_is_unknown_has_none(record):
     assert [array.job for array in record.arrays()] == [""]
     record.queued(0, "12")
