@@ -111,7 +111,7 @@ class Bars(Listener):
     def training(self, run: str, fold: str, progress: Mapping[str, Any]) -> None:
         """Show a fold's epoch and the latest point of its learning curve."""
         epoch, epochs = progress["epoch"], progress["epochs"]
-        self._forecast.running((run, fold), epoch / epochs)
+        self._forecast.running((run, fold), epoch / epochs if epochs else 0.0)
         notes = [
             f"{name.replace('_', ' ')} {value:.3g}"
             for name, value in progress.items()

@@ -379,7 +379,10 @@ def _allow_open_files(more: int) -> None:
         import resource
 
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        needed = more + 512
+        held = 0
+        with contextlib.suppress(OSError):  # a system without this folder
+            held = len(os.listdir("/dev/fd"))
+        needed = held + more + 512
         if soft != resource.RLIM_INFINITY and soft < needed:
             limit = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
             resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, limit), hard))

@@ -332,6 +332,7 @@ class _Evaluation:
                 ends = _Ends(queued, self._works, self._listener, self._engine.extraction == "fold")
                 for outcome in self._engine.run(tasks, ends.receive):
                     ends.add(outcome)
+                ends.close()
             for submission in in_queue:
                 if not means.detach or submission.has_ended():
                     follow(submission, self._listener, self._works)
@@ -369,6 +370,7 @@ def follow(
             ends.add(outcome)
             if works and not ends.waiting and ends.others:
                 return
+        ends.close()
         submission.remove()
 
 
@@ -424,6 +426,13 @@ class _Ends:
             self._listener.finished(queued.run, queued.fold, error)
         self.waiting.discard(outcome.item)
         self.others.discard(outcome.item)
+
+    def close(self) -> None:
+        """Count the folds without an outcome as failed, once the engine has ended."""
+        for position in sorted(self.waiting | self.others):
+            is_there = Path(self._tasks[position].result).exists()
+            lost = "the engine lost it without an outcome: run the same command again"
+            self.add(Outcome(position, None, "" if is_there else lost))
 
 
 def require_computed(work: Work) -> None:

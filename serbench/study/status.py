@@ -187,7 +187,8 @@ class Status:
         if last is not None and fold.state in ("running", "stopped"):
             if last.epoch:
                 verb = "after epoch" if fold.state == "stopped" else "epoch"
-                details.append(f"{verb} {last.epoch} of {last.epochs}")
+                total = f" of {last.epochs}" if last.epochs else ""
+                details.append(f"{verb} {last.epoch}{total}")
             elif last.stage:
                 details.append(last.stage)
             details += [
@@ -249,7 +250,7 @@ def status(plan: StudyPlan) -> Status:
             if fold.state == "running" and last is not None:
                 keys.append((name, fold.name))
                 forecast.running(keys[-1], 0.0, last.started)
-                if last.epoch:
+                if last.epoch and last.epochs:
                     forecast.running(keys[-1], last.epoch / last.epochs, last.updated)
     return Status(
         plan.name,

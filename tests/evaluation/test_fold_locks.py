@@ -172,6 +172,22 @@ def test_more_folds_are_claimed_than_files_may_be_open(places):
     assert done.stdout.split() == ["0", "1000", "False"], done.stderr
 
 
+def test_the_locks_of_many_runs_may_be_more_than_the_files_that_may_be_open(places):
+    code = (
+        "import contextlib, resource, sys; from pathlib import Path\n"
+        "from serbench.evaluation.fold import claimed\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (256, 4096))\n"
+        "with contextlib.ExitStack() as claims:\n"
+        "    for run in range(4):\n"
+        "        names = [f'fold-{n}' for n in range(250)]\n"
+        "        claims.enter_context(claimed(Path(sys.argv[1], str(run)), names))\n"
+        "    print(len(list(Path(sys.argv[1]).glob('*/.*.lock'))))\n"
+    )
+    command = [sys.executable, "-c", code, places.results]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.stdout.split() == ["1000"], done.stderr
+
+
 def test_a_name_is_claimed_once_and_free_again(tmp_path):
     with (
         claimed(tmp_path / "run", ["a", "b"]) as first,

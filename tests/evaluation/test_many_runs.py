@@ -6,11 +6,11 @@ import time
 import pytest
 
 import serbench
-from serbench.errors import BadParameter, UnknownName
+from serbench.errors import BadParameter, FoldError, UnknownName
 from serbench.evaluation import progress
 from serbench.evaluation.engines.submission import make_engine, submissions
 from serbench.evaluation.fold import claimed
-from serbench.evaluation.pipeline import Listener, Means, compute
+from serbench.evaluation.pipeline import Listener, Means, compute, evaluate
 from serbench.results import run
 from serbench.results.config import Request
 
@@ -139,6 +139,15 @@ def test_a_queue_goes_on_without_the_command_and_another_one_reads_it(places):
     (result,) = set(map(work.resources.result, work.missing()))
     assert "ValueError: the model is faulty" in progress.failure(result)
     assert not (places.results / ".submitted").exists()
+
+
+def test_folds_that_a_queue_lost_have_failed(places):
+    queued(Request("centroid", SMALL), detach=True, folds=["1", "2"], options={"idle": True})
+    (submission,) = submissions(places.results)
+    (submission.folder / "tasks.json").write_text("[]")
+    with pytest.raises(FoldError, match="folds 1, 2: the engine lost it without an outcome: run"):
+        evaluate(Request("centroid", SMALL), Means("queue"))
+    assert submissions(places.results) == []
 
 
 def test_a_queue_that_refuses_leaves_no_record(places):

@@ -11,6 +11,7 @@ from dataclasses import asdict
 import pytest
 
 import serbench
+from serbench.cli.progress import Bars
 from serbench.evaluation import progress
 from serbench.evaluation.fold import claimed
 from serbench.evaluation.progress import Progress
@@ -66,6 +67,16 @@ def test_a_claimed_fold_runs_once_its_process_reports_and_is_queued_before(study
     assert states(made) == ["finished", "stopped", "missing"]
     assert "fold 2: after epoch 3 of 16, train loss 0.718" in str(status(made))
     assert not status(made).is_active
+
+
+def test_a_model_need_not_know_the_number_of_its_epochs(study):
+    made, results = study
+    with claimed(results[0].parent, ["fold-02"]):
+        report(results[1], epoch=3, epochs=0)
+        text = str(status(made))
+    assert "centroid on tones, fold 2: epoch 3, " in text
+    bars = Bars()
+    bars.training("run", "2", {"epoch": 3, "epochs": 0})
 
 
 def test_a_fold_that_failed_has_its_reason_until_it_starts_again(study):

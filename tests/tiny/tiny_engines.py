@@ -40,16 +40,18 @@ class Queue:
 
     extraction = "task"
 
-    def __init__(self, *, most: int = 1000):
+    def __init__(self, *, most: int = 1000, idle: bool = False):
         if most < 1:
             raise BadParameter(f"most is {most}, but must be 1 or more")
-        self.most = most
+        self.most, self.idle = most, idle  # an idle queue starts no task
 
     def submit(self, tasks: Sequence[Task], folder: Path) -> None:
         """Start the process."""
         if len(tasks) > self.most:
             raise BadParameter(f"the queue takes at most {self.most} tasks, not {len(tasks)}")
         (folder / "tasks.json").write_text(json.dumps([asdict(task) for task in tasks]))
+        if self.idle:
+            return
         with (folder / "log").open("w") as log:
             process = subprocess.Popen(
                 [sys.executable, "-P", __file__, str(folder)],
