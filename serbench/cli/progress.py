@@ -144,9 +144,9 @@ class Bars(Listener):
         """Say how many folds are in the queue of an engine."""
         self._print(f"{tables.count(folds, 'fold')} in the queue of the engine {engine}")
 
-    def interrupted(self, engine: str, is_detached: bool) -> None:
+    def interrupted(self, engine: str, reason: str) -> None:
         """Say what becomes of the folds that are in a queue."""
-        fate = "continue, since they are detached" if is_detached else "are cancelled"
+        fate = f"continue, since {reason}" if reason else "are cancelled"
         self._print(f"the folds in the queue of the engine {engine} {fate}")
 
     def finished(self, run: str, fold: str, error: str) -> None:

@@ -58,8 +58,8 @@ class Listener:
     def submitted(self, engine: str, folds: int) -> None:
         """Show that folds are in the queue of an engine."""
 
-    def interrupted(self, engine: str, is_detached: bool) -> None:
-        """Show that the user stops waiting: detached folds in a queue continue, others do not."""
+    def interrupted(self, engine: str, reason: str) -> None:
+        """Show that the user stops waiting; the folds in a queue end, or continue for a reason."""
 
     def finished(self, run: str, fold: str, error: str) -> None:
         """Show that a fold is done, or that it failed with an error."""
@@ -337,10 +337,20 @@ class _Evaluation:
                 if not means.detach or submission.has_ended():
                     follow(submission, self._listener, self._works)
         except (KeyboardInterrupt, SystemExit):
+            requested = {
+                str(work.resources.result(at))
+                for work in self._works.values()
+                for at in work.chosen
+            }
             for submission in in_queue:
-                if not submission.detached:
+                reason = ""
+                if submission.detached:
+                    reason = "they are detached"
+                elif {each.result for each in submission.missing()} - requested:
+                    reason = "some of them were not requested here"
+                else:
                     submission.cancel()
-                self._listener.interrupted(submission.engine, submission.detached)
+                self._listener.interrupted(submission.engine, reason)
             raise
 
 

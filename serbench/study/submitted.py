@@ -7,7 +7,7 @@ from pathlib import Path
 
 from serbench import tables
 from serbench.errors import SerbenchError
-from serbench.evaluation.engines.submission import Queued, Submission, submissions
+from serbench.evaluation.engines.submission import Submission, submissions
 from serbench.evaluation.pipeline import Listener, follow
 from serbench.study.plan import StudyPlan
 
@@ -22,18 +22,13 @@ def of_study(plan: StudyPlan) -> list[Submission]:
     ]
 
 
-def missing(submission: Submission) -> list[Queued]:
-    """Return the folds of a submission that have no result."""
-    return [task for task in submission.tasks if task.result and not Path(task.result).exists()]
-
-
 def collect(waiting: Sequence[Submission], plan: StudyPlan, listener: Listener) -> list[str]:
     """Follow submissions until all their tasks have ended; Ctrl-C cancels none of them.
 
     Returns:
         A line for each submission that cannot be followed.
     """
-    ending = Counter(task.run for submission in waiting for task in missing(submission))
+    ending = Counter(task.run for submission in waiting for task in submission.missing())
     for _, run in plan.distinct():
         if run.plan is not None and run.folder is not None and ending[run.folder.name]:
             todo = ending[run.folder.name]
@@ -57,7 +52,7 @@ def cancel(waiting: Sequence[Submission], plan: StudyPlan) -> list[str]:
     others = [
         task
         for submission in waiting
-        for task in missing(submission)
+        for task in submission.missing()
         if Path(task.result).parent not in folders
     ]
     if others:
@@ -67,7 +62,7 @@ def cancel(waiting: Sequence[Submission], plan: StudyPlan) -> list[str]:
         )
     lines = []
     for submission in waiting:
-        count = len(missing(submission))
+        count = len(submission.missing())
         submission.make_engine().cancel(submission.folder)
         with submission.followed() as is_ours:
             if is_ours:  # else the command that follows it removes it

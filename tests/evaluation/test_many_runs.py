@@ -2,11 +2,12 @@
 
 import json
 import time
+from pathlib import Path
 
 import pytest
 
 import serbench
-from serbench.errors import BadParameter, FoldError, UnknownName
+from serbench.errors import BadParameter, FoldError, SerbenchError, UnknownName
 from serbench.evaluation import progress
 from serbench.evaluation.engines.submission import make_engine, submissions
 from serbench.evaluation.fold import claimed
@@ -173,11 +174,41 @@ def test_options_of_an_engine_are_checked():
         make_engine("queue", {"most": "x"})
 
 
-def test_a_record_that_cannot_be_read_is_no_submission(places):
+def test_a_record_that_cannot_be_read_is_named(places):
     folder = places.results / ".submitted" / "queue-1"
     folder.mkdir(parents=True)
     (folder / "submission.json").write_text('{"schema": 1, "tas')
-    assert submissions(places.results) == []
+    with pytest.raises(SerbenchError, match=f"cannot be read .*queue, then remove {folder}$"):
+        compute([Request("centroid", SMALL)], Means("queue"))
+
+
+def test_a_queue_is_found_where_the_results_have_another_path(places):
+    (work,) = queued(Request("centroid", SMALL), detach=True, options={"idle": True})
+    moved = places.results.rename(places.results.with_name("moved"))
+    (submission,) = submissions(moved)
+    assert [Path(each.result) for each in submission.tasks[1:]] == [
+        moved / work.folder.name / f"fold-0{number}.safetensors" for number in (1, 2, 3)
+    ]
+
+
+@pytest.mark.parametrize(("folds", "is_left"), [(["1"], True), (None, False)])
+def test_ctrl_c_cancels_no_folds_that_were_not_requested(places, folds, is_left):
+    queued(Request("centroid", SMALL), detach=True, options={"idle": True})
+    (submission,) = submissions(places.results)
+    record = submission.folder / "submission.json"
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"detached": False}))
+    (submission.folder / "1.messages").write_text('{"stage": "training"}\n')
+
+    class Interrupting(Listener):
+        def staged(self, run, fold, stage):
+            raise KeyboardInterrupt
+
+        def interrupted(self, engine, reason):
+            assert reason == ("some of them were not requested here" if is_left else "")
+
+    with pytest.raises(KeyboardInterrupt):
+        compute([Request("centroid", SMALL)], Means(folds=folds), Interrupting())
+    assert bool(submissions(places.results)) == is_left
 
 
 def test_progress_is_stored_beside_the_result(tmp_path):

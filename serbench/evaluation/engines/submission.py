@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import shutil
 import time
 import uuid
@@ -14,6 +15,7 @@ from filelock import FileLock
 
 from serbench.contracts import DetachableEngine, Task
 from serbench.errors import SerbenchError
+from serbench.escaping import one_line
 from serbench.files import lock, replacing
 from serbench.parameters import checked, settable
 from serbench.plugins import registry
@@ -30,8 +32,9 @@ class Queued:
     name: str
     run: str = ""  # the run's name
     fold: str = ""  # the fold's name
-    result: str = ""  # the file that the fold writes
+    result: str = ""  # the file that the fold writes; in a record, relative to the results
     after: tuple[int, ...] = ()  # as `Task.after`
+    keep_model: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +52,10 @@ class Submission:
         engine = make_engine(self.engine, self.options)
         assert isinstance(engine, DetachableEngine), "only a detachable engine submits"
         return engine
+
+    def missing(self) -> list[Queued]:
+        """Return the folds that have no result."""
+        return [task for task in self.tasks if task.result and not Path(task.result).exists()]
 
     def has_ended(self) -> bool:
         """Return whether no task is in the queue any more."""
@@ -104,7 +111,11 @@ def submit(
         "engine": engine,
         "options": dict(options),
         "detached": detached,
-        "tasks": [asdict(task) for task in queued],
+        "tasks": [
+            asdict(task)
+            | {"result": task.result and os.path.relpath(task.result, folder.parents[1])}
+            for task in queued
+        ],
     }
     try:
         with replacing(folder / "submission.json") as temporary:
@@ -117,14 +128,28 @@ def submit(
 
 
 def submissions(results: Path) -> list[Submission]:
-    """Return all submissions below the results, the oldest first."""
-    found = []
-    for path in sorted((results.resolve() / FOLDER).glob("*/submission.json")):
+    """Return all submissions below the results, the oldest first.
+
+    Raises:
+        SerbenchError: a record cannot be read, so that its folds might be queued again.
+    """
+    found, parent = [], results.resolve()
+    for path in sorted((parent / FOLDER).glob("*/submission.json")):
         try:
             record = json.loads(path.read_text())
-            tasks = tuple(Queued(**task) for task in record["tasks"])
+            tasks = tuple(
+                Queued(
+                    **task
+                    | {"result": task["result"] and os.path.normpath(parent / task["result"])}
+                )
+                for task in record["tasks"]
+            )
             kind, options, detached = (record[n] for n in ("engine", "options", "detached"))
             found.append(Submission(path.parent, kind, options, detached, tasks))
-        except (OSError, ValueError, TypeError, KeyError):
-            continue  # it is being removed
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            if path.exists():  # else it has just been removed
+                raise SerbenchError(
+                    f"{path} cannot be read ({one_line(str(error), 100)}): end the jobs that it "
+                    f"records in the engine's queue, then remove {path.parent}"
+                ) from error
     return found
