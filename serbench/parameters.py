@@ -51,7 +51,8 @@ def checked(
         given: values as `parse` reads them.
 
     Raises:
-        BadParameter: a name that does not exist, or a value of the wrong type.
+        BadParameter: a name that does not exist, a value of the wrong type, or one that JSON cannot
+            store.
     """
     values = {  # a whole number where a float is expected becomes one: 60 and 60.0 are one identity
         name: float(default) if annotation is float and type(default) is int else default
@@ -60,9 +61,28 @@ def checked(
     for name, value in given.items():
         if name not in allowed:
             raise BadParameter(str(nearest(f"parameter of {owner}", name, sorted(allowed))))
+        require_json(owner, name, value)
         annotation, _ = allowed[name]
         values[name] = _fitting(owner, name, value, annotation)
     return values
+
+
+def require_json(owner: str, name: str, value: object) -> None:
+    """Refuse a value that JSON cannot store, such as a date or NaN, and text with a NUL.
+
+    Raises:
+        BadParameter: the value is one of these.
+    """
+    try:
+        json.dumps(value, allow_nan=False)
+        is_stored = not (isinstance(value, str) and "\0" in value)
+    except (TypeError, ValueError, RecursionError):
+        is_stored = False
+    if not is_stored:
+        raise BadParameter(
+            f"parameter {name} of {owner} is {value!r}, but must be text without NUL, a finite "
+            "number, true, false, null, or a list or table of these"
+        )
 
 
 def _fitting(owner: str, name: str, value: object, annotation: Any) -> object:

@@ -1,4 +1,5 @@
-from typing import Literal
+from datetime import date
+from typing import Any, Literal
 
 import pytest
 
@@ -6,8 +7,14 @@ from serbench.errors import BadParameter
 from serbench.parameters import checked, parse, parse_name, settable
 
 
-def model(n: int = 5, rate: float = 0.1, kind: Literal["a", "b"] = "a", seed: int | None = None):
-    return n, rate, kind, seed
+def model(
+    n: int = 5,
+    rate: float = 0.1,
+    kind: Literal["a", "b"] = "a",
+    seed: int | None = None,
+    anything: Any = None,
+):
+    return n, rate, kind, seed, anything
 
 
 def test_a_value_is_json_or_else_text():
@@ -26,7 +33,7 @@ def test_a_parameter_without_a_value_is_refused():
 
 def test_what_is_not_given_keeps_its_default():
     values = checked("model", settable(model), {"n": 7})
-    assert values == {"n": 7, "rate": 0.1, "kind": "a", "seed": None}
+    assert values == {"n": 7, "rate": 0.1, "kind": "a", "seed": None, "anything": None}
 
 
 def test_an_integer_is_good_enough_for_a_float():
@@ -46,6 +53,11 @@ def test_an_unknown_parameter_is_named_with_the_nearest():
         ({"n": "five"}, "n of model is 'five', but must be int"),
         ({"kind": "c"}, "kind of model is 'c', but must be one of 'a', 'b'"),
         ({"seed": 1.5}, "seed of model is 1.5, but must be int or NoneType"),
+        ({"rate": float("nan")}, "rate of model is nan, but must be text without NUL, a finite"),
+        ({"rate": float("inf")}, "rate of model is inf, but must be text without NUL, a finite"),
+        ({"kind": "\0"}, "kind of model is '.x00', but must be text without NUL"),
+        ({"anything": date(1979, 5, 27)}, "anything of model is datetime.date.*, but must be text"),
+        ({"anything": [{"a": {1}}]}, "anything of model is .*, or a list or table of these"),
     ],
 )
 def test_a_value_of_the_wrong_type_is_refused(given, words):

@@ -87,6 +87,7 @@ def plan(  # noqa: PLR0913 - a command's options are its parameters
     """
     from serbench.bench.meter import Meter
     from serbench.cli.progress import progress_line
+    from serbench.evaluation.engines.submission import make_engine
     from serbench.evaluation.pipeline import Means
     from serbench.settings import settings
     from serbench.study import study_file
@@ -94,6 +95,7 @@ def plan(  # noqa: PLR0913 - a command's options are its parameters
 
     require_format(form, ("text", "json"))
     chosen, options = _engine(study_file.read(file), engine, engine_option, jobs)
+    make_engine(chosen, options)  # refuses an unknown engine, and wrong options
     started, places = time.perf_counter(), settings()
     planned = _plan(file, results)
     estimated = estimate(

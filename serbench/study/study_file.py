@@ -1,5 +1,6 @@
 """Read `study.toml`: the models, datasets and seeds of a study, and the engine that runs them."""
 
+import math
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,7 +10,7 @@ from typing import Any
 
 from serbench.errors import BadParameter, SerbenchError, nearest
 from serbench.files import expanded
-from serbench.parameters import is_import_path
+from serbench.parameters import is_import_path, require_json
 from serbench.plugins import registry
 from serbench.results.config import Request
 from serbench.study.matrix import FIELDS, Combination, Item, Matrix, expand, seeds
@@ -97,6 +98,8 @@ def _item(kind: str, given: object, folder: Path) -> Item:
     name = table.get("name")
     if not isinstance(name, str) or not name:
         raise BadParameter(f"{where} has no name: write {{ name = ... }}")
+    if "\0" in name:
+        raise BadParameter(f"{where} is {name!r}, but must be text without NUL")
     where = f"{kind} {name}"
     fields = [each for each in FIELDS if each not in ITEMS]
     _require_known(f"key of {where}", table, ["name", *fields])
@@ -114,19 +117,21 @@ def _values(key: str, given: object, where: str, folder: Path) -> list[Any]:
             values += seeds(value)
         elif key == "params":
             values.append(_table(value, f"params of {where}"))
+            for name, each in values[-1].items():
+                require_json(where, name, each)
         elif key == "trim_db":
             is_number = isinstance(value, int | float) and not isinstance(value, bool)
-            if not is_number and value != "none":
+            if not (math.isfinite(value) if is_number else value == "none"):
                 raise BadParameter(
-                    f'trim_db of {where} is {value!r}, but must be a number or "none"'
+                    f'trim_db of {where} is {value!r}, but must be a finite number or "none"'
                 )
             values.append(float(value) if is_number else None)
         elif key == "threads":
             if type(value) is not int:
                 raise BadParameter(f"threads of {where} is {value!r}, but must be a whole number")
             values.append(value)
-        elif not isinstance(value, str) or not value:
-            raise BadParameter(f"{key} of {where} is {value!r}, but must be text")
+        elif not isinstance(value, str) or not value or "\0" in value:
+            raise BadParameter(f"{key} of {where} is {value!r}, but must be text without NUL")
         else:
             values.append(folder / expanded(value) if key == "data" else value)
     if not values:

@@ -166,6 +166,22 @@ def test_nothing_to_report_is_said(serbench, tmp_path):
     assert "no run of study.toml is complete: `serbench study run study.toml` runs them" in err
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--engine", "nosuch"), "there is no engine 'nosuch'"),
+        (("--engine-option", "cpus=4"), "there is no parameter of the engine local 'cpus'"),
+    ],
+)
+def test_a_plan_refuses_an_unknown_engine_and_its_unknown_options(
+    serbench, tmp_path, options, words
+):
+    write(tmp_path)
+    code, out, err = serbench("study", "plan", "study.toml", "--no-measure", *options)
+    assert (code, out) == (1, "")
+    assert words in err
+
+
 def test_a_plan_estimates_the_missing_folds_and_runs_none(serbench, places, tmp_path):
     write(tmp_path, fault="none")
     code, out, err = serbench("study", "plan", "study.toml", "--no-measure")

@@ -148,7 +148,10 @@ def test_the_papers_table_two_is_a_study_by_its_name():
         (PLAIN + "seed = []", "seed of [matrix] is an empty list: write a value, or leave it out"),
         (PLAIN + 'params = "x"', "params of [matrix] is 'x', but must be a table"),
         (PLAIN + 'threads = "2"', "threads of [matrix] is '2', but must be a whole number"),
-        (PLAIN + 'trim_db = "x"', "trim_db of [matrix] is 'x', but must be a number or \"none\""),
+        (
+            PLAIN + 'trim_db = "x"',
+            "trim_db of [matrix] is 'x', but must be a finite number or \"none\"",
+        ),
         (PLAIN + "labels = 3", "labels of [matrix] is 3, but must be text"),
         (
             '[matrix]\nmodel = "centroid"\ndataset = ["tones", "tones"]',
@@ -185,6 +188,18 @@ def test_the_papers_table_two_is_a_study_by_its_name():
         (PLAIN + '[[exclude]]\nmodel = "centroid"', "[[exclude]] leaves out every run: remove"),
         (PLAIN + "exclude = 3", "there is no key in [matrix] 'exclude'"),
         ("exclude = 3\n" + PLAIN, "[[exclude]] 1 is 3, but must be a table"),
+        (
+            PLAIN + "params = { scale = [1979-05-27] }",
+            "parameter scale of [matrix] is [datetime.date(1979, 5, 27)], but must be text without",
+        ),
+        (PLAIN + "params = { scale = nan }", "parameter scale of [matrix] is nan, but must be"),
+        (PLAIN + "trim_db = inf", "trim_db of [matrix] is inf, but must be a finite number or"),
+        (PLAIN + 'data = "\\u0000"', "data of [matrix] is '\\x00', but must be text without NUL"),
+        (PLAIN + 'protocol = "\\u0000.csv"', "protocol of [matrix] is '\\x00.csv', but must be"),
+        (
+            '[matrix]\nmodel = "centroid"\ndataset = "csv:\\u0000"',
+            "dataset in [matrix] is 'csv:\\x00', but must be text without NUL",
+        ),
         (PLAIN + "[engine]\njobs = 2", '[engine] has no name: write name = "local"'),
         (PLAIN + '[engine]\nname = "locl"', "there is no engine 'locl'; did you mean local?"),
     ],
