@@ -139,8 +139,8 @@ def compute(
     Neither a request that cannot be planned nor a fold that fails stops the others.
 
     Returns:
-        A run per request, or the error that prevented all folds of the run. Equal requests share
-        one run.
+        A run per request, or the error that prevented folds of the run: all that are missing, or
+        all in a queue that cannot be followed. Equal requests share one run.
 
     Raises:
         SerbenchError: the engine or a folder cannot be used, or other commands compute all missing
@@ -229,15 +229,24 @@ class _Evaluation:
         Claim folds first: afterwards, no other command can queue them.
         """
         in_queue = {
-            queued.result: submission
+            queued.result: (submission, queued)
             for submission in submissions(self._parent)
             for queued in submission.tasks
         }
         for work in self._works.values():
+            unkept = []
             for at in work.waiting:
-                if submission := in_queue.get(str(work.resources.result(at))):
+                submission, queued = in_queue.get(str(work.resources.result(at)), (None, None))
+                if submission is not None and queued is not None:
                     work.in_queue[at] = submission
+                    unkept += [at] if self._means.keep_models and not queued.keep_model else []
             work.waiting = [at for at in work.waiting if at not in work.in_queue]
+            if unkept:
+                work.waiting, work.in_queue = [], {}
+                self._refused[work.folder] = SerbenchError(
+                    f"{_folds(work.names(unkept))} of {work.folder.name}, in a queue, will keep no "
+                    "model: cancel the command that queued them, or leave out --keep-models"
+                )
 
     def remarked(self, line: str) -> None:
         """Pass a remark on a corpus to the listener, once for all runs."""
@@ -291,7 +300,10 @@ class _Evaluation:
                     tasks.append(self._task(work, at, group, after))
                     result = str(work.resources.result(at))
                     (name,) = work.names([at])
-                    queued.append(Queued(tasks[-1].name, work.folder.name, name, result, after))
+                    keep = self._means.keep_models
+                    queued.append(
+                        Queued(tasks[-1].name, work.folder.name, name, result, after, keep)
+                    )
         return tasks, queued
 
     @contextlib.contextmanager
@@ -334,8 +346,16 @@ class _Evaluation:
                     ends.add(outcome)
                 ends.close()
             for submission in in_queue:
-                if not means.detach or submission.has_ended():
-                    follow(submission, self._listener, self._works)
+                awaited = {each.result for each in submission.missing()}
+                with self._refusing(
+                    [
+                        work
+                        for work in self._works.values()
+                        if awaited & {str(work.resources.result(at)) for at in work.missing()}
+                    ]
+                ):
+                    if not means.detach or submission.has_ended():
+                        follow(submission, self._listener, self._works)
         except (KeyboardInterrupt, SystemExit):
             requested = {
                 str(work.resources.result(at))

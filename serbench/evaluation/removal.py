@@ -128,24 +128,27 @@ def remove(removal: Removal, parent: Path) -> None:
 
 @contextlib.contextmanager
 def _unused(removal: Removal, parent: Path) -> Iterator[None]:
-    """Claim all folds to remove; refuse if another command or a queue holds one of them."""
-    folder = removal.folder
-    for places in {parent.resolve(), folder.parent}:
-        for submission in submissions(places):
-            for task in submission.tasks:
-                result = Path(task.result)
-                if task.result and result.parent == folder and removal.fold in (None, result):
-                    raise SerbenchError(
-                        f"{task.name} is in the queue of {submission.engine} "
-                        f"({submission.folder}): wait for it with the command that evaluates it, "
-                        "or cancel it in the queue; nothing was removed"
-                    )
+    """Claim all folds to remove; refuse if another command or a queue holds one of them.
+
+    Claim first: afterwards, no other command can queue these folds.
+    """
     with claimed(removal.folder, _stems(removal)) as holders:
         for stem, holder in holders.items():
             raise SerbenchError(
                 f"{stem} of {removal.folder} is being computed by {holder}: wait for that command, "
                 "or stop it, and run this one again; nothing was removed"
             )
+        folder = removal.folder
+        for places in {parent.resolve(), folder.parent}:
+            for submission in submissions(places):
+                for task in submission.tasks:
+                    result = Path(task.result)
+                    if task.result and result.parent == folder and removal.fold in (None, result):
+                        raise SerbenchError(
+                            f"{task.name} is in the queue of {submission.engine} "
+                            f"({submission.folder}): wait for it with the command that evaluates "
+                            "it, or cancel it in the queue; nothing was removed"
+                        )
         yield
 
 

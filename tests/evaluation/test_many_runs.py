@@ -1,5 +1,6 @@
 """Several runs in one evaluation, here and in a queue."""
 
+import dataclasses
 import json
 import time
 from pathlib import Path
@@ -11,7 +12,7 @@ from serbench.errors import BadParameter, FoldError, SerbenchError, UnknownName
 from serbench.evaluation import progress
 from serbench.evaluation.engines.submission import make_engine, submissions
 from serbench.evaluation.fold import claimed
-from serbench.evaluation.pipeline import Listener, Means, compute, evaluate
+from serbench.evaluation.pipeline import Listener, Means, Work, compute, evaluate
 from serbench.results import run
 from serbench.results.config import Request
 
@@ -149,6 +150,39 @@ def test_folds_that_a_queue_lost_have_failed(places):
     with pytest.raises(FoldError, match="folds 1, 2: the engine lost it without an outcome: run"):
         evaluate(Request("centroid", SMALL), Means("queue"))
     assert submissions(places.results) == []
+
+
+def test_a_queue_that_cannot_be_followed_stops_no_other_run(places):
+    gone = queued(Request("centroid", SMALL), detach=True, folds=["1"], options={"idle": True})[0]
+    (submission,) = submissions(places.results)
+    record = submission.folder / "submission.json"
+    record.write_text(record.read_text().replace('"engine": "queue"', '"engine": "qeue"'))
+    requests = [Request("centroid", SMALL), Request("preset", SMALL)]
+    refused, other = compute(requests, Means(options=HERE))
+    assert str(refused).startswith("there is no engine 'qeue'; did you mean queue")
+    assert gone.missing() == [0]
+    assert len(list(gone.folder.glob("*.safetensors"))) == 2
+    assert other.missing() == []
+    with submission.followed():
+        record.write_text(record.read_text().replace('"engine": "qeue"', '"engine": "queue"'))
+        refused, _ = compute(requests, Means(options=HERE))
+    assert str(refused).startswith(f"another command waits for the tasks in {submission.folder}: ")
+
+
+def test_folds_in_a_queue_keep_a_model_only_if_they_were_queued_so(places):
+    keeper, idle = Request("keeper", SMALL), {"idle": True}
+    (unkept,) = queued(keeper, detach=True, folds=["1"], options=idle)
+    kept = Means("queue", idle, keep_models=True, detach=True)
+    refused, _ = compute([keeper, Request("sleeper", SMALL)], kept)
+    assert str(refused) == (
+        f"fold 1 of {unkept.folder.name}, in a queue, will keep no "
+        "model: cancel the command that queued them, or leave out --keep-models"
+    )
+    (submission, *_) = submissions(places.results)
+    submission.cancel()
+    compute([keeper], dataclasses.replace(kept, folds=["1"]))
+    (work,) = compute([keeper], kept)
+    assert isinstance(work, Work)
 
 
 def test_a_queue_that_refuses_leaves_no_record(places):
