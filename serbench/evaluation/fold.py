@@ -171,6 +171,8 @@ def _read_sets(job: Job, send: Send) -> Sets:
     root = Path(job.root)
     places = Settings(root.parent, Path(job.cache), Path(job.result).parent)
     source = datasets.find(job.config.dataset, places, root)
+    if root.parent == Path(job.cache) / "corpora":  # removed while the fold was queued
+        source = dataclasses.replace(source, generated=True)
     corpus = datasets.read(source, job.config.labels)
     protocol = lookup.find_protocol(job.config.protocol, source.dataset)
     folds = lookup.make_folds(protocol, corpus)

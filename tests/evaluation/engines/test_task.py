@@ -74,6 +74,14 @@ def test_the_code_that_planned_a_task_runs_it(fold):
     assert task.run_task(planned.message, lambda _: None).error == ""
 
 
+def test_a_generated_corpus_that_was_removed_while_the_fold_waited_is_made_again(fold):
+    planned = fold()
+    root = Path(planned.message["item"]["root"])
+    shutil.rmtree(root)
+    assert task.run_task(planned.message, lambda _: None).error == ""
+    assert root.is_dir()
+
+
 def test_a_machine_of_its_own_returns_the_files_and_keeps_none(fold, places, monkeypatch, tmp_path):
     planned = fold("keeper", keep_models=True)
     for name in ("data", "cache"):
