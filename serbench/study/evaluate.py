@@ -229,4 +229,5 @@ def compute(
             plans.append(PlannedRun(request, work.folder, work.plan.config, work.plan))
             if work.missing():
                 failed.append(runs.title(combination))
-    return result.read(StudyPlan(name, runs, parent, tuple(plans))), failed
+    planned = StudyPlan(name, runs, parent, tuple(plans))
+    return result.read(planned, is_computed=True), failed

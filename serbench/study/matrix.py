@@ -43,7 +43,7 @@ class Matrix:
 
     combinations: tuple[Combination, ...]
     rows: tuple[Request, ...]  # the models with their parameters; these requests have no dataset
-    columns: tuple[Request, ...]  # datasets with protocol and labels; these have no model
+    columns: tuple[Request, ...]  # datasets with all fields set for them; these have no model
 
     @property
     def requests(self) -> list[Request]:
@@ -53,26 +53,23 @@ class Matrix:
     @cached_property
     def row_names(self) -> list[str]:
         """The name of each row: its model, with the settings in which its rows differ."""
-        settings = {
-            str(at): (
-                row.model,
-                {
-                    **row.params,
-                    **{
-                        name: "none" if value is None else value
-                        for name in ("features", "trim_db", "precision", "threads")
-                        if (value := getattr(row, name)) != _DEFAULTS[name]
-                    },
-                },
-            )
-            for at, row in enumerate(self.rows)
-        }
-        names = told_apart(settings)
-        return [names[key] for key in settings]
+        names = told_apart(
+            {str(at): (row.model, _settings(row)) for at, row in enumerate(self.rows)}
+        )
+        return [names[str(at)] for at in range(len(self.rows))]
 
     @cached_property
     def column_names(self) -> list[str]:
         """The name of each column: its corpus, with the settings in which its columns differ."""
+        return [name + more for name, more in self._column_parts]
+
+    def model_name(self, row: int, column: int) -> str:
+        """Return the name of a model in lists that have columns for corpus, protocol and labels."""
+        return self.row_names[row] + self._column_parts[column][1]
+
+    @cached_property
+    def _column_parts(self) -> list[tuple[str, str]]:
+        """The name of each column with protocol, labels and data, and its other settings."""
         names = []
         for column in self.columns:
             same = [each for each in self.columns if each.dataset == column.dataset]
@@ -82,7 +79,13 @@ class Matrix:
                 if len({getattr(each, name) for each in same}) > 1
             ]
             names.append(", ".join([TITLES.get(column.dataset, column.dataset), *more]))
-        return names
+        told = told_apart(
+            {
+                str(at): (name, _settings(column))
+                for at, (name, column) in enumerate(zip(names, self.columns, strict=True))
+            }
+        )
+        return [(name, told[str(at)].removeprefix(name)) for at, name in enumerate(names)]
 
     @cached_property
     def has_seeds(self) -> bool:
@@ -116,8 +119,15 @@ def expand(models: Sequence[Item], datasets: Sequence[Item], axes: Axes) -> Matr
     ):
         for request, own in _requests(model, data, axes):
             row = replace(own, **{name: _DEFAULTS[name] for name in (*COLUMN, "seed")})
-            column = replace(_BLANK, **{name: getattr(request, name) for name in COLUMN})
-            keys = [_key(at_model, row), _key(at_data, column)]
+            fixed = {*COLUMN, *data.axes} - {"params", "seed"}
+            column = replace(
+                _BLANK,
+                params={
+                    key: request.params[key] for key in request.params if key not in own.params
+                },
+                **{name: getattr(request, name) for name in fixed},
+            )
+            keys = [_key(at_model, row), _key(None, column)]
             rows.setdefault(keys[0], row)
             columns.setdefault(keys[1], (at_data, column))
             found.append((request, keys[0], keys[1]))
@@ -135,7 +145,22 @@ _BLANK = Request("", "")
 _DEFAULTS: Mapping[str, Any] = {name: getattr(_BLANK, name) for name in FIELDS}
 
 
-def _key(item: int, request: Request) -> str:
+def _settings(request: Request) -> dict[str, object]:
+    """Return the parameters, and the other settings that are not the default."""
+    more = {
+        name: getattr(request, name) for name in ("features", "trim_db", "precision", "threads")
+    }
+    return {
+        **request.params,
+        **{
+            name: "none" if value is None else value
+            for name, value in more.items()
+            if value != _DEFAULTS[name]
+        },
+    }
+
+
+def _key(item: int | None, request: Request) -> str:
     return json.dumps([item, vars(request)], sort_keys=True, default=str)
 
 
@@ -153,7 +178,7 @@ def _requests(model: Item, data: Item, axes: Axes) -> Iterator[tuple[Request, Re
                 raise BadParameter(
                     f"parameter {name} is set for {model.name} and for {data.name}: set it once"
                 )
-            params = {**shared, **of_model}
+            params = {name: shared[name] for name in shared if name not in of_data} | of_model
             names = {"model": model.name, "dataset": data.name}
             yield (
                 Request(**{**common, **names, "params": {**params, **of_data}}),

@@ -13,7 +13,7 @@ from serbench.results import run as stored
 from serbench.results.run import Run
 from serbench.study import table
 from serbench.study.matrix import Matrix
-from serbench.study.plan import StudyPlan
+from serbench.study.plan import PlannedRun, StudyPlan
 from serbench.study.status import fold_states, queues
 from serbench.study.study_run import StudyRun
 from serbench.study.table import SHOWN, StudyTable
@@ -47,11 +47,11 @@ class Study:
 
     @cached_property
     def problems(self) -> tuple[str, ...]:
-        """A line for each run with missing folds, with the reasons."""
+        """A line for each run that lacks folds or has a problem, with the reasons."""
         return tuple(
             f"{each.title}: {'; '.join(each.reasons)}"
             for each in self.results
-            if not each.is_complete
+            if not each.is_complete or each.problem
         )
 
     def count(self, *states: str) -> int:
@@ -132,7 +132,7 @@ class Study:
         for each in self.results:
             column, run = self.matrix.columns[each.column], each.run
             common: dict[str, object] = {
-                "model": self.matrix.row_names[each.row],
+                "model": self.matrix.model_name(each.row, each.column),
                 "dataset": column.dataset,
                 "protocol": run.config.protocol if run else column.protocol,
                 "labels": run.config.labels if run else column.labels,
@@ -155,8 +155,14 @@ class Study:
         return table.make(self.matrix, self.results, metrics)
 
 
-def read(plan: StudyPlan) -> Study:
-    """Read the results of a planned study, as far as it is computed."""
+def read(plan: StudyPlan, is_computed: bool = False) -> Study:
+    """Read the results of a planned study, as far as it is computed.
+
+    Args:
+        plan: the study's runs.
+        is_computed: whether the study was just computed, so that a complete run with a problem was
+            refused; else, a complete run needs no corpus.
+    """
     places = queues(plan.results)
     runs: dict[object, tuple[Run | None, str]] = {}
     results = []
@@ -170,6 +176,8 @@ def read(plan: StudyPlan) -> Study:
                 except SerbenchError as error:
                     runs[folder] = (None, str(error))
         run, unreadable = runs[folder]
+        if run is None or run.missing or is_computed:
+            unreadable = unreadable or problem
         results.append(
             StudyRun(
                 combination.row,
@@ -178,7 +186,21 @@ def read(plan: StudyPlan) -> Study:
                 plan.matrix.title(combination),
                 run,
                 fold_states(planned, places),
-                unreadable or (problem if run is None or run.missing else ""),
+                unreadable or _changed(planned, run),
             )
         )
     return Study(plan.name, plan.matrix, tuple(results))
+
+
+def _changed(planned: PlannedRun, run: Run | None) -> str:
+    """Return which data have changed since a run was computed, or ""."""
+    if planned.plan is None or run is None:
+        return ""
+    pins = run.facts.pins
+    changed = [name for name, pin in planned.plan.pins.items() if getattr(pins, name) != pin]
+    if not changed:
+        return ""
+    return (
+        f"the {' and the '.join(changed)} changed after these folds were computed: "
+        f"`serbench runs rm {run.name}` removes them"
+    )

@@ -23,7 +23,7 @@ class StudyRun:
         title: its name for readers: "alexnet-mel on RAVDESS, seed 0".
         run: the finished folds; None if there are none.
         folds: where each fold stands; empty if they are not known.
-        problem: why the run cannot be planned or read here, or "".
+        problem: why the run cannot be planned, read or compared here, or "".
     """
 
     row: int
@@ -61,5 +61,6 @@ class StudyRun:
         ]
         if self.run is not None:
             facts = [fold.facts for fold in self.run.folds]
-            reasons += [f"NOT RANKED: {each}" for each in eligibility.objections(facts, missing=0)]
+            missing = 0 if reasons else self.run.missing
+            reasons += [f"NOT RANKED: {each}" for each in eligibility.objections(facts, missing)]
         return [*([one_line(self.problem, LONGEST)] if self.problem else []), *reasons]

@@ -1,7 +1,7 @@
 """One table of a study: a row per model, a group of columns per corpus, seeds as one row."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -73,7 +73,15 @@ class StudyTable:
         for number, noted in numbered.items():
             titles = ", ".join(self._title(*place) for place in noted)
             notes.append(f"[{number}] {titles}: {'; '.join(self.cells[noted[0]].reasons)}.")
+        for (row, column), cell in self.cells.items():
+            title, seeds = self._title(row, column), self.seeds[row]
+            if cell.scores and len(cell.runs) < seeds:
+                notes.append(f"{title}: the mean over {len(cell.runs)} of {seeds} seeds.")
         names = {run.name: self._title(*place) for place, run in self._runs()}
+        for run in {run.name: run for _, run in self._runs()}.values():
+            if kinds := run.differing():
+                seed = f", seed {run.config.seed}" if self.matrix.has_seeds else ""
+                notes.append(f"{names[run.name]}{seed}: the folds differ in {', '.join(kinds)}.")
         notes += circumstances(
             list(
                 dict.fromkeys(
@@ -111,10 +119,8 @@ class StudyTable:
         return runs
 
     def _changed(self, column: int) -> list[str]:
-        """Return which data ("corpus", "protocol") differ between the runs of a column."""
-        return differing(
-            [run.facts.pins for run in self._in_columns.get(column, ())], ("corpus", "protocol")
-        )
+        """Return which data ("corpus", "protocol", "audio") differ between a column's runs."""
+        return _other_data(self._in_columns.get(column, ()))
 
     def _best(self) -> set[tuple[int, int, str]]:
         """Return (row, column, metric) of the best scores, where at least two can be compared."""
@@ -125,7 +131,8 @@ class StudyTable:
                 for place, cell in self.cells.items()
                 if place[1] == column and cell.is_ranked
             }
-            if len(ranked) < 2 or self._changed(column):
+            names = {self.cells[row, column].runs[0].name for row in ranked}
+            if len(names) < 2 or self._changed(column):
                 continue
             for metric in self.metrics:
                 highest = tables.percent(max(scores[metric].mean for scores in ranked.values()))
@@ -143,26 +150,27 @@ class StudyTable:
     def _setting(self, column: int) -> list[str]:
         """Return lines on the protocol, labels and data of a column, and on the paper's rows."""
         name, run = self.matrix.column_names[column], self._fullest(column)
-        if run is None:
-            return []
-        config, facts = run.config, run.facts
-        lines = [
-            f"{name}: protocol {config.protocol} ({facts.protocol.folds} folds, "
-            f"{len(run.speaker_confusions)} test speakers, {int(run.confusions.sum())} test "
-            f"utterances), labels {config.labels} ({len(facts.labels)})."
-        ]
+        lines = []
+        if run is not None:
+            config, facts = run.config, run.facts
+            lines.append(
+                f"{name}: protocol {config.protocol} ({facts.protocol.folds} folds, "
+                f"{len(run.speaker_confusions)} test speakers, {int(run.confusions.sum())} test "
+                f"utterances), labels {config.labels} ({len(facts.labels)})."
+            )
         if changed := self._changed(column):
             lines.append(
                 f"{name}: the {' and the '.join(changed)} of these runs differ, so they cannot be "
                 "compared."
             )
-        published = literature.rows(run.corpus, "II")
-        setting = (config.dataset, config.protocol, config.labels)
-        if published and not published[0].is_comparable(*setting):
-            lines.append(
-                f"{name}: the paper's rows are for protocol {published[0].protocol} and labels "
-                f"{published[0].labels}, not for these."
-            )
+        dataset, protocol, labels = self._place(column)
+        for row in literature.rows(dataset.partition(":")[0], "II")[:1]:
+            # a default is known once there is a fold
+            if not row.is_comparable(dataset, protocol or row.protocol, labels or row.labels):
+                lines.append(
+                    f"{name}: the paper's rows are for protocol {row.protocol} and labels "
+                    f"{row.labels}, not for these."
+                )
         return lines
 
     def _beside(self) -> list[list[tuple[str, Mapping[int, Sequence[MeanStd]]]]]:
@@ -227,12 +235,21 @@ class StudyTable:
         rows = []
         for (row, column), cell in sorted(self.cells.items()):
             folds = str(min((len(run.folds) for run in cell.runs), default=0))
-            first = [self.matrix.row_names[row], str(len(cell.runs)), *self._place(column), folds]
+            model = self.matrix.model_name(row, column)
+            first = [model, str(len(cell.runs)), *self._place(column), folds]
             scores = [cell.scores.get(metric) for metric in self.metrics]
             rows.append([*first, *_halves(scores), "; ".join(cell.reasons)])
-        for name, by_column in [row for group in self._beside() for row in group]:
+        guesses, papers = self._beside()
+        for name, by_column in guesses:
             for column, beside in by_column.items():
                 rows.append([name, "", *self._place(column), "", *_halves(beside), ""])
+        for name, by_column in papers:
+            for column, beside in by_column.items():
+                corpus = self.matrix.columns[column].dataset.partition(":")[0]
+                own = literature.rows(corpus, "II")[0]
+                place = [corpus, own.protocol, own.labels]
+                line = [name, "", *place, "", *_halves(beside), ""]
+                rows += [line] if line not in rows else []
         return [*head, "reason"], rows
 
     def _place(self, column: int) -> list[str]:
@@ -268,6 +285,16 @@ def make(matrix: Matrix, results: Sequence[StudyRun], metrics: Sequence[str]) ->
     return StudyTable(matrix, tuple(metrics), cells, counts)
 
 
+def _other_data(runs: Sequence[Run]) -> list[str]:
+    """Return which data ("corpus", "protocol", "audio") differ between runs."""
+    kinds = differing([run.facts.pins for run in runs], ("corpus", "protocol"))
+    audio: dict[str, set[str]] = {}  # by fold
+    for run in runs:
+        for fold in run.folds:
+            audio.setdefault(fold.facts.fold.name, set()).add(fold.facts.pins.audio)
+    return [*kinds, "audio"] if any(len(pins) > 1 for pins in audio.values()) else kinds
+
+
 def _cell(group: Sequence[StudyRun], metrics: Sequence[str]) -> Cell:
     """Return a model's scores on a corpus: each fold's mean over seeds, summarised over folds.
 
@@ -294,6 +321,11 @@ def _cell(group: Sequence[StudyRun], metrics: Sequence[str]) -> Cell:
     shared = [name for name in places[0] if all(name in folds for folds in places)]
     if any(len(folds) > len(shared) for folds in places):
         reasons.append("the seeds have different folds, and only those that all have are counted")
+    first = runs[0].config
+    assert all(replace(run.config, seed=first.seed) == first for run in runs)
+    if changed := _other_data(runs):
+        reasons.append(f"the {' and the '.join(changed)} of the seeds differ, so they have no mean")
+        return Cell({}, tuple(runs), tuple(reasons))
     if not shared:
         return Cell({}, tuple(runs), tuple(reasons), "missing")
     scores = {}

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ import serbench
 from serbench.errors import BadParameter, SerbenchError, UnknownName
 from serbench.results import fold_file
 from serbench.results.run import Run
+from serbench.study import plan, result
 from serbench.study.matrix import Item, expand
 from serbench.study.result import Study
 from serbench.study.study_run import StudyRun
@@ -345,3 +347,102 @@ def test_another_commands_folds_are_left_to_it_and_said(places):
 def test_a_name_given_twice_is_one_run(places):
     study = serbench.evaluate(["centroid", "centroid"], ["tones"], protocol="loso", jobs=0)
     assert len(study.results) == 1
+
+
+def test_what_a_dataset_sets_is_a_column_and_is_never_averaged():
+    settings = [{"trim_db": [60.0, None]}, {"params": [{"parts": 1}, {"parts": 2}]}]
+    for axes, more in zip(
+        settings, (["", ", trim_db=none"], [", parts=1", ", parts=2"]), strict=True
+    ):
+        matrix = expand([Item("preset")], [Item("tones", axes)], {"seed": [0, 1]})
+        assert matrix.row_names == ["preset"]
+        assert matrix.column_names == [f"tones{each}" for each in more]
+        assert [matrix.model_name(0, at) for at in (0, 1)] == [f"preset{each}" for each in more]
+        assert [each.column for each in matrix.combinations] in ([0, 0, 1, 1], [0, 1, 0, 1])
+    items = [Item("tones", {"trim_db": [60.0]}), Item("tones", {"trim_db": [30.0]})]
+    assert expand([Item("a")], items, {}).column_names == ["tones", "tones, trim_db=30.0"]
+
+
+def test_two_configurations_are_never_averaged_as_seeds(invented):
+    matrix = expand([Item("invented")], [Item("toy")], {"seed": [0, 1]})
+    runs = [invented("a"), invented("b", seed=1, config={"threads": 2})]
+    results = [StudyRun(0, 0, seed, "", run, ()) for seed, run in enumerate(runs)]
+    with pytest.raises(AssertionError):
+        Study("", matrix, tuple(results)).table()
+
+
+def test_audio_that_changed_between_runs_is_said_and_never_averaged(invented):
+    pins = {"corpus": "c" * 64, "protocol": "p" * 64, "audio": "b" * 64}
+    study = of_runs(invented, good={"right": 0.9}, bad={"pins": pins})
+    assert "*" not in study.table()
+    assert "toy: the audio of these runs differ, so they cannot be compared." in str(study)
+    matrix = expand([Item("invented")], [Item("toy")], {"seed": [0, 1]})
+    runs = [invented("a"), invented("b", seed=1, pins=pins)]
+    results = [StudyRun(0, 0, seed, "", run, ()) for seed, run in enumerate(runs)]
+    study = Study("", matrix, tuple(results))
+    assert row(study, "invented")[1:] == ["- [1]"] * 3
+    assert "the audio of the seeds differ, so they have no mean" in str(study)
+
+
+def test_an_incomplete_run_is_never_shown_as_complete(invented):
+    whole = invented("a", folds=3, speakers=6)
+    study = of_runs(invented, a={})
+    lacking = StudyRun(0, 0, 0, "a", Run(whole.folder, whole.folds[:2], 1), ())
+    text = str(Study("", study.matrix, (lacking,)))
+    assert "NOT RANKED: incomplete: 1 of 3 folds are missing" in text
+
+
+def test_a_protocol_that_changed_after_a_run_is_a_reason(places):
+    run = serbench.evaluate("centroid", "tones", jobs=0)
+    made = plan.plan("", expand([Item("centroid")], [Item("tones")], {}), places.results)
+    assert not result.read(made).problems
+    (one,) = made.runs
+    other = replace(one.plan, pins={**one.plan.pins, "protocol": "0" * 64})
+    text = str(result.read(replace(made, runs=(replace(one, plan=other),))))
+    assert "the protocol changed after these folds were computed: `serbench runs rm " in text
+    assert run.name in text
+
+
+def test_a_problem_of_a_complete_run_is_a_reason_after_a_command_that_computes(places):
+    serbench.evaluate("centroid", "tones", jobs=0)
+    made = plan.plan("", expand([Item("centroid")], [Item("tones")], {}), places.results)
+    made = replace(made, runs=(replace(made.runs[0], plan=None, problem="no corpus"),))
+    assert not result.read(made).problems
+    assert result.read(made, is_computed=True).problems == ("centroid on tones: no corpus",)
+
+
+def test_folds_of_other_code_are_said(invented):
+    run, other = invented("a"), invented("a", sources={"serbench": "0" * 64})
+    study = of_runs(invented, a={})
+    mixed = StudyRun(0, 0, 0, "a", Run(run.folder, (run.folds[0], other.folds[1])), ())
+    assert "a on toy: the folds differ in sources." in str(Study("", study.matrix, (mixed,)))
+
+
+def test_a_mean_over_fewer_seeds_than_its_row_has_is_said(invented):
+    matrix = expand([Item("a")], [Item("toy"), Item("other")], {"seed": [0, 1]})
+    places = [(0, 0), (0, 1), (1, 0)]  # column, seed
+    results = [
+        StudyRun(0, column, seed, "", invented(f"{column}{seed}", seed=seed), ())
+        for column, seed in places
+    ]
+    text = str(Study("", matrix, tuple(results)))
+    assert "a on other: the mean over 1 of 2 seeds." in text
+    assert "a on toy: the mean" not in text
+
+
+def test_one_run_in_two_rows_is_not_the_best_of_two(invented):
+    study = of_runs(invented, a={"right": 0.9}, b={})
+    run = study.results[0].run
+    assert "*" in study.table()
+    twice = tuple(replace(each, run=run) for each in study.results)
+    assert "*" not in Study("", study.matrix, twice).table()
+
+
+def test_the_papers_rows_keep_its_protocol_and_their_caveat_without_a_fold():
+    item = Item("ravdess", {"protocol": ["kfold:n=4", "loso"]})
+    matrix = expand([Item("a")], [item], {})
+    study = Study("", matrix, tuple(StudyRun(0, at, 0, "", None, ()) for at in (0, 1)))
+    assert "the paper's rows are for protocol paper and labels ravdess, not" in str(study)
+    rows = [each for each in study.table("csv").splitlines() if "paper, M1" in each]
+    assert len(rows) == 1
+    assert rows[0].startswith('"paper, M1",,ravdess,paper,ravdess,')
