@@ -181,6 +181,7 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
         study.show_queued(made, engine, again)
     elif is_study and form == "json":
         typer.echo(summary.scores(made.runs, None, form))
+        study.require_complete(made, failed, are_reasons_shown=False)
     elif is_study:
         study.show(made, form, failed)
     elif form == "json":

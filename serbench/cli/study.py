@@ -179,9 +179,14 @@ def show(made: "Study", form: str, failed: list[str], metrics: list[str] | None 
     from serbench.study.table import SHOWN
 
     typer.echo(made.page(form, metrics or SHOWN))
+    require_complete(made, failed, are_reasons_shown=form != "csv")
+
+
+def require_complete(made: "Study", failed: list[str], *, are_reasons_shown: bool) -> None:
+    """Exit with 1 if runs failed; print the reasons if the output does not have them."""
     if not failed:
         return
-    if form == "csv":  # other forms have the reasons below the table
+    if not are_reasons_shown:
         for line in made.problems:
             typer.echo(shown(line), err=True)
     raise SerbenchError(

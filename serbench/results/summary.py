@@ -14,14 +14,14 @@ def scores(runs: Sequence[Run], metrics: Sequence[str] | None, form: str) -> str
     """Return each fold's scores, their mean and deviation, pooled scores and their intervals.
 
     Args:
-        runs: one or more.
+        runs: one or more; json is possible for none.
         metrics: names of metrics; None for all.
         form: one of `FORMATS`; json has fractions in full precision, for several runs a list.
     """
     names = list(metrics or METRICS)
     if form == "json":
         contents = [_as_json(run, names) for run in runs]
-        return escaping.as_json(contents if len(runs) > 1 else contents[0])
+        return escaping.as_json(contents[0] if len(runs) == 1 else contents)
     if len(runs) == 1:
         return tables.table([runs[0].name, *names], _rows(runs[0], names), form)
     rows = [[run.name, *row] for run in runs for row in _rows(run, names)]

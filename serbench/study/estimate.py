@@ -258,7 +258,7 @@ class _Estimator:
                 needs = self._needs(first)
             except SerbenchError as error:
                 title = f"{first.request.model} on {first.request.dataset}"
-                self._problems.append(f"no estimate of {title}: {one_line(str(error), 300)}")
+                self._problems.append(one_line(f"no estimate of {title}: {error}", 400))
                 continue
             missing = {
                 at: sum(each.folder is None or not each.result(at).exists() for each in of_group)

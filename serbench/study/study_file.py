@@ -82,7 +82,7 @@ def _study(document: Table, path: str, file: Path) -> StudyFile:
             'dataset = [{ name = "NAME", data = "FOLDER" }]'
         )
     matrix = expand(items["model"], items["dataset"], common)
-    matrix = _without(matrix, _list(document.get("exclude", [])))
+    matrix = _without(matrix, _list(document.get("exclude", [])), file.parent)
     options = dict(_table(document.get("engine", {"name": "local"}), "[engine]"))
     engine = options.pop("name", None)
     if not isinstance(engine, str):
@@ -139,7 +139,7 @@ def _values(key: str, given: object, where: str, folder: Path) -> list[Any]:
     return [value for at, value in enumerate(values) if value not in values[:at]]
 
 
-def _without(matrix: Matrix, excluded: Sequence[object]) -> Matrix:
+def _without(matrix: Matrix, excluded: Sequence[object], folder: Path) -> Matrix:
     """Return the matrix without the combinations that an `[[exclude]]` matches.
 
     Raises:
@@ -150,7 +150,11 @@ def _without(matrix: Matrix, excluded: Sequence[object]) -> Matrix:
         where = f"[[exclude]] {number}"
         wanted = _table(given, where)
         _require_known(f"key in {where}", wanted, FIELDS)
-        matches = [at for at, each in enumerate(matrix.combinations) if _fits(each, wanted)]
+        values = {
+            key: _list(value) if key in ITEMS else _values(key, value, where, folder)
+            for key, value in wanted.items()
+        }
+        matches = [at for at, each in enumerate(matrix.combinations) if _fits(each, values)]
         if not matches or not wanted:
             raise _matches_nothing(matrix.requests, wanted, where)
         left_out.update(matches)
@@ -160,15 +164,15 @@ def _without(matrix: Matrix, excluded: Sequence[object]) -> Matrix:
     return replace(matrix, combinations=tuple(kept))
 
 
-def _fits(combination: Combination, wanted: Table) -> bool:
-    for key, value in wanted.items():
+def _fits(combination: Combination, wanted: Mapping[str, Sequence[Any]]) -> bool:
+    for key, values in wanted.items():
         actual = getattr(combination.request, key)
         if key == "params":
-            fits = all(actual.get(name) == each for name, each in _table(value, key).items())
-        elif key == "seed":
-            fits = actual in [seed for each in _list(value) for seed in seeds(each)]
+            fits = any(
+                all(actual.get(name) == one for name, one in each.items()) for each in values
+            )
         else:
-            fits = actual in _list(value)
+            fits = actual in values
         if not fits:
             return False
     return True

@@ -70,6 +70,12 @@ def test_folds_that_fail_are_reasons_and_exit_code_1(serbench):
     code, out, err = serbench("evaluate", *given, "--format", "csv")
     assert code == 1
     assert "\nfaulty on tones: fold 1 failed: ValueError: the model is faulty\n" in err
+    code, out, err = serbench("evaluate", *given, "--format", "json")
+    assert (code, len(json.loads(out[out.index("[") :]))) == (1, 2)  # after what the model prints
+    assert "\nfaulty on tones: fold 1 failed: ValueError: the model is faulty\n" in f"\n{err}"
+    hushed = ("--model", "centroid", "--model", "preset", "--dataset", "hushed")
+    code, out, _ = serbench("evaluate", *hushed, "--format", "json")
+    assert (code, json.loads(out)) == (1, [])
     code, out, _ = serbench("evaluate", *given, "--fold", "2")  # which does not fail
     assert code == 0
 

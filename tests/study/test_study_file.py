@@ -224,6 +224,20 @@ def test_a_file_that_is_not_there_is_refused_with_the_studies_that_are_shipped(t
         study_file.read(tmp_path / "latin.toml")
 
 
+def test_an_exclude_reads_values_as_the_matrix_does(read):
+    text = """
+        [matrix]
+        model = "centroid"
+        dataset = ["tones", { name = "toy", data = "corpora/toy" }]
+        trim_db = [60, "none"]
+        [[exclude]]
+        trim_db = "none"
+        """
+    assert [each.trim_db for each in read(text).matrix.requests] == [60.0, 60.0]
+    requests = read(text + '[[exclude]]\ndata = "corpora/toy"').matrix.requests
+    assert [each.dataset for each in requests] == ["tones"]
+
+
 def test_seeds_are_numbers_or_ranges():
     assert seeds("12") == seeds(12) == [12]
 
