@@ -1,8 +1,10 @@
 """Describe folds and extraction as tasks, and run a task on the machine that an engine chose."""
 
+import contextlib
+import itertools
 import platform
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from importlib import metadata
 from pathlib import Path
@@ -11,6 +13,7 @@ from serbench import datasets
 from serbench.contracts import Needs, Task
 from serbench.errors import PluginError, SerbenchError
 from serbench.evaluation import kept_models, provenance
+from serbench.evaluation.fold import claimed
 from serbench.evaluation.plan import Job
 from serbench.features.store import Feature
 from serbench.files import digest
@@ -84,27 +87,25 @@ def run_task(message: Message, send: Send, *, shares_folders: bool = True) -> Ou
         The outcome, with `item` 0: `dataclasses.replace(outcome, item=position)` sets the position.
     """
     item, code = message["item"], message["code"]
-    is_moved = not shares_folders and message["function"] == FOLD
     try:
         _require_same_code(code)
-        if is_moved:
-            item = _moved(Job.of(item), code).message()
+        if shares_folders or message["function"] != FOLD:
+            return _run(message, item, send)
+        with _moved(Job.of(item), code) as job:
+            outcome = _run(message, job.message(), send)
+            return outcome if outcome.error else replace(outcome, files=_taken(job))
     except SerbenchError as error:
         return Outcome(0, None, str(error))
+
+
+def _run(message: Message, item: Message, send: Send) -> Outcome:
     with Pool() as pool:
         pool.start(0, message["function"], item, message["threads"])
         while True:
             _, event = pool.next()
             if isinstance(event, Outcome):
-                break
+                return event
             send(event)
-    if not is_moved or event.error:
-        return event
-    try:
-        return replace(event, files=_taken(Job.of(item)))
-    except OSError as error:
-        reason = f"the result of the fold on {platform.node()} cannot be read: {error}"
-        return Outcome(0, None, f"{reason}; run the same command again")
 
 
 def _require_same_code(planned: Mapping[str, str]) -> None:
@@ -123,11 +124,13 @@ def _require_same_code(planned: Mapping[str, str]) -> None:
         )
 
 
-def _moved(job: Job, code: Mapping[str, str]) -> Job:
-    """Return the job with the folders of this machine; generate a missing corpus if possible.
+@contextlib.contextmanager
+def _moved(job: Job, code: Mapping[str, str]) -> Iterator[Job]:
+    """Yield the job with the folders of this machine; generate a missing corpus if possible.
 
     The folder of the result is specific to this fold, its data and its code, so a later attempt
-    finds what an earlier one has stored.
+    finds what an earlier one has stored. A folder that another process uses, as for a driver with
+    the same results path on another machine, is left to it.
     """
     places = settings()
     root, result = Path(job.root), Path(job.result)
@@ -136,12 +139,14 @@ def _moved(job: Job, code: Mapping[str, str]) -> Job:
     name = (
         f"{job.config.name}-{digest([job.result, job.keep_model, dict(job.pins), dict(code)])[:8]}"
     )
-    return replace(
-        job,
-        root=str(source.root),
-        cache=str(places.cache.resolve()),
-        result=str(places.cache.resolve() / "folds" / name / result.name),
-    )
+    cache = places.cache.resolve()
+    for number in itertools.count(1):
+        folder = cache / "folds" / (name if number == 1 else f"{name}-{number}")
+        with claimed(folder.parent, [folder.name]) as held:
+            if not held:
+                moved = str(folder / result.name)
+                yield replace(job, root=str(source.root), cache=str(cache), result=moved)
+                return
 
 
 def _taken(job: Job) -> dict[str, bytes]:
@@ -151,6 +156,12 @@ def _taken(job: Job) -> dict[str, bytes]:
     if job.keep_model:
         model = kept_models.folder(result.parent, job.fold)
         files += [path for path in sorted(model.rglob("*")) if path.is_file()]
-    taken = {path.relative_to(result.parent).as_posix(): path.read_bytes() for path in files}
+    try:
+        taken = {path.relative_to(result.parent).as_posix(): path.read_bytes() for path in files}
+    except OSError as error:
+        raise SerbenchError(
+            f"the result of the fold on {platform.node()} cannot be read: {error}; run the same "
+            "command again"
+        ) from error
     shutil.rmtree(result.parent, ignore_errors=True)
     return taken

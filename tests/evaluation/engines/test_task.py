@@ -99,6 +99,21 @@ def test_a_machine_of_its_own_returns_the_files_and_keeps_none(fold, places, mon
     assert not list((tmp_path / "elsewhere" / "cache" / "folds").rglob("fold*"))
 
 
+def test_two_drivers_with_the_same_results_path_share_no_folder(fold, monkeypatch, tmp_path):
+    planned, others = fold(), []
+    monkeypatch.setenv("SERBENCH_CACHE", str(tmp_path / "elsewhere"))
+
+    def send(message):
+        if message.get("stage") == "training":
+            others.append(task.run_task(planned.message, lambda _: None, shares_folders=False))
+
+    outcome = task.run_task(planned.message, send, shares_folders=False)
+    assert [each.error for each in (outcome, *others)] == ["", ""]
+    assert set(outcome.files) == {"fold-01.safetensors"}
+    assert set(others[0].files) == {"fold-01.safetensors"}
+    assert not list((tmp_path / "elsewhere" / "folds").glob("*"))
+
+
 def test_a_fold_that_failed_elsewhere_has_an_error_and_no_files(fold, monkeypatch, tmp_path):
     planned = fold("faulty")
     monkeypatch.setenv("SERBENCH_CACHE", str(tmp_path / "elsewhere"))
