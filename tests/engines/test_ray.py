@@ -123,7 +123,7 @@ def test_two_nodes_predict_what_one_machine_predicts_and_return_nothing_but_resu
     assert _written(places.results) == _written(tmp_path)
     assert run.folder.name == local.folder.name
     for node in (cluster.head, cluster.second):  # each has extracted its own features, once
-        assert len(list(node.cache.glob("features/*/*.safetensors"))) == 1
+        assert len(list(node.cache.glob("features/crossings-*/*.safetensors"))) == 1
         assert not list(node.cache.glob("folds/*"))
     assert heard.stages.count("features 72/72") == 2
     assert list(cluster.second.cache.glob("corpora/tones-1/*.wav"))  # generated there
