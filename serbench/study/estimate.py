@@ -123,7 +123,7 @@ class Estimate:
         plural = "" if self.at_once == 1 else "s"
         times = f", {self.at_once} fold{plural} at a time" if self.at_once else ""
         lines.append(f"time on the engine {self.engine}{times}: {most}{_time(self.seconds)}")
-        if not self.at_once:
+        if self.seconds is None and not self.at_once:
             lines[-1] += ", since the cluster decides how many folds run at a time"
         lines.append(f"CPU: {_hours(self.cpu_seconds)}; GPU: {_hours(self.gpu_seconds)}")
         lines.append(f"memory: {self.memory:.3g} GB{'' if self.at_once else ' per fold'}")
