@@ -42,8 +42,9 @@ class Study:
 
     @property
     def complete(self) -> tuple[Run, ...]:
-        """The runs that have all folds of their protocols."""
-        return tuple(run for run in self.runs if not run.missing)
+        """The runs that have all folds of their protocols and no problem, each once."""
+        kept = [each for each in self.results if each.is_complete and not each.problem]
+        return tuple({each.run.name: each.run for each in kept if each.run}.values())
 
     @cached_property
     def problems(self) -> tuple[str, ...]:

@@ -160,8 +160,7 @@ class StudyTable:
             )
         if changed := self._changed(column):
             lines.append(
-                f"{name}: the {' and the '.join(changed)} of these runs differ, so they cannot be "
-                "compared."
+                f"{name}: these runs differ in {' and '.join(changed)}, so they cannot be compared."
             )
         dataset, protocol, labels = self._place(column)
         for row in literature.rows(dataset.partition(":")[0], "II")[:1]:
@@ -324,7 +323,7 @@ def _cell(group: Sequence[StudyRun], metrics: Sequence[str]) -> Cell:
     first = runs[0].config
     assert all(replace(run.config, seed=first.seed) == first for run in runs)
     if changed := _other_data(runs):
-        reasons.append(f"the {' and the '.join(changed)} of the seeds differ, so they have no mean")
+        reasons.append(f"the seeds differ in {' and '.join(changed)}, so they have no mean")
         return Cell({}, tuple(runs), tuple(reasons))
     if not shared:
         return Cell({}, tuple(runs), tuple(reasons), "missing")

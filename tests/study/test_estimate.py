@@ -106,6 +106,12 @@ def test_a_corpus_that_is_missing_and_ships_nothing_has_a_reason(places):
     assert found.notes[0].startswith("no estimate of centroid on hushed: no tones in ")
 
 
+def test_a_name_without_an_estimate_sends_nothing_to_a_terminal(places):
+    (note,) = made(places, "centroid", dataset="hushed\x1b[31m").notes
+    assert note.startswith("no estimate of centroid on hushed [31m: ")
+    assert "\x1b" not in note
+
+
 def test_a_corpus_that_is_missing_is_estimated_from_what_its_dataset_ships(places):
     found = made(places, "centroid", dataset="iemocap")
     (row,) = found.rows
