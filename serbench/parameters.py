@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import math
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
@@ -68,20 +69,21 @@ def checked(
 
 
 def require_json(owner: str, name: str, value: object) -> None:
-    """Refuse a value that JSON cannot store, such as a date or NaN, and text with a NUL.
+    """Refuse a value that JSON cannot store, such as a date, NaN, and text with a NUL.
 
     Raises:
         BadParameter: the value is one of these.
     """
     try:
-        json.dumps(value, allow_nan=False)
-        is_stored = not (isinstance(value, str) and "\0" in value)
+        json.dumps(value)
+        is_nan = isinstance(value, float) and math.isnan(value)  # equals no value, not even itself
+        is_stored = not is_nan and not (isinstance(value, str) and "\0" in value)
     except (TypeError, ValueError, RecursionError):
         is_stored = False
     if not is_stored:
         raise BadParameter(
-            f"parameter {name} of {owner} is {value!r}, but must be text without NUL, a finite "
-            "number, true, false, null, or a list or table of these"
+            f"parameter {name} of {owner} is {value!r}, but must be text without NUL, a number, "
+            "true, false, null, or a list or table of these"
         )
 
 

@@ -1,6 +1,7 @@
 """The engine `ray`: run tasks on the nodes of a Ray cluster, without shared folders."""
 
 import contextlib
+import math
 import os
 import queue
 import re
@@ -62,8 +63,8 @@ class Ray:
             raise BadParameter(f"gpus is {gpus}, but must be a whole number or a fraction below 1")
         if retries < 0:
             raise BadParameter(f"retries is {retries}, but must be 0 or more")
-        if timeout < 1:
-            raise BadParameter(f"timeout is {timeout}, but must be 1 or more")
+        if not 1 <= timeout < math.inf:
+            raise BadParameter(f"timeout is {timeout}, but must be a number of seconds from 1")
         if address not in (None, "auto") and not re.fullmatch(r"[^/]+:\d+", str(address)):
             raise BadParameter(
                 f"the address is {address!r}, but must be HOST:PORT of a cluster that this machine "

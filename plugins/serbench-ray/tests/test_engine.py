@@ -21,7 +21,7 @@ def test_listing_and_making_the_engine_imports_no_ray():
         ({"cpus": -1.0}, "cpus is -1.0, but must be 0 or more"),
         ({"gpus": 1.5}, "gpus is 1.5, but must be a whole number or a fraction below 1"),
         ({"retries": -1}, "retries is -1, but must be 0 or more"),
-        ({"timeout": 0.0}, "timeout is 0.0, but must be 1 or more"),
+        ({"timeout": 0.0}, "timeout is 0.0, but must be a number of seconds from 1"),
         ({"address": "ray://here:10001"}, "the address is 'ray://here:10001', but must be HOST:PO"),
         ({"address": "here"}, "the address is 'here', but must be HOST:PORT"),
     ],

@@ -62,6 +62,8 @@ class Slurm:
         setup: str = "",
         python: str | None = None,
     ):
+        if memory is not None and not 0 <= memory < math.inf:
+            raise BadParameter(f"memory is {memory}, but must be a number of gigabytes")
         for name, value, least in (("cpus", cpus, 1), ("throttle", throttle, 1), ("gpus", gpus, 0)):
             if value is not None and value < least:
                 raise BadParameter(f"{name} is {value}, but must be {least} or more")
