@@ -7,9 +7,11 @@ import itertools
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import tabulate
 
+from serbench.errors import SerbenchError
 from serbench.escaping import csv_cell, latex, markdown, shown
 from serbench.metrics.intervals import Interval, MeanStd
 
@@ -54,6 +56,20 @@ def interval(value: Interval) -> str:
     '[31.00, 38.50]'
     """
     return "-" if math.isnan(value.low) else f"[{percent(value.low)}, {percent(value.high)}]"
+
+
+def pandas() -> Any:
+    """Import pandas, an extra, when a data frame is requested.
+
+    Raises:
+        SerbenchError: pandas is not installed.
+    """
+    try:
+        import pandas
+    except ImportError as error:
+        remedy = "pip install serbench[frames]"
+        raise SerbenchError(f"a data frame needs pandas: {remedy}") from error
+    return pandas
 
 
 def count(number: int, noun: str) -> str:

@@ -14,11 +14,13 @@ from serbench.cli import bench, cache, leaderboard, plugin, report, runs, study
 from serbench.cli import protocol as protocol_cli
 from serbench.cli.options import (
     Data,
+    Detach,
     Device,
     Engine,
     EngineOption,
     Features,
     Format,
+    KeepModels,
     Labels,
     Param,
     Results,
@@ -117,12 +119,8 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
     device: Device = None,
     engine: Engine = "local",
     engine_option: EngineOption = None,
-    keep_models: Annotated[
-        bool, typer.Option("--keep-models", help="Keep every fold's model, for `serbench predict`.")
-    ] = False,
-    detach: Annotated[
-        bool, typer.Option("--detach", help="Return once the folds are in the engine's queue.")
-    ] = False,
+    keep_models: KeepModels = False,
+    detach: Detach = False,
     fold: Annotated[
         list[str] | None,
         typer.Option(help="Run only the fold of this name; may be repeated. Default: all."),

@@ -48,6 +48,12 @@ EngineOption = Annotated[
     typer.Option(help="name=value: an option of the engine, partition=gpu; may be repeated."),
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="Remove without asking.")]
+KeepModels = Annotated[
+    bool, typer.Option("--keep-models", help="Keep every fold's model, for `serbench predict`.")
+]
+Detach = Annotated[
+    bool, typer.Option("--detach", help="Return once the folds are in the engine's queue.")
+]
 Format = Annotated[str, typer.Option("--format", help="text, markdown, csv, latex, json.")]
 
 

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from serbench.cli.options import Device, EngineOption, Results, Stopped, number_or, require_format
+from serbench.cli.options import (
+    Detach,
+    Device,
+    EngineOption,
+    KeepModels,
+    Results,
+    Stopped,
+    number_or,
+    require_format,
+)
 from serbench.errors import SerbenchError
 from serbench.escaping import shown
 from serbench.parameters import parse_all
@@ -122,12 +131,8 @@ def run(  # noqa: PLR0913 - a command's options are its parameters
     engine_option: EngineOption = None,
     jobs: Jobs = None,
     device: Device = None,
-    keep_models: Annotated[
-        bool, typer.Option("--keep-models", help="Keep every fold's model, for `serbench predict`.")
-    ] = False,
-    detach: Annotated[
-        bool, typer.Option("--detach", help="Return once the folds are in the engine's queue.")
-    ] = False,
+    keep_models: KeepModels = False,
+    detach: Detach = False,
     form: Form = "text",
     results: Results = None,
 ) -> None:

@@ -165,11 +165,7 @@ class Run:
         Raises:
             SerbenchError: pandas is not installed.
         """
-        try:
-            import pandas
-        except ImportError as error:
-            remedy = "pip install serbench[frames]"
-            raise SerbenchError(f"a data frame needs pandas: {remedy}") from error
+        pandas = tables.pandas()
         names = [fold.facts.fold.name for fold in self.folds]
         index = pandas.Index(names, name="fold")
         return pandas.DataFrame({name: self.scores(name) for name in METRICS}, index=index)

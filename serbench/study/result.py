@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from serbench import tables
 from serbench.errors import SerbenchError
 from serbench.escaping import latex, markdown, shown
 from serbench.metrics.classification import METRICS
@@ -120,12 +121,7 @@ class Study:
         Raises:
             SerbenchError: pandas is not installed.
         """
-        try:
-            import pandas
-        except ImportError as error:
-            remedy = "pip install serbench[frames]"
-            raise SerbenchError(f"a data frame needs pandas: {remedy}") from error
-        return pandas.DataFrame(self.records())
+        return tables.pandas().DataFrame(self.records())
 
     def records(self) -> list[dict[str, object]]:
         """Return the rows of `to_frame` as plain values."""
