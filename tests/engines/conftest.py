@@ -21,6 +21,7 @@ class Slurm:
 
     def __init__(self, folder):
         self.folder = folder
+        self._put_back = {}  # when a waiting job was first seen, by its id and its restarts
 
     def until(self, condition, seconds=60):
         """Wait until a function returns something true, and return that."""
@@ -63,7 +64,9 @@ class Slurm:
         for job in self.jobs("PENDING"):
             if job["Reason"] == "launch failed requeued held":  # its node came back too late
                 self.call("scontrol", "release", self.id(job))
-            if job["Reason"] == "BeginTime":
+            seen = self._put_back.setdefault((self.id(job), job["RestartCnt"]), time.monotonic())
+            # within a second of its end, a node would refuse it: "Job credential revoked"
+            if job["Reason"] == "BeginTime" and time.monotonic() - seen > 2:
                 with contextlib.suppress(AssertionError):  # it has just begun or ended
                     self.call("scontrol", "update", f"JobId={self.id(job)}", "StartTime=now")
 
