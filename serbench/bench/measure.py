@@ -1,7 +1,8 @@
 """Measure arithmetic, decoding, a feature or a model, each in a fresh process like a fold's.
 
-A model is measured through `fit` and `predict` alone: it is fitted to more and more synthetic
-utterances for a few epochs, which are timed by its progress reports.
+A model is measured through `fit` and `predict` alone: it is fitted to more and more utterances for
+a few epochs, which are timed by its progress reports. The utterances are synthetic; an estimate
+measures models without epochs on real ones, since the time of a solver depends on the data.
 """
 
 import dataclasses
@@ -43,6 +44,7 @@ BATCH = 16  # utterances per step, if a model has no parameter `batch`
 EPOCHS = 3
 HELD_OUT = 8  # validation utterances
 MOST = 32  # steps of the largest fit, if no estimate sets their number
+STEEPER = 1.3  # the power by which the time of the next fit may well grow
 SHORT = 0.3  # seconds of the utterances of the fit from which large models are extrapolated
 SHARE = 0.6  # of a matrix product's speed that training and prediction reach; 0.48 to 0.87 measured
 
@@ -68,6 +70,8 @@ class Task:
     device: str = "cpu"  # of the model: "cpu" or "cuda"
     most: int | None = None  # training utterances of the largest fit, set by an estimate
     limit: float = math.inf  # seconds; a model that needs more is extrapolated from a small fit
+    files: Sequence[tuple[str, str, str]] = ()  # real utterances of a model: path, label, speaker
+    held_out: float = 0.0  # validation utterances per training utterance; at least `HELD_OUT`
 
 
 @dataclass(frozen=True)
@@ -213,6 +217,21 @@ def inputs(
     return arrays
 
 
+def recorded(
+    feature: Feature, files: Sequence[tuple[str, str, str]], seconds: float
+) -> list[Array]:
+    """Return the features of as many real utterances as take `seconds`, but of at least two."""
+    extractor, end = _extractor(feature), time.perf_counter() + seconds
+    arrays: list[Array] = []
+    for path, _, _ in files:
+        if len(arrays) > 1 and time.perf_counter() > end:
+            break
+        _, samples, rate = audio.decoded(Path(path))
+        wave = audio.wave(samples, rate, audio.Reading())
+        arrays += check_arrays(feature.name, extractor([wave]), 1)
+    return arrays
+
+
 def _extractor(feature: Feature) -> Any:
     target = registry.load(registry.find("feature", feature.name))
     return target(**registry.complete(target, feature.params))
@@ -324,17 +343,30 @@ class Trial:
         self.has_epochs = "epochs" in candidate.params  # and the model reports them
         seconds = math.inf if task.limit == math.inf else task.seconds / 4
         self._say("its features")
-        self.pool = inputs(candidate.feature, task.lengths, self._batch, seconds)
+        if task.files:
+            self.pool = recorded(candidate.feature, task.files, task.seconds)
+        else:
+            self.pool = inputs(candidate.feature, task.lengths, self._batch, seconds)
 
     def grow(self) -> list[Fit]:
-        """Fit the model to half a step of utterances, then to 1, 2, 4, ... steps as time allows."""
+        """Fit the model to half a step of utterances, then to 1, 2, 4, ... steps as time allows.
+
+        The last fit has the most utterances, if it can be done in time.
+        """
         step = min(self._batch, self._most)
         half = self.fit(max(1, step // 2))
         end = time.perf_counter() + self._task.seconds
         fits = [self.fit(step)]
-        # the next one may well take more than twice as long
-        while fits[-1].count < self._most and time.perf_counter() + 2.5 * fits[-1].total < end:
-            fits.append(self.fit(min(2 * fits[-1].count, self._most)))
+        while fits[-1].count < self._most:
+            last, left = fits[-1], end - time.perf_counter()
+            possible = [
+                count
+                for count in (self._most, 2 * last.count)
+                if last.total * (count / last.count) ** STEEPER < left
+            ]
+            if not possible:
+                break
+            fits.append(self.fit(min(possible[0], self._most)))
         return [half, *fits]
 
     def fit(
@@ -342,7 +374,7 @@ class Trial:
         count: int,
         epochs: int = EPOCHS,
         pool: Sequence[Array] | None = None,
-        held_out: int = HELD_OUT,
+        held_out: int | None = None,
     ) -> Fit:
         """Fit the model to `count` utterances, for `epochs` if it has that parameter."""
         self._say(f"training on {count} utterances")
@@ -352,7 +384,10 @@ class Trial:
         target: Any = registry.load(registry.find("model", self._candidate.name))
         self.model = target(labels=tuple(self._candidate.labels), seed=0, **params)
         pool = self.pool if pool is None else pool
-        train, validation = self._examples(pool, count, 1), self._examples(pool, held_out, 2)
+        if held_out is None:
+            held_out = max(HELD_OUT, round(count * task.held_out))
+        train = self._examples(pool, 0, count)
+        validation = self._examples(pool, count, count + held_out)
         with tempfile.TemporaryDirectory() as folder:
             times: list[float] = []
             announced: list[int] = []  # epochs, by the reports
@@ -379,17 +414,26 @@ class Trial:
         epoch = min(between[1:-1], default=between[0])
         return Fit(count, max(0.0, between[0] - epoch), epoch, between[-1], total)
 
-    def _examples(self, pool: Sequence[Array], count: int, seed: int) -> Examples:
-        """Return `count` utterances: those of a pool, repeated with small changes."""
-        random = np.random.default_rng(seed)
-        labels, arrays = len(self._candidate.labels), []
-        places = np.arange(count) % max(len(pool), labels)
-        for place in places:
-            array = pool[int(place) % len(pool)]
-            noise = random.standard_normal(array.shape, dtype=np.float32)
-            arrays.append((array * (1 + np.float32(0.1) * noise)).astype(array.dtype))
-        speakers = tuple(f"speaker{place % 4}" for place in places)
-        return Examples(arrays, places.astype(np.int64) % labels, speakers)
+    def _examples(self, pool: Sequence[Array], start: int, end: int) -> Examples:
+        """Return utterances of an endless series: those of a pool, repeated with small changes."""
+        random = np.random.default_rng(start)
+        labels, files = self._candidate.labels, self._task.files
+        arrays, truth, speakers = [], [], []
+        for place in range(start, end):
+            at = place % max(len(pool), len(labels))
+            array = pool[at % len(pool)]
+            if not files or place >= len(pool):
+                noise = random.standard_normal(array.shape, dtype=np.float32)
+                array = (array * (1 + np.float32(0.1) * noise)).astype(array.dtype)
+            arrays.append(array)
+            _, label, speaker = (
+                files[at % len(files)]
+                if files
+                else ("", labels[at % len(labels)], f"speaker{at % 4}")
+            )
+            truth.append(labels.index(label))
+            speakers.append(speaker)
+        return Examples(arrays, np.array(truth, dtype=np.int64), tuple(speakers))
 
     def peak(self) -> float:
         """Return the operations per second of a matrix product; 0 if the model has no `peak`."""

@@ -13,6 +13,8 @@ from serbench.bench import measure, workload
 from serbench.bench.measure import Say, Task, Timing
 from serbench.bench.workload import Candidate
 from serbench.contracts import Lengths
+from serbench.corpus import Fold
+from serbench.datasets import Source
 from serbench.evaluation import provenance
 from serbench.evaluation.speed import FrontEnd, Speed
 from serbench.files import digest, replacing
@@ -22,6 +24,7 @@ from serbench.settings import Settings, find_device
 SCHEMA = 1
 SECONDS = 2.0  # to spend on decoding and on a feature, roughly
 LEARNING = 10.0  # to spend on larger and larger fits of a model, roughly
+SOLVING = 20.0  # the same for a model without epochs, whose time is not proportional
 LIMIT = 40.0  # seconds of a model's measurement, beyond which the model is extrapolated
 LARGE = 4.0  # gigabytes of a fold; several larger models at a time are not measured
 
@@ -56,12 +59,12 @@ class Meter:
         assert task.model is not None
         return task.model.epochs
 
-    def speed(self, request: Request, most: int, at_once: int, memory: float) -> Speed | None:
+    def speed(self, request: Request, fold: Fold, at_once: int, memory: float) -> Speed | None:
         """Return the speed of a model in `at_once` processes at a time; the slowest one counts.
 
         Args:
             request: the model, its parameters and the corpus.
-            most: training utterances of the largest fold.
+            fold: the largest fold.
             at_once: the number of processes.
             memory: gigabytes of a fold.
 
@@ -72,7 +75,12 @@ class Meter:
             SerbenchError: the model cannot be measured.
         """
         task = self._task(request)
+        most, held_out = len(fold.train), len(fold.validation)
         task = dataclasses.replace(task, seconds=LEARNING, most=most, limit=LIMIT)
+        if task.model is not None and "epochs" not in task.model.params:
+            files = workload.sample(self._source(request), request.labels, most + held_out)
+            share = held_out / most
+            task = dataclasses.replace(task, files=files, held_out=share, seconds=SOLVING)
         stored = self._measured("learn", request, task, at_once if memory <= LARGE else 1)
         return None if stored is None else Speed.of(stored)
 
@@ -95,9 +103,12 @@ class Meter:
             feature.start, Timing(**decode).seconds, feature.seconds, cores, feature.size
         )
 
-    def _task(self, request: Request) -> Task:
+    def _source(self, request: Request) -> Source:
         data = None if request.data is None else Path(request.data)
-        source = datasets.find(request.dataset, self._places, data)
+        return datasets.find(request.dataset, self._places, data)
+
+    def _task(self, request: Request) -> Task:
+        source = self._source(request)
         if request.dataset not in self._lengths:
             self._lengths[request.dataset] = workload.lengths_of(source)
         model = workload.model(request, source, self._places)

@@ -4,6 +4,8 @@ Nothing is downloaded: utterances are synthetic, and a model's weights may be ra
 """
 
 import dataclasses
+import itertools
+import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +16,7 @@ import numpy.typing as npt
 from serbench import datasets
 from serbench.contracts import Lengths, ResolvesParams
 from serbench.datasets import Source
+from serbench.errors import CorpusError
 from serbench.evaluation import plan
 from serbench.features.audio import Reading
 from serbench.features.store import Feature
@@ -85,8 +88,8 @@ def voices(
     for seed, length in enumerate(seconds):
         samples, pitch = round(rate * length), PITCHES[seed % len(PITCHES)]
         time = np.arange(samples, dtype=np.float32) / rate
-        random = np.random.default_rng(seed)
-        wave = random.standard_normal(samples, dtype=np.float32) * np.float32(0.01)
+        noise = np.random.default_rng(seed)
+        wave = noise.standard_normal(samples, dtype=np.float32) * np.float32(0.01)
         for harmonic in range(1, 9):
             wave += np.sin(2 * np.pi * pitch * harmonic * time) * np.float32(0.1 / harmonic)
         wave *= 0.55 + 0.45 * np.sin(2 * np.pi * 4 * time)  # syllables, four a second
@@ -134,6 +137,23 @@ def model(request: Request, source: Source, places: Settings) -> Candidate:
     labels = tuple(dict.fromkeys(sets[datasets.label_set_name(source, request.labels)].values()))
     threads = entry.threads if request.threads is None else request.threads
     return Candidate(request.model, params, feature, labels, threads, request.precision)
+
+
+def sample(source: Source, label_set: str | None, count: int) -> list[tuple[str, str, str]]:
+    """Return path, label and speaker of at most `count` utterances, with each label in turn.
+
+    The list is empty if the corpus is not on this machine.
+    """
+    try:
+        corpus = datasets.read(source, label_set)
+    except CorpusError:
+        return []
+    utterances = list(corpus.utterances)
+    random.Random(0).shuffle(utterances)
+    by_label = ([each for each in utterances if each.label == label] for label in corpus.labels)
+    turns = itertools.zip_longest(*by_label)
+    found = [each for turn in turns for each in turn if each is not None and each.path is not None]
+    return [(str(each.path), each.label, each.speaker) for each in found[:count]]
 
 
 def feature(name: str) -> Feature:

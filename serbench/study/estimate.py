@@ -47,7 +47,7 @@ class Meter(Protocol):
     def epochs(self, request: Request) -> int:
         """Return the most epochs of training; 1 for a model without epochs."""
 
-    def speed(self, request: Request, most: int, at_once: int, memory: float) -> Speed | None:
+    def speed(self, request: Request, fold: Fold, at_once: int, memory: float) -> Speed | None:
         """Return a model's speed with `at_once` folds at a time; None if it is unknown."""
 
     def start(self, request: Request) -> float | None:
@@ -304,9 +304,9 @@ class _Estimator:
                     f"{len(facts)} finished folds",
                     is_gpu=facts[0].device == "cuda",
                 )
-            most = max(len(folds[at].train) for at in group.missing)
+            largest = max((folds[at] for at in group.missing), key=lambda fold: len(fold.train))
             at_once = self._capacity(group.needs, sum(group.missing.values()))
-            speed = self._meter.speed(request, most, at_once, group.needs.memory)
+            speed = self._meter.speed(request, largest, at_once, group.needs.memory)
             epochs = self._meter.epochs(request)
         except SerbenchError as error:
             return Times({}, f"unknown: {one_line(str(error), 100)}")

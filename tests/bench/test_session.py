@@ -122,7 +122,8 @@ def test_a_model_that_would_take_too_long_is_extrapolated_from_a_small_fit(place
 def test_a_meter_measures_once_and_stores_what_it_measured(places, monkeypatch):
     monkeypatch.setattr("os.getloadavg", lambda: (0.0, 0.0, 0.0))
     request, lines = Request("sleeper", "tones"), []
-    fast = {"most": 8, "at_once": 1, "memory": 1.0}
+    fold = Fold("1", tuple("abcdefgh"), ("i",), ("j",))
+    fast = {"fold": fold, "at_once": 1, "memory": 1.0}
     assert Meter(places, "cpu", lines.append, measures=False).speed(request, **fast) is None
     meter = Meter(places, "cpu", lines.append)
     found = meter.speed(request, **fast)
@@ -156,6 +157,22 @@ def test_a_model_that_reports_no_epochs_is_timed_with_all_of_them(places):
     assert not found.has_epochs
     assert found.epoch.points[0][1] >= 20 * 8 / 2000
     assert found.parts(FOLDS[0], 20)["training"] == pytest.approx(found.epoch.at(4))
+
+
+def test_a_model_without_epochs_is_measured_on_the_corpus(places):
+    source = datasets.find("tones", places)
+    files = workload.sample(source, None, 10)
+    labels = datasets.read(source).labels
+    assert [label for _, label, _ in files[: len(labels)]] == list(labels)
+    task = replace(TASK, files=files, held_out=0.25, seconds=60.0)
+    trial = measure.Trial(task, candidate(places, "centroid"))
+    assert len(trial.pool) == 10
+    examples = trial._examples(trial.pool, 8, 12)  # two real ones, and two that are repeated
+    assert examples.speakers == tuple(files[at][2] for at in (8, 9, 0, 1))
+    assert [labels[at] for at in examples.truth] == [files[at][1] for at in (8, 9, 0, 1)]
+    assert np.array_equal(examples.inputs[1], trial.pool[9])
+    assert not np.array_equal(examples.inputs[2], trial.pool[0])
+    assert workload.sample(datasets.find("ravdess", places), None, 10) == []
 
 
 FOLDS = [Fold(str(n), ("a", "b", "c", "d"), ("e",), ("f", "g")) for n in range(3)]

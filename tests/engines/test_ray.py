@@ -387,6 +387,18 @@ class Killing(Listener):
 
 
 @pytest.mark.slow
+def test_the_overhead_of_short_folds(cluster, places):
+    seconds = {}
+    for engine, options in (("local", {"jobs": 2}), ("ray", {"address": cluster.address})):
+        began = time.monotonic()
+        words = {"protocol": "loso", "seed": [0, 1], "params": {"nap": 0.2}, "listener": Heard()}
+        given = {"engine": engine, "engine_options": options}
+        evaluate("centroid", "tones", **words, **given, results=places.results / engine)
+        seconds[engine] = time.monotonic() - began
+    print(f"twelve folds of 0.2 s: {seconds['local']:.1f} s here, {seconds['ray']:.1f} s on Ray")
+
+
+@pytest.mark.slow
 def test_alexnet_on_ravdess_is_equal_to_the_local_run_after_a_node_was_killed(
     ravdess, cluster, places, tmp_path
 ):

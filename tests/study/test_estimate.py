@@ -28,7 +28,7 @@ class Known:
     def epochs(self, request):
         return self._epochs
 
-    def speed(self, request, most, at_once, memory):
+    def speed(self, request, fold, at_once, memory):
         return self._speed
 
     def start(self, request):
