@@ -20,7 +20,7 @@ $(VENV)/bin/python:
 
 # build tools come first, so that the packages need not fetch them once each
 $(VENV)/.installed: $(VENV)/bin/python constraints.txt pyproject.toml $(wildcard plugins/*/pyproject.toml)
-	$(PIP) hatchling editables
+	$(PIP) hatchling editables hatch-fancy-pypi-readme
 	$(PIP) --no-build-isolation $(PACKAGES)
 	@touch $@
 
