@@ -179,6 +179,9 @@ class Examples:
     truth: npt.NDArray[np.int64]
     speakers: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        return f"<Examples utterances={len(self.inputs)} speakers={len(set(self.speakers))}>"
+
 
 @dataclass(frozen=True)
 class Predictions:
@@ -191,6 +194,9 @@ class Predictions:
 
     activations: Array
     link: Link = "identity"
+
+    def __repr__(self) -> str:
+        return f"<Predictions activations={np.shape(self.activations)} link={self.link}>"
 
 
 class Workspace(typing.Protocol):
@@ -377,7 +383,7 @@ class Task:
     """
 
     name: str
-    message: Message
+    message: Message = field(repr=False)
     needs: Needs = Needs()
     after: tuple[int, ...] = ()
 

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from serbench.errors import SerbenchError
+from serbench.escaping import shown
 from serbench.files import digest
 
 PARTS = ("train", "validation", "test")
@@ -79,6 +80,21 @@ class Corpus:
                     f"{utterance.label!r}, but must have one of {', '.join(self.labels)}"
                 )
 
+    def __repr__(self) -> str:
+        sizes = f"utterances={len(self.utterances)} speakers={len(self.speakers)}"
+        return f"<Corpus {shown(self.name)} labels={shown(self.label_set)} {sizes}>"
+
+    def _repr_html_(self) -> str:
+        from serbench import tables  # not needed by listings
+
+        spoken: dict[str, list[str]] = {label: [] for label in self.labels}
+        for utterance in self.utterances:
+            spoken[utterance.label].append(utterance.speaker)
+        rows = [[label, f"{len(s)}", f"{len(set(s))}"] for label, s in spoken.items()]
+        rows += [[], ["all", f"{len(self.utterances)}", f"{len(self.speakers)}"]]
+        table = tables.table(["", "utterances", "speakers"], rows, "html")
+        return tables.page(f"{self.name}, labels {self.label_set}", table, self.remarks, "html")
+
     @cached_property
     def by_id(self) -> Mapping[str, Utterance]:
         """Every utterance under its id."""
@@ -141,6 +157,10 @@ class Fold:
     validation: tuple[str, ...]
     test: tuple[str, ...]
     group: str = ""
+
+    def __repr__(self) -> str:
+        sizes = " ".join(f"{part}={len(getattr(self, part))}" for part in PARTS)
+        return f"<Fold {shown(self.name)} {sizes}>"
 
 
 @dataclass(frozen=True)

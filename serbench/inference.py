@@ -63,7 +63,10 @@ class PredictedFiles:
         return f"{self.run}: the mean probabilities of the models of {which} folds"
 
     def table(self, form: str = "text") -> str:
-        """Format all labels and probabilities, in one of `FORMATS`; text has three digits."""
+        """Format all labels and probabilities in a format: one of `FORMATS`, or "html".
+
+        Text and HTML have three digits.
+        """
         rows = zip(self.files, self.predictions, self.probabilities.tolist(), strict=True)
         if form == "json":
             files = [
@@ -75,12 +78,18 @@ class PredictedFiles:
                 for file, label, row in rows
             ]
             return as_json({"run": self.run, "folds": list(self.folds), "files": files})
-        number = "{:.3f}".format if form == "text" else str
+        number = "{:.3f}".format if form in ("text", "html") else str
         cells = [[file, label, *map(number, row)] for file, label, row in rows]
         return tables.table(["file", "label", *self.labels], cells, form)
 
+    def __repr__(self) -> str:
+        return f"<PredictedFiles {tables.count(len(self.files), 'file')} by {shown(self.about)}>"
+
     def __str__(self) -> str:
         return "\n".join([self.table(), "", shown(self.about)])
+
+    def _repr_html_(self) -> str:
+        return tables.page(self.about, self.table("html"), (), "html")
 
 
 def predict(

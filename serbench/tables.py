@@ -1,4 +1,4 @@
-"""Format numbers for readers, and tables as text, Markdown, CSV or LaTeX."""
+"""Format numbers for readers, and tables as text, Markdown, HTML, CSV or LaTeX."""
 
 import csv
 import html
@@ -17,6 +17,17 @@ from serbench.metrics.intervals import Interval, MeanStd
 
 FORMATS = ("text", "markdown", "csv", "latex")
 _TABULATE = {"text": "simple", "markdown": "github"}
+# names no colour, so that it fits light and dark pages; only elements of the class are changed
+_STYLE = """<style>
+.serbench table {border-collapse: collapse; width: auto; margin: .5em 0}
+.serbench :is(th, td) {padding: .2em .8em; border: 0; background: none; text-align: left}
+.serbench td {font-variant-numeric: tabular-nums; white-space: nowrap}
+.serbench tbody {border-top: 1px solid}
+.serbench tbody th {font-weight: normal}
+.serbench tbody + tbody {opacity: .75}
+.serbench ul {margin: .5em 0; padding-left: 1.5em; font-size: .85em; opacity: .85}
+.serbench p {margin: .5em 0}
+</style>"""
 
 
 def percent(value: float | None) -> str:
@@ -87,7 +98,7 @@ def duration(seconds: float) -> str:
     >>> duration(7.26), duration(125), duration(4000)
     ('7.3 s', '2 min 5 s', '1 h 7 min')
     """
-    if seconds < 60:
+    if seconds < 60 or not math.isfinite(seconds):
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
@@ -97,12 +108,14 @@ def duration(seconds: float) -> str:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], form: str = "text") -> str:
-    """Return a table in one of `FORMATS`.
+    """Return a table in one of `FORMATS`, or in HTML, where a row without cells is a line.
 
     Control characters become visible, and no cell breaks the table. Markup in Markdown cells
     remains markup; `serbench.escaping.markdown` escapes it.
     """
-    cells = [[shown(cell) for cell in row] for row in (head, *rows)]
+    if form == "html":
+        return GroupedTable((), head, rows).html()
+    cells = [[shown(cell) for cell in row] for row in (head, *filter(None, rows))]
     if form == "csv":
         sheet = io.StringIO()
         writer = csv.writer(sheet, lineterminator="\n")
@@ -116,6 +129,25 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], form: str = "text"
         cells[1:], cells[0], tablefmt=_TABULATE[form], disable_numparse=True, stralign="left"
     )
     return text
+
+
+def page(title: str, body: str, notes: Sequence[str], form: str) -> str:
+    """Return a formatted table with a title above and notes below.
+
+    Args:
+        title: a line, perhaps with untrusted names.
+        body: the table, in the same format.
+        notes: lines, perhaps with untrusted names.
+        form: "text", "markdown" or "html"; a page in HTML takes its colours from the page around.
+    """
+    if form == "markdown":
+        lines = [f"- {markdown(note, 3000)}" for note in notes]
+        return "\n".join([markdown(title, 300), "", body, "", *lines])
+    if form == "html":
+        title, *notes = (html.escape(shown(line)) for line in (title, *notes))
+        items = "".join(f"<li>{note}</li>" for note in notes)
+        return f'<div class="serbench">{_STYLE}<p>{title}</p>\n{body}\n<ul>{items}</ul></div>'
+    return "\n".join([shown(title), "", body, "", *map(shown, notes)])
 
 
 @dataclass(frozen=True)
@@ -180,19 +212,20 @@ class GroupedTable:
         )
 
     def html(self) -> str:
-        """Return the table in HTML, in the colours of the page around it."""
+        """Return the table in HTML, without a style; see `page`."""
 
         def cell(tag: str, text: str, more: str = "") -> str:
             return f"<{tag}{more}>{html.escape(shown(text))}</{tag}>"
 
         groups = "".join(cell("th", title, f' colspan="{span}"') for title, span in self.groups)
         heads = "".join(cell("th", head) for head in self.head)
-        lines = [f"<thead><tr><th></th>{groups}</tr>", f"<tr>{heads}</tr></thead>", "<tbody>"]
+        above = [f"<tr><th></th>{groups}</tr>"] if groups else []
+        lines = ["<thead>", *above, f"<tr>{heads}</tr></thead>", "<tbody>"]
         for at, row in enumerate(self.rows):
             cells = "".join(
                 cell("td", text, ' style="font-weight: bold"' if (at, column) in self.bold else "")
                 if column
-                else cell("th", text, ' style="text-align: left"')
+                else cell("th", text)
                 for column, text in enumerate(row)
             )
             lines.append(f"<tr>{cells}</tr>" if row else "</tbody><tbody>")

@@ -1,7 +1,7 @@
 """Compute how the predictions of two runs differ on the same utterances."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -63,7 +63,9 @@ class Pair:
     other: str  # the other run's name
     scores: tuple[MetricDifference, ...]  # one per metric
     recalls: tuple[RecallDifference, ...]  # one per label
-    tests: tuple[TestUtterances, TestUtterances]  # of the first run, and of the other
+    tests: tuple[TestUtterances, TestUtterances] = field(
+        repr=False
+    )  # of the first run, and of the other
 
     @cached_property
     def counts(self) -> dict[str, int]:

@@ -9,7 +9,7 @@ from serbench import tables
 from serbench.comparison import alignment, differences
 from serbench.comparison.differences import Difference, Disagreement, Pair
 from serbench.errors import BadParameter, nearest
-from serbench.escaping import as_json, shown
+from serbench.escaping import as_json, markdown, shown
 from serbench.metrics.classification import METRICS
 from serbench.metrics.significance import EXACT, EXCHANGES, smallest_pvalue
 from serbench.results.display_names import model_names
@@ -64,7 +64,7 @@ class ComparedRuns:
         if form == "json":
             return self.page("json")
         rows = [[*row, *["-"] * (len(HEAD) - len(row))] for row in self._rows()]
-        return tables.table(HEAD, rows, form)
+        return _table(HEAD, rows, form)
 
     def _rows(self) -> Iterator[list[str]]:
         for pair in self.pairs:
@@ -92,7 +92,7 @@ class ComparedRuns:
             return as_json(self._disagreements())
         head = ["against", *Disagreement._fields]
         rows = [[self.names[pair.other], *row] for pair in self.pairs for row in pair.disagreements]
-        return tables.table(head, rows, form)
+        return _table(head, rows, form)
 
     def _disagreements(self) -> list[dict[str, str]]:
         return [
@@ -119,10 +119,10 @@ class ComparedRuns:
         }
 
     def page(self, form: str = "text", listing: bool = False) -> str:
-        """Format everything: text and Markdown have title and notes, CSV and LaTeX one table.
+        """Format everything: CSV and LaTeX have one table, others title and notes.
 
         Args:
-            form: one of `FORMATS`.
+            form: one of `FORMATS`, or "html".
             listing: also list the utterances that one run gets right and the other gets wrong; CSV
                 and LaTeX have this list instead of the scores.
         """
@@ -133,18 +133,27 @@ class ComparedRuns:
             return as_json(data)
         if form in ("csv", "latex"):
             return self.disagreements(form) if listing else self.table(form)
-        title, notes = shown(self.title), list(map(shown, self.notes))
-        if form == "markdown":  # names may come from plugins and corpora
-            title = title.replace("<", "&lt;")
-            notes = ["- " + note.replace("<", "&lt;") for note in notes]
-        parts = [title, self.table(form), "\n".join(notes)]
-        return "\n\n".join([*parts, self.disagreements(form)] if listing else parts)
+        made = tables.page(self.title, self.table(form), self.notes, form)
+        return f"{made}\n\n{self.disagreements(form)}" if listing else made
+
+    def __repr__(self) -> str:
+        first, *others = (shown(self.names[run.name]) for run in self.runs)
+        return f"<ComparedRuns {first} against {', '.join(others)}>"
 
     def __str__(self) -> str:
         return self.page()
 
     def _repr_markdown_(self) -> str:
         return self.page("markdown")
+
+    def _repr_html_(self) -> str:
+        return self.page("html")
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]], form: str) -> str:
+    if form == "markdown":
+        rows = [[markdown(cell, 300) for cell in row] for row in rows]
+    return tables.table(head, rows, form)
 
 
 def _cells(score: Difference) -> list[str]:

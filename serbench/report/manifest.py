@@ -7,6 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from serbench.errors import SerbenchError
+from serbench.escaping import shown
 
 SCHEMA = 1
 MANIFEST = "report.json"
@@ -38,6 +39,9 @@ class Report:
     folder: Path
     runs: tuple[str, ...]
     items: tuple[Item, ...]
+
+    def __repr__(self) -> str:
+        return f"<Report {shown(str(self))}>"
 
     def __str__(self) -> str:
         kinds = ["run"] * len(self.runs) + [item.kind for item in self.items]

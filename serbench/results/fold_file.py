@@ -20,6 +20,7 @@ import safetensors.numpy
 from serbench.contracts import Array
 from serbench.corpus import Corpus
 from serbench.errors import CorpusError, SerbenchError
+from serbench.escaping import shown
 from serbench.files import replacing
 from serbench.results.fold_schema import Facts, facts_of
 from serbench.results.json_schema import require_schema
@@ -43,6 +44,9 @@ class Scored:
     truth: npt.NDArray[np.int64]
     activations: Array
 
+    def __repr__(self) -> str:
+        return f"<Scored utterances={len(self.ids)} speakers={len(set(self.speakers))}>"
+
 
 @dataclass(frozen=True)
 class FoldResult:
@@ -57,6 +61,10 @@ class FoldResult:
     stored: Mapping[str, Any]
     test: Scored
     validation: Scored | None = None
+
+    def __repr__(self) -> str:
+        name = f"{self.facts.fold.name} of {self.facts.config.name}"
+        return f"<FoldResult {shown(name)} test={self.test!r}>"
 
     @cached_property
     def facts(self) -> Facts:

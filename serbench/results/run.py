@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from serbench import tables
 from serbench.errors import SerbenchError, nearest
-from serbench.escaping import shown
+from serbench.escaping import markdown, shown
 from serbench.metrics import classification, intervals
 from serbench.metrics.classification import METRICS, Floats
 from serbench.results import eligibility, fold_file, literature
@@ -142,22 +142,42 @@ class Run:
         return [*kinds, "precision"] if len(precisions) > 1 else kinds
 
     def table(self, form: str = "text") -> str:
-        """Return a table of the scores, chance and the paper's rows."""
+        """Return a table of the scores, chance and the paper's rows.
+
+        Args:
+            form: "text", "markdown", "html", "csv" or "latex".
+        """
+        name = self.config.model
         rows = [
-            [self.config.model, *(tables.spread(self.mean_std(name)) for name in SHOWN)],
+            [
+                markdown(name, 300) if form == "markdown" else name,
+                *(tables.spread(self.mean_std(name)) for name in SHOWN),
+            ],
             ["  pooled over folds", *(tables.percent(self.pooled(name)) for name in SHOWN)],
             ["  95 % over speakers", *(tables.interval(self.interval(name)) for name in SHOWN)],
+            [],
             *chance_rows(self),
             *paper_rows(self),
         ]
         return tables.table(HEAD, rows, form)
 
+    def page(self, form: str = "text") -> str:
+        """Return the table with its title and notes, as "text", "markdown" or "html"."""
+        return tables.page(_title(self), self.table(form), _notes(self), form)
+
+    def __repr__(self) -> str:
+        config, uar = self.config, tables.spread(self.mean_std("uar"))
+        name = shown(f"{config.model} on {config.dataset}, {config.protocol}, seed {config.seed}")
+        return f"<Run {name}: {tables.count(len(self.folds), 'fold')}, UAR {uar} %>"
+
     def __str__(self) -> str:
-        return "\n".join([shown(_title(self)), "", self.table(), "", *map(shown, _notes(self))])
+        return self.page()
 
     def _repr_markdown_(self) -> str:
-        notes = map(shown, _notes(self))
-        return "\n".join([shown(_title(self)), "", self.table("markdown"), "", *notes])
+        return self.page("markdown")
+
+    def _repr_html_(self) -> str:
+        return self.page("html")
 
     def to_frame(self) -> Any:
         """Return a pandas data frame with a row per fold and a column per metric, as fractions.

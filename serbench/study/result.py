@@ -1,6 +1,5 @@
 """The results of a study: many runs in one table, read from their stored predictions."""
 
-import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,7 +7,7 @@ from typing import Any
 
 from serbench import tables
 from serbench.errors import SerbenchError
-from serbench.escaping import latex, markdown, shown
+from serbench.escaping import latex, shown
 from serbench.metrics.classification import METRICS
 from serbench.results import run as stored
 from serbench.results.run import Run
@@ -79,14 +78,7 @@ class Study:
         if form == "latex":
             lines = [rf"\par{{\footnotesize {latex(note)}}}" for note in notes]
             return "\n".join([made.format(form), *lines])
-        if form == "text":
-            return "\n".join([shown(self.title), "", made.format(form), "", *map(shown, notes)])
-        if form == "markdown":
-            lines = [f"- {markdown(note, 3000)}" for note in notes]
-            return "\n".join([markdown(self.title, 300), "", made.format(form), "", *lines])
-        items = "".join(f"<li>{html.escape(shown(note))}</li>" for note in notes)
-        title = f"<p>{html.escape(shown(self.title))}</p>"
-        return f"<div>{title}\n{made.format(form)}\n<ul>{items}</ul></div>"
+        return tables.page(self.title, made.format(form), notes, form)
 
     @property
     def title(self) -> str:
@@ -102,6 +94,10 @@ class Study:
             )
         ]
         return ": ".join(filter(None, [self.name, ", ".join(counts)]))
+
+    def __repr__(self) -> str:
+        finished = tables.count(self.count("finished"), "finished fold")
+        return f"<Study {shown(self.title)}, {finished}>"
 
     def __str__(self) -> str:
         return self.page("text")

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
+from serbench import tables
 from serbench.errors import cause
-from serbench.escaping import one_line
+from serbench.escaping import one_line, shown
 from serbench.results import eligibility
 from serbench.results.run import Run
 from serbench.study.status import FoldState
@@ -33,6 +34,10 @@ class StudyRun:
     run: Run | None
     folds: tuple[FoldState, ...]
     problem: str = ""
+
+    def __repr__(self) -> str:
+        finished = len(self.run.folds) if self.run else 0
+        return f"<StudyRun {shown(self.title)}: {tables.count(finished, 'finished fold')}>"
 
     @property
     def is_complete(self) -> bool:
