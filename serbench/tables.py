@@ -78,7 +78,7 @@ def pandas() -> Any:
     try:
         import pandas
     except ImportError as error:
-        remedy = "pip install serbench[frames]"
+        remedy = "pip install 'serbench[frames]'"
         raise SerbenchError(f"a data frame needs pandas: {remedy}") from error
     return pandas
 

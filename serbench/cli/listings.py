@@ -1,13 +1,14 @@
 """List the datasets, features, models and engines that are installed."""
 
 from serbench.escaping import shown
-from serbench.plugins import registry
+from serbench.plugins import registry, shipped
 
 
 def listing(kind: str) -> tuple[list[str], list[str]]:
     """Return a line for each entry of a kind, a key of `registry.KINDS`, and remarks on plugins.
 
-    Unusable names are included, with the reason. Listing imports none of their targets.
+    Unusable names are included, with the reason. Remarks name plugins that are broken or slow, and
+    those of serbench that are not installed. Listing imports none of the entries' targets.
     """
     installed = registry.installed()
     lines = {}
@@ -25,5 +26,11 @@ def listing(kind: str) -> tuple[list[str], list[str]]:
         "should import nothing heavy"
         for plugin, seconds in installed.slow.items()
     ]
+    if not lines:
+        remarks.append(f"no {registry.KINDS[kind]} are installed; {shipped.LIGHT}")
+    for package, names in shipped.absent().items():
+        if more := [name for name in names.get(kind, ()) if name not in lines]:
+            some = ", ".join(more if len(more) < 6 else [*more[:4], f"and {len(more) - 4} more"])
+            remarks.append(f"not installed: {some}: pip install {package}")
     rows = [shown(f"{name:<{width}}  {line}") for name, line in sorted(lines.items())]
     return rows, list(map(shown, remarks))

@@ -14,9 +14,9 @@ from importlib.metadata import EntryPoint
 from typing import Any, cast
 
 from serbench.contracts import NAME, TARGET, Entry, HasAddedParams, ModelEntry
-from serbench.errors import MissingRequirement, PluginError, nearest
+from serbench.errors import MissingRequirement, PluginError, UnknownName, nearest
 from serbench.parameters import is_import_path
-from serbench.plugins import builtin
+from serbench.plugins import builtin, shipped
 from serbench.plugins.guarded_import import (
     first_missing,
     get_attribute,
@@ -236,7 +236,8 @@ def find(kind: str, name: str) -> Entry:
     """Return the entry of that name; a model's name may be an import path, "my_ser:Nearest".
 
     Raises:
-        UnknownName: no plugin offers it; the message lists the nearest names.
+        UnknownName: no plugin offers it; the message says what to install, or lists the nearest
+            names.
         PluginError: two plugins offer it, or the path leads to nothing usable.
     """
     if kind == "model" and is_import_path(name):
@@ -249,10 +250,14 @@ def find(kind: str, name: str) -> Entry:
         return plugins.entries[kind][name]
     if (kind, name) in plugins.clashes:
         raise PluginError(f"the {kind} {name!r} {clash(plugins.clashes[kind, name])}")
+    if remedy := shipped.remedy(kind, name):
+        raise UnknownName(f"the {kind} {name!r} is not installed: {remedy}")
     failed = ", ".join(dict.fromkeys(broken.plugin for broken in plugins.broken))
     hint = f"; broken plugins, see `serbench {KINDS[kind]}`: {failed}" if failed else ""
     if kind == "model" and "." in name:
         hint = "; a model of your own is written module:Name" + hint
+    if not plugins.entries[kind]:
+        hint = f"; to install {shipped.LIGHT}" + hint
     raise nearest(kind, name, list(plugins.entries[kind]), hint)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from serbench.errors import BadParameter, UnknownName, nearest
-from serbench.plugins import registry
+from serbench.plugins import registry, shipped
 from serbench.testing.checks import dataset, engine, features, learning, model, package
 from serbench.testing.checks.package import entry_points, names_of
 from serbench.testing.examination import Check, Subject
@@ -56,6 +56,9 @@ def find_kind(name: str, kind: str | None) -> str:
         raise BadParameter(f"{name} is a {' and a '.join(others)}: say which with --kind")
     if kinds:
         return (others or kinds)[0]
+    for kind in registry.KINDS:
+        if remedy := shipped.remedy(kind, name):
+            raise UnknownName(f"the {kind} {name!r} is not installed: {remedy}")
     installed = registry.installed()
     names = {entry for entries in installed.entries.values() for entry in entries}
     names |= {package for point in entry_points() for package in names_of(point)}

@@ -1,7 +1,7 @@
 """The feature `egemaps`: the 88 functionals of eGeMAPSv02, computed by openSMILE.
 
 openSMILE is free for private, research and educational use only, so it is an optional extra:
-`pip install serbench-sklearn[egemaps]`.
+`pip install 'serbench-sklearn[egemaps]'`.
 """
 
 from collections.abc import Sequence

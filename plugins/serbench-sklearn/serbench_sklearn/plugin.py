@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from serbench import Entry, ModelEntry, hookimpl
 
 OPENSMILE = ("opensmile",)
-OPENSMILE_INSTALL = "serbench-sklearn[egemaps]"
+OPENSMILE_INSTALL = "'serbench-sklearn[egemaps]'"
 
 
 @hookimpl

@@ -59,7 +59,7 @@ def test_the_licence_and_the_extra_are_named_where_opensmile_is_needed():
     for entry in concerned:
         assert "licensed for research only" in entry.summary
         assert entry.requires == ("opensmile",)
-        assert entry.install == "serbench-sklearn[egemaps]"
+        assert entry.install == "'serbench-sklearn[egemaps]'"
 
 
 def test_the_listing_counts_the_functionals_rightly():

@@ -18,7 +18,7 @@ from serbench.errors import SerbenchError
 from serbench.evaluation.engines.submission import make_engine
 from serbench.evaluation.pipeline import Listener, Means, evaluate
 from serbench.parameters import checked, settable, typed
-from serbench.plugins import registry
+from serbench.plugins import registry, shipped
 from serbench.processes import Message, Outcome
 from serbench.results.config import Request
 from serbench.results.run import Run
@@ -637,7 +637,7 @@ def _generated_dataset() -> str:
             dataset: Any = registry.load(entry)
             if isinstance(dataset, GeneratedDataset):
                 return name
-    raise NotRun("no installed dataset generates its corpus: pip install serbench-corpora")
+    raise NotRun(f"no installed dataset generates its corpus; {shipped.LIGHT}")
 
 
 @contextlib.contextmanager
