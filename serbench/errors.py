@@ -49,9 +49,21 @@ def cause(text: str) -> str:
     return lines[-1] if "Traceback" in text else lines[0]
 
 
+MOST_LISTED = 8
+"""Most names that an error lists."""
+
+
 def nearest(kind: str, name: str, names: Sequence[str], hint: str = "") -> UnknownName:
-    """Return the error for a name that is not in `names`, with the most similar names."""
+    """Return the error for a name that is not in `names`, with the most similar names.
+
+    Of many names, only the `MOST_LISTED` most similar ones are listed, in the order of `names`.
+    """
     close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     guess = f"; did you mean {' or '.join(close)}?" if close else ""
-    listing = f" (known: {', '.join(names)})" if names else ""
+    listed, more = list(names), ""
+    if len(names) > MOST_LISTED:
+        chosen = difflib.get_close_matches(name, names, n=MOST_LISTED, cutoff=0.0)
+        listed = [each for each in names if each in chosen]
+        more = f" and {len(names) - len(listed)} more"
+    listing = f" (known: {', '.join(listed)}{more})" if names else ""
     return UnknownName(f"there is no {kind} {name!r}{guess}{listing}{hint}")

@@ -59,8 +59,9 @@ class PredictedFiles:
         if len(self.folds) == 1:
             return f"{self.run}: the model of fold {self.folds[0]}"
         used, total = len(self.folds), len(self.folds) + self.missing
-        which = f"{used} of {total}" if self.missing else f"all {total}"
-        return f"{self.run}: the mean probabilities of the models of {which} folds"
+        which = f"{used} of" if self.missing else "all"
+        folds = tables.count(total, "fold")
+        return f"{self.run}: the mean probabilities of the models of {which} {folds}"
 
     def table(self, form: str = "text") -> str:
         """Format all labels and probabilities in a format: one of `FORMATS`, or "html".

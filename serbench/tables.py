@@ -92,6 +92,15 @@ def count(number: int, noun: str) -> str:
     return f"{number} {noun}{'s' * (number != 1)}"
 
 
+def are(number: int) -> str:
+    """Return the verb that goes with a number of things.
+
+    >>> are(1), are(3)
+    ('is', 'are')
+    """
+    return "is" if number == 1 else "are"
+
+
 def duration(seconds: float) -> str:
     """Return a duration in seconds, minutes or hours, whichever reads best.
 

@@ -51,11 +51,14 @@ def estimate(
     parts = {
         "planning": speed.load,
         "starting the front end": front.start if processes > 1 else 0.0,
-        f"decoding {count} utterances": count * front.decode / processes,
+        f"decoding {tables.count(count, 'utterance')}": count * front.decode / processes,
         "their features": count * front.extract / processes,
         **{part: clock * sum(row[part] for row in rows) for part in rows[0]},
     }
     most = f"at most {epochs} epochs" if epochs > 1 else "one epoch"
     mean = sum(len(fold.train) for fold in folds) / len(folds)
-    about = f"{name}: {len(folds)} folds, {most} of {mean:.0f} utterances, {at_once} at a time"
+    utterances = tables.count(round(mean), "utterance")
+    about = (
+        f"{name}: {tables.count(len(folds), 'fold')}, {most} of {utterances}, {at_once} at a time"
+    )
     return Estimate(about, {part: seconds for part, seconds in parts.items() if seconds})

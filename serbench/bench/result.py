@@ -70,7 +70,8 @@ class Bench:
     def __str__(self) -> str:
         machine = self.machine
         lines = [
-            f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gb']:.0f} GB",
+            f"{machine['processor']}, {tables.count(machine['cores'], 'core')}, "
+            f"{machine['memory_gb']:.0f} GB",
             f"utterances as long as those of {self.like}: {self.seconds['recorded']:.2f} s as "
             f"recorded, {self.seconds['trimmed']:.2f} s trimmed, on average",
             "",
@@ -81,8 +82,8 @@ class Bench:
             lines.append(f"each of {self.at_once} processes that learned at the same time")
         if self.load > machine["cores"] / 2:
             lines.append(
-                f"the machine was busy (load {self.load:.1f} on {machine['cores']} cores): "
-                "measure again when it is idle"
+                f"the machine was busy (load {self.load:.1f} on "
+                f"{tables.count(machine['cores'], 'core')}): measure again when it is idle"
             )
         return "\n".join(lines) + (f"\n\n{self.estimate}" if self.estimate else "")
 

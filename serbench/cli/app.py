@@ -13,6 +13,8 @@ from serbench import __version__
 from serbench.cli import bench, cache, leaderboard, plugin, report, runs, study
 from serbench.cli import protocol as protocol_cli
 from serbench.cli.options import (
+    WIDEST,
+    Commands,
     Data,
     Detach,
     Device,
@@ -39,8 +41,9 @@ app = typer.Typer(
     help="Measure speech emotion recognition, with scores that can be compared.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
     rich_markup_mode=None,  # panels cost a tenth of a second at every start
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDEST},
+    cls=Commands,
 )
 app.add_typer(study.app, name="study")
 app.add_typer(protocol_cli.app, name="protocol")
@@ -48,7 +51,6 @@ app.add_typer(leaderboard.app, name="leaderboard")
 app.add_typer(plugin.app, name="plugin")
 app.add_typer(runs.app, name="runs")
 app.add_typer(cache.app, name="cache")
-app.command()(bench.bench)
 
 
 def _version(wanted: bool) -> None:
@@ -281,6 +283,7 @@ def compare(
 
 
 app.command()(report.report)
+app.command()(bench.bench)
 
 
 @app.command()

@@ -4,11 +4,13 @@ from typing import Annotated
 
 import typer
 
-from serbench.cli.options import Yes, confirmed, require_format
+from serbench.cli.options import Commands, Yes, confirmed, require_format
 from serbench.escaping import shown
 
 app = typer.Typer(
-    help="Show or clean the cache; all of it can be computed again.", no_args_is_help=True
+    cls=Commands,
+    help="Show or clean the cache; all of it can be computed again.",
+    no_args_is_help=True,
 )
 
 

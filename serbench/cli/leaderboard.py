@@ -6,13 +6,14 @@ from typing import Annotated
 
 import typer
 
-from serbench.cli.options import Data, Device, Results, RunName, number_or, require_format
+from serbench.cli.options import Commands, Data, Device, Results, RunName, number_or, require_format
 from serbench.errors import SerbenchError, nearest
 
 app = typer.Typer(
     help="Show runs beside the literature; submit a run; check and reproduce submissions.",
     no_args_is_help=True,
     rich_markup_mode=None,
+    cls=Commands,
 )
 
 

@@ -3,9 +3,10 @@
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
+from typer.core import TyperGroup
 
 from serbench.errors import BadParameter, SerbenchError, nearest
 
@@ -55,6 +56,22 @@ Detach = Annotated[
     bool, typer.Option("--detach", help="Return once the folds are in the engine's queue.")
 ]
 Format = Annotated[str, typer.Option("--format", help="text, markdown, csv, latex, json.")]
+
+
+WIDEST = 100
+"""The most columns of a help text."""
+
+
+class Commands(TyperGroup):
+    """A group of commands, whose help wraps long summaries instead of cutting them."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the name and the summary of every command."""
+        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [(name, command.get_short_help_str(300)) for name, command in commands if command]
+            )
 
 
 class Stopped(Exception):

@@ -6,9 +6,12 @@ from typing import Annotated
 
 import typer
 
+from serbench.cli.options import Commands
 from serbench.errors import MissingRequirement
 
-app = typer.Typer(help="Create a plugin, and check that it works.", no_args_is_help=True)
+app = typer.Typer(
+    help="Create a plugin, and check that it works.", no_args_is_help=True, cls=Commands
+)
 
 
 @app.command()

@@ -160,10 +160,12 @@ class Bars(Listener):
         ended = f"failed: {cause(error)}" if error else "finished"
         self._show_total()
         after = f", {tables.duration(self._left)} left" if self._left else ""
-        self._say(
-            f"{self._name(run, fold)}: {ended}; {self.finished_folds} of {self._total} folds are "
-            f"there{after}"
-        )
+        self._say(f"{self._name(run, fold)}: {ended}; {self._done()} there{after}")
+
+    def _done(self) -> str:
+        """Return "2 of 6 folds are"."""
+        finished = self.finished_folds
+        return f"{finished} of {tables.count(self._total, 'fold')} {tables.are(finished)}"
 
     def _name(self, run: str, fold: str) -> str:
         """Return the name of a fold, with its run if there are several."""
@@ -198,6 +200,6 @@ class Bars(Listener):
             return "stopped before anything was run"
         place = self._folders[0] if len(self._folders) == 1 else self._folders[0].parent
         return (
-            f"stopped: {self.finished_folds} of {self._total} folds are finished and kept in "
-            f"{place}; run the same command again to continue"
+            f"stopped: {self._done()} finished and kept in {place}; run the same command again to "
+            "continue"
         )

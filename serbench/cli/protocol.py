@@ -5,9 +5,11 @@ from typing import Annotated
 
 import typer
 
-from serbench.cli.options import Data, Dataset, Labels
+from serbench.cli.options import Commands, Data, Dataset, Labels
 
-app = typer.Typer(no_args_is_help=True, help="Show, export or check the split of a corpus.")
+app = typer.Typer(
+    no_args_is_help=True, cls=Commands, help="Show, export or check the split of a corpus."
+)
 
 
 @app.command()

@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from serbench.cli.options import Format, Results, RunNames, Yes, confirmed, require_format
+from serbench.cli.options import Commands, Format, Results, RunNames, Yes, confirmed, require_format
 from serbench.escaping import shown
 
-app = typer.Typer(invoke_without_command=True)
+app = typer.Typer(cls=Commands, invoke_without_command=True)
 
 
 @app.callback()

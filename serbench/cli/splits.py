@@ -79,7 +79,7 @@ def export(
         split_file.write_csv(out, applied.folds)
     else:
         split_file.write_json(out, applied.protocol, applied.corpus, applied.folds)
-    return f"{len(applied.folds)} folds of {applied.protocol.name} written to {out}"
+    return f"{tables.count(len(applied.folds), 'fold')} of {applied.protocol.name} written to {out}"
 
 
 def check(
@@ -109,6 +109,6 @@ def _audio(applied: Split, labels: str | None) -> tuple[dict[str, str], str]:
     stored = audio.Digests(settings().cache, root)
     stored.add([audio.decoded(path)[0] for path in paths.values() if not stored.digest(path)])
     digests = {id_: key for id_, path in paths.items() if (key := stored.digest(path))}
-    note = f"audio of {len(digests)} utterances compared"
+    note = f"audio of {tables.count(len(digests), 'utterance')} compared"
     remarks = audio.remarks({id_: stored.oddity(path) for id_, path in paths.items()})
     return digests, "\n".join([note, *remarks])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from serbench.cli.options import (
+    Commands,
     Detach,
     Device,
     EngineOption,
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
     from serbench.study.study_file import StudyFile
 
 app = typer.Typer(
-    no_args_is_help=True, help="Plan, run and show studies: many models, corpora and seeds."
+    cls=Commands,
+    no_args_is_help=True,
+    help="Plan, run and show studies: many models, corpora and seeds.",
 )
 
 File = Annotated[
@@ -175,7 +178,8 @@ def show_queued(made: "Study", engine: str, again: str) -> None:
         for line in refused:
             typer.echo(shown(line), err=True)
         raise SerbenchError(
-            f"{len(refused)} of {len(made.results)} runs are not queued, for the reasons above"
+            f"{len(refused)} of {tables.count(len(made.results), 'run')} "
+            f"{tables.are(len(refused))} not queued, for the reasons above"
         )
 
 
@@ -189,14 +193,17 @@ def show(made: "Study", form: str, failed: list[str], metrics: list[str] | None 
 
 def require_complete(made: "Study", failed: list[str], *, are_reasons_shown: bool) -> None:
     """Exit with 1 if runs failed; print the reasons if the output does not have them."""
+    from serbench import tables
+
     if not failed:
         return
     if not are_reasons_shown:
         for line in made.problems:
             typer.echo(shown(line), err=True)
     raise SerbenchError(
-        f"{len(failed)} of {len(made.results)} runs are not complete, for the reasons above; fix "
-        "the causes and run the same command again: only the missing folds run"
+        f"{len(failed)} of {tables.count(len(made.results), 'run')} {tables.are(len(failed))} not "
+        "complete, for the reasons above; fix the causes and run the same command again: only the "
+        "missing folds run"
     )
 
 

@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from serbench import tables
 from serbench.errors import SerbenchError
 from serbench.metrics import classification, intervals
 from serbench.results.run import Run
@@ -64,10 +65,11 @@ def align(runs: Sequence[Run]) -> tuple[TestUtterances, ...]:
     """
     for run in runs:
         if run.missing:
-            total = run.facts.protocol.folds
+            total = tables.count(run.facts.protocol.folds, "fold")
             raise SerbenchError(
-                f"{run.name} is incomplete, {run.missing} of its {total} folds are missing: run "
-                "its command again to add them, then compare"
+                f"{run.name} is incomplete, {run.missing} of its {total} "
+                f"{tables.are(run.missing)} missing: run its command again to add them, then "
+                "compare"
             )
     first, *others = runs
     for other in others:
@@ -116,8 +118,9 @@ def _different_data(first: Run, other: Run) -> str:
     differing = [at for at in audio[0].keys() & audio[1].keys() if audio[0][at] != audio[1][at]]
     if differing:
         return (
-            f"the audio differs in {len(differing)} of {len(audio[0])} folds, though utterance ids "
-            "are the same; evaluate both on the same files"
+            f"the audio differs in {len(differing)} of {tables.count(len(audio[0]), 'fold')}, "
+            "though "
+            "utterance ids are the same; evaluate both on the same files"
         )
     return ""
 
@@ -131,8 +134,8 @@ def _different_tests(first: TestUtterances, other: TestUtterances) -> str:
         example = min(key for key, count in apart.items() if count)[0]
         only = [sum(count == sign for count in apart.values()) for sign in (1, -1)]
         return (
-            f"the test utterances differ, {only[0]} are only in the first and {only[1]} only in "
-            f"the second, for example {example}{remedy}"
+            f"the test utterances differ, {only[0]} {tables.are(only[0])} only in the first and "
+            f"{only[1]} only in the second, for example {example}{remedy}"
         )
     same = (first.truth == other.truth) & (np.array(first.speakers) == np.array(other.speakers))
     if not same.all():

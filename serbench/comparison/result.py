@@ -55,8 +55,10 @@ class ComparedRuns:
         others = ", ".join(self.names[pair.other] for pair in self.pairs)
         return (
             f"{self.names[first.name]}, the first, against {others} on {config.dataset}: "
-            f"protocol {config.protocol} ({len(tested.confusions)} test speakers, "
-            f"{len(tested.keys)} test utterances), labels {config.labels} ({len(tested.labels)})"
+            f"protocol {config.protocol} "
+            f"({tables.count(len(tested.confusions), 'test speaker')}, "
+            f"{tables.count(len(tested.keys), 'test utterance')}), labels {config.labels} "
+            f"({len(tested.labels)})"
         )
 
     def table(self, form: str = "text") -> str:
@@ -192,7 +194,7 @@ def _meaning(compared: ComparedRuns) -> list[str]:
     return [
         ESTIMAND,
         "Scores: % of all test utterances pooled. Difference: first minus other; its interval: "
-        f"bootstrap over the {speakers} speakers, the same ones drawn for both.",
+        f"bootstrap over {tables.count(speakers, 'speaker')}, the same ones drawn for both.",
         f"p: {exchanges} exchanges of the two models' predictions, speaker by speaker. Holm: "
         f"adjusted for {tests} tests, every metric of every pair.",
         "Detectable: the smallest true difference that would be significant at 5 % in 80 of 100 "
@@ -211,10 +213,10 @@ def _warnings(compared: ComparedRuns) -> list[str]:
             f"FEW SPEAKERS: with {speakers} no p can be below {smallest_pvalue(speakers):.4g}, and "
             "the intervals are too narrow."
         )
-    if compared.runs[0].tested_twice:
+    if twice := compared.runs[0].tested_twice:
         notes.append(
-            f"{compared.runs[0].tested_twice} utterances are in more than one test set; each test "
-            "counts."
+            f"{tables.count(twice, 'utterance')} {tables.are(twice)} in more than one test set; "
+            "each test counts."
         )
     for run in compared.runs:
         name = compared.names[run.name]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from serbench import tables
 from serbench.contracts import DetachableEngine, Engine, PathDataset, Task
 from serbench.errors import BadParameter, CorpusError, FoldError, SerbenchError, nearest
 from serbench.evaluation import inputs, kept_models, progress
@@ -487,8 +488,9 @@ def require_computed(work: Work) -> None:
         )
     kept = len(list(work.folder.glob("*.safetensors")))
     raise FoldError(
-        f"{reasons}\n{hint}{len(work.failures)} of {len(work.plan.folds)} folds failed, {kept} are "
-        "kept; fix the cause and run the same command again: only the missing folds run"
+        f"{reasons}\n{hint}{len(work.failures)} of {tables.count(len(work.plan.folds), 'fold')} "
+        f"failed, {kept} {tables.are(kept)} kept; fix the cause and run the same command again: "
+        "only the missing folds run"
     )
 
 
@@ -509,7 +511,7 @@ def require_free(work: Work) -> None:
             by_holder.setdefault(holder, []).append(at)
     if by_holder:
         busy = "; ".join(
-            f"{_folds(work.names(at))} of {work.folder.name} {'are' if len(at) > 1 else 'is'} "
+            f"{_folds(work.names(at))} of {work.folder.name} {tables.are(len(at))} "
             f"being computed by {holder}"
             for holder, at in by_holder.items()
         )
@@ -527,9 +529,10 @@ def _require_kept(work: Work) -> None:
     if lost:
         files = ", ".join(work.resources.result(at).name for at in lost)
         raise SerbenchError(
-            f"{len(lost)} of {len(work.plan.folds)} folds ({', '.join(work.names(lost))}) are "
-            f"finished, but their models were not kept: remove {files} from {work.folder}, and run "
-            "the same command again, or use another --results folder"
+            f"{len(lost)} of {tables.count(len(work.plan.folds), 'fold')} "
+            f"({', '.join(work.names(lost))}) {tables.are(len(lost))} finished, but no model was "
+            f"kept: remove {files} from {work.folder}, and run the same command again, or use "
+            "another --results folder"
         )
 
 

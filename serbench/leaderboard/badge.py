@@ -89,9 +89,9 @@ def badge(run: Run) -> Badge:
         return Badge(message, shown(title), ranked=False)
     uar = run.mean_std("uar")
     title = (
-        f"{about}: UAR {tables.spread(uar)} % over {len(run.folds)} folds, "
+        f"{about}: UAR {tables.spread(uar)} % over {tables.count(len(run.folds), 'fold')}, "
         f"pooled {tables.percent(run.pooled('uar'))} {tables.interval(run.interval('uar'))} over "
-        f"{len(run.speaker_confusions)} speakers"
+        f"{tables.count(len(run.speaker_confusions), 'speaker')}"
     )
     return Badge(f"{about} · UAR {100 * uar.mean:.1f} %", shown(title), ranked=True)
 

@@ -66,7 +66,11 @@ def _index(run: Run) -> dict[str, Any]:
 def _metric(run: Run, name: str) -> dict[str, Any]:
     kind, title = METRICS[name]
     value = round(run.mean_std(name).mean, 4)
-    metric = {"type": kind, "name": f"{title}, mean over {len(run.folds)} folds", "value": value}
+    metric = {
+        "type": kind,
+        "name": f"{title}, mean over {tables.count(len(run.folds), 'fold')}",
+        "value": value,
+    }
     return metric if name == "accuracy" else {**metric, "args": {"average": "macro"}}
 
 
@@ -106,8 +110,10 @@ def _section(run: Run) -> str:
             "## Speech emotion recognition, measured with serbench",
             f"Model {_code(config.model)} on dataset {_code(config.dataset)}, protocol "
             f"{_code(config.protocol)}, labels {_code(config.labels)} ({_code(labels)}): "
-            f"{len(run.folds)} test sets, {len(run.speaker_confusions)} test speakers, "
-            f"{int(run.confusions.sum())} test utterances, one run with seed {config.seed}. No "
+            f"{tables.count(len(run.folds), 'test set')}, "
+            f"{tables.count(len(run.speaker_confusions), 'test speaker')}, "
+            f"{tables.count(int(run.confusions.sum()), 'test utterance')}, one run with seed "
+            f"{config.seed}. No "
             "speaker and no recording is shared between training, validation and test sets: "
             "checked for every fold.",
             tables.table(HEAD, rows, "markdown"),

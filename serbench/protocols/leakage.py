@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from serbench import tables
 from serbench.corpus import PARTS, Corpus, Fold, Protocol
 from serbench.errors import LeakageError, SerbenchError
 
@@ -163,9 +164,9 @@ def require_clean(protocol: Protocol, checked: Checked) -> None:
             f"{len(leaking)} of {len(checked)} folds of protocol {protocol.name} leak, such as "
             f"fold {fold.name}"
         )
-    nouns = {"speakers": ("speaker", "speakers"), "audio": ("recording", "recordings")}
+    nouns = {"speakers": "speaker", "audio": "recording"}
     leaks = [
-        f"{' and '.join(pair.split('|'))} share {shared.count} {nouns[kind][shared.count > 1]} "
+        f"{' and '.join(pair.split('|'))} share {tables.count(shared.count, nouns[kind])} "
         f"({', '.join(shared.examples)}{', ...' if shared.count > len(shared.examples) else ''})"
         for kind in FORBIDDEN
         for pair, shared in getattr(certificate, kind).items()

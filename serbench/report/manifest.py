@@ -8,6 +8,7 @@ from pathlib import Path
 
 from serbench.errors import SerbenchError
 from serbench.escaping import shown
+from serbench.tables import count
 
 SCHEMA = 1
 MANIFEST = "report.json"
@@ -46,10 +47,10 @@ class Report:
     def __str__(self) -> str:
         kinds = ["run"] * len(self.runs) + [item.kind for item in self.items]
         counts = [(kinds.count(kind), kind) for kind in ("run", "picture", "table")]
-        runs, pictures, tables = (f"{n} {noun}{'s' * (n != 1)}" for n, noun in counts)
-        files = sum(len(item.files) for item in self.items)
+        runs, pictures, tables = (count(n, noun) for n, noun in counts)
+        files = count(sum(len(item.files) for item in self.items), "file")
         return (
-            f"{self.folder / PAGE}: {runs}, {pictures} and {tables} in {files} files; "
+            f"{self.folder / PAGE}: {runs}, {pictures} and {tables} in {files}; "
             f"{MANIFEST} lists them"
         )
 

@@ -6,6 +6,7 @@ that need a submission's card, the ledger or other runs.
 
 from collections.abc import Sequence
 
+from serbench import tables
 from serbench.results.fold_schema import Facts
 
 LEAKS = "leaks: {}"
@@ -57,6 +58,6 @@ def objections(folds: Sequence[Facts], missing: int) -> tuple[str, ...]:
             "learned from these test speakers"
         )
     if missing:
-        total = folds[0].protocol.folds
-        reasons.append(f"incomplete: {missing} of {total} folds are missing")
+        total = tables.count(folds[0].protocol.folds, "fold")
+        reasons.append(f"incomplete: {missing} of {total} {tables.are(missing)} missing")
     return tuple(reasons)

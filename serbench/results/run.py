@@ -222,7 +222,7 @@ def paper_rows(run: Run) -> list[list[str]]:
 def computed(facts: Facts) -> str:
     """Describe how a fold was computed: "float32, 1 thread, cpu, AMD EPYC, avx512_bf16"."""
     precision = facts.model.get("precision") or facts.config.precision
-    threads = f"{facts.threads} thread{'s' * (facts.threads != 1)}"
+    threads = tables.count(facts.threads, "thread")
     processor = facts.machine.get("model") or facts.machine.get("processor", "unknown")
     return ", ".join([precision, threads, facts.device, str(processor)])
 
@@ -251,8 +251,10 @@ def _title(run: Run) -> str:
     utterances = int(run.confusions.sum())
     return (
         f"{config.model} on {config.dataset}: protocol {config.protocol} "
-        f"({len(run.folds)} folds, {len(run.speaker_confusions)} test speakers, {utterances} test "
-        f"utterances), labels {config.labels} ({len(facts.labels)}), seed {config.seed}"
+        f"({tables.count(len(run.folds), 'fold')}, "
+        f"{tables.count(len(run.speaker_confusions), 'test speaker')}, "
+        f"{tables.count(utterances, 'test utterance')}), labels {config.labels} "
+        f"({len(facts.labels)}), seed {config.seed}"
     )
 
 
@@ -273,13 +275,15 @@ def _notes(run: Run) -> list[str]:
     lacking = int((run.confusions.sum(axis=2) == 0).any(axis=1).sum())
     if lacking:
         notes.append(
-            f"The test sets of {lacking} of {len(run.folds)} folds lack a label; scores of these "
-            "folds leave it out."
+            f"The test sets of {lacking} of {tables.count(len(run.folds), 'fold')} lack a label; "
+            "scores of these folds leave it out."
         )
     if run.tested_twice:
-        notes.append(f"{run.tested_twice} utterances are in more than one test set.")
+        twice = tables.count(run.tested_twice, "utterance")
+        notes.append(f"{twice} {tables.are(run.tested_twice)} in more than one test set.")
     if len(run.speaker_confusions) < FEW:
-        notes.append(f"An interval over {len(run.speaker_confusions)} speakers is too narrow.")
+        speakers = tables.count(len(run.speaker_confusions), "speaker")
+        notes.append(f"An interval over {speakers} is too narrow.")
     change = f"changes scores by at most {run.alone:.1g}" if run.alone else "changes no score"
     notes.append(f"Predicting utterances one by one {change}.")
     notes += circumstances(
@@ -292,7 +296,10 @@ def _notes(run: Run) -> list[str]:
         )
     warned = [fold.facts.warnings for fold in run.folds if fold.facts.warnings]
     if warned:
-        notes.append(f"Libraries issued warnings in {len(warned)} folds, such as: {warned[0][0]}")
+        notes.append(
+            f"Libraries issued warnings in {tables.count(len(warned), 'fold')}, such as: "
+            f"{warned[0][0]}"
+        )
     spent = tables.duration(run.seconds())
     notes.append(f"Fitted and predicted in {spent}, summed over folds; results: {run.folder}")
     return notes

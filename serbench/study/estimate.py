@@ -116,12 +116,11 @@ class Estimate:
         lines = [tables.table(HEAD, [row.cells() for row in self.rows]), ""]
         for each in self.extractions:
             lines.append(
-                f"extraction: {each.feature} of {each.utterances} utterances of {each.dataset}, "
-                f"{_time(each.seconds)}"
+                f"extraction: {each.feature} of {tables.count(each.utterances, 'utterance')} of "
+                f"{each.dataset}, {_time(each.seconds)}"
             )
         most = "at most " if self.is_most and self.seconds is not None else ""
-        plural = "" if self.at_once == 1 else "s"
-        times = f", {self.at_once} fold{plural} at a time" if self.at_once else ""
+        times = f", {tables.count(self.at_once, 'fold')} at a time" if self.at_once else ""
         lines.append(f"time on the engine {self.engine}{times}: {most}{_time(self.seconds)}")
         if self.seconds is None and not self.at_once:
             lines[-1] += ", since the cluster decides how many folds run at a time"

@@ -105,8 +105,10 @@ class StudyPlan:
         missing = sum(len(run.missing) for run in runs)
         refused = sum(run.plan is None for run in self.runs)
         return (
-            f"{len(self.runs)} runs with {folds} folds: {folds - missing} are there, {missing} are "
-            "missing" + (f"; {refused} runs cannot be planned here" if refused else "")
+            f"{tables.count(len(self.runs), 'run')} with {tables.count(folds, 'fold')}: "
+            f"{folds - missing} {tables.are(folds - missing)} there, {missing} "
+            f"{tables.are(missing)} missing"
+            + (f"; {tables.count(refused, 'run')} cannot be planned here" if refused else "")
         )
 
 

@@ -178,7 +178,8 @@ class Status:
         parts += [f"cannot be planned here: {line}" for line in self.refused]
         total = sum(counts.values())
         left = f"; about {tables.duration(self.left)} left" if self.left else ""
-        parts.append(f"{self.name}: {counts['finished']} of {total} folds are finished{left}")
+        finished, folds = counts["finished"], tables.count(total, "fold")
+        parts.append(f"{self.name}: {finished} of {folds} {tables.are(finished)} finished{left}")
         return "\n\n".join(parts)
 
     def _details(self, run: RunStatus, fold: FoldState) -> str:

@@ -154,9 +154,11 @@ class StudyTable:
         if run is not None:
             config, facts = run.config, run.facts
             lines.append(
-                f"{name}: protocol {config.protocol} ({facts.protocol.folds} folds, "
-                f"{len(run.speaker_confusions)} test speakers, {int(run.confusions.sum())} test "
-                f"utterances), labels {config.labels} ({len(facts.labels)})."
+                f"{name}: protocol {config.protocol} "
+                f"({tables.count(facts.protocol.folds, 'fold')}, "
+                f"{tables.count(len(run.speaker_confusions), 'test speaker')}, "
+                f"{tables.count(int(run.confusions.sum()), 'test utterance')}), labels "
+                f"{config.labels} ({len(facts.labels)})."
             )
         if changed := self._changed(column):
             lines.append(

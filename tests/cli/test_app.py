@@ -44,7 +44,8 @@ def test_help_and_listings_import_nothing_heavy(arguments):
 def test_evaluate_prints_a_table_and_a_line_a_fold_where_there_is_no_terminal():
     done = serbench(*EVALUATE, "--jobs", "1")  # else folds finish in any order
     assert done.returncode == 0
-    lines = [f"fold {n}: finished; {n} of 3 folds are there" for n in (1, 2, 3)]
+    verbs = ("is", "are", "are")
+    lines = [f"fold {n}: finished; {n} of 3 folds {verbs[n - 1]} there" for n in (1, 2, 3)]
     said = [line.partition(", ")[0] for line in done.stderr.splitlines()]  # without the time left
     assert said[-3:] == lines
     for part in ("centroid on tones", "accuracy (WA)", "chance (stratified)"):
@@ -243,3 +244,19 @@ def test_a_command_that_may_not_be_interrupted_is_not():
     code += "from serbench import __main__; from serbench.cli import app; "
     code += "app.main = lambda: signal.raise_signal(signal.SIGINT); __main__.main()"
     assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
+
+
+def test_h_is_help_for_every_command_and_wraps_whole_summaries(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    text = serbench("-h").stdout
+    assert text == serbench("--help").stdout
+    assert "..." not in text.partition("Commands:")[2]
+    assert max(map(len, text.splitlines())) <= 60
+    assert "Show only this corpus." in serbench("leaderboard", "show", "-h").stdout
+
+
+def test_one_fold_is_not_one_folds():
+    done = serbench(*EVALUATE, "--fold", "1")
+    assert "protocol kfold:n=3 (1 fold, 2 test speakers, 24 test utterances)" in done.stdout
+    assert "incomplete: 2 of 3 folds are missing" in done.stdout
+    assert "1 of 1 fold is there" in done.stderr

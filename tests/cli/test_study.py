@@ -64,7 +64,7 @@ def test_folds_that_fail_are_reasons_and_exit_code_1(serbench):
     assert code == 1
     assert "[1] faulty on tones: fold 1 failed: ValueError: the model is faulty." in out
     assert err.splitlines()[-1] == (
-        "serbench: 1 of 2 runs are not complete, for the reasons above; fix the causes and run the "
+        "serbench: 1 of 2 runs is not complete, for the reasons above; fix the causes and run the "
         "same command again: only the missing folds run"
     )
     code, out, err = serbench("evaluate", *given, "--format", "csv")
@@ -105,9 +105,9 @@ def test_a_study_is_planned_run_shown_and_reported(serbench, tmp_path):
     assert code == 1
     assert "centroid on tones, seed 0, fold 3: finished; 3 of 6 folds are there" in err
     assert "study: 2 models, 1 corpus, 2 runs\n" in out
-    assert "serbench: 1 of 2 runs are not complete" in err
+    assert "serbench: 1 of 2 runs is not complete" in err
     code, out, _ = serbench("study", "plan", "study.toml")
-    assert "2 runs with 6 folds: 5 are there, 1 are missing" in out
+    assert "2 runs with 6 folds: 5 are there, 1 is missing" in out
     code, out, _ = serbench("study", "status", "study.toml")
     assert code == 0
     assert out.endswith("`serbench study run study.toml` computes the other folds\n")

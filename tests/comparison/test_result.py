@@ -303,7 +303,7 @@ def test_runs_with_other_test_utterances_are_refused(write, trio):
     renamed = changed(parts[0], ids=("new", *parts[0].test.ids[1:]))
     with pytest.raises(
         SerbenchError,
-        match=f"^{CANNOT}the test utterances differ, 1 are only in the first and 1 only in the "
+        match=f"^{CANNOT}the test utterances differ, 1 is only in the first and 1 only in the "
         "second, for example 0-0; a result was edited, or a fold is from another run: evaluate",
     ):
         compare(trio[0], write("toy_x_9", [renamed, parts[1]]))
@@ -326,7 +326,7 @@ def test_runs_that_disagree_on_truth_or_speakers_are_refused(write, trio, kind):
 def test_incomplete_runs_are_refused(write, trio):
     with pytest.raises(
         SerbenchError,
-        match="^toy_x_9 is incomplete, 1 of its 2 folds are missing: run its command again "
+        match="^toy_x_9 is incomplete, 1 of its 2 folds is missing: run its command again "
         "to add them, then compare$",
     ):
         compare(trio[0], write("toy_x_9", folds("x", 0.5)[:1]))

@@ -101,7 +101,7 @@ def test_a_killed_job_is_a_failed_fold_with_its_reason_and_log(slurm, places):
     assert "fold s2: its job" in output
     assert "was killed by SIGKILL; out of memory? Ask for more with --engine-option" in output
     assert f"its log {log} ends:\nfold s2 of tones_centroid" in output
-    assert "1 of 6 folds failed, 1 are kept" in output
+    assert "1 of 6 folds failed, 1 is kept" in output
     assert log.exists()
     assert len(on_slurm("centroid", params={"nap": 2.0}, folds=["s1", "s2"]).folds) == 2
 

@@ -83,7 +83,7 @@ def make(tmp_path):
 
 LEAKS = {"protocol": {"name": "paper", "leaks": "on purpose", "folds": 2}}
 UNRANKED = [
-    ({"folds": (0,)}, "incomplete: 1 of 2 folds are missing"),
+    ({"folds": (0,)}, "incomplete: 1 of 2 folds is missing"),
     (LEAKS, "leaks: on purpose"),
     ({"certificate": {"clean": False}}, "leaks: sets share speakers or audio"),
     ({"model": {"pretrained": False}}, "random weights, not pretrained"),
@@ -117,8 +117,8 @@ def test_a_run_that_is_not_ranked_says_so_and_shows_no_score(make, how, words):
 
 def test_every_reason_is_told_the_worst_first(make):
     run = make(folds=(0,), **LEAKS)
-    assert run.objections == ("leaks: on purpose", "incomplete: 1 of 2 folds are missing")
-    assert "leaks: on purpose; incomplete: 1 of 2 folds are missing" in badge(run).title
+    assert run.objections == ("leaks: on purpose", "incomplete: 1 of 2 folds is missing")
+    assert "leaks: on purpose; incomplete: 1 of 2 folds is missing" in badge(run).title
 
 
 def test_labels_that_are_not_the_corpuss_own_are_named(make):

@@ -667,7 +667,7 @@ def test_with_a_terminal_somebody_is_asked(submission, tmp_path, answer, code):
     os.close(theirs)
     assert done.returncode == code
     assert "Run it? [y/N]" in done.stdout
-    last = "serbench: nothing was run" if code else "fold 1: finished; 1 of 1 folds are there"
+    last = "serbench: nothing was run" if code else "fold 1: finished; 1 of 1 fold is there"
     assert done.stderr.splitlines()[-1] == last
     assert (tmp_path / "r").exists() == (code == 0)
 

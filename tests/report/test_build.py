@@ -239,7 +239,7 @@ def test_table_two_is_mean_and_deviation_beside_chance_and_the_paper(invented):
 def test_what_must_not_be_compared_says_so(invented):
     run = invented(protocol={"name": "random", "leaks": "speakers are shared", "folds": 3})
     (row, *others) = section_tables.table_two([replace(run, missing=1)], ["invented"]).rows
-    assert row[-1] == "leaks: speakers are shared; incomplete: 1 of 3 folds are missing"
+    assert row[-1] == "leaks: speakers are shared; incomplete: 1 of 3 folds is missing"
     assert others == []  # chance is that of all test sets
 
 

@@ -47,7 +47,7 @@ def test_a_run_is_told_why_it_has_no_rank(invented, facts, reason):
 
 def test_missing_folds_are_counted(invented):
     folds = invented().folds
-    assert eligibility.objections([folds[0].facts], 1) == ("incomplete: 1 of 2 folds are missing",)
+    assert eligibility.objections([folds[0].facts], 1) == ("incomplete: 1 of 2 folds is missing",)
 
 
 def test_a_sound_run_has_no_objection(invented):
@@ -62,5 +62,5 @@ def test_every_reason_is_told_the_gravest_first(invented):
     assert eligibility.objections([fold.facts for fold in run.folds], 1) == (
         "leaks: sets share speakers or audio",
         "random weights, not pretrained",
-        "incomplete: 1 of 2 folds are missing",
+        "incomplete: 1 of 2 folds is missing",
     )

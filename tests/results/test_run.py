@@ -96,7 +96,7 @@ def test_of_a_group_only_the_best_on_validation_counts(write):
 def test_missing_folds_are_said(write):
     run = read(write(GOOD))
     assert run.missing == 1
-    assert "NOT RANKED: incomplete: 1 of 2 folds are missing." in str(run)
+    assert "NOT RANKED: incomplete: 1 of 2 folds is missing." in str(run)
 
 
 def test_a_leak_is_said_and_never_ranked_first(write, tmp_path):

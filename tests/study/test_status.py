@@ -44,7 +44,7 @@ def report(result, **facts):
 def test_folds_are_finished_or_missing_at_first(study):
     made, _ = study
     assert states(made) == ["finished", "missing", "missing"]
-    assert str(status(made)).endswith("mine: 1 of 3 folds are finished")
+    assert str(status(made)).endswith("mine: 1 of 3 folds is finished")
 
 
 def test_a_claimed_fold_runs_once_its_process_reports_and_is_queued_before(study):

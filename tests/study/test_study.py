@@ -389,7 +389,7 @@ def test_an_incomplete_run_is_never_shown_as_complete(invented):
     study = of_runs(invented, a={})
     lacking = StudyRun(0, 0, 0, "a", Run(whole.folder, whole.folds[:2], 1), ())
     text = str(Study("", study.matrix, (lacking,)))
-    assert "NOT RANKED: incomplete: 1 of 3 folds are missing" in text
+    assert "NOT RANKED: incomplete: 1 of 3 folds is missing" in text
 
 
 def test_a_protocol_that_changed_after_a_run_is_a_reason(places):

@@ -75,7 +75,7 @@ def _section(section: Section, submissions: str) -> Iterator[str]:
         yield _table("main", _shown(table), _unbroken, "markdown")
         yield _list(map(_paragraph, [*_hidden(table), *notes.of_table(table)]))
         if runs := _runs(table, submissions):
-            head = f"<details><summary>The {len(runs)} runs of this table</summary>"
+            head = f"<details><summary>The {tables.count(len(runs), 'run')} of this table</summary>"
             titles = [column.title for column in columns.headed("runs")]
             yield "\n\n".join([head, tables.table(titles, runs, "markdown"), "</details>"])
     if not section.tables:

@@ -3,6 +3,7 @@
 Names and notes come from strangers; they are escaped by each format, not here.
 """
 
+from serbench import tables
 from serbench.leaderboard.formats.columns import reference
 from serbench.leaderboard.ranking.board import Table
 from serbench.leaderboard.ranking.entry import Entry
@@ -51,8 +52,9 @@ def of_table(table: Table) -> list[str]:
     corpus, protocol = (pin[:8] for pin in table.pins)
     audio = f", audio {table.audio[:8]}" if table.audio else ""
     return [
-        f"{table.folds} test sets, {table.speakers} test speakers, {table.utterances} test "
-        f"utterances; digests: corpus {corpus}, protocol {protocol}{audio}.",
+        f"{tables.count(table.folds, 'test set')}, {tables.count(table.speakers, 'test speaker')}, "
+        f"{tables.count(table.utterances, 'test utterance')}; digests: corpus {corpus}, protocol "
+        f"{protocol}{audio}.",
         *([OTHER_AUDIO] if table.apart else []),
         *_ranking(table),
         *objections(table),

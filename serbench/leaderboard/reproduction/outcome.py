@@ -61,7 +61,7 @@ class Outcome:
             f"{agreed.same_label} of {agreed.utterances} utterances get the same label "
             f"({tables.percent(agreed.share)} %; {100 * SAME:g} % are needed)"
         )
-        interval = f"the submitted 95 % interval over {agreed.speakers} speakers"
+        interval = f"the submitted 95 % interval over {tables.count(agreed.speakers, 'speaker')}"
         outside = [
             METRICS[name].title for name, score in agreed.scores.items() if not score.is_inside
         ]
@@ -127,7 +127,12 @@ class Outcome:
             ]
             for name, score in agreed.scores.items()
         ]
-        head = ["", "submitted", "here", f"95 % of the submitted, {agreed.speakers} speakers"]
+        head = [
+            "",
+            "submitted",
+            "here",
+            f"95 % of the submitted, {tables.count(agreed.speakers, 'speaker')}",
+        ]
         return "\n".join(
             [
                 *folds,

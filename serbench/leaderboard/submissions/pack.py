@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
-from serbench import datasets
+from serbench import datasets, tables
 from serbench.contracts import Dataset, PathDataset
 from serbench.errors import SerbenchError
 from serbench.evaluation import command
@@ -98,11 +98,11 @@ def submit(run: Run, out: Path, statements: Statements, note: Path | None = None
 
 def _require_whole(run: Run) -> None:
     if run.missing:
-        total = run.facts.protocol.folds
+        total = tables.count(run.facts.protocol.folds, "fold")
         asked = command.request(run.config)
         completing = command.evaluate(asked, results=run.folder.parent)
         raise SerbenchError(
-            f"{run.name} lacks {run.missing} of {total} folds; this runs them: {completing}"
+            f"{run.name} lacks {run.missing} of {total}; this runs them: {completing}"
         )
 
 
@@ -225,7 +225,7 @@ def about(folder: Path, status: str) -> list[str]:
     files = [path for path in folder.rglob("*") if path.is_file()]
     size = sum(path.stat().st_size for path in files)
     lines = [
-        f"{len(files)} files, {size / 1000:.0f} kB",
+        f"{tables.count(len(files), 'file')}, {size / 1000:.0f} kB",
         *_code_lines(read(folder / FILE).code),
     ]
     if status == "rejected":
