@@ -417,8 +417,9 @@ class Engine(typing.Protocol):
         Args:
             tasks: all tasks; independent ones may run at the same time.
             receive: to be called with the position of a task and each message that it sends, before
-                the task's outcome, in the thread that iterates over the outcomes. If `receive`
-                raises an error, the run ends with it.
+                the task's outcome, in the thread that iterates over the outcomes. An engine may add
+                messages that say where the task is: {"stage": "queued"}. If `receive` raises an
+                error, the run ends with it.
         """
 
 

@@ -374,8 +374,7 @@ def test_the_overhead_of_short_folds(slurm, places):
     )
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("slurm")
 class TestContract(EngineContract):
-    name = "slurm"
+    plugin = "slurm"
     params = {"cpus": 1}  # a node has no more

@@ -84,7 +84,7 @@ class Slurm:
             groups.setdefault((task.needs, task.after), []).append(position)
         shares = [
             tuple(group[start : start + size])
-            for group in sorted(groups.values(), key=lambda group: len(tasks[group[0]].after))
+            for group in groups.values()  # a group follows those that it comes after
             for start in range(0, len(group), size)
         ]
         record.write(tasks, shares)

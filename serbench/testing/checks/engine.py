@@ -32,10 +32,11 @@ QUIET = 1.0  # seconds without a sign of life after which a task counts as ended
 MANY = 50
 METHODS = ("submit", "follow", "cancel", "states")  # of a `DetachableEngine`
 TEXT = "é “quoted”\n" * 10_000  # longer than the buffer of a pipe
-MESSAGES = [{"epoch": 1, "epochs": 3, "train_loss": 0.5}, {"stage": TEXT}, {"epoch": 2}]
+MESSAGES = [{"epoch": 1, "epochs": 3, "train_loss": 0.5}, {"stage": TEXT, "epoch": 1}, {"epoch": 2}]
 RESULT = {"none": None, "list": [1, 2.5, "three"], "text": TEXT}
 MODEL = "serbench.testing.fake_models:Loudness"
 STOPPED = "the check stops the run"
+STAGE = ["stage"]  # the keys of a message of the engine itself
 
 
 class Stopped(KeyboardInterrupt):
@@ -58,8 +59,8 @@ class Record:
         return {outcome.item: outcome for outcome in self.outcomes}
 
     def messages_of(self, position: int) -> list[Message]:
-        """Return the messages of a task."""
-        return [message for at, message in self.messages if at == position]
+        """Return the messages of a task, without those by which the engine says where it is."""
+        return [message for at, message in self.messages if at == position and [*message] != STAGE]
 
 
 class EngineSubject(Subject):
