@@ -137,8 +137,8 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
     Finished folds are kept: the same command again runs only the missing folds. With several
     models, datasets, protocols or seeds, every combination is run, and one table shows all.
     """
-    from serbench.cli.progress import Bars
     from serbench.evaluation import pipeline
+    from serbench.evaluation.bars import Bars
     from serbench.results import summary
     from serbench.study import evaluate
 

@@ -43,7 +43,7 @@ def bench(  # noqa: PLR0913 - a command's options are its parameters
     weights are random. Every measurement runs in a fresh process, with the threads of a fold.
     """
     from serbench.bench import session
-    from serbench.cli.progress import progress_line
+    from serbench.evaluation.bars import progress_line
 
     request = session.BenchRequest(
         model=model,

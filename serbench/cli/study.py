@@ -98,7 +98,7 @@ def plan(  # noqa: PLR0913 - a command's options are its parameters
     takes about a minute; the cache keeps the measurement.
     """
     from serbench.bench.meter import Meter
-    from serbench.cli.progress import progress_line
+    from serbench.evaluation.bars import progress_line
     from serbench.evaluation.engines.submission import make_engine
     from serbench.evaluation.pipeline import Means
     from serbench.settings import settings
@@ -144,7 +144,7 @@ def run(  # noqa: PLR0913 - a command's options are its parameters
     Finished folds are kept: the same command again runs only the missing folds. Options for the
     engine replace those of the file; they never change a result.
     """
-    from serbench.cli.progress import Bars
+    from serbench.evaluation.bars import Bars
     from serbench.evaluation.pipeline import Means
     from serbench.study import evaluate, study_file
     from serbench.study.table import FORMATS
@@ -232,7 +232,7 @@ def collect(file: File, form: Form = "text", results: Results = None) -> None:
 
     Ctrl-C stops waiting, and cancels nothing.
     """
-    from serbench.cli.progress import Bars
+    from serbench.evaluation.bars import Bars
     from serbench.study import result, submitted
     from serbench.study.table import FORMATS
 

@@ -11,8 +11,8 @@ from dataclasses import asdict
 import pytest
 
 import serbench
-from serbench.cli.progress import Bars
 from serbench.evaluation import progress
+from serbench.evaluation.bars import Bars
 from serbench.evaluation.fold import claimed
 from serbench.evaluation.progress import Progress
 from serbench.study.matrix import Item, expand

@@ -1,4 +1,4 @@
-"""Show the progress of evaluations: a line for each running fold, or plain lines in a log."""
+"""Follow evaluations: bars for running folds in a terminal or a notebook, lines in a log."""
 
 import sys
 import time
