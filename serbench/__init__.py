@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from serbench.corpus import Utterance as Utterance
     from serbench.corpus import held_out as held_out
     from serbench.corpus import speaker_fold as speaker_fold
+    from serbench.datasets import read_corpus as read_corpus
     from serbench.errors import BadParameter as BadParameter
     from serbench.errors import CorpusError as CorpusError
     from serbench.errors import FoldError as FoldError
@@ -57,6 +58,7 @@ _NAMES = {  # the names above, by module
     "contracts": "About Array Dataset DetachableEngine Engine Entry Examples Extractor Lengths "
     "Link Model ModelEntry Needs Predictions Task Wave Workspace hookimpl",
     "corpus": "Corpus Fold LabelSet Protocol Utterance held_out speaker_fold",
+    "datasets": "read_corpus",
     "errors": "BadParameter CorpusError FoldError LeakageError MissingRequirement PluginError "
     "SerbenchError UnknownName nearest",
     "evaluation.pipeline": "Listener",
@@ -87,4 +89,4 @@ if not TYPE_CHECKING:  # else type checkers would accept any name
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_MODULES})
+    return sorted({*globals(), *_MODULES} - {"TYPE_CHECKING"})

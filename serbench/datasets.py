@@ -16,7 +16,7 @@ from serbench.files import expanded, replacing_folder
 from serbench.parameters import checked, parse, parse_name, settable, typed, unique
 from serbench.plugins import registry
 from serbench.protocols import speakers
-from serbench.settings import Settings
+from serbench.settings import Settings, settings
 
 
 @dataclass(frozen=True)
@@ -120,6 +120,22 @@ def read(source: Source, labels: str | None = None) -> Corpus:
     name = label_set_name(source, labels)
     make(source)
     return _relabelled(source, name, source.dataset.read(source.root))
+
+
+def read_corpus(
+    dataset: str, labels: str | None = None, *, data: str | Path | None = None
+) -> Corpus:
+    """Read the utterances of a corpus, with their files; create it first if it is generated.
+
+    Args:
+        dataset: a dataset's name with its parameters; `serbench datasets` lists them.
+        labels: a label set's name; None is the dataset's first.
+        data: the corpus's own folder, if it is not under SERBENCH_DATA.
+
+    Raises:
+        SerbenchError: the name is unknown, or the corpus is missing or incomplete.
+    """
+    return read(find(dataset, settings(), None if data is None else Path(data)), labels)
 
 
 def make(source: Source) -> None:

@@ -144,7 +144,7 @@ def page(title: str, body: str, notes: Sequence[str], form: str) -> str:
     """Return a formatted table with a title above and notes below.
 
     Args:
-        title: a line, perhaps with untrusted names.
+        title: a line, perhaps with untrusted names; HTML may lack it.
         body: the table, in the same format.
         notes: lines, perhaps with untrusted names.
         form: "text", "markdown" or "html"; a page in HTML takes its colours from the page around.
@@ -154,8 +154,10 @@ def page(title: str, body: str, notes: Sequence[str], form: str) -> str:
         return "\n".join([markdown(title, 300), "", body, "", *lines])
     if form == "html":
         title, *notes = (html.escape(shown(line)) for line in (title, *notes))
+        above = f"<p>{title}</p>\n" if title else ""
         items = "".join(f"<li>{note}</li>" for note in notes)
-        return f'<div class="serbench">{_STYLE}<p>{title}</p>\n{body}\n<ul>{items}</ul></div>'
+        below = f"\n<ul>{items}</ul>" if notes else ""
+        return f'<div class="serbench">{_STYLE}{above}{body}{below}</div>'
     return "\n".join([shown(title), "", body, "", *map(shown, notes)])
 
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+import serbench
 from serbench import datasets
-from serbench.errors import BadParameter, SerbenchError
+from serbench.errors import BadParameter, CorpusError, SerbenchError, UnknownName
 
 KNOWN = {"label": (str, "label"), "speaker": (str, "speaker"), "n": (int, 1)}
 
@@ -67,3 +68,14 @@ def test_a_parameter_that_nobody_knows_is_no_part_of_a_path():
     with pytest.raises(SerbenchError, match="no parameter of csv 'lable'; did you mean label"):
         datasets.refuse_parameter_in_path("csv", "my.csv,lable=x", KNOWN)
     datasets.refuse_parameter_in_path("csv", "my, own.csv", KNOWN)
+
+
+def test_a_corpus_is_read_with_its_files_by_a_name_alone(places):
+    corpus = serbench.read_corpus("tones:takes=1")
+    assert corpus.name == "tones:takes=1"
+    assert len(corpus.utterances) == 18
+    assert all(utterance.path.is_file() for utterance in corpus.utterances)
+    with pytest.raises(UnknownName, match="there is no label set of tones 'x'"):
+        serbench.read_corpus("tones", "x")
+    with pytest.raises(CorpusError):
+        serbench.read_corpus("tones", data=str(places.data))

@@ -1,8 +1,10 @@
 """Follow evaluations: bars for running folds in a terminal or a notebook, lines in a log."""
 
+import contextlib
+import html
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -21,6 +23,7 @@ from serbench.evaluation.progress import Forecast
 SHOWN = 12  # running folds that have a line of their own
 PAUSE = 30.0  # seconds between two lines about one fold in a log
 PERIOD = 0.1  # seconds between two sums over all folds
+FAILURES = 5  # failed folds that a notebook names
 
 Key = tuple[str, str]
 """The names of a run and of one of its folds."""
@@ -203,3 +206,102 @@ class Bars(Listener):
             f"stopped: {self._done()} finished and kept in {place}; run the same command again to "
             "continue"
         )
+
+
+class NotebookBars(Bars):
+    """Progress in a notebook: one display below the cell, which ends as a line.
+
+    It needs nothing but IPython, and shows nothing if all folds are finished before.
+    """
+
+    remarked = Listener.remarked  # a warning of Python
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._start = time.monotonic()
+        self._display: Any = None  # IPython's handle, once there is something to show
+        self._drawn = 0.0  # when the display was last updated
+        self._notes: list[str] = []
+        self._todo = 0
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Replace the bars by a line, also after an error or an interrupt."""
+        if self._display is None:
+            return
+        if kind is not None and issubclass(kind, KeyboardInterrupt):
+            line = self.stopped()
+        else:
+            folds = f"{self.finished_folds} of {tables.count(self._total, 'fold')}"
+            line = f"finished: {folds}, after {tables.duration(time.monotonic() - self._start)}"
+        self._update([html.escape(shown(line))], line)
+
+    def planned(self, plan: Plan, folder: Path, wanted: int, todo: int) -> None:
+        """Add the folds of a run to the total."""
+        self._todo += todo
+        super().planned(plan, folder, wanted, todo)
+
+    def extracting(self, done: int, total: int) -> None:
+        """Show how many utterances are decoded."""
+        super().extracting(done, total)
+        self._draw()
+
+    def finished(self, run: str, fold: str, error: str) -> None:
+        """Count a finished or failed fold, and remove its bar; note why a fold failed."""
+        if error and len(self._notes) < FAILURES:
+            self._notes.append(f"{self._name(run, fold)} failed: {cause(error)}")
+        super().finished(run, fold, error)
+
+    def _show_total(self, *, at_once: bool = False) -> None:
+        super()._show_total(at_once=at_once)
+        self._draw()
+
+    def _print(self, line: str) -> None:
+        self._notes.append(line)
+        self._draw()
+
+    def _say(self, line: str) -> None:
+        """Print no lines: the bars say the same."""
+
+    def _draw(self) -> None:
+        now = time.monotonic()
+        if not self._todo or now < self._drawn + PERIOD:
+            return
+        self._drawn = now
+        bars, lines = [], []
+        for bar in self._progress.tasks:
+            words = [bar.description, bar.fields["count"], bar.fields["note"]]
+            lines.append("  ".join(filter(None, words)))
+            # without a value, the bar moves to and fro
+            share = f' value="{bar.percentage / 100:.3f}"' if bar.total else ""
+            bar_html = f'<progress{share} style="width: 12em; vertical-align: middle"></progress>'
+            bars.append(f"{bar_html} {html.escape(shown(lines[-1]))}")
+        bars += [html.escape(shown(note)) for note in self._notes]
+        self._update(bars, "\n".join([*lines, *self._notes]))
+
+    def _update(self, parts: list[str], text: str) -> None:
+        """Show lines of HTML, or a text where there is no HTML."""
+        from IPython.display import display
+
+        page = "".join(f"<div>{part}</div>" for part in parts)
+        bundle = {"text/html": page, "text/plain": shown(text, lines=True)}
+        if self._display is None:
+            self._display = display(bundle, raw=True, display_id=True)
+        else:
+            self._display.update(bundle, raw=True)
+
+
+@contextlib.contextmanager
+def follower(listener: Listener | None) -> Iterator[Listener | None]:
+    """Yield the listener that a call from Python uses: its own, or bars in a notebook."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    if listener is not None or getattr(shell, "kernel", None) is None:
+        yield listener
+        return
+    with NotebookBars() as bars:
+        yield bars

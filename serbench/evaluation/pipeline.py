@@ -415,6 +415,7 @@ class _Ends:
         listener: Listener,
         is_elsewhere: bool = False,
     ):
+        works = {folder.resolve(): work for folder, work in works.items()}  # as tasks name them
         self._tasks, self._works, self._listener = tasks, works, listener
         self._is_elsewhere = is_elsewhere  # the folds' machines do not share the results' folder
         self._reporters: dict[int, progress.Reporter] = {}

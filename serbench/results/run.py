@@ -13,7 +13,7 @@ import numpy.typing as npt
 from serbench import tables
 from serbench.errors import SerbenchError, nearest
 from serbench.escaping import markdown, shown
-from serbench.metrics import classification, intervals
+from serbench.metrics import calibration, classification, intervals
 from serbench.metrics.classification import METRICS, Floats
 from serbench.results import eligibility, fold_file, literature
 from serbench.results.config import Config
@@ -29,7 +29,8 @@ HEAD = ("", "accuracy (WA)", "precision", "recall (UAR)", "F1")
 class Run:
     """One model configuration on one corpus under one protocol, label set and seed.
 
-    Prints as a table; `to_frame()` gives the folds as a data frame.
+    Prints as a table, in notebooks too; `to_frame()` gives the folds as a data frame, and
+    `utterances()` the test utterances.
 
     Attributes:
         folder: the folder of its results.
@@ -189,6 +190,31 @@ class Run:
         names = [fold.facts.fold.name for fold in self.folds]
         index = pandas.Index(names, name="fold")
         return pandas.DataFrame({name: self.scores(name) for name in METRICS}, index=index)
+
+    def utterances(self) -> Any:
+        """Return a pandas data frame with a row per test utterance, in the order of the folds.
+
+        Its index is the utterance's id; its columns are fold, speaker, truth, prediction and
+        confidence, the probability of the prediction.
+
+        Raises:
+            SerbenchError: pandas is not installed, or activations are not finite.
+        """
+        pandas = tables.pandas()
+        rows: list[tuple[object, ...]] = []
+        ids: list[str] = []
+        for fold in self.folds:
+            test, labels, name = fold.test, fold.facts.labels, fold.facts.fold.name
+            likely = calibration.probabilities(test.activations, fold.facts.link).max(axis=-1)
+            predictions = classification.predicted(test.activations)
+            columns = (test.speakers, test.truth, predictions, likely.tolist())
+            ids += test.ids
+            rows += [
+                (name, speaker, labels[truth], labels[prediction], confidence)
+                for speaker, truth, prediction, confidence in zip(*columns, strict=True)
+            ]
+        head = ["fold", "speaker", "truth", "prediction", "confidence"]
+        return pandas.DataFrame(rows, pandas.Index(ids, name="utterance"), head)
 
 
 def _metric(name: str) -> Any:

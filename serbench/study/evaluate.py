@@ -6,6 +6,7 @@ from typing import Any, overload
 
 from serbench.errors import BadParameter, SerbenchError
 from serbench.evaluation import pipeline
+from serbench.evaluation.bars import follower
 from serbench.evaluation.pipeline import Listener, Means, with_jobs
 from serbench.evaluation.plan import Planner, find_entry, resolve
 from serbench.results.config import Request
@@ -116,7 +117,8 @@ def evaluate(  # noqa: PLR0913 - the options of `serbench evaluate`
         device: "auto", "cpu" or "cuda"; None is SERBENCH_DEVICE, or "auto", which takes a GPU if
             the machine of a fold has one.
         results: the parent folder of all runs; None is SERBENCH_RESULTS, or "results".
-        listener: shows the progress.
+        listener: shows the progress; None shows bars in a notebook, and else nothing;
+            `serbench.Listener()` shows nothing.
         keep_models: keep every fold's model in the run's folder, for `serbench.predict`.
         folds: the names of the folds to run; None runs all.
         engine: the name of the engine that runs the folds; `serbench engines` lists them.
@@ -140,10 +142,12 @@ def evaluate(  # noqa: PLR0913 - the options of `serbench evaluate`
         "threads": threads,
     }
     axes = (model, dataset, protocol, seed)
-    if not any(isinstance(axis, list | tuple | range) for axis in axes) and isinstance(seed, int):
-        names: dict[str, Any] = {"model": model, "dataset": dataset, "protocol": protocol}
-        return pipeline.evaluate(Request(**names, seed=seed, **common), means, listener)
-    return compute("", matrix(model, dataset, protocol, seed, **common), means, listener)[0]
+    is_study = any(isinstance(axis, list | tuple | range) for axis in axes)
+    with follower(listener) as shown:
+        if isinstance(seed, int) and not is_study:
+            names: dict[str, Any] = {"model": model, "dataset": dataset, "protocol": protocol}
+            return pipeline.evaluate(Request(**names, seed=seed, **common), means, shown)
+        return compute("", matrix(model, dataset, protocol, seed, **common), means, shown)[0]
 
 
 def matrix(

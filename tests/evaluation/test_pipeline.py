@@ -418,3 +418,20 @@ def test_results_survive_the_round_trip():
     fold_file.write(path, run.folds[0])
     assert fold_file.read(path).test.ids == run.folds[0].test.ids
     assert fold_file.read(path).facts == run.folds[0].facts
+
+
+def test_a_relative_results_folder_hides_no_progress_and_no_failure(tmp_path, monkeypatch):
+    class Heard(serbench.Listener):
+        def __init__(self):
+            self.ended = []
+
+        def finished(self, run, fold, error):
+            self.ended.append((fold, bool(error)))
+
+    monkeypatch.chdir(tmp_path)
+    heard = Heard()
+    evaluate(results="mine", folds=["1", "2"], listener=heard)
+    assert sorted(heard.ended) == [("1", False), ("2", False)]
+    with pytest.raises(FoldError, match="1 of 3 folds failed"):
+        evaluate("faulty", results="mine", folds=["1"], listener=heard)
+    assert heard.ended[2:] == [("1", True)]

@@ -224,3 +224,11 @@ def test_scores_come_in_every_form(write, form):
 def test_an_unknown_metric_lists_the_nearest(write):
     with pytest.raises(SerbenchError, match="no metric 'uarr'; did you mean uar"):
         read(write(GOOD)).scores("uarr")
+
+
+def test_utterances_are_a_frame_with_truth_prediction_and_confidence(write):
+    frame = read(write(POOR, GOOD)).utterances()
+    assert list(frame.index[:2]) == ["u0-0", "u0-1"]
+    assert list(frame.columns) == ["fold", "speaker", "truth", "prediction", "confidence"]
+    assert list(frame.loc["u1-1"]) == ["1", "s1-1", "a", "b", 1.0]
+    assert (frame.truth == frame.prediction).mean() == read(write()).pooled("accuracy") == 0.75
