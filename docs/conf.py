@@ -96,7 +96,13 @@ def _beside_the_pages(app: Sphinx, error: Exception | None) -> None:
             '<meta http-equiv="refresh" content="0; url=docs/index.html">'
             '<a href="docs/index.html">serbench</a>\n'
         )
-        shutil.copyfile(ROOT / "leaderboard" / "index.html", out / "leaderboard" / "index.html")
+        board = out / "leaderboard"
+        shutil.copyfile(ROOT / "leaderboard" / "index.html", board / "index.html")
+        cards = shutil.ignore_patterns("*.safetensors")  # pages of runs lead to cards
+        for name in ("runs", "submissions"):
+            shutil.copytree(
+                ROOT / "leaderboard" / name, board / name, ignore=cards, dirs_exist_ok=True
+            )
 
 
 def setup(app: Sphinx) -> None:

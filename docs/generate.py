@@ -17,6 +17,7 @@ import numpy as np
 import performance_page
 
 from serbench import tables
+from serbench.leaderboard.ranking.entry import of_run
 from serbench.metrics.classification import METRICS
 from serbench.metrics.intervals import MeanStd, mean_std
 from serbench.results import literature
@@ -280,7 +281,7 @@ def readme() -> str:
             and not _is_made_anew(run, found)
         ]
         groups = sorted(_first_recipes(shown), key=lambda one: -_together(one[1], "f1").mean)
-        rows = [[_with_seeds(*one), *_cells(one[1])] for one in groups]
+        rows = [[_with_seeds(group), *_cells(group)] for _, group in groups]
         rows += [*runs.chance_rows(shown[0])[:1], *runs.paper_rows(shown[0])]
         start, end = f"<!-- {corpus}: made by docs/generate.py -->", f"<!-- {corpus}: end -->"
         before, _, rest = text.partition(start)
@@ -318,7 +319,8 @@ def _first_recipes(found: list[Run]) -> list[tuple[str, list[Run]]]:
     return list(first.values())
 
 
-def _with_seeds(name: str, group: list[Run]) -> str:
+def _with_seeds(group: list[Run]) -> str:
+    name = of_run(group[0]).title
     return f"{name} ({len(group)} seeds)" if len(group) > 1 else name
 
 

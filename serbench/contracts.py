@@ -27,6 +27,7 @@ Link = Literal["identity", "softmax", "sigmoid"]
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,79}")
 TARGET = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
+PLACE = re.compile(r"\{(\w+)\}")  # of a parameter's value in a title
 
 
 @dataclass(frozen=True)
@@ -485,6 +486,9 @@ class ModelEntry(Entry):
         defaults: parameters by corpus: {"iemocap": {"epochs": 3}}. "*" applies to every corpus, so
             that a preset of another model needs no code; a corpus's own values override it, and
             the user's override both.
+        title: the model's name in tables for people: "{checkpoint}, fine-tuned"; `{checkpoint}` is
+            replaced by the value of that parameter.
+        value_titles: the words for such values: {"openai/whisper-tiny.en": "Whisper tiny.en"}.
         gpus: GPUs that a fold uses, or a fraction of one: each GPU trains one fold at a time, or
             as many as the fraction allows, unless the user sets `jobs`.
         threads: threads of a fold unless the user sets them; part of a run's identity.
@@ -495,6 +499,8 @@ class ModelEntry(Entry):
     features: str = "waveform"
     feature_params: tuple[str, ...] = ()
     defaults: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    title: str = ""
+    value_titles: Mapping[str, str] = field(default_factory=dict)
     gpus: float = 0
     threads: int = 1
     memory: float = 1.0
@@ -504,6 +510,21 @@ class ModelEntry(Entry):
         """Return the parameters that the entry sets for a dataset, "toy:seed=3"."""
         corpus = dataset.partition(":")[0]
         return {**self.defaults.get("*", {}), **self.defaults.get(corpus, {})}
+
+    def title_with(self, params: Mapping[str, object]) -> str:
+        """Return the title of the model with these parameters; "" if one of the title's is missing.
+
+        >>> words = {"openai/whisper-tiny.en": "Whisper tiny.en"}
+        >>> entry = ModelEntry("probe", "a:B", "", title="{model}, frozen", value_titles=words)
+        >>> entry.title_with({"model": "openai/whisper-tiny.en"}), entry.title_with({})
+        ('Whisper tiny.en, frozen', '')
+        """
+        if any(params.get(name) is None for name in PLACE.findall(self.title)):
+            return ""
+        values = {name: str(value) for name, value in params.items()}
+        return PLACE.sub(
+            lambda place: self.value_titles.get(values[place[1]], values[place[1]]), self.title
+        )
 
 
 @hookspec

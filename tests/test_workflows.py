@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 import yaml
@@ -19,7 +20,7 @@ from serbench.leaderboard.submissions.reproduction_record import write
 from serbench.settings import settings
 
 FOLDER = Path(__file__).resolve().parent.parent / ".github" / "workflows"
-NAMES = ("ci", "leaderboard", "leaderboard-comment", "leaderboard-record")
+NAMES = ("ci", "leaderboard", "leaderboard-comment", "leaderboard-record", "leaderboard-site")
 
 pytestmark = pytest.mark.usefixtures("places")
 
@@ -87,6 +88,28 @@ def test_what_may_write_to_the_repository_runs_only_what_is_merged():
     assert with_token == ["Who", "Commit"]
     for name in with_token:
         assert "serbench" not in script("leaderboard-record", name)
+
+
+def test_the_site_is_what_is_merged_and_none_of_its_links_is_dead(tmp_path):
+    made = workflow("leaderboard-site")
+    assert made[True]["push"] == {"branches": ["main"], "paths": ["leaderboard/**"]}
+    assert made["permissions"] == {"contents": "read"}
+    (job,) = made["jobs"].values()
+    assert job["permissions"] == {"contents": "read", "pages": "write", "id-token": "write"}
+    checkout = steps("leaderboard-site")[0]["with"]
+    assert checkout == {"ref": "main", "persist-credentials": False}
+    subprocess.run(
+        ["bash", "-e", "-c", script("leaderboard-site", "Gather")],
+        cwd=FOLDER.parents[1],
+        env={**os.environ, "RUNNER_TEMP": str(tmp_path)},
+        check=True,
+    )
+    site = tmp_path / "site"
+    pages = [site / "index.html", *site.glob("runs/*/*.html")]
+    assert len(pages) == 1 + len(list(site.glob("submissions/*/*/card.json"))) > 20
+    for page in pages:
+        for link in re.findall('href="([^"]+)"', page.read_text()):
+            assert link.startswith("#") or (page.parent / unquote(link)).is_file(), (page, link)
 
 
 def test_the_account_is_the_servers_word():
@@ -217,7 +240,7 @@ def test_what_is_new_is_verified_and_shown_in_the_table_and_what_is_gone_is_name
     assert new.startswith("ok recomputed leaderboard/submissions/tones/tones_centroid_")
     assert submitter == "  submitter github:ada, who sends it"
     assert not [line for line in rest if line.startswith("ok ")]
-    assert "| github:ada" in runner.report.partition("The table with it:")[2]
+    assert "sent by github:ada" in runner.report.partition("The table with it:")[2]
 
 
 def test_what_is_bad_fails_and_makes_no_table(runner, sent):
@@ -269,7 +292,7 @@ def test_a_record_may_be_added_to_anothers_and_counts(runner):
     assert runner.step("leaderboard", "Verify").returncode == 0, runner.report
     assert "  submitter github:ada, in the ledger since " in runner.report
     assert "says the submitter" not in runner.report
-    assert "| reproduced " in runner.report
+    assert "; checked reproduced;" in runner.report
 
 
 def edited(text):
@@ -353,8 +376,8 @@ def test_who_opened_each_request_is_recorded_in_the_order_of_merging(runner, sen
     assert lines[1][2].startswith(f"tones/{first.name}/reproductions/")
     assert lines[0][0] < lines[1][0]
     page = runner.git("show", "main:leaderboard/README.md")
-    assert "| github:eve" in page
-    assert "| reproduced " in page
+    assert "sent by github:eve" in page
+    assert "; checked reproduced;" in page
     head = runner.git("rev-parse", "main")
     for step in ("Who", "Record", "Commit"):  # nothing is left to do
         assert runner.step("leaderboard-record", step).returncode == 0

@@ -16,6 +16,8 @@ app = typer.Typer(
     cls=Commands,
 )
 
+MOST_FILES = 8  # that a message names
+
 
 Account = Annotated[
     str,
@@ -50,6 +52,8 @@ def build(
 ) -> None:
     """Verify all submissions, rank them, and write README.md, csv, json, tex and index.html.
 
+    The folder `runs` gets a page for every run, `pictures` a picture of every table.
+
     Every new submission or record gets a line in ledger.csv, beside the folder of submissions,
     which shows who was first. Verdicts are cached, so only new submissions take time.
     """
@@ -59,12 +63,14 @@ def build(
 
     folder, board = expanded(submissions), expanded(out)
     stale = building.build(folder, board, settings(), check, account)
+    named = ", ".join(stale[:MOST_FILES])
+    named += f" and {count} more" if (count := len(stale) - MOST_FILES) > 0 else ""
     if check and stale:
         raise SerbenchError(
-            f"stale in {board}: {', '.join(stale)}; run `serbench leaderboard build --submissions "
+            f"stale in {board}: {named}; run `serbench leaderboard build --submissions "
             f"{folder} --out {board}` and commit what it writes"
         )
-    typer.echo(f"{', '.join(stale) or 'nothing'} {'stale' if check else 'written'} in {out}")
+    typer.echo(f"{named or 'nothing'} {'stale' if check else 'written'} in {out}")
 
 
 @app.command()

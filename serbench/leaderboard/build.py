@@ -10,7 +10,15 @@ from typing import Protocol
 from serbench.errors import SerbenchError, nearest
 from serbench.files import replacing
 from serbench.leaderboard import ledger
-from serbench.leaderboard.formats import csv_file, html, json_file, latex, markdown
+from serbench.leaderboard.formats import (
+    csv_file,
+    html,
+    json_file,
+    latex,
+    markdown,
+    picture,
+    run_page,
+)
 from serbench.leaderboard.ledger import TIME, Ledger
 from serbench.leaderboard.ranking import cache, entry
 from serbench.leaderboard.ranking.board import Board, Section, board, by_corpus, section
@@ -103,6 +111,9 @@ FILES: Mapping[str, Format] = {
     "index.html": html,
 }
 
+OWN = ("runs/*/*.html", "pictures/*.svg")
+"""The files of one run or one table; those that no submission has any more are removed."""
+
 
 def build(
     submissions: Path, out: Path, places: Settings, check: bool = False, account: str = ""
@@ -145,13 +156,25 @@ def build(
         stale.append(os.path.relpath(path, out))
         if not check:
             ledger.write(path, after)
-    for name, form in FILES.items():
-        text, path = form.whole([part.texts[name] for part in parts], rejected), out / name
+    texts = {
+        name: form.whole([part.texts[name] for part in parts], rejected)
+        for name, form in FILES.items()
+    }
+    for each in parts:
+        texts |= each.pages
+    for name, text in texts.items():
+        path = out / name
         if not path.is_file() or path.read_bytes() != text.encode():
             stale.append(name)
             if not check:
+                path.parent.mkdir(parents=True, exist_ok=True)
                 with replacing(path) as temporary:
                     temporary.write_text(text, encoding="utf-8")
+    for path in [path for pattern in OWN for path in out.glob(pattern)]:
+        if (name := path.relative_to(out).as_posix()) not in texts:
+            stale.append(name)
+            if not check:
+                path.unlink()
     return stale
 
 
@@ -160,7 +183,8 @@ def _part(
 ) -> Part:
     content = section(corpus, entries, statistics)
     texts = {name: form.part(content, seen) for name, form in FILES.items()}
-    return Part(stamp, tuple(sorted(statistics.asked)), texts)
+    pages = {**picture.pictures(content), **run_page.pages(content, seen)}
+    return Part(stamp, tuple(sorted(statistics.asked)), texts, pages)
 
 
 def show(results: Path, corpus: str | None = None, form: str = "markdown") -> str:

@@ -15,6 +15,7 @@ from typing import Any, cast
 
 from serbench.contracts import NAME, TARGET, Entry, HasAddedParams, ModelEntry
 from serbench.errors import MissingRequirement, PluginError, UnknownName, nearest
+from serbench.escaping import shown
 from serbench.parameters import is_import_path
 from serbench.plugins import builtin, shipped
 from serbench.plugins.guarded_import import (
@@ -28,6 +29,7 @@ from serbench.plugins.guarded_import import (
 KINDS = {"dataset": "datasets", "feature": "features", "model": "models", "engine": "engines"}
 HOOKS = {f"serbench_{plural}": kind for kind, plural in KINDS.items()}
 CORE = "serbench"
+LONGEST_TITLE = 150  # characters
 SLOW = 2.0  # seconds that a plugin may take to return its entries before a listing remarks on it
 
 Key = tuple[str, str]
@@ -120,7 +122,11 @@ def _fault(kind: str, hook: str, entry: object) -> str:
 def _field_faults(entry: Entry) -> Iterator[str]:
     texts, lists = ["summary", "install"], ["requires", "default_for"]
     if isinstance(entry, ModelEntry):
-        texts, lists = [*texts, "features"], [*lists, "feature_params"]
+        texts, lists = [*texts, "features", "title"], [*lists, "feature_params"]
+        if not _is_text_mapping(entry.value_titles) or not all(
+            isinstance(words, str) for words in entry.value_titles.values()
+        ):
+            yield 'value_titles must be of the form {"whisper-tiny": "Whisper tiny"}'
         if not _is_text_mapping(entry.defaults) or not all(
             map(_is_text_mapping, entry.defaults.values())
         ):
@@ -259,6 +265,17 @@ def find(kind: str, name: str) -> Entry:
     if not plugins.entries[kind]:
         hint = f"; to install {shipped.LIGHT}" + hint
     raise nearest(kind, name, list(plugins.entries[kind]), hint)
+
+
+def title(model: str, params: Mapping[str, object]) -> str:
+    """Return the title of an installed model with these parameters, for tables; "" if none has one.
+
+    Args:
+        model: its name; a model by import path is not imported.
+        params: parameters of the model and of its features.
+    """
+    entry = cast(ModelEntry | None, installed().entries["model"].get(model))
+    return shown(entry.title_with(params), LONGEST_TITLE) if entry else ""
 
 
 def defaults(kind: str, use: str) -> list[str]:

@@ -35,8 +35,18 @@ def with_checkpoint(model: str, checkpoint: str) -> str:
 def told_apart(runs: Mapping[str, tuple[str, Params]]) -> dict[str, str]:
     """Add the fewest parameters to models' names that tell runs apart: "whisper-base, layer=3".
 
-    Seeds are never added. A name contains only parameters that its own run has, so that one run
-    cannot change another's row.
+    Args:
+        runs: the name and the parameters of each run's model, by the run's name.
+    """
+    added = distinctions(runs)
+    return {run: ", ".join([name, *added[run]]) for run, (name, _) in runs.items()}
+
+
+def distinctions(runs: Mapping[str, tuple[str, Params]]) -> dict[str, tuple[str, ...]]:
+    """Return the fewest parameters that tell runs of one name apart: ("layer=3",).
+
+    Seeds are never among them. A run gets only parameters of its own, so that one run cannot
+    change another's row.
 
     Args:
         runs: the name and the parameters of each run's model, by the run's name.
@@ -44,23 +54,23 @@ def told_apart(runs: Mapping[str, tuple[str, Params]]) -> dict[str, str]:
     groups: dict[str, dict[str, Params]] = {}
     for run, (name, params) in runs.items():
         groups.setdefault(name, {})[run] = params
-    return {run: full for name, group in groups.items() for run, full in _apart(name, group)}
+    return {run: added for group in groups.values() for run, added in _apart((), group)}
 
 
-def _apart(name: str, runs: Mapping[str, Params]) -> list[tuple[str, str]]:
-    """Return (run, longer name) for runs that share `name` so far."""
+def _apart(added: tuple[str, ...], runs: Mapping[str, Params]) -> list[tuple[str, tuple[str, ...]]]:
+    """Return (run, parameters) for runs that share the parameters `added` so far."""
     names = dict.fromkeys(param for params in runs.values() for param in params)
     for param in filter(NAME.fullmatch, names):
-        groups: dict[str, dict[str, Params]] = {}
+        groups: dict[tuple[str, ...], dict[str, Params]] = {}
         for run, params in runs.items():
-            longer = name
+            longer = added
             if param in params:
                 value = repr(params[param]).strip("'")
-                longer += f", {param}={shown(value, LONGEST)}"
+                longer += (f"{param}={shown(value, LONGEST)}",)
             groups.setdefault(longer, {})[run] = params
         if len(groups) > 1:
             return [pair for longer, group in groups.items() for pair in _apart(longer, group)]
-    return [(run, name) for run in runs]
+    return [(run, added) for run in runs]
 
 
 def run_titles(runs: Sequence[Run]) -> list[str]:

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import time
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -17,7 +18,17 @@ from serbench.cli.app import app
 from serbench.errors import SerbenchError
 from serbench.escaping import latex as latex_text
 from serbench.leaderboard import build
-from serbench.leaderboard.formats import columns, csv_file, html, json_file, latex, markdown, notes
+from serbench.leaderboard.formats import (
+    columns,
+    csv_file,
+    html,
+    json_file,
+    latex,
+    markdown,
+    notes,
+    picture,
+    run_page,
+)
 from serbench.leaderboard.ranking import cache
 from serbench.leaderboard.ranking.board import board, section
 from serbench.leaderboard.ranking.entry import Rejected, of_run
@@ -54,7 +65,7 @@ def only(made, corpus="toy"):
 
 def cells(row):
     """What a row shows in the main tables, by the column's title."""
-    return {column.title: column.cell(row) for column in columns.headed("main")}
+    return {column.title: column.cell(row) for column in columns.headed("latex")}
 
 
 def page(form, board, submissions="submissions"):
@@ -96,7 +107,7 @@ def test_a_table_of_leaky_runs_ranks_nothing_and_comes_last(entry):
     made = board([entry("one", **leaky), entry("two", 0.9, **leaky), entry("sound")])
     first, last = next(one.tables for one in made.sections if one.corpus == "toy")
     assert set(ranks(last).values()) == {None}
-    assert notes.of_table(last)[1] == "Leaky, so nothing is ranked: on purpose."
+    assert notes.of_table(last)[0] == "Leaky, so nothing is ranked: on purpose."
     assert ranks(first) == {"sound": 1}
 
 
@@ -177,7 +188,7 @@ def test_runs_of_other_audio_stand_in_a_table_of_their_own(entry):
     text = page(markdown, board(made))
     for table in (usual, other):
         assert notes.title(table).endswith(f", audio {table.audio[:8]}")
-        assert notes.title(table) in text
+        assert notes.heading(table) in text
     assert text.count("are not ranked with these") == 2
     assert usual.audio != other.audio
 
@@ -186,7 +197,7 @@ def test_folds_that_two_runs_do_not_share_cannot_differ(entry):
     made = [entry("one", **heard("a", "1", "2")), entry("two", 0.5, **heard("b", "3"))]
     table = only(board(made))
     assert "audio" not in notes.title(table)
-    assert f", audio {table.audio[:8]}." in notes.of_table(table)[0]
+    assert f", audio {table.audio[:8]}." in notes.of_table(table)[-1]
 
 
 # ---- the same predictions twice ----
@@ -249,7 +260,7 @@ def test_seeds_are_one_row_whose_score_is_their_mean_in_each_fold(entry):
     assert row.scores["f1"] == pytest.approx(mean_std(folds))
     together = np.mean([one.by_speaker for one in seeds], axis=0)
     assert row.interval == pytest.approx(speaker_interval(together, classification.macro_f1))
-    assert cells(row)["model"] == "invented (3 seeds)"
+    assert cells(row)["model"] == columns.titled(row) == "invented (3 seeds)"
 
 
 def test_nobody_adds_a_seed_to_what_another_submitted(entry):
@@ -344,22 +355,29 @@ def test_statistics_are_computed_once(entry, monkeypatch):
 
 @pytest.fixture
 def evil(entry):
-    words = {"model": EVIL, "submitter": EVIL, "checkpoint": EVIL, "reproductions": (EVIL,)}
+    words = {
+        "model": EVIL,
+        "title": EVIL,
+        "submitter": EVIL,
+        "statements": {EVIL: EVIL},
+        "checkpoint": EVIL,
+    }
+    words |= {"reproductions": (EVIL,), "params": {EVIL: EVIL}, "provenance": {EVIL: EVIL}}
+    words |= {"classes": (EVIL, *"abcdefg")[:4]}
     words |= {"objections": (EVIL,), "dataset": f"toy:{EVIL}", "flags": (EVIL,), "protocol": EVIL}
     return board([entry("evil", **words)], [Rejected(EVIL, (EVIL,))])
 
 
 def test_no_name_is_markup_in_markdown(evil):
-    text = page(markdown, evil).replace("\n".join(f"- {line}" for line in markdown.BESIDE), "")
+    text = page(markdown, evil)
+    for own in (markdown.BESIDE, markdown.RANKS):
+        text = text.replace(own, "")
     assert not re.search(r"<(?!details|summary|/|!--)", text)
-    assert not re.search(r"(?<!\\)\]\((?!submissions/)", text)
+    assert not re.search(r"(?<!\\)\]\((?!submissions/|pictures/)", text)
     assert "\x1b" not in text
     assert "\u202e" not in text
-    rows = [line for line in text.splitlines() if "alert" in line and line.startswith("|")]
-    assert [len(re.findall(r"(?<!\\)\|", row)) - 1 for row in rows] == [
-        len(columns.headed("main")),
-        len(columns.headed("runs")),
-    ]
+    (row,) = [line for line in text.splitlines() if "alert" in line and line.startswith("|")]
+    assert len(re.findall(r"(?<!\\)\|", row)) - 1 == len(columns.headed("text"))
 
 
 def test_no_name_is_markup_or_script_in_the_page(evil):
@@ -373,7 +391,7 @@ def test_no_name_is_markup_or_script_in_the_page(evil):
 def test_no_name_is_a_command_in_latex(evil):
     text = page(latex, evil)
     row = next(line for line in text.splitlines() if "alert" in line and line.endswith(r"\\"))
-    assert len(re.findall(r"(?<!\\)&", row)) == len(columns.headed("main")) - 1
+    assert len(re.findall(r"(?<!\\)&", row)) == len(columns.headed("latex")) - 1
     assert r"\textless{}script\textgreater{}" in row
     assert latex_text("é 日 \\input{x}") == r"é \texttt{U+65E5} \textbackslash{}input\{x\}"
 
@@ -408,6 +426,98 @@ def test_a_terminal_gets_no_control_characters(evil):
     assert "\u202e" not in markdown.text(evil)
 
 
+# ---- names for people ----
+
+
+def details(entries):
+    return [(row.title, row.detail) for row in only(board(entries)).rows]
+
+
+def test_rows_of_one_title_say_what_differs_and_only_then(entry):
+    tuned = entry("a", 0.9, title="Whisper, frozen", params={"head": "linear", "lr": 1})
+    other = entry("b", 0.7, title="Whisper, frozen", params={"head": "wide", "lr": 2}, draws=1)
+    alone = entry("c", 0.5, title="SVM", params={"head": "wide"}, draws=2)
+    assert details([tuned, other, alone]) == [
+        ("Whisper, frozen", "head=linear"),
+        ("Whisper, frozen", "head=wide"),
+        ("SVM", ""),
+    ]
+
+
+def test_rows_that_differ_in_nothing_that_is_shown_have_the_digests_of_their_runs(entry):
+    twins = [entry(f"toy_svm_paper_seed0_{at}", 0.9 - at / 9, title="SVM") for at in range(2)]
+    assert details(twins) == [("SVM", "0"), ("SVM", "1")]
+
+
+def test_where_several_people_sent_runs_each_row_says_who(entry):
+    mine = entry("a", 0.9, title="SVM", account="github:ada")
+    theirs = entry("b", 0.5, title="MLP", submitter="Eve")
+    assert details([mine, theirs]) == [("SVM", "by github:ada"), ("MLP", "by Eve, not confirmed")]
+
+
+def test_a_title_comes_from_the_run_then_from_the_plugin_then_from_the_name(invented):
+    def title(name, **facts):
+        run = invented(config={"model": name, "params": {"parts": 2}}, model=facts)
+        return of_run(run).title
+
+    assert title("preset") == "Nearest of 2"
+    assert title("preset", title="Mine") == "Mine"
+    assert title("unknown") == "unknown"
+    assert title("unknown", checkpoint="a/b") == "unknown, a/b"
+
+
+# ---- the picture, and the pages of runs ----
+
+
+def test_the_picture_is_well_formed_whatever_names_are_in_it(evil, entry):
+    good = board([entry("one", 0.9), entry("two", 0.2, title="SVM")])
+    for made in (good, evil):
+        (drawn,) = picture.pictures(next(s for s in made.sections if s.corpus == "toy")).items()
+        assert drawn[0] == "pictures/toy-1.svg"
+        root = ElementTree.fromstring(drawn[1])
+        assert {each.tag.rpartition("}")[2] for each in root.iter()} <= set(
+            ("svg", "style", "path", "text", "circle")
+        )
+    row = only(good).rows[0]
+    circle = ElementTree.fromstring(picture.svg(only(good), picture.WIDE)).find("circle")
+    left, right = picture.WIDE.label, picture.WIDE.width - picture.RIGHT
+    assert float(circle.get("cx")) == pytest.approx(left + (right - left) * row.pooled, abs=0.1)
+
+
+def test_a_runs_page_has_its_folds_confusions_parameters_and_files(entry):
+    run = entry("one", params={"lr": 0.5}, statements={"Code": "https://example.org"})
+    made = board([run])
+    pages = run_page.pages(next(s for s in made.sections if s.corpus == "toy"), "../subs")
+    text = pages["runs/toy/one.html"]
+    score = classification.macro_f1(run.confusions[0])
+    assert f"<td>{100 * score:.2f}</td>" in text
+    assert f">{run.confusions.sum(axis=0)[0, 0]}</td>" in text
+    assert "<dt>lr</dt><dd>0.5</dd>" in text
+    assert "<dt>Code</dt><dd>https://example.org</dd>" in text
+    assert '<a href="../../../subs/toy/one/card.json">' in text
+    assert '<a href="../../index.html">' in text
+    assert "serbench leaderboard reproduce leaderboard/submissions/toy/one<" in text
+
+
+def test_no_name_is_markup_in_a_runs_page(evil):
+    (text,) = run_page.pages(next(s for s in evil.sections if s.tables), "submissions").values()
+    assert text.count("&lt;script&gt;alert(1)") > 8
+    assert "<script" not in text
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+
+
+def test_pages_of_runs_that_are_gone_are_removed(submissions, tmp_path, places):
+    out = tmp_path / "board"
+    build.build(submissions, out, places)
+    stale = out / "runs" / "gone" / "gone.html"
+    stale.parent.mkdir()
+    stale.write_text("old")
+    assert build.build(submissions, out, places, check=True) == ["runs/gone/gone.html"]
+    assert build.build(submissions, out, places) == ["runs/gone/gone.html"]
+    assert not stale.exists()
+
+
 # ---- the page ----
 
 
@@ -424,7 +534,7 @@ def test_the_page_allows_nothing_but_its_own_style_and_script(entry):
 
 def test_the_page_links_every_run_and_can_be_read_without_its_script(entry):
     text = page(html, board([entry("one"), entry("two", 0.2)]), "../subs")
-    assert '<a href="../subs/toy/one/">' in text
+    assert '<a href="runs/toy/one.html">' in text
     assert text.index("<tbody>") < text.index("<script>")
     assert "<form hidden>" in text  # of no use without the script, which shows it
 
@@ -435,7 +545,7 @@ def test_long_tables_are_cut_in_markdown_alone(entry, monkeypatch):
     text = page(markdown, made)
     assert "1 more measured rows are in the HTML page and the files." in text
     assert "submissions/toy/two" not in text
-    assert "submissions/toy/two" in page(html, made)
+    assert "runs/toy/two.html" in page(html, made)
 
 
 # ---- columns ----
@@ -520,12 +630,14 @@ def folders(parent):
 
 def test_build_writes_every_format_and_check_finds_nothing_to_do(submissions, tmp_path, places):
     out = tmp_path / "board"
-    assert build.build(submissions, out, places) == ["../ledger.csv", *build.FILES]
-    assert sorted(path.name for path in out.iterdir()) == sorted(build.FILES)
+    pages = [f"runs/tones/{folder.name}.html" for folder in folders(submissions)]
+    made = ["../ledger.csv", *build.FILES, "pictures/tones-1.svg", *pages]
+    assert sorted(build.build(submissions, out, places)) == sorted(made)
+    assert all((out / name).is_file() for name in made)
     assert build.build(submissions, out, places) == []
     assert build.build(submissions, out, places, check=True) == []
     text = (out / "README.md").read_text()
-    assert "| 1      | Ada (not confirmed)" in text
+    assert "sent by Ada (not confirmed)" in text
     assert "(../submissions/tones/tones_centroid" in text
     assert "recomputed" in text
 
@@ -699,7 +811,10 @@ def test_only_a_corpus_with_something_new_is_made_again(submissions, tmp_path, p
     assert made == []
     shutil.rmtree(folders(submissions)[0])
     stale = build.build(submissions, tmp_path / "one", places)
-    assert (made, stale) == (["tones"], list(build.FILES))
+    pages = [path.name for path in (tmp_path / "one").glob("runs/tones/*")]
+    assert pages == [f"{folder.name}.html" for folder in folders(submissions)]
+    assert made == ["tones"]
+    assert set(build.FILES) < set(stale)
     cache.opened(submissions, places).path.unlink()
     build.build(submissions, tmp_path / "two", places)
     for name in build.FILES:  # what was kept and what is new make the same files
@@ -726,7 +841,7 @@ def test_a_cache_that_cannot_be_written_is_none(submissions, tmp_path, places):
     (tmp_path / "cache").mkdir(exist_ok=True)
     (tmp_path / "cache" / "leaderboard").write_text("a file where the folder should be")
     stale = build.build(submissions, tmp_path / "board", places)
-    assert stale == ["../ledger.csv", *build.FILES]
+    assert stale[:6] == ["../ledger.csv", *build.FILES]
 
 
 # ---- one's own runs ----
@@ -741,7 +856,6 @@ def test_show_needs_no_card_and_names_what_cannot_be_read(places, invented):
     (places.results / "broken").mkdir()
     (places.results / "broken" / "fold-01.safetensors").write_bytes(b"no")
     text = build.show(places.results, "toy", "text")
-    assert "own run" in text
     assert "invented (1)" in text
     assert "chance (majority)" in text
     assert "Unreadable" in text

@@ -438,6 +438,8 @@ def serbench_models() -> Iterable[ModelEntry]:
             "serbench_tiny:Centroid",
             "centroid with other defaults",
             defaults={"*": {"parts": 3, "scale": 50.0}, "tones": {"parts": 4}},
+            title="Nearest of {parts}",
+            value_titles={"4": "four"},
             **features,
         ),
         ModelEntry("unfit", "serbench_tiny:Centroid", "bad features", features="infinite"),

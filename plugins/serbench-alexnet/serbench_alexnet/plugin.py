@@ -32,6 +32,7 @@ def serbench_models() -> Iterable[ModelEntry]:
             install=INSTALL,
             default_for=("bench",),
             features="mel",
+            title="AlexNet on mel spectrograms",
             gpus=1,
             memory=2.0,
             feature_params=("n_fft", "hop", "n_mels", "power", "floor_db"),

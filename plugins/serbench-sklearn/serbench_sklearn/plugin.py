@@ -32,18 +32,25 @@ def serbench_features() -> Iterable[Entry]:
 def serbench_models() -> Iterable[ModelEntry]:
     """Register the chance level and three classifiers."""
     return [
-        ModelEntry("dummy", "serbench_sklearn.dummy:Dummy", "chance: majority or stratified"),
+        ModelEntry(
+            "dummy",
+            "serbench_sklearn.dummy:Dummy",
+            "chance: majority or stratified",
+            title="Dummy, {strategy}",
+        ),
         ModelEntry(
             "functionals-linear",
             "serbench_sklearn.classifiers:Linear",
             "logistic regression on functionals, C chosen on the validation speakers",
             features="functionals",
+            title="Logistic regression on functionals",
         ),
         ModelEntry(
             "functionals-svm",
             "serbench_sklearn.classifiers:Svm",
             "Gaussian SVM on functionals, C and gamma chosen on the validation speakers",
             features="functionals",
+            title="SVM on functionals",
         ),
         ModelEntry(
             "egemaps-linear",
@@ -52,5 +59,6 @@ def serbench_models() -> Iterable[ModelEntry]:
             OPENSMILE,
             OPENSMILE_INSTALL,
             features="egemaps",
+            title="Logistic regression on eGeMAPS",
         ),
     ]

@@ -10,6 +10,13 @@ REQUIRES = ("torch", "transformers")
 FINE_TUNED = "serbench_transformers.finetuning.transformer:Transformer"
 MEMORY = {"tiny": 2.0, "base": 2.5, "plus": 2.5}  # gigabytes of a fold, by the end of the name
 LARGE = 8.0
+# an encoder that was stored without its decoder keeps the name of its checkpoint
+TITLES = {
+    name: preset.title
+    for preset in PRESETS
+    for name in (preset.checkpoint, f"{preset.checkpoint.partition('/')[2]}-encoder")
+}
+TITLE = "{checkpoint}, fine-tuned"
 # the paper's M2 has the paper's recipe, with three epochs on IEMOCAP
 PAPER = {"*": {"recipe": "paper"}, "iemocap": {"recipe": "paper-iemocap"}}
 
@@ -35,6 +42,8 @@ def serbench_models() -> Iterable[ModelEntry]:
         "any speech encoder of transformers, fine-tuned: --param checkpoint=...",
         requires=REQUIRES,
         install=INSTALL,
+        title=TITLE,
+        value_titles=TITLES,
         gpus=1,
         memory=LARGE,
     )
@@ -46,6 +55,8 @@ def serbench_models() -> Iterable[ModelEntry]:
         install=INSTALL,
         features="transformer-layers",
         feature_params=("checkpoint", "revision", "weights"),
+        title="{checkpoint}, frozen",
+        value_titles=TITLES,
     )
     for preset in PRESETS:
         m2 = preset.name == "wav2vec2-xlsr"
@@ -57,6 +68,8 @@ def serbench_models() -> Iterable[ModelEntry]:
             f"({preset.megabytes} MB to download)",
             requires=REQUIRES,
             install=INSTALL,
+            title=TITLE,
+            value_titles=TITLES,
             default_for=("bench",) if preset.name == "whisper-base" else (),
             gpus=1,
             memory=MEMORY.get(preset.name.removesuffix("-en").rpartition("-")[2], LARGE),

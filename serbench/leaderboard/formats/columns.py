@@ -23,6 +23,24 @@ SETTING = ("dataset", "protocol", "labels", "corpus_digest", "protocol_digest", 
 KINDS = {Row: "measured", PublishedRow: "published", ChanceRow: "chance", Entry: "run"}
 """The field of `Column` that reads a row of each type; in CSV and JSON the row's kind."""
 
+RANK = (
+    "no row is shown to be worse than the first row of its rank; the first row of a lower rank is "
+    "shown to be worse than that of the rank above"
+)
+SPREAD = "mean ± standard deviation over test sets, in %"
+MEANINGS = {
+    "f1": "F1 of each label, averaged over labels",
+    "uar": "recall of each label, averaged over labels (UAR)",
+    "accuracy": "share of the utterances with the right label (WA)",
+}
+POOLED = "over all test utterances together, with its 95 % interval over speakers"
+CHECKED = (
+    "recomputed: all scores follow from the stored predictions, the corpus and the protocol; "
+    "reproduced: another account also ran folds again, and they agree; not recomputed: the corpus "
+    "or its labels are not public, so the counts are the submitter's own"
+)
+"""What headings mean."""
+
 
 def _plain(content: object) -> str:
     return "-" if content in (None, "") else str(content)
@@ -45,10 +63,11 @@ class Column:
     run: Callable[[Entry], object] | None = None  # the same, from a run, in `RUN_COLUMNS`
     text: Callable[[Any], str] = _plain  # turns the content into a cell
     value: Callable[[Any], object] = _unchanged  # turns the content into the value in CSV and JSON
-    # the tables with this column: "main" in Markdown, plain text and LaTeX, "page" in HTML, "other"
-    # for published rows that fit no main table
-    where: tuple[str, ...] = ("main", "page")
-    style: str = ""  # "rank", "number", "size" (a number with a unit), "words" (long text) or ""
+    # where it is shown: "latex"; "text" (Markdown, terminal); "page" (HTML), "more" (below a row of
+    # the page); "other" (HTML) and "other text" for published rows that fit no main table
+    where: tuple[str, ...] = ("latex", "text", "page")
+    hint: str = ""  # what the heading means, for people who point at it
+    style: str = ""  # "rank", "number", "words" (long text) or ""
 
     def cell(self, row: AnyRow | Entry) -> str:
         """Return the cell of a row."""
@@ -57,9 +76,7 @@ class Column:
 
 
 def headed(where: str) -> list[Column]:
-    """Return the columns of the tables "main", "page" or "other" for people, or of the "runs"."""
-    if where == "runs":
-        return [column for column in RUN_COLUMNS if column.title]
+    """Return the columns for people in one of the places of `Column.where`."""
     return [column for column in COLUMNS if column.title and where in column.where]
 
 
@@ -116,9 +133,17 @@ def parameters(count: int | None) -> str:
 
 
 def _with_seeds(row: Row) -> str:
-    if not row.first.folder:  # users refer to their own runs by the last part of the name
-        return f"{row.name} ({', '.join(entry.short for entry in row.entries)})"
     return row.name + (f" ({len(row.entries)} seeds)" if len(row.entries) > 1 else "")
+
+
+def titled(row: Row) -> str:
+    """Return a row's name for people: "Whisper base, fine-tuned (3 seeds)"."""
+    return f"{row.title} ({row.detail})" if row.detail else row.title
+
+
+def system(row: PublishedRow) -> str:
+    """Return a published row's name with its source."""
+    return f"{row.system} ({reference(row)})"
 
 
 def _published_interval(row: PublishedRow) -> Interval:
@@ -134,8 +159,9 @@ def _score(metric: str, title: str = "") -> Column:
         lambda row: row.scores[metric],
         text=tables.spread,
         value=lambda score: round(score.mean, 9),  # rounding makes files equal on all machines
-        where=ALL,
+        where=("latex", "text", "page", "other", "other text"),
         style="number",
+        hint=f"{MEANINGS[metric]}; {SPREAD}" if metric in MEANINGS else "",
     )
 
 
@@ -152,35 +178,77 @@ def _day(time: str) -> str:
     return time[:10] or "-"
 
 
-ALL = ("main", "page", "other")
+LATEX = ("latex",)
 PAGE = ("page",)
-OTHER = ("other",)
+MORE = ("more",)
 
 COLUMNS: tuple[Column, ...] = (
-    Column("rank", "rank", lambda row: row.rank, style="rank"),
-    Column("reference", "reference", lambda row: row.first.who, reference, where=ALL),
-    Column("model", "", _with_seeds, lambda row: row.system, lambda row: row.name, style="words"),
-    Column("system", "", None, lambda row: row.system, where=OTHER, style="words"),
+    Column("rank", "rank", lambda row: row.rank, style="rank", hint=RANK),
+    Column("reference", "reference", lambda row: row.first.who, reference, where=LATEX),
+    Column("model", "", _with_seeds, lambda row: row.system, lambda row: row.name, where=LATEX),
+    Column("model", "", titled, system, lambda row: row.name, where=("text",)),
+    Column(
+        "model",
+        "",
+        lambda row: row.title,
+        lambda row: row.system,
+        lambda row: row.name,
+        where=("page", "other"),
+        style="words",
+    ),
+    Column("system", "", None, system, where=("other text",)),
     Column("", "model", lambda row: row.name, lambda row: row.system, lambda row: row.name),
-    Column("modality", "modality", lambda _: "speech", lambda row: row.modality, where=ALL),
-    _score("accuracy", "accuracy"),
+    Column("", "title", lambda row: row.title, lambda row: row.system, lambda row: row.name),
+    Column("exact name", "", lambda row: row.name, where=MORE),
+    Column(
+        "parameters",
+        "",
+        lambda row: ", ".join(f"{name}={value}" for name, value in row.first.params.items()),
+        where=MORE,
+    ),
+    Column("sent by", "", lambda row: row.first.who, where=MORE),
+    Column(
+        "modality",
+        "modality",
+        lambda _: "speech",
+        lambda row: row.modality,
+        where=("latex", "other", "other text"),
+    ),
+    replace(_score("accuracy", "accuracy"), where=("latex",)),
     _score("precision"),
     _score("uar"),
     _score("f1", "F1"),
     replace(_score("uar", "recall"), key=""),  # after F1 in tables, before it in CSV and JSON
+    replace(_score("accuracy", "accuracy"), key="", where=("text", "page", "other", "other text")),
     *map(_deviation, ("accuracy", "precision", "uar", "f1")),
     Column(
         "pooled F1 [95 %]",
         "",
         lambda row: f"{tables.percent(row.pooled)} {tables.interval(row.interval)}",
         lambda row: tables.interval(_published_interval(row)),
+        where=("latex", "page"),
         style="number",
+        hint=POOLED,
+    ),
+    Column(
+        "pooled F1, 95 %",
+        "",
+        lambda row: tables.interval(row.interval),
+        lambda row: tables.interval(_published_interval(row)),
+        where=("text",),
     ),
     Column("", "pooled_f1", lambda row: row.pooled),
     Column("", "f1_low", lambda row: row.interval.low, lambda row: _published_interval(row).low),
     Column("", "f1_high", lambda row: row.interval.high, lambda row: _published_interval(row).high),
     Column("", "seeds", lambda row: " ".join(str(entry.seed) for entry in row.entries)),
-    Column("checked", "", lambda row: row.checked, lambda _: "published"),
+    Column(
+        "checked",
+        "",
+        lambda row: row.checked,
+        lambda _: "published",
+        where=("latex", "page"),
+        hint=CHECKED,
+    ),
     Column("", "checked", lambda row: row.status, lambda _: "published"),
     Column("", "reproductions", lambda row: _joined(row.reproductions)),
     Column("", "objection", lambda row: _joined(row.objections), lambda row: _joined(row.caveats)),
@@ -190,15 +258,14 @@ COLUMNS: tuple[Column, ...] = (
         lambda row: row.first.leaks,
         text=lambda leaks: "leaky" if leaks else "none",
         value=lambda leaks: leaks or "none",
-        where=PAGE,
+        where=MORE,
     ),
     Column(
-        "parameters",
+        "weights",
         "parameters",
         lambda row: row.first.parameters,
         text=parameters,
-        where=PAGE,
-        style="size",
+        where=MORE,
     ),
     Column("", "checkpoint", lambda row: row.first.checkpoint),
     Column("", "revision", lambda row: row.first.revision),
@@ -207,28 +274,18 @@ COLUMNS: tuple[Column, ...] = (
         "seconds",
         lambda row: row.seconds,
         text=tables.duration,
-        where=PAGE,
-        style="size",
+        where=MORE,
     ),
     Column("", "device", lambda row: row.first.device),
-    Column("finished", "finished", lambda row: row.finished, text=_day, where=PAGE),
-    Column("serbench", "serbench", lambda row: row.first.serbench, where=PAGE),
+    Column("finished", "finished", lambda row: row.finished, text=_day, where=MORE),
+    Column("serbench", "serbench", lambda row: row.first.serbench, where=MORE),
     Column("", "submitted", lambda row: max(entry.day for entry in row.entries)),
     Column("", "flags", lambda row: _joined((*row.flags, *row.notes))),
     Column("", "submissions", lambda row: " ".join(entry.folder for entry in row.entries)),
-    Column(
-        "tested on",
-        "",
-        None,
-        lambda row: _joined([*filter(None, [row.tested, row.classes and f"labels {row.classes}"])]),
-        where=OTHER,
-        style="words",
-    ),
-    Column("caveats", "", None, lambda row: _joined(row.caveats), where=OTHER, style="words"),
 )
 
 RUN_COLUMNS: tuple[Column, ...] = (
-    Column("run", "run", run=lambda run: run.run),
+    Column("", "run", run=lambda run: run.run),
     Column("", "submission", run=lambda run: run.folder),
     Column("seed", "seed", run=lambda run: run.seed),
     Column(
@@ -236,7 +293,7 @@ RUN_COLUMNS: tuple[Column, ...] = (
         run=lambda run: float(METRICS["f1"].compute(run.confusions).mean()),
         text=tables.percent,
     ),
-    Column("parameters", run=lambda run: run.parameters, text=parameters),
+    Column("weights", run=lambda run: run.parameters, text=parameters),
     Column("", "params", run=lambda run: dict(run.params)),
     Column("", "folds", run=lambda run: run.folds),
     Column("time", "seconds", run=lambda run: run.seconds, text=tables.duration),
@@ -244,10 +301,10 @@ RUN_COLUMNS: tuple[Column, ...] = (
     Column("serbench", run=lambda run: run.serbench),
     Column("leakage", run=lambda run: "leaky" if run.leaks else "none"),
     Column("checked", "checked", run=lambda run: run.status),
-    Column("submitted", run=lambda run: f"{run.who}, {run.day}" if run.folder else "-"),
+    Column("sent by", run=lambda run: f"{run.who}, {run.day}" if run.folder else "-"),
     Column("", "submitter", run=lambda run: run.submitter),
     Column("", "account", run=lambda run: run.account),
     Column("", "submitted", run=lambda run: run.submitted),
     Column("", "seen", run=lambda run: run.seen),
 )
-"""The columns of the runs behind the rows, in Markdown and JSON."""
+"""The facts of the runs behind the rows, in Markdown and JSON."""

@@ -1,22 +1,23 @@
-"""The leaderboard as one static HTML page: no network, no framework, readable without scripts."""
+"""The leaderboard as a static HTML page: no network, no framework, readable without scripts."""
 
 import base64
 import hashlib
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from importlib import resources
 from urllib.parse import quote
 
-from serbench.leaderboard.formats import columns, notes
-from serbench.leaderboard.formats.columns import AnyRow, Column
+from serbench.leaderboard.formats import columns, notes, picture
+from serbench.leaderboard.formats.columns import AnyRow
 from serbench.leaderboard.ranking.board import Section, Table
-from serbench.leaderboard.ranking.entry import Rejected
+from serbench.leaderboard.ranking.entry import Entry, Rejected
 from serbench.leaderboard.ranking.row import Row
 from serbench.leaderboard.submissions.safe_read import shown
-from serbench.metrics.intervals import Interval
+from serbench.results.literature import PublishedRow
 
 LONGEST = 3000  # characters of a cell
+MINOR = ("recall", "accuracy", "checked")
+"""The columns that a phone shows below a row, with those of the place "more"."""
 
 
 def part(section: Section, submissions: str) -> str:
@@ -27,26 +28,35 @@ def part(section: Section, submissions: str) -> str:
 
 def whole(parts: Iterable[str], rejected: Sequence[Rejected]) -> str:
     """Return the page, from the section of each corpus."""
+    return document("serbench leaderboard", "\n".join(_body(parts, rejected)), "page.js")
+
+
+def document(title: str, body: str, script: str = "") -> str:
+    """Return a page that may only use its own style and script.
+
+    Args:
+        title: of the window; untrusted.
+        body: HTML.
+        script: the name of a file beside this module, or "".
+    """
     folder = resources.files("serbench.leaderboard.formats")
-    style, script = (folder.joinpath(f"page.{kind}").read_text("utf-8") for kind in ("css", "js"))
-    body = "\n".join(_body(parts, rejected))
-    policy = (
-        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
-        "base-uri 'none'; form-action 'none'"
-    )
+    style = folder.joinpath("page.css").read_text("utf-8")
+    code = folder.joinpath(script).read_text("utf-8") if script else ""
+    policy = f"default-src 'none'; style-src '{_hash(style)}'; "
+    policy += f"script-src '{_hash(code)}'; " if script else ""
     return f"""<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta http-equiv="Content-Security-Policy" content="{policy}base-uri 'none'; form-action 'none'">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="referrer" content="no-referrer">
-<title>serbench leaderboard</title>
+<title>{escaped(title)}</title>
 <style>{style}</style>
 </head>
 <body>
 {body}
-<script>{script}</script>
+{f"<script>{code}</script>" if script else ""}
 </body>
 </html>
 """
@@ -65,17 +75,33 @@ def escaped(text: str) -> str:
     return escape(shown(text, LONGEST))
 
 
+def run_page(entry: Entry) -> str:
+    """Return the path from the board to the page of a submitted run."""
+    return f"runs/{entry.folder}.html"
+
+
+def listed(items: Iterable[str], kind: str = "notes") -> str:
+    """Return untrusted texts as a list."""
+    return f'<ul class="{kind}">{"".join(f"<li>{escaped(item)}</li>" for item in items)}</ul>'
+
+
+def described(pairs: Iterable[tuple[str, str]]) -> str:
+    """Return names and contents, which are HTML, as a list of descriptions."""
+    return "<dl>" + "".join(f"<dt>{name}</dt><dd>{text}</dd>" for name, text in pairs) + "</dl>"
+
+
 def _body(parts: Iterable[str], rejected: Sequence[Rejected]) -> Iterator[str]:
     yield "<h1>Speech emotion recognition, measured with serbench</h1>"
-    yield _list(notes.ABOUT, "about")
+    yield '<p class="soft">Scores in %. <a href="#legend">How to read the tables</a>; every row '
+    yield "opens, and every run has a page.</p>"
     yield _FORM
     yield from parts
     if rejected:
         yield "<section><h2>Rejected</h2>"
-        yield _list(
-            [f"{folder.folder}: {'; '.join(folder.reasons)}" for folder in rejected], "notes"
-        )
+        yield listed(f"{outcome.folder}: {'; '.join(outcome.reasons)}" for outcome in rejected)
         yield "</section>"
+    yield '<section id="legend"><h2>How to read the tables</h2>'
+    yield f"{listed(notes.ABOUT)}</section>"
 
 
 _FORM = """<form hidden>
@@ -88,31 +114,38 @@ _FORM = """<form hidden>
 
 def _section(section: Section, submissions: str) -> Iterator[str]:
     for table in section.tables:
-        yield f"<article><h3>{escaped(notes.title(table))}</h3>"
-        yield _table("page", _rows(table, submissions), section.corpus, table.protocol)
-        yield f"{_list(notes.of_table(table), 'notes')}</article>"
+        yield f"<article><h3>{escaped(notes.heading(table))}</h3>"
+        yield f'<p class="soft">{escaped(notes.size(table))}</p>'
+        yield _table("page", _rows(table), section.corpus, table.protocol, notes.title(table))
+        yield "<figure><figcaption>" + escaped(picture.ABOUT) + "</figcaption>"
+        for layout, kind in ((picture.WIDE, "wide"), (picture.NARROW, "narrow")):
+            yield f'<div class="{kind}">{picture.svg(table, layout)}</div>'
+        yield "</figure><details><summary>Notes</summary>"
+        yield f"{listed(notes.of_table(table))}</details></article>"
     if section.published:
         title = "Published, tested otherwise" if section.tables else "Published"
         yield f"<article><h3>{title}</h3>"
         rows = [_row(row, "other") for row in section.published]
-        yield f"{_table('other', rows, section.corpus, '')}</article>"
+        yield f"{_table('other', rows, section.corpus, '', title)}</article>"
 
 
-def _list(items: Sequence[str], kind: str) -> str:
-    return f'<ul class="{kind}">{"".join(f"<li>{escaped(item)}</li>" for item in items)}</ul>'
-
-
-def _table(where: str, rows: Iterable[str], corpus: str, protocol: str) -> str:
-    head = "".join(f'<th scope="col">{column.title}</th>' for column in columns.headed(where))
-    data = f'data-corpus="{escaped(corpus)}" data-protocol="{escaped(protocol)}"'
+def _table(where: str, rows: Iterable[str], corpus: str, protocol: str, title: str) -> str:
+    heads = "".join(
+        f'<th scope="col" title="{escaped(column.hint)}">{column.title}</th>'
+        if column.hint
+        else f'<th scope="col">{column.title}</th>'
+        for column in columns.headed(where)
+    )
+    data = {"corpus": corpus, "protocol": protocol, "name": f"{corpus}: {title}"}
+    attributes = " ".join(f'data-{name}="{escaped(text)}"' for name, text in data.items())
     return (
-        f'<div class="wide"><table {data}><thead><tr>{head}</tr></thead>\n<tbody>\n'
+        f"<table {attributes}><thead><tr>{heads}</tr></thead>\n<tbody>\n"
         + "\n".join(rows)
-        + "\n</tbody></table></div>"
+        + "\n</tbody></table>"
     )
 
 
-def _rows(table: Table, submissions: str) -> Iterator[str]:
+def _rows(table: Table) -> Iterator[str]:
     """Yield every row; the first row of a lower rank has a class of its own."""
     before = 1
     for row in columns.ordered(table):
@@ -120,68 +153,61 @@ def _rows(table: Table, submissions: str) -> Iterator[str]:
             yield _row(row, "page")
             continue
         rank = row.rank or before
-        yield _row(row, "page", _additions(row, submissions), "lead " if rank > before else "")
+        yield _row(row, "page", "lead " if rank > before else "")
         before = rank
 
 
-def _row(
-    row: AnyRow, where: str, additions: Mapping[str, str] | None = None, lead: str = ""
-) -> str:
-    """Return a row; `additions` maps titles of columns to HTML that follows their texts."""
+def _row(row: AnyRow, where: str, lead: str = "") -> str:
     kind = status = columns.KINDS[type(row)]
+    additions: Mapping[str, str] = {}
     if isinstance(row, Row):
         kind, status = "unranked" if row.rank is None else "ranked", row.status
-    elif kind == "chance":
+        additions = {
+            "model": _model(row),
+            "pooled F1 [95 %]": picture.line(row.pooled, row.interval),
+        }
+    elif isinstance(row, PublishedRow):
+        tested = [row.tested, row.classes and f"labels {row.classes}", *row.caveats]
+        more = listed(filter(None, tested)) if any(tested) else ""
+        additions = {"model": _opened(columns.reference(row), more)}
+    else:
         status = "-"
-    cells = (_cell(row, column, additions or {}) for column in columns.headed(where))
-    return f'<tr class="{lead}{kind}" data-status="{escaped(status)}">{"".join(cells)}</tr>'
-
-
-def _cell(row: AnyRow, column: Column, additions: Mapping[str, str]) -> str:
-    text = column.cell(row)
-    size = ""
-    if column.style == "size" and isinstance(row, Row) and column.measured:
-        size = f' data-value="{column.measured(row) or math.nan:.6g}"'
-    return (
-        f'<td class="{_class(column.style, text)}" data-of="{column.title}"{size}>'
-        f"{escaped(text)}{additions.get(column.title, '')}</td>"
+    cells = "".join(
+        f'<td class="{_class(column.style, column.title, text)}" data-of="{column.title}"'
+        f' data-value="{escaped(text)}">{escaped(text)}{additions.get(column.title, "")}</td>'
+        for column in columns.headed(where)
+        for text in (column.cell(row),)
     )
+    return f'<tr class="{lead}{kind}" data-status="{escaped(status)}">{cells}</tr>'
 
 
-def _class(style: str, text: str) -> str:
-    names = ["number" if style == "size" else style, "none" if text == "-" else ""]
+def _class(style: str, title: str, text: str) -> str:
+    names = [style, "minor" if title in MINOR else "", "none" if text == "-" else ""]
     return " ".join(filter(None, names))
 
 
-def _additions(row: Row, submissions: str) -> dict[str, str]:
-    return {
-        "model": _links(row, submissions) + _small([*row.flags, *row.notes, *row.objections]),
-        "pooled F1 [95 %]": _drawn(row.pooled, row.interval),
-        "checked": _small(row.reproductions),
-    }
+def _opened(summary: str, content: str) -> str:
+    return f"<details><summary>{escaped(summary)}</summary>{content}</details>"
 
 
-def _links(row: Row, submissions: str) -> str:
-    """Return links to the folders of a row's runs."""
-    links = [
-        f'<a href="{quote(f"{submissions}/{entry.folder}")}/">{escaped(entry.short)}</a>'
-        for entry in row.entries
-        if entry.folder
+def _model(row: Row) -> str:
+    """Return what opens below a model's title: all that has no column."""
+    minor = [column for column in columns.headed("page") if column.title in MINOR]
+    facts = [
+        (f'<span class="{kind}">{column.title}</span>', escaped(column.cell(row)))
+        for kind, group in (("phone", minor), ("", columns.headed("more")))
+        for column in group
     ]
-    return f"<small>{', '.join(links)}</small>" if links else ""
+    facts.insert(len(minor), ("runs", runs_linked(row.entries, "")))
+    remarks = [*row.objections, *row.reproductions, *row.flags, *row.notes]
+    return _opened(row.detail or "more", described(facts) + (listed(remarks) if remarks else ""))
 
 
-def _small(texts: Sequence[str]) -> str:
-    return "".join(f"<small>{escaped(text)}</small>" for text in texts if text)
-
-
-def _drawn(pooled: float, interval: Interval) -> str:
-    """Draw a score and its interval on a scale from 0 to 100 %."""
-    if math.isnan(interval.low):
-        return ""
-    low, high, at = (f"{100 * value:.1f}" for value in (*interval, pooled))
-    return (
-        '<svg viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">'
-        f'<path d="M0 4H100"/><line x1="{low}" x2="{high}" y1="4" y2="4"/>'
-        f'<circle cx="{at}" cy="4" r="2"/></svg>'
+def runs_linked(entries: Iterable[Entry], up: str) -> str:
+    """Return links to the pages of submitted runs, by seed; `up` leads to the board."""
+    return ", ".join(
+        f'<a href="{quote(up + run_page(entry))}">seed {entry.seed} ({escaped(entry.short)})</a>'
+        if entry.folder
+        else escaped(entry.short)
+        for entry in entries
     )

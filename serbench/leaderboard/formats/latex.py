@@ -24,7 +24,7 @@ def whole(parts: Iterable[str], _: Sequence[Rejected]) -> str:
 
 
 def _table(table: Table) -> str:
-    shown = columns.headed("main")
+    shown = columns.headed("latex")
     ordered = columns.ordered(table)
     rows: list[Sequence[str]] = [[column.cell(row) for column in shown] for row in ordered]
     chance = sum(isinstance(row, ChanceRow) for row in ordered)
@@ -39,7 +39,7 @@ def _table(table: Table) -> str:
                 rows,
                 "".join("r" if column.style == "rank" else "l" for column in shown),
             ),
-            *(rf"\par\footnotesize {latex(note)}" for note in notes.objections(table)),
+            *(rf"\par\footnotesize {latex(note)}" for note in notes.objections(table, exact=True)),
             r"\end{table}",
         ]
     )

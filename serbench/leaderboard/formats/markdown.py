@@ -1,13 +1,15 @@
 """The leaderboard as Markdown for a repository's page, and as plain text for a terminal."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from urllib.parse import quote
 
 from serbench import tables
 from serbench.escaping import markdown
-from serbench.leaderboard.formats import columns, notes
+from serbench.leaderboard.formats import columns, notes, picture
 from serbench.leaderboard.ranking.board import Board, Section, Table
-from serbench.leaderboard.ranking.entry import Rejected
+from serbench.leaderboard.ranking.entry import Entry, Rejected
+from serbench.leaderboard.ranking.row import Row
 from serbench.leaderboard.submissions.safe_read import shown
 
 MOST_ROWS = 100  # of a table in Markdown; HTML, CSV and JSON contain all rows
@@ -22,21 +24,17 @@ def _paragraph(text: str) -> str:
     return markdown(text, LONGEST_NOTE)
 
 
-def _unbroken(text: str) -> str:
-    """Return a cell that keeps each score and its deviation on one line."""
-    return _cell(text).replace(" ± ", "&nbsp;±&nbsp;")
-
-
 def _list(items: Iterable[str]) -> str:
     return "\n".join(f"- {item}" for item in items)
 
 
 BESIDE = (
-    "This page with sorting and search: [index.html](index.html). All rows in full precision: "
-    "[leaderboard.csv](leaderboard.csv), [leaderboard.json](leaderboard.json). For LaTeX: "
-    "[leaderboard.tex](leaderboard.tex).",
-    "How ranks are computed: [comparing runs](../docs/comparing.md#ranks-with-ties).",
+    "With sorting, search and a page for every run: [index.html](index.html). All rows in full "
+    "precision: [leaderboard.csv](leaderboard.csv), [leaderboard.json](leaderboard.json). For "
+    "LaTeX: [leaderboard.tex](leaderboard.tex). What the columns mean: [below](#how-to-read-the-"
+    "tables)."
 )
+RANKS = "How ranks are computed: [comparing runs](../docs/comparing.md#ranks-with-ties)."
 
 
 def part(section: Section, submissions: str) -> str:
@@ -54,7 +52,7 @@ def whole(parts: Iterable[str], rejected: Sequence[Rejected]) -> str:
     pieces = [
         "# Leaderboard",
         "<!-- made by `serbench leaderboard build`; do not edit -->",
-        _list([*notes.ABOUT, *BESIDE]),
+        BESIDE,
         *parts,
     ]
     if rejected:
@@ -66,23 +64,33 @@ def whole(parts: Iterable[str], rejected: Sequence[Rejected]) -> str:
                 for outcome in rejected
             ),
         ]
+    pieces += ["## How to read the tables", _list([*notes.ABOUT, RANKS])]
     return "\n\n".join(pieces) + "\n"
 
 
 def _section(section: Section, submissions: str) -> Iterator[str]:
-    for table in section.tables:
-        yield f"### {_paragraph(notes.title(table))}"
-        yield _table("main", _shown(table), _unbroken, "markdown")
-        yield _list(map(_paragraph, [*_hidden(table), *notes.of_table(table)]))
-        if runs := _runs(table, submissions):
-            head = f"<details><summary>The {tables.count(len(runs), 'run')} of this table</summary>"
-            titles = [column.title for column in columns.headed("runs")]
-            yield "\n\n".join([head, tables.table(titles, runs, "markdown"), "</details>"])
+    for place, table in enumerate(section.tables):
+        yield f"### {_paragraph(notes.heading(table))}"
+        yield _table("text", _shown(table), _cell, "markdown")
+        yield _paragraph(notes.size(table))
+        yield f"![{picture.ABOUT}]({picture.path(section, place)})"
+        yield _folded("Notes", map(_paragraph, [*_hidden(table), *notes.of_table(table)]))
+        runs = [
+            _run(run, row, submissions) for row in table.rows[:MOST_ROWS] for run in row.entries
+        ]
+        yield _folded(f"The {tables.count(len(runs), 'run')} of this table", runs)
     if not section.tables:
         yield "Nothing measured yet."
     if section.published:
         yield "### Published, tested otherwise" if section.tables else "### Published"
-        yield _table("other", section.published, _cell, "markdown")
+        yield _table("other text", section.published, _cell, "markdown")
+        yield _folded(
+            "How these were tested", map(_paragraph, notes.of_published(section.published))
+        )
+
+
+def _folded(title: str, items: Iterable[str]) -> str:
+    return f"<details><summary>{title}</summary>\n\n{_list(items)}\n\n</details>"
 
 
 def _table(
@@ -106,20 +114,17 @@ def _hidden(table: Table) -> list[str]:
     )
 
 
-def _runs(table: Table, submissions: str) -> list[list[str]]:
-    """Return the runs of the rows that are shown, with links to their folders."""
-    return [
-        [
-            _linked(notes.named(run, row), run.folder, submissions),
-            *(_cell(column.cell(run)) for column in columns.headed("runs")[1:]),
-        ]
-        for row in table.rows[:MOST_ROWS]
-        for run in row.entries
+def _run(run: Entry, row: Row, submissions: str) -> str:
+    """Return a run with its exact name, its facts, and a link to its folder."""
+    name = f"`{run.short}`" if re.fullmatch(r"[A-Za-z0-9.-]+", run.short) else _cell(run.short)
+    if run.folder:
+        name = f"[{name}]({quote(f'{submissions}/{run.folder}')})"
+    facts = [
+        f"{column.title} {_cell(text)}"
+        for column in columns.RUN_COLUMNS
+        if column.title and (text := column.cell(run)) != "-"
     ]
-
-
-def _linked(text: str, folder: str, submissions: str) -> str:
-    return f"[{_cell(text)}]({quote(f'{submissions}/{folder}')})" if folder else _cell(text)
+    return f"{name}: {'; '.join([_cell(row.name), *facts])}"
 
 
 def text(board: Board, form: str = "text") -> str:
@@ -132,15 +137,16 @@ def text(board: Board, form: str = "text") -> str:
             return f"{'#' * level} {title}"
         return f"{title}\n{'==-'[level - 1] * len(title)}"
 
-    parts = [heading(1, "Leaderboard"), _list(notes.ABOUT)]
+    parts = [heading(1, "Leaderboard")]
     for section in board.sections:
         parts.append(heading(2, section.title))
         for table in section.tables:
-            parts.append(heading(3, notes.title(table)))
-            parts.append(_table("main", columns.ordered(table), escape, form))
-            parts.append(_list(map(paragraph, notes.of_table(table))))
+            parts.append(heading(3, notes.heading(table)))
+            parts.append(_table("text", columns.ordered(table), escape, form))
+            parts.append(_list(map(paragraph, [notes.size(table), *notes.of_table(table)])))
         if section.published:
-            parts.append(heading(3, "Published"))
-            parts.append(_table("other", section.published, escape, form))
+            parts.append(heading(3, "Published, tested otherwise"))
+            parts.append(_table("other text", section.published, escape, form))
+            parts.append(_list(map(paragraph, notes.of_published(section.published))))
     parts += [f"Unreadable: {paragraph('; '.join(run.reasons))}" for run in board.rejected]
-    return "\n\n".join(parts)
+    return "\n\n".join([*parts, heading(2, "How to read the tables"), _list(notes.ABOUT)])

@@ -3,32 +3,34 @@
 Names and notes come from strangers; they are escaped by each format, not here.
 """
 
+from collections import Counter
+from collections.abc import Iterable
+
 from serbench import tables
+from serbench.leaderboard.formats import columns
 from serbench.leaderboard.formats.columns import reference
 from serbench.leaderboard.ranking.board import Table
 from serbench.leaderboard.ranking.entry import Entry
 from serbench.leaderboard.ranking.row import Row
 from serbench.results import literature
+from serbench.results.literature import PublishedRow
 from serbench.results.run import circumstances
 
 ABOUT = (
-    "Scores: mean ± sample standard deviation over test sets, in %; the columns are those of the "
-    "paper's Table II. The deviation divides by n - 1; the paper does not state its divisor. For a "
-    "configuration with several seeds, the score of each test set is the mean over the seeds.",
-    "Pooled F1: over all test utterances together, with its 95 % interval over speakers.",
+    f"F1, recall, accuracy: {columns.SPREAD}, as in the paper's Table II. The deviation divides by "
+    "n - 1; the paper does not state its divisor. With several seeds, the score of each test set "
+    "is the mean over the seeds.",
+    f"Pooled F1: {columns.POOLED}.",
+    f"Rank: {columns.RANK}, by a test that exchanges predictions speaker by speaker and is "
+    "adjusted for all pairs of the table. Leaky, incomplete and otherwise unsound runs have no "
+    "rank.",
     "A table contains only runs on the same utterances and audio, under the same protocol and "
     "labels.",
-    "Rank: no row is shown to be worse than the first row of its rank. The first row of a lower "
-    "rank is shown to be worse than that of the rank above, by a test that exchanges predictions "
-    "speaker by speaker and is adjusted for all pairs of the table. Leaky, incomplete and "
-    "otherwise unsound runs have no rank.",
     "Published: as reported, and never ranked, since the test needs predictions. Results under the "
     "same protocol and labels are in the table, others below it.",
-    "Reference: the account that sent a run, from the ledger; if the ledger has no account, the "
-    "submitter's name on the card, not confirmed.",
-    "Checked: recomputed, all scores follow from the stored predictions, the corpus and the "
-    "protocol; reproduced, another account also ran folds again, and they agree; not recomputed, "
-    "the corpus or its labels are not public, so the counts are the submitter's own.",
+    f"Checked: {columns.CHECKED}.",
+    "Sent by: the account, from the ledger; if the ledger has no account, the submitter's name on "
+    "the card, not confirmed.",
     "Computed in: training a network amplifies differences in rounding, so the same command gives "
     "different scores on another processor; light models on frozen features agree.",
     f"The paper: {literature.PAPER}.",
@@ -42,19 +44,31 @@ def title(table: Table) -> str:
     return f"{table.dataset}, protocol {table.protocol}, labels {table.labels}{audio}"
 
 
+def heading(table: Table) -> str:
+    """Return the heading of a table below that of its corpus."""
+    words = title(table).removeprefix(f"{table.rows[0].first.corpus}, ")
+    return words[:1].upper() + words[1:]
+
+
 def named(entry: Entry, row: Row) -> str:
-    """Return a run's name for readers: "alexnet-mel (08683f95)"."""
-    return f"{row.name} ({entry.short})"
+    """Return a run's name for readers: "SVM on functionals (08683f95)"."""
+    detail = row.detail if entry.short in row.detail else f"{row.detail}, {entry.short}"
+    return f"{row.title} ({detail.removeprefix(', ')})"
+
+
+def size(table: Table) -> str:
+    """Return how much a table's runs were tested on."""
+    return (
+        f"{tables.count(table.folds, 'test set')}, {tables.count(table.speakers, 'test speaker')}, "
+        f"{tables.count(table.utterances, 'test utterance')}."
+    )
 
 
 def of_table(table: Table) -> list[str]:
-    """Return notes on a table: its size, what ranks mean, which rows lack a rank, and caveats."""
+    """Return notes on a table: what ranks mean, which rows lack a rank, and caveats."""
     corpus, protocol = (pin[:8] for pin in table.pins)
     audio = f", audio {table.audio[:8]}" if table.audio else ""
     return [
-        f"{tables.count(table.folds, 'test set')}, {tables.count(table.speakers, 'test speaker')}, "
-        f"{tables.count(table.utterances, 'test utterance')}; digests: corpus {corpus}, protocol "
-        f"{protocol}{audio}.",
         *([OTHER_AUDIO] if table.apart else []),
         *_ranking(table),
         *objections(table),
@@ -65,6 +79,7 @@ def of_table(table: Table) -> list[str]:
             for row in table.published
             if row.caveats
         ),
+        f"Digests: corpus {corpus}, protocol {protocol}{audio}.",
     ]
 
 
@@ -74,11 +89,17 @@ OTHER_AUDIO = (
 )
 
 
-def objections(table: Table) -> list[str]:
-    """Return why rows have no rank; a leak of the protocol itself is a note of its own."""
+def objections(table: Table, exact: bool = False) -> list[str]:
+    """Return why rows have no rank; a leak of the protocol itself is a note of its own.
+
+    Args:
+        table: its rows are named.
+        exact: name them by their parameters, not for people.
+    """
     by_row = [(row, row.first.faults if table.leaks else row.objections) for row in table.rows]
     return [
-        f"Not ranked: {named(row.first, row)}: {'; '.join(reasons)}."
+        f"Not ranked: {f'{row.name} ({row.first.short})' if exact else named(row.first, row)}: "
+        f"{'; '.join(reasons)}."
         for row, reasons in by_row
         if reasons
     ]
@@ -99,4 +120,18 @@ def _ranking(table: Table) -> list[str]:
     return [
         f"The first row of a lower rank has p at most {ranking.threshold:.2g} against the first "
         f"row of the rank above: 5 % for all pairs of these {count}, by Holm."
+    ]
+
+
+def of_published(rows: Iterable[PublishedRow]) -> list[str]:
+    """Return how published rows were tested and their caveats; rows that agree share a note."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        tested = [row.tested, row.classes and f"labels {row.classes}", *row.caveats]
+        text = "; ".join(filter(None, tested))
+        groups.setdefault((reference(row), text), []).append(row.system)
+    references = Counter(who for who, _ in groups)
+    return [
+        f"{', '.join([who, *(systems if references[who] > 1 else [])])}: {text or 'nothing known'}."
+        for (who, text), systems in groups.items()
     ]

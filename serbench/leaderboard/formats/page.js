@@ -1,13 +1,16 @@
 "use strict";
-// Without this script the page is complete; with it, tables are sorted and filtered.
+// Without this script the page is complete; with it, tables are sorted and filtered, and the
+// address says how: a link shows the same view.
 
-const tables = [...document.querySelectorAll("table")];
+const tables = [...document.querySelectorAll("table[data-corpus]")];
 const form = document.querySelector("form");
+const FILTERS = ["text", "corpus", "protocol", "status"];
+let sorted = null;  // { table, head, down } of the last sorted table
 
 function value(row, column) {
   const cell = row.cells[column];
-  const text = cell.textContent.trim().toLowerCase();
-  const number = cell.matches(".number, .rank") ? Number.parseFloat(cell.dataset.value ?? text) : NaN;
+  const text = cell.dataset.value.trim().toLowerCase();
+  const number = cell.matches(".number, .rank") ? Number.parseFloat(text) : NaN;
   return Number.isNaN(number) ? text : number;
 }
 
@@ -19,25 +22,15 @@ function compare(first, second) {
   return typeof first === "number" ? -1 : 1;
 }
 
-function sort(table, head) {
+function sort(table, head, down) {
   const column = head.cellIndex;
-  const down = head.getAttribute("aria-sort") === "ascending";
   for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
   head.setAttribute("aria-sort", down ? "descending" : "ascending");
   const rows = [...table.tBodies[0].rows].map((row) => [value(row, column), row]);
   const empty = ([key]) => key === "-" || key === "";  // last, in both directions
   rows.sort((a, b) => empty(a) - empty(b) || (down ? compare(b[0], a[0]) : compare(a[0], b[0])));
   table.tBodies[0].append(...rows.map(([, row]) => row));
-}
-
-for (const table of tables) {
-  for (const head of table.tHead.rows[0].cells) {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.append(...head.childNodes);
-    button.addEventListener("click", () => sort(table, head));
-    head.append(button);
-  }
+  sorted = { table, head, down };
 }
 
 function choices(name, key) {
@@ -66,10 +59,56 @@ function filter() {
   }
 }
 
+function write() {
+  const view = new URLSearchParams();
+  for (const name of FILTERS) {
+    if (form.elements[name].value) view.set(name, form.elements[name].value);
+  }
+  if (sorted) {
+    view.set("table", sorted.table.dataset.name);
+    view.set("sort", sorted.head.textContent);
+    if (sorted.down) view.set("down", "1");
+  }
+  history.replaceState(null, "", `#${view}`);
+}
+
+function read() {
+  if (location.hash && !location.hash.includes("=")) return;  // the place of a heading
+  const view = new URLSearchParams(location.hash.slice(1));
+  for (const name of FILTERS) {
+    const field = form.elements[name];
+    field.value = view.get(name) ?? "";
+    if (field.selectedIndex === -1) field.value = "";  // no such choice
+  }
+  const table = tables.find((each) => each.dataset.name === view.get("table"));
+  const heads = [...(table?.tHead.rows[0].cells ?? [])];
+  const head = heads.find((each) => each.textContent === view.get("sort"));
+  if (head) sort(table, head, view.has("down"));
+  filter();
+}
+
+for (const table of tables) {
+  for (const head of table.tHead.rows[0].cells) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.append(...head.childNodes);
+    button.addEventListener("click", () => {
+      sort(table, head, head.getAttribute("aria-sort") === "ascending");
+      write();
+    });
+    head.append(button);
+  }
+}
+
 choices("corpus", (table) => [table.dataset.corpus]);
 choices("protocol", (table) => [table.dataset.protocol]);
 choices("status", (table) => [...table.tBodies[0].rows].map((row) => row.dataset.status));
-form.addEventListener("input", filter);
+form.addEventListener("input", () => {
+  filter();
+  write();
+});
 form.addEventListener("submit", (event) => event.preventDefault());
+addEventListener("hashchange", read);
 form.hidden = false;
+read();
 document.documentElement.dataset.ready = "";

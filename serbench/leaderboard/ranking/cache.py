@@ -29,7 +29,7 @@ from serbench.metrics.intervals import Interval
 from serbench.plugins import registry
 from serbench.settings import Settings
 
-SCHEMA = 6
+SCHEMA = 7
 SETTLED = 2.0  # seconds; a file changed more recently may change again without a new time stamp
 ARRAYS = ("confusions", "by_speaker")
 AUDIO = {".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aiff", ".au"}
@@ -44,6 +44,7 @@ class Part:
     stamp: str  # a digest of the submissions that it shows
     asked: tuple[str, ...]  # the keys of the statistics that it needs
     texts: Mapping[str, str]  # by file name
+    pages: Mapping[str, str]  # files of this corpus alone, by path
 
 
 @dataclass

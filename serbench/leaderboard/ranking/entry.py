@@ -2,24 +2,28 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from serbench import tables
 from serbench.files import digest
 from serbench.leaderboard.ledger import LENGTH
 from serbench.leaderboard.ranking import fingerprint as fingerprints
 from serbench.leaderboard.ranking.fingerprint import Fingerprint
+from serbench.leaderboard.submissions.card import Card
 from serbench.leaderboard.submissions.reproduction_record import (
     FOLDER,
     Reproduction,
     reproductions,
 )
 from serbench.leaderboard.submissions.submission import Submission
+from serbench.plugins import registry
 from serbench.protocols.lookalike_names import skeleton
 from serbench.results import eligibility
+from serbench.results.display_names import with_checkpoint
 from serbench.results.fold_schema import Facts
 from serbench.results.run import Run, computed
 
@@ -60,6 +64,7 @@ class Entry:
     configuration: str  # a digest of the run's configuration without its seed
     seed: int
     model: str  # name of the model
+    title: str  # the model's name for people, from the run, else from its plugin
     checkpoint: str  # pretrained weights that the model started from, or ""
     revision: str  # of the checkpoint, or ""
     params: Mapping[str, object]  # of the model and its features
@@ -74,11 +79,14 @@ class Entry:
     computed: str  # its precision, threads and processor, for readers
     serbench: str  # version of serbench that computed it
     speakers: tuple[str, ...]  # the test speakers, sorted
+    classes: tuple[str, ...]  # the labels
+    provenance: Mapping[str, str]  # versions, settings and machine, for readers
     confusions: Confusions  # of the folds that count, (folds, labels, labels)
     by_speaker: Confusions  # (speakers, labels, labels)
     folder: str = ""  # below the folder of all submissions; "" for a run that was not submitted
     submitter: str = ""  # the sender's name on the card
     submitted: str = ""  # the day on the card
+    statements: Mapping[str, str] = field(default_factory=dict)  # of the card, for readers
     account: str = ""  # the sender's account in the ledger
     seen: str = ""  # when the board first saw it, from the ledger
     order: int = 0  # position in the ledger, from 1; 0 if it is not in a ledger
@@ -164,6 +172,7 @@ def of_submission(submission: Submission, status: str, flags: Sequence[str]) -> 
         folder=f"{folder.parent.name}/{folder.name}",
         submitter=card.submitter.name,
         submitted=card.submitted,
+        statements=_statements(card),
         status=status,
         records=tuple(_record(submission, record) for record in reproductions(folder)),
         flags=tuple(flags),
@@ -181,6 +190,8 @@ def _entry(
 ) -> Entry:
     first = folds[0]
     config, model = first.config, first.model
+    params = {**config.feature_params, **config.params}
+    checkpoint = model.get("checkpoint") or ""
     sizes = [fold.model.get("parameters") for fold in folds]
     return Entry(
         run=name,
@@ -193,9 +204,12 @@ def _entry(
         configuration=digest({**config.stored(), "seed": None})[:16],
         seed=config.seed,
         model=config.model,
-        checkpoint=model.get("checkpoint") or "",
+        title=model.get("title")
+        or registry.title(config.model, params)
+        or with_checkpoint(config.model, checkpoint),
+        checkpoint=checkpoint,
         revision=model.get("revision") or "",
-        params={**config.feature_params, **config.params},
+        params=params,
         parameters=max((size for size in sizes if size is not None), default=None),
         folds=first.protocol.folds - missing,
         total=first.protocol.folds,
@@ -207,9 +221,44 @@ def _entry(
         computed=computed(first),
         serbench=first.versions.get("serbench", ""),
         speakers=speakers,
+        classes=first.labels,
+        provenance=_provenance(first),
         confusions=confusions,
         by_speaker=by_speaker,
     )
+
+
+def _provenance(facts: Facts) -> dict[str, str]:
+    config = facts.config
+    return {
+        "Model": f"{config.model}, version {config.model_version}",
+        "Features": f"{config.feature}, version {config.feature_version}",
+        "Audio": _listed(config.reading),
+        "Seed": str(config.seed),
+        "Training": f"{config.precision}, {tables.count(facts.threads, 'thread')}, {facts.device}",
+        "Machine": ", ".join(facts.machine.values()),
+        "Software": _listed(facts.versions),
+        "Source digests": _listed(facts.sources),
+        "Corpus digest": facts.pins.corpus,
+        "Protocol digest": facts.pins.protocol,
+    }
+
+
+def _listed(values: Mapping[str, object]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in values.items())
+
+
+def _statements(card: Card) -> dict[str, str]:
+    statements = {
+        "Description": card.model.description,
+        "Training data of the checkpoint": card.model.training_data,
+        "Checkpoint has seen the test corpus": card.model.seen_test_corpus,
+        "Licence of the checkpoint": card.model.licence,
+        "Code": card.code.address,
+        "Commit": card.code.commit,
+        "Install": card.code.install,
+    }
+    return {name: text for name, text in statements.items() if text}
 
 
 def _record(submission: Submission, record: Reproduction) -> Record:

@@ -5,6 +5,7 @@ rank is tested on their mean counts. So a configuration gains nothing from a luc
 runs.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ from serbench.leaderboard.ranking.entry import REPRODUCED, SAYS_SUBMITTER, STATU
 from serbench.leaderboard.ranking.statistics import SpeakerCounts, Statistics
 from serbench.metrics.classification import METRICS, Floats
 from serbench.metrics.intervals import Interval, MeanStd, mean_std
-from serbench.results.display_names import told_apart, with_checkpoint
+from serbench.results.display_names import distinctions, told_apart, with_checkpoint
 from serbench.results.run import SHOWN
 
 
@@ -23,6 +24,8 @@ class Row:
     """Runs that differ only in their seed."""
 
     name: str  # of the model, with parameters if the table has several rows of the model
+    title: str  # the model's name for people
+    detail: str  # what tells it from other rows with this title, and the number of seeds
     entries: tuple[Entry, ...]  # one per seed, sorted by seed
     by_speaker: SpeakerCounts  # mean counts over the seeds
     # for each metric of `SHOWN`: mean and deviation over folds of each fold's mean over seeds
@@ -92,6 +95,9 @@ def make_rows(entries: Iterable[Entry], statistics: Statistics) -> list[Row]:
             for first, *_ in groups.values()
         }
     )
+    added = distinctions({first.run: (first.title, first.params) for first, *_ in groups.values()})
+    senders = {first.sender for first, *_ in groups.values()}
+    alike = Counter((first.title, added[first.run]) for first, *_ in groups.values())
     scores = _fold_scores([entry for group in groups.values() for entry in group])
     rows = []
     for group in groups.values():
@@ -101,6 +107,8 @@ def make_rows(entries: Iterable[Entry], statistics: Statistics) -> list[Row]:
         rows.append(
             Row(
                 name=names[group[0].run],
+                title=group[0].title,
+                detail=_detail(group, added[group[0].run], alike, len(senders) > 1),
                 entries=tuple(group),
                 by_speaker=by_speaker,
                 scores=dict(zip(SHOWN, map(mean_std, folds), strict=True)),
@@ -113,6 +121,26 @@ def make_rows(entries: Iterable[Entry], statistics: Statistics) -> list[Row]:
         rows,
         key=lambda row: (bool(row.objections), -row.scores["f1"].mean, row.name, row.first.run),
     )
+
+
+def _detail(
+    entries: Sequence[Entry],
+    added: tuple[str, ...],
+    alike: Mapping[tuple[str, tuple[str, ...]], int],
+    has_senders: bool,
+) -> str:
+    """Return what tells a row from others with its title, as text: "head=logistic, 3 seeds"."""
+    first, parts = entries[0], list(added)
+    if not first.folder:  # users refer to their own runs by the last part of the name
+        parts += [entry.short for entry in entries]
+    elif alike[first.title, added] > 1:
+        parts.append(first.short)
+    if len(entries) > 1:
+        parts.append(f"{len(entries)} seeds")
+    if has_senders:
+        name, is_confirmed = first.sender
+        parts.append(f"by {name}{'' if is_confirmed else ', not confirmed'}")
+    return ", ".join(parts)
 
 
 def _configuration(entry: Entry) -> tuple[object, ...]:

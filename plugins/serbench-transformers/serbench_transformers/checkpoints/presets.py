@@ -17,6 +17,7 @@ class Preset:
     """A published checkpoint."""
 
     name: str  # of the model in serbench: "hubert-base"
+    title: str  # in tables
     checkpoint: str  # name at the hub
     revision: str | None  # pinned commit
     config: Mapping[str, object]  # the part of config.json that differs from the type's default
@@ -52,6 +53,7 @@ def _whisper(width: int, layers: int) -> Mapping[str, object]:
 PRESETS = (
     Preset(
         "wav2vec2-xlsr",
+        "wav2vec 2.0 XLSR-53 English",
         "jonatasgrosman/wav2vec2-large-xlsr-53-english",
         "569a6236e92bd5f7652a0420bfe9bb94c5664080",
         config={"model_type": "wav2vec2", **_LARGE},
@@ -61,6 +63,7 @@ PRESETS = (
     ),
     Preset(
         "wav2vec2-base",
+        "wav2vec 2.0 base",
         "facebook/wav2vec2-base",
         "0b5b8e868dd84f03fd87d01f9c4ff0f080fecfe8",
         config={"model_type": "wav2vec2"},
@@ -71,6 +74,7 @@ PRESETS = (
     ),
     Preset(
         "hubert-base",
+        "HuBERT base",
         "facebook/hubert-base-ls960",
         "dba3bb02fda4248b6e082697eee756de8fe8aa8a",
         config={"model_type": "hubert"},
@@ -81,6 +85,7 @@ PRESETS = (
     ),
     Preset(
         "hubert-large",
+        "HuBERT large",
         "facebook/hubert-large-ll60k",
         "ff022d095678a2995f3c49bab18a96a9e553f782",
         config={"model_type": "hubert", **_LARGE},
@@ -91,6 +96,7 @@ PRESETS = (
     ),
     Preset(
         "wavlm-base-plus",
+        "WavLM base+",
         "microsoft/wavlm-base-plus",
         "4c66d4806a428f2e922ccfa1a962776e232d487b",
         config={"model_type": "wavlm"},
@@ -101,6 +107,7 @@ PRESETS = (
     ),
     Preset(
         "wavlm-large",
+        "WavLM large",
         "microsoft/wavlm-large",
         "c1423ed94bb01d80a3f5ce5bc39f6026a0f4828c",
         config={"model_type": "wavlm", **_LARGE, "conv_bias": False},
@@ -111,6 +118,7 @@ PRESETS = (
     ),
     Preset(
         "data2vec-audio-base",
+        "data2vec base",
         "facebook/data2vec-audio-base",
         None,
         config={"model_type": "data2vec-audio"},
@@ -120,6 +128,7 @@ PRESETS = (
     ),
     Preset(
         "whisper-tiny-en",
+        "Whisper tiny.en",
         "openai/whisper-tiny.en",
         "87c7102498dcde7456f24cfd30239ca606ed9063",
         config=_whisper(384, 4),
@@ -129,6 +138,7 @@ PRESETS = (
     ),
     Preset(
         "whisper-base",
+        "Whisper base",
         "openai/whisper-base",
         "e37978b90ca9030d5170a5c07aadb050351a65bb",
         config=_whisper(512, 6),
@@ -138,6 +148,7 @@ PRESETS = (
     ),
     Preset(
         "whisper-small",
+        "Whisper small",
         "openai/whisper-small",
         "973afd24965f72e36ca33b3055d56a652f456b4d",
         config=_whisper(768, 12),
