@@ -3,24 +3,39 @@
 Plugins need no base class: any class with these members will do.
 """
 
+from __future__ import annotations  # arrays in annotations need no numpy at start
+
 import re
 import typing
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
-import numpy as np
-import numpy.typing as npt
 import pluggy
 
 from serbench.corpus import Corpus, LabelSet, Protocol
 from serbench.processes import Message, Outcome, Receive
 
-Wave = npt.NDArray[np.float32]
-"""One mono utterance at 16 kHz, shape (samples,), in [-1, 1]."""
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+    Wave = npt.NDArray[np.float32]
+    """One mono utterance at 16 kHz, shape (samples,), in [-1, 1]."""
+
+    Array = npt.NDArray[Any]
+else:
+
+    def __getattr__(name):
+        """Import numpy for the types of arrays at their first use, since listings need none."""
+        if name not in ("Wave", "Array"):
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        import numpy as np
+        import numpy.typing as npt
+
+        return {"Wave": npt.NDArray[np.float32], "Array": npt.NDArray[Any]}[name]
+
 
 Link = Literal["identity", "softmax", "sigmoid"]
 """The function from activations to probabilities; sigmoids are then normalised to sum to 1."""
@@ -197,6 +212,8 @@ class Predictions:
     link: Link = "identity"
 
     def __repr__(self) -> str:
+        import numpy as np
+
         return f"<Predictions activations={np.shape(self.activations)} link={self.link}>"
 
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from serbench import __version__
-from serbench.cli import bench, cache, leaderboard, plugin, report, runs, study
+from serbench.cli import bench, cache, leaderboard, plugin, report, runs, study, terminal
 from serbench.cli import protocol as protocol_cli
 from serbench.cli.options import (
     WIDEST,
@@ -29,6 +29,9 @@ from serbench.cli.options import (
     RunName,
     RunNames,
     Stopped,
+    complete_protocols,
+    complete_runs,
+    names_of,
     number_or,
     require_format,
 )
@@ -74,18 +77,24 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
         list[str],
         typer.Option(
             help="A model that `serbench models` lists, or an import path: my_ser:Nearest, "
-            "sklearn.svm:SVC; may be repeated."
+            "sklearn.svm:SVC; may be repeated.",
+            autocompletion=names_of("model"),
         ),
     ],
     dataset: Annotated[
         list[str],
-        typer.Option(help="A dataset, with its parameters: crema-d, toy:seed=3; may be repeated."),
+        typer.Option(
+            help="A dataset, with its parameters: crema-d, toy:seed=3; may be repeated.",
+            autocompletion=names_of("dataset"),
+        ),
     ],
     features: Features = None,
     protocol: Annotated[
         list[str] | None,
         typer.Option(
-            help="paper, loso, kfold:n=5, a CSV file, ...; may be repeated. Default: the dataset's."
+            help="paper, loso, kfold:n=5, a CSV file, ...; may be repeated. Default: the "
+            "dataset's.",
+            autocompletion=complete_protocols,
         ),
     ] = None,
     labels: Labels = None,
@@ -187,7 +196,7 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
     elif form == "json":
         typer.echo(summary.scores([run], None, form))
     else:
-        typer.echo(str(run) if form == "text" else run.table(form))
+        terminal.show(str(run) if form == "text" else run.table(form), best=[0])
 
 
 @app.command()
@@ -245,7 +254,7 @@ def score(
 
     require_format(form, summary.FORMATS)
     runs = [find(name, results_folder(results)) for name in names]
-    typer.echo(summary.scores(runs, metric or None, form))
+    terminal.show(summary.scores(runs, metric or None, form))
 
 
 @app.command()
@@ -255,6 +264,7 @@ def compare(
         typer.Argument(
             metavar="RUN RUN...",
             help="Folders or starts of names of runs; the first is compared with all others.",
+            autocompletion=complete_runs,
         ),
     ],
     metric: Annotated[
@@ -279,7 +289,7 @@ def compare(
 
     require_format(form, result.FORMATS)
     compared = result.compare(*names, metrics=metric or result.DEFAULT, results=results)
-    typer.echo(compared.page(form, utterances))
+    terminal.show(compared.page(form, utterances))
 
 
 app.command()(report.report)
@@ -308,7 +318,7 @@ def predict(
     require_format(form, inference.FORMATS)
     predicted = inference.predict(run, files, fold=fold, device=device, results=results)
     typer.echo(shown(predicted.about), err=True)
-    typer.echo(predicted.table(form))
+    terminal.show(predicted.table(form))
 
 
 @app.command()
@@ -329,7 +339,9 @@ def export(
 
 @app.command()
 def download(
-    dataset: Annotated[str, typer.Argument(help="ravdess or crema-d.")],
+    dataset: Annotated[
+        str, typer.Argument(help="ravdess or crema-d.", autocompletion=names_of("dataset"))
+    ],
     data: Data = None,
 ) -> None:
     """Download a corpus, if its licence allows it; resume a download that was stopped."""
@@ -349,19 +361,19 @@ def main() -> None:
     try:
         app()
     except SerbenchError as error:
-        typer.echo(f"serbench: {shown(str(error), lines=True)}", err=True)
+        terminal.complain("serbench:", shown(str(error), lines=True))
         sys.exit(1)
     except OSError as error:
         if error.errno is None:  # not from the system, but a bug
             raise
         path = "the disk" if error.filename is None else str(error.filename)
         reason = error.strerror or str(error)
-        typer.echo(f"serbench: cannot read or write {shown(f'{path}: {reason}')}", err=True)
+        terminal.complain("serbench:", f"cannot read or write {shown(f'{path}: {reason}')}")
         sys.exit(1)
     except Stopped as stopped:
-        typer.echo(f"serbench: {stopped}", err=True)
+        terminal.complain("serbench:", str(stopped))
         sys.exit(130)
     except SystemExit as ended:
         if ended.code == 130:  # typer exits without a message on Ctrl-C
-            typer.echo("serbench: stopped", err=True)
+            terminal.complain("serbench:", "stopped")
         raise

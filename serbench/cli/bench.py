@@ -4,25 +4,34 @@ from typing import Annotated
 
 import typer
 
-from serbench.cli.options import Device, Features, Param, number_or
+from serbench.cli import terminal
+from serbench.cli.options import Device, Features, Param, complete_protocols, names_of, number_or
 from serbench.parameters import parse_all
 
 
 def bench(  # noqa: PLR0913 - a command's options are its parameters
     model: Annotated[
         str | None,
-        typer.Option(help="A model. Default: the paper's M1 and a small transformer encoder."),
+        typer.Option(
+            help="A model. Default: the paper's M1 and a small transformer encoder.",
+            autocompletion=names_of("model"),
+        ),
     ] = None,
     features: Features = None,
     dataset: Annotated[
         str | None,
         typer.Option(
             help="Use lengths of utterances of this dataset; with --model, estimate the time of "
-            "an evaluation on it. Default: ravdess."
+            "an evaluation on it. Default: ravdess.",
+            autocompletion=names_of("dataset"),
         ),
     ] = None,
     protocol: Annotated[
-        str | None, typer.Option(help="Protocol of the estimate. Default: the dataset's.")
+        str | None,
+        typer.Option(
+            help="Protocol of the estimate. Default: the dataset's.",
+            autocompletion=complete_protocols,
+        ),
     ] = None,
     param: Param = None,
     jobs: Annotated[
@@ -57,4 +66,4 @@ def bench(  # noqa: PLR0913 - a command's options are its parameters
         features=features,
     )
     measured = session.bench(request, progress_line)
-    typer.echo(measured.to_json() if as_json else str(measured))
+    terminal.show(measured.to_json() if as_json else str(measured))

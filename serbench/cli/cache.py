@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from serbench.cli import terminal
 from serbench.cli.options import Commands, Yes, confirmed, require_format
 from serbench.escaping import shown
 
@@ -24,7 +25,7 @@ def info(
 
     require_format(form, cache.FORMATS)
     folder = settings().cache
-    typer.echo(cache.table(cache.parts(folder), form))
+    terminal.show(cache.table(cache.parts(folder), form))
     if form == "text":
         typer.echo(f"\nThe cache is {shown(str(folder))} (SERBENCH_CACHE).")
 
@@ -57,7 +58,7 @@ def clean(
     if not chosen:
         typer.echo("nothing in the cache fits these options")
         return
-    typer.echo(cache.table(chosen, "text"))
+    terminal.show(cache.table(chosen, "text"))
     if dry_run or not confirmed(yes, "Remove this?"):
         return
     removed = 0

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from serbench.cli import terminal
 from serbench.cli.options import Commands, Data, Device, Results, RunName, number_or, require_format
 from serbench.errors import SerbenchError, nearest
 
@@ -36,7 +37,7 @@ def show(
     from serbench.settings import results_folder
 
     require_format(form, ("markdown", "text"))
-    typer.echo(building.show(results_folder(results), dataset, form))
+    terminal.show(building.show(results_folder(results), dataset, form))
 
 
 @app.command()
@@ -231,7 +232,7 @@ def reproduce(  # noqa: PLR0913 - a command's options are its parameters
         reproduction = make(
             proposal, jobs=number_or("auto", "--jobs", jobs, int), device=device, listener=bars
         )
-    typer.echo(str(reproduction))
+    terminal.show(str(reproduction))
     if record:
         typer.echo(f"recorded in {write(submission, reproduction.record(name))}")
     if not reproduction.agreement.is_reproduced:

@@ -1,7 +1,8 @@
-"""Options that several commands share, and the checks of their values."""
+"""Options that several commands share, the checks of their values, and their completion."""
 
+import contextlib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -11,13 +12,57 @@ from typer.core import TyperGroup
 from serbench.errors import BadParameter, SerbenchError, nearest
 
 Number = TypeVar("Number", int, float)
+Completions = Iterable[str | tuple[str, str]]
+"""Names that a shell offers, perhaps with what they mean."""
 
-Dataset = Annotated[str, typer.Option(help="A dataset, with its parameters: crema-d, toy:seed=3.")]
+
+def names_of(kind: str) -> Callable[[], Completions]:
+    """Return the function that completes names of a kind, a key of `registry.KINDS`."""
+
+    def complete() -> Completions:
+        from serbench.plugins import registry
+
+        return [(name, entry.summary) for name, entry in registry.installed().entries[kind].items()]
+
+    return complete
+
+
+def complete_protocols(context: typer.Context) -> Completions:
+    """Return protocols for any corpus, and those of the dataset that is already typed."""
+    from serbench.datasets import find
+    from serbench.protocols.families import FAMILIES
+    from serbench.settings import settings
+
+    own: list[tuple[str, str]] = []
+    typed = context.params.get("dataset") or ()
+    for name in (typed,) if isinstance(typed, str) else typed:
+        with contextlib.suppress(SerbenchError):
+            dataset = find(name, settings()).dataset
+            own += [(protocol.name, protocol.summary) for protocol in dataset.protocols]
+    return [*own, *FAMILIES]
+
+
+def complete_runs(context: typer.Context) -> Completions:
+    """Return the names of all runs."""
+    from serbench.settings import results_folder
+
+    parent = results_folder(context.params.get("results"))
+    return sorted({path.parent.name for path in parent.glob("*/*.safetensors")})
+
+
+Dataset = Annotated[
+    str,
+    typer.Option(
+        help="A dataset, with its parameters: crema-d, toy:seed=3.",
+        autocompletion=names_of("dataset"),
+    ),
+]
 Features = Annotated[
     str | None,
     typer.Option(
+        autocompletion=names_of("feature"),
         help="Features for a model by import path; `serbench features` lists them. Default: the "
-        "model's attribute `features`; functionals for an estimator; else waveform."
+        "model's attribute `features`; functionals for an estimator; else waveform.",
     ),
 ]
 Labels = Annotated[str | None, typer.Option(help="A label set of the dataset.")]
@@ -32,17 +77,28 @@ Results = Annotated[
 Device = Annotated[
     str | None, typer.Option(help="auto, cpu or cuda. Default: SERBENCH_DEVICE or auto.")
 ]
-RunName = Annotated[str, typer.Argument(help="Folder of a run, or the start of its name.")]
+RunName = Annotated[
+    str,
+    typer.Argument(help="Folder of a run, or the start of its name.", autocompletion=complete_runs),
+]
 RunNames = Annotated[
     list[str],
-    typer.Argument(metavar="RUN...", help="Folders of runs, or the starts of their names."),
+    typer.Argument(
+        metavar="RUN...",
+        help="Folders of runs, or the starts of their names.",
+        autocompletion=complete_runs,
+    ),
 ]
 Param = Annotated[
     list[str] | None,
     typer.Option(help="name=value: a parameter of model or features; may be repeated."),
 ]
 Engine = Annotated[
-    str, typer.Option(help="The engine that runs the folds; `serbench engines` lists them.")
+    str,
+    typer.Option(
+        help="The engine that runs the folds; `serbench engines` lists them.",
+        autocompletion=names_of("engine"),
+    ),
 ]
 EngineOption = Annotated[
     list[str] | None,

@@ -5,31 +5,40 @@ from typing import Annotated
 
 import typer
 
-from serbench.cli.options import Commands, Data, Dataset, Labels
+from serbench.cli import terminal
+from serbench.cli.options import Commands, Data, Dataset, Labels, complete_protocols
 
 app = typer.Typer(
     no_args_is_help=True, cls=Commands, help="Show, export or check the split of a corpus."
 )
 
+Protocol = Annotated[
+    str | None,
+    typer.Option(help="Default: the dataset's own.", autocompletion=complete_protocols),
+]
+
 
 @app.command()
 def show(
     dataset: Dataset,
-    protocol: Annotated[str | None, typer.Option(help="Default: list all protocols.")] = None,
+    protocol: Annotated[
+        str | None,
+        typer.Option(help="Default: list all protocols.", autocompletion=complete_protocols),
+    ] = None,
     labels: Labels = None,
     data: Data = None,
 ) -> None:
     """List a dataset's protocols, or show the folds of one; reads no audio if possible."""
     from serbench.cli import splits
 
-    typer.echo(splits.show(dataset, protocol, labels, data))
+    terminal.show(splits.show(dataset, protocol, labels, data))
 
 
 @app.command()
 def export(
     dataset: Dataset,
     out: Annotated[Path, typer.Option(help="A .csv (fold,split,utterance) or .json file.")],
-    protocol: Annotated[str | None, typer.Option(help="Default: the dataset's own.")] = None,
+    protocol: Protocol = None,
     labels: Labels = None,
     data: Data = None,
 ) -> None:
@@ -42,7 +51,7 @@ def export(
 @app.command()
 def check(
     dataset: Dataset,
-    protocol: Annotated[str | None, typer.Option(help="Default: the dataset's own.")] = None,
+    protocol: Protocol = None,
     labels: Labels = None,
     data: Data = None,
 ) -> None:
@@ -50,6 +59,6 @@ def check(
     from serbench.cli import splits
 
     text, clean = splits.check(dataset, protocol, labels, data)
-    typer.echo(text)
+    terminal.show(text)
     if not clean:
         raise typer.Exit(1)

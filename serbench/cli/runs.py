@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from serbench.cli import terminal
 from serbench.cli.options import Commands, Format, Results, RunNames, Yes, confirmed, require_format
 from serbench.escaping import shown
 
@@ -22,7 +23,7 @@ def runs(context: typer.Context, form: Format = "text", results: Results = None)
 
     require_format(form, summary.FORMATS)
     readable, broken = stored.readable(results_folder(results))
-    typer.echo(summary.listing(readable, form))
+    terminal.show(summary.listing(readable, form), summary.best(readable))
     for reason in broken:
         typer.echo(f"unreadable: {shown(reason)}", err=True)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from serbench.cli import terminal
 from serbench.cli.options import (
     Commands,
     Detach,
@@ -15,6 +16,7 @@ from serbench.cli.options import (
     KeepModels,
     Results,
     Stopped,
+    names_of,
     number_or,
     require_format,
 )
@@ -42,7 +44,10 @@ Metric = Annotated[
 ]
 Engine = Annotated[
     str | None,
-    typer.Option(help="The engine that runs the folds. Default: the engine of the file, or local."),
+    typer.Option(
+        help="The engine that runs the folds. Default: the engine of the file, or local.",
+        autocompletion=names_of("engine"),
+    ),
 ]
 Jobs = Annotated[
     str | None,
@@ -110,6 +115,9 @@ def plan(  # noqa: PLR0913 - a command's options are its parameters
     make_engine(chosen, options)  # refuses an unknown engine, and wrong options
     started, places = time.perf_counter(), settings()
     planned = _plan(file, results)
+    if form == "text":  # before lines on measurements
+        problems = [f"cannot be planned: {shown(line)}" for line in planned.problems()]
+        terminal.show("\n".join([planned.table(), "", planned.totals(), *problems]))
     estimated = estimate(
         planned.runs,
         Means(chosen, options, device, results, keep_models),
@@ -120,11 +128,7 @@ def plan(  # noqa: PLR0913 - a command's options are its parameters
     if form == "json":
         typer.echo(json.dumps({"schema": 1, **planned.to_json(), "estimate": estimated.to_json()}))
         return
-    typer.echo(planned.table())
-    typer.echo(f"\n{planned.totals()}")
-    for line in planned.problems():
-        typer.echo(f"cannot be planned: {shown(line)}")
-    typer.echo(f"\n{estimated}")
+    terminal.show(f"\n{estimated}")
 
 
 @app.command()
@@ -187,7 +191,7 @@ def show(made: "Study", form: str, failed: list[str], metrics: list[str] | None 
     """Print a study; exit with 1 if runs failed."""
     from serbench.study.table import SHOWN
 
-    typer.echo(made.page(form, metrics or SHOWN))
+    terminal.show(made.page(form, metrics or SHOWN))
     require_complete(made, failed, are_reasons_shown=form != "csv")
 
 
@@ -221,7 +225,7 @@ def status(
     if form == "json":
         typer.echo(found.as_json())
         return
-    typer.echo(shown(str(found), lines=True))
+    terminal.show(shown(str(found), lines=True))
     if not found.is_active and not found.is_finished:
         typer.echo(f"`serbench study run {shown(file)}` computes the other folds")
 

@@ -1,8 +1,12 @@
 """The feature and the engine of the core: the waveform, and the processes of this machine."""
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
-from serbench.contracts import Array, Entry, Wave, hookimpl
+from serbench.contracts import Entry, hookimpl
+
+if TYPE_CHECKING:  # listings need no numpy
+    from serbench.contracts import Array, Wave
 
 
 class Waveform:
@@ -10,7 +14,7 @@ class Waveform:
 
     version = "1"
 
-    def __call__(self, waves: Sequence[Wave]) -> list[Array]:
+    def __call__(self, waves: "Sequence[Wave]") -> "list[Array]":
         """Return the waves themselves."""
         return list(waves)
 

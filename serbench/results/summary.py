@@ -76,6 +76,24 @@ def listing(runs: Sequence[Run], form: str) -> str:
     return tables.table(["run", "folds", "state", "UAR", "F1"], rows, form)
 
 
+def best(runs: Sequence[Run]) -> list[int]:
+    """Return the positions of the runs with the highest UAR among runs that can be compared.
+
+    These are runs without objections on the same corpus, under the same protocol and labels.
+    """
+    groups: dict[object, list[int]] = {}
+    for at, run in enumerate(runs):
+        if run.ranked:
+            pins = run.facts.pins
+            setting = (run.config.dataset, run.config.labels, pins.corpus, pins.protocol)
+            groups.setdefault(setting, []).append(at)
+    return [
+        max(group, key=lambda at: runs[at].mean_std("uar").mean)
+        for group in groups.values()
+        if len(group) > 1
+    ]
+
+
 def _as_json(run: Run, names: Sequence[str]) -> dict[str, object]:
     return {
         "run": run.name,

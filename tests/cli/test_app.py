@@ -260,3 +260,43 @@ def test_one_fold_is_not_one_folds():
     assert "protocol kfold:n=3 (1 fold, 2 test speakers, 24 test utterances)" in done.stdout
     assert "incomplete: 2 of 3 folds are missing" in done.stdout
     assert "1 of 1 fold is there" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        (["evaluate", "--model", "functionals-"], ["functionals-linear", "functionals-svm"]),
+        (["evaluate", "--dataset", "rav"], ["ravdess"]),
+        (["evaluate", "--features", "wave"], ["waveform"]),
+        (["evaluate", "--engine", "loc"], ["local"]),
+        (["evaluate", "--dataset", "ravdess", "--protocol", "paper-"], ["paper-nested"]),
+        (["protocol", "show", "--dataset", "ravdess", "--protocol", "k"], ["kfold"]),
+        (["compare", "other", "tones_"], ["tones_centroid_paper_seed0_1a2b3c4d"]),
+    ],
+)
+def test_names_are_completed_without_numpy(places, words, names):
+    run = places.results / "tones_centroid_paper_seed0_1a2b3c4d"
+    run.mkdir(parents=True)
+    (run / "fold-1.safetensors").touch()
+    code = (
+        "import sys\n"
+        "from serbench.cli import app\n"
+        "try:\n    app.app(prog_name='serbench')\nfinally:\n"
+        f"    print([name for name in {(*HEAVY, 'numpy')!r} if name in sys.modules])"
+    )
+    asked = {"COMP_WORDS": " ".join(["serbench", *words]), "COMP_CWORD": str(len(words))}
+    path = os.environ["PYTHONPATH"].split(os.pathsep)
+    without_tiny = os.pathsep.join(folder for folder in path if not folder.endswith("tiny"))
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={
+            **os.environ,
+            **asked,
+            "_SERBENCH_COMPLETE": "complete_bash",
+            "PYTHONPATH": without_tiny,  # its module with hooks imports numpy
+        },
+    )
+    assert done.stdout.splitlines() == [*names, "[]"], done.stderr

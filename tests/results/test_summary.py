@@ -61,6 +61,12 @@ def test_runs_are_listed_in_every_form(pair):
     assert json.loads(summary.listing([], "json")) == []
 
 
+def test_the_best_of_the_runs_that_can_be_compared_has_the_highest_uar(pair, invented):
+    other = invented("other", config={"dataset": "other"})
+    assert summary.best([pair[1], other, pair[0]]) == [0]
+    assert summary.best([pair[0], other]) == []
+
+
 EVIL = "\x1b[31m\x07\u202egnp"
 SEEN = "\\x1b[31m\\x07\\u202egnp"
 
