@@ -71,10 +71,12 @@ faults: $(VENV)/.dev ## kill evaluations at random moments, and go on; installs 
 	$(PIP) --no-build-isolation -e plugins/serbench-ray
 	$(STRICT) $(BIN)/python -m pytest -m faults
 
-check: $(VENV)/.dev site ## format, lint, types, import layers, generated pages, the site
+check: $(VENV)/.dev site ## format, lint, types (Linux, Windows, macOS), import layers, generated pages, the site
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/mypy --platform win32
+	$(BIN)/mypy --platform darwin
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python docs/generate.py --check
 	$(BIN)/serbench leaderboard build --check

@@ -34,6 +34,7 @@ FIXED = {
     "KMP_BLOCKTIME": "0",
     "PYTHONHASHSEED": "0",  # sets of strings keep one order
 }
+KILLED = -9  # the exit code of a process that was ended by SIGKILL
 
 Message = Mapping[str, Any]
 """An item, a report or a result: a JSON object on its way between processes."""
@@ -260,6 +261,9 @@ class _Child:
         """End the process, and those that it started."""
         if self._nested:
             self.process.kill()
+        elif sys.platform == "win32":
+            tree = ("taskkill", "/F", "/T", "/PID", str(self.process.pid))
+            subprocess.run(tree, capture_output=True, check=False)
         else:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
@@ -275,7 +279,7 @@ class _Child:
             end = (
                 f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
             )
-            hint = "; out of memory? try fewer --jobs" if code == -signal.SIGKILL else ""
+            hint = "; out of memory? try fewer --jobs" if code == KILLED else ""
             log.seek(0)
             last = "".join(log.readlines()[-20:])
         return Outcome(self._position, None, f"its process {end}{hint}\n{last}".strip())
@@ -290,6 +294,13 @@ def cores() -> int:
     except (OSError, ValueError):  # no control group, or no limit: "max"
         limit = allowed or 1
     return max(1, min(allowed or 1, limit))
+
+
+def load() -> float:
+    """Return how many processes wanted a core during the last minute; 0 if unknown."""
+    if sys.platform == "win32":
+        return 0.0
+    return os.getloadavg()[0]
 
 
 def free_memory() -> float:

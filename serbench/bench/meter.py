@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -46,7 +45,7 @@ class Meter:
         self._places, self._wanted, self._say, self._measures = places, device, say, measures
         self._results: dict[Path, Mapping[str, Any]] = {}
         self._lengths: dict[str, Lengths] = {}  # by dataset
-        self._is_busy = os.getloadavg()[0] > processes.cores()
+        self._is_busy = processes.load() > processes.cores()
 
     @functools.cached_property
     def device(self) -> str:

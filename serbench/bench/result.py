@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import platform
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -69,9 +70,10 @@ class Bench:
 
     def __str__(self) -> str:
         machine = self.machine
+        memory = machine["memory_gb"]
         lines = [
-            f"{machine['processor']}, {tables.count(machine['cores'], 'core')}, "
-            f"{machine['memory_gb']:.0f} GB",
+            f"{machine['processor']}, {tables.count(machine['cores'], 'core')}"
+            + (f", {memory:.0f} GB" if memory else ""),
             f"utterances as long as those of {self.like}: {self.seconds['recorded']:.2f} s as "
             f"recorded, {self.seconds['trimmed']:.2f} s trimmed, on average",
             "",
@@ -103,11 +105,13 @@ def figure(value: float | None) -> str:
 
 def machine() -> dict[str, Any]:
     """Describe this machine: its processor, cores, memory, system and versions of libraries."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    memory = None
+    if sys.platform != "win32":
+        memory = round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1)
     return {
         "processor": provenance.processor() or platform.machine(),
         "cores": cores(),
-        "memory_gb": round(memory, 1),
+        "memory_gb": memory,  # None if unknown
         "system": platform.platform(),
         "versions": provenance.versions(),
     }

@@ -1,7 +1,6 @@
 """Measure this machine, and use the results to estimate how long an evaluation takes on it."""
 
 import datetime
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -99,7 +98,7 @@ class _Session:
 
     def bench(self) -> Bench:
         """Measure the items, and estimate an evaluation if requested."""
-        load, request = os.getloadavg()[0], self._request
+        load, request = processes.load(), self._request
         folds: list[Fold] = []
         if request.has_estimate:
             folds = lookup.make_folds(self._protocol(), datasets.outline(self._source))

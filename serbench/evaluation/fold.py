@@ -6,6 +6,7 @@ test labels; ids and truth are joined to its predictions here.
 
 import contextlib
 import dataclasses
+import importlib
 import os
 import platform
 import shutil
@@ -381,7 +382,7 @@ def _holder(path: Path, kind: type[BaseFileLock]) -> str:
 def _allow_open_files(more: int) -> None:
     """Raise the limit of open files as far as needed and allowed: every lock is an open file."""
     with contextlib.suppress(ImportError):  # Windows has no such module
-        import resource
+        resource = importlib.import_module("resource")
 
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         held = 0

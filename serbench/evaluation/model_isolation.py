@@ -7,6 +7,7 @@ frame of this process and no object that can be reached from an input holds a te
 
 import contextlib
 import ctypes
+import importlib
 import itertools
 import os
 import select
@@ -187,9 +188,11 @@ class Copy:
         self._fork: Fork | None = None
         keepable = isinstance(model, KeepableModel)
         assert keepable or not task.keep_model, "planning refuses it"
-        # CUDA cannot be forked; OpenMP's threads may hang in a fork, so saving comes first
-        can_fork = hasattr(os, "fork") and device == "cpu" and task.isolated
-        if can_fork and (task.threads == 1 or not keepable):
+        # CUDA cannot be forked; OpenMP's threads and libraries of macOS may hang in a fork, so
+        # saving comes first
+        can_fork = sys.platform != "win32" and device == "cpu" and task.isolated
+        is_safe = sys.platform == "linux" and task.threads == 1
+        if can_fork and (is_safe or not keepable):
             fork = Fork(self._predict_drawn, PATIENCE)
             self._fork = fork if fork.is_done() else None
         if isinstance(model, KeepableModel) and (
@@ -286,6 +289,8 @@ class Fork:
     """
 
     def __init__(self, compute: Callable[[], Array], patience: float):
+        if sys.platform == "win32":
+            raise NotImplementedError
         self._patience = patience
         reading, writing = os.pipe()
         parent = os.getpid()
@@ -299,6 +304,8 @@ class Fork:
 
     def is_done(self) -> bool:
         """Return whether the copy has written its array or ended in time; else kill it."""
+        if sys.platform == "win32":
+            raise NotImplementedError
         if select.select([self._stream], [], [], self._patience)[0]:
             return True
         os.kill(self._child, signal.SIGKILL)
@@ -308,6 +315,8 @@ class Fork:
 
     def array(self) -> npt.NDArray[np.float32] | None:
         """Return the flat array, or None if `compute` failed; call once, after `is_done`."""
+        if sys.platform == "win32":
+            raise NotImplementedError
         with self._stream as stream:
             data = b"".join(iter(lambda: stream.read(2**16), b""))
         _, status = os.waitpid(self._child, 0)
@@ -316,6 +325,8 @@ class Fork:
 
 def _run_copy(compute: Callable[[], Array], writing: int, patience: float, parent: int) -> NoReturn:
     """Compute and write the array in the copy; end the copy in any case, soon after the parent."""
+    if sys.platform == "win32":
+        raise NotImplementedError
     try:
         signal.alarm(int(patience) + 1)
         with contextlib.suppress(OSError, AttributeError):  # Linux: end with the parent
@@ -333,11 +344,12 @@ def _run_copy(compute: Callable[[], Array], writing: int, patience: float, paren
 def peak_memory() -> float | None:
     """Return the most megabytes that this process has used; None if the system reports none."""
     try:
-        import resource
+        resource = importlib.import_module("resource")
     except ImportError:  # on Windows
         return None
     unit = 1 if sys.platform == "darwin" else 1024  # bytes on macOS, kB on Linux
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20, 1)
+    most: int = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(most * unit / 2**20, 1)
 
 
 def _lines(caught: Sequence[warnings.WarningMessage]) -> list[str]:

@@ -7,6 +7,7 @@ import json
 import math
 import os
 import stat
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,10 @@ from serbench.escaping import shown as visible
 DEEPEST = 12  # brackets in brackets; a certificate in a fold's facts needs five
 LONGEST_NUMBER = 25  # digits and signs; a float64 is written with at most 24
 LONG_NUMBER, ALIKE = b"0" * LONGEST_NUMBER, bytes.maketrans(b"123456789", b"0" * 9)
+# follow no link and do not block, in case a link or a pipe has replaced the file since the check
+FLAGS = os.O_RDONLY
+if sys.platform != "win32":
+    FLAGS |= os.O_NOFOLLOW | os.O_NONBLOCK
 MAGIC = {  # first bytes of other kinds of files that are sometimes sent
     b"PK\x03\x04": "a zip archive",
     b"\x1f\x8b": "a gzip archive",
@@ -42,8 +47,7 @@ def contents(path: Path, most: int) -> bytes:
     """
     try:
         _require_file(path, path.lstat(), most)
-        # do not block, in case a pipe has replaced the file since the check
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        handle = os.open(path, FLAGS)
         with open(handle, "rb") as file:
             _require_file(path, os.fstat(handle), most)
             data = file.read(most + 1)

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import sys
 import threading
 import time
 import typing
@@ -151,8 +152,7 @@ def _limited(record: Record) -> Iterator[Any]:
 
     Signals are for main threads only; in others and on Windows there is no limit.
     """
-    has_alarm = hasattr(signal, "setitimer")
-    has_alarm = has_alarm and threading.current_thread() is threading.main_thread()
+    is_main = threading.current_thread() is threading.main_thread()
 
     def end(*_: object) -> None:
         open_ = sorted({*range(len(record.tasks))} - {*record.ends})
@@ -162,9 +162,9 @@ def _limited(record: Record) -> Iterator[Any]:
             "outcome for every task, also for one whose process was killed"
         )
 
-    def restart() -> None:
-        if has_alarm:
-            signal.setitimer(signal.ITIMER_REAL, LIMIT)
+    def restart(limit: float = LIMIT) -> None:
+        if sys.platform != "win32" and is_main:
+            signal.setitimer(signal.ITIMER_REAL, limit)
 
     def collected(outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
         for outcome in outcomes:
@@ -172,13 +172,14 @@ def _limited(record: Record) -> Iterator[Any]:
             record.outcomes.append(outcome)
             yield outcome
 
-    before = signal.signal(signal.SIGALRM, end) if has_alarm else None
+    if sys.platform != "win32" and is_main:
+        before = signal.signal(signal.SIGALRM, end)
     restart()
     try:
         yield collected
     finally:
-        if has_alarm:
-            signal.setitimer(signal.ITIMER_REAL, 0)
+        restart(0)
+        if sys.platform != "win32" and is_main:
             signal.signal(signal.SIGALRM, before)
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import difflib
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -130,7 +131,10 @@ def _opened(place: Path) -> Iterator[Any]:
         # the library reads a pickle rather than a table, so give it a folder without pickles
         for path in sorted(place.iterdir()):
             if path.name == HEADER or (path.name.startswith("db.") and path.suffix in TABLES):
-                (Path(name) / path.name).symlink_to(path)
+                try:
+                    (Path(name) / path.name).symlink_to(path)
+                except OSError:  # Windows allows links to developers only
+                    shutil.copyfile(path, Path(name) / path.name)
         try:
             database = audformat.Database.load(name, load_data=False)
         except Exception as error:  # the library raises many types for broken files
