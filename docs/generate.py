@@ -55,6 +55,8 @@ COMMANDS = (
     ("datasets",),
     ("features",),
     ("models",),
+    ("engines",),
+    ("protocols",),
     ("protocol", "show"),
     ("protocol", "export"),
     ("protocol", "check"),

@@ -88,9 +88,7 @@ def require_json(owner: str, name: str, value: object) -> None:
 
 
 def _fitting(owner: str, name: str, value: object, annotation: Any) -> object:
-    union = typing.get_origin(annotation) in (typing.Union, types.UnionType)
-    options = typing.get_args(annotation) if union else (annotation,)
-    for option in options:
+    for option in _options(annotation):
         if typing.get_origin(option) is typing.Literal and value in typing.get_args(option):
             return value
         if option is Any or (option in (None, types.NoneType) and value is None):
@@ -99,13 +97,26 @@ def _fitting(owner: str, name: str, value: object, annotation: Any) -> object:
             return float(value)
         if isinstance(option, type) and type(value) is option:
             return value
-    wanted = " or ".join(
+    raise BadParameter(f"parameter {name} of {owner} is {value!r}, but must be {kinds(annotation)}")
+
+
+def kinds(annotation: Any) -> str:
+    """Describe the values that an annotation allows.
+
+    >>> kinds(int | None), kinds(typing.Literal["a", "b"])
+    ('int or NoneType', "one of 'a', 'b'")
+    """
+    return " or ".join(
         "one of " + ", ".join(map(repr, typing.get_args(option)))
         if typing.get_origin(option) is typing.Literal
         else getattr(option, "__name__", str(option))
-        for option in options
+        for option in _options(annotation)
     )
-    raise BadParameter(f"parameter {name} of {owner} is {value!r}, but must be {wanted}")
+
+
+def _options(annotation: Any) -> tuple[Any, ...]:
+    union = typing.get_origin(annotation) in (typing.Union, types.UnionType)
+    return typing.get_args(annotation) if union else (annotation,)
 
 
 def parse(text: str) -> tuple[str, object]:

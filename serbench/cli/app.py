@@ -31,6 +31,7 @@ from serbench.cli.options import (
     Stopped,
     complete_protocols,
     complete_runs,
+    named,
     names_of,
     number_or,
     require_format,
@@ -200,39 +201,60 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
 
 
 @app.command()
-def datasets() -> None:
-    """List the installed datasets, and the folder that is searched for them."""
+def datasets(name: Annotated[str | None, named("dataset")] = None) -> None:
+    """List the installed datasets and where their corpora are, or describe one."""
     from serbench.settings import settings
 
-    data = settings().data
-    _listing("dataset")
-    typer.echo(f"\nThe corpus of a dataset is read from {data}/NAME (SERBENCH_DATA), or --data.")
+    _listing("dataset", name)
+    if name is None:
+        typer.echo(
+            f"\nThe corpus of a dataset is read from {settings().data}/NAME (SERBENCH_DATA), or "
+            "--data.\n`serbench datasets NAME` describes a dataset, and how to get its corpus."
+        )
 
 
 @app.command()
-def features() -> None:
-    """List the installed features."""
-    _listing("feature")
+def features(name: Annotated[str | None, named("feature")] = None) -> None:
+    """List the installed features, or describe one with its parameters."""
+    _listing("feature", name)
 
 
 @app.command()
-def models() -> None:
-    """List the installed models."""
-    _listing("model")
+def models(name: Annotated[str | None, named("model")] = None) -> None:
+    """List the installed models, or describe one with its parameters."""
+    _listing("model", name)
 
 
 @app.command()
-def engines() -> None:
-    """List the installed engines, which run the folds of an evaluation."""
-    _listing("engine")
+def engines(name: Annotated[str | None, named("engine")] = None) -> None:
+    """List the installed engines, which run folds, or describe one with its options."""
+    _listing("engine", name)
 
 
-def _listing(kind: str) -> None:
-    from serbench.cli.listings import listing
+@app.command()
+def protocols(
+    name: Annotated[
+        str | None, typer.Argument(help="One to describe.", autocompletion=complete_protocols)
+    ] = None,
+) -> None:
+    """List the protocols for any corpus, or describe one with its parameters."""
+    from serbench.cli import listings
 
-    rows, remarks = listing(kind)
-    for row in rows:
-        typer.echo(row)
+    if name is not None:
+        terminal.show(listings.describe_protocol(name))
+        return
+    terminal.show_names(listings.protocols())
+    typer.echo("\n`serbench protocol show --dataset NAME` also lists a dataset's own protocols.")
+
+
+def _listing(kind: str, name: str | None) -> None:
+    from serbench.cli import listings
+
+    if name is not None:
+        terminal.show(listings.describe(kind, name))
+        return
+    pairs, remarks = listings.listing(kind)
+    terminal.show_names(pairs)
     for remark in remarks:
         typer.echo(remark, err=True)
 

@@ -50,6 +50,11 @@ def complete_runs(context: typer.Context) -> Completions:
     return sorted({path.parent.name for path in parent.glob("*/*.safetensors")})
 
 
+def named(kind: str) -> Any:
+    """Return the argument of a listing that names an entry to describe."""
+    return typer.Argument(help="One to describe.", autocompletion=names_of(kind))
+
+
 Dataset = Annotated[
     str,
     typer.Option(

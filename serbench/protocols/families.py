@@ -46,7 +46,7 @@ def _loso_folds(corpus: Corpus) -> list[Fold]:
 def kfold(n: int = 5) -> Protocol:
     """Test each of n groups of speakers once; validation is the next group.
 
-    `grouped` makes the groups.
+    The groups are even in size, labels and sexes; see `grouped`.
 
     Raises:
         BadParameter: n is below 3.

@@ -272,6 +272,8 @@ def test_one_fold_is_not_one_folds():
         (["evaluate", "--dataset", "ravdess", "--protocol", "paper-"], ["paper-nested"]),
         (["protocol", "show", "--dataset", "ravdess", "--protocol", "k"], ["kfold"]),
         (["compare", "other", "tones_"], ["tones_centroid_paper_seed0_1a2b3c4d"]),
+        (["models", "functionals-l"], ["functionals-linear"]),
+        (["protocols", "l"], ["loso"]),
     ],
 )
 def test_names_are_completed_without_numpy(places, words, names):
@@ -300,3 +302,42 @@ def test_names_are_completed_without_numpy(places, words, names):
         },
     )
     assert done.stdout.splitlines() == [*names, "[]"], done.stderr
+
+
+def test_a_model_is_described_with_its_parameters_and_their_defaults():
+    text = serbench("models", "functionals-svm").stdout
+    assert text.startswith("functionals-svm: Gaussian SVM on functionals")
+    assert "Features: functionals. A fold needs 1 thread, " in text
+    rows = [line.split() for line in text.splitlines()]
+    assert ["c", "float", "or", "null", "null", "scikit-learn's"] in [row[:6] for row in rows]
+    done = serbench("models", "functionals-svmm")
+    assert "did you mean functionals-svm" in done.stderr
+
+
+def test_datasets_say_which_corpora_are_here_and_how_to_get_others(places):
+    audio = places.data / "ravdess" / "Actor_01" / "03-01-01-01-01-01-01.wav"
+    audio.parent.mkdir(parents=True)
+    audio.touch()
+    (places.data / "crema-d").mkdir()
+    lines = {line.partition(" ")[0]: line for line in serbench("datasets").stdout.splitlines()}
+    assert lines["ravdess"].endswith(f"IN {places.data / 'ravdess'}")
+    assert "IN " not in lines["crema-d"]
+    text = serbench("datasets", "crema-d").stdout
+    assert f"Not in {places.data / 'crema-d'}: `serbench download crema-d` fetches" in text
+    assert "Protocols: paper, paper-nested" in text
+    assert f"Here: {places.data / 'ravdess'}" in serbench("datasets", "ravdess").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["features", "waveform"], "Mono 16 kHz samples"),
+        (["engines", "local"], "the number of tasks at a time"),
+        (["datasets", "csv"], "the utterance's name in results"),
+        (["datasets", "toy:seed=3"], "default: kfold:n=6"),
+        (["protocols"], "kfold   Test each of n groups of speakers once"),
+        (["protocols", "random"], "stratified by label"),
+    ],
+)
+def test_other_names_are_described(arguments, words):
+    assert words in serbench(*arguments).stdout
