@@ -17,10 +17,10 @@ ROOT = Path(__file__).resolve().parent.parent
 project = "serbench"
 release = version = __version__
 project_copyright = "the authors of serbench"
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 
 root_doc = "docs/index"
-include_patterns = ["docs/**.md", "leaderboard/README.md", "CHANGELOG.md"]
+include_patterns = ["docs/**.md", "docs/**.ipynb", "leaderboard/README.md", "CHANGELOG.md"]
 # not looked into: environments, tools' caches and what stands in no page
 exclude_patterns = [
     ".*",
@@ -34,6 +34,13 @@ exclude_patterns = [
 
 myst_heading_anchors = 4  # so that page.md#a-heading leads there, as on GitHub
 myst_enable_extensions = ["colon_fence"]
+
+# notebooks are stored without outputs: they are run once for each change of their cells
+nb_execution_mode = "cache"
+nb_execution_cache_path = str(ROOT / "build" / "notebooks")
+nb_execution_in_temp = True
+nb_execution_timeout = 600
+nb_execution_raise_on_error = True
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
@@ -57,6 +64,8 @@ nitpick_ignore_regex = [
 ]
 
 html_theme = "furo"
+html_static_path = ["site.css"]
+html_css_files = ["site.css"]
 html_title = "serbench"
 html_use_index = False
 html_domain_indices = False

@@ -20,9 +20,10 @@ _TABULATE = {"text": "simple", "markdown": "github"}
 # names no colour, so that it fits light and dark pages; only elements of the class are changed
 _STYLE = """<style>
 .serbench table {border-collapse: collapse; width: auto; margin: .5em 0}
-.serbench :is(th, td) {padding: .2em .8em; border: 0; background: none; text-align: left}
-.serbench td {font-variant-numeric: tabular-nums; white-space: nowrap}
+.serbench div {overflow-x: auto}
+.serbench table :is(th, td) {padding: .2em .8em; border: 0; background: none; text-align: left}
 .serbench tbody {border-top: 1px solid}
+.serbench tbody :is(th, td) {font-variant-numeric: tabular-nums; white-space: nowrap}
 .serbench tbody th {font-weight: normal}
 .serbench tbody + tbody {opacity: .75}
 .serbench ul {margin: .5em 0; padding-left: 1.5em; font-size: .85em; opacity: .85}
@@ -157,7 +158,7 @@ def page(title: str, body: str, notes: Sequence[str], form: str) -> str:
         above = f"<p>{title}</p>\n" if title else ""
         items = "".join(f"<li>{note}</li>" for note in notes)
         below = f"\n<ul>{items}</ul>" if notes else ""
-        return f'<div class="serbench">{_STYLE}{above}{body}{below}</div>'
+        return f'<div class="serbench">{_STYLE}{above}<div>{body}</div>{below}</div>'
     return "\n".join([shown(title), "", body, "", *map(shown, notes)])
 
 
