@@ -25,7 +25,6 @@ from serbench.results.run import Run, find
 from serbench.settings import results_folder, settings
 
 FORMATS = ("text", "csv", "json")
-LONGEST = 60  # seconds; the longest utterance of the corpora lasts 34
 
 
 @dataclass(frozen=True)
@@ -155,17 +154,11 @@ def _inputs(run: Run, files: Sequence[Path]) -> list[Array]:
 
 
 def _decoded(path: Path) -> tuple[audio.Samples, int]:
-    """Return the samples and the rate of a file; refuse one that is too long for an utterance."""
+    """Return the samples and the rate of a file."""
     if not path.is_file():
         fault = "is a folder: name the files in it" if path.is_dir() else "does not exist"
         raise SerbenchError(f"{path} {fault}; nothing was predicted")
-    samples, rate = audio.decode(path, remedy="name audio files only; nothing was predicted")
-    if len(samples) > LONGEST * rate:
-        raise SerbenchError(
-            f"{path} is {tables.duration(len(samples) / rate)} long, but models are for "
-            f"utterances: cut it into parts of at most {LONGEST} s; nothing was predicted"
-        )
-    return samples, rate
+    return audio.decode(path, remedy="name audio files only; nothing was predicted")
 
 
 def _probabilities(kept: KeptModel, inputs: Sequence[Array], device: str) -> Floats:

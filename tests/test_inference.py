@@ -111,6 +111,7 @@ def test_it_comes_as_text_csv_and_json(corpus):
         (".", "is a folder: name the files in it; nothing was predicted"),
         ("short.wav", "short.wav is cut off: .*; name audio files only; nothing was predicted"),
         ("empty.wav", "empty.wav holds no samples; name audio files only"),
+        ("long.wav", "long.wav lasts 1 min 1 s, but an utterance must not last longer than 60 s"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_named_before_anything_slow(
@@ -122,6 +123,7 @@ def test_a_file_that_cannot_be_read_is_named_before_anything_slow(
     (tmp_path / "notes.wav").write_text("no audio")
     (tmp_path / "short.wav").write_bytes((corpus / "s1-low-0.wav").read_bytes()[:3000])
     soundfile.write(tmp_path / "empty.wav", np.zeros(0), 16_000)
+    soundfile.write(tmp_path / "long.wav", np.full(61_000, 0.5), 1000)
     monkeypatch.setattr(serbench_tiny.Crossings, "__call__", None)  # asking it would raise
     monkeypatch.setattr(serbench_tiny.Keeper, "load", None)
     with pytest.raises(SerbenchError, match=words) as caught:

@@ -3,9 +3,11 @@
 `main` is the one place that turns expected errors into one line.
 """
 
+import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -25,10 +27,12 @@ from serbench.cli.options import (
     KeepModels,
     Labels,
     Param,
+    Quiet,
     Results,
     RunName,
     RunNames,
     Stopped,
+    Verbose,
     complete_protocols,
     complete_runs,
     named,
@@ -39,6 +43,9 @@ from serbench.cli.options import (
 from serbench.errors import SerbenchError
 from serbench.escaping import shown
 from serbench.parameters import parse_all
+
+if TYPE_CHECKING:
+    from serbench.results.run import Run
 
 app = typer.Typer(
     name="serbench",
@@ -141,6 +148,8 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
         str,
         typer.Option("--format", help="text, markdown, csv, latex; json: scores of every fold."),
     ] = "text",
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Train and test a model on a dataset under a protocol, and print its scores.
 
@@ -148,7 +157,7 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
     models, datasets, protocols or seeds, every combination is run, and one table shows all.
     """
     from serbench.evaluation import pipeline
-    from serbench.evaluation.bars import Bars
+    from serbench.evaluation.bars import Bars, introduction
     from serbench.results import summary
     from serbench.study import evaluate
 
@@ -178,7 +187,9 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
         folds=fold or None,
     )
     is_study = detach or len(matrix.requests) > 1
-    with Bars() as bars:
+    if verbose:
+        typer.echo(introduction(results), err=True)
+    with Bars(quiet, verbose) as bars:
         try:
             if not is_study:
                 run = pipeline.evaluate(matrix.requests[0], means, bars)
@@ -198,6 +209,23 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
         typer.echo(summary.scores([run], None, form))
     else:
         terminal.show(str(run) if form == "text" else run.table(form), best=[0])
+    if form == "text" and not quiet and not detach:
+        runs = made.complete if is_study else () if run.missing else (run,)
+        terminal.suggest(next_commands(runs, results, keep_models))
+
+
+def next_commands(runs: "Sequence[Run]", results: Path | None, are_models_kept: bool) -> list[str]:
+    """Return commands that use complete runs."""
+    where = f" --results {shlex.quote(str(results))}" if results else ""
+    names = " ".join(shlex.quote(run.name) for run in runs)
+    commands = [f"serbench compare {names}{where}"] if len(runs) > 1 else []
+    if runs:
+        commands.append(f"serbench report {names} --out report{where}")
+    if runs and are_models_kept:
+        commands.append(f"serbench predict {shlex.quote(runs[0].name)} FILE.wav{where}")
+    if len(runs) == 1 and runs[0].ranked:
+        commands.append(f"serbench leaderboard submit {names} --submitter NAME{where}")
+    return commands
 
 
 @app.command()
@@ -329,6 +357,7 @@ def predict(
     form: Annotated[str, typer.Option("--format", help="text, csv or json.")] = "text",
     device: Device = None,
     results: Results = None,
+    quiet: Quiet = False,
 ) -> None:
     """Predict audio files with the models that `evaluate --keep-models` stored.
 
@@ -339,7 +368,8 @@ def predict(
 
     require_format(form, inference.FORMATS)
     predicted = inference.predict(run, files, fold=fold, device=device, results=results)
-    typer.echo(shown(predicted.about), err=True)
+    if not quiet:
+        typer.echo(shown(predicted.about), err=True)
     terminal.show(predicted.table(form))
 
 

@@ -5,7 +5,15 @@ from typing import Annotated
 import typer
 
 from serbench.cli import terminal
-from serbench.cli.options import Device, Features, Param, complete_protocols, names_of, number_or
+from serbench.cli.options import (
+    Device,
+    Features,
+    Param,
+    Quiet,
+    complete_protocols,
+    names_of,
+    number_or,
+)
 from serbench.parameters import parse_all
 
 
@@ -45,6 +53,7 @@ def bench(  # noqa: PLR0913 - a command's options are its parameters
     ] = "",
     device: Device = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Measure this machine, and estimate the time of an evaluation on it.
 
@@ -52,6 +61,7 @@ def bench(  # noqa: PLR0913 - a command's options are its parameters
     weights are random. Every measurement runs in a fresh process, with the threads of a fold.
     """
     from serbench.bench import session
+    from serbench.bench.measure import silent
     from serbench.evaluation.bars import progress_line
 
     request = session.BenchRequest(
@@ -65,5 +75,5 @@ def bench(  # noqa: PLR0913 - a command's options are its parameters
         device=device,
         features=features,
     )
-    measured = session.bench(request, progress_line)
+    measured = session.bench(request, silent if quiet else progress_line)
     terminal.show(measured.to_json() if as_json else str(measured))

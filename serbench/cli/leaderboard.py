@@ -7,7 +7,17 @@ from typing import Annotated
 import typer
 
 from serbench.cli import terminal
-from serbench.cli.options import Commands, Data, Device, Results, RunName, number_or, require_format
+from serbench.cli.options import (
+    Commands,
+    Data,
+    Device,
+    Quiet,
+    Results,
+    RunName,
+    Verbose,
+    number_or,
+    require_format,
+)
 from serbench.errors import SerbenchError, nearest
 
 app = typer.Typer(
@@ -202,6 +212,8 @@ def reproduce(  # noqa: PLR0913 - a command's options are its parameters
         bool, typer.Option("--record", help="Write a record into the submission's folder.")
     ] = False,
     name: Annotated[str, typer.Option(help="Your name, for --record.")] = "",
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Make folds of a submission again on this machine, and compare the predictions.
 
@@ -228,7 +240,7 @@ def reproduce(  # noqa: PLR0913 - a command's options are its parameters
             )
         if not typer.confirm("Run it?", default=False):
             raise SerbenchError("nothing was run")
-    with Bars() as bars:
+    with Bars(quiet, verbose) as bars:
         reproduction = make(
             proposal, jobs=number_or("auto", "--jobs", jobs, int), device=device, listener=bars
         )

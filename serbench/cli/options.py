@@ -116,6 +116,12 @@ KeepModels = Annotated[
 Detach = Annotated[
     bool, typer.Option("--detach", help="Return once the folds are in the engine's queue.")
 ]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Print only the result and errors, no progress.")
+]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Say versions, folders, and every stage and epoch.")
+]
 Format = Annotated[str, typer.Option("--format", help="text, markdown, csv, latex, json.")]
 
 

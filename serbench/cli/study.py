@@ -14,8 +14,10 @@ from serbench.cli.options import (
     Device,
     EngineOption,
     KeepModels,
+    Quiet,
     Results,
     Stopped,
+    Verbose,
     names_of,
     number_or,
     require_format,
@@ -96,12 +98,14 @@ def plan(  # noqa: PLR0913 - a command's options are its parameters
     ] = True,
     form: Annotated[str, typer.Option("--format", help="text, json.")] = "text",
     results: Results = None,
+    quiet: Quiet = False,
 ) -> None:
     """List the runs of a study, and estimate the time, memory and disk of the missing folds.
 
     No fold is computed. A model without finished folds is measured on synthetic utterances, which
     takes about a minute; the cache keeps the measurement.
     """
+    from serbench.bench.measure import silent
     from serbench.bench.meter import Meter
     from serbench.evaluation.bars import progress_line
     from serbench.evaluation.engines.submission import make_engine
@@ -121,7 +125,7 @@ def plan(  # noqa: PLR0913 - a command's options are its parameters
     estimated = estimate(
         planned.runs,
         Means(chosen, options, device, results, keep_models),
-        Meter(places, device or places.device, progress_line, measure),
+        Meter(places, device or places.device, silent if quiet else progress_line, measure),
         places,
         planning=time.perf_counter() - started,
     )
@@ -142,13 +146,15 @@ def run(  # noqa: PLR0913 - a command's options are its parameters
     detach: Detach = False,
     form: Form = "text",
     results: Results = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Compute the missing folds of a study, and print its table.
 
     Finished folds are kept: the same command again runs only the missing folds. Options for the
     engine replace those of the file; they never change a result.
     """
-    from serbench.evaluation.bars import Bars
+    from serbench.evaluation.bars import Bars, introduction
     from serbench.evaluation.pipeline import Means
     from serbench.study import evaluate, study_file
     from serbench.study.table import FORMATS
@@ -157,7 +163,9 @@ def run(  # noqa: PLR0913 - a command's options are its parameters
     study = study_file.read(file)
     chosen, options = _engine(study, engine, engine_option, jobs)
     means = Means(chosen, options, device, results, keep_models, detach)
-    with Bars() as bars:
+    if verbose:
+        typer.echo(introduction(results), err=True)
+    with Bars(quiet, verbose) as bars:
         try:
             made, failed = evaluate.compute(study.name, study.matrix, means, bars)
         except KeyboardInterrupt:
@@ -231,7 +239,13 @@ def status(
 
 
 @app.command()
-def collect(file: File, form: Form = "text", results: Results = None) -> None:
+def collect(
+    file: File,
+    form: Form = "text",
+    results: Results = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
     """Wait for the folds of a study that are in an engine's queue, and print the table.
 
     Ctrl-C stops waiting, and cancels nothing.
@@ -244,7 +258,7 @@ def collect(file: File, form: Form = "text", results: Results = None) -> None:
     planned = _plan(file, results)
     errors: list[str] = []
     if waiting := submitted.of_study(planned):
-        with Bars() as bars:
+        with Bars(quiet, verbose) as bars:
             try:
                 errors = submitted.collect(waiting, planned, bars)
             except KeyboardInterrupt:

@@ -73,6 +73,14 @@ def complain(start: str, line: str) -> None:
     typer.echo(f"{start} {line}", err=True, color=has_styles(sys.stderr))
 
 
+def suggest(commands: Sequence[str]) -> None:
+    """Print what may come next to standard error, if a person reads the result on a terminal."""
+    if commands and is_terminal():
+        margin = " " * len("next: ")
+        lines = f"\n{margin}".join(commands)
+        typer.echo(f"\n{styled('next:', DIM, sys.stderr)} {lines}", err=True, color=has_styles())
+
+
 def show_names(pairs: Sequence[tuple[str, str]]) -> None:
     """Print names, each with a text; on a terminal, texts wrap beside or below their names."""
     longest = max((len(name) for name, _ in pairs), default=0)

@@ -10,8 +10,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn
+from rich.progress import Task as Row
 from rich.progress import TaskID as Bar
+from rich.text import Text
 
 from serbench import tables
 from serbench.errors import cause
@@ -34,19 +36,58 @@ def progress_line(line: str) -> None:
     print(shown(line), file=sys.stderr, flush=True)
 
 
-class Bars(Listener):
-    """Progress on standard error: bars on a terminal, else lines."""
+class _Note(ProgressColumn):
+    """The note of a row, with the time since `since`, which passes while nothing is reported."""
 
-    def __init__(self) -> None:
+    def render(self, task: Row) -> Text:
+        """Return the note: "first epoch, 0:42"."""
+        note, since = task.fields["note"], task.fields.get("since")
+        if since is not None:
+            note = f"{note}, {_clock(time.monotonic() - since)}"
+        return Text(note, style="dim")
+
+
+def _clock(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
+
+
+def introduction(results: Path | None) -> str:
+    """Return lines on versions and folders, for --verbose."""
+    from serbench.evaluation.provenance import versions
+    from serbench.settings import results_folder, settings
+
+    places = settings()
+    named = ", ".join(f"{name} {version}" for name, version in versions().items())
+    return (
+        f"versions: {named}\nfolders: corpora {places.data}, cache {places.cache}, results "
+        f"{results_folder(results).absolute()}; device {places.device}"
+    )
+
+
+class Bars(Listener):
+    """Progress on standard error: bars on a terminal, else lines.
+
+    Args:
+        quiet: show nothing.
+        verbose: show every stage and every epoch of every fold, in lines.
+    """
+
+    def __init__(self, quiet: bool = False, verbose: bool = False) -> None:
+        self._quiet, self._verbose = quiet, verbose and not quiet
         console = Console(stderr=True)
+        # with FORCE_COLOR, rich takes a pipe for a terminal
+        has_bars = sys.stderr.isatty() and not console.is_dumb_terminal and not quiet
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
             TextColumn("{task.fields[count]}", markup=False),
-            TextColumn("{task.fields[note]}", style="dim", markup=False),
+            _Note(),
             console=console,
-            disable=not console.is_terminal,
+            disable=not has_bars,
         )
+        self._epochs: dict[str, int] = {}  # of runs whose models have that parameter
+        self._since: dict[Key, float] = {}  # when a fold's training began
+        self._stages: dict[Key, str] = {}
         self._extracting: Bar | None = None
         self._decoded = 0  # utterances, when `extracting` was last called
         self._all: Bar | None = None
@@ -82,6 +123,14 @@ class Bars(Listener):
             name += f" ({folder.name.rpartition('_')[2]})"
         self._taken.add(name)
         self._names[folder.name] = name
+        epochs = config.params.get("epochs")
+        if isinstance(epochs, int):
+            self._epochs[folder.name] = epochs
+        if self._verbose:
+            self._print(
+                f"{name}: {todo} of {tables.count(wanted, 'fold')} to compute, protocol "
+                f"{config.protocol}, corpus {plan.source.root}, run {folder}"
+            )
         self._folders.append(folder)
         self._total += wanted
         self.finished_folds += wanted - todo
@@ -103,13 +152,24 @@ class Bars(Listener):
 
     def remarked(self, line: str) -> None:
         """Print a remark on the corpus, above the bars if there are any."""
-        self._print(f"warning: {line}")
+        if not self._quiet:
+            self._progress.console.print("warning:", style="yellow", end=" ", highlight=False)
+            self._print(line)
 
     def staged(self, run: str, fold: str, stage: str) -> None:
         """Show what a fold does before its first epoch."""
-        if stage != "queued":
-            self._forecast.running((run, fold), 0.0)
-            self._show_fold((run, fold), 0, 0, [stage])
+        key = (run, fold)
+        if self._verbose and self._stages.get(key) != stage:
+            self._print(f"{self._name(run, fold)}: {stage}")
+        self._stages[key] = stage
+        if stage == "queued":
+            return
+        self._forecast.running(key, 0.0)
+        epochs = self._epochs.get(run, 0)
+        if stage == "training":
+            self._since.setdefault(key, time.monotonic())
+            stage = "first epoch" if epochs else stage
+        self._show_fold(key, 0, epochs if key in self._since else 0, [stage])
 
     def training(self, run: str, fold: str, progress: Mapping[str, Any]) -> None:
         """Show a fold's epoch and the latest point of its learning curve."""
@@ -120,6 +180,7 @@ class Bars(Listener):
             for name, value in progress.items()
             if name not in ("epoch", "epochs")
         ]
+        self._since.pop((run, fold), None)
         self._show_fold((run, fold), epoch, epochs, notes)
 
     def _show_fold(self, key: Key, epoch: int, epochs: int, notes: list[str]) -> None:
@@ -136,11 +197,14 @@ class Bars(Listener):
                 total=epochs or None,
                 count=f"{epoch}/{epochs}" if epochs else "",
                 note="  ".join(notes),
+                since=self._since.get(key),
             )
         now = time.monotonic()
-        if epochs and now - self._said.setdefault(key, now) > PAUSE:
+        is_due = now - self._said.setdefault(key, now) > PAUSE
+        if epoch and (self._verbose or is_due):
             self._said[key] = now
-            self._say(f"{self._name(run, fold)}: epoch {epoch} of {epochs}, {', '.join(notes)}")
+            line = f"{self._name(run, fold)}: epoch {epoch} of {epochs}, {', '.join(notes)}"
+            self._print(line) if self._verbose else self._say(line)
         self._show_total()
 
     def submitted(self, engine: str, folds: int) -> None:
@@ -191,10 +255,12 @@ class Bars(Listener):
 
     def _print(self, line: str) -> None:
         """Print a line, above the bars if there are any."""
+        if self._quiet:
+            return
         self._progress.console.print(shown(line), markup=False, highlight=False, soft_wrap=True)
 
     def _say(self, line: str) -> None:
-        if self._progress.disable:
+        if self._progress.disable and not self._quiet:
             progress_line(line)
 
     def stopped(self) -> str:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from serbench import tables
 from serbench.contracts import Wave
 from serbench.errors import BadParameter, CorpusError
 from serbench.features import truncation
@@ -22,6 +23,7 @@ AGAIN = "get this file again, nothing was trained"
 CONVERT = "write it as wav or flac, for example with ffmpeg"
 SPARE = 1152  # samples that a decoder may omit: a frame of MP3
 BLOCK = 2**22  # samples read at a time
+LONGEST = 60  # seconds of an utterance; 34 in the corpora of the paper
 SLOWEST = 1000  # Hz; a lower sampling rate is a mistake
 UNKNOWN = 2**40  # from so many samples on, libsndfile means that the length is unknown
 LARGEST = 2.0**31  # the largest sample: 32-bit integers stored as floats
@@ -114,9 +116,14 @@ def _samples(file: Any) -> Samples:
 
 
 def _check_samples(path: Path, samples: Samples, rate: int, remedy: str) -> None:
-    """Refuse samples that are empty, have too low a rate, invalid values or cancelling channels."""
+    """Refuse samples that are empty, too long or invalid, and channels that cancel each other."""
     if not len(samples):
         raise CorpusError(f"{path} holds no samples; {remedy}")
+    if len(samples) > LONGEST * rate:
+        raise CorpusError(
+            f"{path} lasts {tables.duration(len(samples) / rate)}, but an utterance must not last "
+            f"longer than {LONGEST} s: cut it into parts, and run the same command again"
+        )
     if rate < SLOWEST:
         raise CorpusError(f"{path} has a sampling rate of {rate} Hz, too low for speech; {remedy}")
     if 2 * len(samples) * RATE <= rate:

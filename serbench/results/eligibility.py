@@ -12,6 +12,9 @@ from serbench.results.fold_schema import Facts
 LEAKS = "leaks: {}"
 BATCH = "labels depend on the batch: some change when an utterance is predicted alone"
 
+PARTIAL = "Do not compare means over some of a protocol's folds with means over all of them."
+INCOMPLETE = "incomplete"
+
 SEEN = "its model had seen the test corpus"
 LONE_AUDIO = "no other account has its audio, so there is nothing to rank it against"
 OTHER_UTTERANCES = "its counts are not of the utterances that the recomputed runs were tested on"
@@ -59,5 +62,5 @@ def objections(folds: Sequence[Facts], missing: int) -> tuple[str, ...]:
         )
     if missing:
         total = tables.count(folds[0].protocol.folds, "fold")
-        reasons.append(f"incomplete: {missing} of {total} {tables.are(missing)} missing")
+        reasons.append(f"{INCOMPLETE}: {missing} of {total} {tables.are(missing)} missing")
     return tuple(reasons)

@@ -287,6 +287,8 @@ def _title(run: Run) -> str:
 def _notes(run: Run) -> list[str]:
     notes = ["% mean ± sample standard deviation over folds."]
     notes += [f"NOT RANKED: {objection}." for objection in run.objections]
+    if run.missing:
+        notes.append(eligibility.PARTIAL)
     if run.differing():
         notes.append(f"The folds differ in {', '.join(run.differing())}.")
     published = literature.rows(run.corpus, "II")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from serbench import escaping, tables
 from serbench.metrics.classification import METRICS
+from serbench.results.eligibility import PARTIAL
 from serbench.results.run import Run
 
 FORMATS = (*tables.FORMATS, "json")
@@ -38,14 +39,21 @@ def _rows(run: Run, names: Sequence[str]) -> list[list[str]]:
             ]
             for at, fold in enumerate(run.folds)
         ),
-        ["mean ± std", *(tables.spread(run.mean_std(name)) for name in names)],
+        [_mean_title(run), *(tables.spread(run.mean_std(name)) for name in names)],
         ["pooled", *(tables.percent(run.pooled(name)) for name in names)],
         ["95 % over speakers", *(tables.interval(run.interval(name)) for name in names)],
     ]
 
 
+def _mean_title(run: Run) -> str:
+    total = tables.count(run.facts.protocol.folds, "fold")
+    return f"mean ± std over {len(run.folds)} of {total}" if run.missing else "mean ± std"
+
+
 def listing(runs: Sequence[Run], form: str) -> str:
     """Return a list of runs with their numbers of folds, whether complete, UAR and F1.
+
+    Text and Markdown end with a line on runs that lack folds.
 
     Args:
         runs: the runs to list, in order.
@@ -73,7 +81,9 @@ def listing(runs: Sequence[Run], form: str) -> str:
         ]
         for run in runs
     ]
-    return tables.table(["run", "folds", "state", "UAR", "F1"], rows, form)
+    table = tables.table(["run", "folds", "state", "UAR", "F1"], rows, form)
+    is_partial = len(runs) > 1 and any(run.missing for run in runs)
+    return f"{table}\n\n{PARTIAL}" if is_partial and form in ("text", "markdown") else table
 
 
 def best(runs: Sequence[Run]) -> list[int]:

@@ -11,6 +11,7 @@ from serbench.errors import nearest
 from serbench.metrics.classification import METRICS
 from serbench.metrics.intervals import MeanStd, mean_std
 from serbench.results import literature
+from serbench.results.eligibility import PARTIAL
 from serbench.results.run import Run, chance, circumstances, computed, differing
 from serbench.study.matrix import Matrix
 from serbench.study.study_run import ORDER, StudyRun
@@ -67,6 +68,10 @@ class StudyTable:
         notes += [line for column in columns for line in self._setting(column)]
         if self._beside()[1]:
             notes.append("The paper's rows carry caveats: `serbench leaderboard show` lists them.")
+        if any(
+            cell.scores and any(run.missing for run in cell.runs) for cell in self.cells.values()
+        ):
+            notes.append(PARTIAL)
         numbered: dict[int, list[tuple[int, int]]] = {}
         for place, number in self._numbers().items():
             numbered.setdefault(number, []).append(place)

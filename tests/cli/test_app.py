@@ -260,6 +260,43 @@ def test_one_fold_is_not_one_folds():
     assert "protocol kfold:n=3 (1 fold, 2 test speakers, 24 test utterances)" in done.stdout
     assert "incomplete: 2 of 3 folds are missing" in done.stdout
     assert "1 of 1 fold is there" in done.stderr
+    assert "Do not compare means over some of a protocol's folds" in done.stdout
+
+
+def test_quiet_prints_only_the_result_and_errors(places):
+    quiet = serbench(*EVALUATE, "--quiet")
+    assert quiet.stderr == ""
+    assert quiet.stdout == serbench(*EVALUATE).stdout
+    wrong = serbench("evaluate", "--model", "centroid", "--dataset", "tone", "-q")
+    assert wrong.stderr.startswith("serbench: there is no dataset 'tone'")
+
+
+def test_verbose_says_versions_folders_and_stages(places):
+    lines = serbench(*EVALUATE, "--verbose", "--jobs", "1").stderr.splitlines()
+    assert lines[0].startswith("versions: python 3.")
+    assert lines[1].startswith(f"folders: corpora {places.data}, cache {places.cache}, results ")
+    assert lines[2].startswith("centroid on tones, seed 0: 3 of 3 folds to compute, protocol kfold")
+    assert lines.index("fold 1: starting") < lines.index("fold 1: training")
+
+
+def test_a_terminal_gets_the_next_commands(places):
+    serbench(*EVALUATE)
+    ours, theirs = os.openpty()
+    done = subprocess.run(
+        [sys.executable, "-m", "serbench", *EVALUATE],
+        stdout=theirs,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=120,
+        env={**os.environ, "TERM": "xterm", "NO_COLOR": "1"},
+    )
+    os.close(ours)
+    os.close(theirs)
+    (run,) = places.results.iterdir()
+    assert done.stderr.endswith(
+        f"\nnext: serbench report {run.name} --out report\n"
+        + (f"      serbench leaderboard submit {run.name} --submitter NAME\n")
+    )
 
 
 @pytest.mark.parametrize(

@@ -97,6 +97,10 @@ def _write_slow(path):
     soundfile.write(path, np.full(100, 0.5), 999, subtype="PCM_16")
 
 
+def _write_long(path):
+    soundfile.write(path, np.full(61_000, 0.5), 1000, subtype="PCM_16")
+
+
 def _write_upside_down(path):
     wave = _bursts(16_000, np.random.default_rng(1)) / 10
     soundfile.write(path, np.stack([wave, -wave], axis=1), 16_000, subtype="PCM_16")
@@ -128,6 +132,10 @@ def _write_nan(path):
             "holds 1 sample at 48000 Hz, less than one at 16000 Hz; get this file again",
         ),
         (_write_slow, "has a sampling rate of 999 Hz, too low for speech; get this file again"),
+        (
+            _write_long,
+            "lasts 1 min 1 s, but an utterance must not last longer than 60 s: cut it into parts",
+        ),
         (
             _write_upside_down,
             "cancel each other: one is the other inverted, and their mean is silent; keep one "

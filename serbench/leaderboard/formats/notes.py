@@ -13,6 +13,7 @@ from serbench.leaderboard.ranking.board import Table
 from serbench.leaderboard.ranking.entry import Entry
 from serbench.leaderboard.ranking.row import Row
 from serbench.results import literature
+from serbench.results.eligibility import INCOMPLETE, PARTIAL
 from serbench.results.literature import PublishedRow
 from serbench.results.run import circumstances
 
@@ -72,6 +73,7 @@ def of_table(table: Table) -> list[str]:
         *([OTHER_AUDIO] if table.apart else []),
         *_ranking(table),
         *objections(table),
+        *([PARTIAL] if any(map(_is_incomplete, table.rows)) else []),
         *circumstances([(row.first.short, row.first.computed) for row in table.rows]),
         *(f"Look at: {named(row.first, row)}: {note}." for row in table.rows for note in row.notes),
         *(
@@ -103,6 +105,10 @@ def objections(table: Table, exact: bool = False) -> list[str]:
         for row, reasons in by_row
         if reasons
     ]
+
+
+def _is_incomplete(row: Row) -> bool:
+    return any(reason.startswith(INCOMPLETE) for reason in row.objections)
 
 
 def _ranking(table: Table) -> list[str]:
