@@ -10,7 +10,7 @@ ONE := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 OMP_WAIT_POLIC
 # tests that are asked for by name fail where what they need is not there, instead of being skipped
 STRICT := SERBENCH_NO_SKIPS=1 $(ONE)
 
-.PHONY: help setup demo test test-slow test-browser test-template test-trackers test-bounds test-engines test-docs faults check site format bench docs clean
+.PHONY: help setup demo test test-slow test-browser test-template test-release test-trackers test-bounds test-engines test-docs faults check site format bench docs clean
 
 help: ## what there is to make
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -60,7 +60,10 @@ test-trackers: $(VENV)/.dev ## the examples that log runs to a tracker; installs
 test-template: $(VENV)/.dev ## new plugins, installed in clean environments; needs the package index
 	$(STRICT) $(BIN)/python -m pytest plugins/serbench-template -m template
 
-test-bounds: $(VENV)/.dev ## tests with the oldest allowed versions, in a clean environment; needs the package index
+test-release: $(VENV)/.dev ## the packages as a release builds them, in clean environments; needs the package index
+	$(STRICT) $(BIN)/python -m pytest tests/release -m release -rP
+
+test-bounds: $(VENV)/.dev ## tests with the oldest and the newest allowed versions; needs the package index
 	$(STRICT) $(BIN)/python -m pytest tests/bounds -m bounds
 
 test-engines: $(VENV)/.dev ## evaluations on real engines; installs ray, fetches Slurm (Debian, Ubuntu)

@@ -20,7 +20,14 @@ from serbench.leaderboard.submissions.reproduction_record import write
 from serbench.settings import settings
 
 FOLDER = Path(__file__).resolve().parent.parent / ".github" / "workflows"
-NAMES = ("ci", "leaderboard", "leaderboard-comment", "leaderboard-record", "leaderboard-site")
+NAMES = (
+    "ci",
+    "leaderboard",
+    "leaderboard-comment",
+    "leaderboard-record",
+    "leaderboard-site",
+    "release",
+)
 
 pytestmark = pytest.mark.usefixtures("places")
 
@@ -45,7 +52,8 @@ def test_there_are_no_others():
 @pytest.mark.parametrize("name", NAMES)
 def test_actions_have_a_version_and_no_text_of_strangers_is_put_into_a_script(name):
     for step in steps(name):
-        assert re.fullmatch(r"actions/[a-z-]+@v\d+", step.get("uses", "actions/x@v1"))
+        used = step.get("uses", "actions/x@v1")
+        assert re.fullmatch(r"actions/[a-z-]+@v\d+|pypa/gh-action-pypi-publish@release/v1", used)
         assert "${{" not in step.get("run", "")
     assert "pull_request_target" not in workflow(name)[True]  # YAML reads "on" as a truth value
 
@@ -110,6 +118,50 @@ def test_the_site_is_what_is_merged_and_none_of_its_links_is_dead(tmp_path):
     for page in pages:
         for link in re.findall('href="([^"]+)"', page.read_text()):
             assert link.startswith("#") or (page.parent / unquote(link)).is_file(), (page, link)
+
+
+def test_what_publishes_runs_no_code_of_the_repository_and_only_after_all_was_installed():
+    made = workflow("release")
+    assert made[True] == {"push": {"tags": ["v*"]}}
+    assert made["permissions"] == {"contents": "read"}
+    assert "secrets" not in (FOLDER / "release.yml").read_text()
+    publish = made["jobs"]["publish"]
+    assert publish["permissions"] == {"id-token": "write"}
+    assert (publish["needs"], made["jobs"]["install"]["needs"]) == ("install", "build")
+    assert [step.get("uses", "").partition("@")[0] for step in publish["steps"]] == [
+        "actions/download-artifact",
+        "",
+        "pypa/gh-action-pypi-publish",
+    ]
+    assert not [job for job in made["jobs"].values() if job is not publish and "permissions" in job]
+    distributions = [path.parent.name for path in FOLDER.parent.parent.glob("plugins/*/*.toml")]
+    assert publish["strategy"]["matrix"]["distribution"] == ["serbench", *sorted(distributions)]
+    assert publish["environment"] == "${{ matrix.distribution }}"
+
+
+@pytest.mark.parametrize("name", ["serbench", "serbench-corpora"])
+def test_a_job_publishes_the_files_of_its_distribution_alone(name, tmp_path):
+    (tmp_path / "dist").mkdir()
+    for other in ("serbench", "serbench_corpora"):
+        for ending in ("-0.1.0.tar.gz", "-0.1.0-py3-none-any.whl"):
+            (tmp_path / "dist" / f"{other}{ending}").touch()
+    command = ["bash", "-e", "-c", script("release", "Choose")]
+    subprocess.run(command, cwd=tmp_path, env={**os.environ, "NAME": name}, check=True)
+    stem = name.replace("-", "_")
+    assert {path.name for path in (tmp_path / "chosen").iterdir()} == {
+        f"{stem}-0.1.0.tar.gz",
+        f"{stem}-0.1.0-py3-none-any.whl",
+    }
+
+
+def test_ci_runs_the_tests_on_every_system_and_python_with_the_newest_versions():
+    job = workflow("ci")["jobs"]["newest"]
+    systems = ["ubuntu-latest", "windows-latest", "macos-latest"]
+    pythons = ["3.11", "3.12", "3.13", "3.14"]
+    assert job["strategy"]["matrix"] == {"system": systems, "python": pythons}
+    install = script("ci", "Install")
+    assert "constraint" not in install
+    assert "python -m pytest" in script("ci", "Tests")
 
 
 def test_the_account_is_the_servers_word():
