@@ -93,7 +93,7 @@ class PredictedFiles:
 
 
 def predict(
-    run: str | Path,
+    run: Run | str | Path,
     files: Sequence[str | Path],
     *,
     fold: str | None = None,
@@ -106,7 +106,7 @@ def predict(
     memory at a time.
 
     Args:
-        run: its folder, or the start of its name.
+        run: a run, its folder, or the start of its name.
         files: audio files.
         fold: the name of the fold whose model predicts; None takes all kept models, but only the
             winner's from a group of competing folds.
@@ -117,7 +117,7 @@ def predict(
         SerbenchError: no model was kept, a file cannot be read, or an installed version is not the
             run's.
     """
-    source = find(str(run), results_folder(results))
+    source = find(run, results_folder(results))
     kept = kept_models.find(source.folder, source.folds, fold)
     device = devices.require_device(device or settings().device)
     with threadpoolctl.threadpool_limits(source.config.threads):
@@ -202,7 +202,7 @@ class ExportedModel:
 
 
 def export(
-    run: str | Path,
+    run: Run | str | Path,
     out: str | Path,
     *,
     fold: str | None = None,
@@ -211,7 +211,7 @@ def export(
     """Write one fold's kept model for other software.
 
     Args:
-        run: its folder, or the start of its name.
+        run: a run, its folder, or the start of its name.
         out: the folder to create.
         fold: the name of the model's fold; None takes the fold with the highest macro F1 on its
             validation set, the first one in a tie.
@@ -220,7 +220,7 @@ def export(
     Raises:
         SerbenchError: no model was kept, it cannot be exported, or `out` exists.
     """
-    source = find(str(run), results_folder(results))
+    source = find(run, results_folder(results))
     name = source.config.model
     if not issubclass(kept_models.require_keepable(name), ExportableModel):
         raise SerbenchError(

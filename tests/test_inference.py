@@ -47,7 +47,7 @@ def test_by_default_it_is_the_mean_over_the_kept_folds(corpus):
     run = evaluate()
     files = [corpus / "s1-low-0.wav", corpus / "s2-high-1.wav"]
     names = [fold.facts.fold.name for fold in run.folds]
-    each = [serbench.predict(run.folder, files, fold=name).probabilities for name in names]
+    each = [serbench.predict(run, files, fold=name).probabilities for name in names]
     made = serbench.predict(run.folder, files)
     np.testing.assert_allclose(made.probabilities, np.mean(each, axis=0), rtol=1e-12)
     assert made.predictions == ("low", "high")

@@ -258,7 +258,7 @@ def compare(
         if name not in METRICS:
             raise nearest("metric", name, list(METRICS))
     parent = results_folder(results)
-    runs = tuple(run if isinstance(run, Run) else find(str(run), parent) for run in runs_or_names)
+    runs = tuple(find(run, parent) for run in runs_or_names)
     first, *others = alignment.align(runs)
     pairs = [
         differences.pair(run.name, first, other, chosen)

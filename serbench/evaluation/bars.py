@@ -353,7 +353,8 @@ class NotebookBars(Bars):
         """Show lines of HTML, or a text where there is no HTML."""
         from IPython.display import display
 
-        page = "".join(f"<div>{part}</div>" for part in parts)
+        style = "white-space: pre-wrap; font-variant-numeric: tabular-nums"
+        page = f'<div style="{style}">{"<br>".join(parts)}</div>'
         bundle = {"text/html": page, "text/plain": shown(text, lines=True)}
         if self._display is None:
             self._display = display(bundle, raw=True, display_id=True)

@@ -62,7 +62,7 @@ def write_report(
     if formats:
         style.require_matplotlib()
     parent = results_folder(results)
-    runs = [run if isinstance(run, Run) else stored.find(str(run), parent) for run in runs_or_names]
+    runs = [stored.find(run, parent) for run in runs_or_names]
     grouped = sections(runs)  # before anything is written, since it may refuse runs
     folder = expanded(out).resolve()
     for taken in (*(run.folder for run in runs), *stored.folders(parent)):

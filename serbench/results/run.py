@@ -375,15 +375,17 @@ def winners(folds: Sequence[Facts]) -> list[int]:
     return list(best.values())
 
 
-def find(name: str, parent: Path) -> Run:
-    """Find a run by its folder, or by the start (or a part) of its name.
+def find(run: Run | str | Path, parent: Path) -> Run:
+    """Find a run by its folder, or by the start (or a part) of its name; return a run as it is.
 
     Raises:
         SerbenchError: no run, or more than one, fits.
     """
-    if any(Path(name).glob("*.safetensors")):
-        return read(Path(name))
-    return read(match(name, folders(parent), parent))
+    if isinstance(run, Run):
+        return run
+    if any(Path(run).glob("*.safetensors")):
+        return read(Path(run))
+    return read(match(str(run), folders(parent), parent))
 
 
 def match(name: str, runs: Sequence[Path], parent: Path) -> Path:

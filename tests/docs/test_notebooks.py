@@ -10,6 +10,7 @@ from running import ROOT
 
 NOTEBOOKS = sorted((ROOT / "docs").rglob("*.ipynb"))
 SECONDS = 300  # for one cell
+LABELS = ("low", "middle", "high")
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.name)
@@ -67,6 +68,7 @@ class Kernel:
         from jupyter_client.manager import start_new_kernel
 
         self.manager, self.client = start_new_kernel(kernel_name="python3")
+        self.pages = []  # each state of each display as HTML
 
     def answer(self, request):
         """Return the kernel's reply to a request."""
@@ -90,6 +92,7 @@ class Kernel:
             kind, content = message["msg_type"], message["content"]
             if kind in ("display_data", "update_display_data"):
                 states.append(content["data"]["text/plain"])
+                self.pages.append(content["data"].get("text/html", ""))
                 if stop_after and stop_after in states[-1]:
                     self.manager.interrupt_kernel()
                     stop_after = None
@@ -149,3 +152,14 @@ def test_an_error_or_an_interrupt_leaves_a_line_and_a_kernel_that_goes_on(kernel
     assert error["ename"] == "KeyboardInterrupt"
     assert states[-1].startswith("stopped: 0 of 3 folds are finished")
     assert kernel.run("serbench.evaluate('dummy', 'tones')")[1][-1].startswith("finished: 3 of 3")
+
+
+@pytest.mark.docs
+def test_names_of_folds_are_no_markup(kernel, tmp_path):
+    ids = [f"s{n}-{label}-{take}" for n in range(1, 7) for label in LABELS for take in range(4)]
+    parts = {"s1": "test", "s2": "validation"}
+    rows = [f"<b>1</b>,{parts.get(name[:2], 'train')},{name}" for name in ids]
+    (tmp_path / "split.csv").write_text("\n".join(["fold,split,utterance", *rows]) + "\n")
+    kernel.run("import serbench; serbench.evaluate('centroid', 'tones', protocol='split.csv')")
+    assert any("fold &lt;b&gt;1&lt;/b&gt;" in page for page in kernel.pages)
+    assert not any("<b>" in page for page in kernel.pages)
