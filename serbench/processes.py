@@ -50,7 +50,9 @@ class Outcome:
     item: int  # its position
     result: Message | None  # what the function returned
     error: str = ""  # a line or a traceback
-    files: Mapping[str, bytes] = field(default_factory=dict)  # made on a machine of its own
+    files: Mapping[str, bytes] = field(
+        default_factory=dict, repr=False
+    )  # made on a machine of its own
 
 
 Receive = Callable[[int, Message], None]

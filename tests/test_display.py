@@ -12,6 +12,7 @@ from serbench.comparison.result import compare
 from serbench.contracts import Examples, Needs, Predictions, Task
 from serbench.corpus import Corpus, Fold, Utterance
 from serbench.inference import PredictedFiles
+from serbench.processes import Outcome
 from serbench.report.manifest import Item, Report
 from serbench.study.matrix import Item as Named
 from serbench.study.matrix import expand
@@ -53,6 +54,7 @@ def objects(invented):
         Predictions(np.zeros((999, 4))),
         Report(Path(HOSTILE), (HOSTILE,), (item,) * 99),
         Task("a", {"a": "b" * 999}, Needs()),
+        Outcome(0, None, files={"model": b"a" * 999}),
     ]
     return {type(each).__name__: each for each in made}
 
@@ -71,6 +73,10 @@ def test_a_repr_says_what_matters(invented):
     assert repr(run).startswith("<Run invented on toy, kfold:n=6, seed 0: 2 folds, UAR ")
     assert repr(run).endswith(" %>")
     assert repr(compare(run, invented("b_2"))) == "<ComparedRuns invented (1) against invented (2)>"
+    matrix = expand([Named("a")], [Named("toy")], {})
+    study = Study("mine", matrix, (StudyRun(0, 0, 0, "a on toy, seed 0", run, ()),))
+    assert repr(study) == "<Study mine: 1 model, 1 corpus, 1 run, 2 finished folds>"
+    assert repr(study.results[0]) == "<StudyRun a on toy, seed 0: 2 finished folds>"
     corpus = Corpus("tiny", ("a",), (Utterance("u", "s", "a"),), "own")
     assert repr(corpus) == "<Corpus tiny labels=own utterances=1 speakers=1>"
     assert repr(Fold("1", ("u", "v"), ("w",), ())) == "<Fold 1 train=2 validation=1 test=0>"

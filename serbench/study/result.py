@@ -96,7 +96,7 @@ class Study:
         return ": ".join(filter(None, [self.name, ", ".join(counts)]))
 
     def __repr__(self) -> str:
-        finished = tables.count(self.count("finished"), "finished fold")
+        finished = tables.count(sum(len(run.folds) for run in self.runs), "finished fold")
         return f"<Study {shown(self.title)}, {finished}>"
 
     def __str__(self) -> str:
