@@ -45,6 +45,7 @@ EPOCHS = 3
 HELD_OUT = 8  # validation utterances
 MOST = 32  # steps of the largest fit, if no estimate sets their number
 STEEPER = 1.3  # the power by which the time of the next fit may well grow
+SLOW = 2.0  # times `seconds`; a model whose fits take longer is fitted once
 SHORT = 0.3  # seconds of the utterances of the fit from which large models are extrapolated
 SHARE = 0.6  # of a matrix product's speed that training and prediction reach; 0.48 to 0.87 measured
 
@@ -284,7 +285,8 @@ def learn(task: Task, say: Say = silent) -> Speed:
                 return trial.counted(small, load, start)
         first = trial.fit(trial.few, epochs=1)  # triggers late imports
         peak = trial.peak()
-        half, *fits = trial.grow()
+        half, *fits = trial.once() if trial.is_slow(first) else trial.grow()
+        fits = fits or [half]
         say("prediction")
         pool, predict = trial.pool, trial.model.predict
         among = fastest(lambda: predict(pool), task.seconds / 4) / len(pool)
@@ -293,7 +295,7 @@ def learn(task: Task, say: Say = silent) -> Speed:
         flops = trial.flops()
         saved = trial.saved()
     # the time before the first epoch may be nearly constant, so the fit to half a step counts here
-    before = Growth(tuple((fit.count, fit.before) for fit in (half, *fits)))
+    before = Growth(tuple({fit.count: fit.before for fit in (half, *fits)}.items()))
     epoch = Growth(tuple((fit.count, fit.epoch) for fit in fits))
     usual = before.at(first.count) + epoch.at(first.count) + fits[-1].after
     return Speed(
@@ -368,6 +370,20 @@ class Trial:
                 break
             fits.append(self.fit(min(possible[0], self._most)))
         return [half, *fits]
+
+    def is_slow(self, first: Fit) -> bool:
+        """Return whether the fits of `grow` would take far longer than the measurement should.
+
+        An estimate needs them anyway.
+        """
+        fits = 1.5 * self._batch * (EPOCHS if self.has_epochs else 1)
+        return self._task.most is None and first.total * fits / first.count > (
+            SLOW * self._task.seconds
+        )
+
+    def once(self) -> list[Fit]:
+        """Fit a slow model to one step of utterances, for the fewest epochs that can be timed."""
+        return [self.fit(min(self._batch, self._most), epochs=2)]
 
     def fit(
         self,

@@ -93,7 +93,7 @@ def speed(places, name="sleeper", params=None, **conditions):
 
 
 def test_a_fit_is_taken_apart_by_what_the_model_reports(places):
-    found = speed(places, seconds=0.5)
+    found = speed(places, seconds=0.5, most=256)  # with it, no model is too slow
     count, epoch = found.epoch.points[0]
     assert count == 8
     # sleeping takes as long as asked or longer, on however busy a machine
@@ -102,6 +102,15 @@ def test_a_fit_is_taken_apart_by_what_the_model_reports(places):
     assert min(found.after, found.load, found.predict) >= 0
     assert [count for count, _ in found.before.points[:2]] == [4, 8]
     assert found.start >= 2 + found.load
+
+
+def test_a_slow_model_is_fitted_once_after_its_late_imports(places):
+    found = speed(places, seconds=0.001)
+    assert [count for count, _ in found.before.points] == [8]
+    ((count, epoch),) = found.epoch.points
+    assert count == 8
+    assert epoch >= 8 / 2000 - measure.HELD_OUT * found.predict
+    assert found.has_epochs
 
 
 def test_no_fit_is_larger_than_an_estimate_needs(places):

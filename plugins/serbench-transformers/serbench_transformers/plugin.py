@@ -70,7 +70,7 @@ def serbench_models() -> Iterable[ModelEntry]:
             install=INSTALL,
             title=TITLE,
             value_titles=TITLES,
-            default_for=("bench",) if preset.name == "whisper-base" else (),
+            default_for=("bench",) if preset.name == "whisper-tiny-en" else (),
             gpus=1,
             memory=MEMORY.get(preset.name.removesuffix("-en").rpartition("-")[2], LARGE),
             defaults={**defaults, "*": {**defaults["*"], "checkpoint": preset.checkpoint}},
