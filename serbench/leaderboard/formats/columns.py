@@ -150,6 +150,12 @@ def _published_interval(row: PublishedRow) -> Interval:
     return Interval(*row.intervals.get("f1", (math.nan, math.nan)))
 
 
+def _range(interval: Interval) -> str:
+    """Return an interval in %, as a range that browsers do not break into lines."""
+    low, high = map(tables.percent, interval)
+    return "-" if low == "-" else f"{low}\u2011{high}"
+
+
 def _score(metric: str, title: str = "") -> Column:
     return Column(
         title,
@@ -233,8 +239,9 @@ COLUMNS: tuple[Column, ...] = (
     Column(
         "pooled F1, 95 %",
         "",
-        lambda row: tables.interval(row.interval),
-        lambda row: tables.interval(_published_interval(row)),
+        lambda row: row.interval,
+        _published_interval,
+        text=_range,
         where=("text",),
     ),
     Column("", "pooled_f1", lambda row: row.pooled),

@@ -24,6 +24,11 @@ def _paragraph(text: str) -> str:
     return markdown(text, LONGEST_NOTE)
 
 
+def _unbroken(text: str) -> str:
+    """Return a cell that keeps each score and its deviation on one line."""
+    return _cell(text).replace(" ± ", "±")
+
+
 def _list(items: Iterable[str]) -> str:
     return "\n".join(f"- {item}" for item in items)
 
@@ -71,7 +76,7 @@ def whole(parts: Iterable[str], rejected: Sequence[Rejected]) -> str:
 def _section(section: Section, submissions: str) -> Iterator[str]:
     for place, table in enumerate(section.tables):
         yield f"### {_paragraph(notes.heading(table))}"
-        yield _table("text", _shown(table), _cell, "markdown")
+        yield _table("text", _shown(table), _unbroken, "markdown")
         yield _paragraph(notes.size(table))
         yield f"![{picture.ABOUT}]({picture.path(section, place)})"
         yield _folded("Notes", map(_paragraph, [*_hidden(table), *notes.of_table(table)]))
@@ -83,7 +88,7 @@ def _section(section: Section, submissions: str) -> Iterator[str]:
         yield "Nothing measured yet."
     if section.published:
         yield "### Published, tested otherwise" if section.tables else "### Published"
-        yield _table("other text", section.published, _cell, "markdown")
+        yield _table("other text", section.published, _unbroken, "markdown")
         yield _folded(
             "How these were tested", map(_paragraph, notes.of_published(section.published))
         )
