@@ -191,11 +191,11 @@ def test_a_model_that_never_was_pretrained_is_not_ranked(places):
     from serbench.leaderboard.build import show
 
     board = show(places.results)
-    rows = [line for line in board.splitlines() if "| exporter, " in line]
+    rows = [line for line in board.splitlines() if "| exporter (" in line]
     assert [row.split("|")[1].strip() for row in rows] == ["1", "-"]
     short = random.name.rpartition("_")[2]
     assert short in rows[1]
-    assert f"({short}): random weights, not pretrained." in board
+    assert f"{short}): random weights, not pretrained." in board
     assert "random weights" in find(random.name, places.results).objections[0]
 
 

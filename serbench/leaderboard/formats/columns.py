@@ -308,6 +308,7 @@ RUN_COLUMNS: tuple[Column, ...] = (
     Column("serbench", run=lambda run: run.serbench),
     Column("leakage", run=lambda run: "leaky" if run.leaks else "none"),
     Column("checked", "checked", run=lambda run: run.status),
+    Column("records", run=lambda run: _joined(run.reproductions)),
     Column("sent by", run=lambda run: f"{run.who}, {run.day}" if run.folder else "-"),
     Column("", "submitter", run=lambda run: run.submitter),
     Column("", "account", run=lambda run: run.account),
