@@ -35,7 +35,8 @@ exclude_patterns = [
 myst_heading_anchors = 4  # so that page.md#a-heading leads there, as on GitHub
 myst_enable_extensions = ["colon_fence"]
 
-# notebooks are stored without outputs: they are run once for each change of their cells
+# notebooks are stored without outputs: they are run once for each change of their cells, and after
+# `make clean`, for example when serbench itself has changed
 nb_execution_mode = "cache"
 nb_execution_cache_path = str(ROOT / "build" / "notebooks")
 nb_execution_in_temp = True

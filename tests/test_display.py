@@ -150,6 +150,13 @@ def test_html_has_a_line_between_a_run_and_chance(invented):
     assert page.index("95 % over speakers") < page.rindex("<tbody>") < page.index("chance")
 
 
+def test_a_comparison_of_two_repeats_no_name_in_html(invented):
+    shares = {"toy_a": 0.4, "toy_b": 0.6, "toy_c": 0.8}
+    runs = [invented(name, right=right) for name, right in shares.items()]
+    assert compare(*runs[:2])._repr_html_().count("invented (b)") == 1
+    assert compare(*runs)._repr_html_().count("<th>invented (b)</th>") == 2 + 4 + 3
+
+
 def test_tables_in_other_formats_have_no_empty_row(invented):
     run = invented()
     for form, rows in (("text", 2 + 5), ("markdown", 2 + 5), ("csv", 1 + 5)):

@@ -66,6 +66,8 @@ class ComparedRuns:
         if form == "json":
             return self.page("json")
         rows = [[*row, *["-"] * (len(HEAD) - len(row))] for row in self._rows()]
+        if form == "html" and len(self.pairs) == 1:  # the title has the only name
+            return _table(HEAD[1:], [row[1:] for row in rows], form)
         return _table(HEAD, rows, form)
 
     def _rows(self) -> Iterator[list[str]]:
