@@ -150,7 +150,8 @@ def text(board: Board, form: str = "text") -> str:
             parts.append(_table("text", columns.ordered(table), escape, form))
             parts.append(_list(map(paragraph, [notes.size(table), *notes.of_table(table)])))
         if section.published:
-            parts.append(heading(3, "Published, tested otherwise"))
+            otherwise = ", tested otherwise" if section.tables else ""
+            parts.append(heading(3, f"Published{otherwise}"))
             parts.append(_table("other text", section.published, escape, form))
             parts.append(_list(map(paragraph, notes.of_published(section.published))))
     parts += [f"Unreadable: {paragraph('; '.join(run.reasons))}" for run in board.rejected]
