@@ -147,7 +147,7 @@ def test_an_error_or_an_interrupt_leaves_a_line_and_a_kernel_that_goes_on(kernel
     assert states[-1].startswith("finished: 2 of 3 folds, after ")
     assert any("failed: ValueError: the model is faulty" in state for state in states)
     slow = "serbench.evaluate('sleeper', 'tones', params={'epochs': 4000})"
-    messages, states = kernel.run(slow, stop_after="training")
+    messages, states = kernel.run(slow, stop_after="\nfold")
     (error,) = [content for kind, content in messages if kind == "error"]
     assert error["ename"] == "KeyboardInterrupt"
     assert states[-1].startswith("stopped: 0 of 3 folds are finished")
