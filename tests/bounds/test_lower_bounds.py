@@ -121,6 +121,6 @@ def test_a_run_is_made_compared_predicted_with_and_reported(installed):
     wave = next((installed.home / "CACHE").rglob("*.wav"))
     assert wave.name in installed.says("predict", "toy_functionals-svm", str(wave))
     assert "index.html: 1 run" in installed.says("report", "toy_functionals", "--out", "report")
-    assert "dummy" in installed.says("leaderboard", "show", "--dataset", "toy")
+    assert "Dummy" in installed.says("leaderboard", "show", "--dataset", "toy")
     code = "import serbench; print(len(serbench.evaluate('dummy', 'toy').to_frame()))"
     assert int(installed.python(code)) > 0
