@@ -351,13 +351,14 @@ class NotebookBars(Bars):
 
     def _update(self, parts: list[str], text: str) -> None:
         """Show lines of HTML, or a text where there is no HTML."""
-        from IPython.display import display
+        from IPython import display
 
+        show: Any = display.display  # it has no types
         style = "white-space: pre-wrap; font-variant-numeric: tabular-nums"
         page = f'<div style="{style}">{"<br>".join(parts)}</div>'
         bundle = {"text/html": page, "text/plain": shown(text, lines=True)}
         if self._display is None:
-            self._display = display(bundle, raw=True, display_id=True)
+            self._display = show(bundle, raw=True, display_id=True)
         else:
             self._display.update(bundle, raw=True)
 

@@ -76,10 +76,11 @@ def sources_of(model: str, feature: str, dataset: str) -> dict[str, str]:
 
 
 def _requirements(package: str) -> list[str]:
-    """Return serbench's packages that a plugin requires: "serbench_torch"."""
+    """Return serbench's packages that a package requires, without its extras: "serbench_torch"."""
     try:
         requirements = metadata.requires(package.replace("_", "-")) or []
     except metadata.PackageNotFoundError:
         return []
-    names = [re.split(r"[^\w-]", text)[0].replace("-", "_") for text in requirements]
+    needed = [text for text in requirements if "extra ==" not in text]
+    names = [re.split(r"[^\w-]", text)[0].replace("-", "_") for text in needed]
     return [name for name in names if name.startswith("serbench_")]

@@ -35,7 +35,7 @@ def asked():
 
             def instead(request, means, listener):
                 made.append((request, means.folds, means.results))
-                return ""
+                raise SystemExit
 
             patch.setattr(pipeline, "evaluate", instead)
             program, *words = shlex.split(line)

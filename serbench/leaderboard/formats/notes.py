@@ -47,8 +47,9 @@ def title(table: Table) -> str:
 
 def heading(table: Table) -> str:
     """Return the heading of a table below that of its corpus."""
-    words = title(table).removeprefix(f"{table.rows[0].first.corpus}, ")
-    return words[:1].upper() + words[1:]
+    whole = title(table)
+    words = whole.removeprefix(f"{table.rows[0].first.corpus}, ")
+    return whole if words == whole else words[:1].upper() + words[1:]
 
 
 def named(entry: Entry, row: Row) -> str:
