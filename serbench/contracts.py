@@ -529,7 +529,9 @@ class ModelEntry(Entry):
         return {**self.defaults.get("*", {}), **self.defaults.get(corpus, {})}
 
     def title_with(self, params: Mapping[str, object]) -> str:
-        """Return the title of the model with these parameters; "" if one of the title's is missing.
+        """Return the title of the model with these parameters.
+
+        Return "" if the title names a parameter that is missing.
 
         >>> words = {"openai/whisper-tiny.en": "Whisper tiny.en"}
         >>> entry = ModelEntry("probe", "a:B", "", title="{model}, frozen", value_titles=words)

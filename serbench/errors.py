@@ -50,7 +50,7 @@ def cause(text: str) -> str:
 
 
 MOST_LISTED = 8
-"""Most names that an error lists."""
+"""The maximum number of names that an error lists."""
 
 
 def nearest(kind: str, name: str, names: Sequence[str], hint: str = "") -> UnknownName:

@@ -374,7 +374,7 @@ class Trial:
     def is_slow(self, first: Fit) -> bool:
         """Return whether the fits of `grow` would take far longer than the measurement should.
 
-        An estimate needs them anyway.
+        Return False if an estimate sets the number of steps, since it needs these fits.
         """
         fits = 1.5 * self._batch * (EPOCHS if self.has_epochs else 1)
         return self._task.most is None and first.total * fits / first.count > (
@@ -382,7 +382,7 @@ class Trial:
         )
 
     def once(self) -> list[Fit]:
-        """Fit a slow model to one step of utterances, for the fewest epochs that can be timed."""
+        """Fit a slow model to one batch of utterances, for the fewest epochs that can be timed."""
         return [self.fit(min(self._batch, self._most), epochs=2)]
 
     def fit(

@@ -27,7 +27,7 @@ app = typer.Typer(
     cls=Commands,
 )
 
-MOST_FILES = 8  # that a message names
+MOST_FILES = 8  # the most files that a message names
 
 
 Account = Annotated[

@@ -13,7 +13,7 @@ from serbench.errors import BadParameter, SerbenchError, nearest
 
 Number = TypeVar("Number", int, float)
 Completions = Iterable[str | tuple[str, str]]
-"""Names that a shell offers, perhaps with what they mean."""
+"""Names that a shell offers, some of them with an explanation."""
 
 
 def names_of(kind: str) -> Callable[[], Completions]:
@@ -126,7 +126,7 @@ Format = Annotated[str, typer.Option("--format", help="text, markdown, csv, late
 
 
 WIDEST = 100
-"""The most columns of a help text."""
+"""The maximum width of a help text, in columns."""
 
 
 class Commands(TyperGroup):

@@ -1,8 +1,8 @@
-"""Print results: as they are into files and pipes, fitted to the width of a terminal.
+"""Print results: unchanged to files and pipes, fitted to the width of a terminal.
 
 On a terminal, words wrap, tables that are too wide are divided without breaking a row, the best
-rows are bold, and rows of chance are dim. NO_COLOR leaves all styles out; FORCE_COLOR adds them in
-a pipe too.
+rows are bold, and rows of chance are dim. NO_COLOR turns all styles off; FORCE_COLOR keeps
+them in pipes too.
 """
 
 import itertools
@@ -21,7 +21,7 @@ BOLD, DIM, YELLOW, RED = "1", "2", "33", "31"
 GAP = "  "  # between columns
 NARROWEST = 16  # columns of wrapped text
 LONG = 24  # characters of a cell that may wrap
-TALL = 2  # lines of a row, from which on blank lines separate rows
+TALL = 2  # if a row has this many lines or more, blank lines separate rows
 WARNINGS = ("NOT RANKED:", "LEAKY", "LEAKS:", "WARNING:", "FEW SPEAKERS:", "Do not compare")
 RULE = re.compile(r"-+(  +-+)+")
 
@@ -74,7 +74,7 @@ def complain(start: str, line: str) -> None:
 
 
 def suggest(commands: Sequence[str]) -> None:
-    """Print what may come next to standard error, if a person reads the result on a terminal."""
+    """Print commands that may come next to standard error, if the result goes to a terminal."""
     if commands and is_terminal():
         margin = " " * len("next: ")
         lines = f"\n{margin}".join(commands)
@@ -100,7 +100,7 @@ def show_names(pairs: Sequence[tuple[str, str]]) -> None:
 
 
 def _prose(line: str, width: int | None) -> list[str]:
-    """Wrap a line at spaces, with the margin of its beginning; keep long words whole."""
+    """Wrap a line at spaces, indented like its beginning; keep long words whole."""
     if width is None or len(line) <= width:
         wrapped = [line]
     elif not line.strip("=-"):  # below a heading
@@ -124,7 +124,7 @@ class _Table:
     rows: Sequence[Row]
 
     def lines(self, width: int | None, best: Collection[int]) -> list[str]:
-        """Return the lines of the table in a width; None is any."""
+        """Return the lines of the table, fitted to a width; None sets no limit."""
         codes = [
             DIM
             if row[0].strip().startswith("chance")
@@ -145,7 +145,7 @@ class _Table:
         return [max(map(len, column)) for column in zip(self.head, *self.rows, strict=True)]
 
     def _narrowed(self, natural: Sequence[int], width: int, is_first_wrapped: bool) -> list[int]:
-        """Return widths with which long cells wrap and the table fits; [] if there are none."""
+        """Return widths at which the table fits and long cells wrap; [] if no widths fit."""
         wrapped = {at for at, most in enumerate(natural) if at and most > LONG}
         if is_first_wrapped and any(" " in row[0].strip() for row in self.rows):
             wrapped.add(0)
@@ -158,7 +158,7 @@ class _Table:
     def _drawn(
         self, columns: Sequence[int], widths: Sequence[int], codes: Sequence[str]
     ) -> list[str]:
-        """Return lines with some of the columns."""
+        """Return the lines of a table of some of the columns."""
         lines = []
         if self.groups:
             lines.append(self._headings(columns, widths))
@@ -265,7 +265,7 @@ def _wrapped(cell: str, width: int) -> list[str]:
 
 
 def _parts(lines: Sequence[str]) -> Iterator[str | _Table]:
-    """Yield lines, and the tables among them."""
+    """Yield lines, and each table among the lines as a `_Table`."""
     at = 0
     held: list[str] = []  # lines that may be the head of a table
     while at < len(lines):
@@ -292,7 +292,7 @@ def _parts(lines: Sequence[str]) -> Iterator[str | _Table]:
 
 
 def _is_row(line: str, rule: str) -> bool:
-    """Return whether a line is empty wherever the line below the heads of columns is."""
+    """Return whether a line has spaces wherever the rule below the heads of columns has."""
     return all(match != " " or mark == " " for mark, match in zip(line, rule, strict=False))
 
 

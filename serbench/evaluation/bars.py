@@ -24,7 +24,7 @@ from serbench.evaluation.progress import Forecast
 
 SHOWN = 12  # running folds that have a line of their own
 PAUSE = 30.0  # seconds between two lines about one fold in a log
-PERIOD = 0.1  # seconds between two sums over all folds
+PERIOD = 0.1  # seconds between two updates of the total over all folds
 FAILURES = 5  # failed folds that a notebook names
 
 Key = tuple[str, str]
@@ -37,7 +37,7 @@ def progress_line(line: str) -> None:
 
 
 class _Note(ProgressColumn):
-    """The note of a row, with the time since `since`, which passes while nothing is reported."""
+    """The note of a row, with the time since `since`, which counts on between reports."""
 
     def render(self, task: Row) -> Text:
         """Return the note: "first epoch, 0:42"."""
@@ -85,7 +85,7 @@ class Bars(Listener):
             console=console,
             disable=not has_bars,
         )
-        self._epochs: dict[str, int] = {}  # of runs whose models have that parameter
+        self._epochs: dict[str, int] = {}  # of runs whose models have the parameter `epochs`
         self._since: dict[Key, float] = {}  # when a fold's training began
         self._stages: dict[Key, str] = {}
         self._extracting: Bar | None = None
@@ -97,8 +97,8 @@ class Bars(Listener):
         self._taken: set[str] = set()  # names of runs
         self._folders: list[Path] = []
         self._forecast = Forecast()
-        self._left: float | None = None  # seconds, when the total was last shown
-        self._shown = 0.0  # when that was
+        self._left: float | None = None  # seconds left, as last shown
+        self._shown = 0.0  # when the total was last shown
         self._total = 0
         self.finished_folds = 0
 
@@ -119,7 +119,7 @@ class Bars(Listener):
         """Add the folds of a run to the total."""
         config = plan.config
         name = f"{config.model} on {config.dataset}, seed {config.seed}"
-        if name in self._taken:  # the same with other parameters
+        if name in self._taken:  # a run of the same model with other parameters
             name += f" ({folder.name.rpartition('_')[2]})"
         self._taken.add(name)
         self._names[folder.name] = name
@@ -275,9 +275,9 @@ class Bars(Listener):
 
 
 class NotebookBars(Bars):
-    """Progress in a notebook: one display below the cell, which ends as a line.
+    """Progress in a notebook: one display below the cell, reduced to a line at the end.
 
-    It needs nothing but IPython, and shows nothing if all folds are finished before.
+    It needs only IPython, and shows nothing if all folds were finished before.
     """
 
     remarked = Listener.remarked  # a warning of Python
@@ -365,7 +365,7 @@ class NotebookBars(Bars):
 
 @contextlib.contextmanager
 def follower(listener: Listener | None) -> Iterator[Listener | None]:
-    """Yield the listener that a call from Python uses: its own, or bars in a notebook."""
+    """Yield the listener of a call from Python; if it is None, bars in a notebook, else None."""
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython else None
     if listener is not None or getattr(shell, "kernel", None) is None:

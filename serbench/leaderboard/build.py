@@ -112,7 +112,7 @@ FILES: Mapping[str, Format] = {
 }
 
 OWN = ("runs/*/*.html", "pictures/*.svg")
-"""The files of one run or one table; those that no submission has any more are removed."""
+"""The files of single runs and tables; files whose submission is gone are removed."""
 
 
 def build(

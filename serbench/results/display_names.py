@@ -33,7 +33,7 @@ def with_checkpoint(model: str, checkpoint: str) -> str:
 
 
 def told_apart(runs: Mapping[str, tuple[str, Params]]) -> dict[str, str]:
-    """Add the fewest parameters to models' names that tell runs apart: "whisper-base, layer=3".
+    """Add to models' names the fewest parameters that tell runs apart: "whisper-base, layer=3".
 
     Args:
         runs: the name and the parameters of each run's model, by the run's name.

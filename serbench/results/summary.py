@@ -51,7 +51,7 @@ def _mean_title(run: Run) -> str:
 
 
 def listing(runs: Sequence[Run], form: str) -> str:
-    """Return a list of runs with their numbers of folds, whether complete, UAR and F1.
+    """Return a list of runs with number of folds, state (complete or not), UAR and F1.
 
     Text and Markdown end with a line on runs that lack folds.
 

@@ -66,7 +66,7 @@ class Column:
     # where it is shown: "latex"; "text" (Markdown, terminal); "page" (HTML), "more" (below a row of
     # the page); "other" (HTML) and "other text" for published rows that fit no main table
     where: tuple[str, ...] = ("latex", "text", "page")
-    hint: str = ""  # what the heading means, for people who point at it
+    hint: str = ""  # what the heading means, shown when a pointer is on it
     style: str = ""  # "rank", "number", "words" (long text) or ""
 
     def cell(self, row: AnyRow | Entry) -> str:

@@ -191,7 +191,7 @@ def _opened(summary: str, content: str) -> str:
 
 
 def _model(row: Row) -> str:
-    """Return what opens below a model's title: all that has no column."""
+    """Return what opens below a model's title: everything without a column of its own."""
     minor = [column for column in columns.headed("page") if column.title in MINOR]
     facts = [
         (f'<span class="{kind}">{column.title}</span>', escaped(column.cell(row)))

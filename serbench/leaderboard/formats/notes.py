@@ -97,7 +97,7 @@ def objections(table: Table, exact: bool = False) -> list[str]:
 
     Args:
         table: its rows are named.
-        exact: name them by their parameters, not for people.
+        exact: name rows by their parameters instead of their titles.
     """
     by_row = [(row, row.first.faults if table.leaks else row.objections) for row in table.rows]
     return [

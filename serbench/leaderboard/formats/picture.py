@@ -40,12 +40,12 @@ text { font: 13px system-ui, sans-serif; fill: #1b1f24; }
 
 @dataclass(frozen=True)
 class Layout:
-    """Where things are, in pixels."""
+    """Sizes in a picture, in pixels."""
 
     width: int
     label: int  # width of the column of labels; 0 puts each label above its line
     step: int  # height of a row
-    characters: int  # of a label
+    characters: int  # the most characters of a label
 
 
 WIDE = Layout(width=960, label=430, step=26, characters=62)
@@ -53,7 +53,7 @@ NARROW = Layout(width=360, label=0, step=42, characters=48)
 
 
 def path(section: Section, place: int) -> str:
-    """Return the path from the board to the picture of a corpus's table, from 0."""
+    """Return the path from the board to the picture of a corpus's table; `place` counts from 0."""
     corpus = re.sub(r"[^A-Za-z0-9-]", "-", section.corpus)
     return f"pictures/{corpus}-{place + 1}.svg"
 
@@ -72,7 +72,7 @@ def svg(table: Table, layout: Layout, standalone: bool = False) -> str:
     Args:
         table: its rows are drawn from top to bottom, as tables list them.
         layout: for wide or narrow screens.
-        standalone: include the style, for a file of its own; a page has it in its own style.
+        standalone: include the style, for a separate file; a page has this style in its own.
     """
     rows = [row for row in columns.ordered(table) if not isinstance(row, ChanceRow)][:MOST_ROWS]
     left, right = layout.label or 14, layout.width - RIGHT

@@ -25,7 +25,7 @@ class Row:
 
     name: str  # of the model, with parameters if the table has several rows of the model
     title: str  # the model's name for people
-    detail: str  # what tells it from other rows with this title, and the number of seeds
+    detail: str  # what distinguishes the row from others with this title; number of seeds
     entries: tuple[Entry, ...]  # one per seed, sorted by seed
     by_speaker: SpeakerCounts  # mean counts over the seeds
     # for each metric of `SHOWN`: mean and deviation over folds of each fold's mean over seeds
@@ -129,7 +129,7 @@ def _detail(
     alike: Mapping[tuple[str, tuple[str, ...]], int],
     has_senders: bool,
 ) -> str:
-    """Return what tells a row from others with its title, as text: "head=logistic, 3 seeds"."""
+    """Return what distinguishes a row from others with its title: "head=logistic, 3 seeds"."""
     first, parts = entries[0], list(added)
     if not first.folder:  # users refer to their own runs by the last part of the name
         parts += [entry.short for entry in entries]
