@@ -208,7 +208,7 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
     elif form == "json":
         typer.echo(summary.scores([run], None, form))
     else:
-        terminal.show(str(run) if form == "text" else run.table(form), best=[0])
+        terminal.show(str(run) if form == "text" else run.table(form), best=[0], form=form)
     if form == "text" and not quiet and not detach:
         runs = made.complete if is_study else () if run.missing else (run,)
         terminal.suggest(next_commands(runs, results, keep_models))
@@ -304,7 +304,7 @@ def score(
 
     require_format(form, summary.FORMATS)
     runs = [find(name, results_folder(results)) for name in names]
-    terminal.show(summary.scores(runs, metric or None, form))
+    terminal.show(summary.scores(runs, metric or None, form), form=form)
 
 
 @app.command()
@@ -339,7 +339,7 @@ def compare(
 
     require_format(form, result.FORMATS)
     compared = result.compare(*names, metrics=metric or result.DEFAULT, results=results)
-    terminal.show(compared.page(form, utterances))
+    terminal.show(compared.page(form, utterances), form=form)
 
 
 app.command()(report.report)
@@ -370,7 +370,7 @@ def predict(
     predicted = inference.predict(run, files, fold=fold, device=device, results=results)
     if not quiet:
         typer.echo(shown(predicted.about), err=True)
-    terminal.show(predicted.table(form))
+    terminal.show(predicted.table(form), form=form)
 
 
 @app.command()

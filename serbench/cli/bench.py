@@ -76,4 +76,6 @@ def bench(  # noqa: PLR0913 - a command's options are its parameters
         features=features,
     )
     measured = session.bench(request, silent if quiet else progress_line)
-    terminal.show(measured.to_json() if as_json else str(measured))
+    terminal.show(
+        measured.to_json() if as_json else str(measured), form="json" if as_json else "text"
+    )

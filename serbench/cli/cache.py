@@ -25,7 +25,7 @@ def info(
 
     require_format(form, cache.FORMATS)
     folder = settings().cache
-    terminal.show(cache.table(cache.parts(folder), form))
+    terminal.show(cache.table(cache.parts(folder), form), form=form)
     if form == "text":
         typer.echo(f"\nThe cache is {shown(str(folder))} (SERBENCH_CACHE).")
 

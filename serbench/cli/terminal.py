@@ -19,6 +19,7 @@ import typer
 
 BOLD, DIM, YELLOW, RED = "1", "2", "33", "31"
 GAP = "  "  # between columns
+SMALLEST = 40  # columns of a terminal
 NARROWEST = 16  # columns of wrapped text
 LONG = 24  # characters of a cell that may wrap
 TALL = 2  # if a row has this many lines or more, blank lines separate rows
@@ -30,7 +31,9 @@ Row = Sequence[str]
 
 def is_terminal(stream: TextIO | None = None) -> bool:
     """Return whether standard output, or another stream, is a terminal that can move its cursor."""
-    return (stream or sys.stdout).isatty() and os.environ.get("TERM") != "dumb"
+    stream = sys.stdout if stream is None else stream
+    # a closed stream is None
+    return stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def has_styles(stream: TextIO | None = None) -> bool:
@@ -45,15 +48,21 @@ def styled(text: str, code: str, stream: TextIO | None = None) -> str:
     return f"\x1b[{code}m{text}\x1b[0m" if text and code and has_styles(stream) else text
 
 
-def show(text: str, best: Collection[int] = ()) -> None:
+def columns() -> int:
+    """Return the width of the terminal; lines are not made narrower than `SMALLEST`."""
+    return max(shutil.get_terminal_size().columns, SMALLEST)
+
+
+def show(text: str, best: Collection[int] = (), form: str = "text") -> None:
     """Print text that may contain tables.
 
     Args:
         text: lines, and tables as `serbench.tables` writes them.
         best: positions of the rows of the first table that stand out.
+        form: the format of the text; all but "text" are printed as they are.
     """
-    width = shutil.get_terminal_size().columns if is_terminal() else None
-    if width is None and not has_styles():
+    width = columns() if is_terminal() else None
+    if form != "text" or (width is None and not has_styles()):
         typer.echo(text)
         return
     lines: list[str] = []
@@ -88,7 +97,7 @@ def show_names(pairs: Sequence[tuple[str, str]]) -> None:
         for name, text in pairs:
             typer.echo(f"{name:<{longest}}{GAP}{text}")
         return
-    width = shutil.get_terminal_size().columns
+    width = columns()
     margin = longest + len(GAP) if longest < width / 3 else 4
     for name, text in pairs:
         beside = name.ljust(margin - len(GAP)) + GAP if len(name) + len(GAP) <= margin else ""

@@ -76,7 +76,7 @@ class Bars(Listener):
         self._quiet, self._verbose = quiet, verbose and not quiet
         console = Console(stderr=True)
         # with FORCE_COLOR, rich takes a pipe for a terminal
-        has_bars = sys.stderr.isatty() and not console.is_dumb_terminal and not quiet
+        has_bars = console.file.isatty() and not console.is_dumb_terminal and not quiet
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),

@@ -32,7 +32,6 @@ from serbench.features import audio, cache, extraction
 from serbench.features.store import Feature, Features, Store
 from serbench.files import digest, holder, lock, lock_kind, probe, writing_error
 from serbench.metrics import classification
-from serbench.plugins import registry
 from serbench.processes import Message, Send
 from serbench.protocols import leakage, lookup
 from serbench.results import fold_file
@@ -100,10 +99,9 @@ def _compute(job: Job, report: Send) -> Message:
     predictions = classification.predicted(parts["validation"].activations)
     confusion = classification.confusion(parts["validation"].truth, predictions, n_labels)
     metrics = classification.METRICS.items()
-    title = registry.title(job.config.model, {**job.config.feature_params, **job.config.params})
     facts = {
         **{name: from_model[name] for name in FROM_MODEL if name in from_model},
-        "model": {**({"title": title} if title else {}), **from_model["model"]},
+        "model": from_model["model"],
         "config": job.config.stored(),
         "protocol": {
             "name": sets.protocol.name,

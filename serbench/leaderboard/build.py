@@ -16,6 +16,7 @@ from serbench.leaderboard.formats import (
     json_file,
     latex,
     markdown,
+    notes,
     picture,
     run_page,
 )
@@ -112,7 +113,7 @@ FILES: Mapping[str, Format] = {
 }
 
 OWN = ("runs/*/*.html", "pictures/*.svg")
-"""The files of single runs and tables; files whose submission is gone are removed."""
+"""The files of single runs and tables, which are removed if their submission is gone."""
 
 
 def build(
@@ -169,9 +170,10 @@ def build(
             if not check:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 with replacing(path) as temporary:
-                    temporary.write_text(text, encoding="utf-8")
+                    temporary.write_bytes(text.encode())
     for path in [path for pattern in OWN for path in out.glob(pattern)]:
-        if (name := path.relative_to(out).as_posix()) not in texts:
+        name = path.relative_to(out).as_posix()
+        if name not in texts and notes.MADE.encode() in path.read_bytes():
             stale.append(name)
             if not check:
                 path.unlink()
@@ -184,6 +186,7 @@ def _part(
     content = section(corpus, entries, statistics)
     texts = {name: form.part(content, seen) for name, form in FILES.items()}
     pages = {**picture.pictures(content), **run_page.pages(content, seen)}
+    pages = {path: f"{text.rstrip()}\n{notes.MADE}\n" for path, text in pages.items()}
     return Part(stamp, tuple(sorted(statistics.asked)), texts, pages)
 
 

@@ -121,7 +121,6 @@ class Description(Open):
     fine_tuned_before: Annotated[str, Text(500)] | None = None
     precision: Name | None = None
     bfloat16_gain: float = 0.0
-    title: Annotated[str, Text(200)] | None = None
 
 
 @dataclass(frozen=True)

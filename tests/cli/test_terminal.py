@@ -2,6 +2,7 @@
 
 import io
 import re
+import subprocess
 import sys
 
 import pytest
@@ -148,3 +149,20 @@ def test_bands_repeat_the_columns_that_tell_rows_apart(shown):
         ["rank", "reference", "model", "checked", "by", "everybody", "here"],
     ]
     assert "\x1b[1m1     a paper" in shown(text, 100)  # the first rank is bold
+
+
+def test_a_terminal_of_one_column_gets_lines_that_can_be_read(monkeypatch, capsys):
+    monkeypatch.setattr(terminal, "is_terminal", lambda stream=None: True)
+    monkeypatch.setenv("COLUMNS", "1")
+    text = tables.table(("parameter", "meaning"), [("c", "scikit-learn's C, " * 20)])
+    terminal.show(text)
+    assert "scikit-learn" in capsys.readouterr().out
+    terminal.show(text, form="markdown")
+    assert capsys.readouterr().out == f"{text}\n"
+
+
+@pytest.mark.parametrize("closed", ["1>&-", "2>&-"])
+def test_a_closed_stream_is_no_terminal(closed):
+    command = f"exec {sys.executable} -m serbench models dummy {closed}"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True)
+    assert "Traceback" not in done.stdout + done.stderr

@@ -50,7 +50,6 @@ def test_defaults_for_all_corpora_yield_to_those_of_one_and_both_to_the_user():
     run = evaluate("preset")
     assert run.config.params["scale"] == 50.0
     assert run.config.feature_params == {"parts": 4}
-    assert run.facts.model["title"] == "Nearest of four"
     assert evaluate("preset", params={"parts": 5}).config.feature_params == {"parts": 5}
 
 

@@ -455,13 +455,14 @@ def test_where_several_people_sent_runs_each_row_says_who(entry):
     assert details([mine, theirs]) == [("SVM", "by github:ada"), ("MLP", "by Eve, not confirmed")]
 
 
-def test_a_title_comes_from_the_run_then_from_the_plugin_then_from_the_name(invented):
+def test_a_title_comes_from_the_plugin_or_else_from_the_name(invented):
     def title(name, **facts):
         run = invented(config={"model": name, "params": {"parts": 2}}, model=facts)
         return of_run(run).title
 
     assert title("preset") == "Nearest of 2"
-    assert title("preset", title="Mine") == "Mine"
+    assert title("preset", title="chance (majority)") == "Nearest of 2"  # chosen by the sender
+    assert title("unknown", title="chance (majority)") == "unknown"
     assert title("unknown") == "unknown"
     assert title("unknown", checkpoint="a/b") == "unknown, a/b"
 
@@ -512,10 +513,13 @@ def test_pages_of_runs_that_are_gone_are_removed(submissions, tmp_path, places):
     build.build(submissions, out, places)
     stale = out / "runs" / "gone" / "gone.html"
     stale.parent.mkdir()
-    stale.write_text("old")
+    stale.write_text(f"old{notes.MADE}")
+    other = out / "pictures" / "logo.svg"
+    other.write_text("<svg/>")
     assert build.build(submissions, out, places, check=True) == ["runs/gone/gone.html"]
     assert build.build(submissions, out, places) == ["runs/gone/gone.html"]
     assert not stale.exists()
+    assert other.exists()
 
 
 # ---- the page ----

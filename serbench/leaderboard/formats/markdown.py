@@ -56,7 +56,7 @@ def whole(parts: Iterable[str], rejected: Sequence[Rejected]) -> str:
     """Return the page, from the section of each corpus."""
     pieces = [
         "# Leaderboard",
-        "<!-- made by `serbench leaderboard build`; do not edit -->",
+        notes.MADE,
         BESIDE,
         *parts,
     ]

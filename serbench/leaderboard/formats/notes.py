@@ -39,6 +39,10 @@ ABOUT = (
 """How to read the tables."""
 
 
+MADE = "<!-- made by `serbench leaderboard build`; do not edit -->"
+"""In every page and picture, so that a build removes no file of anybody else."""
+
+
 def title(table: Table) -> str:
     """Return the heading of a table."""
     audio = f", audio {table.audio[:8] or 'unknown'}" if table.apart else ""

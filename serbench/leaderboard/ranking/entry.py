@@ -204,9 +204,8 @@ def _entry(
         configuration=digest({**config.stored(), "seed": None})[:16],
         seed=config.seed,
         model=config.model,
-        title=model.get("title")
-        or registry.title(config.model, params)
-        or with_checkpoint(config.model, checkpoint),
+        # only from an installed plugin: whoever sends a run must not choose its title
+        title=registry.title(config.model, params) or with_checkpoint(config.model, checkpoint),
         checkpoint=checkpoint,
         revision=model.get("revision") or "",
         params=params,
