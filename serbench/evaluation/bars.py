@@ -43,12 +43,9 @@ class _Note(ProgressColumn):
         """Return the note: "first epoch, 0:42"."""
         note, since = task.fields["note"], task.fields.get("since")
         if since is not None:
-            note = f"{note}, {_clock(time.monotonic() - since)}"
+            minutes, seconds = divmod(int(time.monotonic() - since), 60)
+            note = f"{note}, {minutes}:{seconds:02}"
         return Text(note, style="dim")
-
-
-def _clock(seconds: float) -> str:
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
 
 
 def introduction(results: Path | None) -> str:

@@ -80,7 +80,9 @@ def expected(places, tmp_path):
 
 def test_folds_are_the_same_as_locally_and_nothing_is_left_behind(slurm, places, expected):
     heard = Heard()
-    run = on_slurm("centroid", heard, {"partition": "main", "sbatch": "--nice=10"})
+    # long enough that one of the looks at the queue, up to 2 s apart, sees a fold run
+    options = {"partition": "main", "sbatch": "--nice=10"}
+    run = on_slurm("centroid", heard, options, params={"nap": 2.0})
     assert predictions(run) == expected
     assert not (places.results / FOLDER).exists()
     names = {job["Name"] for job in slurm.jobs()}

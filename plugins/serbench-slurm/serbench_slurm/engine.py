@@ -91,13 +91,14 @@ class Slurm:
         ids: dict[int, str] = {}  # "12_3", by position
         logs = str(record.logs).replace("%", "%%")
         for number, positions in enumerate(shares):
+            earlier = [ids[at] for at in tasks[positions[0]].after]
             options = [
                 f"--job-name={_name([tasks[at] for at in positions])}",
                 f"--array=0-{len(positions) - 1}{self._throttle}",
                 f"--comment={record.comment(number)}",
                 f"--output={logs}/%A_%a.log",
                 *self._options(tasks[positions[0]].needs),
-                *_after([ids[at] for at in tasks[positions[0]].after]),
+                *([f"--dependency=afterok:{':'.join(earlier)}"] if earlier else []),
                 *self._further,
             ]
             try:
@@ -169,7 +170,3 @@ def _name(tasks: Sequence[Task]) -> str:
     """Return the name that squeue shows: the run of the tasks, or how many tasks there are."""
     names = {re.sub("^fold .+? of ", "", task.name) for task in tasks}
     return names.pop() if len(names) == 1 else f"serbench, {len(tasks)} tasks"
-
-
-def _after(ids: Sequence[str]) -> list[str]:
-    return [f"--dependency=afterok:{':'.join(ids)}"] if ids else []
