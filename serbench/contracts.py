@@ -504,8 +504,9 @@ class ModelEntry(Entry):
             that a preset of another model needs no code; a corpus's own values override it, and
             the user's override both.
         title: the model's name in tables for people: "{checkpoint}, fine-tuned"; `{checkpoint}` is
-            replaced by the value of that parameter.
-        value_titles: the words for such values: {"openai/whisper-tiny.en": "Whisper tiny.en"}.
+            replaced by the words for that parameter's value.
+        value_titles: the words for values: {"openai/whisper-tiny.en@87c7102": "Whisper tiny.en"}.
+            After "@" is the only value of the parameter `revision` that they hold for.
         gpus: GPUs that a fold uses, or a fraction of one: each GPU trains one fold at a time, or
             as many as the fraction allows, unless the user sets `jobs`.
         threads: threads of a fold unless the user sets them; part of a run's identity.
@@ -531,19 +532,23 @@ class ModelEntry(Entry):
     def title_with(self, params: Mapping[str, object]) -> str:
         """Return the title of the model with these parameters.
 
-        Return "" if the title names a parameter that is missing.
+        Return "" if the title names a parameter whose value has no words in `value_titles`: a
+        run's parameters must not write its title.
 
-        >>> words = {"openai/whisper-tiny.en": "Whisper tiny.en"}
+        >>> words = {"openai/whisper-tiny.en@87c7102": "Whisper tiny.en"}
         >>> entry = ModelEntry("probe", "a:B", "", title="{model}, frozen", value_titles=words)
-        >>> entry.title_with({"model": "openai/whisper-tiny.en"}), entry.title_with({})
-        ('Whisper tiny.en, frozen', '')
+        >>> entry.title_with({"model": "openai/whisper-tiny.en", "revision": "87c7102"})
+        'Whisper tiny.en, frozen'
+        >>> entry.title_with({"model": "openai/whisper-tiny.en", "revision": "main"})
+        ''
         """
-        if any(params.get(name) is None for name in PLACE.findall(self.title)):
-            return ""
-        values = {name: str(value) for name, value in params.items()}
-        return PLACE.sub(
-            lambda place: self.value_titles.get(values[place[1]], values[place[1]]), self.title
-        )
+        words, revision = {}, params.get("revision")
+        for name in PLACE.findall(self.title):
+            value = str(params.get(name))
+            words[name] = self.value_titles.get(f"{value}@{revision}", self.value_titles.get(value))
+            if words[name] is None:
+                return ""
+        return PLACE.sub(lambda place: str(words[place[1]]), self.title)
 
 
 @hookspec

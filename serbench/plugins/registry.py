@@ -15,7 +15,6 @@ from typing import Any, cast
 
 from serbench.contracts import NAME, TARGET, Entry, HasAddedParams, ModelEntry
 from serbench.errors import MissingRequirement, PluginError, UnknownName, nearest
-from serbench.escaping import shown
 from serbench.parameters import is_import_path
 from serbench.plugins import builtin, shipped
 from serbench.plugins.guarded_import import (
@@ -29,7 +28,6 @@ from serbench.plugins.guarded_import import (
 KINDS = {"dataset": "datasets", "feature": "features", "model": "models", "engine": "engines"}
 HOOKS = {f"serbench_{plural}": kind for kind, plural in KINDS.items()}
 CORE = "serbench"
-LONGEST_TITLE = 150  # characters
 SLOW = 2.0  # seconds that a plugin may take to return its entries before a listing remarks on it
 
 Key = tuple[str, str]
@@ -268,14 +266,16 @@ def find(kind: str, name: str) -> Entry:
 
 
 def title(model: str, params: Mapping[str, object]) -> str:
-    """Return the title of an installed model with these parameters, for tables; "" if none has one.
+    """Return the title of a model with these parameters, for tables of the user's own runs.
+
+    Return "" if neither its plugin nor `shipped.title` has one.
 
     Args:
         model: its name; a model by import path is not imported.
         params: parameters of the model and of its features.
     """
     entry = cast(ModelEntry | None, installed().entries["model"].get(model))
-    return shown(entry.title_with(params), LONGEST_TITLE) if entry else ""
+    return entry.title_with(params) if entry else shipped.title(model, params)
 
 
 def defaults(kind: str, use: str) -> list[str]:

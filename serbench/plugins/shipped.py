@@ -1,6 +1,8 @@
-"""Say which of serbench's own distributions offers a name that is not installed here.
+"""Know what serbench's own plugins offer, even where they are not installed.
 
-`shipped.json` is the only place where the core names its plugins.
+`shipped.json` is the only place where the core names its plugins, and `titles.json` the only one
+where it names their models. The leaderboard takes its titles from there: they are the same on every
+machine, and no plugin of anybody else can choose them.
 """
 
 import functools
@@ -8,6 +10,9 @@ import importlib.metadata
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+from serbench.contracts import ModelEntry
 
 LIGHT = "corpora and models without torch: pip install 'serbench[light]'"
 
@@ -15,8 +20,13 @@ LIGHT = "corpora and models without torch: pip install 'serbench[light]'"
 @functools.cache
 def absent() -> Mapping[str, Mapping[str, Sequence[str]]]:
     """Return the distributions that are not installed, with the names that they offer by kind."""
-    text = Path(__file__).with_name("shipped.json").read_text(encoding="utf-8")
-    return {name: names for name, names in json.loads(text).items() if not _is_installed(name)}
+    shipped = _read("shipped.json")
+    return {name: names for name, names in shipped.items() if not _is_installed(name)}
+
+
+@functools.cache
+def _read(name: str) -> Any:
+    return json.loads(Path(__file__).with_name(name).read_text(encoding="utf-8"))
 
 
 def _is_installed(distribution: str) -> bool:
@@ -31,3 +41,12 @@ def remedy(kind: str, name: str) -> str:
     """Return the command that installs an entry of a kind, "" if serbench ships no such entry."""
     offering = (package for package, names in absent().items() if name in names.get(kind, ()))
     return next((f"pip install {package}" for package in offering), "")
+
+
+def title(model: str, params: Mapping[str, object]) -> str:
+    """Return the title of a shipped model with these parameters, "" if it has none."""
+    titles = _read("titles.json")
+    entry = ModelEntry(
+        model, "", "", title=titles["models"].get(model, ""), value_titles=titles["values"]
+    )
+    return entry.title_with(params)

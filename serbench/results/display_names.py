@@ -3,7 +3,9 @@
 import re
 from collections.abc import Mapping, Sequence
 
+from serbench import tables
 from serbench.escaping import shown
+from serbench.results.config import Config
 from serbench.results.run import Run
 
 TITLES = {"ravdess": "RAVDESS", "crema-d": "CREMA-D", "iemocap": "IEMOCAP"}
@@ -14,17 +16,36 @@ LONGEST = 40  # characters of a value
 Params = Mapping[str, object]
 
 
+class Words(str):
+    """A value that names show without its parameter: "4 threads"."""
+
+
 def model_names(runs: Sequence[Run]) -> dict[str, str]:
     """Return the name of each run's model in tables, by the run's name; see `told_apart`."""
     return told_apart(
         {
             run.name: (
                 with_checkpoint(run.config.model, run.facts.model.get("checkpoint") or ""),
-                {**run.config.feature_params, **run.config.params},
+                {**run.config.feature_params, **run.config.params, **versions(run.config)},
             )
             for run in runs
         }
     )
+
+
+def versions(config: Config) -> dict[str, Words]:
+    """Return what identifies a configuration besides parameters: {"model": "version 2"}."""
+    trim_db = config.reading.get("trim_db")
+    return {
+        "model version": Words(f"version {config.model_version}"),
+        "feature version": Words(f"features version {config.feature_version}"),
+        "trimming": Words(
+            "not trimmed" if trim_db is None else f"trimmed at {str(trim_db).removesuffix('.0')} dB"
+        ),
+        "reading version": Words(f"audio version {config.reading.get('version')}"),
+        "precision": Words(config.precision),
+        "threads": Words(tables.count(config.threads, "thread")),
+    }
 
 
 def with_checkpoint(model: str, checkpoint: str) -> str:
@@ -60,13 +81,16 @@ def distinctions(runs: Mapping[str, tuple[str, Params]]) -> dict[str, tuple[str,
 def _apart(added: tuple[str, ...], runs: Mapping[str, Params]) -> list[tuple[str, tuple[str, ...]]]:
     """Return (run, parameters) for runs that share the parameters `added` so far."""
     names = dict.fromkeys(param for params in runs.values() for param in params)
-    for param in filter(NAME.fullmatch, names):
+    for param in names:
         groups: dict[tuple[str, ...], dict[str, Params]] = {}
         for run, params in runs.items():
             longer = added
-            if param in params:
-                value = repr(params[param]).strip("'")
-                longer += (f"{param}={shown(value, LONGEST)}",)
+            value = params.get(param)
+            if isinstance(value, Words):
+                longer += (shown(value, LONGEST),)
+            elif param in params and NAME.fullmatch(param):
+                text = repr(value).strip("'")
+                longer += (f"{param}={shown(text, LONGEST)}",)
             groups.setdefault(longer, {})[run] = params
         if len(groups) > 1:
             return [pair for longer, group in groups.items() for pair in _apart(longer, group)]

@@ -31,11 +31,12 @@ from serbench.leaderboard.formats import (
 )
 from serbench.leaderboard.ranking import cache
 from serbench.leaderboard.ranking.board import board, section
-from serbench.leaderboard.ranking.entry import Rejected, of_run
+from serbench.leaderboard.ranking.entry import Rejected, of_run, of_submission
 from serbench.leaderboard.ranking.statistics import Statistics
 from serbench.leaderboard.submissions.pack import Statements, submit
 from serbench.metrics import classification, intervals, rare_pvalues, significance
 from serbench.metrics.intervals import mean_std, metric_intervals, speaker_interval
+from serbench.plugins import registry
 from serbench.results import eligibility
 from serbench.results.run import read
 
@@ -449,6 +450,28 @@ def test_rows_that_differ_in_nothing_that_is_shown_have_the_digests_of_their_run
     assert details(twins) == [("SVM", "0"), ("SVM", "1")]
 
 
+def test_rows_that_differ_in_versions_alone_say_so_in_words(entry):
+    def of(at, **other):
+        versions = {"model": "version 1", "features": "features version 2", "threads": "1 thread"}
+        more = {"title": "SVM", "versions": {**versions, **other}, "params": {"c": 1}}
+        return entry(f"toy_svm_paper_seed0_{at}", 0.9 - at / 9, **more)
+
+    assert details([of(0), of(1, model="version 2")]) == [
+        ("SVM", "version 1"),
+        ("SVM", "version 2"),
+    ]
+    assert details([of(0), of(1, model="version 2"), of(2, threads="4 threads")]) == [
+        ("SVM", "version 1, 1 thread"),
+        ("SVM", "version 2"),
+        ("SVM", "version 1, 4 threads"),
+    ]
+    table = only(board([of(0), of(1, features="features version 3")]))
+    assert [row.name for row in table.rows] == [
+        "invented, features version 2",
+        "invented, features version 3",
+    ]
+
+
 def test_where_several_people_sent_runs_each_row_says_who(entry):
     mine = entry("a", 0.9, title="SVM", account="github:ada")
     theirs = entry("b", 0.5, title="MLP", submitter="Eve")
@@ -456,15 +479,35 @@ def test_where_several_people_sent_runs_each_row_says_who(entry):
 
 
 def test_a_title_comes_from_the_plugin_or_else_from_the_name(invented):
-    def title(name, **facts):
-        run = invented(config={"model": name, "params": {"parts": 2}}, model=facts)
+    def title(name, params=(), **facts):
+        run = invented(config={"model": name, "params": {"parts": 4, **dict(params)}}, model=facts)
         return of_run(run).title
 
-    assert title("preset") == "Nearest of 2"
-    assert title("preset", title="chance (majority)") == "Nearest of 2"  # chosen by the sender
+    assert title("preset") == "Nearest of four"
+    assert title("preset", title="chance (majority)") == "Nearest of four"  # chosen by the sender
+    assert title("preset", {"parts": "chance"}) == "preset"
     assert title("unknown", title="chance (majority)") == "unknown"
     assert title("unknown") == "unknown"
     assert title("unknown", checkpoint="a/b") == "unknown, a/b"
+    assert title("preset", pretrained=False) == "Nearest of four, random weights"
+    assert title("unknown", pretrained=False) == "unknown, random weights"
+    assert title("unknown", pretrained=True) == "unknown"
+
+
+def test_the_boards_titles_do_not_depend_on_what_is_installed(submissions, places, monkeypatch):
+    folder, _ = folders(submissions)
+    names = {"preset": "preset", "functionals-svm": "SVM on functionals"}
+    assert registry.title("preset", {"parts": 4}) == "Nearest of four"
+    bare = dataclasses.replace(registry.installed(), entries={kind: {} for kind in registry.KINDS})
+    for plugins in (registry.installed(), bare):
+        monkeypatch.setattr(registry, "installed", lambda found=plugins: found)
+        for name, title in names.items():
+            sent = build.load(folder)
+            config = dataclasses.replace(sent.facts.config, model=name, params={"parts": 4})
+            facts = dataclasses.replace(sent.files[0].facts, config=config)
+            file = dataclasses.replace(sent.files[0], facts=facts)
+            sent = dataclasses.replace(sent, files=(file, *sent.files[1:]))
+            assert of_submission(sent, OWN, ()).title == title
 
 
 # ---- the picture, and the pages of runs ----

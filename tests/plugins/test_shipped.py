@@ -13,20 +13,24 @@ from pathlib import Path
 import pytest
 
 import serbench
-from serbench.plugins import registry
+from serbench.plugins import registry, shipped
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = Path(serbench.__file__).parent / "plugins" / "shipped.json"
 
 
-@pytest.fixture(scope="module")
-def core(tmp_path_factory):
-    """A function that runs the command line where no plugin is installed."""
-    site = tmp_path_factory.mktemp("site")
+def only(site, *plugins):
+    """A function that runs the command line where only some plugins are installed."""
+    kept = tuple(f"{name}-" for name in ("serbench", *plugins))
     for path in Path(sysconfig.get_path("purelib")).iterdir():
-        if "serbench" not in path.name:
+        if "serbench" not in path.name or path.name.startswith(kept):
             (site / path.name).symlink_to(path)
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(site)])}
+    places = [ROOT, site, *ROOT.glob("plugins/*")]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(map(str, places)),
+        "SERBENCH_CACHE": str(site / "cache"),
+    }
 
     def run(*words):
         # -S: else the environment's own packages are found as well
@@ -36,10 +40,16 @@ def core(tmp_path_factory):
             env=environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
         )
 
     return run
+
+
+@pytest.fixture(scope="module")
+def core(tmp_path_factory):
+    """A function that runs the command line where no plugin is installed."""
+    return only(tmp_path_factory.mktemp("site"))
 
 
 @pytest.mark.parametrize(
@@ -92,16 +102,49 @@ def test_every_listing_says_what_to_install(core):
     )
 
 
-def test_the_core_knows_what_the_plugins_register():
-    registered = {}
+def offered():
+    """The names of the repository's distributions, each with an entry that it registers."""
     for path in sorted(ROOT.glob("plugins/*/pyproject.toml")):
         project = tomllib.loads(path.read_text())["project"]
         for module in project.get("entry-points", {}).get("serbench", {}).values():
-            kinds = registered.setdefault(project["name"], {})
             for offer in registry.offers(importlib.import_module(module)):
-                kinds.setdefault(offer.kind, []).append(offer.entry.name)
-                kinds[offer.kind].sort()
+                yield project["name"], offer
+
+
+def test_the_core_knows_what_the_plugins_register():
+    registered = {}
+    for project, offer in offered():
+        names = registered.setdefault(project, {}).setdefault(offer.kind, [])
+        names.append(offer.entry.name)
+        names.sort()
     assert json.loads(SHIPPED.read_text()) == registered
+
+
+def test_the_core_knows_the_titles_that_the_plugins_give_their_models():
+    models = [offer.entry for _, offer in offered() if offer.kind == "model"]
+    assert json.loads(SHIPPED.with_name("titles.json").read_text()) == {
+        "models": {entry.name: entry.title for entry in models},
+        "values": {value: words for entry in models for value, words in entry.value_titles.items()},
+    }
+
+
+def test_the_board_is_the_same_where_only_the_corpora_are_installed(tmp_path):
+    board = ROOT / "leaderboard"
+    words = ("--submissions", str(board / "submissions"), "--out", str(board), "--check")
+    done = only(tmp_path, "serbench_corpora")("leaderboard", "build", *words)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_title_needs_words_for_the_exact_value():
+    tiny, commit = "openai/whisper-tiny.en", "87c7102498dcde7456f24cfd30239ca606ed9063"
+    pinned = {"checkpoint": tiny, "revision": commit}
+    assert shipped.title("transformer-probe", pinned) == "Whisper tiny.en, frozen"
+    for other in ("main", None, "sha256:a420d781c6c7a223"):
+        assert shipped.title("transformer-probe", {**pinned, "revision": other}) == ""
+    assert shipped.title("transformer", {"checkpoint": "Whisper base, fine-tuned"}) == ""
+    assert shipped.title("dummy", {"strategy": "majority"}) == "Dummy, majority"
+    assert shipped.title("dummy", {"strategy": "chance"}) == ""
+    assert shipped.title("my_ser:Model", pinned) == ""
 
 
 def test_nothing_else_in_the_core_names_a_plugin():

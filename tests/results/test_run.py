@@ -215,6 +215,27 @@ def test_runs_of_one_model_are_told_apart_by_as_few_parameters_as_it_takes(write
     assert model_names(found[:2]) == {"run-1": "made-up", "run-2": "made-up"}
 
 
+def test_runs_that_differ_in_versions_alone_are_told_apart_in_words(write):
+    changes = (
+        {},
+        {"model_version": "2"},
+        {"threads": 4},
+        {"precision": "bfloat16"},
+        {"reading": {**CONFIG["reading"], "trim_db": None}},
+    )
+    found = [
+        read(write(fold(0, [0, 1], [0, 1], config={**CONFIG, **change}), name=f"run-{at}"))
+        for at, change in enumerate(changes)
+    ]
+    assert model_names(found) == {
+        "run-0": "made-up, version 1, trimmed at 60 dB, float32, 1 thread",
+        "run-1": "made-up, version 2",
+        "run-2": "made-up, version 1, trimmed at 60 dB, float32, 4 threads",
+        "run-3": "made-up, version 1, trimmed at 60 dB, bfloat16",
+        "run-4": "made-up, version 1, not trimmed",
+    }
+
+
 @pytest.mark.parametrize("form", ["text", "markdown", "csv", "latex", "json"])
 def test_scores_come_in_every_form(write, form):
     text = summary.scores([read(write(GOOD, POOR))], ["accuracy"], form)

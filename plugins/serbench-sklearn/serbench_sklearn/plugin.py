@@ -37,6 +37,7 @@ def serbench_models() -> Iterable[ModelEntry]:
             "serbench_sklearn.dummy:Dummy",
             "chance: majority or stratified",
             title="Dummy, {strategy}",
+            value_titles={strategy: strategy for strategy in ("majority", "stratified")},
         ),
         ModelEntry(
             "functionals-linear",

@@ -10,11 +10,10 @@ REQUIRES = ("torch", "transformers")
 FINE_TUNED = "serbench_transformers.finetuning.transformer:Transformer"
 MEMORY = {"tiny": 2.0, "base": 2.5, "plus": 2.5}  # gigabytes of a fold, by the end of the name
 LARGE = 8.0
-# an encoder that was stored without its decoder keeps the name of its checkpoint
+# only at exact versions: other weights may have the same name
 TITLES = {
-    name: preset.title
-    for preset in PRESETS
-    for name in (preset.checkpoint, f"{preset.checkpoint.partition('/')[2]}-encoder")
+    **{f"{each.checkpoint}@{each.revision}": each.title for each in PRESETS if each.revision},
+    **{each.encoder: each.title for each in PRESETS if each.encoder},
 }
 TITLE = "{checkpoint}, fine-tuned"
 # the paper's M2 has the paper's recipe, with three epochs on IEMOCAP

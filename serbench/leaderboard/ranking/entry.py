@@ -1,7 +1,7 @@
 """A run as the leaderboard stores it: plain texts and counts, the source of every cell."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from serbench import tables
+from serbench.escaping import shown
 from serbench.files import digest
 from serbench.leaderboard.ledger import LENGTH
 from serbench.leaderboard.ranking import fingerprint as fingerprints
@@ -20,10 +21,10 @@ from serbench.leaderboard.submissions.reproduction_record import (
     reproductions,
 )
 from serbench.leaderboard.submissions.submission import Submission
-from serbench.plugins import registry
+from serbench.plugins import registry, shipped
 from serbench.protocols.lookalike_names import skeleton
 from serbench.results import eligibility
-from serbench.results.display_names import with_checkpoint
+from serbench.results.display_names import versions, with_checkpoint
 from serbench.results.fold_schema import Facts
 from serbench.results.run import Run, computed
 
@@ -35,6 +36,8 @@ RECOMPUTED = "recomputed"
 REPRODUCED = "reproduced"
 STATUSES = (REPRODUCED, RECOMPUTED, SUBMITTERS_OWN, NOT_SUBMITTED)
 """How thoroughly a run was checked, best first."""
+
+LONGEST_TITLE = 150  # characters
 
 SAYS_SUBMITTER = "says the submitter"
 """The end of the text of a reproduction that no other account sent."""
@@ -64,10 +67,11 @@ class Entry:
     configuration: str  # a digest of the run's configuration without its seed
     seed: int
     model: str  # name of the model
-    title: str  # the model's name for people, from the run, else from its plugin
+    title: str  # the model's name for people, never chosen by the run
     checkpoint: str  # pretrained weights that the model started from, or ""
     revision: str  # of the checkpoint, or ""
     params: Mapping[str, object]  # of the model and its features
+    versions: Mapping[str, str]  # what else identifies the configuration, in words
     parameters: int | None  # number of weights in the largest fold; heads may differ by fold
     folds: int  # number of folds that the run has
     total: int  # number of folds that its protocol has
@@ -155,7 +159,7 @@ def of_run(run: Run) -> Entry:
     facts = [fold.facts for fold in run.folds]
     speakers = {speaker for fold in run.folds for speaker in fold.test.speakers}
     counts = (tuple(sorted(speakers)), run.confusions, run.speaker_confusions)
-    return _entry(run.name, facts, run.missing, *counts)
+    return _entry(run.name, facts, run.missing, registry.title, *counts)
 
 
 def of_submission(submission: Submission, status: str, flags: Sequence[str]) -> Entry:
@@ -164,7 +168,8 @@ def of_submission(submission: Submission, status: str, flags: Sequence[str]) -> 
     counts = submission.stored_counts() if submission.has_truth else submission.claimed_counts()
     facts = [submission.all_facts[position] for position in counts.winners]
     missing = facts[0].protocol.folds - len(card.folds)
-    entry = _entry(folder.name, facts, missing, counts.speakers, counts.folds, counts.by_speaker)
+    counted = (counts.speakers, counts.folds, counts.by_speaker)
+    entry = _entry(folder.name, facts, missing, shipped.title, *counted)
     seen = (eligibility.SEEN,) if card.model.seen_test_corpus == "yes" else ()
     return replace(
         entry,
@@ -184,6 +189,7 @@ def _entry(
     name: str,
     folds: Sequence[Facts],
     missing: int,
+    title: Callable[[str, Mapping[str, object]], str],
     speakers: tuple[str, ...],
     confusions: Confusions,
     by_speaker: Confusions,
@@ -192,6 +198,9 @@ def _entry(
     config, model = first.config, first.model
     params = {**config.feature_params, **config.params}
     checkpoint = model.get("checkpoint") or ""
+    named = title(config.model, params) or with_checkpoint(config.model, checkpoint)
+    if any(fold.model.get("pretrained") is False for fold in folds):
+        named += ", random weights"
     sizes = [fold.model.get("parameters") for fold in folds]
     return Entry(
         run=name,
@@ -204,11 +213,11 @@ def _entry(
         configuration=digest({**config.stored(), "seed": None})[:16],
         seed=config.seed,
         model=config.model,
-        # only from an installed plugin: whoever sends a run must not choose its title
-        title=registry.title(config.model, params) or with_checkpoint(config.model, checkpoint),
+        title=shown(named, LONGEST_TITLE),
         checkpoint=checkpoint,
         revision=model.get("revision") or "",
         params=params,
+        versions=versions(config),
         parameters=max((size for size in sizes if size is not None), default=None),
         folds=first.protocol.folds - missing,
         total=first.protocol.folds,

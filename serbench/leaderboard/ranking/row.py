@@ -15,7 +15,7 @@ from serbench.leaderboard.ranking.entry import REPRODUCED, SAYS_SUBMITTER, STATU
 from serbench.leaderboard.ranking.statistics import SpeakerCounts, Statistics
 from serbench.metrics.classification import METRICS, Floats
 from serbench.metrics.intervals import Interval, MeanStd, mean_std
-from serbench.results.display_names import distinctions, told_apart, with_checkpoint
+from serbench.results.display_names import Words, distinctions, told_apart, with_checkpoint
 from serbench.results.run import SHOWN
 
 
@@ -89,13 +89,19 @@ def make_rows(entries: Iterable[Entry], statistics: Statistics) -> list[Row]:
     groups: dict[tuple[object, ...], list[Entry]] = {}
     for entry in sorted(entries, key=lambda entry: (entry.seed, entry.run)):
         groups.setdefault(_configuration(entry), []).append(entry)
+    identities = {
+        first.run: {**first.params, **{name: Words(text) for name, text in first.versions.items()}}
+        for first, *_ in groups.values()
+    }
     names = told_apart(
         {
-            first.run: (with_checkpoint(first.model, first.checkpoint), dict(first.params))
+            first.run: (with_checkpoint(first.model, first.checkpoint), identities[first.run])
             for first, *_ in groups.values()
         }
     )
-    added = distinctions({first.run: (first.title, first.params) for first, *_ in groups.values()})
+    added = distinctions(
+        {first.run: (first.title, identities[first.run]) for first, *_ in groups.values()}
+    )
     senders = {first.sender for first, *_ in groups.values()}
     alike = Counter((first.title, added[first.run]) for first, *_ in groups.values())
     scores = _fold_scores([entry for group in groups.values() for entry in group])

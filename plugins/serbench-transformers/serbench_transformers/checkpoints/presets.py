@@ -25,6 +25,7 @@ class Preset:
     licence: str  # in the model card's metadata; "unknown" if that states none
     megabytes: int  # to download (10^6 bytes); whisper's include the decoder
     pickled: bool = False  # at this commit, the only weights are pytorch_model.bin
+    encoder: str = ""  # its encoder in half precision, stored without the decoder: FOLDER@DIGEST
 
 
 _LARGE = {
@@ -135,6 +136,7 @@ PRESETS = (
         parameters=8.2,
         licence="apache-2.0",
         megabytes=151,
+        encoder="whisper-tiny.en-encoder@sha256:a420d781c6c7a223",
     ),
     Preset(
         "whisper-base",
@@ -145,6 +147,7 @@ PRESETS = (
         parameters=20.6,
         licence="apache-2.0",
         megabytes=290,
+        encoder="whisper-base-encoder@sha256:10f83904f438d368",
     ),
     Preset(
         "whisper-small",
