@@ -23,7 +23,8 @@ from serbench.settings import settings
 
 PAGE = Path(__file__).resolve().with_name("performance.json")
 CORPORA = ("ravdess", "crema-d", "iemocap")
-PROFILED = ("alexnet-mel", "whisper-base")
+ENCODER = "whisper-tiny-en"
+PROFILED = ("alexnet-mel", ENCODER)
 # with a patience that never stops a training, "at most" is what an evaluation takes
 EVALUATED: Mapping[str, dict[str, object]] = {
     "functionals-linear": {},
@@ -33,10 +34,10 @@ EVALUATED: Mapping[str, dict[str, object]] = {
 
 def main(seconds: float) -> None:
     """Measure everything, and write it."""
-    at_once = BenchRequest(seconds=seconds, jobs=processes.cores(), only=("models",))
+    at_once = BenchRequest(each=seconds, jobs=processes.cores(), only=("models",))
     words = {
         "schema": 1,
-        "benches": [_words(bench(BenchRequest(seconds=seconds))), _words(bench(at_once))],
+        "benches": [_words(bench(BenchRequest(each=seconds))), _words(bench(at_once))],
         "lengths": [_words(bench(_of_encoder(name, seconds))) for name in CORPORA],
         "spinning": {str(threads): _small_trainings(threads) for threads in (1, processes.cores())},
         "profiles": {name: _profiled(name) for name in PROFILED},
@@ -47,7 +48,7 @@ def main(seconds: float) -> None:
 
 def _of_encoder(corpus: str, seconds: float) -> BenchRequest:
     """The small transformer encoder on utterances as long as a corpus's, without an estimate."""
-    return BenchRequest(model="whisper-base", dataset=corpus, seconds=seconds, only=("models",))
+    return BenchRequest(model=ENCODER, dataset=corpus, each=seconds, only=("models",))
 
 
 def _words(made: Bench) -> Any:
@@ -106,7 +107,7 @@ def _profiled(name: str) -> Any:
 def _evaluated(name: str, seconds: float) -> dict[str, object]:
     """What an evaluation on the built-in corpus takes, and what it was estimated to take."""
     jobs = processes.cores()
-    request = BenchRequest(name, "toy", params=EVALUATED[name], jobs=jobs, seconds=seconds)
+    request = BenchRequest(name, "toy", params=EVALUATED[name], jobs=jobs, each=seconds)
     estimate = bench(request).estimate
     assert estimate is not None
     with tempfile.TemporaryDirectory() as folder:

@@ -7,6 +7,7 @@ from typing import Any
 
 from serbench import tables
 from serbench.bench.result import Measurement, figure
+from serbench.plugins import registry
 
 DOCS = Path(__file__).resolve().parent
 MEASURED = DOCS / "performance.json"
@@ -77,7 +78,12 @@ def _items(benches: list[Measured]) -> Iterator[str]:
     folds = f"{benches[1]['at_once']} folds at a time"
     head = ["model", "utterances/s", "GFLOP/s", "of the limit", folds, "of the limit"]
     yield tables.table(head, rows, "markdown")
-    yield HOW
+    default = registry.defaults("model", "bench")
+    others = [name for name in default if not any(row[0].startswith(f"{name},") for row in rows)]
+    yield HOW + "".join(
+        f"\n- Without options, `serbench bench` also measures `{name}`, not yet shown here."
+        for name in others
+    )
 
 
 def _cells(item: Measured) -> list[str]:
@@ -89,13 +95,13 @@ def _lengths(lengths: list[Measured]) -> Iterator[str]:
     rates = []
     for length in lengths:
         (training,) = (item for item in length["items"] if item["item"].endswith("training"))
+        model = training["item"].removesuffix(", training")
         rate, seconds = training["per_second"], length["seconds"]["trimmed"]
         rates.append(
             f"{length['like']}, {seconds:.2f} s each: {figure(rate)} ({figure(rate * seconds)})"
         )
     yield (
-        "Training of `whisper-base`, utterances/s (seconds of audio per second): "
-        f"{'; '.join(rates)}."
+        f"Training of `{model}`, utterances/s (seconds of audio per second): {'; '.join(rates)}."
     )
 
 

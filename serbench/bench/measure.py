@@ -42,6 +42,7 @@ FILES = 24
 ROUND = 16  # utterances whose features are timed together; the front end extracts each alone
 BATCH = 16  # utterances per step, if a model has no parameter `batch`
 EPOCHS = 3
+FEWEST = 2  # epochs of which one can be timed
 HELD_OUT = 8  # validation utterances
 MOST = 32  # steps of the largest fit, if no estimate sets their number
 STEEPER = 1.3  # the power by which the time of the next fit may well grow
@@ -64,6 +65,7 @@ class Task:
 
     lengths: Lengths  # of the utterances to imitate
     seconds: float  # to spend, roughly
+    until: float = math.inf  # seconds since the epoch, when all that can be left out is left out
     threads: int = 1  # of the process
     launched: float = 0.0  # when the process was launched, in seconds since the epoch
     feature: Feature | None = None
@@ -73,6 +75,10 @@ class Task:
     limit: float = math.inf  # seconds; a model that needs more is extrapolated from a small fit
     files: Sequence[tuple[str, str, str]] = ()  # real utterances of a model: path, label, speaker
     held_out: float = 0.0  # validation utterances per training utterance; at least `HELD_OUT`
+
+    def left(self, share: float = 1.0) -> float:
+        """Return the seconds to spend on something that may take a share of the measurement."""
+        return max(0.0, min(share * self.seconds, self.until - time.time()))
 
 
 @dataclass(frozen=True)
@@ -159,7 +165,7 @@ def product(task: Task, say: Say = silent) -> Timing:
     left, right = (random.standard_normal((SIDE, SIDE), dtype=np.float32) for _ in range(2))
     out = np.empty_like(left)
     with threadpoolctl.threadpool_limits(task.threads):
-        return Timing(fastest(lambda: np.matmul(left, right, out=out), task.seconds))
+        return Timing(fastest(lambda: np.matmul(left, right, out=out), task.left()))
 
 
 def decode(task: Task, say: Say = silent) -> Timing:
@@ -180,7 +186,7 @@ def decode(task: Task, say: Say = silent) -> Timing:
             soundfile.write(path, wave, lengths.rate, subtype="PCM_16")
         with threadpoolctl.threadpool_limits(task.threads):
             read()  # imports
-            return Timing(fastest(read, task.seconds) / FILES)
+            return Timing(fastest(read, task.left()) / FILES)
 
 
 def extract(task: Task, say: Say = silent) -> Timing:
@@ -196,8 +202,8 @@ def extract(task: Task, say: Say = silent) -> Timing:
     with threadpoolctl.threadpool_limits(task.threads):
         check_arrays(feature.name, extractor(waves), 1)
         start = time.time() - task.launched
-        waves = _waves(task.lengths, max(2, min(ROUND, int(task.seconds / fastest(work, 0)))))
-        took = fastest(work, task.seconds)
+        waves = _waves(task.lengths, max(2, min(ROUND, int(task.left() / fastest(work, 0)))))
+        took = fastest(work, task.left())
     size = sum(array.nbytes for array in arrays) / len(arrays)
     return Timing(took / len(waves), start, size)
 
@@ -284,18 +290,27 @@ def learn(task: Task, say: Say = silent) -> Speed:
             if trial.seconds(small) > max(left, task.limit / 4):
                 return trial.counted(small, load, start)
         first = trial.fit(trial.few, epochs=1)  # triggers late imports
-        peak = trial.peak()
+        peak = trial.peak() if task.until == math.inf else 0.0
         half, *fits = trial.once() if trial.is_slow(first) else trial.grow()
         fits = fits or [half]
         say("prediction")
         pool, predict = trial.pool, trial.model.predict
-        among = fastest(lambda: predict(pool), task.seconds / 4) / len(pool)
-        alone = fastest(lambda: predict(pool[:1]), task.seconds / 8)
-        peak = max(peak, trial.peak())
-        flops = trial.flops()
-        saved = trial.saved()
+        among = fastest(lambda: predict(pool), task.left(1 / 4)) / len(pool)
+        alone = fastest(lambda: predict(pool[:1]), task.left(1 / 8))
+        flops = {}
+        if task.left():
+            peak, flops = max(peak, trial.peak()), trial.flops()
+        saved = trial.saved() if task.limit < math.inf else 0.0  # a study's estimate needs it
     # the time before the first epoch may be nearly constant, so the fit to half a step counts here
-    before = Growth(tuple({fit.count: fit.before for fit in (half, *fits)}.items()))
+    once = {fit.count: fit.before for fit in (half, *fits)}
+    if not task.left():
+        # two brief fits differ by chance: what is done once with an utterance, such as passing it
+        # through frozen layers, is assumed to take no longer than an epoch or a prediction of it
+        slope = max(fits[0].epoch / fits[0].count, among)
+        once[fits[0].count] = min(
+            fits[0].before, half.before + slope * (fits[0].count - half.count)
+        )
+    before = Growth(tuple(once.items()))
     epoch = Growth(tuple((fit.count, fit.epoch) for fit in fits))
     usual = before.at(first.count) + epoch.at(first.count) + fits[-1].after
     return Speed(
@@ -357,7 +372,7 @@ class Trial:
         """
         step = min(self._batch, self._most)
         half = self.fit(max(1, step // 2))
-        end = time.perf_counter() + self._task.seconds
+        end = time.perf_counter() + self._task.left()
         fits = [self.fit(step)]
         while fits[-1].count < self._most:
             last, left = fits[-1], end - time.perf_counter()
@@ -383,18 +398,19 @@ class Trial:
 
     def once(self) -> list[Fit]:
         """Fit a slow model to one batch of utterances, for the fewest epochs that can be timed."""
-        return [self.fit(min(self._batch, self._most), epochs=2)]
+        return [self.fit(min(self._batch, self._most), FEWEST)]
 
     def fit(
         self,
         count: int,
-        epochs: int = EPOCHS,
+        epochs: int | None = None,
         pool: Sequence[Array] | None = None,
         held_out: int | None = None,
     ) -> Fit:
         """Fit the model to `count` utterances, for `epochs` if it has that parameter."""
         self._say(f"training on {count} utterances")
         task, params = self._task, dict(self._candidate.params)
+        epochs = epochs or (EPOCHS if task.left() else FEWEST)
         if self.has_epochs:
             params["epochs"] = epochs
         target: Any = registry.load(registry.find("model", self._candidate.name))
@@ -486,9 +502,9 @@ class Trial:
         short = tuple(min(seconds, SHORT / lengths.trimmed) for seconds in lengths.seconds)
         lengths = dataclasses.replace(lengths, seconds=short)
         pool = inputs(feature, lengths, self.few, self._task.seconds / 4)
-        fit = self.fit(self.few, 2, pool, held_out=2)
+        fit = self.fit(self.few, FEWEST, pool, held_out=2)
         if not self.has_epochs and fit.total < self._task.limit:
-            fit = self.fit(self.few, 2, pool, held_out=2)  # without late imports
+            fit = self.fit(self.few, FEWEST, pool, held_out=2)  # without late imports
         sample = self.pool[:2]  # counting the operations of a large model takes seconds
         short_size, size, sample_size = (_size(each) for each in (pool, self.pool, sample))
         flops = self._count(pool[:2])

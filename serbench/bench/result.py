@@ -15,6 +15,7 @@ from serbench.evaluation import provenance
 from serbench.processes import cores
 
 SCHEMA = 1
+LATE = 1.2  # times the seconds asked for; a measurement that takes longer says so
 HEAD = ("item", "utterances/s", "GFLOP/s", "of the limit", "threads", "device", "precision")
 
 
@@ -55,6 +56,8 @@ class Bench:
     machine: Mapping[str, Any]
     items: tuple[Measurement, ...]  # in the order in which they were measured
     left_out: Mapping[str, str] = field(default_factory=dict)  # item to reason
+    asked: float | None = None  # seconds to spend on all items; None: no limit was set
+    took: float = 0.0  # seconds
     estimate: Estimate | None = None  # if a model and a dataset were named
 
     def to_json(self) -> str:
@@ -80,6 +83,11 @@ class Bench:
             self.table(),
         ]
         lines += [f"left out: {name}: {reason}" for name, reason in self.left_out.items()]
+        if self.asked is not None and self.took > LATE * self.asked:
+            lines.append(
+                f"took {tables.duration(self.took)}, longer than --seconds {self.asked:g}, although"
+                " everything was measured as briefly as possible: times are rough"
+            )
         if self.at_once > 1:
             lines.append(f"each of {self.at_once} processes that learned at the same time")
         if self.load > machine["cores"] / 2:

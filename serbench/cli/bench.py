@@ -46,8 +46,13 @@ def bench(  # noqa: PLR0913 - a command's options are its parameters
         str, typer.Option(help="Number of folds at a time, as in `serbench evaluate`.")
     ] = "auto",
     seconds: Annotated[
-        float, typer.Option(help="Approximate time per measurement; large models need more.")
-    ] = 5.0,
+        float | None,
+        typer.Option(
+            help="Approximate time of all measurements. If it is short, each is done once, GFLOP/s "
+            "and what you did not name may be left out. Default: 5 for each item; large models "
+            "need more."
+        ),
+    ] = None,
     only: Annotated[
         str, typer.Option(help="Any of arithmetic,decode,features,models, or names of features.")
     ] = "",

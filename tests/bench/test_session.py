@@ -223,7 +223,7 @@ def test_a_corpus_that_is_worth_it_is_decoded_on_all_cores():
 
 @pytest.mark.slow
 def test_an_estimate_is_what_an_evaluation_takes(places):
-    request = BenchRequest("sleeper", "tones", params={"epochs": 30}, seconds=0.4)
+    request = BenchRequest("sleeper", "tones", params={"epochs": 30}, each=0.4)
     made = session.bench(request)
     started = time.perf_counter()
     serbench.evaluate("sleeper", "tones", params={"epochs": 30})
@@ -233,7 +233,7 @@ def test_an_estimate_is_what_an_evaluation_takes(places):
 
 
 def test_a_fraction_of_the_limit_is_what_the_model_counts(places):
-    made = session.bench(BenchRequest("sleeper", seconds=0.3, only=("models",)))
+    made = session.bench(BenchRequest("sleeper", each=0.3, only=("models",)))
     peak, training, prediction = made.items
     assert peak.item == "matrix product, as in sleeper"
     # whatever the machine does meanwhile: 2000 operations an utterance, of 40 million a second
@@ -247,16 +247,48 @@ def test_a_model_that_cannot_be_had_is_rehearsed(places):
 
 
 def test_what_cannot_be_measured_is_left_out_and_named(places):
-    made = session.bench(
-        BenchRequest(dataset="tones", seconds=0.01, only=("infinite", "crossings"))
-    )
+    made = session.bench(BenchRequest(dataset="tones", each=0.01, only=("infinite", "crossings")))
     assert "not finite" in made.left_out["infinite"]
     assert [one.item for one in made.items] == ["crossings"]
 
 
+def test_an_item_for_which_no_time_is_left_is_left_out(places):
+    """The first item takes all of the time; what the user named is measured nevertheless."""
+    made = session.bench(BenchRequest(dataset="tones", seconds=1e-6, only=("features", "decode")))
+    assert [item.item for item in made.items] == ["decode"]
+    assert made.left_out["crossings"] == "no time left of --seconds 1e-06"
+    assert "longer than --seconds 1e-06, although everything was measured as briefly" in str(made)
+
+
+def test_an_estimate_needs_all_items_even_if_they_take_longer_than_asked(places):
+    made = session.bench(BenchRequest("sleeper", "tones", seconds=0.01))
+    assert [item.item for item in made.items][1:] == [
+        "crossings",
+        "sleeper, training",
+        "sleeper, prediction",
+    ]
+    assert made.left_out == {"GFLOP/s of sleeper": "no time left of --seconds 0.01"}
+    assert made.estimate.seconds > 0
+
+
+def test_all_measurements_share_the_seconds_asked_for(places):
+    made = session.bench(BenchRequest(dataset="tones", seconds=4.0, only=("decode", "crossings")))
+    assert 2.0 < made.took < 6.0
+    assert made.left_out == {}
+
+
+def test_a_brief_measurement_does_not_take_chance_for_growth(places):
+    """What is done before the first epoch is not assumed to take longer than the epoch."""
+    found = speed(places, until=1.0, most=16)
+    (few, less), (more, most) = found.before.points
+    slope = max(found.epoch.per_utterance + measure.HELD_OUT * found.predict / more, found.predict)
+    assert most <= less + slope * (more - few) + 1e-6
+    assert found.flops == {}
+
+
 def test_what_is_named_and_cannot_be_measured_is_an_error(places):
     with pytest.raises(SerbenchError, match="not finite"):
-        session.bench(BenchRequest("unfit", seconds=0.01, only=("models",)))
+        session.bench(BenchRequest("unfit", each=0.01, only=("models",)))
 
 
 @pytest.mark.usefixtures("places")
