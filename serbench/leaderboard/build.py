@@ -138,9 +138,11 @@ def build(
     before = ledger.read(path)
     account = ledger.require_account(account)
     entries, rejected, after = read_submissions(submissions, store, before, account)
-    seen = Path(os.path.relpath(submissions, out)).as_posix()
+    seen = os.path.relpath(submissions, out)
+    typed = os.path.normpath(Path(out.absolute().name, seen))  # beside the board's folder
+    paths = (Path(seen).as_posix(), Path(typed).as_posix())
     parts = [
-        store.part(corpus, seen, runs, partial(_part, corpus, seen, runs))
+        store.part(corpus, paths, runs, partial(_part, corpus, paths, runs))
         for corpus, runs in by_corpus(entries).items()
     ]
     store.save()
@@ -161,6 +163,7 @@ def build(
         name: form.whole([part.texts[name] for part in parts], rejected)
         for name, form in FILES.items()
     }
+    texts[run_page.SHEET] = html.style()
     for each in parts:
         texts |= each.pages
     for name, text in texts.items():
@@ -181,11 +184,15 @@ def build(
 
 
 def _part(
-    corpus: str, seen: str, entries: Sequence[Entry], stamp: str, statistics: Statistics
+    corpus: str,
+    paths: tuple[str, str],
+    entries: Sequence[Entry],
+    stamp: str,
+    statistics: Statistics,
 ) -> Part:
     content = section(corpus, entries, statistics)
-    texts = {name: form.part(content, seen) for name, form in FILES.items()}
-    pages = {**picture.pictures(content), **run_page.pages(content, seen)}
+    texts = {name: form.part(content, paths[0]) for name, form in FILES.items()}
+    pages = {**picture.pictures(content), **run_page.pages(content, *paths)}
     pages = {path: f"{text.rstrip()}\n{notes.MADE}\n" for path, text in pages.items()}
     return Part(stamp, tuple(sorted(statistics.asked)), texts, pages)
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from serbench.contracts import ModelEntry
+from serbench.contracts import PLACE, ModelEntry
 
 LIGHT = "corpora and models without torch: pip install 'serbench[light]'"
 
@@ -50,3 +50,13 @@ def title(model: str, params: Mapping[str, object]) -> str:
         model, "", "", title=titles["models"].get(model, ""), value_titles=titles["values"]
     )
     return entry.title_with(params)
+
+
+def titles() -> set[str]:
+    """Return every title that `title` may return."""
+    known = _read("titles.json")
+    return {
+        PLACE.sub(words, title)
+        for title in known["models"].values()
+        for words in known["values"].values()
+    }

@@ -1,7 +1,6 @@
 """Compute the scores and curves of a report from a run's stored predictions."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,10 +9,11 @@ import numpy.typing as npt
 from serbench.errors import SerbenchError
 from serbench.metrics import calibration, classification
 from serbench.metrics.classification import Floats
+from serbench.results import learning_curve
+from serbench.results.learning_curve import Curve
 from serbench.results.run import Run
 
 BINS = 15  # as in `calibration.expected_calibration_error`
-LOSSES = ("train_loss", "validation_loss")
 
 
 @dataclass(frozen=True)
@@ -81,17 +81,6 @@ class Calibration:
     brier: float  # Brier score
     nll: float  # negative log-likelihood, in nats
     folds: Floats  # (folds, 3): ece, brier and nll of each fold
-
-
-@dataclass(frozen=True)
-class Curve:
-    """The values that a model reported while it was trained on a fold."""
-
-    fold: str  # name
-    epochs: bool  # whether reports are epochs, not settings that were tried
-    steps: Floats  # (reports,), the numbers of the epochs or settings, from 1
-    values: Mapping[str, Floats]  # (reports,) by name ("train_loss", ...); nan if not reported
-    best: int | None  # the number of the epoch that was kept, if known
 
 
 @dataclass(frozen=True)
@@ -228,38 +217,8 @@ def _calibration(truth: classification.Labels, shares: Floats) -> tuple[float, f
 
 
 def learning_curves(run: Run) -> list[Curve]:
-    """Return the learning curve of each fold; folds without reports are left out.
-
-    Models that try settings (a grid, layers) report each like an epoch, without losses.
-    """
-    curves = []
-    for name, fold in zip(fold_names(run), run.folds, strict=True):
-        reports, best = fold.facts.curve, fold.facts.model.get("best_epoch")
-        if not reports:
-            continue
-        series = [
-            key for key in (*LOSSES, "validation_uar") if any(key in report for report in reports)
-        ]
-        curves.append(
-            Curve(
-                fold=name,
-                epochs=any(key in LOSSES for key in series),
-                steps=_numbers(
-                    [report.get("epoch", at) for at, report in enumerate(reports, start=1)]
-                ),
-                values={key: _numbers([report.get(key) for report in reports]) for key in series},
-                best=int(best) if isinstance(best, int | float) else None,
-            )
-        )
-    return curves
-
-
-def _numbers(values: list[object]) -> Floats:
-    """Return the values as floats, with nan for values that are not numbers."""
-    return np.array(
-        [float(value) if isinstance(value, int | float) else math.nan for value in values],
-        dtype=np.float64,
-    )
+    """Return the learning curve of each fold; folds without reports are left out."""
+    return [curve for fold in run.folds if (curve := learning_curve.of_fold(fold.facts))]
 
 
 def selective(run: Run, points: int = 100) -> Selective:

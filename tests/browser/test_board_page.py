@@ -6,7 +6,8 @@ import pytest
 
 from serbench.leaderboard.formats import html, run_page
 from serbench.leaderboard.ranking.board import board
-from serbench.leaderboard.ranking.entry import Rejected, of_run
+from serbench.leaderboard.ranking.entry import Line, Rejected, of_run
+from serbench.results.learning_curve import SERIES
 
 pytestmark = pytest.mark.browser
 
@@ -19,6 +20,8 @@ def made(invented):
         run = invented(name, speakers=24, utterances=480, right=right)
         known = {"run": name, "folder": f"toy/{name}", "submitter": "Ada", "status": "recomputed"}
         known |= {"configuration": name, "title": name.partition("_")[2], "order": 1}
+        lines = [Line(HOSTILE, series, True, 2, [[1, 0.5], [2, 0.4]]) for series in SERIES]
+        known |= {"note": f"{HOSTILE} " * 9, "curves": tuple(lines)}
         return dataclasses.replace(of_run(run), **{**known, **other})
 
     return board(
@@ -42,7 +45,14 @@ def text(made):
 @pytest.fixture(scope="module")
 def pages(made):
     toy = next(section for section in made.sections if section.corpus == "toy")
-    return run_page.pages(toy, "submissions")
+    return {**run_page.pages(toy, "submissions", "submissions"), run_page.SHEET: html.style()}
+
+
+def write(pages, folder):
+    for name, content in pages.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content, encoding="utf-8")
 
 
 def models(seen, table=0):
@@ -113,10 +123,7 @@ def test_no_address_does_harm(see, text, view):
 
 def test_a_row_opens_and_leads_to_the_page_of_its_run(see, text, pages, tmp_path):
     seen = see(text)
-    for name, content in pages.items():
-        path = tmp_path / "report" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(content, encoding="utf-8")
+    write(pages, tmp_path / "report")
     row = seen.page.locator("tbody tr", has_text="good").first
     assert not row.get_by_text("exact name").is_visible()
     row.locator("summary").click()
@@ -131,14 +138,19 @@ def test_a_row_opens_and_leads_to_the_page_of_its_run(see, text, pages, tmp_path
 
 
 @pytest.mark.parametrize("width", [360, 1280])
-def test_the_page_of_a_run_fits_and_is_quiet_whatever_names_are_in_it(browser, pages, width):
+def test_the_page_of_a_run_fits_and_is_quiet_whatever_names_are_in_it(
+    browser, pages, width, tmp_path
+):
+    write(pages, tmp_path)
     context = browser.new_context(viewport={"width": width, "height": 800}, offline=True)
     page, said = context.new_page(), []
     page.on("console", lambda message: said.append(message.text))
     page.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
-    page.set_content(pages["runs/toy/e_evil.html"])
+    page.goto((tmp_path / "runs/toy/e_evil.html").as_uri())
     assert HOSTILE in page.locator("body").inner_text()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate("getComputedStyle(document.body).maxWidth") != "none"  # has its style
+    assert page.locator("svg .curve").count() == 3
     assert not said
     context.close()
 
@@ -179,3 +191,14 @@ def test_nothing_is_wider_than_the_screen(see, text, scheme, width):
     )
     light = [sum(map(int, one[4:-1].split(","))) / 3 > 128 for one in (ink, paper)]
     assert light == ([False, True] if scheme == "light" else [True, False])
+
+
+def test_every_card_of_a_phone_is_laid_out_alike(see, text):
+    seen = see(text, width=390, height=800)
+    rows = seen.page.locator("table[data-corpus=toy] tbody tr.ranked")
+    assert rows.evaluate_all("(rows) => rows.some((row) => row.classList.contains('lead'))")
+    shown = rows.evaluate_all(
+        "(rows) => rows.map((row) => [...row.cells].map((td) => getComputedStyle(td).display))"
+    )
+    assert all(displays == shown[0] for displays in shown)
+    assert shown[0][1] == "block"

@@ -3,10 +3,12 @@ import csv
 import dataclasses
 import hashlib
 import json
+import math
 import os
 import re
 import shutil
 import time
+from importlib.metadata import PackageNotFoundError
 from xml.etree import ElementTree
 
 import numpy as np
@@ -21,6 +23,7 @@ from serbench.leaderboard import build
 from serbench.leaderboard.formats import (
     columns,
     csv_file,
+    curves,
     html,
     json_file,
     latex,
@@ -29,15 +32,16 @@ from serbench.leaderboard.formats import (
     picture,
     run_page,
 )
-from serbench.leaderboard.ranking import cache
+from serbench.leaderboard.ranking import cache, impersonation
 from serbench.leaderboard.ranking.board import board, section
-from serbench.leaderboard.ranking.entry import Rejected, of_run, of_submission
+from serbench.leaderboard.ranking.entry import MOST_POINTS, Line, Rejected, of_run, of_submission
 from serbench.leaderboard.ranking.statistics import Statistics
 from serbench.leaderboard.submissions.pack import Statements, submit
 from serbench.metrics import classification, intervals, rare_pvalues, significance
 from serbench.metrics.intervals import mean_std, metric_intervals, speaker_interval
 from serbench.plugins import registry
 from serbench.results import eligibility
+from serbench.results.learning_curve import SERIES
 from serbench.results.run import read
 
 OWN = "not recomputed"
@@ -361,6 +365,8 @@ def evil(entry):
         "title": EVIL,
         "submitter": EVIL,
         "statements": {EVIL: EVIL},
+        "note": EVIL,
+        "curves": tuple(Line(EVIL, series, True, 1, [[1, 2], [2, 3]]) for series in SERIES),
         "checkpoint": EVIL,
     }
     words |= {"reproductions": (EVIL,), "params": {EVIL: EVIL}, "provenance": {EVIL: EVIL}}
@@ -510,6 +516,50 @@ def test_the_boards_titles_do_not_depend_on_what_is_installed(submissions, place
             assert of_submission(sent, OWN, ()).title == title
 
 
+@pytest.mark.parametrize(
+    ("names", "note"),
+    [
+        (
+            {"model": "WAV2VEC2 XLSR 53 Engl\u0456sh"},
+            "looks like 'Wav2Vec2-XLSR-53-English', published: the paper",
+        ),
+        (
+            {"checkpoint": "eve/Wav2Vec2-XLSR-53-English"},
+            "its checkpoint 'eve/Wav2Vec2-XLSR-53-English' looks like 'Wav2Vec2-XLSR-53-English', "
+            "published: the paper",
+        ),
+        (
+            {"model": "eve:DialogXL"},
+            "its model 'eve:DialogXL' looks like 'DialogXL', published: Shen et al. 2020 [39]",
+        ),
+        (
+            {"submitter": "Ma et al. 2024"},
+            "its submitter 'Ma et al. 2024' looks like 'Ma et al. 2024' of the literature",
+        ),
+        (
+            {"model": "WavLM large", "title": "WavLM large, frozen", "checkpoint": "frozen"},
+            "its title 'WavLM large, frozen' looks like 'WavLM large, frozen', a title of serbench",
+        ),
+        (
+            {"model": "chance (majority)"},
+            "its model 'chance (majority)' looks like 'chance (majority)', a row of every table",
+        ),
+        ({"model": "centroid", "checkpoint": "openai/whisper-base"}, ""),
+        (
+            {
+                "model": "alexnet-mel",
+                "title": "AlexNet on mel spectrograms",  # published as well, but from `titles.json`
+            },
+            "",
+        ),
+    ],
+)
+def test_a_name_that_looks_published_or_like_a_title_of_serbench_is_noted(entry, names, note):
+    run = entry("one", **names)
+    found = impersonation.notes_by_folder([run])[run.folder]
+    assert any(note in text for text in found) if note else found == []
+
+
 # ---- the picture, and the pages of runs ----
 
 
@@ -528,10 +578,29 @@ def test_the_picture_is_well_formed_whatever_names_are_in_it(evil, entry):
     assert float(circle.get("cx")) == pytest.approx(left + (right - left) * row.pooled, abs=0.1)
 
 
+def test_a_picture_says_how_many_rows_it_leaves_out_and_leads_to_them(entry, monkeypatch):
+    made = board([entry("one", 0.9), entry("two", 0.2), entry("three", 0.1)])
+    assert "more row" not in page(html, made) + page(markdown, made)
+    monkeypatch.setattr(picture, "MOST_ROWS", 2)
+    words = "1 more row in the table."
+    text = page(html, made)
+    assert f'<a href="#toy-1">{words}</a>' in text
+    assert '<article id="toy-1">' in text
+    assert f"In the picture: [{words}](index.html#toy-1)" in page(markdown, made)
+    drawn = ElementTree.fromstring(picture.svg(only(made), picture.WIDE, standalone=True))
+    assert [each.text for each in drawn.iter() if each.text][-1] == words
+
+
 def test_a_runs_page_has_its_folds_confusions_parameters_and_files(entry):
-    run = entry("one", params={"lr": 0.5}, statements={"Code": "https://example.org"})
+    lines = (
+        Line("fold A", "train_loss", True, 2, [[1.0, 2.0], [2.0, 1.0], [3.0, 0.5]]),
+        Line("fold A", "validation_uar", True, 2, [[1.0, 0.25], [2.0, 0.5], [3.0, 0.375]]),
+    )
+    more = {"curves": lines, "note": "One.\nStill one.\n\n- Two <b>.\n"}
+    run = entry("one", params={"lr": 0.5}, statements={"Code": "https://example.org"}, **more)
     made = board([run])
-    pages = run_page.pages(next(s for s in made.sections if s.corpus == "toy"), "../subs")
+    toy = next(s for s in made.sections if s.corpus == "toy")
+    pages = run_page.pages(toy, "../subs", "boards/subs")
     text = pages["runs/toy/one.html"]
     score = classification.macro_f1(run.confusions[0])
     assert f"<td>{100 * score:.2f}</td>" in text
@@ -540,11 +609,37 @@ def test_a_runs_page_has_its_folds_confusions_parameters_and_files(entry):
     assert "<dt>Code</dt><dd>https://example.org</dd>" in text
     assert '<a href="../../../subs/toy/one/card.json">' in text
     assert '<a href="../../index.html">' in text
-    assert "serbench leaderboard reproduce leaderboard/submissions/toy/one<" in text
+    assert "serbench leaderboard reproduce boards/subs/toy/one<" in text
+    assert "<p>One. Still one.</p>\n<p>- Two &lt;b&gt;.</p>" in text
+    loss, uar = (
+        ElementTree.fromstring(drawn)
+        for drawn in re.findall(r'<svg viewBox="0 0 4.*?</svg>', text, re.DOTALL)
+    )
+    assert [path.get("class") for path in loss.iterfind("path")][-1] == "curve apart"
+    assert loss.find("circle") is None
+    (kept,) = uar.iterfind("circle")
+    middle = (curves.LEFT + curves.WIDTH - curves.RIGHT) / 2
+    assert float(kept.get("cx")) == pytest.approx(middle, abs=0.1)
+    height = (curves.TOP + curves.HEIGHT - curves.BOTTOM) / 2  # of 50 %
+    assert float(kept.get("cy")) == pytest.approx(height, abs=0.1)
+    assert len(re.findall("<style", text)) == 0
+    assert '<link rel="stylesheet" href="../page.css">' in text
+
+
+def test_a_run_has_the_curves_of_its_folds_whatever_numbers_are_in_them(invented):
+    reports = [{"epoch": at, "validation_uar": at / 9000} for at in range(1, 9001)]
+    odd = [{"epoch": 1, "train_loss": math.inf}, {"epoch": 2, "train_loss": 1}, {"epoch": math.nan}]
+    (long, *_) = of_run(invented(curve=reports)).curves
+    assert (long.series, long.is_epochs) == ("validation_uar", False)
+    assert len(long.points) == MOST_POINTS // 2
+    assert (long.points[0], long.points[-1]) == ([1, 0.000111111], [9000, 1])
+    for line in of_run(invented(curve=odd)).curves:
+        assert line.points == [[2, 1]]
+        assert "<svg" not in curves.figures([line])
 
 
 def test_no_name_is_markup_in_a_runs_page(evil):
-    (text,) = run_page.pages(next(s for s in evil.sections if s.tables), "submissions").values()
+    (text,) = run_page.pages(next(s for s in evil.sections if s.tables), "a", "b").values()
     assert text.count("&lt;script&gt;alert(1)") > 8
     assert "<script" not in text
     assert "\x1b" not in text
@@ -678,7 +773,7 @@ def folders(parent):
 def test_build_writes_every_format_and_check_finds_nothing_to_do(submissions, tmp_path, places):
     out = tmp_path / "board"
     pages = [f"runs/tones/{folder.name}.html" for folder in folders(submissions)]
-    made = ["../ledger.csv", *build.FILES, "pictures/tones-1.svg", *pages]
+    made = ["../ledger.csv", *build.FILES, "runs/page.css", "pictures/tones-1.svg", *pages]
     assert sorted(build.build(submissions, out, places)) == sorted(made)
     assert all((out / name).is_file() for name in made)
     assert build.build(submissions, out, places) == []
@@ -833,13 +928,27 @@ def test_other_code_verifies_everything_again(submissions, places, monkeypatch):
     assert len(judged_again(submissions, places)[0]) == 2
 
 
-def test_rejections_are_remembered_too(submissions, places):
-    (folders(submissions)[0] / "card.json").unlink()
-    _, before = judged_again(submissions, places)
-    again, after = judged_again(submissions, places)
-    assert again == []
-    assert isinstance(after[0], Rejected)
-    assert after[0] == before[0]
+def test_rejections_are_not_remembered_since_this_machine_may_cause_them(
+    submissions, places, monkeypatch
+):
+    def uninstalled(name):
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(build.verifying, "judge", uninstalled)
+    _, outcomes = judged_again(submissions, places)
+    assert outcomes[0].reasons == ("it cannot be checked: PackageNotFoundError",)
+    monkeypatch.undo()
+    monkeypatch.setattr(cache, "SETTLED", -60.0)
+    again, outcomes = judged_again(submissions, places)
+    assert len(again) == 2
+    assert not any(isinstance(outcome, Rejected) for outcome in outcomes)
+    assert judged_again(submissions, places)[0] == []
+
+
+def test_a_package_that_a_plugin_needs_verifies_everything_again(submissions, places, monkeypatch):
+    judged_again(submissions, places)
+    monkeypatch.setattr(registry, "lacking", lambda entry: "needs the package 'audformat'")
+    assert len(judged_again(submissions, places)[0]) == 2
 
 
 def test_only_a_corpus_with_something_new_is_made_again(submissions, tmp_path, places, monkeypatch):
@@ -882,6 +991,9 @@ def test_a_board_that_is_elsewhere_links_from_there(submissions, tmp_path, place
     build.build(submissions, tmp_path / "deeper" / "two", places)
     assert "(../submissions/tones" in (tmp_path / "one" / "README.md").read_text()
     assert "(../../submissions/tones" in (tmp_path / "deeper" / "two" / "README.md").read_text()
+    for place, command in (("one", "submissions"), ("deeper/two", "../submissions")):
+        text = next(tmp_path.joinpath(place).glob("runs/tones/*.html")).read_text()
+        assert f"leaderboard reproduce {command}/tones/tones_centroid" in text
 
 
 def test_a_cache_that_cannot_be_written_is_none(submissions, tmp_path, places):

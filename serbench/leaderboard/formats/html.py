@@ -31,19 +31,19 @@ def whole(parts: Iterable[str], rejected: Sequence[Rejected]) -> str:
     return document("serbench leaderboard", "\n".join(_body(parts, rejected)), "page.js")
 
 
-def document(title: str, body: str, script: str = "") -> str:
+def document(title: str, body: str, script: str = "", sheet: str = "") -> str:
     """Return a page that may only use its own style and script.
 
     Args:
         title: of the window; untrusted.
         body: HTML.
         script: the name of a file beside this module, or "".
+        sheet: the path from the page to a file with the text of `style`; "" includes the text.
     """
-    folder = resources.files("serbench.leaderboard.formats")
-    style = folder.joinpath("page.css").read_text("utf-8")
-    code = folder.joinpath(script).read_text("utf-8") if script else ""
-    policy = f"default-src 'none'; style-src '{_hash(style)}'; "
+    text, code = style(), _beside(script) if script else ""
+    policy = f"default-src 'none'; style-src '{'self' if sheet else _hash(text)}'; "
     policy += f"script-src '{_hash(code)}'; " if script else ""
+    styled = f'<link rel="stylesheet" href="{sheet}">' if sheet else f"<style>{text}</style>"
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -52,7 +52,7 @@ def document(title: str, body: str, script: str = "") -> str:
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="referrer" content="no-referrer">
 <title>{escaped(title)}</title>
-<style>{style}</style>
+{styled}
 </head>
 <body>
 {body}
@@ -60,6 +60,15 @@ def document(title: str, body: str, script: str = "") -> str:
 </body>
 </html>
 """
+
+
+def style() -> str:
+    """Return the style of all pages."""
+    return _beside("page.css")
+
+
+def _beside(name: str) -> str:
+    return resources.files("serbench.leaderboard.formats").joinpath(name).read_text("utf-8")
 
 
 def _hash(text: str) -> str:
@@ -113,11 +122,14 @@ _FORM = """<form hidden>
 
 
 def _section(section: Section, submissions: str) -> Iterator[str]:
-    for table in section.tables:
-        yield f"<article><h3>{escaped(notes.heading(table))}</h3>"
+    for place, table in enumerate(section.tables):
+        name = picture.name(section, place)
+        yield f'<article id="{name}"><h3>{escaped(notes.heading(table))}</h3>'
         yield f'<p class="soft">{escaped(notes.size(table))}</p>'
         yield _table("page", _rows(table), section.corpus, table.protocol, notes.title(table))
-        yield "<figure><figcaption>" + escaped(picture.ABOUT) + "</figcaption>"
+        left_out = picture.left_out(table)
+        more = f' <a href="#{name}">{left_out}</a>' if left_out else ""
+        yield f"<figure><figcaption>{escaped(picture.ABOUT)}{more}</figcaption>"
         for layout, kind in ((picture.WIDE, "wide"), (picture.NARROW, "narrow")):
             yield f'<div class="{kind}">{picture.svg(table, layout)}</div>'
         yield "</figure><details><summary>Notes</summary>"

@@ -79,6 +79,8 @@ def _section(section: Section, submissions: str) -> Iterator[str]:
         yield _table("text", _shown(table), _unbroken, "markdown")
         yield _paragraph(notes.size(table))
         yield f"![{picture.ABOUT}]({picture.path(section, place)})"
+        if left_out := picture.left_out(table):
+            yield f"In the picture: [{left_out}](index.html#{picture.name(section, place)})"
         yield _folded("Notes", map(_paragraph, [*_hidden(table), *notes.of_table(table)]))
         runs = [
             _run(run, row, submissions) for row in table.rows[:MOST_ROWS] for run in row.entries

@@ -9,11 +9,13 @@ import re
 from dataclasses import dataclass
 from html import escape
 
+from serbench import tables
 from serbench.leaderboard.formats import columns, notes
 from serbench.leaderboard.ranking.board import ChanceRow, Section, Table
 from serbench.leaderboard.ranking.row import Row
 from serbench.leaderboard.submissions.safe_read import shown
 from serbench.metrics.intervals import Interval
+from serbench.results.literature import PublishedRow
 
 MOST_ROWS = 60
 RIGHT = 26  # pixels for half of the last tick's label
@@ -52,10 +54,25 @@ WIDE = Layout(width=960, label=430, step=26, characters=62)
 NARROW = Layout(width=360, label=0, step=42, characters=48)
 
 
+def name(section: Section, place: int) -> str:
+    """Return a name for addresses of a corpus's table; `place` counts from 0."""
+    corpus = re.sub(r"[^A-Za-z0-9-]", "-", section.corpus)
+    return f"{corpus}-{place + 1}"
+
+
 def path(section: Section, place: int) -> str:
     """Return the path from the board to the picture of a corpus's table; `place` counts from 0."""
-    corpus = re.sub(r"[^A-Za-z0-9-]", "-", section.corpus)
-    return f"pictures/{corpus}-{place + 1}.svg"
+    return f"pictures/{name(section, place)}.svg"
+
+
+def left_out(table: Table) -> str:
+    """Return how many rows of a table are not in its picture; "" if all are."""
+    count = len(_drawn(table)) - MOST_ROWS
+    return f"{tables.count(count, 'more row')} in the table." if count > 0 else ""
+
+
+def _drawn(table: Table) -> list[Row | PublishedRow]:
+    return [row for row in columns.ordered(table) if not isinstance(row, ChanceRow)]
 
 
 def pictures(section: Section) -> dict[str, str]:
@@ -74,7 +91,7 @@ def svg(table: Table, layout: Layout, standalone: bool = False) -> str:
         layout: for wide or narrow screens.
         standalone: include the style, for a separate file; a page has this style in its own.
     """
-    rows = [row for row in columns.ordered(table) if not isinstance(row, ChanceRow)][:MOST_ROWS]
+    rows, more = _drawn(table)[:MOST_ROWS], left_out(table)
     left, right = layout.label or 14, layout.width - RIGHT
     top, bottom = 8, 8 + layout.step * len(rows)
 
@@ -92,8 +109,8 @@ def svg(table: Table, layout: Layout, standalone: bool = False) -> str:
         at = x(max(row.scores["f1"].mean for row in table.chance))
         parts.append(f'<path class="chance" d="M{at} {top}V{bottom}"/>')
     for place, row in enumerate(rows):
-        name = columns.titled(row) if isinstance(row, Row) else columns.system(row)
-        label = escape(shown(name, layout.characters))
+        title = columns.titled(row) if isinstance(row, Row) else columns.system(row)
+        label = escape(shown(title, layout.characters))
         middle = top + layout.step * place + (layout.step // 2 if layout.label else 28)
         y = middle + 4 if layout.label else middle - 12
         soft = "" if isinstance(row, Row) and row.rank is not None else ' class="soft"'
@@ -106,7 +123,9 @@ def svg(table: Table, layout: Layout, standalone: bool = False) -> str:
             parts.append(f'<circle class="{kind}" cx="{x(row.pooled)}" cy="{middle}" r="4"/>')
         elif not math.isnan(mean := row.score("f1").mean):
             parts.append(f'<path class="apart" d="M{x(mean)} {middle - 5}l5 5l-5 5l-5 -5z"/>')
-    height = bottom + 26
+    height = bottom + (48 if more else 26)
+    if more:
+        parts.append(f'<text class="soft" x="0" y="{bottom + 40}">{more}</text>')
     about = escape(shown(f"F1 of {notes.title(table)}. {ABOUT}", 500))
     style = f"<style>{STYLE}</style>" if standalone else ""
     size = f' xmlns="{NAMESPACE}" width="{layout.width}" height="{height}"' if standalone else ""

@@ -1,11 +1,12 @@
 """The page of a submitted run: scores of each fold, confusions, parameters, machine and files."""
 
+import re
 import shlex
 from collections.abc import Iterator, Sequence
 from urllib.parse import quote
 
 from serbench import tables
-from serbench.leaderboard.formats import columns, html, notes, picture
+from serbench.leaderboard.formats import columns, curves, html, notes, picture
 from serbench.leaderboard.formats.html import described, escaped, listed
 from serbench.leaderboard.ranking.board import Section, Table
 from serbench.leaderboard.ranking.entry import Entry
@@ -15,20 +16,23 @@ from serbench.metrics.intervals import mean_std
 from serbench.results.run import SHOWN
 
 UP = "../../"  # from a run's page to the board
+SHEET = "runs/page.css"  # the style of all pages of runs
 SHADES = 10
 
 
-def pages(section: Section, submissions: str) -> dict[str, str]:
+def pages(section: Section, submissions: str, typed: str) -> dict[str, str]:
     """Return the page of every submitted run of a corpus, by its path from the board.
 
     Args:
         section: the corpus's section of the board.
         submissions: path from the board to the folder of submissions.
+        typed: path to that folder in commands.
     """
     return {
         html.run_page(entry): html.document(
             f"{row.title}, {notes.title(table)}",
-            "\n".join(_body(entry, row, table, UP + submissions)),
+            "\n".join(_body(entry, row, table, (UP + submissions, typed))),
+            sheet="../page.css",
         )
         for table in section.tables
         for row in table.rows
@@ -37,7 +41,7 @@ def pages(section: Section, submissions: str) -> dict[str, str]:
     }
 
 
-def _body(entry: Entry, row: Row, table: Table, submissions: str) -> Iterator[str]:
+def _body(entry: Entry, row: Row, table: Table, paths: tuple[str, str]) -> Iterator[str]:
     detail = f" <small>{escaped(row.detail)}</small>" if row.detail else ""
     yield f'<p><a href="{UP}index.html">Leaderboard</a></p>'
     yield f"<h1>{escaped(row.title)}{detail}</h1>"
@@ -46,7 +50,10 @@ def _body(entry: Entry, row: Row, table: Table, submissions: str) -> Iterator[st
     pooled = f"{tables.percent(row.pooled)} {tables.interval(row.interval)}"
     facts = [
         ("Rank", escaped(rank)),
-        ("Pooled F1 [95 %]", escaped(pooled) + picture.line(row.pooled, row.interval)),
+        (
+            f"Pooled F1{' of all seeds' * (len(row.entries) > 1)} [95 %]",
+            escaped(pooled) + picture.line(row.pooled, row.interval),
+        ),
         ("Checked", escaped(row.checked)),
         ("Sent by", escaped(f"{entry.who}, {entry.day}")),
         ("Run", escaped(entry.run)),
@@ -56,8 +63,12 @@ def _body(entry: Entry, row: Row, table: Table, submissions: str) -> Iterator[st
     yield described(facts)
     if remarks := [*entry.objections, *entry.reproductions, *entry.flags, *entry.notes]:
         yield listed(remarks)
+    if entry.note:
+        yield f"<h2>Note of the sender</h2>\n{_note(entry.note)}"
     yield f"<h2>Scores of each fold</h2>\n{_folds(entry)}"
     yield f"<h2>Confusions</h2>\n{_confusions(entry)}"
+    if entry.curves:
+        yield f"<h2>Learning curves</h2>\n{curves.figures(entry.curves)}"
     facts = [(escaped(name), escaped(str(value))) for name, value in entry.params.items()]
     facts.append(("number of weights", escaped(columns.parameters(entry.parameters))))
     yield f"<h2>Parameters</h2>\n{described(facts)}"
@@ -69,12 +80,18 @@ def _body(entry: Entry, row: Row, table: Table, submissions: str) -> Iterator[st
     }
     facts = [(escaped(name), escaped(text)) for name, text in texts.items()]
     yield f"<h2>Origin</h2>\n{described(facts)}"
-    folder = quote(f"{submissions}/{entry.folder}")
+    linked, typed = (f"{path}/{entry.folder}" for path in paths)
     yield "<h2>Files</h2>"
-    yield f'<p><a href="{folder}/card.json">card.json</a> has counts and statements, for programs.'
+    yield f'<p><a href="{quote(linked)}/card.json">card.json</a> has counts and statements, for'
+    yield "programs."
     yield "This command computes a fold again:</p>"
-    path = shlex.quote(f"leaderboard/submissions/{entry.folder}")
-    yield f"<pre>serbench leaderboard reproduce {escaped(path)}</pre>"
+    yield f"<pre>serbench leaderboard reproduce {escaped(shlex.quote(typed))}</pre>"
+
+
+def _note(note: str) -> str:
+    """Return a note as paragraphs; lines break where its Markdown has a paragraph or an item."""
+    parts = re.split(r"\n\s*\n|\n(?=\s|[-*+#>|]|\d+[.)])", note.strip())
+    return "\n".join(f"<p>{escaped(' '.join(part.split()))}</p>" for part in parts)
 
 
 def _folds(entry: Entry) -> str:

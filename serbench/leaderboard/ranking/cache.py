@@ -1,8 +1,9 @@
 """Cache the outcomes of a leaderboard build, so that the next build only checks new submissions.
 
 An outcome is valid while the names, sizes, times and inodes of the submission's files, and the code
-that judged it, are unchanged. The cache file begins with the digest of its contents; a damaged file
-is ignored. Deleting the file is always safe: the next build takes longer.
+that judged it, are unchanged. Rejections are not cached: a missing package or an unreadable disk
+may have caused one. The cache file begins with the digest of its contents; a damaged file is
+ignored. Deleting the file is always safe: the next build takes longer.
 """
 
 import base64
@@ -10,6 +11,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,14 +24,14 @@ from serbench.contracts import Array
 from serbench.errors import SerbenchError
 from serbench.features import audio
 from serbench.files import digest, replacing
-from serbench.leaderboard.ranking.entry import Entry, Record, Rejected
+from serbench.leaderboard.ranking.entry import Entry, Line, Record, Rejected
 from serbench.leaderboard.ranking.fingerprint import Fingerprint, FoldFingerprint
 from serbench.leaderboard.ranking.statistics import Statistics
 from serbench.metrics.intervals import Interval
 from serbench.plugins import registry
 from serbench.settings import Settings
 
-SCHEMA = 7
+SCHEMA = 8
 SETTLED = 2.0  # seconds; a file changed more recently may change again without a new time stamp
 ARRAYS = ("confusions", "by_speaker")
 AUDIO = {".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aiff", ".au"}
@@ -54,11 +56,11 @@ class Cache:
     path: Path  # of the cache file
     version: str  # a digest of all code that an outcome depends on
     # by folder, each with the stamp of the folder's files
-    outcomes: dict[str, tuple[str, Outcome]] = field(default_factory=dict)
+    outcomes: dict[str, tuple[str, Entry]] = field(default_factory=dict)
     statistics: Statistics = field(default_factory=Statistics)  # p-values and intervals
     parts: dict[str, Part] = field(default_factory=dict)  # by corpus
     # the outcomes that are new or still valid
-    kept: dict[str, tuple[str, Outcome]] = field(default_factory=dict)
+    kept: dict[str, tuple[str, Entry]] = field(default_factory=dict)
     # the parts that are new or still valid
     kept_parts: dict[str, Part] = field(default_factory=dict)
     is_changed: bool = False  # whether an outcome or part is new
@@ -71,7 +73,7 @@ class Cache:
             self.kept[name] = self.outcomes[name]
             return self.outcomes[name][1]
         outcome = judge(folder)
-        if changed < time.time() - SETTLED:
+        if isinstance(outcome, Entry) and changed < time.time() - SETTLED:
             self.kept[name] = (stamp, outcome)
             self.is_changed = True
         return outcome
@@ -79,7 +81,7 @@ class Cache:
     def part(
         self,
         corpus: str,
-        seen: str,
+        paths: Sequence[str],
         entries: Sequence[Entry],
         make: Callable[[str, Statistics], Part],
     ) -> Part:
@@ -87,14 +89,14 @@ class Cache:
 
         Args:
             corpus: name of the corpus.
-            seen: path from the leaderboard to the folder of all submissions.
+            paths: to the folder of all submissions, as the files show them.
             entries: all entries of the corpus.
             make: function that makes it from a stamp (digest of its inputs) and the statistics.
         """
         stamp = ""
         if all(entry.folder in self.kept for entry in entries):
             stamps = [[run.folder, self.kept[run.folder][0], _context(run)] for run in entries]
-            stamp = digest([seen, stamps])
+            stamp = digest([paths, stamps])
         part = self.parts.get(corpus)
         if part is None or not stamp or part.stamp != stamp:
             statistics = self.statistics.fork()
@@ -162,12 +164,16 @@ def _stamp(folder: Path) -> tuple[str, float]:
 
 
 def _version(places: Settings) -> str:
-    """Return a digest of the code of serbench and all plugins, and of the corpora on this disk."""
-    installed = registry.installed().entries  # their classes define the parameters to check
-    targets = [entry.target for kind in installed.values() for entry in kind.values()]
-    packages = {"serbench", *(target.partition(":")[0].partition(".")[0] for target in targets)}
+    """Return a digest of all code that is installed, and of the corpora on this disk.
+
+    The classes of plugins define the parameters to check, if the packages that they need are there.
+    """
+    installed = registry.installed().entries
+    entries = [entry for kind in installed.values() for entry in kind.values()]
+    packages = {"serbench", *(re.split("[.:]", entry.target)[0] for entry in entries)}
+    lacking = sorted({registry.lacking(entry) for entry in entries})
     corpora = [[name, _tables(places.data / name)] for name in installed["dataset"]]
-    return digest([SCHEMA, [*map(_code, sorted(packages))], corpora, np.__version__])
+    return digest([SCHEMA, [*map(_code, sorted(packages))], lacking, corpora, np.__version__])
 
 
 def _tables(folder: Path) -> list[list[object]] | None:
@@ -220,17 +226,16 @@ def _unpack(cache: Cache, data: bytes) -> None:
     if state["version"] != cache.version:
         return
     for name, (stamp, fields) in state["outcomes"].items():
-        cache.outcomes[name] = (stamp, _outcome(fields))
+        cache.outcomes[name] = (stamp, _entry(fields))
     cache.parts |= {corpus: Part(**_tuples(part)) for corpus, part in state["parts"].items()}
     cache.statistics.pvalues |= state["pvalues"]
     cache.statistics.intervals |= {key: Interval(*ends) for key, ends in state["intervals"].items()}
 
 
-def _outcome(fields: dict[str, Any]) -> Outcome:
-    if "reasons" in fields:
-        return Rejected(**_tuples(fields))
+def _entry(fields: dict[str, Any]) -> Entry:
     fields |= {name: _array(*fields[name]) for name in ARRAYS}
     fields["records"] = [Record(*record) for record in fields["records"]]
+    fields["curves"] = [Line(*line) for line in fields["curves"]]
     traces = fields["fingerprint"]
     folds = tuple(FoldFingerprint(*fold) for fold in traces["folds"])
     fields["fingerprint"] = Fingerprint(traces["answers"], folds, _array(*traces["mistakes"]))

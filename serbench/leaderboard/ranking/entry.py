@@ -23,7 +23,7 @@ from serbench.leaderboard.submissions.reproduction_record import (
 from serbench.leaderboard.submissions.submission import Submission
 from serbench.plugins import registry, shipped
 from serbench.protocols.lookalike_names import skeleton
-from serbench.results import eligibility
+from serbench.results import eligibility, learning_curve
 from serbench.results.display_names import versions, with_checkpoint
 from serbench.results.fold_schema import Facts
 from serbench.results.run import Run, computed
@@ -38,9 +38,21 @@ STATUSES = (REPRODUCED, RECOMPUTED, SUBMITTERS_OWN, NOT_SUBMITTED)
 """How thoroughly a run was checked, best first."""
 
 LONGEST_TITLE = 150  # characters
+MOST_POINTS = 12_000  # of a run's learning curves
+LARGEST = 1e9  # number in a learning curve
 
 SAYS_SUBMITTER = "says the submitter"
 """The end of the text of a reproduction that no other account sent."""
+
+
+class Line(NamedTuple):
+    """A line of a learning curve."""
+
+    fold: str  # name of the fold
+    series: str  # one of `learning_curve.SERIES`
+    is_epochs: bool  # whether its points are epochs, not settings that were tried
+    best: int | None  # the number of the epoch that was kept, if known
+    points: list[list[float]]  # [number of the epoch or setting, value]
 
 
 class Record(NamedTuple):
@@ -87,10 +99,12 @@ class Entry:
     provenance: Mapping[str, str]  # versions, settings and machine, for readers
     confusions: Confusions  # of the folds that count, (folds, labels, labels)
     by_speaker: Confusions  # (speakers, labels, labels)
+    curves: tuple[Line, ...] = ()  # learning curves of the folds that count
     folder: str = ""  # below the folder of all submissions; "" for a run that was not submitted
     submitter: str = ""  # the sender's name on the card
     submitted: str = ""  # the day on the card
     statements: Mapping[str, str] = field(default_factory=dict)  # of the card, for readers
+    note: str = ""  # the sender's own remarks, lines of text
     account: str = ""  # the sender's account in the ledger
     seen: str = ""  # when the board first saw it, from the ledger
     order: int = 0  # position in the ledger, from 1; 0 if it is not in a ledger
@@ -178,6 +192,7 @@ def of_submission(submission: Submission, status: str, flags: Sequence[str]) -> 
         submitter=card.submitter.name,
         submitted=card.submitted,
         statements=_statements(card),
+        note=submission.note,
         status=status,
         records=tuple(_record(submission, record) for record in reproductions(folder)),
         flags=tuple(flags),
@@ -233,7 +248,23 @@ def _entry(
         provenance=_provenance(first),
         confusions=confusions,
         by_speaker=by_speaker,
+        curves=_curves(folds),
     )
+
+
+def _curves(folds: Sequence[Facts]) -> tuple[Line, ...]:
+    """Return the learning curves of folds, with at most `MOST_POINTS` points, evenly chosen."""
+    curves = list(filter(None, map(learning_curve.of_fold, folds)))
+    most = MOST_POINTS // max(sum(len(curve.values) for curve in curves), 1)
+    lines = []
+    for curve in curves:
+        for series, values in curve.values.items():
+            points = np.stack([curve.steps, values], axis=1)  # (reports, 2)
+            points = points[np.abs(points).max(axis=1) < LARGEST]  # neither nan nor infinite
+            chosen = np.linspace(0, len(points) - 1, min(len(points), most)).round().astype(int)
+            rounded = [[float(f"{number:.6g}") for number in point] for point in points[chosen]]
+            lines.append(Line(curve.fold, series, curve.epochs, curve.best, rounded))
+    return tuple(lines)
 
 
 def _provenance(facts: Facts) -> dict[str, str]:

@@ -120,6 +120,12 @@ class Submission:
         """Whether the files contain the true labels, according to the card."""
         return self.card.truth == "included"
 
+    @property
+    def note(self) -> str:
+        """The text of the submitter's note, "" without one."""
+        path = self.folder / NOTE
+        return safe_read.contents(path, MOST_NOTE).decode("utf-8") if path.exists() else ""
+
     def stored_counts(self) -> Counts:
         """Count the stored predictions against the stored truth."""
         return count([file.scored("test") for file in self.files], self.all_facts)

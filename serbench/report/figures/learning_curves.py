@@ -2,8 +2,8 @@
 
 from serbench.metrics.classification import Floats
 from serbench.report import analysis
-from serbench.report.analysis import Curve
 from serbench.report.figures import style
+from serbench.results.learning_curve import Curve
 from serbench.results.run import Run
 
 

@@ -10,7 +10,6 @@ import numpy as np
 
 from serbench.metrics.classification import Floats
 from serbench.report import analysis, speakers
-from serbench.report.analysis import Curve
 from serbench.report.figures.colours import styles
 from serbench.report.page import run_details, utterances
 from serbench.report.page.utterances import FoldData, Register, Utterances
@@ -18,6 +17,7 @@ from serbench.report.sections import Section, sections
 from serbench.report.tables import run_tables, section_tables
 from serbench.report.tables.table import Table
 from serbench.results import literature
+from serbench.results.learning_curve import Curve
 from serbench.results.run import Run
 
 DIGITS = 4
