@@ -6,6 +6,7 @@ TITLES = {
     "model": "Models",
     "features": "Features",
     "dataset": "Datasets",
+    "perturbation": "Perturbations",
     "engine": "Engines",
     "package": "Packages",
 }

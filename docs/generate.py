@@ -55,6 +55,7 @@ COMMANDS = (
     ("datasets",),
     ("features",),
     ("models",),
+    ("perturbations",),
     ("engines",),
     ("protocols",),
     ("protocol", "show"),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from serbench.contracts import Model as Model
     from serbench.contracts import ModelEntry as ModelEntry
     from serbench.contracts import Needs as Needs
+    from serbench.contracts import Perturbation as Perturbation
     from serbench.contracts import Predictions as Predictions
     from serbench.contracts import Task as Task
     from serbench.contracts import Wave as Wave
@@ -56,7 +57,7 @@ if TYPE_CHECKING:
 _NAMES = {  # the names above, by module
     "comparison.result": "compare",
     "contracts": "About Array Dataset DetachableEngine Engine Entry Examples Extractor Lengths "
-    "Link Model ModelEntry Needs Predictions Task Wave Workspace hookimpl",
+    "Link Model ModelEntry Needs Perturbation Predictions Task Wave Workspace hookimpl",
     "corpus": "Corpus Fold LabelSet Protocol Utterance held_out speaker_fold",
     "datasets": "read_corpus",
     "errors": "BadParameter CorpusError FoldError LeakageError MissingRequirement PluginError "

@@ -1,4 +1,4 @@
-"""The contracts of plugins: members of datasets, extractors, models and engines, and the hooks.
+"""The contracts of plugins: what datasets, features, models, perturbations and engines must have.
 
 Plugins need no base class: any class with these members will do.
 """
@@ -178,6 +178,29 @@ class Extractor(typing.Protocol):
         """Return a finite float32 (or float16) array for each mono 16 kHz wave.
 
         An array must depend on its own wave only. Several threads may call this at once.
+        """
+
+
+class Perturbation(typing.Protocol):
+    """Change a wave as a test condition does, such as noise or a telephone line.
+
+    Instantiated by `target(**parameters)`; `noise:snr=10` gives `snr=10`. Parameters are as those
+    of a model. Only test audio is perturbed. Planning also instantiates the class, to validate its
+    parameters: load large tables in the first call.
+
+    Attributes:
+        version: changes whenever the perturbed waves change.
+    """
+
+    version: str
+
+    def __call__(self, wave: Wave, random: np.random.Generator) -> Wave:
+        """Return a finite float32 wave at 16 kHz; its length may differ, but it is not empty.
+
+        Args:
+            wave: mono, 16 kHz, before silence is trimmed: shape (samples,). Leave it unchanged.
+            random: the only source of randomness, seeded by the perturbation and the utterance, so
+                that each utterance is perturbed in the same way in every run and process.
         """
 
 
@@ -473,7 +496,7 @@ hookimpl = pluggy.HookimplMarker("serbench")
 
 @dataclass(frozen=True)
 class Entry:
-    """A plugin's dataset, feature, model or engine, by name: creating an entry imports nothing.
+    """A plugin's dataset, feature, model, perturbation or engine, by name; imports nothing.
 
     Attributes:
         name: lower case, digits, hyphens: "crema-d".
@@ -564,6 +587,14 @@ def serbench_features() -> Iterable[Entry]:  # type: ignore[empty-body]
 @hookspec
 def serbench_models() -> Iterable[ModelEntry]:  # type: ignore[empty-body]
     """Return the models of this plugin; each target implements `serbench.contracts.Model`."""
+
+
+@hookspec
+def serbench_perturbations() -> Iterable[Entry]:  # type: ignore[empty-body]
+    """Return the perturbations of this plugin.
+
+    Each target implements `serbench.contracts.Perturbation`.
+    """
 
 
 @hookspec

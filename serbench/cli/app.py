@@ -254,6 +254,12 @@ def models(name: Annotated[str | None, named("model")] = None) -> None:
 
 
 @app.command()
+def perturbations(name: Annotated[str | None, named("perturbation")] = None) -> None:
+    """List the installed perturbations of test audio, or describe one with its parameters."""
+    _listing("perturbation", name)
+
+
+@app.command()
 def engines(name: Annotated[str | None, named("engine")] = None) -> None:
     """List the installed engines, which run folds, or describe one with its options."""
     _listing("engine", name)

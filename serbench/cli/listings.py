@@ -1,4 +1,4 @@
-"""List the datasets, features, models and engines that are installed, and describe one."""
+"""List the installed plugins of each kind, such as datasets and models, and describe one."""
 
 import inspect
 import os

@@ -35,11 +35,16 @@ def new(
 @app.command()
 def check(
     name: Annotated[
-        str, typer.Argument(help="A dataset, a feature, a model, an engine or a package.")
+        str,
+        typer.Argument(
+            help="A dataset, a feature, a model, a perturbation, an engine or a package."
+        ),
     ],
     kind: Annotated[
         str | None,
-        typer.Option(help="model, features, dataset, engine or package. Default: looked up."),
+        typer.Option(
+            help="model, features, dataset, perturbation, engine or package. Default: looked up."
+        ),
     ] = None,
     param: Annotated[
         list[str] | None,

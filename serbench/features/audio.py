@@ -5,9 +5,9 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,8 @@ import numpy.typing as npt
 from serbench import tables
 from serbench.contracts import Wave
 from serbench.errors import BadParameter, CorpusError
-from serbench.features import truncation
+from serbench.features import perturbation, truncation
+from serbench.features.perturbation import Perturber
 from serbench.files import alone_with, digest, replacing
 
 RATE = 16_000  # Hz; paper, section IV
@@ -45,19 +46,45 @@ class Reading:
     """How a file is read as a waveform; part of the identity of every feature.
 
     Leading and trailing frames that are `trim_db` below the loudest are cut; None cuts nothing. The
-    default is librosa's, since the paper states none.
+    default is librosa's, since the paper states none. A perturbation, "noise:snr=10", is applied
+    before; it is stored in its only spelling, without defaults.
+
+    Raises:
+        SerbenchError: `trim_db` is not greater than 0; or as `perturbation.find`.
     """
 
     trim_db: float | None = 60.0
     version: str = "1"  # changes whenever the samples would change
+    perturbation: str = ""
 
     def __post_init__(self) -> None:
         if self.trim_db is not None and not self.trim_db > 0:
             raise BadParameter(f"trim_db is {self.trim_db}, but must be greater than 0, or none")
+        if self.perturber:
+            object.__setattr__(self, "perturbation", self.perturber.spec)
+
+    @functools.cached_property
+    def perturber(self) -> Perturber | None:
+        """What perturbs the waves, None if nothing does."""
+        return perturbation.find(self.perturbation) if self.perturbation else None
+
+    @classmethod
+    def of(cls, identity: Mapping[str, Any]) -> Self:
+        """Return the reading of an `identity`, with the versions that are installed here.
+
+        Raises:
+            SerbenchError: its perturbation is not installed.
+        """
+        return cls(identity["trim_db"], perturbation=identity.get("perturbation", ""))
 
     def identity(self) -> Mapping[str, object]:
         """Return the settings as plain values."""
-        return asdict(self) | {"rate": RATE, "resampler": "soxr HQ", "channels": "mean"}
+        values: dict[str, object] = {"trim_db": self.trim_db, "version": self.version}
+        values |= {"rate": RATE, "resampler": "soxr HQ", "channels": "mean"}
+        if self.perturber:
+            values["perturbation"] = self.perturber.spec
+            values["perturbation_version"] = self.perturber.version
+        return values
 
 
 def decode(path: Path, *, remedy: str = AGAIN) -> tuple[Samples, int]:
@@ -222,7 +249,7 @@ def samples_digest(samples: Samples, rate: int) -> str:
 
 
 def wave(samples: Samples, rate: int, reading: Reading) -> Wave:
-    """Convert decoded samples to a mono, 16 kHz, trimmed waveform: shape (samples,), float32.
+    """Convert decoded samples to a mono, 16 kHz, perturbed and trimmed waveform, float32.
 
     An utterance that would be empty after trimming is not trimmed.
     """
@@ -234,6 +261,8 @@ def wave(samples: Samples, rate: int, reading: Reading) -> Wave:
         import soxr
 
         mono = soxr.resample(mono, rate, RATE, quality="HQ")
+    if reading.perturber:
+        mono = reading.perturber(mono, samples_digest(samples, rate))
     if reading.trim_db is not None:
         mono = trimmed(mono, reading.trim_db)
     return np.ascontiguousarray(mono, dtype=np.float32)

@@ -122,6 +122,8 @@ class Part:
         params: dict[str, object] = {**feature.params} if feature else {}
         if feature and feature.reading.get("trim_db", 60.0) != 60.0:
             params["trim_db"] = feature.reading["trim_db"]
+        if feature and "perturbation" in feature.reading:
+            params["perturbation"] = feature.reading["perturbation"]
         words = [*([feature.version] if feature and feature.version else [])]
         words += [f"({self.state})"] if self.state and words else [self.state] * bool(self.state)
         return {
@@ -247,7 +249,7 @@ def _state(feature: Feature) -> str:
     try:
         entry = registry.find("feature", feature.name)
         version = registry.version(entry, registry.load(entry))
-        reading = audio.Reading(feature.reading["trim_db"]).identity()  # type: ignore[arg-type]
+        reading = audio.Reading.of(feature.reading).identity()
     except SerbenchError:
         return "not installed"
     return "" if (version, reading) == (feature.version, dict(feature.reading)) else OLD

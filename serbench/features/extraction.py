@@ -42,7 +42,7 @@ def _extract(message: Message, feature: Feature, send: Send) -> Message:
     store = Store(feature.folder(Path(message["cache"])))
     target = registry.load(registry.find("feature", feature.name))
     extractor: Any = target(**registry.complete(target, feature.params))
-    reading = audio.Reading(feature.reading["trim_db"])  # type: ignore[arg-type]
+    reading = audio.Reading.of(feature.reading)
     arrays: dict[str, Array] = {}
     with threadpoolctl.threadpool_limits(message["threads"]):
         for start in range(0, len(message["files"]), BATCH):

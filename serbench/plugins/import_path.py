@@ -1,6 +1,6 @@
-"""Load a model by import path, `my_ser:Nearest`.
+"""Load a model or a perturbation by import path, `my_ser:Nearest`.
 
-The path leads to a class that implements `serbench.contracts.Model`, or to an estimator with
+A model's path leads to a class that implements `serbench.contracts.Model`, or to an estimator with
 scikit-learn's interface; see `serbench.plugins.sklearn_adapter`.
 """
 
@@ -26,7 +26,7 @@ def features(path: str) -> str | None:
     Raises:
         SerbenchError: the module or the name does not exist.
     """
-    target = _target(path)
+    target = locate(path)
     stated = getattr(target, "features", None)
     if isinstance(stated, str):
         return stated
@@ -39,7 +39,7 @@ def load(path: str) -> Any:
     Raises:
         SerbenchError: the path leads neither to a model nor to an estimator.
     """
-    target = _target(path)
+    target = locate(path)
     if not _is_model(target):
         return sklearn_adapter.adapted(path, target)
     _require_model(path, target)
@@ -49,7 +49,7 @@ def load(path: str) -> Any:
 def version(path: str, stated: str) -> str:
     """Return the version that a model states, with a source digest if the code is the user's."""
     package = top(path)
-    if _is_model(_target(path)) and source_code.is_own(package):
+    if _is_model(locate(path)) and source_code.is_own(package):
         return f"{stated}, {source_code.identity(package)}"
     return stated
 
@@ -79,13 +79,18 @@ def top(path: str) -> str:
     return path.partition(":")[0].partition(".")[0]
 
 
-def _target(path: str) -> Any:
+def locate(path: str) -> Any:
+    """Return the class or function that an import path leads to.
+
+    Raises:
+        SerbenchError: the module or the name does not exist.
+    """
     module, _, name = path.partition(":")
     if not TARGET.fullmatch(path):
         suggested = _module_of_file(module)
         hint = f", perhaps {suggested}:{name or 'Name'}" if suggested else ""
         raise UnknownName(
-            f"{path!r} is not an import path: a model of your own is written module:Name, as "
+            f"{path!r} is not an import path: a class of your own is written module:Name, as "
             f"in my_ser:Nearest{hint}"
         )
     return get_attribute(_module(module, path), name, path)

@@ -25,7 +25,13 @@ from serbench.plugins.guarded_import import (
     one_line,
 )
 
-KINDS = {"dataset": "datasets", "feature": "features", "model": "models", "engine": "engines"}
+KINDS = {
+    "dataset": "datasets",
+    "feature": "features",
+    "model": "models",
+    "perturbation": "perturbations",
+    "engine": "engines",
+}
 HOOKS = {f"serbench_{plural}": kind for kind, plural in KINDS.items()}
 CORE = "serbench"
 SLOW = 2.0  # seconds that a plugin may take to return its entries before a listing remarks on it
@@ -237,7 +243,9 @@ def _load_plugin(point: EntryPoint) -> object:
 
 
 def find(kind: str, name: str) -> Entry:
-    """Return the entry of that name; a model's name may be an import path, "my_ser:Nearest".
+    """Return the entry of that name.
+
+    The name of a model or a perturbation may be an import path, "my_ser:Nearest".
 
     Raises:
         UnknownName: no plugin offers it; the message says what to install, or lists the nearest
@@ -249,6 +257,8 @@ def find(kind: str, name: str) -> Entry:
 
         features = import_path.features(name) or next(iter(defaults("feature", "estimators")), "")
         return ModelEntry(name, name, "by import path", features=features)
+    if kind == "perturbation" and is_import_path(name):
+        return Entry(name, name, "by import path")
     plugins = installed()
     if name in plugins.entries[kind]:
         return plugins.entries[kind][name]
@@ -258,8 +268,8 @@ def find(kind: str, name: str) -> Entry:
         raise UnknownName(f"the {kind} {name!r} is not installed: {remedy}")
     failed = ", ".join(dict.fromkeys(broken.plugin for broken in plugins.broken))
     hint = f"; broken plugins, see `serbench {KINDS[kind]}`: {failed}" if failed else ""
-    if kind == "model" and "." in name:
-        hint = "; a model of your own is written module:Name" + hint
+    if kind in ("model", "perturbation") and "." in name:
+        hint = f"; a {kind} of your own is written module:Name" + hint
     if not plugins.entries[kind]:
         hint = f"; to install {shipped.LIGHT}" + hint
     raise nearest(kind, name, list(plugins.entries[kind]), hint)
@@ -312,19 +322,20 @@ def load(entry: Entry) -> Callable[..., Any]:
     if is_import_path(entry.name):
         from serbench.plugins import import_path
 
-        target = import_path.load(entry.name)
-        return target
-    if reason := lacking(entry):
+        load_class = import_path.load if isinstance(entry, ModelEntry) else import_path.locate
+        target = load_class(entry.name)
+    elif reason := lacking(entry):
         raise MissingRequirement(f"{entry.name} {reason}")
-    module, _, name = entry.target.partition(":")
-    target = get_attribute(import_module(module, entry.name), name, entry.name)
+    else:
+        module, _, name = entry.target.partition(":")
+        target = get_attribute(import_module(module, entry.name), name, entry.name)
     if not callable(target):
         raise PluginError(f"{entry.name}: {entry.target} is a {type(target).__name__}, not a class")
     return target
 
 
 def version(entry: Entry, target: Any) -> str:
-    """Return the version of a model or an extractor that `load` returned.
+    """Return the version of a model, an extractor or a perturbation that `load` returned.
 
     Raises:
         PluginError: it has none.

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from serbench.testing.contract_classes import FeatureContract as FeatureContract
     from serbench.testing.contract_classes import ModelContract as ModelContract
     from serbench.testing.contract_classes import PackageContract as PackageContract
+    from serbench.testing.contract_classes import PerturbationContract as PerturbationContract
 
 __all__ = [
     "DatasetContract",
@@ -20,6 +21,7 @@ __all__ = [
     "FeatureContract",
     "ModelContract",
     "PackageContract",
+    "PerturbationContract",
 ]
 
 if not TYPE_CHECKING:  # else type checkers would accept any name

@@ -10,7 +10,7 @@ from serbench.testing.kinds import KINDS, Kind
 
 
 class Contract:
-    """The base of the five classes.
+    """The base of the six classes.
 
     Attributes:
         plugin: the name of the plugin.
@@ -102,6 +102,10 @@ class DatasetContract(Contract, kind="dataset"):
         data_fixture: the name of a fixture that returns the folder, for example of a look-alike.
         complete: the protocols that test every utterance exactly once.
     """
+
+
+class PerturbationContract(Contract, kind="perturbation"):
+    """The checks for a perturbation."""
 
 
 class EngineContract(Contract, kind="engine"):

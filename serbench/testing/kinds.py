@@ -1,12 +1,21 @@
-"""Name the five kinds of plugins that can be checked and their checks, and find a plugin's kind."""
+"""Name the six kinds of plugins that can be checked and their checks, and find a plugin's kind."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from serbench.errors import BadParameter, UnknownName, nearest
+from serbench.parameters import is_import_path
 from serbench.plugins import registry, shipped
-from serbench.testing.checks import dataset, engine, features, learning, model, package
+from serbench.testing.checks import (
+    dataset,
+    engine,
+    features,
+    learning,
+    model,
+    package,
+    perturbation,
+)
 from serbench.testing.checks.package import entry_points, names_of
 from serbench.testing.examination import Check, Subject
 
@@ -27,6 +36,7 @@ KINDS: Mapping[str, Kind] = {
     "model": Kind(model.ModelSubject, (*model.CHECKS, *learning.CHECKS)),
     "features": Kind(features.FeatureSubject, features.CHECKS),
     "dataset": Kind(dataset.DatasetSubject, dataset.CHECKS),
+    "perturbation": Kind(perturbation.PerturbationSubject, perturbation.CHECKS),
     "engine": Kind(engine.EngineSubject, engine.CHECKS),
     "package": Kind(package.PackageSubject, package.CHECKS),
 }
@@ -64,12 +74,16 @@ def find_kind(name: str, kind: str | None) -> str:
     names |= {package for point in entry_points() for package in names_of(point)}
     broken = [plugin.plugin for plugin in installed.broken]
     hint = f"; broken: `serbench plugin check {broken[0]}` says why" if broken else ""
-    raise nearest("dataset, feature, model, engine or package", name, sorted(names), hint)
+    raise nearest(
+        "dataset, feature, model, perturbation, engine or package", name, sorted(names), hint
+    )
 
 
 def _is_offered(name: str, kind: str) -> bool:
     if kind == "model" and name.partition(":")[0] in registry.installed().entries["dataset"]:
         return False  # toy:seed=3 is not an import path
+    if kind == "perturbation" and is_import_path(name):
+        return False  # it is a model, unless the user says otherwise
     try:
         KINDS[kind].package(name)
     except UnknownName:

@@ -34,9 +34,9 @@ def check(
     """Run every check for a plugin's kind on the plugin, in a process of its own.
 
     Args:
-        name: the name of a model, a feature, a dataset, an engine or a package, as a user types it.
-        kind: "model", "features", "dataset", "engine" or "package"; None finds it by the name, a
-            package last.
+        name: the name of a plugin of any kind or of a package, as a user types it.
+        kind: "model", "features", "dataset", "perturbation", "engine" or "package"; None finds it
+            by the name, a package last.
         params: parameters of the plugin, or options of the engine.
         data: the folder of a dataset's corpus.
         limit: seconds after which a check is stopped, counted from the last report of a model.

@@ -371,6 +371,7 @@ def test_datasets_say_which_corpora_are_here_and_how_to_get_others(places):
     [
         (["features", "waveform"], "Mono 16 kHz samples"),
         (["engines", "local"], "the number of tasks at a time"),
+        (["perturbations", "softer"], "of the amplitude, from 0 to 1"),
         (["datasets", "csv"], "the utterance's name in results"),
         (["datasets", "toy:seed=3"], "default: kfold:n=6"),
         (["protocols"], "kfold   Test each of n groups of speakers once"),

@@ -146,7 +146,7 @@ def checked(model, **what):
         ("own.py:Predicting", "did you mean own?"),
         (
             "./own.py:X",
-            "'./own.py:X' is not an import path: a model of your own is written module:Name",
+            "'./own.py:X' is not an import path: a class of your own is written module:Name",
         ),
         ("own:", "'own:' is not an import path"),
         ("a\x1b b:c", r"'a\x1b b:c' is not an import path"),

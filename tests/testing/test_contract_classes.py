@@ -14,6 +14,7 @@ from serbench.testing import (
     FeatureContract,
     ModelContract,
     PackageContract,
+    PerturbationContract,
 )
 from serbench.testing.kinds import KINDS
 
@@ -139,6 +140,7 @@ def test_a_corpus_that_is_named_must_be_there(said):
         (ModelContract, "model"),
         (FeatureContract, "features"),
         (DatasetContract, "dataset"),
+        (PerturbationContract, "perturbation"),
         (EngineContract, "engine"),
         (PackageContract, "package"),
     ],

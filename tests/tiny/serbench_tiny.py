@@ -388,6 +388,43 @@ class Infinite:
         return [np.full(1, np.inf, np.float32) for _ in waves]
 
 
+class Softer:
+    """Turn the wave down, a little differently for each utterance.
+
+    Args:
+        factor: of the amplitude, from 0 to 1.
+    """
+
+    version = "1"
+
+    def __init__(self, *, factor: float = 0.5):
+        if not 0 < factor < 1:
+            raise BadParameter(f"factor is {factor}, but must be between 0 and 1")
+        self.factor = factor
+
+    def __call__(self, wave: Any, random: np.random.Generator) -> Any:
+        """The wave, quieter."""
+        return wave * np.float32(self.factor * random.uniform(0.9, 1.0))
+
+
+class Deafening:
+    """A perturbation that is not finite."""
+
+    version = "1"
+
+    def __call__(self, wave: Any, random: np.random.Generator) -> Any:
+        """Infinity."""
+        return wave + np.float32(np.inf)
+
+
+@hookimpl
+def serbench_perturbations() -> Iterable[Entry]:
+    return [
+        Entry("softer", "serbench_tiny:Softer", "quieter"),
+        Entry("deafening", "serbench_tiny:Deafening", "not finite"),
+    ]
+
+
 @hookimpl
 def serbench_datasets() -> Iterable[Entry]:
     return [

@@ -50,6 +50,17 @@ def serbench_datasets() -> Iterable[Entry]:
 
 
 @hookimpl
+def serbench_perturbations() -> Iterable[Entry]:
+    import violating_perturbations as perturbations
+
+    return [
+        Entry(name(made), f"violating_perturbations:{made.__name__}", inspect.getdoc(made) or "")
+        for made in vars(perturbations).values()
+        if isinstance(made, type) and made.__module__ == perturbations.__name__
+    ]
+
+
+@hookimpl
 def serbench_engines() -> Iterable[Entry]:
     import violating_engines as engines
 

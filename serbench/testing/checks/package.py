@@ -149,7 +149,7 @@ def imports_nothing_heavy(subject: PackageSubject) -> None:
 
 
 def hooks_are_known(subject: PackageSubject) -> str:
-    """The package has hooks, and each is one of the four that serbench calls.
+    """The package has hooks, and each is one of the five that serbench calls.
 
     A misspelt hook is never called.
     """

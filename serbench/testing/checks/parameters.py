@@ -1,4 +1,4 @@
-"""Check the parameters of a model, a feature or a dataset."""
+"""Check the parameters of a model, a feature, a perturbation or a dataset."""
 
 import types
 import typing
