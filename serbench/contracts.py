@@ -262,6 +262,18 @@ class Workspace(typing.Protocol):
     def report(self, epoch: int, epochs: int, **values: float) -> None:
         """Report progress and a point of the learning curve: `report(3, 16, train_loss=1.2)`."""
 
+    def report_step(self, epoch: int, epochs: int, step: int, steps: int) -> None:
+        """Report progress within an epoch: `report_step(3, 16, 20, 80)`; for long epochs.
+
+        Call it as often as is convenient: what nobody could see is not sent. Nothing is stored.
+
+        Args:
+            epoch: the epoch that runs, counted from 1.
+            epochs: the most epochs.
+            step: the number of its steps that are done; 0 before the first.
+            steps: the number of its steps.
+        """
+
 
 class Model(typing.Protocol):
     """Learn one fold. Instantiated by `target(labels=..., seed=..., **parameters)`.

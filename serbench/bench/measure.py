@@ -425,8 +425,9 @@ class Trial:
             announced: list[int] = []  # epochs, by the reports
 
             def receive(point: Message) -> None:
-                times.append(time.perf_counter())
-                announced.append(point["epochs"])
+                if "within_epoch" not in point:
+                    times.append(time.perf_counter())
+                    announced.append(point["epochs"])
 
             workspace = FoldWorkspace(
                 task.device,

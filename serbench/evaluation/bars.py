@@ -4,7 +4,7 @@ import contextlib
 import html
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -83,7 +83,8 @@ class Bars(Listener):
             disable=not has_bars,
         )
         self._epochs: dict[str, int] = {}  # of runs whose models have the parameter `epochs`
-        self._since: dict[Key, float] = {}  # when a fold's training began
+        self._since: dict[Key, float] = {}  # when a fold's training began, until it reports
+        self._notes_of: dict[Key, list[str]] = {}  # the latest point of a fold's learning curve
         self._stages: dict[Key, str] = {}
         self._extracting: Bar | None = None
         self._decoded = 0  # utterances, when `extracting` was last called
@@ -172,7 +173,7 @@ class Bars(Listener):
         """Show a fold's epoch and the latest point of its learning curve."""
         epoch, epochs = progress["epoch"], progress["epochs"]
         self._forecast.running((run, fold), epoch / epochs if epochs else 0.0)
-        notes = [
+        self._notes_of[run, fold] = notes = [
             f"{name.replace('_', ' ')} {value:.3g}"
             for name, value in progress.items()
             if name not in ("epoch", "epochs")
@@ -180,28 +181,41 @@ class Bars(Listener):
         self._since.pop((run, fold), None)
         self._show_fold((run, fold), epoch, epochs, notes)
 
-    def _show_fold(self, key: Key, epoch: int, epochs: int, notes: list[str]) -> None:
+    def stepped(self, run: str, fold: str, progress: Mapping[str, Any]) -> None:
+        """Show how far a fold is within an epoch."""
+        key, within = (run, fold), progress["within_epoch"]
+        epoch, epochs = progress["epoch"], progress["epochs"]
+        self._forecast.running(key, (epoch + within) / epochs if epochs else 0.0)
+        self._since.pop(key, None)
+        self._show_fold(key, epoch, epochs, self._notes_of.get(key, []), within)
+
+    def _show_fold(
+        self, key: Key, epoch: int, epochs: int, notes: Sequence[str], within: float | None = None
+    ) -> None:
         run, fold = key
-        if left := self._forecast.fold_left(key):
-            notes.append(f"{tables.duration(left)} left")
+        left = self._forecast.fold_left(key)
+        notes = [*notes, f"{tables.duration(left)} left"] if left else notes
+        percent = "" if within is None else f"{100 * within:.0f} %"
         if key not in self._bars and len(self._bars) < SHOWN:
             name = self._name(run, fold)
             self._bars[key] = self._progress.add_task(name, total=None, count="", note="")
         if key in self._bars:
             self._progress.update(
                 self._bars[key],
-                completed=epoch,
+                completed=epoch + (within or 0.0),
                 total=epochs or None,
                 count=f"{epoch}/{epochs}" if epochs else "",
-                note="  ".join(notes),
+                note="  ".join([f"epoch {epoch + 1}: {percent}", *notes] if percent else notes),
                 since=self._since.get(key),
             )
         now = time.monotonic()
         is_due = now - self._said.setdefault(key, now) > PAUSE
-        if epoch and (self._verbose or is_due):
-            self._said[key] = now
-            line = f"{self._name(run, fold)}: epoch {epoch} of {epochs}, {', '.join(notes)}"
-            self._print(line) if self._verbose else self._say(line)
+        if percent or epoch:
+            at = f"{epoch + 1} of {epochs}, {percent}" if percent else f"{epoch} of {epochs}"
+            line = f"{self._name(run, fold)}: epoch {', '.join([at, *notes])}"
+            if is_due or (self._verbose and not percent):
+                self._said[key] = now
+                self._print(line) if self._verbose else self._say(line)
         self._show_total()
 
     def submitted(self, engine: str, folds: int) -> None:

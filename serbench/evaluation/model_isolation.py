@@ -9,6 +9,7 @@ import contextlib
 import ctypes
 import importlib
 import itertools
+import math
 import os
 import select
 import signal
@@ -38,6 +39,7 @@ from serbench.plugins import registry
 from serbench.processes import Message, Send
 
 ALONE = 8  # utterances that are predicted one by one
+PAUSE = 1.0  # seconds between two messages about progress within an epoch
 PATIENCE = 300.0  # seconds until a forked copy is given up
 PR_SET_PDEATHSIG = 1  # of Linux's prctl
 MOST_WARNINGS = 20  # distinct warnings that are stored for a fold
@@ -78,6 +80,8 @@ class FoldWorkspace:
     send: Send  # called with every point of the learning curve
     precision: str = "float32"
     curve: list[dict[str, float]] = field(default_factory=list)  # the points so far
+    _step: tuple[int, int] = (0, 0)  # the epoch and the percentage of it that was last sent
+    _sent: float = -math.inf  # when that was
 
     @cached_property
     def device(self) -> str:
@@ -94,6 +98,13 @@ class FoldWorkspace:
         point = {"epoch": int(epoch), **{name: float(value) for name, value in values.items()}}
         self.curve.append(point)
         self.send({"epochs": int(epochs), **point})
+
+    def report_step(self, epoch: int, epochs: int, step: int, steps: int) -> None:
+        """Send progress within an epoch, at most once a `PAUSE` and whole percent."""
+        now, percentage = time.monotonic(), 100 * step // steps
+        if (epoch, percentage) != self._step and now > self._sent + PAUSE:
+            self._step, self._sent = (epoch, percentage), now
+            self.send({"epoch": epoch - 1, "epochs": epochs, "within_epoch": step / steps})
 
 
 def run(message: Message, send: Send) -> Message:

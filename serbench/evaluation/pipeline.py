@@ -56,6 +56,9 @@ class Listener:
     def training(self, run: str, fold: str, progress: Mapping[str, Any]) -> None:
         """Show a model's "epoch", "epochs", and points of its learning curve."""
 
+    def stepped(self, run: str, fold: str, progress: Mapping[str, Any]) -> None:
+        """Show the done "epoch", of "epochs", and the share of the next, "within_epoch"."""
+
     def submitted(self, engine: str, folds: int) -> None:
         """Show that folds are in the queue of an engine."""
 
@@ -434,6 +437,8 @@ class _Ends:
             self._reporters[position].add(message)
         if "stage" in message:
             self._listener.staged(queued.run, queued.fold, str(message["stage"]))
+        elif "within_epoch" in message:
+            self._listener.stepped(queued.run, queued.fold, message)
         else:
             self._listener.training(queued.run, queued.fold, message)
 

@@ -25,17 +25,17 @@ class Progress:
     host: str
     pid: int
     updated: float  # when this was written
+    began: float = 0.0  # when training began; 0 before
     epoch: int = 0  # 0 before the first is done
     epochs: int = 0
+    within_epoch: float = 0.0  # the share of the next epoch that is done
     stage: str = ""  # "features" while the fold extracts missing features
     values: Mapping[str, float] = field(default_factory=dict)  # of the last epoch
 
     @property
-    def left(self) -> float | None:
-        """Seconds until the last epoch ends at the pace so far; None before the first."""
-        if not self.epoch or self.epochs <= self.epoch:
-            return None
-        return (self.updated - self.started) / self.epoch * (self.epochs - self.epoch)
+    def share(self) -> float:
+        """The share of all epochs that is done; 0 if their number is unknown."""
+        return (self.epoch + self.within_epoch) / self.epochs if self.epochs else 0.0
 
 
 class Reporter:
@@ -50,10 +50,16 @@ class Reporter:
         self.add({})
 
     def add(self, message: Mapping[str, Any]) -> None:
-        """Take in a message that a fold sends: a stage, or a point of the learning curve."""
+        """Take in what a fold sends: its stage, progress within an epoch, or an epoch's values."""
         known = {**asdict(self._now), "updated": time.time()}
         if "epoch" in message:
             known |= {"epoch": message["epoch"], "epochs": message["epochs"], "stage": ""}
+            known["within_epoch"] = message.get("within_epoch", 0.0)
+        if message.get("stage") == "training" or (
+            message.get("within_epoch") == message.get("epoch") == 0
+        ):
+            known["began"] = known["updated"]
+        if "epoch" in message and "within_epoch" not in message:
             known["values"] = {
                 name: value for name, value in message.items() if name not in ("epoch", "epochs")
             }
@@ -133,8 +139,9 @@ class Forecast:
         self._took: dict[object, _Mean] = defaultdict(_Mean)  # seconds of finished folds, by group
         self._paces: dict[object, _Mean] = defaultdict(_Mean)  # of running folds, by group
         self._every = _Mean()  # of all these folds
-        # by fold: when it started, which share is done, and the seconds it takes at that pace
-        self._running: dict[tuple[str, str], tuple[float, float, float | None]] = {}
+        # by fold: when it started, when it had last done nothing, which share is done, and the
+        # seconds it takes at that pace
+        self._running: dict[tuple[str, str], tuple[float, float, float, float | None]] = {}
 
     def add(self, run: str, group: object, todo: int, took: Sequence[float] = ()) -> None:
         """Add a run with `todo` folds to compute, and the seconds that finished folds took."""
@@ -146,16 +153,18 @@ class Forecast:
     def running(self, fold: tuple[str, str], share: float, now: float | None = None) -> None:
         """Note that a fold runs, and which share of it is done.
 
+        What it does while the share is 0, such as imports, counts only once.
+
         Args:
             fold: the names of the run and of the fold.
             share: the share of the fold's work that is done, from 0 to 1.
             now: the time of this report, by the clock; the first report is the fold's start.
         """
         now = self._clock() if now is None else now
-        started = self._running[fold][0] if fold in self._running else now
+        started, began, *_ = self._running.get(fold, (now, now))
         self._forget_pace(fold)
-        needed = (now - started) / share if share else None
-        self._running[fold] = (started, share, needed)
+        needed = began - started + (now - began) / share if share else None
+        self._running[fold] = (started, began if share else now, share, needed)
         if needed:
             self._add(self._paces[self._groups.get(fold[0])], needed)
 
@@ -163,7 +172,7 @@ class Forecast:
         """Note that a fold has finished or failed."""
         group = self._groups.get(fold[0])
         self._forget_pace(fold)
-        started, *_ = self._running.pop(fold, (None, 0.0, None))
+        started, *_ = self._running.pop(fold, (None,))
         self._todo[group] = self._todo.get(group, 0) - 1
         took = 0.0 if started is None else self._clock() - started
         if is_done and took > PAUSE:  # a shorter one had ended before its start was noticed
@@ -174,17 +183,17 @@ class Forecast:
         self._every.add(seconds, count)
 
     def _forget_pace(self, fold: tuple[str, str]) -> None:
-        if fold in self._running and (needed := self._running[fold][2]):
+        if fold in self._running and (needed := self._running[fold][3]):
             self._add(self._paces[self._groups.get(fold[0])], needed, -1)
 
     @property
     def partly(self) -> float:
         """The sum of the done shares of all running folds."""
-        return sum(share for _, share, _ in self._running.values())
+        return sum(share for _, _, share, _ in self._running.values())
 
     def fold_left(self, fold: tuple[str, str]) -> float | None:
         """Return the seconds that a running fold still needs; None if unknown."""
-        started, _, needed = self._running[fold]
+        started, _, _, needed = self._running[fold]
         if needed is None:
             needed = self._seconds(self._groups.get(fold[0]))
         return None if needed is None else max(0.0, needed - (self._clock() - started))

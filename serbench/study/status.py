@@ -186,9 +186,11 @@ class Status:
         """Return what is known about an unfinished fold: ": epoch 3 of 16, train loss 0.7, ..."."""
         details, last = [], fold.progress
         if last is not None and fold.state in ("running", "stopped"):
-            if last.epoch:
+            total = f" of {last.epochs}" if last.epochs else ""
+            if last.within_epoch and fold.state == "running":
+                details.append(f"epoch {last.epoch + 1}{total}, {100 * last.within_epoch:.0f} %")
+            elif last.epoch:
                 verb = "after epoch" if fold.state == "stopped" else "epoch"
-                total = f" of {last.epochs}" if last.epochs else ""
                 details.append(f"{verb} {last.epoch}{total}")
             elif last.stage:
                 details.append(last.stage)
@@ -251,8 +253,10 @@ def status(plan: StudyPlan) -> Status:
             if fold.state == "running" and last is not None:
                 keys.append((name, fold.name))
                 forecast.running(keys[-1], 0.0, last.started)
-                if last.epoch and last.epochs:
-                    forecast.running(keys[-1], last.epoch / last.epochs, last.updated)
+                if last.began:
+                    forecast.running(keys[-1], 0.0, last.began)
+                if last.share:
+                    forecast.running(keys[-1], last.share, last.updated)
     return Status(
         plan.name,
         runs,

@@ -252,7 +252,7 @@ def test_progress_is_stored_beside_the_result(tmp_path):
     assert progress.failure(result) == "no memory"
     reporter = progress.Reporter(result)
     assert progress.failure(result) == ""  # it has started again
-    assert progress.read(result).left is None
+    assert progress.read(result).share == 0
     time.sleep(progress.PAUSE)
     reporter.add({"stage": "training"})
     assert progress.read(result).stage == "training"
@@ -260,7 +260,12 @@ def test_progress_is_stored_beside_the_result(tmp_path):
     reporter.add({"epoch": 1, "epochs": 5, "train_loss": 0.5})
     now = progress.read(result)
     assert (now.epoch, now.epochs, now.stage, now.values) == (1, 5, "", {"train_loss": 0.5})
-    assert now.left == pytest.approx(4 * (now.updated - now.started))
+    assert (now.share, now.within_epoch) == (0.2, 0.0)
+    assert now.started < now.began < now.updated
+    time.sleep(progress.PAUSE)
+    reporter.add({"epoch": 1, "epochs": 5, "within_epoch": 0.5})
+    now = progress.read(result)
+    assert (now.epoch, now.share, now.values) == (1, 0.3, {"train_loss": 0.5})
     progress.progress_file(result).write_text(json.dumps({"epoch": 1}))
     assert progress.read(result) is None
     progress.clear(result)

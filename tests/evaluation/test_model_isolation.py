@@ -82,6 +82,22 @@ def test_what_the_models_process_may_not_say_is_not_taken_from_it(places, monkey
     assert run.facts.protocol.name == "kfold:n=3"
 
 
+def test_progress_within_an_epoch_is_sent_by_whole_percents_and_not_stored(tmp_path, monkeypatch):
+    now, sent = 0.0, []
+    monkeypatch.setattr(model_isolation.time, "monotonic", lambda: now)
+    workspace = model_isolation.FoldWorkspace("cpu", 1, tmp_path, sent.append)
+    for step in range(1001):
+        now = step / 200  # five seconds
+        workspace.report_step(2, 3, step, 1000)
+    assert [round(message["within_epoch"], 1) for message in sent] == [0.0, 0.2, 0.4, 0.6, 0.8]
+    assert {(message["epoch"], message["epochs"]) for message in sent} == {(1, 3)}
+    for _ in range(10):  # a long step
+        now += 10
+        workspace.report_step(2, 3, 1000, 1000)
+    assert len(sent) == 6
+    assert workspace.curve == []
+
+
 def test_answers_that_a_crashed_process_wrote_down_are_not_found_again(places):
     with pytest.raises(FoldError, match="ended with 3"):
         serbench.evaluate("cheats:Crashing", "tones", features="crossings", jobs=1, folds=["1"])

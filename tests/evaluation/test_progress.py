@@ -1,5 +1,7 @@
 """The time left is estimated from folds that have ended, and from those that run."""
 
+import pytest
+
 from serbench.evaluation.progress import Forecast
 
 
@@ -22,6 +24,18 @@ def test_folds_take_the_time_of_others_of_their_group_or_else_of_all():
     forecast.running(("a", "1"), 0.0)
     forecast.ended(("a", "1"), is_done=False)  # a failure says nothing about the time
     assert forecast.left() == 2 * 10 + 60
+
+
+def test_what_precedes_the_training_is_not_taken_for_its_pace():
+    now = 0.0
+    forecast = Forecast(clock=lambda: now)
+    forecast.add("a", "group", 1)
+    forecast.running(("a", "1"), 0.0)  # starts, and imports
+    now = 10.0
+    forecast.running(("a", "1"), 0.0)  # begins to train
+    now = 11.0
+    forecast.running(("a", "1"), 0.01)
+    assert forecast.left() == pytest.approx(99)
 
 
 def test_nothing_is_known_before_the_first_pace():

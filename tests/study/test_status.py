@@ -69,6 +69,21 @@ def test_a_claimed_fold_runs_once_its_process_reports_and_is_queued_before(study
     assert not status(made).is_active
 
 
+def test_a_fold_shows_how_far_it_is_within_an_epoch(study):
+    made, results = study
+    with claimed(results[0].parent, ["fold-02"]):
+        now = time.time()
+        times = {"started": now, "began": now + 50, "updated": now + 70}
+        report(results[1], epochs=4, within_epoch=0.2, **times)
+        found = status(made)
+        assert "fold 2: epoch 1 of 4, 20 %, 7 min" in str(found)
+        # a twentieth took 20 s; training lasts 400 s, and began after 50 s
+        assert found.left == pytest.approx(450, abs=10)
+        report(results[1], epoch=1, epochs=4, within_epoch=0.5, values={"train_loss": 0.7})
+        assert "fold 2: epoch 2 of 4, 50 %, train loss 0.7" in str(status(made))
+    assert "fold 2: after epoch 1 of 4, train loss 0.7" in str(status(made))
+
+
 def test_a_model_need_not_know_the_number_of_its_epochs(study):
     made, results = study
     with claimed(results[0].parent, ["fold-02"]):

@@ -61,7 +61,8 @@ def task(
         return measured(scorer.probabilities(validation.spectrograms), validation.truth)
 
     optimizer = Adam(scorer.network.parameters(), lr)
-    return Task(scorer.network, optimizer, batches, loss, validate, split=split)
+    steps = -(-len(train.truth) // batch)
+    return Task(scorer.network, optimizer, batches, loss, validate, split=split, steps=steps)
 
 
 def split(batch: Batch, parts: int) -> list[tuple[Batch, float]]:

@@ -1,7 +1,8 @@
 """The training loop: it stops early on the validation loss, and keeps the best epoch's weights."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import operator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -37,6 +38,8 @@ class Task(Generic[Batch]):
         validate: function that scores the validation set with the current module: the loss
             under "loss", and any other value worth a curve ("uar").
         scheduler: stepped after every batch, if there is one.
+        steps: batches per epoch, to show progress within an epoch; needed only if `batches`
+            returns an iterator.
         split: function from a batch and a number to that many parts (or fewer, if it has fewer
             utterances), each with its share. Without it, a batch too large for memory is an error.
     """
@@ -48,6 +51,7 @@ class Task(Generic[Batch]):
     validate: Callable[[], Mapping[str, float]]
     scheduler: LRScheduler | None = None
     split: Callable[[Batch, int], Sequence[tuple[Batch, float]]] | None = None
+    steps: int = 0
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,8 @@ def train(
         while point.epoch < epochs and point.epoch - point.best_epoch < patience:
             seed_randomness(workspace.device, epoch_seed(seed, point.epoch + 1))
             task.module.train()
-            losses = [steps.take(batch) for batch in task.batches(point.epoch + 1)]
+            batches = _reported(task, point.epoch + 1, epochs, workspace)
+            losses = [steps.take(batch) for batch in batches]
             task.module.eval()
             with torch.inference_mode():
                 values = {f"validation_{name}": value for name, value in task.validate().items()}
@@ -117,6 +122,20 @@ def train(
         )
     stored.finish(point.best_epoch)
     return Trained(point.best_epoch, point.epoch, point.validation_loss, steps.parts)
+
+
+def _reported(task: Task[Batch], epoch: int, epochs: int, workspace: Workspace) -> Iterator[Batch]:
+    """Yield the batches of an epoch; report before the first and after each, if possible."""
+    batches = task.batches(epoch)
+    steps = task.steps or operator.length_hint(batches)
+    report = getattr(workspace, "report_step", None)  # stand-ins in tests of models may lack it
+    if not steps or report is None:
+        yield from batches
+        return
+    report(epoch, epochs, 0, steps)
+    for step, batch in enumerate(batches, start=1):
+        yield batch
+        report(epoch, epochs, min(step, steps), steps)
 
 
 def epoch_seed(seed: int, epoch: int) -> int:

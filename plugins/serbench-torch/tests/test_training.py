@@ -1,6 +1,6 @@
 import random
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -152,6 +152,31 @@ def test_a_scheduler_steps_once_a_batch():
     )
     _train(task, epochs=1)
     assert torch.allclose(weight, torch.full((4,), -(1 + 0.5 + 0.25)))
+
+
+@dataclass
+class StepDesk(Desk):
+    """A workspace that also hears of steps."""
+
+    steps: list = field(default_factory=list)
+
+    def report_step(self, *step):
+        self.steps.append(step)
+
+
+def test_every_step_is_reported_and_changes_nothing():
+    heard, silent, counted = StepDesk(), Desk(), StepDesk()
+    tasks = [_line(dropout=0.5) for _ in range(3)]
+    _train(tasks[0], heard, epochs=2)
+    _train(tasks[1], silent, epochs=2)
+    assert heard.steps == [(epoch, 2, step, 4) for epoch in (1, 2) for step in range(5)]
+    assert heard.points == silent.points
+    assert torch.equal(_weights(tasks[0]), _weights(tasks[1]))
+    iterators = replace(tasks[2], batches=lambda epoch: (each for each in tasks[2].batches(epoch)))
+    _train(iterators, counted, epochs=1)
+    assert counted.steps == []  # nobody knows how many batches follow
+    _train(replace(iterators, steps=4), counted, epochs=1)
+    assert counted.steps == [(1, 1, step, 4) for step in range(5)]
 
 
 def test_an_epochs_seed_depends_on_seed_and_epoch_alone():

@@ -146,8 +146,8 @@ def _fit_until(subject: ModelSubject, folder: Path, stop: int | None) -> Fitted 
 
     def send(message: Message) -> None:
         nonlocal reports
-        reports += 1
         subject.send(message)
+        reports += "within_epoch" not in message
         if reports == stop:
             raise Killed
 
