@@ -14,6 +14,7 @@ import tabulate
 from serbench.errors import SerbenchError
 from serbench.escaping import csv_cell, latex, markdown, shown
 from serbench.metrics.intervals import Interval, MeanStd
+from serbench.wide_text import Cells
 
 FORMATS = ("text", "markdown", "csv", "latex")
 _TABULATE = {"text": "simple", "markdown": "github"}
@@ -135,10 +136,12 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], form: str = "text"
         return latex_table(cells[0], cells[1:], "l" * len(head))
     if form == "markdown":
         cells = [[cell.replace("|", "\\|").replace("<", "&lt;") for cell in row] for row in cells]
+    wide = Cells()  # tabulate knows the width of wide letters only where wcwidth is installed
+    head, *rows = ([wide.of(cell) for cell in row] for row in cells)
     text: str = tabulate.tabulate(
-        cells[1:], cells[0], tablefmt=_TABULATE[form], disable_numparse=True, stralign="left"
+        rows, head, tablefmt=_TABULATE[form], disable_numparse=True, stralign="left"
     )
-    return text
+    return wide.text(text)
 
 
 def page(title: str, body: str, notes: Sequence[str], form: str) -> str:
@@ -181,18 +184,23 @@ class GroupedTable:
 
     def text(self) -> str:
         """Return the table for a terminal, with `*` after bold cells."""
+        wide = Cells()
+
+        def text(cell: str) -> str:
+            return wide.of(shown(cell))
+
         rows = [
-            [shown(cell) + "*" * ((at, column) in self.bold) for column, cell in enumerate(row)]
+            [text(cell) + "*" * ((at, column) in self.bold) for column, cell in enumerate(row)]
             for at, row in enumerate(self.rows)
             if row
         ]
-        head = list(map(shown, self.head))
+        head = list(map(text, self.head))
         widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
         titles, start = [" " * widths[0]], 1
         for title, span in self.groups:
             own = sum(widths[start : start + span]) + 2 * (span - 1)
-            widths[start + span - 1] += max(0, len(shown(title)) - own)
-            titles.append(shown(title).ljust(own))
+            widths[start + span - 1] += max(0, len(text(title)) - own)
+            titles.append(text(title).ljust(own))
             start += span
         lines = [
             titles,
@@ -201,7 +209,7 @@ class GroupedTable:
                 for row in (head, ["-" * width for width in widths], *rows)
             ),
         ]
-        return "\n".join("  ".join(line).rstrip() for line in lines)
+        return wide.text("\n".join("  ".join(line).rstrip() for line in lines))
 
     def markdown(self) -> str:
         """Return the table in GitHub's Markdown, with the groups above the heads of columns."""

@@ -17,6 +17,8 @@ from typing import TextIO
 
 import typer
 
+from serbench.wide_text import FILLER, Cells
+
 BOLD, DIM, YELLOW, RED = "1", "2", "33", "31"
 GAP = "  "  # between columns
 SMALLEST = 40  # columns of a terminal
@@ -66,13 +68,14 @@ def show(text: str, best: Collection[int] = (), form: str = "text") -> None:
         typer.echo(text)
         return
     lines: list[str] = []
-    for part in _parts(text.split("\n")):
+    cells = Cells()
+    for part in _parts(cells.of(text).split("\n")):
         if isinstance(part, str):
             lines += _prose(part, width)
         else:
             lines += part.lines(width, best)
             best = ()
-    typer.echo("\n".join(lines), color=has_styles())
+    typer.echo(cells.text("\n".join(lines)), color=has_styles())
 
 
 def complain(start: str, line: str) -> None:
@@ -92,10 +95,12 @@ def suggest(commands: Sequence[str]) -> None:
 
 def show_names(pairs: Sequence[tuple[str, str]]) -> None:
     """Print names, each with a text; on a terminal, texts wrap beside or below their names."""
+    cells = Cells()
+    pairs = [(cells.of(name), cells.of(text)) for name, text in pairs]
     longest = max((len(name) for name, _ in pairs), default=0)
     if not is_terminal():
         for name, text in pairs:
-            typer.echo(f"{name:<{longest}}{GAP}{text}")
+            typer.echo(cells.text(f"{name:<{longest}}{GAP}{text}"))
         return
     width = columns()
     margin = longest + len(GAP) if longest < width / 3 else 4
@@ -103,9 +108,9 @@ def show_names(pairs: Sequence[tuple[str, str]]) -> None:
         beside = name.ljust(margin - len(GAP)) + GAP if len(name) + len(GAP) <= margin else ""
         lines = textwrap.wrap(text, width - margin, break_long_words=False) or [""]
         head, *others = lines if beside else ["", *lines]
-        typer.echo(styled(beside or name, BOLD) + head)
+        typer.echo(styled(cells.text(beside or name), BOLD) + cells.text(head))
         for line in others:
-            typer.echo(" " * margin + line)
+            typer.echo(" " * margin + cells.text(line))
 
 
 def _prose(line: str, width: int | None) -> list[str]:
@@ -269,7 +274,8 @@ def _wrapped(cell: str, width: int) -> list[str]:
             lines.append("")
         lines[-1] += piece
         while len(lines[-1].rstrip()) > width:
-            lines[-1:] = [lines[-1][:width], lines[-1][width:]]
+            cut = max(width - (lines[-1][width] == FILLER), 1)  # no wide letter is cut in two
+            lines[-1:] = [lines[-1][:cut], lines[-1][cut:]]
     return [line.rstrip() for line in lines]
 
 

@@ -6,6 +6,8 @@ import subprocess
 import sys
 
 import pytest
+import tabulate
+from wcwidth import wcswidth
 
 from serbench import tables
 from serbench.cli import terminal
@@ -159,6 +161,49 @@ def test_a_terminal_of_one_column_gets_lines_that_can_be_read(monkeypatch, capsy
     assert "scikit-learn" in capsys.readouterr().out
     terminal.show(text, form="markdown")
     assert capsys.readouterr().out == f"{text}\n"
+
+
+ACCENTED = "e\u0301" * 30
+WIDE = [
+    ["感情認識モデル", "34.83 ± 2.80", "感情" * 40],
+    [ACCENTED, "5.00", "भावना पहचान " * 9],
+    ["plain", "-", "words " * 20],
+]
+
+
+@pytest.mark.parametrize("columns", [60, 100, 300])
+def test_wide_letters_and_marks_take_the_columns_that_a_terminal_gives_them(shown, columns):
+    text = tables.table(["模型", "F1", "remark"], WIDE)
+    heads = [line for line in plain(shown(text, columns)).splitlines() if "-  -" in line]
+    assert heads  # it is still taken for a table
+    rule = heads[0]
+    for line in plain(shown(text, columns)).splitlines():
+        assert wcswidth(line) <= columns
+        if "5.00" in line or "34.83" in line:
+            number = min(line.index(each) for each in ("5.00", "34.83") if each in line)
+            assert wcswidth(line[:number]) == rule.index(" ") + 2
+
+
+def test_a_table_has_the_same_bytes_whether_wide_letters_are_known_to_tabulate(monkeypatch):
+    grouped = tables.GroupedTable([("コーパス", 2)], ["模型", "F1", "remark"], WIDE)
+    made = [
+        (tables.table(["模型", "F1", "remark"], WIDE, form), grouped.text())
+        for mode in (True, False)
+        for form in ("text", "markdown")
+        if monkeypatch.setattr(tabulate, "WIDE_CHARS_MODE", mode) is None
+    ]
+    assert made[:2] == made[2:]
+    for text in made[0]:
+        rule, *rows = text.splitlines()[-4:]
+        for row, (model, score, _) in zip(rows, WIDE, strict=True):
+            assert wcswidth(row[: row.index(f" {score}")]) + 1 == rule.index("  ") + 2
+            assert row.startswith(model)
+
+
+def test_names_of_wide_letters_have_their_texts_beside_them(monkeypatch, shown):
+    shown("", 60)
+    terminal.show_names([("感情", "one"), ("plain", "two")])
+    assert plain(sys.stdout.getvalue()).splitlines()[1:] == ["感情   one", "plain  two"]
 
 
 @pytest.mark.parametrize("closed", ["1>&-", "2>&-"])

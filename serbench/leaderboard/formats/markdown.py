@@ -11,6 +11,7 @@ from serbench.leaderboard.ranking.board import Board, Section, Table
 from serbench.leaderboard.ranking.entry import Entry, Rejected
 from serbench.leaderboard.ranking.row import Row
 from serbench.leaderboard.submissions.safe_read import shown
+from serbench.wide_text import Cells
 
 MOST_ROWS = 100  # of a table in Markdown; HTML, CSV and JSON contain all rows
 LONGEST, LONGEST_NOTE = 300, 3000  # characters of a cell, of a note
@@ -142,7 +143,7 @@ def text(board: Board, form: str = "text") -> str:
         title = paragraph(title)
         if form == "markdown":
             return f"{'#' * level} {title}"
-        return f"{title}\n{'==-'[level - 1] * len(title)}"
+        return f"{title}\n{'==-'[level - 1] * len(Cells().of(title))}"
 
     parts = [heading(1, "Leaderboard")]
     for section in board.sections:
