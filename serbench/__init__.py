@@ -50,6 +50,8 @@ if TYPE_CHECKING:
     from serbench.inference import predict as predict
     from serbench.processes import Outcome as Outcome
     from serbench.report.build import write_report as write_report
+    from serbench.results.extra_summary import cross_corpus as cross_corpus
+    from serbench.results.extra_summary import robustness as robustness
     from serbench.results.run import Run as Run
     from serbench.study.evaluate import evaluate as evaluate
     from serbench.study.result import Study as Study
@@ -68,6 +70,7 @@ _NAMES = {  # the names above, by module
     "inference": "export predict",
     "processes": "Outcome",
     "report.build": "write_report",
+    "results.extra_summary": "cross_corpus robustness",
     "results.run": "Run",
     "study.evaluate": "evaluate",
     "study.result": "Study",

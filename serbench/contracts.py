@@ -76,6 +76,9 @@ class Dataset(typing.Protocol):
             The core has protocols for any corpus (`loso`, `kfold:n=5`, ...); a dataset without its
             own names one of them in the attribute `default_protocol`.
 
+    Speakers of two corpora are different people, unless both datasets have the same value of the
+    attribute `speaker_space`: `speaker_space = "ryerson"`.
+
     A corpus with one speaker per utterance is refused, unless the dataset's attribute `speakers` is
     "single": each utterance really has its own speaker.
     """

@@ -27,6 +27,7 @@ class Utterance:
         sex: "female", "male", or "" if unknown.
         session: the recording session, or "" if the corpus has none.
         dialogue: the conversation that it belongs to, or "" if the corpus has none.
+        corpus: its corpus, if several are joined; else "".
     """
 
     id: str
@@ -36,6 +37,7 @@ class Utterance:
     sex: str = ""
     session: str = ""
     dialogue: str = ""
+    corpus: str = ""
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
-from serbench.contracts import Dataset, GeneratedDataset, PathDataset
-from serbench.corpus import Corpus, relabelled
+from serbench.contracts import About, Dataset, GeneratedDataset, PathDataset
+from serbench.corpus import Corpus, LabelSet, Protocol, relabelled
 from serbench.errors import BadParameter, CorpusError, SerbenchError, nearest
 from serbench.files import expanded, replacing_folder
 from serbench.parameters import checked, parse, parse_name, settable, typed, unique
 from serbench.plugins import registry
-from serbench.protocols import speakers
+from serbench.protocols import speakers, vocabulary
 from serbench.settings import Settings, settings
 
 
@@ -43,6 +43,10 @@ def find(spec: str, places: Settings, data: Path | None = None) -> Source:
     target = registry.load(registry.find("dataset", spec.partition(":")[0]))
     if isinstance(target, PathDataset):
         return _located(target, spec, places, data)
+    if target is JointDataset:
+        root = (places.data if data is None else expanded(data)).resolve()
+        joint = JointDataset.of(spec, replace(places, data=root))
+        return Source(joint.spec, joint, root)
     name, given = parse_name(spec)
     dataset: Any = target(**checked(name, settable(target), given))
     if data is not None:
@@ -117,9 +121,9 @@ def read(source: Source, labels: str | None = None) -> Corpus:
             not people.
         UnknownName: it has no such label set.
     """
-    name = label_set_name(source, labels)
+    chosen = label_set(source, labels)
     make(source)
-    return _relabelled(source, name, source.dataset.read(source.root))
+    return _relabelled(source, *chosen, source.dataset.read(source.root))
 
 
 def read_corpus(
@@ -151,9 +155,9 @@ def make(source: Source) -> None:
 
 def manifest(source: Source, labels: str | None = None) -> Corpus:
     """Return the corpus from its manifest, or from this disk if the dataset ships no manifest."""
-    name = label_set_name(source, labels)
+    chosen = label_set(source, labels)
     shipped = source.dataset.manifest()
-    return read(source, labels) if shipped is None else _relabelled(source, name, shipped)
+    return read(source, labels) if shipped is None else _relabelled(source, *chosen, shipped)
 
 
 def outline(source: Source, labels: str | None = None) -> Corpus:
@@ -164,30 +168,150 @@ def outline(source: Source, labels: str | None = None) -> Corpus:
     """
     stand_in = getattr(source.dataset, "stand_in", None)  # see `contracts.BenchHooks`
     if source.dataset.manifest() is None and stand_in is not None:
-        return _relabelled(source, label_set_name(source, labels), stand_in())
+        return _relabelled(source, *label_set(source, labels), stand_in())
     return manifest(source, labels)
 
 
-def label_set_name(source: Source, labels: str | None) -> str:
-    """Return the label set that a user names, or the dataset's default.
+def label_set(source: Source, labels: str | None) -> tuple[str, LabelSet]:
+    """Return the name of a label set as results spell it, and the label of each own label.
+
+    Args:
+        source: the dataset.
+        labels: a label set, with labels that become others or are left out if the user wants it:
+            "ravdess:calm=neutral,surprised="; None is the dataset's first.
 
     Raises:
         UnknownName: it has no such label set.
+        BadParameter: a label to change does not exist.
     """
-    names = list(source.dataset.label_sets)
-    if labels is not None and labels not in names:
-        raise nearest(f"label set of {source.spec}", labels, names)
-    return labels or names[0]
+    sets = source.dataset.label_sets
+    name, changes = parse_name(labels or next(iter(sets)))
+    if name not in sets:
+        raise nearest(f"label set of {source.spec}", name, list(sets))
+    kept = vocabulary.changed(sets[name].values(), changes)
+    chosen: LabelSet = {own: kept[label] for own, label in sets[name].items() if label in kept}
+    if isinstance(source.dataset, JointDataset):
+        chosen = source.dataset.common(chosen)
+    if not chosen:
+        raise BadParameter(f"no label of {source.spec} is left in the label set {labels}")
+    spelled = ",".join(f"{label}={changes[label]}" for label in sorted(changes))
+    return (f"{name}:{spelled}" if changes else name), chosen
 
 
-def _relabelled(source: Source, label_set: str, corpus: Corpus) -> Corpus:
+def label_set_name(source: Source, labels: str | None) -> str:
+    """Return the name of a label set as results spell it; see `label_set`."""
+    return label_set(source, labels)[0]
+
+
+def _relabelled(source: Source, name: str, chosen: LabelSet, corpus: Corpus) -> Corpus:
     if not corpus.utterances:
         raise CorpusError(f"{source.spec}: no utterance found in {source.root}")
     speakers.require_people(
         corpus.utterances, source.spec, single=speakers.is_single(source.dataset)
     )
     corpus = replace(corpus, name=source.spec)
-    return relabelled(corpus, label_set, source.dataset.label_sets[label_set])
+    return relabelled(corpus, name, chosen)
+
+
+class JointDataset:
+    """Several corpora as one: joint:ravdess+crema-d, each below SERBENCH_DATA or --data.
+
+    Ids, speakers, sessions and dialogues begin with the name of their corpus. Labels are words of
+    one vocabulary (`serbench labels`), and only those that all corpora have are kept; the label set
+    shared:calm=neutral counts calm as neutral before, and shared:surprised= leaves surprised out.
+    """
+
+    default_protocol = "leave-one-corpus-out"
+    protocols: Sequence[Protocol] = ()
+    about = About(
+        title="several corpora as one",
+        licence="those of its corpora",
+        size="those of its corpora",
+        home="that of each corpus",
+        obtain="join corpora that are there: joint:ravdess+crema-d",
+        cite="each of its corpora",
+    )
+
+    def __init__(self, parts: Sequence[Source]):
+        self._parts = parts
+        words = dict.fromkeys(word for part in parts for word in self._words(part))
+        self.label_sets: Mapping[str, LabelSet] = {"shared": {word: word for word in words}}
+
+    @classmethod
+    def of(cls, spec: str, places: Settings) -> "JointDataset":
+        """Return the corpora that a user joins: "joint:ravdess+crema-d".
+
+        Raises:
+            SerbenchError: there are fewer than two, one is named twice, or one is unknown.
+        """
+        specs = list(filter(None, re.split(r"\+(?=[a-z0-9-]+(?:[:+]|$))", spec.partition(":")[2])))
+        if len(specs) < 2 or len(set(specs)) < len(specs):
+            raise BadParameter(
+                f"joint needs two or more corpora, each once: joint:ravdess+crema-d, not {spec}"
+            )
+        return cls([named(part, places) for part in specs])
+
+    @property
+    def spec(self) -> str:
+        """The corpora as results name them."""
+        return f"joint:{'+'.join(part.spec for part in self._parts)}"
+
+    @staticmethod
+    def _words(part: Source) -> list[str]:
+        """Return the words of a corpus's labels, in the order of its default label set."""
+        _, labels = label_set(part, None)
+        return [vocabulary.word(label) for label in dict.fromkeys(labels.values())]
+
+    def common(self, chosen: LabelSet) -> LabelSet:
+        """Return the part of a label set with the labels that all corpora have.
+
+        Raises:
+            SerbenchError: they share fewer than two labels.
+        """
+        sets = [{chosen.get(word) for word in self._words(part)} for part in self._parts]
+        kept = {own: label for own, label in chosen.items() if all(label in each for each in sets)}
+        if len(set(kept.values())) < 2:
+            lists = "; ".join(
+                f"{part.spec}: {', '.join(self._words(part))}" for part in self._parts
+            )
+            raise SerbenchError(
+                f"the corpora of {self.spec} share fewer than two labels ({lists}): map labels "
+                "onto each other with --labels shared:calm=neutral"
+            )
+        return kept
+
+    def manifest(self) -> Corpus | None:
+        """Return the joint corpus without audio if every corpus ships its manifest."""
+        if any(part.dataset.manifest() is None for part in self._parts):
+            return None
+        return self._join([manifest(part) for part in self._parts])
+
+    def read(self, root: Path) -> Corpus:
+        """Read all corpora."""
+        return self._join([read(part) for part in self._parts])
+
+    def _join(self, corpora: Sequence[Corpus]) -> Corpus:
+        utterances = [
+            replace(
+                utterance,
+                id=f"{part.spec}/{utterance.id}",
+                speaker=f"{speaker_space(part)}/{utterance.speaker}",
+                label=vocabulary.word(utterance.label),
+                session=utterance.session and f"{part.spec}/{utterance.session}",
+                dialogue=utterance.dialogue and f"{part.spec}/{utterance.dialogue}",
+                corpus=part.spec,
+            )
+            for part, corpus in zip(self._parts, corpora, strict=True)
+            for utterance in corpus.utterances
+        ]
+        remarks = [f"{corpus.name}: {line}" for corpus in corpora for line in corpus.remarks]
+        labels = tuple(self.label_sets["shared"])
+        return Corpus(self.spec, labels, tuple(utterances), "raw", tuple(remarks))
+
+
+def speaker_space(source: Source) -> str:
+    """Return the name space of a corpus's speakers; see `serbench.contracts.Dataset`."""
+    return str(getattr(source.dataset, "speaker_space", "") or source.spec)
 
 
 def split_path(text: str, allowed: Collection[str]) -> tuple[str, dict[str, str]]:

@@ -133,8 +133,7 @@ def model(request: Request, source: Source, places: Settings) -> Candidate:
         if rehearsed := getattr(target, "rehearsed", None):
             wanted |= rehearsed(wanted, places.cache / "rehearsal")
     _, params, feature = plan.resolve(entry, dataclasses.replace(request, params=wanted))
-    sets = source.dataset.label_sets
-    labels = tuple(dict.fromkeys(sets[datasets.label_set_name(source, request.labels)].values()))
+    labels = tuple(dict.fromkeys(datasets.label_set(source, request.labels)[1].values()))
     threads = entry.threads if request.threads is None else request.threads
     return Candidate(request.model, params, feature, labels, threads, request.precision)
 

@@ -25,13 +25,17 @@ from serbench.cli.options import (
     Features,
     Format,
     KeepModels,
+    LabelMap,
     Labels,
     Param,
+    Perturb,
     Quiet,
     Results,
     RunName,
     RunNames,
     Stopped,
+    TestOn,
+    TrainOn,
     Verbose,
     complete_protocols,
     complete_runs,
@@ -90,12 +94,12 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
         ),
     ],
     dataset: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(
             help="A dataset, with its parameters: crema-d, toy:seed=3; may be repeated.",
             autocompletion=names_of("dataset"),
         ),
-    ],
+    ] = None,
     features: Features = None,
     protocol: Annotated[
         list[str] | None,
@@ -144,6 +148,10 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
         list[str] | None,
         typer.Option(help="Run only the fold of this name; may be repeated. Default: all."),
     ] = None,
+    train_on: TrainOn = None,
+    test_on: TestOn = None,
+    perturb: Perturb = None,
+    label_map: LabelMap = None,
     form: Annotated[
         str,
         typer.Option("--format", help="text, markdown, csv, latex; json: scores of every fold."),
@@ -158,10 +166,16 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
     """
     from serbench.evaluation import pipeline
     from serbench.evaluation.bars import Bars, introduction
-    from serbench.results import summary
+    from serbench.evaluation.extra_sets import Wanted, left_out_corpus
+    from serbench.results import extra_summary, summary
     from serbench.study import evaluate
 
     require_format(form, summary.FORMATS)
+    extras = Wanted(test_on or (), perturb or (), parse_all(label_map))
+    if train_on:
+        dataset, fold, labels, extras = left_out_corpus(dataset, train_on, fold, labels, extras)
+    elif not dataset:
+        raise SerbenchError("name the corpus with --dataset: `serbench datasets` lists them")
     matrix = evaluate.matrix(
         model,
         dataset,
@@ -185,6 +199,7 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
         keep_models,
         detach,
         folds=fold or None,
+        extras=extras,
     )
     is_study = detach or len(matrix.requests) > 1
     if verbose:
@@ -209,8 +224,13 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
         typer.echo(summary.scores([run], None, form))
     else:
         terminal.show(str(run) if form == "text" else run.table(form), best=[0], form=form)
+    runs = made.complete if is_study else () if run.missing else (run,)
+    shown_runs = made.runs if is_study else [run]
+    if extras.test_on:
+        terminal.show(f"\n{extra_summary.cross_corpus(*shown_runs).page(form)}", form=form)
+    if extras.perturb:
+        terminal.show(f"\n{extra_summary.robustness(*shown_runs).page(form)}", form=form)
     if form == "text" and not quiet and not detach:
-        runs = made.complete if is_study else () if run.missing else (run,)
         terminal.suggest(next_commands(runs, results, keep_models))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from serbench import parameters
 from serbench.contracts import ModelEntry, PathDataset
-from serbench.datasets import find
+from serbench.datasets import JointDataset, find
 from serbench.errors import nearest
 from serbench.escaping import shown
 from serbench.plugins import registry, shipped
@@ -95,8 +95,9 @@ def _needs(entry: ModelEntry) -> str:
 
 def _corpus(spec: str, target: Any) -> Iterator[str]:
     """Yield lines on a corpus: its origin, where it is, its label sets and protocols."""
-    dataset, root = target(), None
-    if not isinstance(dataset, PathDataset) or ":" in spec:
+    root = None
+    dataset: Any = target if target is JointDataset else target()
+    if ":" in spec or not (target is JointDataset or isinstance(dataset, PathDataset)):
         source = find(spec, settings())
         dataset, root = source.dataset, source.root
     about = dataset.about

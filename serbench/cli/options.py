@@ -109,6 +109,33 @@ EngineOption = Annotated[
     list[str] | None,
     typer.Option(help="name=value: an option of the engine, partition=gpu; may be repeated."),
 ]
+TrainOn = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="A corpus to train on, instead of --dataset; may be repeated. All of the corpus of "
+        "--test-on is the test set.",
+        autocompletion=names_of("dataset"),
+    ),
+]
+TestOn = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Another corpus that the folds' models are tested on; may be repeated.",
+        autocompletion=names_of("dataset"),
+    ),
+]
+Perturb = Annotated[
+    list[str] | None,
+    typer.Option(help="A perturbation of the test audio: noise:snr=10; may be repeated."),
+]
+LabelMap = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map",
+        help="With --test-on: calm=neutral counts calm as neutral, calm= leaves it out; may be "
+        "repeated.",
+    ),
+]
 Yes = Annotated[bool, typer.Option("--yes", help="Remove without asking.")]
 KeepModels = Annotated[
     bool, typer.Option("--keep-models", help="Keep every fold's model, for `serbench predict`.")

@@ -11,7 +11,8 @@ import os
 import platform
 import shutil
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,8 @@ from filelock import BaseFileLock, FileLock, SoftFileLock
 
 from serbench import datasets, processes
 from serbench.contracts import Array
-from serbench.corpus import PARTS, Corpus, Fold, Protocol, protocol_digest
-from serbench.errors import CorpusError, SerbenchError
+from serbench.corpus import PARTS, Corpus, Fold, Protocol, protocol_digest, relabelled
+from serbench.errors import CorpusError, LeakageError, SerbenchError
 from serbench.evaluation import kept_models, model_io, model_isolation, progress, provenance
 from serbench.evaluation.plan import Job
 from serbench.evaluation.progress import Reporter
@@ -34,7 +35,8 @@ from serbench.files import digest, holder, lock, lock_kind, probe, writing_error
 from serbench.metrics import classification
 from serbench.processes import Message, Send
 from serbench.protocols import leakage, lookup
-from serbench.results import fold_file
+from serbench.results import extra_set, fold_file
+from serbench.results.extra_set import ExtraSet
 from serbench.settings import Settings
 
 FROM_MODEL = (
@@ -76,6 +78,7 @@ def run(message: Message, send: Send) -> Message:
 
 def _compute(job: Job, report: Send) -> Message:
     result, sets = Path(job.result), _read_sets(job, report)
+    extras = [_read_extra(job, planned, sets, report) for planned in job.extras]
     fold, n_labels = sets.fold, len(sets.corpus.labels)
     orders = {part: sets.order(getattr(fold, part)) for part in PARTS[1:]}
     # the name depends on the data, so that files saved while learning other data are not reused
@@ -85,14 +88,18 @@ def _compute(job: Job, report: Send) -> Message:
         learned = {part: sets.inputs(getattr(fold, part)) for part in PARTS[:2]}
         test = sets.inputs([fold.test[position] for position in orders["test"]])
         model_io.write(exchange / model_isolation.LEARNED, learned)
-        model_io.write(exchange / model_isolation.TESTED, {"test": test})
+        tested = {str(at): extra.features for at, extra in enumerate(extras)}
+        model_io.write(exchange / model_isolation.TESTED, {"test": test, **tested})
         task = _task(job, sets, orders["validation"], workspace, exchange)
         report({"stage": "training"})
         from_model = _run_model(task, report)
         shapes = {part: (len(order), n_labels) for part, order in orders.items()}
+        shapes |= {name: (len(inputs), n_labels) for name, inputs in tested.items()}
         scores = _scores(exchange / model_isolation.SCORES, shapes)
         kept = exchange / model_isolation.MODEL
         kept_models.replace(kept if job.keep_model else None, result.parent, job.fold)
+    for at, extra in enumerate(extras):
+        _write_extra(job, sets, extra, scores[str(at)], from_model, from_model["extra_seconds"][at])
     parts = {
         part: sets.scored(getattr(fold, part), scores[part], orders[part]) for part in PARTS[1:]
     }
@@ -128,16 +135,12 @@ def _compute(job: Job, report: Send) -> Message:
 
 
 @dataclass(frozen=True)
-class Sets:
-    """One checked fold of a corpus, with audio digests and stored features."""
+class Data:
+    """A corpus with audio digests and stored features."""
 
     corpus: Corpus
-    protocol: Protocol
-    n_folds: int
-    fold: Fold
     audio: Mapping[str, str]
     store: Store
-    certificate: leakage.Certificate
 
     def inputs(self, ids: Sequence[str]) -> Features:
         """Return the features of utterances, read when indexed."""
@@ -168,13 +171,42 @@ class Sets:
         return fold_file.Scored(tuple(ids), self.speakers(ids), self.truth(ids), back)
 
 
+@dataclass(frozen=True)
+class Sets(Data):
+    """One checked fold of a corpus, with its data."""
+
+    protocol: Protocol
+    n_folds: int
+    fold: Fold
+    certificate: leakage.Certificate
+
+
+@dataclass(frozen=True)
+class ExtraData(Data):
+    """An extra test set for the model of a fold, with its data."""
+
+    planned: Mapping[str, Any]  # see `extra_sets.PlannedSet.job`
+    set: ExtraSet
+    ids: Sequence[str]  # in the order in which they are predicted
+
+    @property
+    def features(self) -> Features:
+        """The inputs of the model."""
+        return self.inputs(self.ids)
+
+
+def _source(dataset: str, root: Path, job: Job) -> datasets.Source:
+    places = Settings(root.parent, Path(job.cache), Path(job.result).parent)
+    source = datasets.find(dataset, places, root)
+    if root.parent == Path(job.cache) / "corpora":  # removed while the fold was queued
+        source = dataclasses.replace(source, generated=True)
+    return source
+
+
 def _read_sets(job: Job, send: Send) -> Sets:
     """Read the corpus again, check that it and the fold are those planned, and get the features."""
     root = Path(job.root)
-    places = Settings(root.parent, Path(job.cache), Path(job.result).parent)
-    source = datasets.find(job.config.dataset, places, root)
-    if root.parent == Path(job.cache) / "corpora":  # removed while the fold was queued
-        source = dataclasses.replace(source, generated=True)
+    source = _source(job.config.dataset, root, job)
     corpus = datasets.read(source, job.config.labels)
     protocol = lookup.find_protocol(job.config.protocol, source.dataset)
     folds = lookup.make_folds(protocol, corpus)
@@ -182,15 +214,46 @@ def _read_sets(job: Job, send: Send) -> Sets:
     _require_pin(job, "protocol", protocol_digest(folds))
     fold = folds[job.fold]
     used = [id_ for part in PARTS for id_ in getattr(fold, part)]
-    digests, store = _features(job, corpus, used, send)
+    places = Settings(root.parent, Path(job.cache), Path(job.result).parent)
+    digests, store = _features(Feature.of(job.config), places, root, corpus, used, send)
     _require_pin(job, "audio", digest([digests[id_] for id_ in used]))
     certificate = leakage.certify(corpus, fold, digests)
     leakage.require_clean(protocol, [(fold, certificate)])
-    return Sets(corpus, protocol, len(folds), fold, digests, store, certificate)
+    return Sets(corpus, digests, store, protocol, len(folds), fold, certificate)
 
 
-def _require_pin(job: Job, name: str, now: str) -> None:
-    if job.pins[name] != now:
+def _read_extra(job: Job, planned: Mapping[str, Any], sets: Sets, send: Send) -> ExtraData:
+    """Read the corpus of an extra test set, check it as the fold's own, and get the features.
+
+    Raises:
+        LeakageError: a recording is in training or validation too.
+    """
+    identity, root = ExtraSet(**planned["set"]), Path(planned["root"])
+    corpus, ids = sets.corpus, sets.fold.test
+    if not identity.perturbation:
+        source = _source(identity.dataset, root, job)
+        corpus = relabelled(
+            datasets.read(source, identity.labels), identity.labels, identity.set_labels
+        )
+        ids = tuple(utterance.id for utterance in corpus.utterances)
+    _require_pin(planned, "corpus", corpus.digest)
+    feature = dataclasses.replace(Feature.of(job.config), reading=planned["reading"])
+    places = Settings(root.parent, Path(job.cache), Path(job.result).parent)
+    digests, store = _features(feature, places, root, corpus, ids, send)
+    _require_pin(planned, "audio", digest([digests[id_] for id_ in ids]))
+    learned = {sets.audio[id_]: id_ for part in PARTS[:2] for id_ in getattr(sets.fold, part)}
+    if shared := [id_ for id_ in ids if digests[id_] in learned]:
+        raise LeakageError(
+            f"{identity.title} has {len(shared)} recordings that {job.config.dataset} has too, "
+            f"such as {shared[0]} = {learned[digests[shared[0]]]}, on which the model learned"
+        )
+    data = ExtraData(corpus, digests, store, planned, identity, ids)
+    return dataclasses.replace(data, ids=[ids[at] for at in data.order(ids)])
+
+
+def _require_pin(job: Job | Mapping[str, Any], name: str, now: str) -> None:
+    pins = job.pins if isinstance(job, Job) else job["pins"]
+    if pins[name] != now:
         raise CorpusError(
             f"the {name} on {platform.node()} is not the one that the run was planned with, or it "
             "changed during the run: run the same command again to see what differs"
@@ -198,18 +261,17 @@ def _require_pin(job: Job, name: str, now: str) -> None:
 
 
 def _features(
-    job: Job, corpus: Corpus, used: Sequence[str], send: Send
+    feature: Feature, places: Settings, root: Path, corpus: Corpus, used: Sequence[str], send: Send
 ) -> tuple[dict[str, str], Store]:
     """Return the audio digests of utterances, and the store with their features.
 
     Extract features that are missing, in a process that receives no labels: a machine that shares
     no cache with the driver begins without any.
     """
-    root, feature = Path(job.root), Feature.of(job.config)
-    folder = feature.folder(Path(job.cache))
+    folder = feature.folder(places.cache)
 
     def look() -> tuple[dict[str, str], list[str], Store]:
-        stored, store = extraction.audio_digests(corpus, Path(job.cache), root), Store(folder)
+        stored, store = extraction.audio_digests(corpus, places.cache, root), Store(folder)
         known = {id_: key for id_ in used if (key := stored[id_]) is not None}
         paths = [str(corpus.by_id[id_].path) for id_ in used if known.get(id_, "") not in store]
         return known, paths, store
@@ -228,7 +290,7 @@ def _features(
 
         item = {
             "feature": dataclasses.asdict(feature),
-            "cache": job.cache,
+            "cache": str(places.cache),
             "threads": 1,  # whichever model needs the features, they are the same
             "files": [(path, True) for path in paths],
         }
@@ -242,7 +304,7 @@ def _features(
         ):
             if outcome.result is None:
                 raise SerbenchError(outcome.error)
-        audio.Digests(Path(job.cache), root).add(decoded)
+        audio.Digests(places.cache, root).add(decoded)
     by_path = {row.path: row.digest for row in decoded}
     keys = {id_: by_path.get(str(corpus.by_id[id_].path)) or known[id_] for id_ in used}
     return keys, Store(folder)
@@ -291,9 +353,79 @@ def _task(
         order=order,
         workspace=str(workspace.resolve()),
         exchange=str(exchange.resolve()),
+        extras=[str(at) for at in range(len(job.extras))],
         keep_model=job.keep_model,
         isolated=job.isolated,
     )
+
+
+def _write_extra(
+    job: Job,
+    sets: Sets,
+    extra: ExtraData,
+    activations: Array,
+    from_model: Mapping[str, Any],
+    seconds: float,
+) -> None:
+    """Write the predictions for an extra test set, in the order in which they were predicted."""
+    planned = extra.planned
+    facts = {
+        "config": job.config.stored(),
+        "fold": {"index": job.fold, "name": sets.fold.name},
+        "set": planned["set"],
+        "pins": planned["pins"],
+        "labels": list(sets.corpus.labels),
+        "link": from_model["link"],
+        "left_out": planned["left_out"],
+        "seconds": seconds,
+        "device": from_model["device"],
+        **({"kept": True} if from_model.get("kept") else {}),
+        **provenance.machine(job.config),
+    }
+    scored = fold_file.Scored(
+        tuple(extra.ids), extra.speakers(extra.ids), extra.truth(extra.ids), activations
+    )
+    file = extra_set.path(Path(job.result).parent, extra.set, job.fold)
+    extra_set.write(file, extra_set.ExtraFold(facts, scored))
+
+
+def test_kept(message: Message, send: Send) -> Message:
+    """Test the kept model of a finished fold on extra test sets, and write their files.
+
+    Args:
+        message: a `Job` with extra test sets.
+        send: receives the stages.
+
+    Returns:
+        An empty message: the results are files.
+
+    Raises:
+        SerbenchError: as `run`.
+    """
+    job = Job.of(message)
+    result, sets = Path(job.result), _read_sets(job, send)
+    extras = [_read_extra(job, planned, sets, send) for planned in job.extras]
+    n_labels = len(sets.corpus.labels)
+    with tempfile.TemporaryDirectory(prefix=f".work-{result.stem}-extra-", dir=result.parent) as it:
+        tested = {str(at): extra.features for at, extra in enumerate(extras)}
+        model_io.write(Path(it) / model_isolation.TESTED, tested)
+        item = {
+            "model": job.config.model,
+            "version": job.config.model_version,
+            "folder": str(kept_models.folder(result.parent, job.fold).resolve()),
+            "device": job.device,
+            "threads": job.config.threads,
+            "n_labels": n_labels,
+            "exchange": str(Path(it).resolve()),
+            "extras": list(tested),
+        }
+        send({"stage": "testing"})
+        from_model = _in_own_process(model_isolation.predict_kept, item, job.config.threads, send)
+        shapes = {name: (len(inputs), n_labels) for name, inputs in tested.items()}
+        scores = _scores(Path(it) / model_isolation.SCORES, shapes)
+    for at, extra in enumerate(extras):
+        _write_extra(job, sets, extra, scores[str(at)], from_model, from_model["extra_seconds"][at])
+    return {}
 
 
 def _run_model(task: model_isolation.Task, send: Send) -> Message:
@@ -301,12 +433,19 @@ def _run_model(task: model_isolation.Task, send: Send) -> Message:
     message = dataclasses.asdict(task)
     if not task.isolated:
         return model_isolation.run(message, send)
+    return _in_own_process(model_isolation.run, message, task.threads, send)
+
+
+def _in_own_process(
+    function: Callable[[Message, Send], Message], message: Message, threads: int, send: Send
+) -> Message:
+    """Call a function in a fresh process that has no settings of serbench; return its result."""
     (outcome,) = processes.fresh(
-        model_isolation.run,
+        function,
         [message],
         lambda _, point: send(point),
         at_once=1,
-        threads=task.threads,
+        threads=threads,
         environment={k: v for k, v in os.environ.items() if not k.startswith("SERBENCH_")},
         nested=True,
     )

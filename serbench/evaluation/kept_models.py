@@ -12,7 +12,7 @@ from serbench.contracts import KeepableModel
 from serbench.errors import SerbenchError, nearest
 from serbench.files import replacing, writing_error
 from serbench.plugins import registry
-from serbench.results import fold_file
+from serbench.results import extra_set, fold_file
 from serbench.results.config import Config
 from serbench.results.fold_file import FoldResult
 
@@ -102,6 +102,10 @@ def store(result: Path, files: Mapping[str, bytes]) -> None:
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_bytes(content)
         replace(model if model.is_dir() else None, run, position)
+    for path, content in files.items():
+        if Path(path).parts[0] == extra_set.FOLDER:
+            with replacing(run / path) as temporary:
+                temporary.write_bytes(content)
     with replacing(result) as temporary:
         temporary.write_bytes(files[result.name])
 

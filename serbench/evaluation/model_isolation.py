@@ -66,6 +66,7 @@ class Task:
     order: Sequence[int]  # in which the validation utterances are predicted
     workspace: str  # the model's folder
     exchange: str  # the folder of the inputs, the scores and the saved model
+    extras: Sequence[str]  # names of the extra test sets among the inputs
     keep_model: bool  # save the model in the exchange
     isolated: bool  # this process is the model's own, not a debugger's
 
@@ -148,10 +149,12 @@ def run(message: Message, send: Send) -> Message:
             test = model_io.predict(model, tested["test"], len(labels))
             predicted = time.perf_counter()
             alone = copy.compare(test, tested["test"])
+            extras, extra_seconds = _predict_extras(model, task.extras, tested, len(labels))
         ordered = sets["validation"][task.order]
         scores = {
             "test": test.activations,
             "validation": model_io.predict(model, ordered, len(labels)).activations,
+            **{name: predictions.activations for name, predictions in extras.items()},
         }
         description = model_io.description(model)
     with replacing(exchange / SCORES) as temporary:
@@ -168,8 +171,55 @@ def run(message: Message, send: Send) -> Message:
         "curve": workspace.curve,
         "seconds": {"fit": fitted - started, "predict": predicted - predicting},
         "device": workspace.used,
+        "extra_seconds": extra_seconds,
         **{name: value for name, value in optional.items() if value},
     }
+
+
+def _predict_extras(
+    model: Model, names: Sequence[str], tested: Mapping[str, Inputs], n_labels: int
+) -> tuple[dict[str, Predictions], list[float]]:
+    """Return the predictions for each extra test set by its name, and the seconds of each."""
+    predictions, seconds = {}, []
+    for name in names:
+        began = time.perf_counter()
+        predictions[name] = model_io.predict(model, tested[name], n_labels)
+        seconds.append(time.perf_counter() - began)
+    return predictions, seconds
+
+
+def predict_kept(message: Message, send: Send) -> Message:
+    """Load a kept model, and predict extra test sets; the scores are in the exchange.
+
+    Args:
+        message: `model`, `version`, `folder` of the kept model, `device`, `threads`, `n_labels`,
+            `exchange` and `extras`.
+        send: not used.
+
+    Returns:
+        `link`, `device`, `extra_seconds`, and `kept`, which is true.
+
+    Raises:
+        PluginError: the model breaks its contract, or its version is not the planned one.
+    """
+    exchange = Path(message["exchange"])
+    target = _load_planned(message["model"], message["version"])
+    device = settings.find_device(message["device"])
+    with (
+        model_io.opened(exchange / TESTED) as tested,
+        threadpoolctl.threadpool_limits(message["threads"]),
+    ):
+        model = target.load(Path(message["folder"]))
+        if isinstance(model, MovableModel):
+            model.to(device)
+        else:
+            device = "cpu"
+        extras, seconds = _predict_extras(model, message["extras"], tested, message["n_labels"])
+    arrays = {name: predictions.activations for name, predictions in extras.items()}
+    with replacing(exchange / SCORES) as temporary:
+        temporary.write_bytes(safetensors.numpy.save(arrays))
+    (link,) = {predictions.link for predictions in extras.values()}
+    return {"link": link, "device": device, "extra_seconds": seconds, "kept": True}
 
 
 def _load_planned(model: str, version: str) -> Any:

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import itertools
 import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,15 +21,17 @@ from serbench.evaluation.engines.submission import (
     submissions,
     submit,
 )
+from serbench.evaluation.extra_sets import PlannedSet, Wanted, plan_sets
 from serbench.evaluation.fold import claimed
 from serbench.evaluation.inputs import Inputs
 from serbench.evaluation.plan import Plan, Planner, Resources, make_job
 from serbench.features import cache
 from serbench.features.store import Feature
+from serbench.files import digest
 from serbench.parameters import is_import_path
 from serbench.processes import Message, Outcome
 from serbench.protocols import lookup
-from serbench.results import fold_file, run
+from serbench.results import extra_set, fold_file, run
 from serbench.results.config import Request
 from serbench.settings import require_device, results_folder, settings
 
@@ -94,6 +97,7 @@ class Means:
     keep_models: bool = False
     detach: bool = False  # return once the engine's queue has the tasks
     folds: Collection[str] | None = None  # names of the folds to run; None means all
+    extras: Wanted = field(default_factory=Wanted)  # extra test sets
 
 
 @dataclass(eq=False)
@@ -107,6 +111,16 @@ class Work:
     holders: Mapping[int, str] = field(default_factory=dict)  # folds that other commands compute
     in_queue: dict[int, Submission] = field(default_factory=dict)  # folds that were queued before
     failures: dict[int, str] = field(default_factory=dict)  # errors of failed folds
+    extras: Sequence[PlannedSet] = ()  # extra test sets
+    kept: Sequence[int] = ()  # finished folds whose kept models are tested on extra test sets
+
+    def untested(self, position: int) -> list[PlannedSet]:
+        """Return the extra test sets that the model of a fold has not predicted."""
+        return [
+            extra
+            for extra in self.extras
+            if not extra_set.path(self.folder, extra.set, position).exists()
+        ]
 
     @property
     def folder(self) -> Path:
@@ -171,6 +185,8 @@ class _Evaluation:
         self._refused: dict[Path, SerbenchError] = {}  # runs whose folds cannot be computed
         self._cached: set[object] = set()  # of `inputs.key`
         self._code: dict[object, Mapping[str, str]] = {}  # of `task.code_of`
+        self._extras: dict[object, tuple[PlannedSet, ...]] = {}
+        self._extra_inputs: dict[object, tuple[Inputs, tuple[int, ...]]] = {}
 
     def compute(self, requests: Sequence[Request]) -> list[Work | SerbenchError]:
         planner = Planner(self._places)
@@ -179,8 +195,10 @@ class _Evaluation:
             for work in self._works.values():
                 self._claim(work, claims)
             self._find_in_queues()
+            self._find_kept()
             self._show()
             self._run(*self._tasks())
+            self._test_kept()
         return [
             self._refused.get(each.folder, each) if isinstance(each, Work) else each
             for each in planned
@@ -200,6 +218,7 @@ class _Evaluation:
             plan = planner.plan(request)  # shared speakers are refused here
             if self._device == "cpu":
                 plan = dataclasses.replace(plan, needs=dataclasses.replace(plan.needs, gpus=0))
+            extras = self._planned_sets(plan)
             names = [fold.name for fold in plan.folds]
             for name in wanted or ():
                 if name not in names:
@@ -214,7 +233,16 @@ class _Evaluation:
         folder = self._parent / plan.config.name
         isolated = (self._means.engine, self._means.options.get("jobs")) != ("local", 0)
         resources = Resources(folder, self._places.cache, self._device, keep, isolated)
-        return self._works.setdefault(folder, Work(plan, chosen, resources))
+        work = Work(plan, chosen, resources, extras=extras)
+        return self._works.setdefault(folder, work)
+
+    def _planned_sets(self, plan: Plan) -> tuple[PlannedSet, ...]:
+        """Plan the extra test sets of a run once for all runs on its corpus."""
+        config = plan.config
+        key = (config.dataset, config.labels, config.protocol, digest(dict(config.reading)))
+        if key not in self._extras:
+            self._extras[key] = plan_sets(plan, self._means.extras, self._places)
+        return self._extras[key]
 
     def _claim(self, work: Work, claims: contextlib.ExitStack) -> None:
         """Claim the missing folds that no other command computes."""
@@ -252,6 +280,35 @@ class _Evaluation:
                     "model: cancel the command that queued them, or leave out --keep-models"
                 )
 
+    def _find_kept(self) -> None:
+        """Find finished folds that are not tested on all extra test sets, and need a kept model.
+
+        A fold in a queue was queued with other extra test sets, or without any.
+        """
+        for work in self._works.values():
+            finished = [at for at in work.chosen if work.resources.result(at).exists()]
+            work.kept = [at for at in finished if work.untested(at)]
+            gone = [at for at in work.kept if not kept_models.folder(work.folder, at).is_dir()]
+            error = ""
+            if gone:
+                files = ", ".join(work.resources.result(at).name for at in gone)
+                error = (
+                    f"the {'models' if len(gone) > 1 else 'model'} of {_folds(work.names(gone))} "
+                    f"of {work.folder.name} {'were' if len(gone) > 1 else 'was'} not kept, so "
+                    f"{'these folds' if len(gone) > 1 else 'this fold'} must be trained again to "
+                    f"be tested on {', '.join(each.set.title for each in work.untested(gone[0]))}: "
+                    f"remove {files} from {work.folder}, and run the same command again"
+                )
+            elif work.extras and work.in_queue:
+                error = (
+                    f"{_folds(work.names(list(work.in_queue)))} of {work.folder.name} "
+                    f"{tables.are(len(work.in_queue))} in a queue without these extra test sets: "
+                    "wait until the queue is done, and run the same command again"
+                )
+            if error:
+                work.waiting, work.in_queue, work.kept = [], {}, []
+                self._refused[work.folder] = SerbenchError(error)
+
     def remarked(self, line: str) -> None:
         """Pass a remark on a corpus to the listener, once for all runs."""
         if line not in self._remarks:
@@ -264,14 +321,14 @@ class _Evaluation:
 
     def _show(self) -> None:
         works = self._works.values()
-        if not any(work.waiting or work.in_queue for work in works):
+        if not any(work.waiting or work.in_queue or work.kept for work in works):
             for work in works:
                 require_free(work)
         for work in works:
             if self._means.keep_models:
                 with self._refusing([work]):
                     _require_kept(work)
-            todo = len(work.waiting) + len(work.in_queue)
+            todo = len(work.waiting) + len(work.in_queue) + len(work.kept)
             wanted = len(work.chosen) - len(work.holders)
             self._listener.planned(work.plan, work.folder, wanted, todo)
             plan = work.plan
@@ -285,6 +342,7 @@ class _Evaluation:
             groups.setdefault(inputs.key(work.plan), []).append(work)
         tasks: list[Task] = []
         queued: list[Queued] = []
+        self._prepare_extras(tasks, queued)
         for works in groups.values():
             needed = {id_ for work in works for at in work.waiting for id_ in work.plan.ids(at)}
             given = (self._places, self, self._engine.extraction)
@@ -301,14 +359,95 @@ class _Evaluation:
                     _require_unchanged(work, group)
                     group.require_clean(work.plan, work.waiting)  # refuses shared recordings
                 for at in work.waiting:
-                    tasks.append(self._task(work, at, group, after))
+                    extras, before = self._extra_jobs(work, work.extras, at)
+                    all_after = (*after, *before)
+                    tasks.append(self._task(work, at, group, all_after, extras))
                     result = str(work.resources.result(at))
                     (name,) = work.names([at])
                     keep = self._means.keep_models
                     queued.append(
-                        Queued(tasks[-1].name, work.folder.name, name, result, after, keep)
+                        Queued(tasks[-1].name, work.folder.name, name, result, all_after, keep)
                     )
         return tasks, queued
+
+    def _prepare_extras(self, tasks: list[Task], queued: list[Queued]) -> None:
+        """Decode the audio of all extra test sets, and extract features or add tasks that do."""
+        wanted: dict[object, tuple[Plan, set[str], list[Work]]] = {}
+        for work in self._works.values():
+            for extra in work.extras:
+                plan = extra.plan(work.plan)
+                _, ids, works = wanted.setdefault(inputs.key(plan), (plan, set(), []))
+                for at in (*work.waiting, *work.kept):
+                    if at in work.waiting or extra in work.untested(at):
+                        ids.update(extra.ids(work.plan, at))
+                works.append(work)
+        for key, (plan, ids, works) in wanted.items():
+            who = self._engine.extraction if any(work.waiting for work in works) else "driver"
+            with self._refusing(works):
+                group = inputs.prepare(plan, ids, self._places, self, who)
+                after = tuple(range(len(tasks), len(tasks) + len(group.tasks)))
+                tasks += group.tasks
+                queued += [Queued(each.name) for each in group.tasks]
+                self._extra_inputs[key] = group, after
+        for work in self._works.values():
+            with self._refusing([work]):
+                self._require_unchanged_extras(work)
+
+    def _require_unchanged_extras(self, work: Work) -> None:
+        """Refuse predictions for extra test sets that have changed since."""
+        for extra, at in itertools.product(work.extras, work.chosen):
+            file = extra_set.path(work.folder, extra.set, at)
+            if work.folder in self._refused or not file.exists() or at in work.waiting:
+                continue
+            (job,), _ = self._extra_jobs(work, [extra], at)
+            now, then = job["pins"], extra_set.read(file).facts.pins
+            if changed := [name for name in now if now[name] != then[name]]:
+                raise CorpusError(
+                    f"the {' and the '.join(changed)} of {extra.set.dataset} changed since {file} "
+                    f"was computed: restore it, or remove {file.parent}, and run the same command "
+                    "again"
+                )
+
+    def _extra_jobs(
+        self, work: Work, extras: Sequence[PlannedSet], at: int
+    ) -> tuple[list[Mapping[str, Any]], tuple[int, ...]]:
+        """Return extra test sets for the job of a fold, and the tasks that extract features."""
+        jobs: list[Mapping[str, Any]] = []
+        before: set[int] = set()
+        for extra in extras:
+            group, after = self._extra_inputs[inputs.key(extra.plan(work.plan))]
+            ids = extra.ids(work.plan, at)
+            jobs.append(extra.job(digest([group.audio[id_] for id_ in ids])))
+            before.update(after)
+        return jobs, tuple(sorted(before))
+
+    def _test_kept(self) -> None:
+        """Test the kept models of finished folds on extra test sets, on this machine."""
+        works = [work for work in self._works.values() if work.kept]
+        tested = [(work, at) for work in works for at in work.kept]
+        if not tested:
+            return
+        tasks = []
+        for work, at in tested:
+            pins = fold_file.read(work.resources.result(at)).stored["pins"]
+            extras, _ = self._extra_jobs(work, work.untested(at), at)
+            job = make_job(work.plan, work.resources, at, pins["audio"])
+            job = dataclasses.replace(job, pins=pins, extras=extras)
+            tasks.append(task.of_kept(job, work.plan.folds[at].name, work.plan.needs))
+        is_local = self._means.engine == "local"
+        engine = make_engine("local", self._means.options if is_local else {})
+
+        def receive(position: int, message: Message) -> None:
+            work, at = tested[position]
+            fold = work.plan.folds[at].name
+            self._listener.staged(work.folder.name, fold, str(message["stage"]))
+
+        for outcome in engine.run(tasks, receive):
+            work, at = tested[outcome.item]
+            if outcome.error:
+                work.failures[at] = outcome.error
+            fold = work.plan.folds[at].name
+            self._listener.finished(work.folder.name, fold, outcome.error)
 
     @contextlib.contextmanager
     def _refusing(self, works: Sequence[Work]) -> Iterator[None]:
@@ -317,10 +456,17 @@ class _Evaluation:
             yield
         except SerbenchError as error:
             for work in works:
-                work.waiting = []
+                work.waiting, work.kept = [], []
                 self._refused.setdefault(work.folder, error)
 
-    def _task(self, work: Work, at: int, group: Inputs, after: tuple[int, ...]) -> Task:
+    def _task(
+        self,
+        work: Work,
+        at: int,
+        group: Inputs,
+        after: tuple[int, ...],
+        extras: Sequence[Mapping[str, Any]],
+    ) -> Task:
         code: Mapping[str, str] = {}
         if self._means.engine != "local":  # this machine has the code that planned
             config = work.plan.config
@@ -330,6 +476,7 @@ class _Evaluation:
             code = self._code[key]
         (name,) = work.names([at])
         job = make_job(work.plan, work.resources, at, group.pin(work.plan, at))
+        job = dataclasses.replace(job, extras=extras)
         return task.of_fold(job, name, work.plan.needs, code, after)
 
     def _run(self, tasks: Sequence[Task], queued: Sequence[Queued]) -> None:

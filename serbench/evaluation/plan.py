@@ -1,6 +1,6 @@
 """Plan a run: check a request, fix the run's identity, and divide it into one job per fold."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -38,6 +38,7 @@ class Job:
     device: str  # "auto", "cpu" or "cuda"; found where the fold is trained
     keep_model: bool = False  # beside the result; not part of the run's identity
     isolated: bool = True  # in a process of the model's own; False is for debuggers, never ranked
+    extras: Sequence[Mapping[str, Any]] = ()  # extra test sets; see `extra_sets.PlannedSet.job`
 
     def message(self) -> dict[str, Any]:
         """Return the job as plain values; `Job.of` reads them."""

@@ -1,4 +1,4 @@
-"""The feature and the engine of the core: the waveform, and the processes of this machine."""
+"""The entries of the core: joint corpora, the waveform, and the processes of this machine."""
 
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
@@ -17,6 +17,14 @@ class Waveform:
     def __call__(self, waves: "Sequence[Wave]") -> "list[Array]":
         """Return the waves themselves."""
         return list(waves)
+
+
+@hookimpl
+def serbench_datasets() -> Iterable[Entry]:
+    """Offer joint corpora."""
+    return [
+        Entry("joint", "serbench.datasets:JointDataset", "several corpora: joint:ravdess+crema-d")
+    ]
 
 
 @hookimpl

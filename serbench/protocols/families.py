@@ -10,7 +10,16 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
-from serbench.corpus import PARTS, Corpus, Fold, Protocol, Utterance, sha256, speaker_fold
+from serbench.corpus import (
+    PARTS,
+    Corpus,
+    Fold,
+    Protocol,
+    Utterance,
+    held_out,
+    sha256,
+    speaker_fold,
+)
 from serbench.errors import BadParameter, SerbenchError
 from serbench.protocols.split_file import file
 
@@ -95,6 +104,46 @@ def grouped(corpus: Corpus, n: int) -> list[list[str]]:
     return groups
 
 
+def leave_one_corpus_out() -> Protocol:
+    """Leave one corpus out: each corpus of a joint dataset, in its order, is the test set once.
+
+    All other corpora train; validation is every fifth speaker of each (see `corpus.held_out`).
+    """
+    return Protocol(
+        "leave-one-corpus-out",
+        "test each corpus of a joint dataset; validation is every fifth speaker of the others",
+        _corpus_folds,
+    )
+
+
+def _corpus_folds(corpus: Corpus) -> list[Fold]:
+    ids: dict[str, list[str]] = {}
+    for utterance in corpus.utterances:
+        ids.setdefault(utterance.corpus, []).append(utterance.id)
+    if len(ids) < 2:
+        raise SerbenchError(
+            f"protocol leave-one-corpus-out needs several corpora, but {corpus.name} is one: join "
+            "them as in joint:ravdess+crema-d"
+        )
+    folds = []
+    for test, tested in ids.items():
+        train: list[str] = []
+        validation: list[str] = []
+        for other in ids.keys() - {test}:
+            parts = held_out(corpus, ids[other], tested)
+            train += parts[0]
+            validation += parts[1]
+        folds.append(
+            Fold(
+                test,
+                train=tuple(sorted(train)),
+                validation=tuple(sorted(validation)),
+                test=tuple(sorted(tested)),
+            )
+        )
+    return folds
+
+
 def random(n: int = 6, seed: int = 0) -> Protocol:
     """Deal utterances to n folds at random, stratified by label, to show the effect of leakage.
 
@@ -166,6 +215,7 @@ def _require_enough(corpus: Corpus, name: str, least: int, count: int, noun: str
 FAMILIES: Mapping[str, Callable[..., Protocol]] = {
     "loso": loso,
     "kfold": kfold,
+    "leave-one-corpus-out": leave_one_corpus_out,
     "random": random,
     "file": file,
 }

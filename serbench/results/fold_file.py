@@ -96,16 +96,16 @@ def require_size(corpus: Corpus) -> None:
 
 def write(path: Path, result: FoldResult) -> None:
     """Write a fold's result atomically."""
-    arrays = _arrays("test", result.test)
+    sets = arrays("test", result.test)
     if result.validation is not None:
-        arrays |= _arrays("validation", result.validation)
+        sets |= arrays("validation", result.validation)
     stored = {"schema": SCHEMA, **result.stored}
     if "curve" in stored:
         stored["curve"] = _columns(stored["curve"])
     text = json.dumps(stored, ensure_ascii=False, separators=(",", ":"))
     with replacing(path) as temporary:
         # bytes first: a full disk is then an OSError, as everywhere
-        temporary.write_bytes(safetensors.numpy.save(arrays, metadata={"serbench": text}))
+        temporary.write_bytes(safetensors.numpy.save(sets, metadata={"serbench": text}))
 
 
 def _columns(curve: Sequence[Mapping[str, Any]]) -> Any:
@@ -137,7 +137,8 @@ def points(curve: Any) -> Any:
     return [dict(zip(curve, row, strict=True)) for row in zip(*curve.values(), strict=True)]
 
 
-def _arrays(part: str, scored: Scored) -> dict[str, Array]:
+def arrays(part: str, scored: Scored) -> dict[str, Array]:
+    """Return a set as named arrays for a file; `scored` reads them."""
     speakers = sorted(set(scored.speakers))
     position = {speaker: index for index, speaker in enumerate(speakers)}
     return {
@@ -153,17 +154,17 @@ def _text(lines: tuple[str, ...] | list[str]) -> Array:
     return np.frombuffer("\n".join(lines).encode(), np.uint8)
 
 
-def read(path: Path) -> FoldResult:
-    """Read a fold's result.
+def contents(path: Path) -> tuple[Any, dict[str, Array]]:
+    """Return the facts and the arrays of a file.
 
     Raises:
-        SerbenchError: the file is not a result of serbench, or has a newer schema.
+        SerbenchError: the file is not a result of serbench.
     """
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
             stored: Any = json.loads((file.metadata() or {})["serbench"])
             # keys: it has no iterator
-            arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            named = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         if "curve" in stored:
             stored["curve"] = points(stored["curve"])
     except (
@@ -171,16 +172,26 @@ def read(path: Path) -> FoldResult:
         *(KeyError, TypeError, ValueError, RecursionError),
     ) as error:
         raise _no_result(path, type(error).__name__) from error
+    return stored, named
+
+
+def read(path: Path) -> FoldResult:
+    """Read a fold's result.
+
+    Raises:
+        SerbenchError: the file is not a result of serbench, or has a newer schema.
+    """
+    stored, named = contents(path)
     require_schema(stored, SCHEMA, str(path))
-    if "test.ids" in arrays and "test.truth" not in arrays:
+    if "test.ids" in named and "test.truth" not in named:
         raise SerbenchError(
             f"{path} has no true labels: the corpus's licence keeps them, so they were withheld; "
             "its card has the counts, and `serbench leaderboard verify` counts again where the "
             "corpus is at hand"
         )
     try:
-        test = scored("test", arrays)
-        validation = scored("validation", arrays) if "validation.ids" in arrays else None
+        test = scored("test", named)
+        validation = scored("validation", named) if "validation.ids" in named else None
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise SerbenchError(f"{path} lacks arrays that a result has: {error}") from error
     result = FoldResult(stored, test, validation)
@@ -189,14 +200,14 @@ def read(path: Path) -> FoldResult:
     except SerbenchError as error:
         raise _no_result(path, str(error)) from error
     for part in (test, validation) if validation else (test,):
-        if damage := _damage(part, labels):
+        if reason := damage(part, labels):
             raise SerbenchError(
-                f"{path} is damaged, {damage}: remove it, and run the same command again"
+                f"{path} is damaged, {reason}: remove it, and run the same command again"
             )
     return result
 
 
-def _damage(part: Scored, n_labels: int) -> str:
+def damage(part: Scored, n_labels: int) -> str:
     """Return why the arrays of a set do not fit this number of labels, or ""."""
     if part.activations.shape != (len(part.ids), n_labels) or part.truth.ndim != 1:
         return f"its activations have the shape {part.activations.shape}, not a column a label"

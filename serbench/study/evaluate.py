@@ -7,6 +7,7 @@ from typing import Any, overload
 from serbench.errors import BadParameter, SerbenchError
 from serbench.evaluation import pipeline
 from serbench.evaluation.bars import follower
+from serbench.evaluation.extra_sets import Wanted
 from serbench.evaluation.pipeline import Listener, Means, with_jobs
 from serbench.evaluation.plan import Planner, find_entry, resolve
 from serbench.results.config import Request
@@ -42,6 +43,9 @@ def evaluate(  # type: ignore[overload-overlap]  # the first that fits is meant
     folds: Collection[str] | None = None,
     engine: str = "local",
     engine_options: Mapping[str, object] | None = None,
+    test_on: str | Many = (),
+    perturb: str | Many = (),
+    label_map: Mapping[str, str] | None = None,
 ) -> Run: ...
 
 
@@ -67,6 +71,9 @@ def evaluate(
     folds: Collection[str] | None = None,
     engine: str = "local",
     engine_options: Mapping[str, object] | None = None,
+    test_on: str | Many = (),
+    perturb: str | Many = (),
+    label_map: Mapping[str, str] | None = None,
 ) -> Study: ...
 
 
@@ -91,6 +98,9 @@ def evaluate(  # noqa: PLR0913 - the options of `serbench evaluate`
     folds: Collection[str] | None = None,
     engine: str = "local",
     engine_options: Mapping[str, object] | None = None,
+    test_on: str | Many = (),
+    perturb: str | Many = (),
+    label_map: Mapping[str, str] | None = None,
 ) -> Run | Study:
     """Train and test models on datasets under protocols; finished folds are not run again.
 
@@ -123,6 +133,12 @@ def evaluate(  # noqa: PLR0913 - the options of `serbench evaluate`
         folds: the names of the folds to run; None runs all.
         engine: the name of the engine that runs the folds; `serbench engines` lists them.
         engine_options: options of the engine.
+        test_on: other corpora that the models of the folds are tested on; show the scores with
+            `serbench.cross_corpus`.
+        perturb: perturbations of the test audio, "noise:snr=10"; show the scores with
+            `serbench.robustness`.
+        label_map: labels that count as others in `test_on`: {"calm": "neutral"}; "" leaves the
+            label out.
 
     Returns:
         The run or the study, which prints as a table and converts to a data frame.
@@ -131,7 +147,8 @@ def evaluate(  # noqa: PLR0913 - the options of `serbench evaluate`
         SerbenchError: an error that the user can fix; finished folds are kept.
     """
     options = with_jobs(engine, engine_options, jobs)
-    means = Means(engine, options, device, results, keep_models, folds=folds)
+    extras = Wanted(_listed(test_on), _listed(perturb), label_map or {})
+    means = Means(engine, options, device, results, keep_models, folds=folds, extras=extras)
     common: dict[str, Any] = {
         "labels": labels,
         "params": params or {},

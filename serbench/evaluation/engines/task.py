@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from serbench import datasets
 from serbench.contracts import Needs, Task
@@ -19,10 +20,13 @@ from serbench.features.store import Feature
 from serbench.files import digest
 from serbench.plugins.source_code import source_digest
 from serbench.processes import Message, Outcome, Pool, Send
+from serbench.results import extra_set
 from serbench.results.config import Config
-from serbench.settings import settings
+from serbench.results.extra_set import ExtraSet
+from serbench.settings import Settings, settings
 
 FOLD, EXTRACT = "serbench.evaluation.fold:run", "serbench.features.extraction:extract"
+TEST_KEPT = "serbench.evaluation.fold:test_kept"
 SHARE = 500  # utterances whose features one task extracts
 
 
@@ -32,6 +36,12 @@ def of_fold(
     """Return the task of a fold; `fold` is its name, `code` comes from `code_of`."""
     message = {"function": FOLD, "item": job.message(), "threads": needs.threads, "code": code}
     return Task(f"fold {fold} of {job.config.name}", message, needs, after)
+
+
+def of_kept(job: Job, fold: str, needs: Needs) -> Task:
+    """Return the task of testing the kept model of a fold on extra test sets, on this machine."""
+    message = {"function": TEST_KEPT, "item": job.message(), "threads": needs.threads, "code": {}}
+    return Task(f"extra test sets of fold {fold} of {job.config.name}", message, needs)
 
 
 def of_extraction(
@@ -145,8 +155,18 @@ def _moved(job: Job, code: Mapping[str, str]) -> Iterator[Job]:
         with claimed(folder.parent, [folder.name]) as held:
             if not held:
                 moved = str(folder / result.name)
-                yield replace(job, root=str(source.root), cache=str(cache), result=moved)
+                extras = [_moved_extra(extra, places) for extra in job.extras]
+                moved_job = replace(job, root=str(source.root), cache=str(cache), result=moved)
+                yield replace(moved_job, extras=extras)
                 return
+
+
+def _moved_extra(extra: Mapping[str, Any], places: Settings) -> Mapping[str, Any]:
+    """Return an extra test set with its corpus's folder on this machine."""
+    root = Path(extra["root"])
+    source = datasets.find(extra["set"]["dataset"], places, root if root.exists() else None)
+    datasets.make(source)
+    return {**extra, "root": str(source.root)}
 
 
 def _taken(job: Job) -> dict[str, bytes]:
@@ -156,6 +176,8 @@ def _taken(job: Job) -> dict[str, bytes]:
     if job.keep_model:
         model = kept_models.folder(result.parent, job.fold)
         files += [path for path in sorted(model.rglob("*")) if path.is_file()]
+    for extra in job.extras:
+        files.append(extra_set.path(result.parent, ExtraSet(**extra["set"]), job.fold))
     try:
         taken = {path.relative_to(result.parent).as_posix(): path.read_bytes() for path in files}
     except OSError as error:

@@ -70,7 +70,9 @@ def find(dataset: str, labels: str, protocol: str, places: Settings) -> Referenc
     """
     _require_no_file(protocol)
     source = _source(dataset, places)
-    datasets.label_set_name(source, labels)
+    spelled = datasets.label_set_name(source, labels)
+    if spelled != labels:
+        raise SerbenchError(f"its label set is called {spelled} here, not {labels}")
     offered = _spelled(lookup.find_protocol(protocol, source.dataset), protocol)
     try:
         corpus = datasets.manifest(source, labels)
@@ -136,6 +138,11 @@ def _source(dataset: str, places: Settings) -> datasets.Source:
         raise NotAtHand(f"the corpus {name} is not installed here: {error}") from error
     if isinstance(target, PathDataset):
         return _own_source(dataset, places)
+    if target is datasets.JointDataset:
+        source = datasets.find(dataset, places)
+        if source.spec != dataset:
+            raise SerbenchError(f"its dataset is called {source.spec} here, not {dataset}")
+        return source
     allowed = settable(target)
     values = checked(name, allowed, parse_name(dataset)[1])
     changed = {key: value for key, value in values.items() if value != allowed[key][1]}

@@ -1,0 +1,277 @@
+"""Tables of runs on extra test sets: other corpora, and perturbed audio."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from serbench import escaping, tables
+from serbench.errors import SerbenchError, nearest
+from serbench.metrics.classification import METRICS
+from serbench.results import extra_set
+from serbench.results.display_names import run_titles
+from serbench.results.extra_set import ExtraTest
+from serbench.results.run import Run
+
+FORMATS = (*tables.FORMATS, "json")
+
+
+@dataclass(frozen=True)
+class _Table:
+    """The runs of a table, their extra tests, and the metric that it shows."""
+
+    runs: tuple[Run, ...]
+    tests: tuple[tuple[ExtraTest, ...], ...]  # of each run
+    metric: str
+
+    @cached_property
+    def names(self) -> list[str]:
+        """The name of each run's model for people."""
+        by_corpus: dict[str, list[Run]] = {}
+        for run in self.runs:
+            by_corpus.setdefault(run.config.dataset, []).append(run)
+        titles = {
+            run.name: title
+            for runs in by_corpus.values()
+            for run, title in zip(runs, run_titles(runs), strict=True)
+        }
+        return [titles[run.name] for run in self.runs]
+
+    def pairs(self) -> list[tuple[str, ExtraTest]]:
+        """Return every test with the name of its run, in the order of the runs."""
+        return [
+            (name, test)
+            for name, tests in zip(self.names, self.tests, strict=True)
+            for test in tests
+        ]
+
+    def partial(self) -> list[str]:
+        """Return a note for each test that lacks models of the run's folds."""
+        return [
+            f"{name} on {test.set.title}: {len(test.folds)} of "
+            f"{tables.count(len(test.folds) + test.missing, 'model')}."
+            for name, test in self.pairs()
+            if test.missing
+        ]
+
+
+@dataclass(frozen=True)
+class CrossCorpus(_Table):
+    """Runs tested on other corpora. Prints as a matrix and a table, in notebooks too."""
+
+    @property
+    def columns(self) -> list[str]:
+        """The other corpora, in the order of their first use."""
+        return list(dict.fromkeys(test.set.dataset for _, test in self.pairs()))
+
+    def matrix(self, form: str = "text") -> str:
+        """Return a row per run and a column per corpus; the run's own score is in parentheses."""
+        rows = []
+        for run, name, tests in zip(self.runs, self.names, self.tests, strict=True):
+            scores = {test.set.dataset: test for test in tests}
+            cells = [
+                f"{tables.percent(test.score(self.metric))} "
+                f"({tables.percent(test.same_labels(self.metric))})"
+                if (test := scores.get(dataset))
+                else "-"
+                for dataset in self.columns
+            ]
+            rows.append([name, run.config.dataset, *cells])
+        return tables.table(["model", "trained on", *self.columns], rows, form)
+
+    def table(self, form: str = "text") -> str:
+        """Return a row per run and corpus, in a format: one of `FORMATS`, or "html"."""
+        if form == "json":
+            return escaping.as_json([self._as_json(name, test) for name, test in self.pairs()])
+        metric = METRICS[self.metric].title
+        head = [
+            *("model", "trained on", "tested on", "labels", "utterances", metric),
+            *("95 % over speakers", f"own corpus, same labels: {metric}", "chance"),
+        ]
+        rows = [
+            [
+                name,
+                test.run.config.dataset,
+                test.set.dataset,
+                str(len(test.set.words)),
+                str(len(test.folds[0].test.ids)),
+                tables.percent(test.score(self.metric)),
+                tables.interval(test.interval(self.metric)),
+                tables.percent(test.same_labels(self.metric)),
+                tables.percent(test.chance(self.metric)),
+            ]
+            for name, test in self.pairs()
+        ]
+        return tables.table(head, rows, form)
+
+    def _as_json(self, name: str, test: ExtraTest) -> dict[str, object]:
+        return {
+            "run": test.run.name,
+            "model": name,
+            "trained_on": test.run.config.dataset,
+            "tested_on": test.set.dataset,
+            "labels": list(test.set.words),
+            "model_labels": dict(test.set.model_labels),
+            "corpus_labels": dict(test.set.set_labels),
+            "left_out": dict(test.folds[0].facts.left_out),
+            "utterances": len(test.folds[0].test.ids),
+            "models": len(test.folds),
+            "metric": self.metric,
+            "score": test.score(self.metric),
+            "interval": list(test.interval(self.metric)),
+            "own_corpus_same_labels": test.same_labels(self.metric),
+            "chance": test.chance(self.metric),
+        }
+
+    def notes(self) -> list[str]:
+        """Return how scores are computed, and how labels map onto each other."""
+        lines = [
+            "% mean over the models of the run's folds; interval: bootstrap over the speakers of "
+            "the other corpus, all models together. Nothing of it was used to train or to select.",
+            "In parentheses and under own corpus: the run's own test sets, with the same labels "
+            "only.",
+        ]
+        maps = dict.fromkeys(map(_label_map, (test for _, test in self.pairs())))
+        return [*lines, *maps, *self.partial()]
+
+    def page(self, form: str = "text") -> str:
+        """Return everything in a format: "text", "markdown" or "html"."""
+        title = "Tested on other corpora"
+        bodies = [self.table(form)]
+        if len(self.runs) > 1:
+            bodies.insert(0, self.matrix(form))
+        return tables.page(title, "\n\n".join(bodies), self.notes(), form)
+
+    def __str__(self) -> str:
+        return self.page()
+
+    def _repr_html_(self) -> str:
+        return self.page("html")
+
+
+@dataclass(frozen=True)
+class Robustness(_Table):
+    """Runs tested on perturbed audio. Prints as a table, in notebooks too."""
+
+    def table(self, form: str = "text") -> str:
+        """Return a row per run and perturbation, in a format: one of `FORMATS`, or "html"."""
+        if form == "json":
+            return escaping.as_json([self._as_json(name, test) for name, test in self.pairs()])
+        metric = METRICS[self.metric].title
+        head = [
+            *("model", "corpus", "perturbation", metric, f"{metric} as recorded", "drop"),
+            *("95 % over speakers", "changed labels"),
+        ]
+        rows = []
+        for name, test in self.pairs():
+            drop, interval = test.drop(self.metric)
+            rows.append(
+                [
+                    name,
+                    test.run.config.dataset,
+                    test.set.perturbation,
+                    tables.percent(test.pooled(self.metric)),
+                    tables.percent(test.own_pooled(self.metric)),
+                    tables.signed(drop),
+                    tables.interval(interval),
+                    tables.percent(test.changed),
+                ]
+            )
+        return tables.table(head, rows, form)
+
+    def _as_json(self, name: str, test: ExtraTest) -> dict[str, object]:
+        drop, interval = test.drop(self.metric)
+        return {
+            "run": test.run.name,
+            "model": name,
+            "dataset": test.run.config.dataset,
+            "perturbation": test.set.perturbation,
+            "version": test.set.version,
+            "metric": self.metric,
+            "score": test.pooled(self.metric),
+            "as_recorded": test.own_pooled(self.metric),
+            "drop": drop,
+            "interval": list(interval),
+            "changed": test.changed,
+        }
+
+    def page(self, form: str = "text") -> str:
+        """Return the table with notes in a format: "text", "markdown" or "html"."""
+        notes = [
+            "% of all test utterances pooled, each by the model of its fold, which learned from "
+            "audio as recorded. Drop: in points, with its paired 95 % interval by bootstrap over "
+            "speakers. Changed labels: the share of utterances that get another label.",
+            *self.partial(),
+        ]
+        return tables.page("Tested on perturbed audio", self.table(form), notes, form)
+
+    def __str__(self) -> str:
+        return self.page()
+
+    def _repr_html_(self) -> str:
+        return self.page("html")
+
+
+def _label_map(test: ExtraTest) -> str:
+    """Return a line on the labels of a run and a corpus: which are the same, which are left out."""
+    same = [
+        f"{word} ({label})" if label != word else word
+        for label, word in (*test.set.model_labels.items(), *test.set.set_labels.items())
+    ]
+    same = list(dict.fromkeys(same))
+    lost = [label for label in test.run.facts.labels if label not in test.set.model_labels]
+    left_out = test.folds[0].facts.left_out
+    line = f"{test.run.config.dataset} to {test.set.dataset}: labels {', '.join(same)}"
+    if lost:
+        line += f"; never predicted: {', '.join(lost)}"
+    if left_out:
+        left = ", ".join(f"{count} {label}" for label, count in left_out.items())
+        line += f"; utterances left out: {left}"
+    return f"{line}."
+
+
+def cross_corpus(*runs: Run, metric: str = "uar") -> CrossCorpus:
+    """Return the scores of runs on other corpora.
+
+    Args:
+        runs: runs that were evaluated with `test_on`.
+        metric: the name of a metric.
+
+    Raises:
+        SerbenchError: no run was tested on another corpus.
+    """
+    chosen = _chosen(runs, metric, is_perturbed=False, option="--test-on CORPUS")
+    return CrossCorpus(*chosen, metric)
+
+
+def robustness(*runs: Run, metric: str = "uar") -> Robustness:
+    """Return how scores of runs fall on perturbed audio.
+
+    Args:
+        runs: runs that were evaluated with `perturb`.
+        metric: the name of a metric.
+
+    Raises:
+        SerbenchError: no run was tested on perturbed audio.
+    """
+    chosen = _chosen(runs, metric, is_perturbed=True, option="--perturb noise:snr=10")
+    return Robustness(*chosen, metric)
+
+
+def _chosen(
+    runs: Sequence[Run], metric: str, is_perturbed: bool, option: str
+) -> tuple[tuple[Run, ...], tuple[tuple[ExtraTest, ...], ...]]:
+    if metric not in METRICS:
+        raise nearest("metric", metric, list(METRICS))
+    found = [
+        tuple(test for test in extra_set.find(run) if bool(test.set.perturbation) == is_perturbed)
+        for run in runs
+    ]
+    pairs = [(run, tests) for run, tests in zip(runs, found, strict=True) if tests]
+    if not pairs:
+        names = ", ".join(run.name for run in runs)
+        kind = "perturbed audio" if is_perturbed else "another corpus"
+        raise SerbenchError(
+            f"{names} {'was' if len(runs) == 1 else 'were'} not tested on {kind}: run the same "
+            f"evaluate command with {option}"
+        )
+    return tuple(run for run, _ in pairs), tuple(tests for _, tests in pairs)

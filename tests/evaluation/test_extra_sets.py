@@ -1,0 +1,172 @@
+"""Extra test sets: other corpora that a fold's model is tested on, beside the run's own result."""
+
+import csv
+
+import numpy as np
+import pytest
+import soundfile
+
+import serbench
+from serbench.errors import LeakageError, SerbenchError
+from serbench.results import extra_set
+
+LABELS = {"low": 300, "high": 700, "shrill": 1100}
+
+
+@pytest.fixture(autouse=True)
+def other(places):
+    """A corpus of three speakers with the labels low, high and shrill: `csv:other`."""
+    folder = places.data / "csv"
+    folder.mkdir(parents=True)
+    rows = []
+    for at, (speaker, label, take) in enumerate(
+        (s, la, t) for s in ("ann", "bob", "cy") for la in LABELS for t in range(3)
+    ):
+        name = f"{speaker}-{label}-{take}.wav"
+        rng = np.random.default_rng(at)
+        tone = 0.3 * np.sin(2 * np.pi * LABELS[label] * np.arange(3200) / 16_000)
+        soundfile.write(folder / name, tone + rng.normal(0, 0.01, 3200), 16_000)
+        rows.append({"path": name, "label": label, "speaker": speaker})
+    with (folder / "other.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return folder
+
+
+def evaluate(model="keeper", jobs=0, **options):
+    return serbench.evaluate(model, "tones", jobs=jobs, **options)
+
+
+def activations(run):
+    return [fold.test.activations.tobytes() for fold in run.folds]
+
+
+def extra_activations(run):
+    (test,) = extra_set.find(run)
+    return [fold.test.activations.tobytes() for fold in test.folds]
+
+
+def test_every_model_is_tested_on_all_utterances_with_shared_labels():
+    run = evaluate(test_on="csv:other")
+    (test,) = extra_set.find(run)
+    assert test.set.words == ("low", "high")
+    assert [len(fold.test.ids) for fold in test.folds] == [18, 18, 18]
+    assert test.folds[0].facts.left_out == {"shrill": 9}
+    assert test.score("uar") == 1.0
+    assert test.same_labels("uar") == 1.0
+    assert set(test.folds[0].test.speakers) == {"ann", "bob", "cy"}
+
+
+def test_the_run_and_its_own_predictions_stay_the_same(tmp_path):
+    plain = evaluate(results=tmp_path / "plain")
+    tested = evaluate(test_on="csv:other")
+    assert tested.name == plain.name
+    assert activations(tested) == activations(plain)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_scores_do_not_depend_on_the_number_of_jobs(jobs, tmp_path):
+    here = evaluate(test_on="csv:other")
+    there = evaluate(test_on="csv:other", jobs=jobs, results=tmp_path / "there")
+    assert extra_activations(here) == extra_activations(there)
+
+
+def test_a_kept_model_is_tested_later_and_predicts_the_same(tmp_path):
+    at_once = evaluate(test_on="csv:other")
+    later = evaluate(keep_models=True, results=tmp_path / "later")
+    before = activations(later)
+    later = evaluate(test_on="csv:other", results=tmp_path / "later")
+    assert activations(later) == before
+    assert extra_activations(later) == extra_activations(at_once)
+    (test,) = extra_set.find(later)
+    assert all(fold.facts.kept for fold in test.folds)
+
+
+def test_without_a_kept_model_the_folds_to_train_again_are_named():
+    run = evaluate()
+    words = (
+        r"the models of folds 1, 2, 3 of .* were not kept, so these folds must be trained again to "
+        r"be tested on csv:other: remove fold-01.safetensors, fold-02.safetensors, "
+        r"fold-03.safetensors from"
+    )
+    with pytest.raises(SerbenchError, match=words):
+        evaluate(test_on="csv:other")
+    (run.folder / "fold-02.safetensors").unlink()
+    with pytest.raises(SerbenchError, match="the models of folds 1, 3 of"):
+        evaluate(test_on="csv:other")
+    for path in run.folder.glob("*.safetensors"):
+        path.unlink()
+    assert len(extra_set.find(evaluate(test_on="csv:other"))) == 1
+
+
+def test_a_set_that_is_there_is_not_predicted_again():
+    run = evaluate(test_on="csv:other")
+    files = sorted((run.folder / "extra").rglob("*.safetensors"))
+    times = [path.stat().st_mtime_ns for path in files]
+    evaluate(test_on="csv:other")
+    assert [path.stat().st_mtime_ns for path in files] == times
+
+
+def test_labels_that_become_others_are_another_set():
+    evaluate(test_on="csv:other", keep_models=True)
+    run = evaluate(test_on="csv:other", label_map={"shrill": "high"})
+    tests = {len(test.folds[0].test.ids): test for test in extra_set.find(run)}
+    assert sorted(tests) == [18, 27]
+    assert tests[27].set.set_labels == {"low": "low", "high": "high", "shrill": "high"}
+    assert tests[27].set.model_labels == {"low": "low", "high": "high"}
+
+
+def test_recordings_on_which_the_model_learned_are_refused():
+    with pytest.raises(
+        serbench.FoldError, match=r"tones:takes=1 has \d+ recordings that tones has"
+    ):
+        evaluate(test_on="tones:takes=1")
+
+
+def test_speakers_of_one_name_space_are_compared(monkeypatch):
+    from serbench_tiny import Tones
+
+    monkeypatch.setattr(Tones, "speaker_space", "people", raising=False)
+    with pytest.raises(LeakageError, match="tones:takes=1 and tones share 6 speakers, such as s1"):
+        evaluate(test_on="tones:takes=1")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"test_on": "tones"}, "tones is the corpus that the run trains and tests on"),
+        ({"test_on": "toy"}, r"tones \(low, middle, high\) and toy .* share fewer than two labels"),
+        ({"test_on": ["csv:other", "csv:other,label=label"]}, "csv:other is named twice"),
+        ({"label_map": {"low": "high"}}, "a map of labels is for other corpora"),
+        ({"test_on": "csv:none"}, "there is no file .*none: name the table"),
+    ],
+)
+def test_what_cannot_be_tested_on_is_one_line_before_anything_runs(options, words, places):
+    with pytest.raises(SerbenchError, match=words):
+        evaluate(**options)
+    assert not list(places.results.rglob("*.safetensors"))
+
+
+def test_a_changed_corpus_is_not_mixed_with_its_earlier_predictions(other):
+    evaluate(test_on="csv:other", keep_models=True)
+    table = other / "other.csv"
+    table.write_text(table.read_text().replace("ann-low-0.wav,low", "ann-low-0.wav,high"))
+    with pytest.raises(
+        SerbenchError, match="the corpus of csv:other changed since .* was computed: res"
+    ):
+        evaluate(test_on="csv:other")
+
+
+def test_the_table_names_the_map_and_both_scores():
+    text = str(serbench.cross_corpus(evaluate(test_on="csv:other")))
+    assert "keeper   tones         csv:other    2         18            100.00" in text
+    assert "tones to csv:other: labels low, high; never predicted: middle; utterances left out: "
+    assert "9 shrill" in text
+    with pytest.raises(SerbenchError, match="not tested on perturbed audio: run the same evaluate"):
+        serbench.robustness(evaluate())
+
+
+def test_an_unknown_metric_is_named():
+    with pytest.raises(SerbenchError, match="there is no metric 'acuracy'; did you mean accuracy"):
+        serbench.cross_corpus(evaluate(test_on="csv:other"), metric="acuracy")
