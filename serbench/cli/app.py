@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from serbench import __version__
-from serbench.cli import bench, cache, leaderboard, plugin, report, runs, study, terminal
+from serbench.cli import (
+    bench,
+    cache,
+    extra_sets,
+    leaderboard,
+    plugin,
+    report,
+    runs,
+    study,
+    terminal,
+)
 from serbench.cli import protocol as protocol_cli
 from serbench.cli.options import (
     WIDEST,
@@ -226,10 +236,13 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
         terminal.show(str(run) if form == "text" else run.table(form), best=[0], form=form)
     runs = made.complete if is_study else () if run.missing else (run,)
     shown_runs = made.runs if is_study else [run]
-    if extras.test_on:
-        terminal.show(f"\n{extra_summary.cross_corpus(*shown_runs).page(form)}", form=form)
-    if extras.perturb:
-        terminal.show(f"\n{extra_summary.robustness(*shown_runs).page(form)}", form=form)
+    if form in ("text", "markdown") and not detach:
+        for wanted, table in (
+            (extras.test_on, extra_summary.on_corpora),
+            (extras.perturb, extra_summary.on_perturbations),
+        ):
+            if wanted and (scores := table(shown_runs)):
+                terminal.show(f"\n{scores.page(form)}", form=form)
     if form == "text" and not quiet and not detach:
         terminal.suggest(next_commands(runs, results, keep_models))
 
@@ -368,6 +381,8 @@ def compare(
     terminal.show(compared.page(form, utterances), form=form)
 
 
+app.command()(extra_sets.cross_corpus)
+app.command()(extra_sets.robustness)
 app.command()(report.report)
 app.command()(bench.bench)
 

@@ -194,15 +194,18 @@ class Robustness(_Table):
             "changed": test.changed,
         }
 
-    def page(self, form: str = "text") -> str:
-        """Return the table with notes in a format: "text", "markdown" or "html"."""
-        notes = [
+    def notes(self) -> list[str]:
+        """Return how scores are computed."""
+        return [
             "% of all test utterances pooled, each by the model of its fold, which learned from "
             "audio as recorded. Drop: in points, with its paired 95 % interval by bootstrap over "
             "speakers. Changed labels: the share of utterances that get another label.",
             *self.partial(),
         ]
-        return tables.page("Tested on perturbed audio", self.table(form), notes, form)
+
+    def page(self, form: str = "text") -> str:
+        """Return the table with notes in a format: "text", "markdown" or "html"."""
+        return tables.page("Tested on perturbed audio", self.table(form), self.notes(), form)
 
     def __str__(self) -> str:
         return self.page()
@@ -237,10 +240,12 @@ def cross_corpus(*runs: Run, metric: str = "uar") -> CrossCorpus:
         metric: the name of a metric.
 
     Raises:
-        SerbenchError: no run was tested on another corpus.
+        SerbenchError: no run was tested on another corpus, or there is no such metric.
     """
-    chosen = _chosen(runs, metric, is_perturbed=False, option="--test-on CORPUS")
-    return CrossCorpus(*chosen, metric)
+    scores = on_corpora(runs, metric)
+    if scores is None:
+        raise _untested(runs, "another corpus", "--test-on CORPUS")
+    return scores
 
 
 def robustness(*runs: Run, metric: str = "uar") -> Robustness:
@@ -251,27 +256,45 @@ def robustness(*runs: Run, metric: str = "uar") -> Robustness:
         metric: the name of a metric.
 
     Raises:
-        SerbenchError: no run was tested on perturbed audio.
+        SerbenchError: no run was tested on perturbed audio, or there is no such metric.
     """
-    chosen = _chosen(runs, metric, is_perturbed=True, option="--perturb noise:snr=10")
-    return Robustness(*chosen, metric)
+    scores = on_perturbations(runs, metric)
+    if scores is None:
+        raise _untested(runs, "perturbed audio", "--perturb noise:snr=10")
+    return scores
 
 
-def _chosen(
-    runs: Sequence[Run], metric: str, is_perturbed: bool, option: str
-) -> tuple[tuple[Run, ...], tuple[tuple[ExtraTest, ...], ...]]:
+def on_corpora(runs: Sequence[Run], metric: str = "uar") -> CrossCorpus | None:
+    """Return the scores of runs on other corpora, None if there are none; see `cross_corpus`."""
+    tested = _tested(runs, metric, is_perturbed=False)
+    return CrossCorpus(*tested, metric) if tested else None
+
+
+def on_perturbations(runs: Sequence[Run], metric: str = "uar") -> Robustness | None:
+    """Return the scores of runs on perturbed audio, None if there are none; see `robustness`."""
+    tested = _tested(runs, metric, is_perturbed=True)
+    return Robustness(*tested, metric) if tested else None
+
+
+def _tested(
+    runs: Sequence[Run], metric: str, is_perturbed: bool
+) -> tuple[tuple[Run, ...], tuple[tuple[ExtraTest, ...], ...]] | None:
+    """Return the runs that have extra tests, and the tests of each."""
     if metric not in METRICS:
         raise nearest("metric", metric, list(METRICS))
-    found = [
+    tests = [
         tuple(test for test in extra_set.find(run) if bool(test.set.perturbation) == is_perturbed)
         for run in runs
     ]
-    pairs = [(run, tests) for run, tests in zip(runs, found, strict=True) if tests]
-    if not pairs:
-        names = ", ".join(run.name for run in runs)
-        kind = "perturbed audio" if is_perturbed else "another corpus"
-        raise SerbenchError(
-            f"{names} {'was' if len(runs) == 1 else 'were'} not tested on {kind}: run the same "
-            f"evaluate command with {option}"
-        )
-    return tuple(run for run, _ in pairs), tuple(tests for _, tests in pairs)
+    tested = [(run, of_run) for run, of_run in zip(runs, tests, strict=True) if of_run]
+    if not tested:
+        return None
+    return tuple(run for run, _ in tested), tuple(of_run for _, of_run in tested)
+
+
+def _untested(runs: Sequence[Run], kind: str, option: str) -> SerbenchError:
+    names = ", ".join(run.name for run in runs)
+    return SerbenchError(
+        f"{names} {'was' if len(runs) == 1 else 'were'} not tested on {kind}: run the same "
+        f"evaluate command with {option}"
+    )

@@ -7,10 +7,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from serbench.report import analysis
-from serbench.report.figures import calibration, confusion, f1_boxes, pca, speakers, style
+from serbench.report.figures import (
+    calibration,
+    confusion,
+    extra_sets,
+    f1_boxes,
+    pca,
+    speakers,
+    style,
+)
 from serbench.report.figures.learning_curves import learning_curves
 from serbench.report.speakers import by_sex
-from serbench.results import fold_file
+from serbench.results import extra_summary, fold_file
 from serbench.results.run import Run
 
 
@@ -49,6 +57,29 @@ def of_section(runs: Sequence[Run], names: Sequence[str]) -> Iterator[Figure]:
             "UAR over the test utterances of each sex; lines: 95 % intervals by bootstrap over "
             "its speakers. Sexes are from the corpus's manifest.",
             functools.partial(speakers.sexes, known_runs, known_names),
+        )
+
+    yield from _extra_sets(runs)
+
+
+def _extra_sets(runs: Sequence[Run]) -> Iterator[Figure]:
+    """Yield the figures on extra test sets, if the runs were tested on any."""
+    if cross := extra_summary.on_corpora(runs):
+        yield Figure(
+            "cross-corpus",
+            "Tested on other corpora",
+            "UAR on other corpora, mean over the models of the folds; own: the run's own test sets "
+            "with the same labels only.",
+            functools.partial(extra_sets.matrix, cross),
+        )
+    noisy = extra_summary.on_perturbations(runs)
+    if noisy and extra_sets.curves(noisy):
+        yield Figure(
+            "robustness",
+            "Tested on perturbed audio",
+            "UAR of all test utterances over the strength of a perturbation of the test audio; "
+            "dashed: as recorded; grey: chance.",
+            functools.partial(extra_sets.robustness, noisy),
         )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from serbench.report.tables import run_tables, section_tables
 from serbench.report.tables.table import Table
+from serbench.results import extra_summary
 from serbench.results.run import Run
 
 
@@ -13,6 +14,10 @@ def of_section(runs: Sequence[Run], names: Sequence[str]) -> Iterator[Table]:
     yield section_tables.calibration(runs, names)
     yield section_tables.sexes(runs, names)
     yield section_tables.costs(runs, names)
+    if cross := extra_summary.on_corpora(runs):
+        yield section_tables.cross_corpus(cross)
+    if noisy := extra_summary.on_perturbations(runs):
+        yield section_tables.robustness(noisy)
 
 
 def of_run(run: Run, name: str) -> Iterator[Table]:

@@ -8,6 +8,7 @@ from serbench.metrics.classification import METRICS
 from serbench.report import analysis, speakers
 from serbench.report.tables.table import FRACTIONS, HEADS, SCORES, Cell, Column, Table
 from serbench.results import literature
+from serbench.results.extra_summary import CrossCorpus, Robustness
 from serbench.results.run import Run, circumstances, computed
 
 
@@ -137,6 +138,57 @@ def costs(runs: Sequence[Run], names: Sequence[str]) -> Table:
             Column("parameters", "count"),
             Column("device"),
             Column("threads", "count"),
+        ),
+        tuple(rows),
+    )
+
+
+def cross_corpus(scores: CrossCorpus) -> Table:
+    """Return the scores on other corpora, beside the run's own with the same labels."""
+    rows: list[tuple[Cell, ...]] = [
+        (
+            name,
+            test.set.dataset,
+            len(test.set.words),
+            len(test.folds[0].test.ids),
+            test.score(scores.metric),
+            test.interval(scores.metric),
+            test.same_labels(scores.metric),
+        )
+        for name, test in scores.pairs()
+    ]
+    metric = METRICS[scores.metric].title
+    return Table(
+        "cross-corpus",
+        "Tested on other corpora",
+        f"{metric} {FRACTIONS}. {' '.join(scores.notes())}",
+        (
+            *(Column("model"), Column("tested on"), Column("labels", "count")),
+            *(Column("utterances", "count"), Column(metric, "percent")),
+            *(Column("95 % over speakers", "interval"), Column("own, same labels", "percent")),
+        ),
+        tuple(rows),
+    )
+
+
+def robustness(scores: Robustness) -> Table:
+    """Return the scores on perturbed audio, and how far they fall."""
+    rows: list[tuple[Cell, ...]] = []
+    for name, test in scores.pairs():
+        drop, interval = test.drop(scores.metric)
+        perturbed, recorded = test.pooled(scores.metric), test.own_pooled(scores.metric)
+        rows.append(
+            (name, test.set.perturbation, perturbed, recorded, drop, interval, test.changed)
+        )
+    metric = METRICS[scores.metric].title
+    return Table(
+        "robustness",
+        "Tested on perturbed audio",
+        f"{metric} {FRACTIONS}. {' '.join(scores.notes())}",
+        (
+            *(Column("model"), Column("perturbation"), Column(metric, "percent")),
+            *(Column("as recorded", "percent"), Column("drop", "percent")),
+            *(Column("95 % over speakers", "interval"), Column("changed labels", "percent")),
         ),
         tuple(rows),
     )

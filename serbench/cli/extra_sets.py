@@ -1,0 +1,74 @@
+"""`serbench cross-corpus` and `serbench robustness`: the scores of runs on extra test sets."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from serbench.cli import terminal
+from serbench.cli.options import Format, Results, RunNames, require_format
+from serbench.escaping import shown
+
+if TYPE_CHECKING:
+    from serbench.report.figures.style import Figure
+    from serbench.results.run import Run
+
+Metric = Annotated[str, typer.Option(help="Which metric.")]
+Picture = Annotated[
+    Path | None, typer.Option(help="Also write a picture: a file ending in .svg, .png or .pdf.")
+]
+
+
+def cross_corpus(
+    names: RunNames,
+    metric: Metric = "uar",
+    picture: Picture = None,
+    form: Format = "text",
+    results: Results = None,
+) -> None:
+    """Show the scores of runs on other corpora, from `evaluate --test-on`."""
+    from serbench.report.figures import extra_sets
+    from serbench.results import extra_summary
+
+    require_format(form, extra_summary.FORMATS)
+    scores = extra_summary.cross_corpus(*_runs(names, results), metric=metric)
+    _show(scores, form, picture, extra_sets.matrix)
+
+
+def robustness(
+    names: RunNames,
+    metric: Metric = "uar",
+    picture: Picture = None,
+    form: Format = "text",
+    results: Results = None,
+) -> None:
+    """Show how scores of runs fall on perturbed audio, from `evaluate --perturb`."""
+    from serbench.report.figures import extra_sets
+    from serbench.results import extra_summary
+
+    require_format(form, extra_summary.FORMATS)
+    scores = extra_summary.robustness(*_runs(names, results), metric=metric)
+    _show(scores, form, picture, extra_sets.robustness)
+
+
+def _runs(names: Sequence[str], results: Path | None) -> "list[Run]":
+    from serbench.results.run import find
+    from serbench.settings import results_folder
+
+    return [find(name, results_folder(results)) for name in names]
+
+
+def _show(scores: Any, form: str, picture: Path | None, draw: "Callable[[Any], Figure]") -> None:
+    """Print a table, and draw its picture."""
+    from serbench.errors import nearest
+    from serbench.report.figures import style
+
+    if picture is not None:
+        ending = picture.suffix.removeprefix(".")
+        if ending not in style.FORMATS:
+            raise nearest("picture format", ending, style.FORMATS)
+        with style.drawing():
+            style.save(draw(scores), picture.with_suffix(""), shown(str(picture.stem)), [ending])
+    is_page = form in ("text", "markdown")
+    terminal.show(scores.page(form) if is_page else scores.table(form), form=form)
