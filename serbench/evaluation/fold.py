@@ -187,12 +187,12 @@ class ExtraData(Data):
 
     planned: Mapping[str, Any]  # see `extra_sets.PlannedSet.job`
     set: ExtraSet
-    ids: Sequence[str]  # in the order in which they are predicted
+    ids: Sequence[str]
 
     @property
     def features(self) -> Features:
-        """The inputs of the model."""
-        return self.inputs(self.ids)
+        """The inputs of the model, in the order in which they are predicted."""
+        return self.inputs([self.ids[at] for at in self.order(self.ids)])
 
 
 def _source(dataset: str, root: Path, job: Job) -> datasets.Source:
@@ -247,8 +247,7 @@ def _read_extra(job: Job, planned: Mapping[str, Any], sets: Sets, send: Send) ->
             f"{identity.title} has {len(shared)} recordings that {job.config.dataset} has too, "
             f"such as {shared[0]} = {learned[digests[shared[0]]]}, on which the model learned"
         )
-    data = ExtraData(corpus, digests, store, planned, identity, ids)
-    return dataclasses.replace(data, ids=[ids[at] for at in data.order(ids)])
+    return ExtraData(corpus, digests, store, planned, identity, ids)
 
 
 def _require_pin(job: Job | Mapping[str, Any], name: str, now: str) -> None:
@@ -367,7 +366,7 @@ def _write_extra(
     from_model: Mapping[str, Any],
     seconds: float,
 ) -> None:
-    """Write the predictions for an extra test set, in the order in which they were predicted."""
+    """Write the predictions for an extra test set."""
     planned = extra.planned
     facts = {
         "config": job.config.stored(),
@@ -382,9 +381,7 @@ def _write_extra(
         **({"kept": True} if from_model.get("kept") else {}),
         **provenance.machine(job.config),
     }
-    scored = fold_file.Scored(
-        tuple(extra.ids), extra.speakers(extra.ids), extra.truth(extra.ids), activations
-    )
+    scored = extra.scored(extra.ids, activations, extra.order(extra.ids))
     file = extra_set.path(Path(job.result).parent, extra.set, job.fold)
     extra_set.write(file, extra_set.ExtraFold(facts, scored))
 

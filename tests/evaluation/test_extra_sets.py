@@ -170,3 +170,50 @@ def test_the_table_names_the_map_and_both_scores():
 def test_an_unknown_metric_is_named():
     with pytest.raises(SerbenchError, match="there is no metric 'acuracy'; did you mean accuracy"):
         serbench.cross_corpus(evaluate(test_on="csv:other"), metric="acuracy")
+
+
+def test_perturbed_audio_is_that_of_the_folds_own_test_set():
+    run = evaluate(perturb=["softer:factor=0.25", "softer"])
+    tests = extra_set.find(run)
+    assert [test.set.perturbation for test in tests] == ["softer", "softer:factor=0.25"]
+    for test in tests:
+        for own, fold in zip(run.folds, test.folds, strict=True):
+            assert sorted(fold.test.ids) == sorted(own.test.ids)
+        assert test.drop("uar")[0] == 0.0  # zero crossings do not depend on the level
+        assert test.changed == 0.0
+
+
+def test_a_perturbation_that_changes_nothing_gives_the_runs_own_activations(monkeypatch):
+    import serbench_tiny
+
+    monkeypatch.setattr(serbench_tiny.Softer, "__call__", lambda self, wave, random: wave)
+    run = evaluate(perturb="softer")
+    (test,) = extra_set.find(run)
+    for own, fold in zip(run.folds, test.folds, strict=True):
+        own_rows = dict(zip(own.test.ids, own.test.activations.tolist(), strict=True))
+        assert dict(zip(fold.test.ids, fold.test.activations.tolist(), strict=True)) == own_rows
+
+
+def test_another_version_of_a_perturbation_is_another_set(monkeypatch):
+    import serbench_tiny
+
+    evaluate(perturb="softer", keep_models=True)
+    monkeypatch.setattr(serbench_tiny.Softer, "version", "2")
+    run = evaluate(perturb="softer")
+    assert sorted(test.set.version for test in extra_set.find(run)) == ["1", "2"]
+
+
+def test_the_table_of_perturbations_shows_what_was_lost():
+    text = str(serbench.robustness(evaluate(perturb="softer")))
+    head = (
+        "model    corpus    perturbation    UAR     UAR as recorded    drop    95 % over speakers"
+    )
+    assert head in text
+    assert "changed labels" in text
+    with pytest.raises(SerbenchError, match="not tested on another corpus: run the same evaluate"):
+        serbench.cross_corpus(evaluate())
+
+
+def test_a_perturbation_that_does_not_exist_is_named():
+    with pytest.raises(SerbenchError, match="there is no perturbation 'soft'"):
+        evaluate(perturb="soft")
