@@ -34,6 +34,8 @@ COMMANDS = (
     ("export",),
     ("score",),
     ("compare",),
+    ("cross-corpus",),
+    ("robustness",),
     ("report",),
     ("runs",),
     ("runs", "rm"),

@@ -311,7 +311,7 @@ def test_a_terminal_gets_the_next_commands(places):
         (["protocol", "show", "--dataset", "ravdess", "--protocol", "k"], ["kfold"]),
         (["compare", "other", "tones_"], ["tones_centroid_paper_seed0_1a2b3c4d"]),
         (["models", "functionals-l"], ["functionals-linear"]),
-        (["protocols", "l"], ["loso"]),
+        (["protocols", "lo"], ["loso"]),
     ],
 )
 def test_names_are_completed_without_numpy(places, words, names):
@@ -374,7 +374,7 @@ def test_datasets_say_which_corpora_are_here_and_how_to_get_others(places):
         (["perturbations", "softer"], "of the amplitude, from 0 to 1"),
         (["datasets", "csv"], "the utterance's name in results"),
         (["datasets", "toy:seed=3"], "default: kfold:n=6"),
-        (["protocols"], "kfold   Test each of n groups of speakers once"),
+        (["protocols"], "kfold                 Test each of n groups of speakers once"),
         (["protocols", "random"], "stratified by label"),
     ],
 )
