@@ -301,7 +301,10 @@ def engines(name: Annotated[str | None, named("engine")] = None) -> None:
 @app.command()
 def protocols(
     name: Annotated[
-        str | None, typer.Argument(help="One to describe.", autocompletion=complete_protocols)
+        str | None,
+        typer.Argument(
+            help="Describe this protocol instead of listing all.", autocompletion=complete_protocols
+        ),
     ] = None,
 ) -> None:
     """List the protocols for any corpus, or describe one with its parameters."""

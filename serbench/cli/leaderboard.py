@@ -95,10 +95,13 @@ def submit(  # noqa: PLR0913 - a command's options are its parameters
     ] = None,
     code: Annotated[str | None, typer.Option(help="Address of the model's code.")] = None,
     commit: Annotated[
-        str | None, typer.Option(help="Commit of the code. Default: looked up.")
+        str | None, typer.Option(help="Commit of the code. Default: that of the installed code.")
     ] = None,
     install: Annotated[
-        str | None, typer.Option(help="Command that installs the code. Default: looked up.")
+        str | None,
+        typer.Option(
+            help="Command that installs the code. Default: pip, with the installed versions."
+        ),
     ] = None,
     training_data: Annotated[
         str | None, typer.Option(help="Training data of the model's checkpoint.")

@@ -52,7 +52,9 @@ def complete_runs(context: typer.Context) -> Completions:
 
 def named(kind: str) -> Any:
     """Return the argument of a listing that names an entry to describe."""
-    return typer.Argument(help="One to describe.", autocompletion=names_of(kind))
+    return typer.Argument(
+        help=f"Describe this {kind} instead of listing all.", autocompletion=names_of(kind)
+    )
 
 
 Dataset = Annotated[
@@ -147,7 +149,10 @@ Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="Print only the result and errors, no progress.")
 ]
 Verbose = Annotated[
-    bool, typer.Option("--verbose", "-v", help="Say versions, folders, and every stage and epoch.")
+    bool,
+    typer.Option(
+        "--verbose", "-v", help="Also print versions, folders, and every stage and epoch."
+    ),
 ]
 Format = Annotated[str, typer.Option("--format", help="text, markdown, csv, latex, json.")]
 

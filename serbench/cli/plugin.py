@@ -43,7 +43,8 @@ def check(
     kind: Annotated[
         str | None,
         typer.Option(
-            help="model, features, dataset, perturbation, engine or package. Default: looked up."
+            help="model, features, dataset, perturbation, engine or package. Default: found by "
+            "the name."
         ),
     ] = None,
     param: Annotated[

@@ -140,8 +140,6 @@ def _different_tests(first: TestUtterances, other: TestUtterances) -> str:
     same = (first.truth == other.truth) & (np.array(first.speakers) == np.array(other.speakers))
     if not same.all():
         example = first.keys[int(np.argmin(same))][0]
-        return (
-            f"{np.sum(~same)} test utterances have another label or speaker, for example "
-            f"{example}{remedy}"
-        )
+        utterances = tables.count(int(np.sum(~same)), "test utterance")
+        return f"the label or speaker of {utterances} differs, for example {example}{remedy}"
     return ""

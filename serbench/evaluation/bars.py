@@ -141,7 +141,7 @@ class Bars(Listener):
     def extracting(self, done: int, total: int) -> None:
         """Show how many utterances are decoded."""
         if done <= self._decoded or self._decoded == 0:  # another corpus, or other features
-            self._say(f"decoding {total} utterances")
+            self._say(f"decoding {tables.count(total, 'utterance')}")
         self._decoded = done
         if self._extracting is None:
             self._extracting = self._progress.add_task("utterances", count="", note="")

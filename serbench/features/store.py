@@ -14,6 +14,7 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
+from serbench import tables
 from serbench.contracts import Array
 from serbench.errors import PluginError
 from serbench.files import digest, replacing
@@ -108,7 +109,10 @@ def check_arrays(name: str, returned: Any, expected: int) -> list[Array]:
     """
     arrays = list(returned)
     if len(arrays) != expected:
-        raise PluginError(f"feature {name} made {len(arrays)} arrays for {expected} utterances")
+        raise PluginError(
+            f"feature {name} made {tables.count(len(arrays), 'array')} for "
+            f"{tables.count(expected, 'utterance')}"
+        )
     for array in arrays:
         if not isinstance(array, np.ndarray):
             raise PluginError(f"feature {name} made a {type(array).__name__}, not an array")

@@ -42,7 +42,7 @@ def probabilities(activations: Matrix, link: str) -> Floats:
     finite = np.isfinite(scores).all(axis=-1)
     if not finite.all():
         raise PluginError(
-            f"{np.sum(~finite)} of {finite.size} utterances have activations that are not finite: "
+            f"activations of {np.sum(~finite)} of {finite.size} utterances are not finite: "
             "the training diverged; lower the learning rate"
         )
     if link not in LINKS:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
+from serbench import tables
 from serbench.contracts import Dataset
 from serbench.corpus import PARTS, Corpus, Fold, Protocol
 from serbench.errors import BadParameter, LeakageError, PluginError, SerbenchError, nearest
@@ -135,7 +136,8 @@ def fold_remarks(corpus: Corpus, folds: Sequence[Fold]) -> list[str]:
         if lacking:
             more = f" and {len(lacking) - NAMED} more" if len(lacking) > NAMED else ""
             lines.append(
-                f"{len(lacking)} of {len(folds)} folds lack a label in {part}, so {means}: "
+                f"{len(lacking)} of {tables.count(len(folds), 'fold')} "
+                f"{'lacks' if len(lacking) == 1 else 'lack'} a label in {part}, so {means}: "
                 f"{', '.join(lacking[:NAMED])}{more}"
             )
     return lines

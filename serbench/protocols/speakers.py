@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from statistics import median
 
+from serbench import tables
 from serbench.corpus import Corpus, Utterance
 from serbench.errors import CorpusError
 from serbench.escaping import shown
@@ -116,8 +117,8 @@ def doubts(corpus: Corpus) -> tuple[str, ...]:
         ),
         _alike("labels", corpus.labels, "write them alike if they are one emotion"),
         *(
-            f"the label {label!r} of {times} utterances counts as an emotion; if it stands for a "
-            "missing label, leave these utterances out"
+            f"the label {label!r} of {tables.count(times, 'utterance')} counts as an emotion; if "
+            "it stands for a missing label, leave them out"
             for label, times in Counter(utterance.label for utterance in corpus.utterances).items()
             if is_missing(label)
         ),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from serbench import datasets
+from serbench import datasets, tables
 from serbench.errors import CorpusError, SerbenchError
 from serbench.metrics import intervals
 from serbench.metrics.classification import METRICS
@@ -81,7 +81,8 @@ def by_sex(run: Run, metric: str = "uar") -> BySex:
             )
         )
     unknown = int((sexes == "").sum())
-    return BySex(tuple(groups), f"the sex of {unknown} speakers is not known" if unknown else "")
+    note = f"the sex of {tables.count(unknown, 'speaker')} is not known" if unknown else ""
+    return BySex(tuple(groups), note)
 
 
 def sexes(run: Run) -> Mapping[str, str]:

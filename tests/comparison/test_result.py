@@ -318,7 +318,7 @@ def test_runs_that_disagree_on_truth_or_speakers_are_refused(write, trio, kind):
     }
     with pytest.raises(
         SerbenchError,
-        match=f"^{CANNOT}1 test utterances have another label or speaker, for example 0-0; ",
+        match=f"^{CANNOT}the label or speaker of 1 test utterance differs, for example 0-0; ",
     ):
         compare(trio[0], write("toy_x_9", [changed(first, **{kind: new[kind]}), second]))
 

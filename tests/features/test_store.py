@@ -60,5 +60,5 @@ def test_what_an_extractor_makes_is_kept_in_its_precision(tmp_path, dtype):
 
 
 def test_one_array_an_utterance():
-    with pytest.raises(PluginError, match="made 1 arrays for 2"):
+    with pytest.raises(PluginError, match="made 1 array for 2"):
         check_arrays("mel", [np.zeros(1, np.float32)], 2)

@@ -272,7 +272,7 @@ def test_the_command_fails_where_verify_rejects(run, tmp_path):
     done = _command(found.folder, "--submitter", "Ada", "--out", tmp_path / "out")
     assert done.exit_code == 1
     assert done.output.startswith("REJECTED ")
-    assert "utterances have another label" in done.output
+    assert "with another label" in done.output
     assert "It would not be accepted: fix these faults" in done.output
 
 

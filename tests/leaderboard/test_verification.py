@@ -475,16 +475,16 @@ def speakers_swapped_on_card(card):
 
 
 SEMANTIC = [
-    ("speakers swapped", "plain", recarded(speakers_swapped), "have another speaker's name"),
-    ("truths permuted", "plain", recarded(truths_rolled), "utterances have another label, s"),
-    ("truths as predicted", "plain", recarded(truths_as_predicted), "have another label"),
+    ("speakers swapped", "plain", recarded(speakers_swapped), "with another speaker's name"),
+    ("truths permuted", "plain", recarded(truths_rolled), ") with another label"),
+    ("truths as predicted", "plain", recarded(truths_as_predicted), "with another label"),
     ("the truth as scores", "plain", recarded(predicted_as_true), "these are the true labels"),
-    ("a fold given twice", "plain", a_fold_given_twice, "are not of this fold"),
+    ("a fold given twice", "plain", a_fold_given_twice, "from outside this fold"),
     ("a fold missing", "plain", a_fold_missing, "fold 3 of the protocol is missing"),
     ("a fold missing as said", "plain", a_fold_missing_as_said, "protocol is missing"),
-    ("an utterance twice", "plain", forged(twice, FIRST), "1 utterances appear twice"),
-    ("of another fold", "plain", forged(of_another_fold, FIRST), "1 utterances are not of this"),
-    ("the hardest left out", "plain", recarded(hardest_left_out), "of this fold are missing"),
+    ("an utterance twice", "plain", forged(twice, FIRST), ") more than once"),
+    ("of another fold", "plain", forged(of_another_fold, FIRST), "1 utterance ("),
+    ("the hardest left out", "plain", recarded(hardest_left_out), " set lacks "),
     ("labels reordered", "plain", recarded(labels_reordered), "low, middle, high, in this order"),
     ("rounded upwards", "plain", claimed(inventory_rounded_up), "the card's f1 (mean) is"),
     (

@@ -130,7 +130,7 @@ def test_sexes_come_from_the_manifest(invented):
     run = invented(speaker="{0:02d}", speakers=8, config={"dataset": "ravdess"})
     scores = speakers.by_sex(run)  # speaker 00 is none of RAVDESS's
     assert [(group.sex, group.speakers) for group in scores.groups] == [("female", 3), ("male", 4)]
-    assert scores.note == "the sex of 1 speakers is not known"
+    assert scores.note == "the sex of 1 speaker is not known"
     women = run.speaker_confusions[[2, 4, 6]].sum(axis=0)
     assert scores.groups[0].score == classification.uar(women)
     assert speakers.sexes(run)["02"] == "female"

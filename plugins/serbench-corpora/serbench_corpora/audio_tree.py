@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import replace
 from pathlib import Path
 
-from serbench import About, Corpus, CorpusError, Utterance
+from serbench import About, Corpus, CorpusError, Utterance, tables
 
 AUDIO = (".wav", ".flac")
 POINTER = b"version https://git-lfs.github.com/spec/"
@@ -143,9 +143,8 @@ def complete(manifest: Corpus, root: Path, paths: Mapping[str, Path], remedy: st
     """
     published = manifest.by_id
     if foreign := [utterance for utterance in paths if utterance not in published]:
-        plural = "s" * (len(foreign) != 1)
         raise CorpusError(
-            f"{manifest.name}: {root} has {len(foreign)} utterance{plural} too many: "
+            f"{manifest.name}: {root} has {tables.count(len(foreign), 'utterance')} too many: "
             f"{listed(foreign)}, such as {paths[foreign[0]]}, is not in the corpus as published: "
             "move it elsewhere"
         )

@@ -47,7 +47,7 @@ class Svm(Tuned):
         labels: the emotions.
         seed: has no effect.
         c: scikit-learn's C; None chooses it on the validation speakers.
-        gamma: the kernel's gamma times the number of features, so that 1 is scikit-learn's
+        gamma: the kernel's gamma in units of 1 / the number of features, which is scikit-learn's
             "scale"; None chooses it with `c`.
     """
 

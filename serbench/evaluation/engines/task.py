@@ -10,7 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from serbench import datasets
+from serbench import datasets, tables
 from serbench.contracts import Needs, Task
 from serbench.errors import PluginError, SerbenchError
 from serbench.evaluation import kept_models, provenance
@@ -61,7 +61,8 @@ def of_extraction(
             "files": [(path, True) for path in share],
         }
         message = {"function": EXTRACT, "item": item, "threads": 1, "code": code}
-        tasks.append(Task(f"{feature.name} of {len(share)} utterances", message, needs))
+        name = f"{feature.name} of {tables.count(len(share), 'utterance')}"
+        tasks.append(Task(name, message, needs))
     return tasks
 
 

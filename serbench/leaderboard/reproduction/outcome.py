@@ -57,8 +57,9 @@ class Outcome:
     def verdict(self) -> str:
         """Whether the run is reproduced and on which grounds, as one line."""
         agreed, version = self.agreement, self.proposal.remade
+        utterances = "utterance gets" if agreed.utterances == 1 else "utterances get"
         labels = (
-            f"{agreed.same_label} of {agreed.utterances} utterances get the same label "
+            f"{agreed.same_label} of {agreed.utterances} {utterances} the same label "
             f"({tables.percent(agreed.share)} %; {100 * SAME:g} % are needed)"
         )
         interval = f"the submitted 95 % interval over {tables.count(agreed.speakers, 'speaker')}"
@@ -73,7 +74,8 @@ class Outcome:
             reason = f"F1 and UAR lie in {interval}; {only}"
         elif agreed.grounds == "undecided":
             reason = (
-                f"{only}, and {agreed.speakers} speakers are too few for scores to decide "
+                f"{only}, and {tables.count(agreed.speakers, 'speaker')} "
+                f"{tables.are(agreed.speakers)} too few for scores to decide "
                 f"({ENOUGH} are needed): make more folds again, or all, or remove the difference"
             )
         elif outside:

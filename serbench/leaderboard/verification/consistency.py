@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from serbench import tables
 from serbench.contracts import Array
 from serbench.errors import SerbenchError
 from serbench.leaderboard.submissions import card
@@ -94,7 +95,7 @@ def number_of_folds(submission: Submission) -> Reasons:
     """Check that there are as many folds as the files say that the protocol has."""
     total = submission.facts.protocol.folds
     if len(submission.files) != total:
-        yield f"it has {len(submission.files)} folds, but its protocol has {total}"
+        yield f"it has {tables.count(len(submission.files), 'fold')}, but its protocol has {total}"
 
 
 def tested_once(submission: Submission) -> Reasons:
@@ -142,7 +143,8 @@ def certificate(
     if shared is not None and certified.speakers != shared:
         pair, real = max(shared.items(), key=lambda item: item[1].count)
         sets = pair.replace("|", " and ")
-        yield f"{file.name}: its certificate is wrong: {sets} share {real.count} speakers"
+        speakers = tables.count(real.count, "speaker")
+        yield f"{file.name}: its certificate is wrong: {sets} share {speakers}"
     if not may_leak and not certified.clean:
         yield f"{file.name}: its certificate is not clean, so the fold leaks"
 
@@ -171,10 +173,12 @@ def _record_faults(record: Reproduction, submission: Submission) -> Reasons:
     chosen = [(fold, file) for fold, file in pairs if fold.name in record.folds]
     matrix = np.sum([fold.confusion for fold, _ in chosen], axis=0)
     if agreement.utterances != matrix.sum():
-        yield f"has {agreement.utterances} utterances: its folds have {matrix.sum()}"
+        utterances = tables.count(agreement.utterances, "utterance")
+        yield f"has {utterances}: its folds have {matrix.sum()}"
     speakers = {speaker for _, file in chosen for speaker in file.speakers()}
     if agreement.speakers != len(speakers):
-        yield f"has {agreement.speakers} speakers: its folds have {len(speakers)}"
+        counted = tables.count(agreement.speakers, "speaker")
+        yield f"has {counted}: its folds have {len(speakers)}"
     for name, score in agreement.scores.items():
         real = float(METRICS[name].compute(matrix))
         if not is_same(score.submitted, real):

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from serbench import tables
 from serbench.contracts import Array, ModelEntry
 from serbench.corpus import PARTS, Fold
 from serbench.errors import BadParameter, SerbenchError
@@ -178,7 +179,7 @@ def leaking(leaks: str) -> str:
 def _fold(file: SubmittedFold, reference: Reference) -> Reasons:
     facts = file.facts.fold
     if facts.index >= len(reference.folds):
-        yield f"{file.name}: the protocol has only {len(reference.folds)} folds"
+        yield f"{file.name}: the protocol has only {tables.count(len(reference.folds), 'fold')}"
         return
     fold = reference.folds[facts.index]
     sizes = {part: len(getattr(fold, part)) for part in PARTS}
@@ -189,7 +190,8 @@ def _fold(file: SubmittedFold, reference: Reference) -> Reasons:
                 "protocol"
             )
     if file.facts.protocol.folds != len(reference.folds):
-        yield f"{file.name} says that the protocol has {file.facts.protocol.folds} folds"
+        folds = tables.count(file.facts.protocol.folds, "fold")
+        yield f"{file.name} says that the protocol has {folds}"
     if fold.group and "validation" not in file.parts:
         yield f"{file.name} lacks its validation set, by which folds compete"
     for part in file.parts:
@@ -210,11 +212,11 @@ def _set(file: SubmittedFold, part: str, fold: Fold, reference: Reference) -> Re
     if speakers != scored.speakers:
         rows = zip(ids, scored.speakers, speakers, strict=True)
         wrong = [utterance for utterance, theirs, ours in rows if theirs != ours]
-        yield f"{where}: {len(wrong)} utterances have another speaker's name, {_some(wrong)}"
+        yield f"{where}: {_some(wrong)} with another speaker's name"
     if f"{part}.truth" in file.arrays:
         wrong = [ids[at] for at in np.flatnonzero(file.arrays[f"{part}.truth"] != truth)]
         if wrong:
-            yield f"{where}: {len(wrong)} utterances have another label, {_some(wrong)}"
+            yield f"{where}: {_some(wrong)} with another label"
 
 
 @lru_cache(maxsize=256)  # hundreds of runs have the same ids in the same folds
@@ -233,12 +235,14 @@ def _speakers_of(ids: tuple[str, ...], reference: Reference) -> tuple[str, ...]:
 def _ids(where: str, ids: tuple[str, ...], wanted: Collection[str]) -> Reasons:
     """Check that every utterance is there once, and no other utterances."""
     if twice := [utterance for utterance, times in Counter(ids).items() if times > 1]:
-        yield f"{where}: {len(twice)} utterances appear twice, {_some(twice)}"
+        yield f"{where}: {_some(twice)} more than once"
     if other := sorted(set(ids) - set(wanted)):
-        yield f"{where}: {len(other)} utterances are not of this fold, {_some(other)}"
+        yield f"{where}: {_some(other)} from outside this fold"
     if lacking := sorted(set(wanted) - set(ids)):
-        yield f"{where}: {len(lacking)} utterances of this fold are missing, {_some(lacking)}"
+        yield f"{where} lacks {_some(lacking)} of this fold"
 
 
 def _some(names: list[str]) -> str:
-    return ", ".join(names[:2]) + ", …" * (len(names) > 2)
+    """Return "3 utterances (a, b, …)"."""
+    shown = ", ".join(names[:2]) + ", …" * (len(names) > 2)
+    return f"{tables.count(len(names), 'utterance')} ({shown})"

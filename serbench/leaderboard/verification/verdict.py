@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
 
+from serbench import tables
 from serbench.errors import SerbenchError
 from serbench.leaderboard.ranking import impersonation
 from serbench.leaderboard.submissions import card, safe_read
@@ -167,7 +168,8 @@ def _protocol_without_corpus(submission: Submission) -> Iterator[str]:
     if bool(claimed.leaks) != bool(leaks):
         yield protocol.leaking(leaks)
     if folds not in (None, claimed.folds):
-        yield f"its files say {claimed.folds} folds, but the protocol {config.protocol} has {folds}"
+        said = tables.count(claimed.folds, "fold")
+        yield f"its files say {said}, but the protocol {config.protocol} has {folds}"
 
 
 def _judge_counts(

@@ -14,6 +14,7 @@ from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any, ClassVar
 
+from serbench import tables
 from serbench.contracts import DetachableEngine, Extraction, GeneratedDataset, Task
 from serbench.errors import SerbenchError
 from serbench.evaluation.engines.submission import make_engine
@@ -272,7 +273,7 @@ def outcomes(subject: EngineSubject) -> str:
             f"it yields an outcome of task {unknown[0]}, but tasks are numbered from 0 to "
             f"{len(record.tasks) - 1}"
         )
-    return f"{len(positions)} tasks"
+    return tables.count(len(positions), "task")
 
 
 def results(subject: EngineSubject) -> None:
@@ -624,7 +625,7 @@ def evaluates(subject: EngineSubject) -> str:
             f"its predictions on {dataset} are not those of the engine local: run each message "
             "with serbench.run_task, unchanged"
         )
-    return f"{len(ours)} folds of {dataset}"
+    return f"{tables.count(len(ours), 'fold')} of {dataset}"
 
 
 class _Silent(Listener):

@@ -158,7 +158,7 @@ def hooks_are_known(subject: PackageSubject) -> str:
             if name.startswith("serbench_") and callable(value) and name not in HOOKS:
                 raise nearest("hook", name, [*HOOKS])
     _refuse_faults(offer for offer in subject.offers if not offer.kind)
-    return f"{len(subject.entries)} entries"
+    return f"{len(subject.entries)} {'entry' if len(subject.entries) == 1 else 'entries'}"
 
 
 def entries_are_sound(subject: PackageSubject) -> None:

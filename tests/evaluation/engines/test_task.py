@@ -138,7 +138,7 @@ def test_features_are_extracted_by_one_thread_whatever_the_model_needs(places):
     tasks = task.of_extraction(feature, places.cache, ["x.wav"] * 1001, needs, {})
     assert [each.name for each in tasks] == [
         *["crossings of 500 utterances"] * 2,
-        "crossings of 1 utterances",
+        "crossings of 1 utterance",
     ]
     assert {(one.needs.threads, one.message["item"]["threads"]) for one in tasks} == {(1, 1)}
     assert tasks[0].needs.gpus == 1

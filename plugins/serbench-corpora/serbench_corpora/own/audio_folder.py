@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Literal
 
-from serbench import BadParameter, CorpusError
+from serbench import BadParameter, CorpusError, tables
 from serbench_corpora import audio_tree
 from serbench_corpora.own import delimited
 from serbench_corpora.own.corpus import OwnCorpus
@@ -177,15 +177,15 @@ def _check_paths(paths: Sequence[PurePath], place: Path) -> None:
         )
     if unread := [str(path) for path in paths if path.suffix.lower() in UNREAD]:
         raise CorpusError(
-            f"{len(unread)} files below {place} cannot be decoded ({audio_tree.listed(unread)}): "
-            "write them as wav or flac, for example with ffmpeg"
+            f"{tables.count(len(unread), 'file')} below {place} cannot be decoded "
+            f"({audio_tree.listed(unread)}): write them as wav or flac, for example with ffmpeg"
         )
     bare = [str(path) for path in paths if len(path.parts) < 2 + _is_in_part(path)]
     if bare:
         raise CorpusError(
-            f"{len(bare)} files below {place} are not in the folder of a label "
-            f"({audio_tree.listed(bare)}): put each into a folder with the name of its label, or "
-            "add metadata.csv with file_name,label,speaker"
+            f"{tables.count(len(bare), 'file')} below {place} {tables.are(len(bare))} not in the "
+            f"folder of a label ({audio_tree.listed(bare)}): put each into a folder with the name "
+            "of its label, or add metadata.csv with file_name,label,speaker"
         )
 
 

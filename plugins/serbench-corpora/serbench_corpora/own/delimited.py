@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from serbench import CorpusError
+from serbench import CorpusError, tables
 from serbench_corpora.own.listing import Row
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
@@ -125,8 +125,9 @@ def _csv_lines(path: Path) -> Iterator[tuple[int, Sequence[str]]]:
                 cells.pop()
             if len(cells) != len(columns):
                 raise CorpusError(
-                    f"{path}, line {reader.line_num} has {len(cells)} cells, but the heading has "
-                    f"{len(columns)}: put cells with a {DELIMITERS[delimiter]} in quotes"
+                    f"{path}, line {reader.line_num} has {tables.count(len(cells), 'cell')}, but "
+                    f"the heading has {len(columns)}: put cells with a {DELIMITERS[delimiter]} in "
+                    "quotes"
                 )
             yield reader.line_num, cells
     except csv.Error as error:

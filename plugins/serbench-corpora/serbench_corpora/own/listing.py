@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from serbench import CorpusError, Utterance
+from serbench import CorpusError, Utterance, tables
 from serbench.escaping import shown
 from serbench.protocols import speakers
 from serbench.protocols.lookalike_names import alike, folded
@@ -233,9 +233,9 @@ def present(listing: Listing, source: Path) -> tuple[Utterance, ...]:
     absent = [utterance for utterance in located if not os.path.isfile(str(utterance.path))]
     if absent:
         raise CorpusError(
-            f"{len(absent)} of the {len(located)} files that {source} lists do not exist, the "
-            f"first at {listing.lines[absent[0].id]}: {absent[0].path}; paths are relative to the "
-            "folder of the table"
+            f"{len(absent)} of the {len(located)} files that {source} lists "
+            f"{tables.are(len(absent))} missing, the first at {listing.lines[absent[0].id]}: "
+            f"{absent[0].path}; paths are relative to the folder of the table"
         )
     return tuple(located)
 

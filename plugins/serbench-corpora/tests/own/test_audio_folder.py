@@ -162,10 +162,10 @@ def _parquet(root: Path) -> None:
         (_two, "is described by metadata.csv and by metadata.jsonl: keep one"),
         (
             _bare,
-            r"1 files below .* are not in the folder of a label \(stray.wav\): put each",
+            r"1 file below .* is not in the folder of a label \(stray.wav\): put each",
         ),
         (_directly_in_a_set, "2 files below .* are not in the folder of a label"),
-        (_undecoded, "1 files below .* cannot be decoded .*s1_3.m4a.*write them as wav or flac"),
+        (_undecoded, "1 file below .* cannot be decoded .*s1_3.m4a.*write them as wav or flac"),
         (_broken_json, "metadata.jsonl, line 1 is not JSON"),
         (_no_object, "line 1 must be an object"),
         (_parquet, "metadata.parquet is not read: save it as metadata.csv"),
@@ -205,7 +205,7 @@ def test_audio_that_cannot_be_decoded_is_never_left_out(tmp_path, ending):
     root = _labelled(tmp_path)
     _touch(root / "sad" / f"s1_3{ending}")
     words = _refusal(root, speaker_pattern="s[0-9]")
-    assert f"1 files below {root} cannot be decoded (sad/s1_3{ending}): write them as wav" in words
+    assert f"1 file below {root} cannot be decoded (sad/s1_3{ending}): write them as wav" in words
 
 
 def test_files_left_out_are_counted_by_ending(tmp_path):

@@ -225,8 +225,8 @@ def test_a_word_for_what_is_missing_is_no_speaker(tmp_path, name):
 def test_a_word_for_what_is_missing_may_be_a_label_in_doubt(tmp_path, name):
     corpus = _read(_table(tmp_path, *ROWS, f"c/3.wav,{name},03"))
     assert speakers.doubts(corpus)[-1] == (
-        f"my.csv: the label {name!r} of 1 utterances counts as an emotion; if it stands for a "
-        "missing label, leave these utterances out"
+        f"my.csv: the label {name!r} of 1 utterance counts as an emotion; if it stands for a "
+        "missing label, leave them out"
     )
 
 
