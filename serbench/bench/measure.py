@@ -507,7 +507,9 @@ class Trial:
         if not self.has_epochs and fit.total < self._task.limit:
             fit = self.fit(self.few, FEWEST, pool, held_out=2)  # without late imports
         sample = self.pool[:2]  # counting the operations of a large model takes seconds
-        short_size, size, sample_size = (_size(each) for each in (pool, self.pool, sample))
+        short_size, size, sample_size = (
+            float(np.mean([array.size for array in each])) for each in (pool, self.pool, sample)
+        )
         flops = self._count(pool[:2])
         real = {kind: n * size / sample_size for kind, n in self._count(sample).items()}
         return Small(fit, size / short_size, flops, real, SHARE * self.peak() if flops else 0.0)
@@ -551,11 +553,6 @@ class Trial:
             has_epochs=self.has_epochs,
             is_extrapolated=True,
         )
-
-
-def _size(arrays: Sequence[Array]) -> float:
-    """Return the mean number of values of arrays."""
-    return sum(array.size for array in arrays) / len(arrays)
 
 
 ITEMS: Mapping[str, Callable[[Task, Say], Any]] = {

@@ -106,7 +106,10 @@ def show_names(pairs: Sequence[tuple[str, str]]) -> None:
     margin = longest + len(GAP) if longest < width / 3 else 4
     for name, text in pairs:
         beside = name.ljust(margin - len(GAP)) + GAP if len(name) + len(GAP) <= margin else ""
-        lines = textwrap.wrap(text, width - margin, break_long_words=False) or [""]
+        wrapper = textwrap.TextWrapper(
+            width - margin, break_long_words=False, break_on_hyphens=False
+        )
+        lines = wrapper.wrap(text) or [""]
         head, *others = lines if beside else ["", *lines]
         typer.echo(styled(cells.text(beside or name), BOLD) + cells.text(head))
         for line in others:
