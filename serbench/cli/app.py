@@ -177,7 +177,7 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
     from serbench.evaluation import pipeline
     from serbench.evaluation.bars import Bars, introduction
     from serbench.evaluation.extra_sets import Wanted, left_out_corpus
-    from serbench.results import extra_summary, summary
+    from serbench.results import summary
     from serbench.study import evaluate
 
     require_format(form, summary.FORMATS)
@@ -235,14 +235,8 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
     else:
         terminal.show(str(run) if form == "text" else run.table(form), best=[0], form=form)
     runs = made.complete if is_study else () if run.missing else (run,)
-    shown_runs = made.runs if is_study else [run]
-    if form in ("text", "markdown") and not detach:
-        for wanted, table in (
-            (extras.test_on, extra_summary.on_corpora),
-            (extras.perturb, extra_summary.on_perturbations),
-        ):
-            if wanted and (scores := table(shown_runs)):
-                terminal.show(f"\n{scores.page(form)}", form=form)
+    if not is_study and (extras.test_on or extras.perturb):
+        extra_sets.show_all([run], form)
     if form == "text" and not quiet and not detach:
         terminal.suggest(next_commands(runs, results, keep_models))
 

@@ -72,3 +72,12 @@ def _show(scores: Any, form: str, picture: Path | None, draw: "Callable[[Any], F
             style.save(draw(scores), picture.with_suffix(""), shown(str(picture.stem)), [ending])
     is_page = form in ("text", "markdown")
     terminal.show(scores.page(form) if is_page else scores.table(form), form=form)
+
+
+def show_all(runs: "Sequence[Run]", form: str) -> None:
+    """Print the tables of the extra test sets that runs have, as text or Markdown."""
+    from serbench.results import extra_summary
+
+    for scores in (extra_summary.on_corpora(runs), extra_summary.on_perturbations(runs)):
+        if scores is not None and form in ("text", "markdown"):
+            terminal.show(f"\n{scores.page(form)}", form=form)

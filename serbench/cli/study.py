@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from serbench.cli import terminal
+from serbench.cli import extra_sets, terminal
 from serbench.cli.options import (
     Commands,
     Detach,
@@ -162,7 +162,7 @@ def run(  # noqa: PLR0913 - a command's options are its parameters
     require_format(form, FORMATS)
     study = study_file.read(file)
     chosen, options = _engine(study, engine, engine_option, jobs)
-    means = Means(chosen, options, device, results, keep_models, detach)
+    means = Means(chosen, options, device, results, keep_models, detach, extras=study.extras)
     if verbose:
         typer.echo(introduction(results), err=True)
     with Bars(quiet, verbose) as bars:
@@ -200,6 +200,7 @@ def show(made: "Study", form: str, failed: list[str], metrics: list[str] | None 
     from serbench.study.table import SHOWN
 
     terminal.show(made.page(form, metrics or SHOWN))
+    extra_sets.show_all(made.runs, form)
     require_complete(made, failed, are_reasons_shown=form != "csv")
 
 

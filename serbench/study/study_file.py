@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from serbench.errors import BadParameter, SerbenchError, nearest
+from serbench.evaluation.extra_sets import Wanted
 from serbench.files import expanded
 from serbench.parameters import is_import_path, require_json
 from serbench.plugins import registry
 from serbench.results.config import Request
 from serbench.study.matrix import FIELDS, Combination, Item, Matrix, expand, seeds
 
-KEYS = ("name", "matrix", "exclude", "engine")
+KEYS = ("name", "matrix", "exclude", "extra", "engine")
 ITEMS = ("model", "dataset")  # fields whose values may be tables
 
 Table = Mapping[str, Any]
@@ -30,6 +31,7 @@ class StudyFile:
     matrix: Matrix
     engine: str = "local"
     options: Mapping[str, object] = field(default_factory=dict)  # of the engine
+    extras: Wanted = field(default_factory=Wanted)  # extra test sets of all runs
 
 
 def read(path: str | Path) -> StudyFile:
@@ -88,7 +90,19 @@ def _study(document: Table, path: str, file: Path) -> StudyFile:
     if not isinstance(engine, str):
         raise BadParameter('[engine] has no name: write name = "local", or another engine')
     registry.find("engine", engine)
-    return StudyFile(path, name, matrix, engine, options)
+    return StudyFile(path, name, matrix, engine, options, _extras(document))
+
+
+def _extras(document: Table) -> Wanted:
+    """Return the extra test sets that all runs of the study are tested on."""
+    given = _table(document.get("extra", {}), "[extra]")
+    _require_known("key in [extra]", given, ("test_on", "perturb", "map"))
+    names = {key: _list(given.get(key, [])) for key in ("test_on", "perturb")}
+    for key, values in names.items():
+        for value in values:
+            if not isinstance(value, str) or not value:
+                raise BadParameter(f"{key} in [extra] is {value!r}, but must be text")
+    return Wanted(**names, label_map=_table(given.get("map", {}), "map in [extra]"))
 
 
 def _item(kind: str, given: object, folder: Path) -> Item:

@@ -112,6 +112,15 @@ def test_excluded_runs_are_left_out(read):
     ]
 
 
+def test_extra_test_sets_are_those_of_all_runs(read):
+    extras = read(
+        f'{PLAIN}[extra]\ntest_on = "toy"\nperturb = ["softer"]\nmap = {{ low = "sad" }}\n'
+    ).extras
+    assert (extras.test_on, extras.perturb) == (["toy"], ["softer"])
+    assert extras.label_map == {"low": "sad"}
+    assert not read(PLAIN).extras.test_on
+
+
 def test_the_papers_table_two_is_a_study_by_its_name():
     study = study_file.read("table-2")
     assert len(study.matrix.requests) == 6
@@ -202,6 +211,8 @@ def test_the_papers_table_two_is_a_study_by_its_name():
         ),
         (PLAIN + "[engine]\njobs = 2", '[engine] has no name: write name = "local"'),
         (PLAIN + '[engine]\nname = "locl"', "there is no engine 'locl'; did you mean local?"),
+        (f'{PLAIN}[extra]\nteston = "toy"', "there is no key in [extra] 'teston'; did you mean"),
+        (f"{PLAIN}[extra]\nperturb = [3]", "perturb in [extra] is 3, but must be text"),
     ],
 )
 def test_a_mistake_is_one_line_with_the_files_name(read, text, words):
