@@ -40,7 +40,7 @@ from serbench.leaderboard.submissions.pack import Statements, submit
 from serbench.metrics import classification, intervals, rare_pvalues, significance
 from serbench.metrics.intervals import mean_std, metric_intervals, speaker_interval
 from serbench.plugins import registry
-from serbench.results import eligibility
+from serbench.results import eligibility, literature
 from serbench.results.learning_curve import SERIES
 from serbench.results.run import read
 
@@ -591,6 +591,29 @@ def test_a_picture_says_how_many_rows_it_leaves_out_and_leads_to_them(entry, mon
     assert [each.text for each in drawn.iter() if each.text][-1] == words
 
 
+def test_labels_of_rows_with_one_title_differ_in_every_picture(entry):
+    params = {"recipe": "paper", "schedule": "linear"}
+    known = {"title": "Whisper tiny.en, fine-tuned"}
+    made = [
+        entry(str(at), 0.9 - at / 9, params={**params, "schedule": schedule}, **known)
+        for at, schedule in enumerate(["linear", "paper"])
+    ]
+    made.append(entry("2", 0.3, params={**params, "recipe": "tuned"}, **known))
+    for layout in (picture.WIDE, picture.NARROW):
+        drawn = ElementTree.fromstring(picture.svg(only(board(made)), layout))
+        labels = [each.text for each in drawn.iterfind("text") if not each.text.endswith(" %")]
+        assert len(set(labels)) == 3
+        assert max(map(len, labels)) <= layout.characters
+
+
+def test_a_terminal_gets_whole_notes():
+    (row,) = [row for row in literature.rows("ravdess", "II") if row.model == "M2"]
+    text = markdown.text(board([]))
+    assert len("; ".join(row.caveats)) > 300
+    assert "; ".join([f"labels {row.classes}", *row.caveats]) in text
+    assert ".." not in text.replace("...", "")
+
+
 def test_a_runs_page_has_its_folds_confusions_parameters_and_files(entry):
     lines = (
         Line("fold A", "train_loss", True, 2, [[1.0, 2.0], [2.0, 1.0], [3.0, 0.5]]),
@@ -736,8 +759,6 @@ def test_the_json_has_every_row_and_the_tests_behind_the_ranks(entry):
 def test_the_sheet_has_a_line_for_every_measured_and_every_published_row(entry):
     rows = list(csv.DictReader(page(csv_file, board([entry("one")])).splitlines()))
     kinds = [row["kind"] for row in rows]
-    from serbench.results import literature
-
     assert kinds.count("measured") == 1
     assert kinds.count("published") == len(literature.rows())
     measured = rows[kinds.index("measured")]

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from urllib.parse import quote
 
 from serbench import tables
@@ -137,7 +138,9 @@ def _run(run: Entry, row: Row, submissions: str) -> str:
 
 def text(board: Board, form: str = "text") -> str:
     """Return the tables without links, for a terminal, as "text" or "markdown"."""
-    escape, paragraph = (shown, shown) if form == "text" else (_cell, _paragraph)
+    escape, paragraph = _cell, _paragraph
+    if form == "text":
+        escape, paragraph = shown, partial(shown, most=LONGEST_NOTE)
 
     def heading(level: int, title: str) -> str:
         title = paragraph(title)

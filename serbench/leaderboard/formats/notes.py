@@ -82,7 +82,7 @@ def of_table(table: Table) -> list[str]:
         *circumstances([(row.first.short, row.first.computed) for row in table.rows]),
         *(f"Look at: {named(row.first, row)}: {note}." for row in table.rows for note in row.notes),
         *(
-            f"{reference(row)}, {row.system}: {'; '.join(row.caveats)}."
+            f"{reference(row)}, {row.system}: {'; '.join(row.caveats).removesuffix('.')}."
             for row in table.published
             if row.caveats
         ),
@@ -143,6 +143,7 @@ def of_published(rows: Iterable[PublishedRow]) -> list[str]:
         groups.setdefault((reference(row), text), []).append(row.system)
     references = Counter(who for who, _ in groups)
     return [
-        f"{', '.join([who, *(systems if references[who] > 1 else [])])}: {text or 'nothing known'}."
+        f"{', '.join([who, *(systems if references[who] > 1 else [])])}: "
+        f"{text.removesuffix('.') or 'nothing known'}."
         for (who, text), systems in groups.items()
     ]

@@ -71,6 +71,15 @@ def left_out(table: Table) -> str:
     return f"{tables.count(count, 'more row')} in the table." if count > 0 else ""
 
 
+def _shortened(text: str, most: int) -> str:
+    """Return a label without its middle if it is too long; rows of one title differ at the end.
+
+    >>> _shortened("Whisper base, fine-tuned (recipe=paper)", 30)
+    'Whisper base, f…(recipe=paper)'
+    """
+    return text if len(text) <= most else f"{text[: most // 2]}…{text[1 - most + most // 2 :]}"
+
+
 def _drawn(table: Table) -> list[Row | PublishedRow]:
     return [row for row in columns.ordered(table) if not isinstance(row, ChanceRow)]
 
@@ -110,7 +119,7 @@ def svg(table: Table, layout: Layout, standalone: bool = False) -> str:
         parts.append(f'<path class="chance" d="M{at} {top}V{bottom}"/>')
     for place, row in enumerate(rows):
         title = columns.titled(row) if isinstance(row, Row) else columns.system(row)
-        label = escape(shown(title, layout.characters))
+        label = escape(shown(_shortened(title, layout.characters)))
         middle = top + layout.step * place + (layout.step // 2 if layout.label else 28)
         y = middle + 4 if layout.label else middle - 12
         soft = "" if isinstance(row, Row) and row.rank is not None else ' class="soft"'
