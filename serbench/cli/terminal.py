@@ -26,6 +26,7 @@ NARROWEST = 16  # columns of wrapped text
 LONG = 24  # characters of a cell that may wrap
 TALL = 2  # if a row has this many lines or more, blank lines separate rows
 WARNINGS = ("NOT RANKED:", "LEAKY", "LEAKS:", "WARNING:", "FEW SPEAKERS:", "Do not compare")
+LINKS = re.compile("(?<=[_/,:=-])")  # the places in a long word after which a line may end
 RULE = re.compile(r"-+(  +-+)+")
 
 Row = Sequence[str]
@@ -268,11 +269,13 @@ def _row_lines(cells: Sequence[str], widths: Sequence[int], code: str) -> list[s
 
 
 def _wrapped(cell: str, width: int) -> list[str]:
-    """Divide a cell into lines, after spaces and the marks in names and paths."""
+    """Divide a cell into lines at spaces, and words that are too long after marks as in paths."""
     if len(cell) <= width:
         return [cell]
     lines = [""]
-    for piece in re.split(r"(?<=[\s_/,:=-])", cell):
+    words = re.split(r"(?<=\s)", cell)
+    pieces = ([word] if len(word.rstrip()) <= width else LINKS.split(word) for word in words)
+    for piece in itertools.chain.from_iterable(pieces):
         if lines[-1] and len((lines[-1] + piece).rstrip()) > width:
             lines.append("")
         lines[-1] += piece

@@ -90,6 +90,17 @@ def test_long_names_are_above_the_other_cells_of_their_row(shown):
     assert lines[4].split() == ["3", "50.00"]
 
 
+def test_cells_break_at_spaces_and_only_long_words_at_marks(shown):
+    name = "Whisper tiny.en, fine-tuned (recipe=paper, schedule=linear)"
+    path = "submissions/ravdess/ravdess_whisper-tiny-en_paper_seed0_3a88ca90"
+    text = tables.table(["rank", "model", "F1", "recall"], [["1", name, *["52.33 ± 3.24"] * 2]])
+    lines = [line[6:] for line in plain(shown(text, 60)).splitlines()[2:]]
+    cells = [re.split(" {2,}", line)[0] for line in lines]
+    assert cells == ["Whisper tiny.en,", "fine-tuned (recipe=paper,", "schedule=linear)"]
+    assert "".join(terminal._wrapped(path, 30)) == path
+    assert terminal._wrapped(path, 30)[0] == "submissions/ravdess/ravdess_"
+
+
 def test_headings_of_groups_are_repeated_in_every_band(shown):
     grouped = tables.GroupedTable(
         [("RAVDESS", 3), ("CREMA-D", 3)],
