@@ -15,6 +15,7 @@ import example_pictures
 import leakage_page
 import numpy as np
 import performance_page
+import robustness_page
 
 from serbench import tables
 from serbench.leaderboard.ranking.entry import of_run
@@ -339,6 +340,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/metrics.md": metrics,
     "docs/performance.md": lambda: f"# Performance\n\n{MADE}\n\n{performance_page.page()}\n",
     "docs/checking.md": lambda: checking_page.page(_text("docs/checking.md")),
+    "docs/robustness.md": lambda: robustness_page.page(_text("docs/robustness.md")),
     "docs/leakage-stories.md": lambda: leakage_page.page(_text("docs/leakage-stories.md")),
     "README.md": readme,
 }

@@ -104,7 +104,7 @@ def test_a_dependency_has_the_same_lower_bound_everywhere():
 def test_the_extras_install_what_is_light_and_all():
     extras = project("serbench")["optional-dependencies"]
     light = {Requirement(one).name for one in extras["light"]}
-    assert light == {"serbench-corpora", "serbench-sklearn"}
+    assert light == {"serbench-corpora", "serbench-perturbations", "serbench-sklearn"}
     for name in light:
         assert not {one.name for one in requirements(name)} & {"torch", "serbench-torch"}
     again, *others = map(Requirement, extras["all"])

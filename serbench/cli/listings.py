@@ -69,13 +69,13 @@ def describe(kind: str, name: str) -> str:
     target = registry.load(entry)
     owner = registry.installed().owners.get((kind, entry.name), "")
     lines = [f"{entry.name}: {entry.summary}" + (f"  [{owner}]" if owner else ""), ""]
-    lines += [*_prose(target), ""]
+    lines += [*prose(target), ""]
     lines += [*_corpus(name, target), ""] if kind == "dataset" else []
     given: Mapping[str, object] = {}
     if isinstance(entry, ModelEntry):
         lines += [_needs(entry), ""]
         given = entry.defaults_on("*")
-    lines += _parameters(target, given)
+    lines.append(parameter_table(target, given))
     if isinstance(entry, ModelEntry):
         for corpus, values in entry.defaults.items():
             if corpus != "*" and values:
@@ -115,7 +115,7 @@ def _corpus(spec: str, target: Any) -> Iterator[str]:
 
 def protocols() -> list[tuple[str, str]]:
     """Return the protocols for any corpus, with their summaries."""
-    return [(name, _prose(family)[0]) for name, family in sorted(FAMILIES.items())]
+    return [(name, prose(family)[0]) for name, family in sorted(FAMILIES.items())]
 
 
 def describe_protocol(name: str) -> str:
@@ -127,10 +127,10 @@ def describe_protocol(name: str) -> str:
     if name not in FAMILIES:
         hint = "; `serbench protocol show --dataset NAME` lists those of a dataset"
         raise nearest("protocol for any corpus", name, list(FAMILIES), hint)
-    return "\n".join([*_prose(FAMILIES[name]), "", *_parameters(FAMILIES[name], {})]).rstrip()
+    return "\n".join([*prose(FAMILIES[name]), "", parameter_table(FAMILIES[name])]).rstrip()
 
 
-def _prose(target: Callable[..., Any]) -> list[str]:
+def prose(target: Callable[..., Any]) -> list[str]:
     """Return the paragraphs of a docstring before its sections, each as one line."""
     text = re.split(r"\n\n\w+:\n", inspect.getdoc(target) or "")[0]
     return [" ".join(paragraph.split()) for paragraph in text.split("\n\n") if paragraph] or ["-"]
@@ -148,8 +148,10 @@ def _meanings(target: Callable[..., Any]) -> dict[str, str]:
     return meanings
 
 
-def _parameters(target: Callable[..., Any], given: Mapping[str, object]) -> list[str]:
-    """Return a table of the parameters that users may set, with their defaults."""
+def parameter_table(
+    target: Callable[..., Any], given: Mapping[str, object] | None = None, form: str = "text"
+) -> str:
+    """Return a table of the parameters that users may set; `given` replaces defaults."""
     from serbench import tables
 
     meanings = _meanings(target)
@@ -157,13 +159,13 @@ def _parameters(target: Callable[..., Any], given: Mapping[str, object]) -> list
         [
             name,
             re.sub("one of |'", "", parameters.kinds(annotation)).replace("NoneType", "null"),
-            parameters.typed(name, given.get(name, default)).partition("=")[2],
+            parameters.typed(name, (given or {}).get(name, default)).partition("=")[2],
             meanings.get(name, ""),
         ]
         for name, (annotation, default) in parameters.settable(target).items()
     ]
     if not rows:
-        return ["It has no parameters."]
+        return "It has no parameters."
     columns = 4 if any(row[3] for row in rows) else 3
     head = ["parameter", "type", "default", "meaning"]
-    return [tables.table(head[:columns], [row[:columns] for row in rows])]
+    return tables.table(head[:columns], [row[:columns] for row in rows], form)

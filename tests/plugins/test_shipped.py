@@ -93,6 +93,11 @@ def test_every_listing_says_what_to_install(core):
     assert datasets.stderr == (
         "not installed: audformat, crema-d, csv, folder, and 3 more: pip install serbench-corpora\n"
     )
+    assert core("perturbations").stderr == (
+        f"no perturbations are installed; {light}"
+        "not installed: clipping, codec, gain, noise, and 6 more: "
+        "pip install serbench-perturbations\n"
+    )
     features, engines = core("features"), core("engines")
     assert features.stdout.startswith("waveform")
     assert "not installed: egemaps, functionals: pip install serbench-sklearn\n" in features.stderr

@@ -1,0 +1,3 @@
+"""Perturbations of test audio for serbench: noise, codecs, reverberation, and others."""
+
+__version__ = "0.1.0"
