@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from serbench.contracts import About as About
     from serbench.contracts import Array as Array
     from serbench.contracts import Dataset as Dataset
+    from serbench.contracts import DatasetEntry as DatasetEntry
     from serbench.contracts import DetachableEngine as DetachableEngine
     from serbench.contracts import Engine as Engine
     from serbench.contracts import Entry as Entry
@@ -58,8 +59,9 @@ if TYPE_CHECKING:
 
 _NAMES = {  # the names above, by module
     "comparison.result": "compare",
-    "contracts": "About Array Dataset DetachableEngine Engine Entry Examples Extractor Lengths "
-    "Link Model ModelEntry Needs Perturbation Predictions Task Wave Workspace hookimpl",
+    "contracts": "About Array Dataset DatasetEntry DetachableEngine Engine Entry Examples "
+    "Extractor Lengths Link Model ModelEntry Needs Perturbation Predictions Task Wave Workspace "
+    "hookimpl",
     "corpus": "Corpus Fold LabelSet Protocol Utterance held_out speaker_fold",
     "datasets": "read_corpus",
     "errors": "BadParameter CorpusError FoldError LeakageError MissingRequirement PluginError "

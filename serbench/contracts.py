@@ -74,13 +74,20 @@ class Dataset(typing.Protocol):
         label_sets: each maps the corpus's own labels to those of the set; the first is the default.
         protocols: the corpus's own protocols, in listing order; the first is the default.
             The core has protocols for any corpus (`loso`, `kfold:n=5`, ...); a dataset without its
-            own names one of them in the attribute `default_protocol`.
+            own names one of them in the attribute `default_protocol`, which may raise a
+            SerbenchError that says why no protocol fits.
 
-    Speakers of two corpora are different people, unless both datasets have the same value of the
-    attribute `speaker_space`: `speaker_space = "ryerson"`.
+    Optional attributes:
 
-    A corpus with one speaker per utterance is refused, unless the dataset's attribute `speakers` is
-    "single": each utterance really has its own speaker.
+    - `speakers = "single"`: each utterance really has its own speaker; otherwise, a corpus with one
+      speaker per utterance is refused.
+    - `unknown_speakers = True`: utterances may have the speaker "". They are in every training set,
+      never in validation or test, and counted in the certificate.
+    - `speaker_space = "ryerson"`: speakers of two corpora are different people, unless both
+      datasets have the same value.
+    - `shares_labels = True`: submissions may have the labels, though there is no manifest.
+    - `page_digest`: the digest of a description that the corpus is read by; it pins a run as the
+      corpus's digest does.
     """
 
     about: About
@@ -129,8 +136,7 @@ class PathDataset(typing.Protocol):
     its ending: `csv:my,label=emotion` is the same run on every machine and reveals no path.
     Names are also looked up in SERBENCH_DATA: `csv:my` is `SERBENCH_DATA/csv/my.csv`.
 
-    Label sets, protocols and `default_protocol` (which may raise a SerbenchError) may depend on
-    the files at the path.
+    Label sets, protocols and `default_protocol` may depend on the files at the path.
 
     Attributes:
         endings: lower-case file endings with their dots; empty if the dataset reads a folder.
@@ -143,6 +149,20 @@ class PathDataset(typing.Protocol):
 
         Only `about` is used before this call.
         """
+
+
+@typing.runtime_checkable
+class PageDataset(PathDataset, typing.Protocol):
+    """Optional for a dataset with a path to a page that describes audio in another folder.
+
+    `toml:my.toml` reads the audio in `SERBENCH_DATA/my` if that folder exists, else beside the
+    page; `--data DIR` names another folder.
+
+    Attributes:
+        page_digest: see `Dataset`.
+    """
+
+    page_digest: str
 
 
 @dataclass(frozen=True)
@@ -529,6 +549,25 @@ class Entry:
     requires: tuple[str, ...] = ()
     install: str = ""
     default_for: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class DatasetEntry(Entry):
+    """A corpus, with what `serbench datasets` lists; a plain `Entry` is listed without it.
+
+    Attributes:
+        language: "German"; several are separated by commas.
+        speakers: how many there are, 0 if unknown.
+        utterances: how many there are, 0 if unknown.
+        labels: how many there are in the default label set, 0 if unknown.
+        licence: in a few words: "CC BY 4.0".
+    """
+
+    language: str = ""
+    speakers: int = 0
+    utterances: int = 0
+    labels: int = 0
+    licence: str = ""
 
 
 @dataclass(frozen=True)

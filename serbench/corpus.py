@@ -21,13 +21,20 @@ class Utterance:
 
     Attributes:
         id: unique in its corpus; its file's name there, without folder and ending.
-        speaker: the speaker, never shared between training, validation and test.
+        speaker: the speaker, never shared between training, validation and test; "" if unknown,
+            which only a dataset that declares it may have: see `contracts.Dataset`.
         label: the emotion.
         path: the audio file; None if only the manifest is available.
         sex: "female", "male", or "" if unknown.
         session: the recording session, or "" if the corpus has none.
         dialogue: the conversation that it belongs to, or "" if the corpus has none.
         corpus: its corpus, if several are joined; else "".
+        sentence: what is said, as the corpus numbers its texts, or "" if it does not.
+        repetition: the take of this sentence, or "" if the corpus has none.
+        attributes: anything else that the corpus says about the utterance or its speaker, by name:
+            {"age": "31", "intensity": "strong"}.
+
+    A corpus's digest covers ids, speakers and labels only.
     """
 
     id: str
@@ -38,6 +45,9 @@ class Utterance:
     session: str = ""
     dialogue: str = ""
     corpus: str = ""
+    sentence: str = ""
+    repetition: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)
@@ -92,7 +102,7 @@ class Corpus:
         spoken: dict[str, list[str]] = {label: [] for label in self.labels}
         for utterance in self.utterances:
             spoken[utterance.label].append(utterance.speaker)
-        rows = [[label, f"{len(s)}", f"{len(set(s))}"] for label, s in spoken.items()]
+        rows = [[label, f"{len(s)}", f"{len(set(s) - {''})}"] for label, s in spoken.items()]
         rows += [[], ["all", f"{len(self.utterances)}", f"{len(self.speakers)}"]]
         table = tables.table(["", "utterances", "speakers"], rows, "html")
         return tables.page(f"{self.name}, labels {self.label_set}", table, self.remarks, "html")
@@ -104,8 +114,13 @@ class Corpus:
 
     @cached_property
     def speakers(self) -> tuple[str, ...]:
-        """All speakers, sorted."""
-        return tuple(sorted({utterance.speaker for utterance in self.utterances}))
+        """All known speakers, sorted."""
+        return tuple(sorted({utterance.speaker for utterance in self.utterances} - {""}))
+
+    @cached_property
+    def speakerless(self) -> tuple[str, ...]:
+        """The ids of the utterances whose speaker is unknown, sorted; they only train."""
+        return self.of_speakers([""])
 
     @cached_property
     def digest(self) -> str:
@@ -195,10 +210,13 @@ def speaker_fold(
     validation: Sequence[str],
     test: Sequence[str],
 ) -> Fold:
-    """Return the fold in which each set has all utterances of its speakers."""
+    """Return the fold in which each set has all utterances of its speakers.
+
+    Utterances without a speaker are in training.
+    """
     return Fold(
         name,
-        train=corpus.of_speakers(train),
+        train=corpus.of_speakers([*train, ""]),
         validation=corpus.of_speakers(validation),
         test=corpus.of_speakers(test),
     )
@@ -211,10 +229,11 @@ def held_out(
 
     Validation is every fifth training speaker in sorted order (the fifth, the tenth, ...; the last
     of fewer than five). If training and test share speakers, validation is instead the tenth of
-    the training ids (at least one) with the lowest sha256.
+    the training ids (at least one) with the lowest sha256. Utterances without a speaker stay in
+    training.
     """
     speaker = {id_: corpus.by_id[id_].speaker for id_ in train}
-    speakers = sorted(set(speaker.values()))
+    speakers = sorted(set(speaker.values()) - {""})
     if any(corpus.by_id[id_].speaker in speakers for id_ in test):
         validation = set(sorted(train, key=sha256)[: max(1, len(train) // 10)])
     else:

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
-from serbench.contracts import About, Dataset, GeneratedDataset, PathDataset
+from serbench.contracts import About, Dataset, GeneratedDataset, PageDataset, PathDataset
 from serbench.corpus import Corpus, LabelSet, Protocol, relabelled
 from serbench.errors import BadParameter, CorpusError, SerbenchError, nearest
-from serbench.files import expanded, replacing_folder
+from serbench.files import digest, expanded, replacing_folder
 from serbench.parameters import checked, parse, parse_name, settable, typed, unique
 from serbench.plugins import registry
 from serbench.protocols import speakers, vocabulary
@@ -27,21 +27,25 @@ class Source:
     dataset: Dataset
     root: Path  # the corpus's folder, or its file
     generated: bool = False  # created in the cache at first use
+    page: Path | None = None  # the file that describes the corpus, if that is elsewhere
 
 
-def find(spec: str, places: Settings, data: Path | None = None) -> Source:
+def find(spec: str, places: Settings, data: Path | None = None, page: Path | None = None) -> Source:
     """Return the named dataset and the folder of its corpus.
 
     Args:
         spec: name and parameters, or name, path and parameters: "csv:my.csv,label=emotion".
         places: settings of this machine.
         data: the corpus's own folder or file, if it is not under `places.data`.
+        page: the file that describes the corpus, if the spec only has its name; see `PageDataset`.
 
     Raises:
         SerbenchError: the name or a parameter is unknown, or a package is missing.
     """
     target = registry.load(registry.find("dataset", spec.partition(":")[0]))
     if isinstance(target, PathDataset):
+        if isinstance(target, PageDataset) and (page or (data and expanded(data).is_dir())):
+            return _located(target, spec, places, page, audio=data)
         return _located(target, spec, places, data)
     if target is JointDataset:
         root = (places.data if data is None else expanded(data)).resolve()
@@ -76,8 +80,10 @@ def named(spec: str, places: Settings) -> Source:
     return source
 
 
-def _located(target: Any, spec: str, places: Settings, data: Path | None) -> Source:
-    """Return a dataset with a path; see `contracts.PathDataset`."""
+def _located(
+    target: Any, spec: str, places: Settings, data: Path | None, audio: Path | None = None
+) -> Source:
+    """Return a dataset with a path; see `contracts.PathDataset` and `contracts.PageDataset`."""
     name, _, text = spec.partition(":")
     allowed = settable(target)
     given_path, given = split_path(text, allowed)
@@ -90,10 +96,15 @@ def _located(target: Any, spec: str, places: Settings, data: Path | None) -> Sou
     )
     if data is not None or not place.exists():
         refuse_parameter_in_path(name, given_path, allowed)
-    spec = canonical_spec(name, corpus_name(path, target.endings), chosen, allowed)
+    corpus = corpus_name(path, target.endings)
+    spec = canonical_spec(name, corpus, chosen, allowed)
     dataset: PathDataset = target(**chosen)
     root = place.resolve()
-    return Source(spec, dataset.at(root), root)
+    if not isinstance(target, PageDataset):
+        return Source(spec, dataset.at(root), root)
+    kept = places.data / corpus
+    folder = audio or (kept if kept.is_dir() else root.parent)
+    return Source(spec, dataset.at(root), expanded(folder).resolve(), page=root)
 
 
 def _place_of(name: str, path: Path, given_path: str, target: Any, places: Settings) -> Path:
@@ -140,6 +151,11 @@ def read_corpus(
         SerbenchError: the name is unknown, or the corpus is missing or incomplete.
     """
     return read(find(dataset, settings(), None if data is None else Path(data)), labels)
+
+
+def is_licensed(dataset: Dataset) -> bool:
+    """Return whether the corpus's licence forbids sharing its labels."""
+    return dataset.manifest() is None and not getattr(dataset, "shares_labels", False)
 
 
 def make(source: Source) -> None:
@@ -207,7 +223,10 @@ def _relabelled(source: Source, name: str, chosen: LabelSet, corpus: Corpus) -> 
     if not corpus.utterances:
         raise CorpusError(f"{source.spec}: no utterance found in {source.root}")
     speakers.require_people(
-        corpus.utterances, source.spec, single=speakers.is_single(source.dataset)
+        corpus.utterances,
+        source.spec,
+        single=speakers.is_single(source.dataset),
+        some_unknown=speakers.has_unknown(source.dataset),
     )
     corpus = replace(corpus, name=source.spec)
     return relabelled(corpus, name, chosen)
@@ -256,6 +275,17 @@ class JointDataset:
         """The corpora as results name them."""
         return f"joint:{'+'.join(part.spec for part in self._parts)}"
 
+    @property
+    def unknown_speakers(self) -> bool:
+        """Whether utterances of a corpus may have no known speaker."""
+        return any(speakers.has_unknown(part.dataset) for part in self._parts)
+
+    @property
+    def page_digest(self) -> str:
+        """The digest of the pages that describe corpora; "" if none does."""
+        pages = [getattr(part.dataset, "page_digest", "") for part in self._parts]
+        return digest(pages) if any(pages) else ""
+
     @staticmethod
     def _words(part: Source) -> list[str]:
         """Return the words of a corpus's labels, in the order of its default label set."""
@@ -295,7 +325,7 @@ class JointDataset:
             replace(
                 utterance,
                 id=f"{part.spec}/{utterance.id}",
-                speaker=f"{speaker_space(part)}/{utterance.speaker}",
+                speaker=utterance.speaker and f"{speaker_space(part)}/{utterance.speaker}",
                 label=vocabulary.word(utterance.label),
                 session=utterance.session and f"{part.spec}/{utterance.session}",
                 dialogue=utterance.dialogue and f"{part.spec}/{utterance.dialogue}",

@@ -5,7 +5,7 @@
 
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -258,9 +258,13 @@ def next_commands(runs: "Sequence[Run]", results: Path | None, are_models_kept: 
 @app.command()
 def datasets(name: Annotated[str | None, named("dataset")] = None) -> None:
     """List the installed datasets and where their corpora are, or describe one."""
+    from serbench.cli import listings
     from serbench.settings import settings
 
-    _listing("dataset", name)
+    table, names = listings.corpora() if name is None else ("", set())
+    if table:
+        terminal.show(f"{table}\n")
+    _listing("dataset", name, but=names)
     if name is None:
         typer.echo(
             f"\nThe corpus of a dataset is read from {settings().data}/NAME (SERBENCH_DATA), or "
@@ -311,14 +315,14 @@ def protocols(
     typer.echo("\n`serbench protocol show --dataset NAME` also lists a dataset's own protocols.")
 
 
-def _listing(kind: str, name: str | None) -> None:
+def _listing(kind: str, name: str | None, but: Collection[str] = ()) -> None:
     from serbench.cli import listings
 
     if name is not None:
         terminal.show(listings.describe(kind, name))
         return
     pairs, remarks = listings.listing(kind)
-    terminal.show_names(pairs)
+    terminal.show_names([pair for pair in pairs if pair[0] not in but])
     for remark in remarks:
         typer.echo(remark, err=True)
 

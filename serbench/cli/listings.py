@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from serbench import parameters
-from serbench.contracts import ModelEntry, PathDataset
+from serbench.contracts import DatasetEntry, ModelEntry, PathDataset
 from serbench.datasets import JointDataset, find
 from serbench.errors import nearest
 from serbench.escaping import shown
@@ -51,6 +51,29 @@ def listing(kind: str) -> tuple[list[tuple[str, str]], list[str]]:
             remarks.append(f"not installed: {some}: pip install {package}")
     rows = [(shown(name), shown(line)) for name, line in sorted(lines.items())]
     return rows, list(map(shown, remarks))
+
+
+def corpora() -> tuple[str, set[str]]:
+    """Return a table of the corpora whose entries say how large they are, and their names."""
+    from serbench import tables  # imports numpy
+
+    entries = [
+        entry
+        for entry in registry.installed().entries["dataset"].values()
+        if isinstance(entry, DatasetEntry) and entry.utterances and not registry.lacking(entry)
+    ]
+    rows = [
+        [
+            entry.name,
+            entry.language or "-",
+            *(f"{n}" if n else "-" for n in (entry.speakers, entry.utterances, entry.labels)),
+            entry.licence or "-",
+            "yes" if has_corpus(settings().data / entry.name) else "no",
+        ]
+        for entry in entries
+    ]
+    head = ["dataset", "language", "speakers", "utterances", "labels", "licence", "here"]
+    return (tables.table(head, rows) if rows else ""), {entry.name for entry in entries}
 
 
 def has_corpus(place: Path) -> bool:

@@ -101,6 +101,7 @@ class PlannedSet:
         return {
             "set": dataclasses.asdict(self.set),
             "root": str(self.source.root),
+            "page": str(self.source.page or ""),
             "reading": dict(self.reading),
             "left_out": dict(self.left_out),
             "pins": {"corpus": self.corpus.digest, "audio": audio},

@@ -27,7 +27,7 @@ from serbench.contracts import Array
 from serbench.corpus import PARTS, Corpus, Fold, Protocol, protocol_digest, relabelled
 from serbench.errors import CorpusError, LeakageError, SerbenchError
 from serbench.evaluation import kept_models, model_io, model_isolation, progress, provenance
-from serbench.evaluation.plan import Job
+from serbench.evaluation.plan import Job, page_pin
 from serbench.evaluation.progress import Reporter
 from serbench.features import audio, cache, extraction
 from serbench.features.store import Feature, Features, Store
@@ -195,9 +195,9 @@ class ExtraData(Data):
         return self.inputs([self.ids[at] for at in self.order(self.ids)])
 
 
-def _source(dataset: str, root: Path, job: Job) -> datasets.Source:
+def _source(dataset: str, root: Path, page: str, job: Job) -> datasets.Source:
     places = Settings(root.parent, Path(job.cache), Path(job.result).parent)
-    source = datasets.find(dataset, places, root)
+    source = datasets.find(dataset, places, root, Path(page) if page else None)
     if root.parent == Path(job.cache) / "corpora":  # removed while the fold was queued
         source = dataclasses.replace(source, generated=True)
     return source
@@ -206,12 +206,14 @@ def _source(dataset: str, root: Path, job: Job) -> datasets.Source:
 def _read_sets(job: Job, send: Send) -> Sets:
     """Read the corpus again, check that it and the fold are those planned, and get the features."""
     root = Path(job.root)
-    source = _source(job.config.dataset, root, job)
+    source = _source(job.config.dataset, root, job.page, job)
     corpus = datasets.read(source, job.config.labels)
     protocol = lookup.find_protocol(job.config.protocol, source.dataset)
     folds = lookup.make_folds(protocol, corpus)
     _require_pin(job, "corpus", corpus.digest)
     _require_pin(job, "protocol", protocol_digest(folds))
+    for name, now in page_pin(source).items():
+        _require_pin(job, name, now)
     fold = folds[job.fold]
     used = [id_ for part in PARTS for id_ in getattr(fold, part)]
     places = Settings(root.parent, Path(job.cache), Path(job.result).parent)
@@ -231,7 +233,7 @@ def _read_extra(job: Job, planned: Mapping[str, Any], sets: Sets, send: Send) ->
     identity, root = ExtraSet(**planned["set"]), Path(planned["root"])
     corpus, ids = sets.corpus, sets.fold.test
     if not identity.perturbation:
-        source = _source(identity.dataset, root, job)
+        source = _source(identity.dataset, root, planned["page"], job)
         corpus = relabelled(
             datasets.read(source, identity.labels), identity.labels, identity.set_labels
         )

@@ -707,12 +707,13 @@ def _require_unchanged(work: Work, group: Inputs) -> None:
         if changed and changed != ["protocol"] and isinstance(dataset, PathDataset):
             kind, _, rest = plan.config.dataset.partition(":")
             name, comma, params = rest.partition(",")
-            noun = "table" if dataset.endings else "folder"
+            noun = "page" if plan.source.page else "table" if dataset.endings else "folder"
+            given = plan.source.page or plan.source.root
             raise CorpusError(
                 f"another {noun} called {kind}:{name} has run here, or this one changed since: "
-                f"{job.result} was not computed from {plan.source.root}. Use another --results "
+                f"{job.result} was not computed from {given}. Use another --results "
                 f"folder, or give the {noun} another name, --dataset {kind}:OTHER{comma}{params} "
-                f"--data {plan.source.root}; if the old run is no longer needed, remove {folder}"
+                f"--data {given}; if the old run is no longer needed, remove {folder}"
             )
         if changed:
             raise CorpusError(

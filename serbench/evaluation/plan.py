@@ -39,6 +39,7 @@ class Job:
     keep_model: bool = False  # beside the result; not part of the run's identity
     isolated: bool = True  # in a process of the model's own; False is for debuggers, never ranked
     extras: Sequence[Mapping[str, Any]] = ()  # extra test sets; see `extra_sets.PlannedSet.job`
+    page: str = ""  # see `datasets.Source`
 
     def message(self) -> dict[str, Any]:
         """Return the job as plain values; `Job.of` reads them."""
@@ -194,8 +195,14 @@ def divide(request: Request, places: Settings) -> Division:
     fold_file.require_size(corpus)
     folds = lookup.make_folds(protocol, corpus)
     leakage.require_clean(protocol, leakage.check(corpus, folds, {}))
-    pins = {"corpus": corpus.digest, "protocol": protocol_digest(folds)}
+    pins = {"corpus": corpus.digest, "protocol": protocol_digest(folds), **page_pin(source)}
     return Division(corpus, source, protocol, tuple(folds), pins)
+
+
+def page_pin(source: datasets.Source) -> dict[str, str]:
+    """Return the digest of the page that describes a corpus, by the name of the pin, if any."""
+    page = getattr(source.dataset, "page_digest", "")
+    return {"page": page} if page else {}
 
 
 def make_plan(request: Request, places: Settings) -> Plan:
@@ -307,4 +314,5 @@ def make_job(plan: Plan, resources: Resources, position: int, audio: str) -> Job
         device=resources.device,
         keep_model=resources.keep_models,
         isolated=resources.isolated,
+        page=str(plan.source.page or ""),
     )

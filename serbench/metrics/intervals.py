@@ -72,7 +72,8 @@ def speaker_confusions(
     Raises:
         SerbenchError: the lengths differ, or a label is not in 0 .. n_labels - 1.
     """
-    return np.stack(list(by_group(truth, prediction, speakers, n_labels).values()))
+    counts = list(by_group(truth, prediction, speakers, n_labels).values())
+    return np.array(counts, np.int64).reshape(-1, n_labels, n_labels)
 
 
 def speaker_interval(

@@ -40,7 +40,7 @@ def _loso_folds(corpus: Corpus) -> list[Fold]:
     _require_enough(corpus, "loso", FEWEST, len(corpus.speakers), "speakers")
     sessions: dict[str, set[str]] = {speaker: set() for speaker in corpus.speakers}
     for utterance in corpus.utterances:
-        if utterance.session:
+        if utterance.session and utterance.speaker:
             sessions[utterance.speaker].add(utterance.session)
     folds = []
     for position, test in enumerate(corpus.speakers):
@@ -65,7 +65,8 @@ def kfold(n: int = 5) -> Protocol:
 
     def folds(corpus: Corpus) -> list[Fold]:
         _require_enough(corpus, name, n, len(corpus.speakers), "speakers")
-        return rotated([corpus.of_speakers(speakers) for speakers in grouped(corpus, n)])
+        groups = [corpus.of_speakers(speakers) for speakers in grouped(corpus, n)]
+        return rotated(groups, corpus.speakerless)
 
     summary = f"{n} groups of speakers, even in size, labels and sexes; validation is the next one"
     return Protocol(name, summary, folds, n=n)
@@ -86,7 +87,8 @@ def grouped(corpus: Corpus, n: int) -> list[list[str]]:
 
     counts: dict[str, Counter[str]] = {speaker: Counter() for speaker in corpus.speakers}
     for utterance in corpus.utterances:
-        counts[utterance.speaker].update(kinds(utterance))
+        if utterance.speaker:
+            counts[utterance.speaker].update(kinds(utterance))
     totals = sum(counts.values(), Counter())
     common = math.lcm(*totals.values())
     weight = {kind: (common // total) ** 2 for kind, total in totals.items()}
@@ -129,6 +131,7 @@ def _corpus_folds(corpus: Corpus) -> list[Fold]:
     for test, tested in ids.items():
         train: list[str] = []
         validation: list[str] = []
+        known = set(tested).difference(corpus.speakerless)
         for other in ids.keys() - {test}:
             parts = held_out(corpus, ids[other], tested)
             train += parts[0]
@@ -138,7 +141,7 @@ def _corpus_folds(corpus: Corpus) -> list[Fold]:
                 test,
                 train=tuple(sorted(train)),
                 validation=tuple(sorted(validation)),
-                test=tuple(sorted(tested)),
+                test=tuple(sorted(known)),
             )
         )
     return folds
@@ -174,8 +177,11 @@ def random(n: int = 6, seed: int = 0) -> Protocol:
     )
 
 
-def rotated(groups: Sequence[Sequence[str]]) -> list[Fold]:
-    """Make folds 1 to n: test one group of ids, validate on the next, train on all others."""
+def rotated(groups: Sequence[Sequence[str]], always: Sequence[str] = ()) -> list[Fold]:
+    """Make folds 1 to n: test one group of ids, validate on the next, train on all others.
+
+    The ids in `always` are in every training set.
+    """
     folds = []
     for test in range(len(groups)):
         validation = (test + 1) % len(groups)
@@ -183,7 +189,7 @@ def rotated(groups: Sequence[Sequence[str]]) -> list[Fold]:
         folds.append(
             Fold(
                 str(test + 1),
-                train=tuple(sorted(itertools.chain(*train))),
+                train=tuple(sorted(itertools.chain(always, *train))),
                 validation=tuple(sorted(groups[validation])),
                 test=tuple(sorted(groups[test])),
             )

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from serbench import tables
 from serbench.corpus import PARTS, Corpus, Fold, Protocol
@@ -11,6 +11,7 @@ from serbench.errors import LeakageError, SerbenchError
 PAIRS = tuple(itertools.combinations(PARTS, 2))
 FORBIDDEN = ("speakers", "audio")
 KINDS = (*FORBIDDEN, "sessions", "dialogues")
+SPEAKERLESS = "speakerless"
 EXAMPLES = 3
 SCHEMA = 1
 
@@ -37,7 +38,8 @@ class Certificate:
     Speakers and audio must not be shared; sessions and dialogues may.
 
     Recordings are compared sample for sample, whatever their names; `audio_checked` is true if
-    this was done for every utterance of the fold.
+    this was done for every utterance of the fold. `speakerless` counts the utterances of unknown
+    speakers in each set; they may only train.
     """
 
     speakers: Overlaps
@@ -45,13 +47,15 @@ class Certificate:
     sessions: Overlaps
     dialogues: Overlaps
     audio_checked: bool
+    speakerless: Mapping[str, int] = field(default_factory=lambda: dict.fromkeys(PARTS, 0))
 
     @property
     def clean(self) -> bool:
-        """Whether no shared speaker and no shared audio was found; see `audio_checked`."""
-        return not any(
-            shared.count for kind in FORBIDDEN for shared in getattr(self, kind).values()
-        )
+        """Whether no shared speaker and no shared audio was found; see `audio_checked`.
+
+        False too if utterances of unknown speakers validate or test.
+        """
+        return all(_is_clean(self, pair) for pair in PAIRS)
 
     def counts(self, pair: tuple[str, str]) -> dict[str, int]:
         """Count what the two sets of a pair share, by kind."""
@@ -60,6 +64,7 @@ class Certificate:
 
 def to_json(certificate: Certificate) -> dict[str, object]:
     """Return the certificate as plain JSON values, for a result file."""
+    speakerless = certificate.speakerless.values()
     return {
         "schema": SCHEMA,
         "clean": certificate.clean,
@@ -71,6 +76,7 @@ def to_json(certificate: Certificate) -> dict[str, object]:
             }
             for kind in KINDS
         },
+        **({SPEAKERLESS: dict(certificate.speakerless)} if any(speakerless) else {}),
     }
 
 
@@ -98,8 +104,11 @@ def from_json(data: object) -> Certificate:
 
     try:
         overlaps = {kind: read(data[kind]) for kind in KINDS}
-        return Certificate(**overlaps, audio_checked=data["audio_checked"] is True)
-    except (KeyError, TypeError, ValueError) as error:
+        counts = {part: int(data.get(SPEAKERLESS, {}).get(part, 0)) for part in PARTS}
+        return Certificate(
+            **overlaps, audio_checked=data["audio_checked"] is True, speakerless=counts
+        )
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise SerbenchError(
             f"a leakage certificate is damaged ({type(error).__name__}: {error}): "
             "run the fold again"
@@ -125,12 +134,19 @@ def certify(corpus: Corpus, fold: Fold, audio: Mapping[str, str]) -> Certificate
         sessions=_overlaps(fold, {row.id: row.session for row in utterances if row.session}),
         dialogues=_overlaps(fold, {row.id: row.dialogue for row in utterances if row.dialogue}),
         audio_checked=all(audio.keys() >= set(getattr(fold, part)) for part in PARTS),
+        speakerless=speakerless(corpus, fold),
     )
 
 
 def shared_speakers(corpus: Corpus, fold: Fold) -> Overlaps:
-    """Return the speakers that the sets of a fold share; this needs no audio."""
-    return _overlaps(fold, {row.id: row.speaker for row in corpus.utterances})
+    """Return the known speakers that the sets of a fold share; this needs no audio."""
+    return _overlaps(fold, {row.id: row.speaker for row in corpus.utterances if row.speaker})
+
+
+def speakerless(corpus: Corpus, fold: Fold) -> dict[str, int]:
+    """Count the utterances of unknown speakers in each set."""
+    unknown = set(corpus.speakerless)
+    return {part: len(unknown.intersection(getattr(fold, part))) for part in PARTS}
 
 
 def _overlaps(fold: Fold, keys: Mapping[str, str], twins: bool = False) -> Overlaps:
@@ -164,6 +180,16 @@ def require_clean(protocol: Protocol, checked: Checked) -> None:
             f"{len(leaking)} of {len(checked)} folds of protocol {protocol.name} leak, such as "
             f"fold {fold.name}"
         )
+    tested = {part: certificate.speakerless[part] for part in ("validation", "test")}
+    if not any(
+        shared.count for kind in FORBIDDEN for shared in getattr(certificate, kind).values()
+    ):
+        part, count = max(tested.items(), key=lambda item: item[1])
+        raise LeakageError(
+            f"{where}: {part} has {tables.count(count, 'utterance')} of unknown speakers, who may "
+            "speak in training too: keep them in training, or declare that it leaks "
+            "(file:path=...,leaks=true, or Protocol.leaks in a plugin), and it is never ranked"
+        )
     nouns = {"speakers": "speaker", "audio": "recording"}
     leaks = [
         f"{' and '.join(pair.split('|'))} share {tables.count(shared.count, nouns[kind])} "
@@ -189,17 +215,30 @@ def check(corpus: Corpus, folds: Sequence[Fold], audio: Mapping[str, str]) -> Ch
 def rows(checked: Checked) -> list[dict[str, object]]:
     """Return a row for each fold and pair of sets: counts of what they share, and the verdict.
 
-    The audio is None if not all audio was checked and no shared audio was found.
+    The audio is None if not all audio was checked and no shared audio was found. Where utterances
+    have no known speaker, a column counts those of both sets.
     """
+    has_unknown = any(any(one.speakerless.values()) for _, one in checked)
     return [
         {
             "fold": fold.name,
             "sets": " | ".join(pair),
             **counts,
             "audio": counts["audio"] if certificate.audio_checked else counts["audio"] or None,
-            "verdict": "leaks" if counts["speakers"] or counts["audio"] else "clean",
+            **({"unknown speakers": _in_pair(certificate, pair)} if has_unknown else {}),
+            "verdict": "clean" if _is_clean(certificate, pair) else "leaks",
         }
         for fold, certificate in checked
         for pair in PAIRS
         for counts in [certificate.counts(pair)]
     ]
+
+
+def _in_pair(certificate: Certificate, pair: tuple[str, str]) -> int:
+    return sum(certificate.speakerless[part] for part in pair)
+
+
+def _is_clean(certificate: Certificate, pair: tuple[str, str]) -> bool:
+    counts = certificate.counts(pair)
+    untested = all(part == "train" or not certificate.speakerless[part] for part in pair)
+    return untested and not any(counts[kind] for kind in FORBIDDEN)

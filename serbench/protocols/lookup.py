@@ -37,10 +37,20 @@ def find_protocol(spec: str | None, dataset: Dataset) -> Protocol:
         return file(spec)
     if name in own:
         raise BadParameter(f"protocol {name} takes no parameters: write {name}, not {spec}")
+    return family(spec, list(own))
+
+
+def family(spec: str, own: Sequence[str] = ()) -> Protocol:
+    """Return a protocol for any corpus, "kfold:n=5"; `own` are other names, for the message.
+
+    Raises:
+        UnknownName: there is no such protocol; the message lists the nearest names.
+        BadParameter: a parameter does not exist or has an impossible value.
+    """
+    name, given = parse_name(spec)
     if name not in FAMILIES:
         raise nearest("protocol", name, [*own, *FAMILIES])
     make = FAMILIES[name]
-    _, given = parse_name(spec)
     return make(**checked(f"protocol {name}", settable(make), given))
 
 
@@ -150,7 +160,7 @@ def fold_rows(corpus: Corpus, folds: Sequence[Fold]) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     for fold, part in itertools.product(folds, PARTS):
         utterances = [corpus.by_id[id_] for id_ in getattr(fold, part)]
-        sex_of = {utterance.speaker: utterance.sex for utterance in utterances}
+        sex_of = {utterance.speaker: utterance.sex for utterance in utterances if utterance.speaker}
         labels = Counter(utterance.label for utterance in utterances)
         rows.append(
             {

@@ -34,6 +34,11 @@ def is_missing(name: str) -> bool:
     )
 
 
+def has_unknown(dataset: object) -> bool:
+    """Return whether a dataset declares that some utterances have no known speaker."""
+    return getattr(dataset, "unknown_speakers", False) is True
+
+
 def is_single(dataset: object) -> bool:
     """Return whether a dataset declares that each utterance has a different speaker."""
     return getattr(dataset, "speakers", "") == "single"
@@ -44,6 +49,7 @@ def require_people(
     where: str,
     *,
     single: bool = False,
+    some_unknown: bool = False,
     mend: str = MEND,
     alone: str = ALONE,
 ) -> None:
@@ -53,6 +59,7 @@ def require_people(
         utterances: all utterances of the corpus, with its own labels.
         where: place that lists the utterances, for messages.
         single: the dataset declares that each utterance has a different speaker.
+        some_unknown: the dataset declares that utterances may have the speaker "", for unknown.
         mend: advice on wrong speakers, for messages.
         alone: how to declare `single`, for messages.
 
@@ -61,6 +68,10 @@ def require_people(
             speaker; each label has only one speaker; without `single`, each speaker has only one
             utterance; with `single`, a speaker has several.
     """
+    if some_unknown:
+        utterances = [utterance for utterance in utterances if utterance.speaker]
+        if not utterances:
+            return  # no protocol that keeps speakers apart can test such a corpus
     for utterance in utterances:
         if is_missing(utterance.speaker):
             raise CorpusError(
@@ -106,7 +117,9 @@ def require_people(
 
 def doubts(corpus: Corpus) -> tuple[str, ...]:
     """Return warnings about speakers and labels that look wrong, but may be right."""
-    counts = Counter(utterance.speaker for utterance in corpus.utterances)
+    counts = Counter(u.speaker for u in corpus.utterances if u.speaker)
+    if not counts:
+        return ()
     lines = [
         *(_same_as_speaker(corpus, field) for field in ("session", "dialogue")),
         *(_few(counts), _one_label(corpus, counts), _combined(counts)),
@@ -148,7 +161,7 @@ def _few(counts: Counter[str]) -> str:
 
 
 def _one_label(corpus: Corpus, counts: Counter[str]) -> str:
-    pairs = {(utterance.speaker, utterance.label) for utterance in corpus.utterances}
+    pairs = {(u.speaker, u.label) for u in corpus.utterances if u.speaker}
     if len(pairs) > len(counts) or len(counts) == len(corpus.utterances):
         return ""
     speaker, label = min(pairs)

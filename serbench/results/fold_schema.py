@@ -32,11 +32,12 @@ Parameters = Annotated[int, Whole(10**15)]
 
 @dataclass(frozen=True)
 class Pins(Open):
-    """Digests of the data."""
+    """Digests of the data; "" for the page of a corpus that has none."""
 
     corpus: Digest
     protocol: Digest
     audio: Digest
+    page: Digest = ""
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,7 @@ class CertificateFacts(Open):
     audio: Shared = field(default_factory=dict)
     sessions: Shared = field(default_factory=dict)
     dialogues: Shared = field(default_factory=dict)
+    speakerless: Annotated[Mapping[str, Count], Names(3)] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

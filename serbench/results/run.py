@@ -79,12 +79,16 @@ class Run:
     @cached_property
     def speaker_confusions(self) -> npt.NDArray[np.int64]:
         """One confusion matrix per test speaker, over all folds: (speakers, labels, labels)."""
+        speakers = [speaker for fold in self.folds for speaker in fold.test.speakers]
+        known = np.array(
+            [bool(speaker) for speaker in speakers]
+        )  # only leaky protocols test others
         return intervals.speaker_confusions(
-            np.concatenate([fold.test.truth for fold in self.folds]),
+            np.concatenate([fold.test.truth for fold in self.folds])[known],
             classification.predicted(
                 np.concatenate([fold.test.activations for fold in self.folds])
-            ),
-            [speaker for fold in self.folds for speaker in fold.test.speakers],
+            )[known],
+            [speaker for speaker in speakers if speaker],
             len(self.folds[0].facts.labels),
         )
 

@@ -86,13 +86,18 @@ def audio(
             paths[utterance] = path
             if entry.stat().st_size < SMALL:
                 small.append(path)
-        _refuse_empty(name, root, small)
+        refuse_empty(name, root, small)
     except OSError as error:
         raise unreadable(name, error) from error
     return paths
 
 
-def _refuse_empty(name: str, root: Path, small: Sequence[Path]) -> None:
+def refuse_empty(name: str, root: Path, small: Sequence[Path]) -> None:
+    """Refuse files that are Git LFS pointers or empty.
+
+    Raises:
+        CorpusError: there is such a file; the message counts them.
+    """
     if pointers := [path for path in small if is_pointer(path)]:
         raise CorpusError(
             f"{name}: {len(pointers)} of the files under {root} are Git LFS pointers, not audio "

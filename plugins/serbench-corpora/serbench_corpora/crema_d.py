@@ -35,6 +35,8 @@ EMOTIONS = {
     "DIS": "disgust",
 }
 
+INTENSITIES = {"LO": "low", "MD": "medium", "HI": "high"}  # XX: not specified
+
 LABEL_SETS: Mapping[str, LabelSet] = {"crema-d": {e: e for e in EMOTIONS.values()}}
 
 # ---- names ----
@@ -61,7 +63,13 @@ def identify(stem: str) -> str | None:
 @cache
 def sexes() -> Mapping[str, str]:
     """Return a dictionary from each actor, sorted, to "female" or "male"."""
-    return {speaker: sex for speaker, sex in packaged_data.rows("crema-d-actors.csv")}
+    return {speaker: sex for speaker, sex, _ in packaged_data.rows("crema-d-actors.csv")}
+
+
+@cache
+def ages() -> Mapping[str, str]:
+    """Return a dictionary from each actor to the age in years."""
+    return {speaker: age for speaker, _, age in packaged_data.rows("crema-d-actors.csv")}
 
 
 @cache
@@ -69,8 +77,18 @@ def manifest() -> Corpus:
     """Return all 7442 utterances, from the names and sexes shipped with this package."""
     utterances = []
     for name, _, _ in packaged_data.rows("crema-d.csv"):
-        speaker, _, emotion, _ = name.split("_")
-        utterances.append(Utterance(name, speaker, EMOTIONS[emotion], sex=sexes()[speaker]))
+        speaker, sentence, emotion, level = name.split("_")
+        intensity = {"intensity": INTENSITIES[level]} if level in INTENSITIES else {}
+        utterances.append(
+            Utterance(
+                name,
+                speaker,
+                EMOTIONS[emotion],
+                sex=sexes()[speaker],
+                sentence=sentence,
+                attributes={"age": ages()[speaker], **intensity},
+            )
+        )
     return Corpus(NAME, tuple(EMOTIONS.values()), tuple(utterances), "raw")
 
 

@@ -81,7 +81,18 @@ def turn(name: str, label: str, path: Path | None = None) -> Utterance:
     """
     dialogue, _, last = name.rpartition("_")
     session, letter = name[:5], last[0]
-    return Utterance(name, session + letter, label, path, SEXES[letter], session, dialogue)
+    scenario = dialogue.partition("_")[2]
+    style = "improvised" if scenario.startswith("impro") else "scripted"
+    return Utterance(
+        name,
+        session + letter,
+        label,
+        path,
+        SEXES[letter],
+        session,
+        dialogue,
+        attributes={"scenario": scenario, "style": style},
+    )
 
 
 def marker(utterance: Utterance) -> str:

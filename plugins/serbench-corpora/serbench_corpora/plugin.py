@@ -2,33 +2,58 @@
 
 from collections.abc import Iterable
 
-from serbench import Entry, hookimpl
+from serbench import DatasetEntry, Entry, hookimpl
+from serbench_corpora.pages.registered import page_entries
 
 
 @hookimpl
 def serbench_datasets() -> Iterable[Entry]:
     """Register the corpora; each module is imported when its corpus is first used."""
     return [
-        Entry(
+        DatasetEntry(
             "ravdess",
             "serbench_corpora.ravdess:Ravdess",
-            "RAVDESS: 1440 acted utterances, 24 speakers, 8 emotions",
+            "actors speak two sentences, in a studio",
             default_for=("bench",),
+            language="English",
+            speakers=24,
+            utterances=1440,
+            labels=8,
+            licence="CC BY-NC-SA 4.0",
         ),
-        Entry(
+        DatasetEntry(
             "crema-d",
             "serbench_corpora.crema_d:CremaD",
-            "CREMA-D: 7442 acted utterances, 91 speakers, 6 emotions",
+            "actors speak twelve sentences",
+            language="English",
+            speakers=91,
+            utterances=7442,
+            labels=6,
+            licence="ODbL 1.0",
         ),
-        Entry(
+        DatasetEntry(
             "iemocap",
             "serbench_corpora.iemocap:Iemocap",
-            "IEMOCAP: 5531 utterances of conversations, 10 speakers, 4 emotions",
+            "pairs of actors converse, improvised and scripted",
+            language="English",
+            speakers=10,
+            utterances=5531,
+            labels=4,
+            licence="free for research",
         ),
-        Entry(
+        DatasetEntry(
             "toy",
             "serbench_corpora.toy.corpus:Toy",
-            "synthetic speech, made in seconds: 624 utterances, 12 speakers, 4 emotions",
+            "synthetic speech, made in seconds",
+            speakers=12,
+            utterances=624,
+            labels=4,
+        ),
+        *page_entries("serbench_corpora.pages"),
+        Entry(
+            "toml",
+            "serbench_corpora.pages.corpus:Toml",
+            "your own, toml:my.toml with a page that says what its file names mean",
         ),
         Entry(
             "csv",

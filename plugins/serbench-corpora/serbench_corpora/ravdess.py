@@ -36,6 +36,8 @@ LABEL_SETS: Mapping[str, LabelSet] = {
 
 ACTORS = tuple(f"{actor:02}" for actor in range(1, 25))
 
+INTENSITIES = {1: "normal", 2: "strong"}
+
 # modality 03 is audio only, channel 01 is speech: films and songs differ only in these numbers
 SPEECH = re.compile(r"03-01(-\d\d){5}", re.ASCII)
 
@@ -61,6 +63,9 @@ def manifest() -> Corpus:
             speaker=actor,
             label=label,
             sex="male" if int(actor) % 2 else "female",
+            sentence=f"{statement:02}",
+            repetition=f"{repetition:02}",
+            attributes={"intensity": INTENSITIES[intensity]},
         )
         for actor, (emotion, label) in product(ACTORS, enumerate(EMOTIONS, start=1))
         # neutral has no strong intensity

@@ -144,9 +144,8 @@ def _moved(job: Job, code: Mapping[str, str]) -> Iterator[Job]:
     the same results path on another machine, is left to it.
     """
     places = settings()
-    root, result = Path(job.root), Path(job.result)
-    source = datasets.find(job.config.dataset, places, root if root.exists() else None)
-    datasets.make(source)
+    result = Path(job.result)
+    source = _source(job.config.dataset, job.root, job.page, places)
     name = (
         f"{job.config.name}-{digest([job.result, job.keep_model, dict(job.pins), dict(code)])[:8]}"
     )
@@ -158,16 +157,22 @@ def _moved(job: Job, code: Mapping[str, str]) -> Iterator[Job]:
                 moved = str(folder / result.name)
                 extras = [_moved_extra(extra, places) for extra in job.extras]
                 moved_job = replace(job, root=str(source.root), cache=str(cache), result=moved)
-                yield replace(moved_job, extras=extras)
+                yield replace(moved_job, extras=extras, page=str(source.page or ""))
                 return
 
 
 def _moved_extra(extra: Mapping[str, Any], places: Settings) -> Mapping[str, Any]:
     """Return an extra test set with its corpus's folder on this machine."""
-    root = Path(extra["root"])
-    source = datasets.find(extra["set"]["dataset"], places, root if root.exists() else None)
+    source = _source(extra["set"]["dataset"], extra["root"], extra["page"], places)
+    return {**extra, "root": str(source.root), "page": str(source.page or "")}
+
+
+def _source(spec: str, root: str, page: str, places: Settings) -> datasets.Source:
+    """Find a corpus where the driver has it, else where it is here; make a generated one."""
+    at, described = (Path(each) if each and Path(each).exists() else None for each in (root, page))
+    source = datasets.find(spec, places, at, described)
     datasets.make(source)
-    return {**extra, "root": str(source.root)}
+    return source
 
 
 def _taken(job: Job) -> dict[str, bytes]:

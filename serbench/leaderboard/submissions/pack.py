@@ -112,7 +112,7 @@ def _may_have_truth(run: Run, folder: Path) -> bool:
     Runs on a user's own corpus may be sent with labels: only its owner can submit them.
     """
     dataset: object = datasets.named(run.config.dataset, settings()).dataset
-    if isinstance(dataset, PathDataset) or cast(Dataset, dataset).manifest() is not None:
+    if isinstance(dataset, PathDataset) or not datasets.is_licensed(cast(Dataset, dataset)):
         return True
     if folder.resolve() == run.folder.resolve():
         raise SerbenchError(

@@ -125,7 +125,7 @@ def is_licensed(dataset: str, places: Settings) -> bool:
         NotAtHand: the corpus is not installed here.
         SerbenchError: a parameter of the dataset is wrong.
     """
-    return _source(dataset, places).dataset.manifest() is None
+    return datasets.is_licensed(_source(dataset, places).dataset)
 
 
 def _source(dataset: str, places: Settings) -> datasets.Source:
@@ -153,10 +153,11 @@ def _source(dataset: str, places: Settings) -> datasets.Source:
 def _own_source(dataset: str, places: Settings) -> datasets.Source:
     """Return a submitter's own corpus, if it is on this machine and can be read."""
     source = datasets.named(dataset, places)
-    if not source.root.exists():
+    place = source.page or source.root
+    if not place.exists():
         raise NotAtHand(
             f"{dataset} is the submitter's own corpus: a machine that has it as "
-            f"$SERBENCH_DATA/{dataset.partition(':')[0]}/{source.root.name} can recompute "
+            f"$SERBENCH_DATA/{dataset.partition(':')[0]}/{place.name} can recompute "
             "everything"
         )
     try:

@@ -159,9 +159,11 @@ def speakers_are_people(subject: DatasetSubject) -> str:
 
     A voice under two names can be in both training and test without any protocol noticing.
     """
+    given = (subject.outline.utterances, subject.name)
     single = speakers.is_single(subject.dataset)
+    some_unknown = speakers.has_unknown(subject.dataset)
     try:
-        speakers.require_people(subject.outline.utterances, subject.name, single=single)
+        speakers.require_people(*given, single=single, some_unknown=some_unknown)
     except CorpusError as error:
         raise Violation(str(error)) from error
     return "; ".join(speakers.doubts(subject.outline))

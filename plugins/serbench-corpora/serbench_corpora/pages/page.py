@@ -1,0 +1,342 @@
+"""A page of TOML that describes a corpus of files whose names say everything."""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from serbench import About, BadParameter, CorpusError, LabelSet, SerbenchError, nearest
+from serbench.files import digest
+from serbench_corpora.pages.fields import Fields
+
+Kind = Literal["disjoint", "declared", "refused"]
+
+GROUPS = ("id", "label", "speaker", "sex", "session", "dialogue", "sentence", "repetition", "split")
+"""The named groups with a meaning; every other named group is an attribute."""
+
+SEXES = ("female", "male")
+ABOUT = ("title", "licence", "size", "home", "obtain", "cite")
+PROSE = (*ABOUT, "summary", "language", "convert", "example", "share_labels")
+YOURS = "known to its owner"
+PLACE = re.compile(r"\{(\w*)\}")  # of a group in the template of the id
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many utterances the published corpus has: in all, of each label and of each speaker.
+
+    Attributes:
+        utterances: in all, without those of `drop`; 0 if the page does not say.
+        speakers: the number of speakers; 0 if the page does not say.
+        label: of each label, in the corpus's words; empty if the page does not say.
+        speaker: of each speaker; empty if the page does not say.
+    """
+
+    utterances: int = 0
+    speakers: int = 0
+    label: Mapping[str, int] | None = None
+    speaker: Mapping[str, int] | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A CSV of the corpus with a row per utterance, for what the names of the files do not say.
+
+    Attributes:
+        file: its path below the corpus's folder.
+        key: its column with the names of the files.
+        columns: from each group to its column.
+    """
+
+    file: str
+    key: str
+    columns: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """The protocol of a corpus that is used unless the user names one.
+
+    Attributes:
+        kind: "disjoint" if no speaker is in two sets; "declared" if one is, so that runs are never
+            ranked; "refused" if no protocol can be chosen.
+        default: its name; "" if refused.
+        reason: why it is not disjoint, or "".
+    """
+
+    kind: Kind
+    default: str
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Page:
+    """A corpus as its page describes it; see `docs/corpus-pages.md` for the keys.
+
+    Attributes:
+        name: the name of the file without its ending.
+        stored: the whole page as it was parsed.
+        labels: from the code of each label in names and tables to the label, in order.
+        words: for each other group whose codes have words: from code to word.
+        speakers: from each speaker to its attributes, "sex" among them; empty if not listed.
+        skip: names of folders that are not searched, in lower case.
+        rename: from a wrong name below the corpus's folder to the right one, without endings.
+        drop: from a pattern of names, as in a shell, to the reason why they are left out.
+        refuse: from a pattern of names to the reason why a copy with such a file is refused.
+        convert: the command that makes wav files of video or other unreadable media, or "".
+        example: a file of the corpus, or "".
+    """
+
+    name: str
+    stored: Mapping[str, Any]
+    about: About
+    summary: str
+    language: str
+    pattern: re.Pattern[str]  # of a path without its ending, with any folders in front
+    id: str  # with groups in braces: "{speaker}_{sentence}"; "" is the group id, or the file's name
+    labels: Mapping[str, str]
+    label_sets: Mapping[str, LabelSet]
+    words: Mapping[str, Mapping[str, str]]
+    speakers: Mapping[str, Mapping[str, str]]
+    unknown_speakers: tuple[str, ...]
+    counts: Counts
+    protocol: Rule
+    table: Table | None
+    skip: tuple[str, ...]
+    rename: Mapping[str, str]
+    drop: Mapping[str, str]
+    refuse: Mapping[str, str]
+    convert: str
+    example: str
+    shares_labels: bool
+
+    @cached_property
+    def digest(self) -> str:
+        """The sha256 of all that decides what is read; prose, comments and layout do not count."""
+        return digest({key: value for key, value in self.stored.items() if key not in PROSE})
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The named groups of the pattern and of the table."""
+        return (*self.pattern.groupindex, *(self.table.columns if self.table else ()))
+
+    @property
+    def n_labels(self) -> int:
+        """The number of labels in the default label set."""
+        return len(set(next(iter(self.label_sets.values())).values()))
+
+
+def read(path: Path, default_set: str) -> Page:
+    """Read a page.
+
+    Args:
+        path: the file.
+        default_set: the name of the label set with all labels.
+
+    Raises:
+        CorpusError: the file is missing, or not TOML in UTF-8.
+        BadParameter: a key is unknown, has the wrong type, or contradicts another.
+    """
+    try:
+        stored = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise CorpusError(
+            f"there is no page {path}: name it behind the colon, as in toml:my.toml"
+        ) from error
+    except OSError as error:
+        raise CorpusError(f"cannot read {path}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise CorpusError(f"{path} is not text in UTF-8 ({error.reason}): save it again") from error
+    except tomllib.TOMLDecodeError as error:
+        raise CorpusError(f"{path} is not TOML: {error}") from error
+    try:
+        return parse(stored, path.stem, default_set)
+    except SerbenchError as error:
+        raise type(error)(f"{path.name}: {error}") from error
+
+
+def parse(stored: Mapping[str, Any], name: str, default_set: str) -> Page:
+    """Return the page of a parsed file, every key of it checked.
+
+    Raises:
+        BadParameter: see `read`.
+    """
+    fields = Fields(stored)
+    prose = {key: fields.text(key, name if key == "title" else YOURS) for key in ABOUT}
+    pattern = _pattern(fields)
+    table = _table(fields)
+    columns = table.columns if table else {}
+    words = {key: fields.texts(f"words.{key}") for key in fields.keys_of("words")}
+    page = Page(
+        name=name,
+        stored=stored,
+        about=About(**prose),
+        summary=fields.text("summary", ""),
+        language=fields.text("language", ""),
+        pattern=pattern,
+        id=fields.text("id", ""),
+        labels=_labels(fields),
+        label_sets={},
+        words=words,
+        speakers=_speakers(fields),
+        unknown_speakers=fields.list("unknown_speakers"),
+        counts=_counts(fields),
+        protocol=_rule(fields, {*pattern.groupindex, *columns}),
+        table=table,
+        skip=tuple(folder.lower() for folder in fields.list("skip")),
+        rename=fields.texts("rename"),
+        drop=fields.texts("drop"),
+        refuse=fields.texts("refuse"),
+        convert=fields.text("convert", ""),
+        example=fields.text("example", ""),
+        shares_labels=fields.flag("share_labels"),
+    )
+    page = _with_label_sets(page, fields, default_set)
+    fields.require_all_known()
+    _check(page)
+    return page
+
+
+def _pattern(fields: Fields) -> re.Pattern[str]:
+    written = fields.text("pattern")
+    try:
+        return re.compile(rf"(?:.*/)?(?:{written})")
+    except re.error as error:
+        raise BadParameter(
+            f"pattern is not a regular expression: {error}; write one such as "
+            r"'(?P<speaker>\d\d)_(?P<label>[a-z]+)'"
+        ) from error
+
+
+def _labels(fields: Fields) -> Mapping[str, str]:
+    if fields.is_list("labels"):
+        labels = {label: label for label in fields.list("labels")}
+    else:
+        labels = dict(fields.texts("labels"))
+    if len(set(labels.values())) < 2:
+        raise BadParameter(
+            'labels must name two or more: labels = ["angry", "sad"], or a table [labels] from '
+            'codes to labels, A = "angry"'
+        )
+    return labels
+
+
+def _with_label_sets(page: Page, fields: Fields, default_set: str) -> Page:
+    own = dict.fromkeys(page.labels.values())
+    sets: dict[str, LabelSet] = {default_set: {label: label for label in own}}
+    for name in fields.keys_of("label_sets"):
+        sets[name] = fields.texts(f"label_sets.{name}")
+        for label in sets[name]:
+            if label not in own:
+                kind = f"label in [label_sets.{name}]"
+                raise BadParameter(str(nearest(kind, label, list(own))))
+    return Page(**{**vars(page), "label_sets": sets})
+
+
+def _speakers(fields: Fields) -> Mapping[str, Mapping[str, str]]:
+    speakers = {}
+    for name in fields.keys_of("speaker"):
+        key = f"speaker.{name}"
+        speakers[name] = fields.texts(key) if fields.is_table(key) else {"sex": fields.text(key)}
+        if (sex := speakers[name].get("sex", "")) not in (*SEXES, ""):
+            raise BadParameter(f"speaker {name} has the sex {sex!r}, but must have female or male")
+    return speakers
+
+
+def _counts(fields: Fields) -> Counts:
+    label, speaker = (fields.numbers(f"counts.{key}") for key in ("label", "speaker"))
+    utterances, speakers = fields.number("utterances"), fields.number("speakers")
+    for noun, table in (("label", label), ("speaker", speaker)):
+        total = sum(table.values())
+        utterances = utterances or total
+        if table and total != utterances:
+            raise BadParameter(
+                f"[counts.{noun}] adds up to {total}, but utterances is {utterances}: correct "
+                "one of them"
+            )
+    if speaker and speakers not in (0, len(speaker)):
+        raise BadParameter(
+            f"[counts.speaker] has {len(speaker)} speakers, but speakers is {speakers}: "
+            "correct one of them"
+        )
+    return Counts(utterances, speakers or len(speaker), label, speaker)
+
+
+def _table(fields: Fields) -> Table | None:
+    if not fields.has("table"):
+        return None
+    columns = fields.texts("table.columns")
+    return Table(fields.text("table.file"), fields.text("table.key"), columns)
+
+
+def _rule(fields: Fields, groups: set[str]) -> Rule:
+    kind: Kind = fields.choice("protocol.kind", get_args(Kind))
+    reason = fields.text("protocol.reason", "")
+    usual = "split" if "split" in groups else ""
+    default = fields.text("protocol.default", usual)
+    if (kind == "disjoint") is bool(reason):
+        raise BadParameter(
+            f"protocol.kind is {kind!r}: "
+            + (
+                "give protocol.reason, a sentence on what it shares"
+                if kind != "disjoint"
+                else 'protocol.reason is for kind = "declared" or "refused"'
+            )
+        )
+    if kind == "refused" and fields.has("protocol.default"):
+        raise BadParameter('protocol.kind is "refused": leave protocol.default out')
+    if kind == "declared" and not default:
+        raise BadParameter('protocol.kind is "declared": name the protocol in protocol.default')
+    return Rule(kind, "" if kind == "refused" else default, reason)
+
+
+def _check(page: Page) -> None:
+    """Refuse keys that contradict each other."""
+    groups = page.groups
+    twice = [name for name in groups if groups.count(name) > 1]
+    if twice:
+        raise BadParameter(
+            f"both the pattern and [table.columns] give the {twice[0]}: remove one of them"
+        )
+    needed = ["label"] if page.protocol.kind == "refused" else ["label", "speaker"]
+    for name in needed:
+        if name not in groups:
+            raise BadParameter(
+                f"nothing gives the {name}: name a group (?P<{name}>...) in the pattern, or a "
+                f"column in [table.columns]"
+            )
+    for name in PLACE.findall(page.id):
+        if name not in page.pattern.groupindex:
+            kind = "named group for the id"
+            raise BadParameter(str(nearest(kind, name, list(page.pattern.groupindex))))
+    for name in page.words:
+        if name not in groups or name == "label":
+            raise BadParameter(
+                str(nearest("named group for [words]", name, [g for g in groups if g != "label"]))
+            )
+    if page.example and not page.pattern.fullmatch(page.example.rpartition(".")[0]):
+        raise BadParameter(f"example is {page.example}, which does not fit the pattern")
+    _check_counts(page)
+
+
+def _check_counts(page: Page) -> None:
+    labels, counts = set(page.labels.values()), page.counts
+    for label in counts.label or ():
+        if label not in labels:
+            raise BadParameter(str(nearest("label in [counts.label]", label, sorted(labels))))
+    if counts.label and (lacking := labels - counts.label.keys()):
+        raise BadParameter(f"[counts.label] lacks {min(lacking)}: count every label")
+    if page.speakers and counts.speaker and page.speakers.keys() != counts.speaker.keys():
+        name = min(page.speakers.keys() ^ counts.speaker.keys())
+        raise BadParameter(
+            f"the speaker {name} is only in one of [speaker] and [counts.speaker]: name the same "
+            "speakers in both"
+        )
+    if page.speakers and counts.speakers not in (0, len(page.speakers)):
+        raise BadParameter(
+            f"[speaker] has {len(page.speakers)} speakers, but speakers is "
+            f"{counts.speakers}: correct one of them"
+        )

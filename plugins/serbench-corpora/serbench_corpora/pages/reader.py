@@ -1,0 +1,301 @@
+"""Read the corpus that a page describes from the names of its files, and compare its counts."""
+
+import csv
+import os
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import NoReturn
+
+from serbench import Corpus, CorpusError, Utterance, nearest
+from serbench.files import file_digest
+from serbench_corpora import audio_tree
+from serbench_corpora.own.audio_folder import AUDIO, UNREAD
+from serbench_corpora.own.listing import SEXES
+from serbench_corpora.pages.page import GROUPS, PLACE, Page
+
+Row = Mapping[str, str]
+"""What the table of a corpus says about an utterance, by group."""
+
+
+@dataclass
+class Names:
+    """The files of a corpus, sorted by what the page says about their names."""
+
+    utterances: dict[str, tuple[str, Utterance]] = field(default_factory=dict)  # by id, with name
+    again: list[tuple[str, str]] = field(default_factory=list)  # files of one id, the first kept
+    foreign: list[str] = field(default_factory=list)  # files that do not fit the pattern
+    dropped: Counter[str] = field(default_factory=Counter)  # files by the pattern in `Page.drop`
+
+
+def sort(page: Page, names: Iterable[str], rows: Mapping[str, Row] | None = None) -> Names:
+    """Sort files by their names; open none.
+
+    Args:
+        page: what names mean.
+        names: paths below the corpus's folder, with slashes and endings.
+        rows: the page's table, from `read_table`.
+
+    Raises:
+        CorpusError: a name is one that the page refuses, a file has no row in the table, or a code
+            has no word on the page.
+    """
+    sorted_names = Names()
+    for name in names:
+        bare = _renamed(page, unicodedata.normalize("NFC", name).rpartition(".")[0])
+        if glob := _fitting(bare, page.refuse):
+            raise CorpusError(f"{page.name}: {name} must not be there: {page.refuse[glob]}")
+        if glob := _fitting(bare, page.drop):
+            sorted_names.dropped[glob] += 1
+            continue
+        match = page.pattern.fullmatch(bare)
+        if match is None:
+            sorted_names.foreign.append(name)
+            continue
+        groups = {group: text for group, text in match.groupdict().items() if text is not None}
+        stem = bare.rpartition("/")[2]
+        if page.table:
+            groups |= _row(page, rows or {}, name, stem)
+        utterance = _utterance(page, name, stem, groups)
+        kept, _ = sorted_names.utterances.setdefault(utterance.id, (name, utterance))
+        if kept != name:
+            sorted_names.again.append((kept, name))
+    return sorted_names
+
+
+def _renamed(page: Page, bare: str) -> str:
+    for wrong, right in page.rename.items():
+        if bare == wrong or bare.endswith(f"/{wrong}"):
+            return bare.removesuffix(wrong) + right
+    return bare
+
+
+def _fitting(bare: str, globs: Mapping[str, str]) -> str:
+    """Return the first pattern that fits the end of a path, "" if none does."""
+    return next((glob for glob in globs if fnmatchcase(f"/{bare}", f"*/{glob}")), "")
+
+
+def _row(page: Page, rows: Mapping[str, Row], name: str, stem: str) -> Row:
+    row = rows.get(stem)
+    if row is None:
+        raise CorpusError(
+            f"{page.name}: {name} has no row in the table {page.table and page.table.file}: "
+            "use the table of the same edition as the audio"
+        )
+    return row
+
+
+def _utterance(page: Page, name: str, stem: str, groups: dict[str, str]) -> Utterance:
+    key = groups.get("id", stem)
+    if page.id:
+        key = PLACE.sub(lambda place: groups.get(place[1], ""), page.id)
+    label = page.labels.get(code := groups.get("label", ""))
+    if label is None:
+        _unknown(name, "labels", code, page.labels)
+    for group, words in page.words.items():
+        if group in groups:
+            if groups[group] not in words:
+                _unknown(name, f"words.{group}", groups[group], words)
+            groups[group] = words[groups[group]]
+    speaker = groups.get("speaker", "")
+    speaker = "" if speaker in page.unknown_speakers else speaker
+    known = page.speakers.get(speaker, {})
+    if page.speakers and speaker and not known:
+        _unknown(name, "speaker", speaker, page.speakers)
+    sex = known.get("sex") or groups.get("sex", "")
+    if sex.casefold() not in SEXES:
+        raise CorpusError(
+            f"{name} has the sex {sex!r}: map it to female or male in [words.sex] of the page"
+        )
+    attributes = {group: text for group, text in groups.items() if group not in GROUPS}
+    attributes |= {group: text for group, text in known.items() if group != "sex"}
+    attributes |= {"split": groups["split"]} if "split" in groups else {}
+    fields = {
+        group: groups.get(group, "") for group in ("session", "dialogue", "sentence", "repetition")
+    }
+    return Utterance(
+        key, speaker, label, sex=SEXES[sex.casefold()], attributes=attributes, **fields
+    )
+
+
+def _unknown(name: str, table: str, code: str, known: Mapping[str, str]) -> NoReturn:
+    raise CorpusError(
+        f"{name}: {nearest(f'code in [{table}] of the page', code, list(known))}; add it to the "
+        "page, or narrow the pattern"
+    )
+
+
+# ---- on the disk ----
+
+
+def read(page: Page, root: Path) -> Corpus:
+    """Read the corpus below a folder.
+
+    Raises:
+        CorpusError: the corpus is missing or incomplete, or a file contradicts the page.
+    """
+    try:
+        paths = dict(_files(page, root)) if root.is_dir() else {}
+        rows = read_table(page, root) if page.table and paths else None
+        names = sort(page, paths, rows)
+        if not names.utterances:
+            raise missing(page, root, names)
+        _require_copies(page, root, names)
+        small = [
+            root / name for name, _ in names.utterances.values() if paths[name] < audio_tree.SMALL
+        ]
+        audio_tree.refuse_empty(page.name, root, small)
+    except OSError as error:
+        raise audio_tree.unreadable(page.name, error) from error
+    _require_decodable(page, names)
+    utterances = [replace(u, path=root / name) for name, u in names.utterances.values()]
+    require_counts(page, root, utterances, names)
+    labels = tuple(dict.fromkeys(page.labels.values()))
+    remarks = tuple(_remarks(page, names, utterances))
+    return Corpus(page.name, labels, tuple(utterances), "raw", remarks)
+
+
+def _files(page: Page, root: Path) -> Iterator[tuple[str, int]]:
+    """Yield the path below the root and the size of every audio or video file, near ones first."""
+    entries = [
+        ((folder / entry.name).relative_to(root).as_posix(), entry.stat().st_size)
+        for folder, entry in audio_tree.files(root, AUDIO + UNREAD, page.skip)
+    ]
+    yield from sorted(entries, key=lambda entry: (entry[0].count("/"), entry[0]))
+
+
+def read_table(page: Page, root: Path) -> Mapping[str, Row]:
+    """Read the table of a corpus: from the name of a file without its ending to its groups.
+
+    Raises:
+        CorpusError: it is missing, lacks a column, or has two rows for one file.
+    """
+    assert page.table is not None
+    table, path = page.table, root / page.table.file
+    rows: dict[str, Row] = {}
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.DictReader(stream)
+            for column in (table.key, *table.columns.values()):
+                if column not in (reader.fieldnames or ()):
+                    names = reader.fieldnames or []
+                    raise CorpusError(f"{page.name}: {nearest(f'column in {path}', column, names)}")
+            for row in reader:
+                name = row[table.key].strip().replace("\\", "/").rpartition("/")[2]
+                stem = os.path.splitext(name)[0] if name.lower().endswith(AUDIO + UNREAD) else name
+                if stem in rows:
+                    raise CorpusError(
+                        f"{path}, line {reader.line_num}: {stem} has two rows: keep one of them"
+                    )
+                rows[stem] = {group: row[column] for group, column in table.columns.items()}
+    except FileNotFoundError as error:
+        raise CorpusError(
+            f"{page.name} is incomplete: there is no table {path}, which has what the names of the "
+            f"files do not say: {page.about.obtain}"
+        ) from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise CorpusError(f"{path} is not a CSV in UTF-8 ({error}): get it again") from error
+    return rows
+
+
+def missing(page: Page, root: Path, names: Names) -> CorpusError:
+    """Return the error for a folder without any file of the corpus."""
+    if names.foreign:
+        return CorpusError(
+            f"{page.name}: no file under {root} fits the pattern of its page: "
+            f"{audio_tree.listed(names.foreign)}; correct the pattern, or name the corpus's folder "
+            "with --data DIR"
+        )
+    return audio_tree.missing(page.name, root, page.about, page.example or "its audio")
+
+
+def _require_copies(page: Page, root: Path, names: Names) -> None:
+    """Refuse two files of one utterance, unless they are the same byte for byte."""
+    for kept, other in names.again:
+        first, second = root / kept, root / other
+        if first.stat().st_size == second.stat().st_size and file_digest(first) == file_digest(
+            second
+        ):
+            continue
+        raise CorpusError(
+            f"{page.name}: {first} and {second} are different files of one utterance: keep one of "
+            "them"
+        )
+
+
+def _require_decodable(page: Page, names: Names) -> None:
+    unread = [n for n, _ in names.utterances.values() if n.lower().endswith(UNREAD)]
+    if unread:
+        how = page.convert or "write them as wav or flac, for example with ffmpeg"
+        raise CorpusError(
+            f"{page.name}: {len(unread)} files cannot be decoded ({audio_tree.listed(unread)}): "
+            f"{how}"
+        )
+
+
+# ---- counts ----
+
+
+def require_counts(page: Page, root: Path, utterances: Iterable[Utterance], names: Names) -> None:
+    """Compare the numbers of utterances with those of the page.
+
+    Raises:
+        CorpusError: the message says which label and which speaker has too few or too many.
+    """
+    counted = Counter(utterance.label for utterance in utterances)
+    spoken = Counter(utterance.speaker for utterance in utterances if utterance.speaker)
+    counts, total = page.counts, counted.total()
+    wrong = [
+        f"{noun} {audio_tree.listed(parts)}"
+        for noun, expected, found in (
+            ("label", counts.label, counted),
+            ("speaker", counts.speaker, spoken),
+        )
+        if expected and (parts := list(_differences(expected, found)))
+    ]
+    if counts.speakers not in (0, len(spoken)):
+        wrong.append(f"{len(spoken)} of {counts.speakers} speakers")
+    if not wrong and total == (counts.utterances or total):
+        return
+    foreign = (
+        f"; {len(names.foreign)} other files have names that it does not describe, such as "
+        f"{names.foreign[0]}"
+        if names.foreign
+        else ""
+    )
+    short = f" ({'; '.join(wrong)})" if wrong else ""
+    kind = "is incomplete" if total < counts.utterances else "is not the corpus of its page"
+    raise CorpusError(
+        f"{page.name} {kind}: {root} has {total} of {counts.utterances} utterances{short}"
+        f"{foreign}: compare your copy with the published one: {page.about.obtain}"
+    )
+
+
+def _differences(expected: Mapping[str, int], counted: Counter[str]) -> Iterator[str]:
+    for name in sorted(expected.keys() | counted.keys()):
+        if expected.get(name, 0) != counted[name]:
+            yield f"{name} has {counted[name]} of {expected.get(name, 0)}"
+
+
+def _remarks(page: Page, names: Names, utterances: Iterable[Utterance]) -> Iterator[str]:
+    if names.again:
+        yield (
+            f"{_files_of(len(names.again))} left out, each a copy of another: "
+            f"{audio_tree.listed([other for _, other in names.again])}"
+        )
+    for glob, count in names.dropped.items():
+        yield f"{_files_of(count)} left out, {glob}: {page.drop[glob]}"
+    if names.foreign:
+        yield (
+            f"{_files_of(len(names.foreign))} left out, since their names do not fit the page: "
+            f"{audio_tree.listed(names.foreign)}"
+        )
+    if unknown := sum(not utterance.speaker for utterance in utterances):
+        yield f"{unknown} utterances have no known speaker: they only train"
+
+
+def _files_of(count: int) -> str:
+    return f"{count} file" + "s" * (count != 1)
