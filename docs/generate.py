@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import checking_page
+import corpora_page
 import example_pictures
 import leakage_page
 import numpy as np
@@ -338,6 +339,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/reproduction.md": reproduction,
     "docs/command-line.md": command_line,
     "docs/metrics.md": metrics,
+    "docs/corpora.md": lambda: corpora_page.page(MADE),
     "docs/performance.md": lambda: f"# Performance\n\n{MADE}\n\n{performance_page.page()}\n",
     "docs/checking.md": lambda: checking_page.page(_text("docs/checking.md")),
     "docs/robustness.md": lambda: robustness_page.page(_text("docs/robustness.md")),

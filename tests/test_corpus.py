@@ -1,6 +1,6 @@
 import pytest
 
-from serbench.corpus import Corpus, Utterance, relabelled
+from serbench.corpus import Corpus, Utterance, held_out, relabelled, speaker_fold
 from serbench.errors import SerbenchError
 
 
@@ -18,6 +18,27 @@ def test_the_digest_is_of_ids_speakers_and_labels():
     assert _corpus(("2", "t", "b"), ("1", "s", "a")).digest == same.digest
     for other in (("1", "s", "b"), ("1", "t", "a"), ("3", "s", "a")):
         assert _corpus(other, ("2", "t", "b")).digest != same.digest
+
+
+def test_sentence_repetition_and_attributes_are_no_part_of_the_digest():
+    plain = Utterance("1", "s", "a")
+    rich = Utterance("1", "s", "a", sentence="7", repetition="2", attributes={"age": "31"})
+    assert (plain.sentence, plain.repetition, plain.attributes) == ("", "", {})
+    assert plain != rich
+    assert len({plain, rich}) == 2
+    first, second = (Corpus("c", ("a", "b"), (each,), "raw") for each in (plain, rich))
+    assert first.digest == second.digest
+    assert relabelled(second, "x", {"a": "b"}).utterances[0].attributes == {"age": "31"}
+
+
+def test_utterances_without_a_speaker_are_no_speaker_and_train():
+    corpus = _corpus(("1", "s", "a"), ("2", "", "b"), ("3", "t", "a"), ("4", "u", "a"))
+    assert corpus.speakers == ("s", "t", "u")
+    assert corpus.speakerless == ("2",)
+    assert "speakers=3" in repr(corpus)
+    fold = speaker_fold(corpus, "1", train=["s"], validation=["t"], test=["u"])
+    assert (fold.train, fold.validation, fold.test) == (("1", "2"), ("3",), ("4",))
+    assert held_out(corpus, ["1", "2", "3"], ["4"]) == (("1", "2"), ("3",))
 
 
 def test_one_id_twice_is_refused():

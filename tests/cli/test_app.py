@@ -352,14 +352,25 @@ def test_a_model_is_described_with_its_parameters_and_their_defaults():
     assert "did you mean functionals-svm" in done.stderr
 
 
+def _datasets_lines():
+    done = serbench("datasets")
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
 def test_datasets_say_which_corpora_are_here_and_how_to_get_others(places):
     audio = places.data / "ravdess" / "Actor_01" / "03-01-01-01-01-01-01.wav"
     audio.parent.mkdir(parents=True)
     audio.touch()
     (places.data / "crema-d").mkdir()
-    lines = {line.partition(" ")[0]: line for line in serbench("datasets").stdout.splitlines()}
-    assert lines["ravdess"].endswith(f"IN {places.data / 'ravdess'}")
-    assert "IN " not in lines["crema-d"]
+    rows = {line.partition(" ")[0]: line.split() for line in _datasets_lines()}
+    assert rows["dataset"] == [
+        *("dataset", "language", "speakers", "utterances", "labels", "licence", "here")
+    ]
+    assert rows["ravdess"][:5] == ["ravdess", "English", "24", "1440", "8"]
+    assert rows["ravdess"][-1] == "yes"
+    assert rows["crema-d"] == ["crema-d", "English", "91", "7442", "6", "ODbL", "1.0", "no"]
+    assert rows["emo-db"][:5] == ["emo-db", "German", "10", "535", "7"]
     text = serbench("datasets", "crema-d").stdout
     assert f"Not in {places.data / 'crema-d'}: `serbench download crema-d` fetches" in text
     assert "Protocols: paper, paper-nested" in text

@@ -259,3 +259,30 @@ def test_a_check_says_which_folds_leak():
     broken = moved(fold, fold.test[0], "test", "train")
     verdicts = [row["verdict"] for row in rows(check(CORPUS, [broken, FOLDS[1]], AUDIO))]
     assert verdicts == ["clean", "leaks", "clean", "clean", "clean", "clean"]
+
+
+def _unknown(fold: Fold, part: str) -> Corpus:
+    """The corpus without the speaker of the first utterance of a set."""
+    gone = getattr(fold, part)[0]
+    known = [u if u.id != gone else replace(u, speaker="") for u in CORPUS.utterances]
+    return replace(CORPUS, utterances=tuple(known))
+
+
+def test_unknown_speakers_are_counted_and_may_only_train():
+    fold = FOLDS[0]
+    trained = certify(_unknown(fold, "train"), fold, {})
+    assert trained.clean
+    assert trained.speakerless == {"train": 1, "validation": 0, "test": 0}
+    assert from_json(json.loads(json.dumps(to_json(trained)))) == trained
+    assert "speakerless" not in to_json(certify(CORPUS, fold, {}))
+    assert rows([(fold, trained)])[0]["unknown speakers"] == 1
+
+    tested = certify(_unknown(fold, "test"), fold, {})
+    assert not tested.clean
+    assert [row["verdict"] for row in rows([(fold, tested)])] == ["clean", "leaks", "leaks"]
+    with pytest.raises(LeakageError) as caught:
+        require_clean(PROTOCOL, [(fold, tested)])
+    assert "test has 1 utterance of unknown speakers, who may speak in training too" in str(
+        caught.value
+    )
+    require_clean(random(n=3), [(fold, tested)])

@@ -55,6 +55,13 @@ def test_the_manifest_has_48_men_and_43_women(corpus: Corpus) -> None:
     assert (sexes["1001"], sexes["1002"]) == ("male", "female")
 
 
+def test_sentences_and_attributes_leave_the_digest_as_it_was(corpus: Corpus) -> None:
+    first = corpus.by_id["1001_IEO_ANG_HI"]
+    assert (first.sentence, first.attributes) == ("IEO", {"age": "51", "intensity": "high"})
+    assert corpus.by_id["1001_DFA_ANG_XX"].attributes == {"age": "51"}
+    assert corpus.digest == "e56583373ae74b13bf099f874e3b4b214202124cf0f37cc24f271bd4162c4b77"
+
+
 def test_the_folder_of_recordings_is_read(crema_d_tree: Path, corpus: Corpus) -> None:
     read = CremaD().read(crema_d_tree)
 

@@ -51,6 +51,15 @@ def test_the_release_is_read_as_it_is_unpacked(corpus: Corpus) -> None:
     assert Counter(u.speaker for u in corpus.utterances) == SPEAKERS
 
 
+def test_a_turn_knows_its_scenario() -> None:
+    improvised, scripted = (
+        turn(name, "sad").attributes for name in ("Ses01F_impro01_M000", "Ses02M_script01_1_F003")
+    )
+
+    assert improvised == {"scenario": "impro01", "style": "improvised"}
+    assert scripted == {"scenario": "script01_1", "style": "scripted"}
+
+
 def test_excited_is_its_own_label_until_a_label_set_merges_it(raw: Corpus) -> None:
     assert raw.labels == ("neutral", "happy", "excited", "sad", "angry")
     labels = Counter(u.label for u in raw.utterances)

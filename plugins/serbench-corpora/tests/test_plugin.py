@@ -1,16 +1,20 @@
+from pathlib import Path
+
 import pytest
 
 from serbench.contracts import About, Entry, PathDataset
 from serbench.plugins import registry
+from serbench_corpora import pages
 from serbench_corpora.plugin import serbench_datasets
 
-OWN = ("csv", "folder", "audformat")
+OWN = ("toml", "csv", "folder", "audformat")
+PAGES = sorted(page.stem for page in Path(pages.__file__).parent.glob("*.toml"))
 
 
-def test_four_corpora_and_three_ways_to_ones_own_are_offered() -> None:
+def test_all_corpora_and_four_ways_to_ones_own_are_offered() -> None:
     offered = [entry.name for entry in serbench_datasets()]
 
-    assert offered == ["ravdess", "crema-d", "iemocap", "toy", *OWN]
+    assert offered == ["ravdess", "crema-d", "iemocap", "toy", *PAGES, *OWN]
     assert set(offered) <= set(registry.installed().entries["dataset"])
 
 

@@ -45,6 +45,16 @@ def test_the_archive_is_read_as_it_is_unpacked(ravdess_tree: Path, corpus: Corpu
     assert read.utterances[0].path == ravdess_tree / "Actor_01" / f"{FIRST}.wav"
 
 
+def test_sentences_and_attributes_leave_the_digest_as_it_was(corpus: Corpus) -> None:
+    first = corpus.by_id["03-01-05-02-02-01-12"]
+    assert (first.sentence, first.repetition, first.attributes) == (
+        "02",
+        "01",
+        {"intensity": "strong"},
+    )
+    assert corpus.digest == "e74f6744b5adb49b2d59a1025815cd262dcc41faa09145c434fc4ede08341fc2"
+
+
 def test_calm_may_count_as_neutral(corpus: Corpus) -> None:
     assert list(Ravdess.label_sets) == ["ravdess", "calm-as-neutral"]
     merged = relabelled(corpus, "calm-as-neutral", Ravdess.label_sets["calm-as-neutral"])

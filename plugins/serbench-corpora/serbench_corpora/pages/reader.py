@@ -159,7 +159,7 @@ def read(page: Page, root: Path) -> Corpus:
 
 
 def _files(page: Page, root: Path) -> Iterator[tuple[str, int]]:
-    """Yield the path below the root and the size of every audio or video file, near ones first."""
+    """Yield path below the root and size of every audio or video file, near ones first."""
     entries = [
         ((folder / entry.name).relative_to(root).as_posix(), entry.stat().st_size)
         for folder, entry in audio_tree.files(root, AUDIO + UNREAD, page.skip)
@@ -231,8 +231,8 @@ def _require_decodable(page: Page, names: Names) -> None:
     if unread:
         how = page.convert or "write them as wav or flac, for example with ffmpeg"
         raise CorpusError(
-            f"{page.name}: {len(unread)} files cannot be decoded ({audio_tree.listed(unread)}): "
-            f"{how}"
+            f"{page.name}: {_files_of(len(unread))} cannot be decoded "
+            f"({audio_tree.listed(unread)}): {how}"
         )
 
 
@@ -260,12 +260,13 @@ def require_counts(page: Page, root: Path, utterances: Iterable[Utterance], name
         wrong.append(f"{len(spoken)} of {counts.speakers} speakers")
     if not wrong and total == (counts.utterances or total):
         return
-    foreign = (
-        f"; {len(names.foreign)} other files have names that it does not describe, such as "
-        f"{names.foreign[0]}"
-        if names.foreign
-        else ""
-    )
+    foreign = ""
+    if names.foreign:
+        has = "has a name" if len(names.foreign) == 1 else "have names"
+        foreign = (
+            f"; {_files_of(len(names.foreign))} {has} that the page does not describe "
+            f"({audio_tree.listed(names.foreign)})"
+        )
     short = f" ({'; '.join(wrong)})" if wrong else ""
     kind = "is incomplete" if total < counts.utterances else "is not the corpus of its page"
     raise CorpusError(

@@ -156,3 +156,21 @@ def test_a_missing_copy_says_how_to_get_it(page: Path, tmp_path: Path) -> None:
         described(page)[0].read(tmp_path / "nowhere")
 
     assert described(page)[0].about.obtain in str(caught.value)
+
+
+# ---- known defects and other layouts ----
+
+OTHERS = {
+    "savee": lambda name: name.replace("_", "/", 1),  # as published: a folder a speaker
+    "tess": lambda name: name.replace("OAF_bite_neutral", "OA_bite_neutral"),
+}
+
+
+@pytest.mark.parametrize("corpus", OTHERS)
+def test_other_copies_are_the_same_corpus(corpus: str) -> None:
+    dataset, published, _ = described(Path(pages.__file__).with_name(f"{corpus}.toml"))
+    names = [OTHERS[corpus](name) for name in listed(corpus)]
+    assert names != list(listed(corpus))
+    utterances = tuple(u for _, u in reader.sort(dataset.page, names).utterances.values())
+
+    assert Corpus(corpus, published.labels, utterances, "raw").digest == published.digest

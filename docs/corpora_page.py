@@ -1,0 +1,73 @@
+"""The tables of `docs/corpora.md`: every corpus, its default protocol, and who has which label."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from serbench import tables
+from serbench.contracts import DatasetEntry
+from serbench.errors import LeakageError
+from serbench.plugins import registry
+from serbench.protocols.lookup import find_protocol
+
+HEAD = ("dataset", "language", "speakers", "utterances", "labels", "licence", "default protocol")
+
+
+def page(made: str) -> str:
+    """Return the page; `made` is the line that says how it is made."""
+    entries = [
+        entry
+        for entry in registry.installed().entries["dataset"].values()
+        if isinstance(entry, DatasetEntry) and entry.utterances
+    ]
+    datasets = {entry.name: registry.load(entry)() for entry in entries}
+    rows = [
+        [
+            f"`{entry.name}`",
+            entry.language or "-",
+            *map(str, (entry.speakers or "-", entry.utterances, entry.labels)),
+            entry.licence or "-",
+            _protocol(datasets[entry.name]),
+        ]
+        for entry in entries
+    ]
+    home = [
+        f"- `{name}`: {dataset.about.title}. {dataset.about.home}; {dataset.about.obtain}. "
+        f"{dataset.about.cite}."
+        for name, dataset in datasets.items()
+    ]
+    parts = [
+        "# Corpora",
+        made,
+        "No corpus is part of serbench: each is read from your disk, and `serbench datasets NAME` "
+        "says how to get it. Speakers, utterances and labels are those of the published corpus; a "
+        "copy with other counts is refused. [Your own corpus](your-corpus.md) needs no code, and "
+        "[a page of TOML](corpus-pages.md) adds a corpus like these.",
+        tables.table(HEAD, rows, "markdown"),
+        "A protocol is speaker-disjoint unless the table says *declared*, which means that sets "
+        "share speakers and that no run is ranked, or *refused*.",
+        "\n".join(home),
+        "## Labels",
+        "Each corpus has its own labels; a word in brackets is the code in its file names.",
+        tables.table(["label", "corpora"], _vocabulary(datasets), "markdown"),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _protocol(dataset: Any) -> str:
+    try:
+        protocol = find_protocol(None, dataset)
+    except LeakageError:
+        return f"refused: {dataset.page.protocol.reason}"
+    return f"`{protocol.name}`" + (f", declared: {protocol.leaks}" if protocol.leaks else "")
+
+
+def _vocabulary(datasets: Mapping[str, Any]) -> list[list[str]]:
+    """Return a row for each label, with the corpora that have it and their codes for it."""
+    corpora: dict[str, list[str]] = {}
+    for name, dataset in datasets.items():
+        codes = dataset.page.labels if hasattr(dataset, "page") else {}
+        for label in next(iter(dataset.label_sets.values())):
+            of_label = [code for code, word in codes.items() if word == label != code]
+            brackets = f" ({', '.join(of_label)})" if of_label else ""
+            corpora.setdefault(label, []).append(f"`{name}`{brackets}")
+    return [[label, ", ".join(names)] for label, names in sorted(corpora.items())]

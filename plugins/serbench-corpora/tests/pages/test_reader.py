@@ -1,0 +1,243 @@
+"""Copies of a corpus on the disk: what a page reads of them, and a line for every fault."""
+
+from pathlib import Path
+
+import pytest
+
+from serbench import Corpus, CorpusError, LeakageError, SerbenchError
+from serbench.protocols import leakage, lookup
+from serbench_corpora.pages.corpus import PageCorpus
+
+PAGE = r"""
+pattern = '(?P<speaker>s\d)_(?P<label>[SH])_(?P<sentence>\d)'
+[labels]
+S = "sad"
+H = "happy"
+"""
+FILES = tuple(
+    f"s{speaker}_{label}_{n}.wav" for speaker in range(1, 6) for label in "SH" for n in "12"
+)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = tmp_path / "corpus"
+    for name in FILES:
+        _put(folder / name)
+    return folder
+
+
+def _put(path: Path, content: bytes = b"audio") -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+
+
+def _dataset(root: Path, more: str = "", page: str = PAGE) -> PageCorpus:
+    path = root.parent / "my.toml"
+    path.write_text(page + more, encoding="utf-8")
+    return PageCorpus(path)
+
+
+def _read(root: Path, more: str = "", page: str = PAGE) -> Corpus:
+    return _dataset(root, more, page).read(root)
+
+
+def _refusal(root: Path, more: str = "", page: str = PAGE) -> str:
+    with pytest.raises(SerbenchError) as caught:
+        _read(root, more, page)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_names_say_everything(root: Path) -> None:
+    corpus = _read(
+        root, "[speaker]\n" + "".join(f's{n} = {{ age = "3{n}" }}\n' for n in range(1, 6))
+    )
+
+    first = corpus.utterances[0]
+    assert (first.id, first.speaker, first.label, first.sentence) == ("s1_H_1", "s1", "happy", "1")
+    assert first.attributes == {"age": "31"}
+    assert first.path == root / "s1_H_1.wav"
+    assert corpus.labels == ("sad", "happy")
+    assert corpus.remarks == ()
+
+
+def test_folders_may_name_the_speaker_and_groups_make_the_id(root: Path) -> None:
+    for name in FILES:
+        _put(root.parent / "other" / "data" / name[:2] / name[3:])
+    page = PAGE.replace("_(?P<label>", "[/_](?P<label>")
+    both = 'id = "{speaker}_{label}_{sentence}"' + page
+
+    assert _read(root, page=both).digest == _read(root.parent / "other", page=both).digest
+
+
+def test_codes_of_any_group_have_words(root: Path) -> None:
+    page = PAGE.replace("sentence", "intensity").replace("s\\d", "(?P<sex>s)\\d")
+    corpus = _read(
+        root, '[words.intensity]\n1 = "low"\n2 = "high"\n[words.sex]\ns = "female"', page
+    )
+
+    assert corpus.utterances[0].attributes == {"intensity": "low"}
+    assert {utterance.sex for utterance in corpus.utterances} == {"female"}
+
+
+def test_a_code_without_a_word_names_the_file(root: Path) -> None:
+    words = _refusal(root, page=PAGE.replace('H = "happy"', 'A = "angry"'))
+
+    assert words.startswith(
+        "s1_H_1.wav: there is no code in [labels] of the page 'H' (known: S, A)"
+    )
+
+
+def test_too_few_and_too_many_files_are_counted(root: Path) -> None:
+    speakers = ", ".join(f"s{n} = 4" for n in range(1, 6))
+    counts = f"[counts]\nlabel = {{ sad = 10, happy = 10 }}\nspeaker = {{ {speakers} }}"
+    assert len(_read(root, counts).utterances) == 20
+
+    (root / "s2_H_1.wav").rename(root / "s2-H-1.wav")
+    assert _refusal(root, counts) == (
+        f"my is incomplete: {root} has 19 of 20 utterances (label happy has 9 of 10; speaker "
+        "s2 has 3 of 4); 1 file has a name that the page does not describe (s2-H-1.wav): compare "
+        "your copy with the published one: known to its owner"
+    )
+    (root / "s2-H-1.wav").rename(root / "s2_H_1.wav")
+    _put(root / "s6_S_1.wav")
+    assert "my is not the corpus of its page: " in _refusal(root, counts)
+    assert "label sad has 11 of 10; speaker s6 has 1 of 0" in _refusal(root, counts)
+    assert "(6 of 5 speakers)" in _refusal(root.parent / "corpus", "", "speakers = 5" + PAGE)
+
+
+def test_a_file_that_does_not_fit_is_told(root: Path) -> None:
+    _put(root / "song.wav")
+
+    assert _read(root).remarks == (
+        "1 file left out, since their names do not fit the page: song.wav",
+    )
+
+
+def test_a_folder_without_any_such_file(root: Path, tmp_path: Path) -> None:
+    assert "my: no file under" in _refusal(root, page=PAGE.replace("s\\d", "x\\d"))
+    assert "my is missing: there is no folder" in _refusal(tmp_path / "nowhere")
+
+
+def test_a_second_copy_is_left_out_and_another_file_of_the_same_name_refused(root: Path) -> None:
+    _put(root / "again" / "s1_S_1.wav")
+    corpus = _read(root)
+    assert corpus.by_id["s1_S_1"].path == root / "s1_S_1.wav"
+    assert corpus.remarks == ("1 file left out, each a copy of another: again/s1_S_1.wav",)
+
+    _put(root / "again" / "s1_S_1.wav", b"other")
+    assert "are different files of one utterance: keep one of them" in _refusal(root)
+    assert len(_read(root, page='skip = ["Again"]' + PAGE).utterances) == 20
+
+
+def test_known_defects_are_renamed_dropped_or_refused(root: Path) -> None:
+    (root / "s1_S_1.wav").rename(root / "s1_SS_1.wav")
+    assert len(_read(root, '[rename]\ns1_SS_1 = "s1_S_1"').utterances) == 20
+
+    corpus = _read(root, '[drop]\n"s1_SS_*" = "unreadable"\n"s5_H_?" = "cut off"')
+    assert len(corpus.utterances) == 17
+    assert corpus.remarks == (
+        "1 file left out, s1_SS_*: unreadable",
+        "2 files left out, s5_H_?: cut off",
+    )
+    assert _refusal(root, '[refuse]\n"s1_SS_*" = "this is the second edition"') == (
+        "my: s1_SS_1.wav must not be there: this is the second edition"
+    )
+
+
+def test_video_is_refused_with_the_command_that_converts_it(root: Path) -> None:
+    (root / "s1_S_1.wav").rename(root / "s1_S_1.mp4")
+    command = "for f in *.mp4; do ffmpeg -i $f ${f%.mp4}.wav; done"
+
+    assert _refusal(root, page=f'convert = "{command}"' + PAGE) == (
+        f"my: 1 file cannot be decoded (s1_S_1.mp4): {command}"
+    )
+
+
+def test_empty_files_are_refused(root: Path) -> None:
+    _put(root / "s1_S_1.wav", b"")
+
+    assert "1 of the files" in _refusal(root)
+
+
+TABLE = r"""
+pattern = '(?P<speaker>s\d)_[SH]_(?P<sentence>\d)'
+labels = ["sad", "happy"]
+[table]
+file = "labels.csv"
+key = "File"
+[table.columns]
+label = "Emotion"
+age = "Age"
+"""
+
+
+def test_a_table_says_what_names_do_not(root: Path) -> None:
+    rows = [f"data/{n},{'sad' if '_S_' in n else 'happy'},40" for n in FILES]
+    (root / "labels.csv").write_text("\n".join(["File,Emotion,Age", *rows]), encoding="utf-8")
+    corpus = _read(root, page=TABLE)
+
+    assert corpus.by_id["s1_H_1"].label == "happy"
+    assert corpus.by_id["s1_H_1"].attributes == {"age": "40"}
+
+    (root / "labels.csv").write_text("\n".join(["File,Emotion,Age", *rows[1:]]), encoding="utf-8")
+    assert _refusal(root, page=TABLE) == (
+        "my: s1_S_1.wav has no row in the table labels.csv: use the table of the same edition as "
+        "the audio"
+    )
+    (root / "labels.csv").write_text("File,Emotion\n", encoding="utf-8")
+    assert "there is no column in " in _refusal(root, page=TABLE)
+    (root / "labels.csv").unlink()
+    assert "my is incomplete: there is no table" in _refusal(root, page=TABLE)
+
+
+def test_unknown_speakers_only_train(root: Path) -> None:
+    dataset = _dataset(root, page='unknown_speakers = ["s5"]' + PAGE)
+    corpus = dataset.read(root)
+    assert dataset.unknown_speakers
+    assert corpus.speakers == ("s1", "s2", "s3", "s4")
+    assert corpus.speakerless == ("s5_H_1", "s5_H_2", "s5_S_1", "s5_S_2")
+    assert corpus.remarks == ("4 utterances have no known speaker: they only train",)
+    for name in ("loso", "kfold:n=3"):
+        protocol = lookup.find_protocol(name, dataset)
+        for fold in lookup.make_folds(protocol, corpus):
+            certificate = leakage.certify(corpus, fold, {})
+            assert set(corpus.speakerless) <= set(fold.train)
+            assert certificate.speakerless == {"train": 4, "validation": 0, "test": 0}
+            assert certificate.clean
+
+
+def test_declared_and_refused_protocols(root: Path) -> None:
+    declared = '[protocol]\nkind = "declared"\ndefault = "cross-speaker"\nreason = "too few"'
+    dataset = _dataset(root, declared)
+    protocol = lookup.find_protocol(None, dataset)
+    assert (protocol.name, protocol.leaks) == ("cross-speaker", "too few")
+    assert not lookup.find_protocol("loso", dataset).leaks
+
+    refused = _dataset(root, '[protocol]\nkind = "refused"\nreason = "nobody says who speaks"')
+    with pytest.raises(LeakageError) as caught:
+        lookup.find_protocol(None, refused)
+    assert str(caught.value) == (
+        "my has no protocol that keeps speakers apart: nobody says who speaks. Name one that is "
+        "never ranked, such as --protocol random:n=6, or a split of your own with --protocol "
+        "file:path=split.csv,leaks=true"
+    )
+    assert lookup.find_protocol("random:n=3", refused).leaks
+
+
+def test_a_split_in_the_names_is_a_protocol(root: Path) -> None:
+    for name in FILES:
+        part = {"s5": "test", "s4": "dev"}.get(name[:2], "train")
+        _put(root.parent / "split" / part / name)
+    page = PAGE.replace("'(?P<speaker>", "'(?P<split>train|dev|test)/(?P<speaker>")
+    dataset = _dataset(root, page=page)
+    corpus = dataset.read(root.parent / "split")
+    protocol = lookup.find_protocol(None, dataset)
+    (fold,) = lookup.make_folds(protocol, corpus)
+
+    assert protocol.name == "split"
+    assert fold.test == corpus.of_speakers(["s5"])
+    assert fold.validation == corpus.of_speakers(["s4"])
+    with pytest.raises(CorpusError, match="is missing"):
+        dataset.read(root.parent / "nowhere")
