@@ -32,7 +32,7 @@ def versions(run: Run) -> Rows:
     kinds = {
         "version of ": facts.versions,
         "source of ": facts.sources,
-        "digest of ": asdict(facts.pins),
+        "digest of ": {name: pin for name, pin in asdict(facts.pins).items() if pin},
         "": facts.machine,
     }
     rows = [

@@ -252,7 +252,8 @@ def _counts(fields: Fields) -> Counts:
     for noun, table in (("label", label), ("speaker", speaker)):
         total = sum(table.values())
         utterances = utterances or total
-        if table and total != utterances:
+        unattributed = noun == "speaker" and fields.has("unknown_speakers")
+        if table and total != utterances and not (unattributed and total < utterances):
             raise BadParameter(
                 f"[counts.{noun}] adds up to {total}, but utterances is {utterances}: correct "
                 "one of them"

@@ -291,7 +291,7 @@ def _remarks(page: Page, names: Names, utterances: Iterable[Utterance]) -> Itera
         yield f"{_files_of(count)} left out, {glob}: {page.drop[glob]}"
     if names.foreign:
         yield (
-            f"{_files_of(len(names.foreign))} left out, since their names do not fit the page: "
+            f"{_files_of(len(names.foreign))} left out, since the page describes no such name: "
             f"{audio_tree.listed(names.foreign)}"
         )
     if unknown := sum(not utterance.speaker for utterance in utterances):

@@ -111,7 +111,7 @@ def test_a_file_that_does_not_fit_is_told(root: Path) -> None:
     _put(root / "song.wav")
 
     assert _read(root).remarks == (
-        "1 file left out, since their names do not fit the page: song.wav",
+        "1 file left out, since the page describes no such name: song.wav",
     )
 
 
@@ -195,6 +195,9 @@ def test_a_table_says_what_names_do_not(root: Path) -> None:
 def test_unknown_speakers_only_train(root: Path) -> None:
     dataset = _dataset(root, page='unknown_speakers = ["s5"]' + PAGE)
     corpus = dataset.read(root)
+    speakers = ", ".join(f"s{n} = 4" for n in range(1, 5))
+    counts = f"[counts]\nlabel = {{ sad = 10, happy = 10 }}\nspeaker = {{ {speakers} }}"
+    assert _read(root, counts, 'unknown_speakers = ["s5"]' + PAGE).digest == corpus.digest
     assert dataset.unknown_speakers
     assert corpus.speakers == ("s1", "s2", "s3", "s4")
     assert corpus.speakerless == ("s5_H_1", "s5_H_2", "s5_S_1", "s5_S_2")
