@@ -7,6 +7,7 @@ from serbench import tables
 from serbench.contracts import DatasetEntry
 from serbench.errors import LeakageError
 from serbench.plugins import registry
+from serbench.protocols import vocabulary
 from serbench.protocols.lookup import find_protocol
 
 HEAD = ("dataset", "language", "speakers", "utterances", "labels", "licence", "default protocol")
@@ -47,8 +48,9 @@ def page(made: str) -> str:
         "share speakers and that no run is ranked, or *refused*.",
         "\n".join(home),
         "## Labels",
-        "Each corpus has its own labels; a word in brackets is the code in its file names.",
-        tables.table(["label", "corpora"], _vocabulary(datasets), "markdown"),
+        "Corpora are compared on words of one vocabulary ([other corpora](cross-corpus.md)). In "
+        "brackets are a corpus's own label, if it is another one, and its code in names of files.",
+        tables.table(["word", "corpora"], _vocabulary(datasets), "markdown"),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -62,12 +64,14 @@ def _protocol(dataset: Any) -> str:
 
 
 def _vocabulary(datasets: Mapping[str, Any]) -> list[list[str]]:
-    """Return a row for each label, with the corpora that have it and their codes for it."""
+    """Return a row for each word, with the corpora that have it and their own labels and codes."""
     corpora: dict[str, list[str]] = {}
     for name, dataset in datasets.items():
         codes = dataset.page.labels if hasattr(dataset, "page") else {}
         for label in next(iter(dataset.label_sets.values())):
-            of_label = [code for code, word in codes.items() if word == label != code]
-            brackets = f" ({', '.join(of_label)})" if of_label else ""
-            corpora.setdefault(label, []).append(f"`{name}`{brackets}")
+            word = vocabulary.word(label)
+            own = [label, *(code for code, of_code in codes.items() if of_code == label)]
+            others = [each for each in dict.fromkeys(own) if each != word]
+            brackets = f" ({', '.join(others)})" if others else ""
+            corpora.setdefault(word, []).append(f"`{name}`{brackets}")
     return [[label, ", ".join(names)] for label, names in sorted(corpora.items())]
