@@ -13,6 +13,7 @@ pytest.importorskip("serbench_corpora.pages.corpus")
 import serbench
 from serbench import datasets
 from serbench.errors import CorpusError, LeakageError, SerbenchError
+from serbench.protocols import leakage, lookup
 from serbench.settings import settings
 
 PAGE = r"""
@@ -161,3 +162,21 @@ def test_a_corpus_without_speakers_is_refused_but_random_folds_are_not(page):
     assert run.speaker_confusions.shape == (0, 3, 3)
     assert np.isnan(run.interval("uar").low)
     assert "centroid" in run.page()
+
+
+def test_joined_to_another_corpus_unknown_speakers_stay_unknown(page):
+    places = settings()
+    for name in ("one", "two"):
+        kept = places.data / "toml" / f"{name}.toml"
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_text(f'unknown_speakers = ["05"]{PAGE}', encoding="utf-8")
+        (places.data / name).symlink_to(page.parent)
+    source = datasets.find("joint:toml:one+toml:two", places)
+    corpus = datasets.read(source)
+    assert len(corpus.speakers) == 8
+    assert len(corpus.speakerless) == 12
+    assert len(source.dataset.page_digest) == 64
+    protocol = lookup.find_protocol(None, source.dataset)
+    for fold in lookup.make_folds(protocol, corpus):
+        counts = leakage.certify(corpus, fold, {}).speakerless
+        assert counts == {"train": 6, "validation": 0, "test": 0}
