@@ -1,5 +1,7 @@
 """Format numbers for readers, and tables as text, Markdown, HTML, CSV or LaTeX."""
 
+from __future__ import annotations  # metrics in annotations need no numpy: names are completed fast
+
 import csv
 import html
 import io
@@ -7,14 +9,16 @@ import itertools
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tabulate
 
 from serbench.errors import SerbenchError
 from serbench.escaping import csv_cell, latex, markdown, shown
-from serbench.metrics.intervals import Interval, MeanStd
 from serbench.wide_text import Cells
+
+if TYPE_CHECKING:
+    from serbench.metrics.intervals import Interval, MeanStd
 
 FORMATS = ("text", "markdown", "csv", "latex")
 _TABULATE = {"text": "simple", "markdown": "github"}
@@ -56,6 +60,7 @@ def signed(value: float) -> str:
 def spread(value: MeanStd) -> str:
     """Return mean and standard deviation in %, as the paper prints them.
 
+    >>> from serbench.metrics.intervals import MeanStd
     >>> spread(MeanStd(0.3483, 0.028))
     '34.83 ± 2.80'
     """
@@ -65,6 +70,7 @@ def spread(value: MeanStd) -> str:
 def interval(value: Interval) -> str:
     """Return an interval of fractions in %, in brackets.
 
+    >>> from serbench.metrics.intervals import Interval
     >>> interval(Interval(0.31, 0.385))
     '[31.00, 38.50]'
     """

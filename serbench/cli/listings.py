@@ -55,7 +55,7 @@ def listing(kind: str) -> tuple[list[tuple[str, str]], list[str]]:
 
 def corpora() -> tuple[str, set[str]]:
     """Return a table of the corpora whose entries say how large they are, and their names."""
-    from serbench import tables  # imports numpy
+    from serbench import tables
 
     entries = [
         entry
@@ -109,7 +109,7 @@ def describe(kind: str, name: str) -> str:
 
 def _needs(entry: ModelEntry) -> str:
     """Return a line on the features of a model and on what a fold of it needs."""
-    from serbench import tables  # imports numpy
+    from serbench import tables
 
     needs = [tables.count(entry.threads, "thread"), f"{entry.memory:g} GB of memory"]
     needs += [f"{entry.gpus:g} GPU, where there is one"] if entry.gpus else []

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from statistics import median
 
+from serbench import tables
 from serbench.corpus import Corpus, Utterance
 from serbench.errors import CorpusError
 from serbench.escaping import shown
@@ -116,8 +117,6 @@ def require_people(
 
 def doubts(corpus: Corpus) -> tuple[str, ...]:
     """Return warnings about speakers and labels that look wrong, but may be right."""
-    from serbench import tables  # imports numpy, which completion of names does without
-
     counts = Counter(u.speaker for u in corpus.utterances if u.speaker)
     if not counts:
         return ()
