@@ -132,7 +132,10 @@ def test_the_papers_table_two_is_a_study_by_its_name():
     [
         ("name = ", "Invalid value (at"),
         ("[matrix\n", "(at line 1, column 8)"),
-        ('title = "x"\n' + PLAIN, "there is no key 'title' (known: name, matrix, exclude, extra, engine)"),
+        (
+            'title = "x"\n' + PLAIN,
+            "there is no key 'title' (known: name, matrix, exclude, extra, engine)",
+        ),
         ("name = 3\n" + PLAIN, "name is 3, but must be text"),
         ("", "[matrix] is missing, but must be a table"),
         ("matrix = 3", "[matrix] is 3, but must be a table"),
