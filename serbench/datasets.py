@@ -325,7 +325,7 @@ class JointDataset:
             replace(
                 utterance,
                 id=f"{part.spec}/{utterance.id}",
-                speaker=utterance.speaker and f"{speaker_space(part)}/{utterance.speaker}",
+                speaker=person(part, utterance.speaker),
                 label=vocabulary.word(utterance.label),
                 session=utterance.session and f"{part.spec}/{utterance.session}",
                 dialogue=utterance.dialogue and f"{part.spec}/{utterance.dialogue}",
@@ -339,9 +339,15 @@ class JointDataset:
         return Corpus(self.spec, labels, tuple(utterances), "raw", tuple(remarks))
 
 
-def speaker_space(source: Source) -> str:
-    """Return the name space of a corpus's speakers; see `serbench.contracts.Dataset`."""
-    return str(getattr(source.dataset, "speaker_space", "") or source.spec)
+def person(source: Source, speaker: str) -> str:
+    """Return the name of a corpus's speaker among those of all corpora; "" if it is unknown.
+
+    It begins with the corpus's name space of speakers; see `serbench.contracts.Dataset`. Speakers
+    of a joint corpus have such names already.
+    """
+    if isinstance(source.dataset, JointDataset) or not speaker:
+        return speaker
+    return f"{getattr(source.dataset, 'speaker_space', '') or source.spec}/{speaker}"
 
 
 def split_path(text: str, allowed: Collection[str]) -> tuple[str, dict[str, str]]:

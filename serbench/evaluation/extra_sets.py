@@ -150,9 +150,11 @@ def _other(plan: Plan, spec: str, changes: Mapping[str, object], places: Setting
 
 def _require_other_speakers(plan: Plan, source: datasets.Source, other: Corpus) -> None:
     """Refuse a corpus with speakers of the run's, if both number the same people."""
-    if datasets.speaker_space(source) != datasets.speaker_space(plan.source):
-        return
-    if shared := sorted(set(other.speakers) & set(plan.corpus.speakers)):
+    ours, theirs = (
+        {datasets.person(each, name) for name in corpus.speakers}
+        for each, corpus in ((plan.source, plan.corpus), (source, other))
+    )
+    if shared := sorted((ours & theirs) - {""}):
         raise LeakageError(
             f"{source.spec} and {plan.source.spec} share {len(shared)} speakers, such as "
             f"{shared[0]}, who would be in training and in test"

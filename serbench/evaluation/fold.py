@@ -98,11 +98,10 @@ def _compute(job: Job, report: Send) -> Message:
         scores = _scores(exchange / model_isolation.SCORES, shapes)
         kept = exchange / model_isolation.MODEL
         kept_models.replace(kept if job.keep_model else None, result.parent, job.fold)
-    for at, extra in enumerate(extras):
-        _write_extra(job, sets, extra, scores[str(at)], from_model, from_model["extra_seconds"][at])
     parts = {
         part: sets.scored(getattr(fold, part), scores[part], orders[part]) for part in PARTS[1:]
     }
+    _write_extras(job, sets, extras, scores, {**from_model, "own": parts["test"]})
     predictions = classification.predicted(parts["validation"].activations)
     confusion = classification.confusion(parts["validation"].truth, predictions, n_labels)
     metrics = classification.METRICS.items()
@@ -360,32 +359,34 @@ def _task(
     )
 
 
-def _write_extra(
+def _write_extras(
     job: Job,
     sets: Sets,
-    extra: ExtraData,
-    activations: Array,
+    extras: Sequence[ExtraData],
+    scores: Mapping[str, Array],
     from_model: Mapping[str, Any],
-    seconds: float,
 ) -> None:
-    """Write the predictions for an extra test set."""
-    planned = extra.planned
-    facts = {
-        "config": job.config.stored(),
-        "fold": {"index": job.fold, "name": sets.fold.name},
-        "set": planned["set"],
-        "pins": planned["pins"],
-        "labels": list(sets.corpus.labels),
-        "link": from_model["link"],
-        "left_out": planned["left_out"],
-        "seconds": seconds,
-        "device": from_model["device"],
-        **({"kept": True} if from_model.get("kept") else {}),
-        **provenance.machine(job.config),
-    }
-    scored = extra.scored(extra.ids, activations, extra.order(extra.ids))
-    file = extra_set.path(Path(job.result).parent, extra.set, job.fold)
-    extra_set.write(file, extra_set.ExtraFold(facts, scored))
+    """Write the predictions for all extra test sets; `own` of the model are its own test scores."""
+    machine = provenance.machine(job.config)
+    for at, extra in enumerate(extras):
+        planned = extra.planned
+        facts = {
+            "config": job.config.stored(),
+            "fold": {"index": job.fold, "name": sets.fold.name},
+            "set": planned["set"],
+            "pins": planned["pins"],
+            "own": extra_set.own_digest(from_model["own"]),
+            "labels": list(sets.corpus.labels),
+            "link": from_model["link"],
+            "left_out": planned["left_out"],
+            "seconds": from_model["extra_seconds"][at],
+            "device": from_model["device"],
+            **({"kept": True} if from_model.get("kept") else {}),
+            **machine,
+        }
+        scored = extra.scored(extra.ids, scores[str(at)], extra.order(extra.ids))
+        file = extra_set.path(Path(job.result).parent, extra.set, job.fold)
+        extra_set.write(file, extra_set.ExtraFold(facts, scored))
 
 
 def test_kept(message: Message, send: Send) -> Message:
@@ -422,8 +423,7 @@ def test_kept(message: Message, send: Send) -> Message:
         from_model = _in_own_process(model_isolation.predict_kept, item, job.config.threads, send)
         shapes = {name: (len(inputs), n_labels) for name, inputs in tested.items()}
         scores = _scores(Path(it) / model_isolation.SCORES, shapes)
-    for at, extra in enumerate(extras):
-        _write_extra(job, sets, extra, scores[str(at)], from_model, from_model["extra_seconds"][at])
+    _write_extras(job, sets, extras, scores, {**from_model, "own": fold_file.read(result).test})
     return {}
 
 

@@ -149,11 +149,13 @@ def run(message: Message, send: Send) -> Message:
             test = model_io.predict(model, tested["test"], len(labels))
             predicted = time.perf_counter()
             alone = copy.compare(test, tested["test"])
+            ordered = sets["validation"][task.order]
+            validation = model_io.predict(model, ordered, len(labels))
+            # last, so that they change no other score of a model that remembers or draws
             extras, extra_seconds = _predict_extras(model, task.extras, tested, len(labels))
-        ordered = sets["validation"][task.order]
         scores = {
             "test": test.activations,
-            "validation": model_io.predict(model, ordered, len(labels)).activations,
+            "validation": validation.activations,
             **{name: predictions.activations for name, predictions in extras.items()},
         }
         description = model_io.description(model)

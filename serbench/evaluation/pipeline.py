@@ -112,14 +112,18 @@ class Work:
     in_queue: dict[int, Submission] = field(default_factory=dict)  # folds that were queued before
     failures: dict[int, str] = field(default_factory=dict)  # errors of failed folds
     extras: Sequence[PlannedSet] = ()  # extra test sets
-    kept: Sequence[int] = ()  # finished folds whose kept models are tested on extra test sets
+    kept: Mapping[int, Sequence[PlannedSet]] = field(default_factory=dict)
+    """By finished fold, the extra test sets that its kept model is to be tested on."""
 
     def untested(self, position: int) -> list[PlannedSet]:
-        """Return the extra test sets that the model of a fold has not predicted."""
+        """Return the extra test sets that the model of a finished fold has not predicted."""
+        if not self.extras:
+            return []
+        fold = fold_file.read(self.resources.result(position))
         return [
             extra
             for extra in self.extras
-            if not extra_set.path(self.folder, extra.set, position).exists()
+            if extra_set.of_fold(self.folder, extra.set.folder, fold) is None
         ]
 
     @property
@@ -287,7 +291,9 @@ class _Evaluation:
         """
         for work in self._works.values():
             finished = [at for at in work.chosen if work.resources.result(at).exists()]
-            work.kept = [at for at in finished if work.untested(at)]
+            with self._refusing([work]):  # a damaged file
+                untested = {at: work.untested(at) for at in finished}
+                work.kept = {at: extras for at, extras in untested.items() if extras}
             gone = [at for at in work.kept if not kept_models.folder(work.folder, at).is_dir()]
             error = ""
             if gone:
@@ -296,7 +302,7 @@ class _Evaluation:
                     f"the {'models' if len(gone) > 1 else 'model'} of {_folds(work.names(gone))} "
                     f"of {work.folder.name} {'were' if len(gone) > 1 else 'was'} not kept, so "
                     f"{'these folds' if len(gone) > 1 else 'this fold'} must be trained again to "
-                    f"be tested on {', '.join(each.set.title for each in work.untested(gone[0]))}: "
+                    f"be tested on {', '.join(each.set.title for each in work.kept[gone[0]])}: "
                     f"remove {files} from {work.folder}, and run the same command again"
                 )
             elif work.extras and work.in_queue:
@@ -306,7 +312,7 @@ class _Evaluation:
                     "wait until the queue is done, and run the same command again"
                 )
             if error:
-                work.waiting, work.in_queue, work.kept = [], {}, []
+                work.waiting, work.in_queue, work.kept = [], {}, {}
                 self._refused[work.folder] = SerbenchError(error)
 
     def remarked(self, line: str) -> None:
@@ -378,7 +384,7 @@ class _Evaluation:
                 plan = extra.plan(work.plan)
                 _, ids, works = wanted.setdefault(inputs.key(plan), (plan, set(), []))
                 for at in (*work.waiting, *work.kept):
-                    if at in work.waiting or extra in work.untested(at):
+                    if at in work.waiting or extra in work.kept[at]:
                         ids.update(extra.ids(work.plan, at))
                 works.append(work)
         for key, (plan, ids, works) in wanted.items():
@@ -397,7 +403,8 @@ class _Evaluation:
         """Refuse predictions for extra test sets that have changed since."""
         for extra, at in itertools.product(work.extras, work.chosen):
             file = extra_set.path(work.folder, extra.set, at)
-            if work.folder in self._refused or not file.exists() or at in work.waiting:
+            is_made = at in work.waiting or extra in work.kept.get(at, ())
+            if work.folder in self._refused or not file.exists() or is_made:
                 continue
             (job,), _ = self._extra_jobs(work, [extra], at)
             now, then = job["pins"], extra_set.read(file).facts.pins
@@ -430,7 +437,7 @@ class _Evaluation:
         tasks = []
         for work, at in tested:
             pins = fold_file.read(work.resources.result(at)).stored["pins"]
-            extras, _ = self._extra_jobs(work, work.untested(at), at)
+            extras, _ = self._extra_jobs(work, work.kept[at], at)
             job = make_job(work.plan, work.resources, at, pins["audio"])
             job = dataclasses.replace(job, pins=pins, extras=extras)
             tasks.append(task.of_kept(job, work.plan.folds[at].name, work.plan.needs))
@@ -456,7 +463,7 @@ class _Evaluation:
             yield
         except SerbenchError as error:
             for work in works:
-                work.waiting, work.kept = [], []
+                work.waiting, work.kept = [], {}
                 self._refused.setdefault(work.folder, error)
 
     def _task(

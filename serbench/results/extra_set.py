@@ -6,6 +6,7 @@ map onto the words that the model and the set share, so that every score can be 
 """
 
 import dataclasses
+import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -99,13 +100,16 @@ class ExtraSet(Open):
 class ExtraFacts(Open):
     """Everything in the file of an extra test set besides arrays.
 
-    `kept` is true if a kept model predicted, not that of the fold while it was trained.
+    `own` tells which model predicted: it is the digest of the same model's activations for the
+    fold's own test set. `kept` is true if a kept model predicted, not that of the fold while it
+    was trained.
     """
 
     config: Config
     fold: Annotated[Mapping[str, Any], Names(10)]  # index and name
     set: ExtraSet
     pins: Annotated[Mapping[str, Digest], Names(10)]  # corpus, audio
+    own: Digest
     labels: tuple[Annotated[str, Text(100, ".+")], ...]  # the columns of the activations
     link: Link
     left_out: Annotated[Mapping[str, Count], Names(256)]  # utterances by label without a word
@@ -145,6 +149,11 @@ def path(run: Path, extra: ExtraSet, position: int) -> Path:
     return run / FOLDER / extra.folder / f"{fold_file.stem(position)}.safetensors"
 
 
+def own_digest(test: Scored) -> str:
+    """Return the digest of a model's activations for the fold's own test set."""
+    return hashlib.sha256(test.activations.tobytes()).hexdigest()
+
+
 def write(file: Path, extra: ExtraFold) -> None:
     """Write the predictions of one fold's model atomically."""
     text = json.dumps({"schema": SCHEMA, **extra.stored}, ensure_ascii=False)
@@ -173,6 +182,22 @@ def read(file: Path) -> ExtraFold:
             f"{file} is damaged, {damage}: remove it, and run the same command again"
         )
     return extra
+
+
+def of_fold(run: Path, extra: str, fold: FoldResult) -> ExtraFold | None:
+    """Read the predictions of a fold's model; None if it is not tested, or was trained again since.
+
+    Args:
+        run: the folder of the run.
+        extra: the name of the folder of the extra test set.
+        fold: the result of the fold.
+
+    Raises:
+        SerbenchError: as `read`.
+    """
+    file = run / FOLDER / extra / f"{fold_file.stem(fold.facts.fold.index)}.safetensors"
+    tested = read(file) if file.exists() else None
+    return tested if tested and tested.facts.own == own_digest(fold.test) else None
 
 
 @dataclass(frozen=True)
@@ -318,12 +343,11 @@ def find(run: Run) -> list[ExtraTest]:
     for folder in sorted((run.folder / FOLDER).glob("*/")):
         folds, own = [], []
         for fold in run.folds:
-            file = folder / f"{fold_file.stem(fold.facts.fold.index)}.safetensors"
-            if not file.exists():
+            extra = of_fold(run.folder, folder.name, fold)
+            if extra is None:
                 continue
-            extra = read(file)
             if extra.facts.config != run.config or extra.facts.set.folder != folder.name:
-                raise SerbenchError(f"{file} belongs to another run: remove it")
+                raise SerbenchError(f"{folder} belongs to another run: remove it")
             folds.append(extra)
             own.append(fold)
         if folds:

@@ -128,8 +128,68 @@ def test_speakers_of_one_name_space_are_compared(monkeypatch):
     from serbench_tiny import Tones
 
     monkeypatch.setattr(Tones, "speaker_space", "people", raising=False)
-    with pytest.raises(LeakageError, match="tones:takes=1 and tones share 6 speakers, such as s1"):
+    with pytest.raises(
+        LeakageError, match="tones:takes=1 and tones share 6 speakers, such as people/s1"
+    ):
         evaluate(test_on="tones:takes=1")
+
+
+def test_speakers_of_a_joint_corpus_are_compared(monkeypatch):
+    from serbench_tiny import Tones
+
+    monkeypatch.setattr(Tones, "speaker_space", "people", raising=False)
+    with pytest.raises(LeakageError, match="share 6 speakers, such as people/s1"):
+        serbench.evaluate(
+            "keeper",
+            "joint:csv:other+tones",
+            protocol="kfold:n=3",
+            test_on="tones:takes=1",
+            jobs=0,
+        )
+
+
+def test_predictions_of_an_earlier_model_of_a_fold_do_not_count(monkeypatch):
+    from serbench_tiny import Keeper
+
+    run = evaluate(test_on="csv:other")
+    result = run.folder / "fold-02.safetensors"
+    result.unlink()
+    again = evaluate()  # the same model again, so the same predictions
+    assert extra_set.find(again)[0].missing == 0
+    result.unlink()
+    fit = Keeper.fit
+
+    def fit_otherwise(self, train, validation, workspace):
+        fit(self, train, validation, workspace)
+        self.means += 0.01
+
+    monkeypatch.setattr(Keeper, "fit", fit_otherwise)
+    assert extra_set.find(evaluate(jobs=0))[0].missing == 1
+    with pytest.raises(SerbenchError, match="the model of fold 2 of .* was not kept"):
+        evaluate(test_on="csv:other")
+    result.unlink()
+    (test,) = extra_set.find(evaluate(test_on="csv:other"))
+    assert test.missing == 0
+    assert test.folds[1].facts.own == extra_set.own_digest(test.own[1].test)
+
+
+def test_a_model_that_remembers_predictions_validates_as_without_extra_test_sets(
+    monkeypatch, tmp_path
+):
+    from serbench_tiny import Keeper
+
+    predict = Keeper.predict
+
+    def shift(self, inputs):
+        self.means = self.means + 0.01 * len(inputs)
+        return predict(self, inputs)
+
+    monkeypatch.setattr(Keeper, "predict", shift)
+    plain = evaluate(protocol="nested", results=tmp_path / "plain")
+    tested = evaluate(protocol="nested", test_on="csv:other")
+    for fold, other in zip(plain.folds, tested.folds, strict=True):
+        assert fold.facts.validation == other.facts.validation
+        assert fold.validation.activations.tobytes() == other.validation.activations.tobytes()
 
 
 @pytest.mark.parametrize(
