@@ -201,11 +201,14 @@ def label_set(source: Source, labels: str | None) -> tuple[str, LabelSet]:
         BadParameter: a label to change does not exist.
     """
     sets = source.dataset.label_sets
-    name, changes = parse_name(labels or next(iter(sets)))
+    name, colon, rest = (labels or next(iter(sets))).partition(":")
+    typed_changes = vocabulary.parse_changes(rest.split(",") if colon else ())
     if name not in sets:
         raise nearest(f"label set of {source.spec}", name, list(sets))
-    kept = vocabulary.changed(sets[name].values(), changes)
-    chosen: LabelSet = {own: kept[label] for own, label in sets[name].items() if label in kept}
+    changes = vocabulary.resolved(sets[name].values(), typed_changes)
+    chosen: LabelSet = {
+        own: new for own, label in sets[name].items() if (new := changes.get(label, label))
+    }
     if isinstance(source.dataset, JointDataset):
         chosen = source.dataset.common(chosen)
     if not chosen:
@@ -258,7 +261,7 @@ class JointDataset:
 
     @classmethod
     def of(cls, spec: str, places: Settings) -> "JointDataset":
-        """Return the corpora that a user joins: "joint:ravdess+crema-d".
+        """Return the corpora that a user joins: "joint:ravdess+crema-d", in the order of names.
 
         Raises:
             SerbenchError: there are fewer than two, one is named twice, or one is unknown.
@@ -268,7 +271,7 @@ class JointDataset:
             raise BadParameter(
                 f"joint needs two or more corpora, each once: joint:ravdess+crema-d, not {spec}"
             )
-        return cls([named(part, places) for part in specs])
+        return cls(sorted((named(part, places) for part in specs), key=lambda part: part.spec))
 
     @property
     def spec(self) -> str:

@@ -177,11 +177,12 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
     from serbench.evaluation import pipeline
     from serbench.evaluation.bars import Bars, introduction
     from serbench.evaluation.extra_sets import Wanted, left_out_corpus
+    from serbench.protocols.vocabulary import parse_changes
     from serbench.results import summary
     from serbench.study import evaluate
 
     require_format(form, summary.FORMATS)
-    extras = Wanted(test_on or (), perturb or (), parse_all(label_map))
+    extras = Wanted(test_on or (), perturb or (), parse_changes(label_map or ()))
     if train_on:
         dataset, fold, labels, extras = left_out_corpus(dataset, train_on, fold, labels, extras)
     elif not dataset:

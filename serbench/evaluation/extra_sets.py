@@ -53,8 +53,13 @@ def left_out_corpus(
     Raises:
         BadParameter: not one corpus is left out, or an option does not go with `train_on`.
     """
-    if dataset or fold or (labels and wanted.label_map):
+    if dataset or fold:
         raise BadParameter("--train-on takes the place of --dataset and --fold: leave those out")
+    if labels and wanted.label_map:
+        raise BadParameter(
+            "with --train-on, --map and --labels both change labels: leave --map out, and write "
+            "its changes into --labels, shared:calm=neutral"
+        )
     if len(wanted.test_on) != 1:
         raise BadParameter(
             "with --train-on, name one corpus that is left out with --test-on; for others, run the "

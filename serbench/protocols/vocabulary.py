@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from serbench.errors import BadParameter, nearest
+from serbench.escaping import unseen
+from serbench.parameters import unique
 
 SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "amused": ("amusement",),
@@ -39,27 +41,52 @@ def word(label: str) -> str:
     return _WORDS.get(plain, plain)
 
 
-def changed(words: Iterable[str], changes: Mapping[str, object]) -> dict[str, str]:
-    """Return the word that replaces each word; words that are left out are missing.
+def parse_changes(texts: Iterable[str]) -> dict[str, str]:
+    """Return changes of labels typed as LABEL=LABEL, by the label that becomes another.
 
-    Args:
-        words: all words.
-        changes: the word that replaces a word; an empty one leaves it out.
+    >>> parse_changes(["calm=neutral", "3=2", "sleepy="])
+    {'calm': 'neutral', '3': '2', 'sleepy': ''}
 
     Raises:
-        BadParameter: a word to change does not exist, or is replaced by something else than text.
+        BadParameter: there is no "=", or a label is given twice.
     """
-    known = list(dict.fromkeys(words))
+    pairs = []
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip():
+            raise BadParameter(f"a change of a label is written LABEL=LABEL, not {text!r}")
+        pairs.append((name.strip(), value.strip()))
+    return unique(pairs)
+
+
+def resolved(labels: Iterable[str], changes: Mapping[str, object]) -> dict[str, str]:
+    """Return changes of labels in the spelling of the labels; "joy" may stand for "happy".
+
+    Args:
+        labels: all labels.
+        changes: the label that replaces a label; an empty one leaves it out.
+
+    Raises:
+        BadParameter: a label to change does not exist or is given twice, or it is replaced by
+            something else than readable text.
+    """
+    known = list(dict.fromkeys(labels))
+    by_word = {word(label): label for label in reversed(known)}
+
+    def spelled(label: str) -> str:
+        return label if label in known or not label else by_word.get(word(label), label)
+
+    pairs = []
     for name, value in changes.items():
-        if name not in known:
+        if spelled(name) not in known:
             raise BadParameter(str(nearest("label", name, known)))
-        if not isinstance(value, str):
+        if not isinstance(value, str) or not value.isprintable() or unseen(value):
             raise BadParameter(
                 f"the label {name} becomes {value!r}, but must become another label, {name}=OTHER, "
                 f"or be left out, {name}="
             )
-    pairs = ((name, str(changes.get(name, name))) for name in known)
-    return {name: value for name, value in pairs if value}
+        pairs.append((spelled(name), spelled(value.strip())))
+    return {name: value for name, value in unique(pairs).items() if name != value}
 
 
 @dataclass(frozen=True)
@@ -85,15 +112,16 @@ def shared(
     Args:
         first: labels of one set.
         second: labels of the other.
-        changes: see `changed`; its names are words of the vocabulary.
+        changes: see `resolved`; the labels are words of the vocabulary.
 
     Raises:
-        BadParameter: as `changed`.
+        BadParameter: as `resolved`.
     """
     sets = [{label: word(label) for label in labels} for labels in (first, second)]
-    kept = changed([name for words in sets for name in words.values()], changes or {})
+    become = resolved([name for words in sets for name in words.values()], changes or {})
     mapped = [
-        {label: kept[name] for label, name in words.items() if name in kept} for words in sets
+        {label: new for label, name in words.items() if (new := become.get(name, name))}
+        for words in sets
     ]
     in_both = [
         name for name in dict.fromkeys(mapped[0].values()) if name in set(mapped[1].values())

@@ -33,8 +33,19 @@ def test_a_change_merges_or_leaves_out_a_word_on_both_sides():
     [
         ({"clam": "neutral"}, "there is no label 'clam'; did you mean calm?"),
         ({"calm": 1}, "the label calm becomes 1, but must become another label, calm=OTHER"),
+        ({"calm": "neu\u202etral"}, "the label calm becomes 'neu.*tral', but must become another"),
+        ({"calm": "neu\ntral"}, "the label calm becomes 'neu.*tral', but must become another"),
+        ({"joy": "sad", "happy": "angry"}, "happy is given twice"),
     ],
 )
 def test_a_change_of_no_label_or_to_no_label_is_refused(changes, words):
     with pytest.raises(BadParameter, match=words):
         vocabulary.shared(RAVDESS, MELD, changes)
+
+
+def test_a_change_may_spell_a_word_otherwise():
+    changes = {"Calm": " Neutral", "joy": "Surprise"}
+    assert vocabulary.resolved(RAVDESS, changes) == {"calm": "neutral", "happy": "surprised"}
+    both = vocabulary.shared(RAVDESS, MELD, changes)
+    assert both.first["calm"] == "neutral"
+    assert both.second["joy"] == "surprised"
