@@ -5,13 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from serbench import datasets, tables
-from serbench.errors import CorpusError, SerbenchError
+from serbench import tables
 from serbench.metrics import intervals
 from serbench.metrics.classification import METRICS
 from serbench.metrics.intervals import Interval
+from serbench.report import groups
 from serbench.results.run import Run
-from serbench.settings import settings
 
 
 @dataclass(frozen=True)
@@ -58,20 +57,17 @@ def speaker_scores(run: Run, metric: str = "uar") -> list[SpeakerScore]:
 
 
 def by_sex(run: Run, metric: str = "uar") -> BySex:
-    """Score the test utterances of each sex, if the corpus's manifest states it.
-
-    The manifest comes with the dataset's plugin; the corpus itself is not read.
-    """
+    """Score the test utterances of each sex, if the corpus states it; see `groups.known`."""
     sex_by_speaker, note = _known_sexes(run)
     if note:
         return BySex((), note)
     sexes = np.array([sex_by_speaker.get(speaker, "") for speaker in speaker_names(run)])
     if len(set(sexes.tolist()) - {""}) < 2:
         return BySex((), "the speakers' sexes are not known, or all the same")
-    compute, groups = METRICS[metric].compute, []
+    compute, scores = METRICS[metric].compute, []
     for sex in sorted(set(sexes.tolist()) - {""}):
         matrices = run.speaker_confusions[sexes == sex]
-        groups.append(
+        scores.append(
             GroupScore(
                 sex=sex,
                 score=float(compute(matrices.sum(axis=0))),
@@ -82,7 +78,7 @@ def by_sex(run: Run, metric: str = "uar") -> BySex:
         )
     unknown = int((sexes == "").sum())
     note = f"the sex of {tables.count(unknown, 'speaker')} is not known" if unknown else ""
-    return BySex(tuple(groups), note)
+    return BySex(tuple(scores), note)
 
 
 def sexes(run: Run) -> Mapping[str, str]:
@@ -92,13 +88,7 @@ def sexes(run: Run) -> Mapping[str, str]:
 
 def _known_sexes(run: Run) -> tuple[Mapping[str, str], str]:
     """Return the sex of each speaker ("" if unknown), and a note on why all are unknown, or ""."""
-    spec = run.config.dataset
-    try:
-        corpus = datasets.named(spec, settings()).dataset.manifest()
-    except CorpusError:  # its message contains local paths, and pages are published
-        return {}, f"the speakers' sexes are not known: {spec} is not at hand"
-    except SerbenchError as error:
-        return {}, f"the speakers' sexes are not known: {error}"
+    corpus, note = groups.known(run)
     if corpus is None:
-        return {}, f"the speakers' sexes are not known: dataset {spec} comes without a manifest"
+        return {}, f"the speakers' sexes are not known: {note}"
     return {utterance.speaker: utterance.sex for utterance in corpus.utterances}, ""

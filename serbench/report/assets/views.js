@@ -220,10 +220,11 @@ function speakers(state) {
     cleared(within("speakers")),
     element("figure", {}, element("figcaption", {}, run.title), chart(`UAR of ${ordered.length} test speakers, lowest first, ${run.title}; as a table below`, () => speakerOptions(run, ordered))),
     folded("As a table", scrolling({ head: ["speaker", "UAR", "utterances"], rows })),
-    element("h3", {}, "By sex"),
-    element("p", { class: "note" }, "UAR over the utterances of each sex, %."),
-    perSection("sexes", { class: "nowrap" }),
-    contents.sections.flatMap((section) => section.sexes_notes).map((note) => element("p", { class: "note" }, note)),
+    element("h3", {}, "By group"),
+    perSection("groups", { class: "nowrap" }),
+    element("h3", {}, "Gaps between groups"),
+    perSection("gaps", { class: "nowrap" }),
+    contents.sections.flatMap((section) => section.group_notes).map((note) => element("p", { class: "note" }, note)),
   );
 }
 

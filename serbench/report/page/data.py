@@ -51,8 +51,9 @@ class SectionData:
     published: list[list[str]]  # the caveats of each of the paper's rows
     comparable: bool  # whether the paper's rows are for the same setting
     calibration: Table
-    sexes: Table
-    sexes_notes: list[str]
+    groups: Table
+    gaps: Table
+    group_notes: list[str]
     costs: Table
 
 
@@ -136,14 +137,16 @@ def _section_data(section: Section) -> SectionData:
     runs, names, first = section.runs, section.names, section.runs[0]
     setting = (first.config.dataset, first.config.protocol, first.config.labels)
     published = literature.rows(first.corpus, "II")
+    groups, gaps = section_tables.groups(runs, names), section_tables.gaps(runs, names)
     return SectionData(
         title=section.title,
         scores=section_tables.table_two(runs, names),
         published=[list(row.caveats) for row in published],
         comparable=all(row.is_comparable(*setting) for row in published),
         calibration=section_tables.calibration(runs, names),
-        sexes=section_tables.sexes(runs, names),
-        sexes_notes=sorted({speakers.by_sex(run).note for run in runs} - {""}),
+        groups=groups,
+        gaps=gaps,
+        group_notes=[groups.caption, gaps.caption],
         costs=section_tables.costs(runs, names),
     )
 

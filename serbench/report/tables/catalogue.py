@@ -12,7 +12,8 @@ def of_section(runs: Sequence[Run], names: Sequence[str]) -> Iterator[Table]:
     """Yield the tables that show the comparable runs of a section side by side."""
     yield section_tables.table_two(runs, names)
     yield section_tables.calibration(runs, names)
-    yield section_tables.sexes(runs, names)
+    yield section_tables.groups(runs, names)
+    yield section_tables.gaps(runs, names)
     yield section_tables.costs(runs, names)
     if cross := extra_summary.on_corpora(runs):
         yield section_tables.cross_corpus(cross)

@@ -3,9 +3,12 @@
 import math
 from collections.abc import Sequence
 
+from serbench import tables
 from serbench.metrics import classification, intervals
 from serbench.metrics.classification import METRICS
-from serbench.report import analysis, speakers
+from serbench.metrics.fairness import SIMULATIONS
+from serbench.report import analysis
+from serbench.report.groups import by_group
 from serbench.report.tables.table import FRACTIONS, HEADS, SCORES, Cell, Column, Table
 from serbench.results import literature
 from serbench.results.extra_summary import CrossCorpus, Robustness
@@ -78,30 +81,64 @@ def calibration(runs: Sequence[Run], names: Sequence[str]) -> Table:
     )
 
 
-def sexes(runs: Sequence[Run], names: Sequence[str], metric: str = "uar") -> Table:
-    """Return the scores of each sex's test utterances."""
+def groups(runs: Sequence[Run], names: Sequence[str], metric: str = "uar") -> Table:
+    """Return the scores of the groups of test utterances: by sex, and by every attribute."""
     rows: list[tuple[Cell, ...]] = []
     notes = []
     for run, name in zip(runs, names, strict=True):
-        scores = speakers.by_sex(run, metric)
-        rows += [
-            (name, group.sex, group.speakers, group.utterances, group.score, group.interval)
-            for group in scores.groups
-        ]
+        scores = by_group(run, metric)
         notes += [f" {name}: {scores.note}."] if scores.note else []
+        for attribute in scores.attributes:
+            rows += [
+                (
+                    *(name, attribute.name, group.group, group.speakers, group.utterances),
+                    *(group.score, group.interval),
+                )
+                for group in attribute.groups
+            ]
+            if attribute.unknown:
+                utterances = tables.count(attribute.unknown, "utterance")
+                notes.append(f" {name}: the {attribute.name} of {utterances} is not known.")
     title = METRICS[metric].title
     return Table(
-        "sexes",
-        f"{title} by sex",
-        f"Scores of the test utterances of each sex, {FRACTIONS}, with 95 % intervals by bootstrap "
-        f"over its speakers.{''.join(notes)}",
+        "groups",
+        f"{title} by group",
+        f"Scores of the test utterances of each group, {FRACTIONS}, with 95 % intervals by "
+        f"bootstrap over its speakers.{''.join(notes)}",
         (
-            Column("model"),
-            Column("sex"),
-            Column("speakers", "count"),
-            Column("utterances", "count"),
-            Column(title, "percent"),
+            *(Column("model"), Column("attribute"), Column("group"), Column("speakers", "count")),
+            *(Column("utterances", "count"), Column(title, "percent")),
             Column("95 % over speakers", "interval"),
+        ),
+        tuple(rows),
+    )
+
+
+def gaps(runs: Sequence[Run], names: Sequence[str], metric: str = "uar") -> Table:
+    """Return the gaps between groups, beside those that arise by chance."""
+    rows: list[tuple[Cell, ...]] = [
+        (
+            *(name, attribute.name, attribute.gap.highest, attribute.gap.lowest),
+            *(attribute.gap.gap, attribute.gap.interval, attribute.gap.by_chance),
+            *(attribute.gap.most_by_chance, attribute.gap.p),
+        )
+        for run, name in zip(runs, names, strict=True)
+        for attribute in by_group(run, metric).attributes
+    ]
+    return Table(
+        "gaps",
+        f"Gaps in {METRICS[metric].title} between groups",
+        f"The difference between the groups with the highest and the lowest score, {FRACTIONS}, "
+        "with its paired 95 % interval by bootstrap over speakers. By chance: the median gap, and "
+        f"the gap that 95 % do not exceed, if the groups are dealt at random ({SIMULATIONS} "
+        "simulations): to speakers, or among the utterances of a speaker and label if speakers are "
+        "in several groups. p: the share of simulations with a gap as large. Several attributes "
+        "are several tests.",
+        (
+            *(Column("model"), Column("attribute"), Column("highest"), Column("lowest")),
+            *(Column("gap", "percent"), Column("95 % over speakers", "interval")),
+            *(Column("by chance", "percent"), Column("95 % by chance", "percent")),
+            Column("p", "number"),
         ),
         tuple(rows),
     )
