@@ -123,4 +123,6 @@ def _shown(column: Column, cell: Cell) -> str:
         return tables.percent(cell)
     if column.kind == "duration":
         return tables.duration(cell)
-    return f"{cell:.3f}" if column.kind == "number" else str(cell)
+    if column.kind == "number":
+        return "< 0.001" if 0 < cell < 0.0005 else f"{cell:.3f}"
+    return str(cell)
