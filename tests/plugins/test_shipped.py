@@ -91,7 +91,7 @@ def test_every_listing_says_what_to_install(core):
     datasets = core("datasets")
     assert datasets.stdout.startswith("joint ")
     assert datasets.stderr == (
-        "not installed: audformat, crema-d, csv, emo-db, and 7 more: pip install serbench-corpora\n"
+        "not installed: audformat, crema-d, csv, emo-db, and 10 more: pip install serbench-corpora\n"
     )
     assert core("perturbations").stderr == (
         f"no perturbations are installed; {light}"

@@ -20,9 +20,9 @@ AUDIO = (
     *(".mpga", ".aiff", ".aif", ".aifc", ".au", ".snd", ".caf", ".sph", ".nist", ".voc"),
 )
 UNREAD = (
-    *(".m4a", ".m4b", ".aac", ".wma", ".mp4", ".mov", ".mkv", ".mka", ".webm", ".amr", ".awb"),
-    *(".3gp", ".3gpp", ".ac3", ".ape", ".wv", ".tta", ".shn", ".spx", ".ra", ".rm", ".gsm", ".vox"),
-    *(".raw", ".pcm", ".ulaw", ".alaw"),
+    *(".m4a", ".m4b", ".aac", ".wma", ".mp4", ".mov", ".avi", ".mkv", ".mka", ".webm", ".amr"),
+    *(".awb", ".3gp", ".3gpp", ".ac3", ".ape", ".wv", ".tta", ".shn", ".spx", ".ra", ".rm", ".gsm"),
+    *(".vox", ".raw", ".pcm", ".ulaw", ".alaw"),
 )
 """Audio that cannot be decoded; an error, since leaving it out is never intended."""
 

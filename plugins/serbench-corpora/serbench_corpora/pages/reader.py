@@ -159,12 +159,18 @@ def read(page: Page, root: Path) -> Corpus:
 
 
 def _files(page: Page, root: Path) -> Iterator[tuple[str, int]]:
-    """Yield path below the root and size of every audio or video file, near ones first."""
-    entries = [
-        ((folder / entry.name).relative_to(root).as_posix(), entry.stat().st_size)
+    """Yield path below the root and size of every audio or video file, near ones first.
+
+    A file that cannot be decoded is left out if audio of the same name is beside it.
+    """
+    entries = {
+        (folder / entry.name).relative_to(root).as_posix(): entry.stat().st_size
         for folder, entry in audio_tree.files(root, AUDIO + UNREAD, page.skip)
-    ]
-    yield from sorted(entries, key=lambda entry: (entry[0].count("/"), entry[0]))
+    }
+    decoded = {name.rpartition(".")[0] for name in entries if name.lower().endswith(AUDIO)}
+    for name in sorted(entries, key=lambda name: (name.count("/"), name)):
+        if name.lower().endswith(AUDIO) or name.rpartition(".")[0] not in decoded:
+            yield name, entries[name]
 
 
 def read_table(page: Page, root: Path) -> Mapping[str, Row]:

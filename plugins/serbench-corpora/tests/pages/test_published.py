@@ -111,8 +111,9 @@ def test_the_entry_says_what_the_page_says(page: Path) -> None:
 
     assert isinstance(dataset, PageCorpus)
     assert all(vars(dataset.about).values())
-    for name in ("summary", "language", "licence", "speakers", "utterances", "labels"):
+    for name in ("summary", "language", "licence", "utterances", "labels"):
         assert getattr(entry, name), name
+    assert entry.speakers or described_page.protocol.kind == "refused"
     assert entry.speakers == described_page.counts.speakers
     assert entry.utterances == described_page.counts.utterances
     assert entry.labels == described_page.n_labels
@@ -161,6 +162,12 @@ def test_a_missing_copy_says_how_to_get_it(page: Path, tmp_path: Path) -> None:
 # ---- known defects and other layouts ----
 
 OTHERS = {
+    "emov-db": lambda name: (
+        name.replace("-", "_", 1)
+        .lower()
+        .replace(name.partition("/")[0].lower(), name.partition("/")[0])
+    ),
+    "enterface": lambda name: name.replace(" ", "-"),  # as others advise
     "savee": lambda name: name.replace("_", "/", 1),  # as published: a folder a speaker
     "tess": lambda name: name.replace("OAF_bite_neutral", "OA_bite_neutral"),
 }
@@ -174,3 +181,42 @@ def test_other_copies_are_the_same_corpus(corpus: str) -> None:
     utterances = tuple(u for _, u in reader.sort(dataset.page, names).utterances.values())
 
     assert Corpus(corpus, published.labels, utterances, "raw").digest == published.digest
+
+
+def test_files_of_two_subjects_of_enterface_have_the_same_names() -> None:
+    _, corpus, files = described(Path(pages.__file__).with_name("enterface.toml"))
+    by_name = Counter(Path(files[u.id]).name for u in corpus.utterances)
+    repeated = {name for name, count in by_name.items() if count > 1}
+    speakers = {u.speaker for u in corpus.utterances if Path(files[u.id]).name in repeated}
+
+    assert len(repeated) == 30
+    assert speakers == {"11", "12"}
+    assert files["s2_anger_2"] == "subject 2/anger/sentence 2/s2_an_1.wav"
+    assert files["s3_fear_5"] == "subject 3/fear/sentence 5/s_3_fe_5.wav"
+    assert "s16_surprise_3" in files
+
+
+def test_the_long_recordings_of_enterface_are_left_out() -> None:
+    dataset = PageCorpus(Path(pages.__file__).with_name("enterface.toml"))
+
+    assert reader.sort(dataset.page, listed("enterface")).dropped == {"subject?6/*": 6}
+
+
+def test_one_speaker_of_emov_db_has_neither_angry_nor_disgust() -> None:
+    _, corpus, _ = described(Path(pages.__file__).with_name("emov-db.toml"))
+    styles = {s: {u.label for u in corpus.utterances if u.speaker == s} for s in corpus.speakers}
+
+    assert styles.pop("josh") == {"neutral", "amused", "sleepy"}
+    assert all(labels == set(corpus.labels) for labels in styles.values())
+
+
+def test_the_voices_of_mesd_are_no_speakers() -> None:
+    dataset, corpus, _ = described(Path(pages.__file__).with_name("mesd.toml"))
+    voices = {(u.attributes["voice"], u.sex) for u in corpus.utterances}
+
+    assert voices == {("child", ""), ("woman", "female"), ("man", "male")}
+    assert corpus.speakers == ()
+    with pytest.raises(LeakageError, match="not which of the eleven speakers it is"):
+        lookup.find_protocol(None, dataset)
+    folds = lookup.make_folds(lookup.find_protocol("random:n=6", dataset), corpus)
+    assert sum(len(fold.test) for fold in folds) == 862

@@ -155,6 +155,18 @@ def test_video_is_refused_with_the_command_that_converts_it(root: Path) -> None:
     )
 
 
+def test_converted_video_may_stay_beside_its_audio(root: Path) -> None:
+    for ending in ("mp4", "avi"):
+        _put(root / f"s1_S_1.{ending}", b"video")
+    corpus = _read(root)
+
+    assert corpus.by_id["s1_S_1"].path == root / "s1_S_1.wav"
+    assert corpus.remarks == ()
+    (root / "s1_S_1.wav").unlink()
+    (root / "s1_S_1.mp4").unlink()
+    assert "1 file cannot be decoded (s1_S_1.avi)" in _refusal(root)
+
+
 def test_empty_files_are_refused(root: Path) -> None:
     _put(root / "s1_S_1.wav", b"")
 
