@@ -101,11 +101,16 @@ class FoldWorkspace:
         self.send({"epochs": int(epochs), **point})
 
     def report_step(self, epoch: int, epochs: int, step: int, steps: int) -> None:
-        """Send progress within an epoch, at most once a `PAUSE` and whole percent."""
-        now, percentage = time.monotonic(), 100 * step // steps
-        if (epoch, percentage) != self._step and now > self._sent + PAUSE:
-            self._step, self._sent = (epoch, percentage), now
-            self.send({"epoch": epoch - 1, "epochs": epochs, "within_epoch": step / steps})
+        """Send progress within an epoch, at most once a `PAUSE` and whole percent.
+
+        Progress is only shown, so what is no share of an epoch ends no training.
+        """
+        done = float(step / steps) if steps else 0.0
+        done = min(done, 1.0) if done > 0 else 0.0  # also for NaN
+        now, at = time.monotonic(), (int(epoch), int(100 * done))
+        if at != self._step and now > self._sent + PAUSE:
+            self._step, self._sent = at, now
+            self.send({"epoch": at[0] - 1, "epochs": int(epochs), "within_epoch": done})
 
 
 def run(message: Message, send: Send) -> Message:

@@ -1,6 +1,7 @@
 """A model is asked in a copy that has predicted nothing, wherever one can be had."""
 
 import dataclasses
+import json
 import subprocess
 import sys
 import time
@@ -96,6 +97,27 @@ def test_progress_within_an_epoch_is_sent_by_whole_percents_and_not_stored(tmp_p
         workspace.report_step(2, 3, 1000, 1000)
     assert len(sent) == 6
     assert workspace.curve == []
+
+
+@pytest.mark.parametrize(
+    ("step", "steps", "within"),
+    [
+        (0, 0, 0.0),
+        (5, 0, 0.0),
+        (7, 5, 1.0),
+        (-3, 5, 0.0),
+        (float("nan"), 5, 0.0),
+        (10**400, 10**400, 1.0),
+        (np.int64(1), np.int64(4), 0.25),
+        (np.float32(1), 4, 0.25),
+    ],
+)
+def test_progress_that_is_no_share_of_an_epoch_ends_no_training(step, steps, within, tmp_path):
+    sent = []
+    workspace = model_isolation.FoldWorkspace("cpu", 1, tmp_path, sent.append)
+    workspace.report_step(np.int64(2), np.int64(3), step, steps)
+    (message,) = sent
+    assert json.loads(json.dumps(message)) == {"epoch": 1, "epochs": 3, "within_epoch": within}
 
 
 def test_answers_that_a_crashed_process_wrote_down_are_not_found_again(places):
