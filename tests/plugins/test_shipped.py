@@ -91,7 +91,8 @@ def test_every_listing_says_what_to_install(core):
     datasets = core("datasets")
     assert datasets.stdout.startswith("joint ")
     assert datasets.stderr == (
-        "not installed: audformat, crema-d, csv, emo-db, and 10 more: pip install serbench-corpora\n"
+        "not installed: aesdd, audformat, cafe, crema-d, and 19 more: "
+        "pip install serbench-corpora\n"
     )
     assert core("perturbations").stderr == (
         f"no perturbations are installed; {light}"

@@ -1,6 +1,7 @@
 """Find a corpus's audio anywhere below a folder, and report problems."""
 
 import os
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -30,7 +31,7 @@ def files(
     Args:
         root: the folder to search.
         endings: endings in lower case; upper and lower case on the disk make no difference.
-        skipped: names of folders that are not visited, in lower case.
+        skipped: names of folders that are not visited, composed (NFC) and in lower case.
     """
     pending, visited = [root], set()
     while pending:
@@ -42,7 +43,7 @@ def files(
         with os.scandir(folder) as entries:
             ordered = sorted(entries, key=lambda entry: entry.name)
         for entry in ordered:
-            name = entry.name.lower()
+            name = unicodedata.normalize("NFC", entry.name).lower()  # macOS decomposes accents
             if name.startswith(".") or name == "__macosx":
                 continue
             if entry.is_dir():

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, get_args
+from unicodedata import normalize
 
 from serbench import About, BadParameter, CorpusError, LabelSet, SerbenchError, nearest
 from serbench.files import digest
@@ -82,7 +83,7 @@ class Page:
         labels: from the code of each label in names and tables to the label, in order.
         words: for each other group whose codes have words: from code to word.
         speakers: from each speaker to its attributes, "sex" among them; empty if not listed.
-        skip: names of folders that are not searched, in lower case.
+        skip: names of folders that are not searched, composed (NFC) and in lower case.
         rename: from a wrong name below the corpus's folder to the right one, without endings.
         drop: from a pattern of names, as in a shell, to the reason why they are left out.
         refuse: from a pattern of names to the reason why a copy with such a file is refused.
@@ -186,7 +187,7 @@ def parse(stored: Mapping[str, Any], name: str, default_set: str) -> Page:
         counts=_counts(fields),
         protocol=_rule(fields, {*pattern.groupindex, *columns}),
         table=table,
-        skip=tuple(folder.lower() for folder in fields.list("skip")),
+        skip=tuple(normalize("NFC", folder).lower() for folder in fields.list("skip")),
         rename=fields.texts("rename"),
         drop=fields.texts("drop"),
         refuse=fields.texts("refuse"),

@@ -6,7 +6,9 @@ of it comes from the page. To add a corpus: write its page, and this list with `
 
 import lzma
 import os
+import unicodedata
 from collections import Counter
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -14,7 +16,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from serbench import Corpus, CorpusError, LeakageError
+from serbench import Corpus, CorpusError, LeakageError, SerbenchError, Utterance
 from serbench.plugins import registry
 from serbench.protocols import leakage, lookup
 from serbench_corpora import pages
@@ -23,7 +25,8 @@ from serbench_corpora.pages import reader
 from serbench_corpora.pages.corpus import PageCorpus
 
 NAMES = Path(__file__).parent / "names"
-PAGES = sorted(Path(pages.__file__).parent.glob("*.toml"))
+FOLDER = Path(pages.__file__).parent
+PAGES = sorted(FOLDER.glob("*.toml"))
 
 corpora = pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
 
@@ -103,6 +106,27 @@ def test_the_default_protocol_keeps_speakers_apart_or_says_why_not(page: Path) -
         assert max(len(fold.test) for fold in folds) <= len(tested) / len(folds) + largest
 
 
+LACKING = {
+    "emo-db": {("disgust", "08")},
+    "emov-db": {("angry", "josh"), ("disgust", "josh")},
+}
+"""By corpus, the labels that a test set of its default protocol lacks, with the fold."""
+
+
+@corpora
+def test_every_test_set_has_all_labels(page: Path) -> None:
+    dataset, corpus, _ = described(page)
+    if dataset.page.protocol.kind == "refused":
+        return
+    folds = lookup.make_folds(lookup.find_protocol(None, dataset), corpus)
+    lacking = {
+        (label, fold.name)
+        for fold in folds
+        for label in set(corpus.labels).difference(corpus.by_id[id_].label for id_ in fold.test)
+    }
+    assert lacking == LACKING.get(page.stem, set())
+
+
 @corpora
 def test_the_entry_says_what_the_page_says(page: Path) -> None:
     entry = registry.find("dataset", page.stem)
@@ -161,7 +185,10 @@ def test_a_missing_copy_says_how_to_get_it(page: Path, tmp_path: Path) -> None:
 
 # ---- known defects and other layouts ----
 
-OTHERS = {
+OTHERS: dict[str, Callable[[str], str]] = {
+    "aesdd": lambda name: name.replace(" (01)", " (1)"),
+    "cafe": lambda name: name.replace(".wav", ".aiff"),  # at 192 kHz
+    "esd": lambda name: name.replace("/0", "/train/0"),  # with the folders of the split
     "emov-db": lambda name: (
         name.replace("-", "_", 1)
         .lower()
@@ -169,22 +196,210 @@ OTHERS = {
     ),
     "enterface": lambda name: name.replace(" ", "-"),  # as others advise
     "savee": lambda name: name.replace("_", "/", 1),  # as published: a folder a speaker
+    "shemo": lambda name: name.rpartition("/")[2],  # both archives in one folder
+    "subesco": lambda name: name.replace("]", ""),
     "tess": lambda name: name.replace("OAF_bite_neutral", "OA_bite_neutral"),
 }
 
 
+def _sorted(corpus: str, *names: str) -> list[Utterance]:
+    found = reader.sort(PageCorpus(FOLDER / f"{corpus}.toml").page, names)
+    return [utterance for _, utterance in found.utterances.values()]
+
+
+def _published(corpus: str) -> Corpus:
+    return described(FOLDER / f"{corpus}.toml")[1]
+
+
+def _write(root: Path, name: str, content: bytes = b"audio") -> None:
+    (root / name).parent.mkdir(parents=True, exist_ok=True)
+    (root / name).write_bytes(content)
+
+
+def _refusal(corpus: str, root: Path) -> str:
+    with pytest.raises(SerbenchError) as caught:
+        PageCorpus(FOLDER / f"{corpus}.toml").read(root)
+    return str(caught.value)
+
+
 @pytest.mark.parametrize("corpus", OTHERS)
 def test_other_copies_are_the_same_corpus(corpus: str) -> None:
-    dataset, published, _ = described(Path(pages.__file__).with_name(f"{corpus}.toml"))
     names = [OTHERS[corpus](name) for name in listed(corpus)]
     assert names != list(listed(corpus))
-    utterances = tuple(u for _, u in reader.sort(dataset.page, names).utterances.values())
+    published = _published(corpus)
+    copy = Corpus(corpus, published.labels, tuple(_sorted(corpus, *names)), "raw")
 
-    assert Corpus(corpus, published.labels, utterances, "raw").digest == published.digest
+    assert copy.digest == published.digest
+
+
+# ---- labels and speakers ----
+
+
+@pytest.mark.parametrize(
+    ("corpus", "name", "label", "speaker", "sex"),
+    [
+        ("emovo", "f1/sor-m1-b1.wav", "surprised", "m1", "male"),
+        ("cafe", "Dégoût/Fort/02-D-2-3.wav", "disgust", "02", "female"),
+        ("cafe", "11-S-1-6.wav", "surprised", "11", "male"),
+        ("cafe", "11-T-1-6.wav", "sad", "11", "male"),
+        ("jl-corpus", "female1_sad_1a_2.wav", "sad", "female1", "female"),
+        ("jl-corpus", "male1_excited_15b_1.wav", "excited", "male1", "male"),
+        ("oreau", "f/sessp/24a03Pa.wav", "fearful", "24", "female"),
+        ("savee", "DC/su01.wav", "surprised", "DC", "male"),
+        ("savee", "DC_sa01.wav", "sad", "DC", "male"),
+        ("shemo", "male/M02F01.wav", "fearful", "M02", "male"),
+        ("shemo", "female/F14S09.wav", "sad", "F14", "female"),
+        ("subesco", "M_02_NIPUN_S_10_FEAR_5.wav", "fearful", "M_02", "male"),
+        ("urdu", "Sad/SF10_F1_S01.wav", "sad", "SF10", "female"),
+    ],
+)
+def test_names_that_are_easily_misread(
+    corpus: str, name: str, label: str, speaker: str, sex: str
+) -> None:
+    (utterance,) = _sorted(corpus, name)
+
+    assert (utterance.label, utterance.speaker, utterance.sex) == (label, speaker, sex)
+
+
+def test_neutral_utterances_of_cafe_have_no_intensity() -> None:
+    counted = Counter(
+        (utterance.label == "neutral", utterance.attributes.get("intensity"))
+        for utterance in _published("cafe").utterances
+    )
+
+    assert counted == {(True, None): 72, (False, "weak"): 432, (False, "strong"): 432}
+
+
+def test_the_primary_emotions_of_jl_corpus_are_a_label_set() -> None:
+    primary = PageCorpus(FOLDER / "jl-corpus.toml").label_sets["primary"]
+    kept = [u for u in _published("jl-corpus").utterances if u.label in primary]
+
+    assert list(primary.values()) == ["neutral", "happy", "sad", "angry", "excited"]
+    assert len(kept) == 1200
+
+
+def test_the_number_of_an_esd_file_gives_its_emotion() -> None:
+    numbered = ("neutral", "angry", "happy", "sad", "surprised")
+    utterances = _published("esd").utterances
+
+    assert all(u.label == numbered[(int(u.id[-6:]) - 1) // 350] for u in utterances)
+
+
+def test_an_esd_file_in_the_folder_of_another_emotion_or_speaker_does_not_fit() -> None:
+    folders = ("Neutral", "Angry", "Happy", "Sad", "Surprise")
+    for number in (0, 1, 350, 351, 700, 701, 1050, 1051, 1400, 1401, 1750, 1751):
+        right = (number - 1) // 350 if 0 < number < 1751 else None
+        for position, folder in enumerate(folders):
+            fits = _sorted("esd", f"0020/{folder}/test/0020_{number:06}.wav")
+            assert bool(fits) is (position == right), (folder, number)
+    assert not _sorted("esd", "0002/Neutral/0001_000001.wav")
+
+
+def test_the_split_of_esd_is_no_protocol() -> None:
+    assert not PageCorpus(FOLDER / "esd.toml").protocols
+
+
+def test_a_sentence_of_oreau_and_jl_corpus_belongs_to_an_emotion() -> None:
+    oreau, jl_corpus = (
+        {(u.sentence, u.label) for u in _published(name).utterances}
+        for name in ("oreau", "jl-corpus")
+    )
+
+    assert len(oreau) == len({sentence for sentence, _ in oreau})
+    assert len(jl_corpus) == len({sentence for sentence, _ in jl_corpus}) == 150
+
+
+def test_the_folders_of_oreau_agree_with_names_and_sexes() -> None:
+    _, corpus, files = described(FOLDER / "oreau.toml")
+    for utterance in corpus.utterances:
+        sex, session, name = files[utterance.id].split("/")[-3:]
+        assert utterance.sex[0] == sex
+        assert session[-1].upper() == name[5]
+
+
+# ---- copies ----
+
+
+def test_shemo_without_the_utterances_that_lack_transcripts_is_refused(tmp_path: Path) -> None:
+    kept = {"neutral": 1018, "angry": 1034, "sad": 360, "surprised": 199, "happy": 198}
+    taken: Counter[str] = Counter()
+    for name, utterance in reader.sort(
+        PageCorpus(FOLDER / "shemo.toml").page, listed("shemo")
+    ).utterances.values():
+        taken[utterance.label] += 1
+        if taken[utterance.label] <= kept.get(utterance.label, 29):
+            _write(tmp_path, name)
+    words = _refusal("shemo", tmp_path)
+
+    assert "has 2838 of 3000 utterances (label angry has 1034 of 1059, " in words
+    assert "fearful has 29 of 38" in words
+    assert "the 2838 utterances that have transcripts are not the whole corpus" in words
+
+
+def test_cafe_in_two_editions_is_refused(tmp_path: Path) -> None:
+    _write(tmp_path, "CaFE_48k/Neutre/01-N-1-1.wav")
+    _write(tmp_path, "CaFE_192k_1/Neutre/01-N-1-1.aiff", b"audio at 192 kHz")
+
+    assert "are different files of one utterance: keep one of them" in _refusal("cafe", tmp_path)
+
+
+def test_aesdd_names_pad_speakers_with_zeros_and_have_takes() -> None:
+    utterances = _sorted("aesdd", "disgust/d03 (01).wav", "s01 (5)a.wav", "s01 (5)b.wav")
+
+    assert [(u.id, u.speaker, u.repetition) for u in utterances] == [
+        ("d03_1", "1", ""),
+        ("s01_5a", "5", "a"),
+        ("s01_5b", "5", "b"),
+    ]
+
+
+def test_the_unreadable_file_of_aesdd_is_left_out(tmp_path: Path) -> None:
+    for name in (*listed("aesdd"), "sadness/s05 (3).wav"):
+        _write(tmp_path, name)
+    corpus = PageCorpus(FOLDER / "aesdd.toml").read(tmp_path)
+
+    assert corpus.digest == _published("aesdd").digest
+    assert corpus.remarks == ("1 file left out, s05 (3): it has no audio that can be decoded",)
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_the_other_folder_of_oreau_is_not_searched(form: str, tmp_path: Path) -> None:
+    first = unicodedata.normalize(form, "OréauFR_01")
+    for name in listed("oreau"):
+        _write(tmp_path, name)
+        _write(tmp_path, f"{first}/m/{name.rpartition('/')[2]}", b"other audio")
+    corpus = PageCorpus(FOLDER / "oreau.toml").read(tmp_path)
+
+    assert corpus.digest == _published("oreau").digest
+
+
+def test_a_speaker_of_urdu_has_most_of_an_emotion() -> None:
+    corpus = _published("urdu")
+    cells = Counter((u.speaker, u.label) for u in corpus.utterances)
+    assert (cells["SM5", "neutral"], cells["SM4", "angry"]) == (72, 48)
+    assert cells["SM24", "sad"] + cells["SM25", "sad"] == 78
+
+    dataset = PageCorpus(FOLDER / "urdu.toml")
+    for name, complete in (("kfold:n=3", True), ("kfold:n=4", False), ("loso", False)):
+        folds = lookup.make_folds(lookup.find_protocol(name, dataset), corpus)
+        labels = [{corpus.by_id[id_].label for id_ in fold.test} for fold in folds]
+        assert all(found == set(corpus.labels) for found in labels) is complete, name
+
+
+def test_an_incomplete_esd_says_which_speaker_is_short() -> None:
+    dataset = PageCorpus(FOLDER / "esd.toml")
+    names = reader.sort(dataset.page, list(listed("esd"))[:-1])
+    utterances = [utterance for _, utterance in names.utterances.values()]
+    with pytest.raises(CorpusError) as caught:
+        reader.require_counts(dataset.page, Path("ESD"), utterances, names)
+
+    assert "ESD has 34999 of 35000 utterances (label surprised has 6999 of 7000; speaker 0020 " in (
+        str(caught.value)
+    )
 
 
 def test_files_of_two_subjects_of_enterface_have_the_same_names() -> None:
-    _, corpus, files = described(Path(pages.__file__).with_name("enterface.toml"))
+    _, corpus, files = described(FOLDER / "enterface.toml")
     by_name = Counter(Path(files[u.id]).name for u in corpus.utterances)
     repeated = {name for name, count in by_name.items() if count > 1}
     speakers = {u.speaker for u in corpus.utterances if Path(files[u.id]).name in repeated}
@@ -197,13 +412,13 @@ def test_files_of_two_subjects_of_enterface_have_the_same_names() -> None:
 
 
 def test_the_long_recordings_of_enterface_are_left_out() -> None:
-    dataset = PageCorpus(Path(pages.__file__).with_name("enterface.toml"))
+    dataset = PageCorpus(FOLDER / "enterface.toml")
 
     assert reader.sort(dataset.page, listed("enterface")).dropped == {"subject?6/*": 6}
 
 
 def test_one_speaker_of_emov_db_has_neither_angry_nor_disgust() -> None:
-    _, corpus, _ = described(Path(pages.__file__).with_name("emov-db.toml"))
+    _, corpus, _ = described(FOLDER / "emov-db.toml")
     styles = {s: {u.label for u in corpus.utterances if u.speaker == s} for s in corpus.speakers}
 
     assert styles.pop("josh") == {"neutral", "amused", "sleepy"}
@@ -211,7 +426,7 @@ def test_one_speaker_of_emov_db_has_neither_angry_nor_disgust() -> None:
 
 
 def test_the_voices_of_mesd_are_no_speakers() -> None:
-    dataset, corpus, _ = described(Path(pages.__file__).with_name("mesd.toml"))
+    dataset, corpus, _ = described(FOLDER / "mesd.toml")
     voices = {(u.attributes["voice"], u.sex) for u in corpus.utterances}
 
     assert voices == {("child", ""), ("woman", "female"), ("man", "male")}
