@@ -12,6 +12,7 @@ const VIEWS = [
   { needs: ["run"], show: learning },
   { needs: ["run"], show: calibration },
   { needs: ["run"], show: speakers },
+  { needs: [], show: extraSets },
   { needs: ["run"], show: leaks },
   { needs: [], show: cost },
   { needs: ["run"], show: again },

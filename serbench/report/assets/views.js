@@ -228,6 +228,39 @@ function speakers(state) {
   );
 }
 
+function extraSets() {
+  const sections = contents.sections.filter((section) => section.extra.length);
+  for (const id of ["extra", "to-extra"]) document.getElementById(id).hidden = !sections.length;
+  fill(
+    within("extra"),
+    sections.flatMap((section) => [
+      ...titleOf(section),
+      element("div", { class: "side" }, section.strengths.map((one) =>
+        element("figure", {}, element("figcaption", {}, one.title), chart(`UAR over ${one.varied} of ${one.title}; the table below has the values`, () => strengthOptions(one))))),
+      ...section.extra.flatMap((table, at) => [scrolling(table, { class: "nowrap" }), element("p", { class: "note" }, section.extra_notes[at])]),
+    ]),
+  );
+}
+
+function strengthOptions(shown) {
+  const series = shown.lines.flatMap((line, at) => {
+    const colour = LINES[at % LINES.length];
+    const looks = { type: "line", name: plain(line.title), lineStyle: { color: colour, width: 1.6 }, itemStyle: { color: colour } };
+    const ends = [line.values[0][0], line.values.at(-1)[0]];
+    return [
+      { ...looks, data: line.values.map(([strength, score]) => [strength, 100 * score]) },
+      { ...looks, name: `${plain(line.title)}, as recorded`, symbol: "none", lineStyle: { color: colour, width: 1, type: "dashed" }, data: ends.map((end) => [end, 100 * line.recorded]) },
+    ];
+  });
+  return {
+    grid: GRID,
+    xAxis: axis(plain(shown.varied), { type: "value", min: "dataMin", max: "dataMax" }),
+    yAxis: percents("UAR (%)"),
+    tooltip: { ...look().tooltip, trigger: "item", formatter: (hit) => tip(hit.seriesName, pairs([[plain(shown.varied), hit.value[0]], ["UAR (%)", hit.value[1].toFixed(1)]])) },
+    series,
+  };
+}
+
 function speakerOptions(run, ordered) {
   const [pooled, low, high] = run.uar.map((one) => (one === null ? null : 100 * one));
   const band = low === null ? {} : { markArea: { silent: true, itemStyle: { color: tone("--accent"), opacity: 0.14 }, data: [[{ yAxis: low }, { yAxis: high }]] } };

@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from serbench.errors import SerbenchError
 from serbench.escaping import one_line
 from serbench.metrics.classification import METRICS
-from serbench.parameters import parse_name
+from serbench.parameters import checked, parse_name, settable, typed
+from serbench.plugins import registry
 from serbench.report.figures import style
 from serbench.results.extra_set import ExtraTest
 from serbench.results.extra_summary import CrossCorpus, Robustness
@@ -65,10 +67,10 @@ def curves(scores: Robustness) -> Mapping[tuple[str, str], Sequence[tuple[float,
     points: dict[tuple[str, str], list[tuple[float, int, ExtraTest]]] = {}
     for row, tests in enumerate(scores.tests):
         for test in tests:
-            name, values = parse_name(test.set.perturbation)
+            name, values = _parameters(test.set.perturbation)
             for varied, value in values.items():
                 if isinstance(value, int | float) and not isinstance(value, bool):
-                    others = [f"{key}={values[key]}" for key in values if key != varied]
+                    others = [typed(key, values[key]) for key in values if key != varied]
                     key = (f"{name}:{','.join(others)}" if others else name, varied)
                     points.setdefault(key, []).append((float(value), row, test))
     return {
@@ -76,6 +78,16 @@ def curves(scores: Robustness) -> Mapping[tuple[str, str], Sequence[tuple[float,
         for key, each in points.items()
         if len({value for value, _, _ in each}) >= LEAST
     }
+
+
+def _parameters(perturbation: str) -> tuple[str, dict[str, object]]:
+    """Return the name and all parameters of a perturbation, without defaults if not installed."""
+    name, given = parse_name(perturbation)
+    try:
+        target = registry.load(registry.find("perturbation", name))
+        return name, checked(name, settable(target), given)
+    except SerbenchError:
+        return name, given
 
 
 def robustness(scores: Robustness) -> "style.Figure":

@@ -11,12 +11,14 @@ import numpy as np
 from serbench.metrics.classification import Floats
 from serbench.report import analysis, speakers
 from serbench.report.figures.colours import styles
+from serbench.report.figures.extra_sets import curves
 from serbench.report.page import run_details, utterances
 from serbench.report.page.utterances import FoldData, Register, Utterances
 from serbench.report.sections import Section, sections
+from serbench.report.tables import catalogue as tables
 from serbench.report.tables import run_tables, section_tables
 from serbench.report.tables.table import Table
-from serbench.results import literature
+from serbench.results import extra_summary, literature
 from serbench.results.learning_curve import Curve
 from serbench.results.run import Run
 
@@ -43,6 +45,24 @@ class Reliability:
 
 
 @dataclass(frozen=True)
+class Strength:
+    """A run's scores over the strength of a perturbation."""
+
+    title: str  # of the run
+    values: list[tuple[float, float]]  # strength, UAR
+    recorded: float  # UAR of the audio as recorded
+
+
+@dataclass(frozen=True)
+class Strengths:
+    """The scores of runs over the strength of a perturbation."""
+
+    title: str  # of the perturbation
+    varied: str  # the parameter that varies
+    lines: list[Strength]
+
+
+@dataclass(frozen=True)
 class SectionData:
     """The tables of a section."""
 
@@ -54,6 +74,9 @@ class SectionData:
     groups: Table
     gaps: Table
     group_notes: list[str]
+    extra: list[Table]  # scores on extra test sets, if there are any
+    extra_notes: list[str]
+    strengths: list[Strengths]
     costs: Table
 
 
@@ -138,6 +161,8 @@ def _section_data(section: Section) -> SectionData:
     setting = (first.config.dataset, first.config.protocol, first.config.labels)
     published = literature.rows(first.corpus, "II")
     groups, gaps = section_tables.groups(runs, names), section_tables.gaps(runs, names)
+    noisy = extra_summary.on_perturbations(runs)
+    extra = [*tables.extra_sets(runs)]
     return SectionData(
         title=section.title,
         scores=section_tables.table_two(runs, names),
@@ -147,8 +172,26 @@ def _section_data(section: Section) -> SectionData:
         groups=groups,
         gaps=gaps,
         group_notes=[groups.caption, gaps.caption],
+        extra=extra,
+        extra_notes=[table.caption for table in extra],
+        strengths=_strengths(noisy) if noisy else [],
         costs=section_tables.costs(runs, names),
     )
+
+
+def _strengths(scores: extra_summary.Robustness) -> list[Strengths]:
+    """Return the perturbations of which one number varies, each with a line per run."""
+    shown = []
+    for (name, varied), points in curves(scores).items():
+        lines = []
+        for row, title in enumerate(scores.names):
+            tests = [(value, test) for value, at, test in points if at == row]
+            if tests:
+                recorded = tests[0][1].own_pooled(scores.metric)
+                values = [(value, test.pooled(scores.metric)) for value, test in tests]
+                lines.append(Strength(title, values, recorded))
+        shown.append(Strengths(name, varied, lines))
+    return shown
 
 
 def _run_data(run: Run, title: str, section: int, register: Register) -> RunData:

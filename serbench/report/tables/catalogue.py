@@ -15,6 +15,11 @@ def of_section(runs: Sequence[Run], names: Sequence[str]) -> Iterator[Table]:
     yield section_tables.groups(runs, names)
     yield section_tables.gaps(runs, names)
     yield section_tables.costs(runs, names)
+    yield from extra_sets(runs)
+
+
+def extra_sets(runs: Sequence[Run]) -> Iterator[Table]:
+    """Yield the tables on extra test sets, if the runs were tested on any."""
     if cross := extra_summary.on_corpora(runs):
         yield section_tables.cross_corpus(cross)
     if noisy := extra_summary.on_perturbations(runs):
