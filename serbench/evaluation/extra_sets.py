@@ -81,6 +81,9 @@ class PlannedSet:
     left_out: Mapping[str, int]  # utterances by label without a word
     reading: Mapping[str, object]  # how its audio is read; see `serbench.features.audio.Reading`
 
+    kind: str = ""  # the name of the perturbation
+    parameters: Mapping[str, object] = field(default_factory=dict)  # all of the perturbation
+
     @property
     def is_perturbed(self) -> bool:
         """Whether it is the fold's own test set, with perturbed audio."""
@@ -108,7 +111,11 @@ class PlannedSet:
             "root": str(self.source.root),
             "page": str(self.source.page or ""),
             "reading": dict(self.reading),
-            "left_out": dict(self.left_out),
+            "facts": {
+                "left_out": dict(self.left_out),
+                "kind": self.kind,
+                "parameters": dict(self.parameters),
+            },
             "pins": {"corpus": self.corpus.digest, "audio": audio},
         }
 
@@ -178,4 +185,7 @@ def _perturbed(plan: Plan, spec: str) -> PlannedSet:
         str(identity["perturbation"]),
         str(identity["perturbation_version"]),
     )
-    return PlannedSet(extra, plan.source, plan.corpus, {}, identity)
+    perturber = reading.perturber
+    assert perturber is not None, "the reading has a perturbation"
+    facts = (perturber.name, perturber.parameters)
+    return PlannedSet(extra, plan.source, plan.corpus, {}, identity, *facts)

@@ -378,7 +378,7 @@ def _write_extras(
             "own": extra_set.own_digest(from_model["own"]),
             "labels": list(sets.corpus.labels),
             "link": from_model["link"],
-            "left_out": planned["left_out"],
+            **planned["facts"],
             "seconds": from_model["extra_seconds"][at],
             "device": from_model["device"],
             **({"kept": True} if from_model.get("kept") else {}),

@@ -21,6 +21,8 @@ class Perturber:
     spec: str  # its only spelling, without defaults: "noise:snr=10.0"
     version: str
     perturbation: contracts.Perturbation = field(repr=False)
+    name: str = ""
+    parameters: Mapping[str, object] = field(default_factory=dict)  # with defaults
 
     def __call__(self, wave: Wave, key: str) -> Wave:
         """Return the perturbed wave; `key` identifies the utterance, and seeds the randomness.
@@ -48,9 +50,8 @@ def find(text: str) -> Perturber:
     with guarded(f"{text} cannot be made", passing=(SerbenchError,)):
         perturbation = target(**values)
     changed = [typed(*pair) for pair in sorted(values.items()) if pair[1] != allowed[pair[0]][1]]
-    return Perturber(
-        ":".join([name, *([",".join(changed)] if changed else [])]), version, perturbation
-    )
+    spec = ":".join([name, *([",".join(changed)] if changed else [])])
+    return Perturber(spec, version, perturbation, name, values)
 
 
 def parse(text: str) -> tuple[str, Mapping[str, object]]:

@@ -114,6 +114,8 @@ class ExtraFacts(Open):
     link: Link
     left_out: Annotated[Mapping[str, Count], Names(256)]  # utterances by label without a word
     seconds: Amount
+    kind: Name = ""  # the name of the perturbation
+    parameters: Annotated[Mapping[str, object], Names(100)] = field(default_factory=dict)
     kept: bool = False
     device: Name = ""
     versions: Annotated[Mapping[str, Name], Names(100)] = field(default_factory=dict)

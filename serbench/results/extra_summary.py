@@ -1,15 +1,16 @@
 """Tables of runs on extra test sets: other corpora, and perturbed audio."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from serbench import escaping, tables
 from serbench.errors import SerbenchError, nearest
 from serbench.metrics.classification import METRICS
+from serbench.parameters import typed
 from serbench.results import extra_set
 from serbench.results.display_names import run_titles
-from serbench.results.extra_set import ExtraTest
+from serbench.results.extra_set import ExtraFacts, ExtraTest
 from serbench.results.run import Run
 
 FORMATS = (*tables.FORMATS, "json")
@@ -152,6 +153,29 @@ class CrossCorpus(_Table):
 class Robustness(_Table):
     """Runs tested on perturbed audio. Prints as a table, in notebooks too."""
 
+    @cached_property
+    def titles(self) -> Mapping[str, str]:
+        """The perturbations in order, with the parameters that differ between them or are given."""
+        facts = {
+            test.set.perturbation: test.folds[0].facts for tests in self.tests for test in tests
+        }
+        titles = {}
+        for spec, fact in sorted(facts.items(), key=lambda pair: _order(pair[1])):
+            name, others = fact.kind, [each for each in facts.values() if each.kind == fact.kind]
+            shown = [
+                typed(key, value)
+                for key, value in fact.parameters.items()
+                if typed(key, value) in spec
+                or any(other.parameters.get(key) != value for other in others)
+            ]
+            titles[spec] = f"{name}:{','.join(shown)}" if shown else name
+        return titles
+
+    def pairs(self) -> list[tuple[str, ExtraTest]]:
+        """Return every test with the name of its run; a perturbation's tests follow each other."""
+        order = list(self.titles)
+        return sorted(super().pairs(), key=lambda pair: order.index(pair[1].set.perturbation))
+
     def table(self, form: str = "text") -> str:
         """Return a row per run and perturbation, in a format: one of `FORMATS`, or "html"."""
         if form == "json":
@@ -168,7 +192,7 @@ class Robustness(_Table):
                 [
                     name,
                     test.run.config.dataset,
-                    test.set.perturbation,
+                    self.titles[test.set.perturbation],
                     tables.percent(test.pooled(self.metric)),
                     tables.percent(test.own_pooled(self.metric)),
                     tables.signed(drop),
@@ -212,6 +236,13 @@ class Robustness(_Table):
 
     def _repr_html_(self) -> str:
         return self.page("html")
+
+
+def _order(facts: ExtraFacts) -> tuple[object, ...]:
+    """Return a key to sort perturbations: by name, then by text, then by number."""
+    values = facts.parameters.values()
+    numbers = [value for value in values if isinstance(value, int | float)]
+    return facts.kind, [str(each) for each in values if each not in numbers], numbers
 
 
 def _label_map(test: ExtraTest) -> str:

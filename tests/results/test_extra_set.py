@@ -8,6 +8,7 @@ import pytest
 from serbench.errors import SerbenchError
 from serbench.results import extra_set
 from serbench.results.extra_set import ExtraFold, ExtraSet, ExtraTest
+from serbench.results.extra_summary import Robustness
 from serbench.results.fold_file import Scored
 
 LABELS = ("calm", "neutral", "happy", "sad")
@@ -41,6 +42,7 @@ def fold(run, predictions, speakers, truth):
         "fold": {"index": 0, "name": "1"},
         "set": dataclasses.asdict(MERGED),
         "pins": {"corpus": "0" * 64, "audio": "0" * 64},
+        "own": "0" * 64,
         "labels": list(LABELS),
         "link": "softmax",
         "left_out": {"fear": 2},
@@ -99,3 +101,25 @@ def test_a_file_is_read_back_and_a_damaged_one_is_one_line(tested, tmp_path):
     path.write_bytes(b"nothing")
     with pytest.raises(SerbenchError, match="remove it, and run the same command again"):
         extra_set.read(path)
+
+
+def test_perturbations_are_in_the_order_of_their_parameters_and_show_those_that_differ(invented):
+    run = invented("r")
+    tests = []
+    for spec, kind, parameters in (
+        ("noise", "noise", {"snr": 20.0, "kind": "white"}),
+        ("gain", "gain", {"db": -20.0}),
+        ("noise:snr=5.0", "noise", {"snr": 5.0, "kind": "white"}),
+        ("noise:kind=babble,snr=5.0", "noise", {"snr": 5.0, "kind": "babble"}),
+    ):
+        extra = dataclasses.replace(MERGED, perturbation=spec)
+        made = fold(run, [0, 1], ("a", "b"), [0, 1])
+        facts = {"set": dataclasses.asdict(extra), "kind": kind, "parameters": parameters}
+        made = ExtraFold({**made.stored, **facts}, made.test)
+        tests.append(ExtraTest(run, extra, (made,), run.folds[:1]))
+    assert list(Robustness((run,), (tuple(tests),), "uar").titles.values()) == [
+        "gain",
+        "noise:snr=5.0,kind=babble",
+        "noise:snr=5.0,kind=white",
+        "noise:snr=20.0,kind=white",
+    ]

@@ -4,11 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from serbench.errors import SerbenchError
 from serbench.escaping import one_line
 from serbench.metrics.classification import METRICS
-from serbench.parameters import checked, parse_name, settable, typed
-from serbench.plugins import registry
+from serbench.parameters import typed
 from serbench.report.figures import style
 from serbench.results.extra_set import ExtraTest
 from serbench.results.extra_summary import CrossCorpus, Robustness
@@ -67,7 +65,7 @@ def curves(scores: Robustness) -> Mapping[tuple[str, str], Sequence[tuple[float,
     points: dict[tuple[str, str], list[tuple[float, int, ExtraTest]]] = {}
     for row, tests in enumerate(scores.tests):
         for test in tests:
-            name, values = _parameters(test.set.perturbation)
+            name, values = test.folds[0].facts.kind, test.folds[0].facts.parameters
             for varied, value in values.items():
                 if isinstance(value, int | float) and not isinstance(value, bool):
                     others = [typed(key, values[key]) for key in values if key != varied]
@@ -78,16 +76,6 @@ def curves(scores: Robustness) -> Mapping[tuple[str, str], Sequence[tuple[float,
         for key, each in points.items()
         if len({value for value, _, _ in each}) >= LEAST
     }
-
-
-def _parameters(perturbation: str) -> tuple[str, dict[str, object]]:
-    """Return the name and all parameters of a perturbation, without defaults if not installed."""
-    name, given = parse_name(perturbation)
-    try:
-        target = registry.load(registry.find("perturbation", name))
-        return name, checked(name, settable(target), given)
-    except SerbenchError:
-        return name, given
 
 
 def robustness(scores: Robustness) -> "style.Figure":

@@ -215,7 +215,10 @@ def robustness(scores: Robustness) -> Table:
         drop, interval = test.drop(scores.metric)
         perturbed, recorded = test.pooled(scores.metric), test.own_pooled(scores.metric)
         rows.append(
-            (name, test.set.perturbation, perturbed, recorded, drop, interval, test.changed)
+            (
+                *(name, scores.titles[test.set.perturbation], perturbed, recorded, drop),
+                *(interval, test.changed),
+            )
         )
     metric = METRICS[scores.metric].title
     return Table(
