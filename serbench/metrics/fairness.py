@@ -4,6 +4,7 @@ A gap between groups is never zero, even if a model treats all alike: few speake
 So each gap comes with the gaps of a simulation in which the groups are dealt at random.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -45,7 +46,7 @@ class Gap:
         lowest: the group with the lowest score.
         gap: the difference of their scores.
         interval: 95 % of this difference, by bootstrap over all speakers; a speaker in both groups
-            is drawn for both.
+            is drawn for both; nan if one of the groups has a single speaker.
         by_chance: the median gap of the simulation.
         most_by_chance: the gap that 95 % of the simulations do not exceed.
         p: the share of simulations with a gap at least as large, at least 1 / (simulations + 1).
@@ -126,9 +127,7 @@ class Groups:
         names, scores = self.names, self.scores()
         if len(names) < 2 or simulations < 1:
             raise BadParameter(f"a gap needs two groups and a simulation, not {names}")
-        best, worst = (
-            pick(range(len(names)), key=lambda at: scores[at].score) for pick in (max, min)
-        )
+        best, *_, worst = sorted(range(len(names)), key=lambda at: -scores[at].score)
         gaps = self._simulated(simulations, np.random.default_rng(seed))
         gap = scores[best].score - scores[worst].score
         at_least = int((gaps >= gap - 1e-12).sum())
@@ -137,7 +136,11 @@ class Groups:
             highest=names[best],
             lowest=names[worst],
             gap=gap,
-            interval=self._interval(best, worst),
+            interval=(
+                self._interval(best, worst)
+                if min(scores[best].speakers, scores[worst].speakers) > 1
+                else intervals.Interval(math.nan, math.nan)
+            ),
             by_chance=float(by_chance),
             most_by_chance=float(most),
             p=(at_least + 1) / (simulations + 1),

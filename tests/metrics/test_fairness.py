@@ -1,5 +1,7 @@
 """Scores of groups, their gap, and the gaps that arise by chance."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -73,3 +75,14 @@ def test_the_simulation_depends_on_its_seed_alone():
 def test_one_group_has_no_gap():
     with pytest.raises(BadParameter, match="a gap needs two groups"):
         groups(speaker("a", "x", 2) + speaker("b", "x", 2)).gap()
+
+
+def test_a_gap_is_between_two_groups_even_if_all_score_the_same():
+    gap = groups([*speaker("a", "x", 4), *speaker("b", "y", 4)]).gap()
+    assert (gap.highest, gap.lowest, gap.gap, gap.p) == ("x", "y", 0.0, 1.0)
+
+
+def test_a_gap_to_a_single_speaker_has_no_interval():
+    gap = groups([*BY_SPEAKER, *speaker("e", "z", 1)]).gap()
+    assert (gap.highest, gap.lowest, gap.gap) == ("x", "z", 0.75)
+    assert all(map(math.isnan, gap.interval))
