@@ -13,12 +13,12 @@ from serbench.evaluation import kept_models, progress
 from serbench.evaluation.engines.submission import submissions
 from serbench.evaluation.fold import claimed
 from serbench.files import size_of, writing_error
-from serbench.results import fold_file
+from serbench.results import extra_set, fold_file
 from serbench.results.run import folders, match
 
 RESULT = re.compile(r"fold-\d{2,}\.safetensors")
 OURS = re.compile(  # everything that an evaluation writes into the folder of a run
-    rf"{RESULT.pattern}|models|\.+fold-\d+\..*|\.work-fold-.*|\.arrived\..*|\.\w+\.part"
+    rf"{RESULT.pattern}|models|{extra_set.FOLDER}|\.+fold-\d+\..*|\.work-fold-.*|\.arrived\..*|\.\w+\.part"
 )
 GONE = re.compile(r"\..+_[0-9a-f]{8}\.gone-[0-9a-f]{8}")  # a run that is being removed
 
@@ -76,7 +76,7 @@ def plan(name: str, parent: Path, fold: str | None = None) -> Removal:
         return Removal(folder, results, len(models), size_of(folder))
     result = _result_of(fold, folder, results)
     model = kept_models.folder(folder, _position(result))
-    size = size_of(result) + size_of(model)
+    size = sum(map(size_of, (result, model, *_tested(folder, result))))
     return Removal(folder, (result,), int(model.is_dir()), size, result)
 
 
@@ -99,6 +99,11 @@ def _result_of(fold: str, folder: Path, results: tuple[Path, ...]) -> Path:
     if fold not in names and fold not in by_stem:
         raise nearest("fold", fold, list(names), f" in {folder}")
     return names.get(fold) or by_stem[fold]
+
+
+def _tested(folder: Path, result: Path) -> list[Path]:
+    """Return the predictions of a fold's model for extra test sets."""
+    return list(folder.glob(f"{extra_set.FOLDER}/*/{result.name}"))
 
 
 def _position(result: Path) -> int:
@@ -181,5 +186,10 @@ def _remove_fold(folder: Path, result: Path) -> None:
     kept_models.replace(None, folder, _position(result))
     for left in folder.glob(f".work-{result.stem}-*"):
         shutil.rmtree(left)
-    with contextlib.suppress(OSError):  # it has other models, or none
-        (folder / "models").rmdir()
+    tested = _tested(folder, result)
+    for path in tested:
+        path.unlink()
+    emptied = [path.parent for path in tested]
+    for place in (*emptied, folder / extra_set.FOLDER, folder / "models"):
+        with contextlib.suppress(OSError):  # it has files of other folds, or is not there
+            place.rmdir()

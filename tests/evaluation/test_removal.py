@@ -47,6 +47,21 @@ def test_a_run_is_removed_after_it_was_shown(run, places):
     assert list(places.results.iterdir()) == [other.folder]
 
 
+def test_predictions_for_extra_test_sets_are_removed_with_their_fold(run, places):
+    serbench.evaluate("keeper", "tones", jobs=0, perturb="softer")
+    files = places.results.glob("*/extra/*/*.safetensors")
+    assert sorted(path.stem for path in files) == ["fold-01", "fold-02", "fold-03"]
+    remove(run.name, places, fold="2")
+    files = places.results.glob("*/extra/*/*.safetensors")
+    assert sorted(path.stem for path in files) == ["fold-01", "fold-03"]
+    remove(run.name, places, fold="1")
+    remove(run.name, places, fold="3")
+    assert list(run.folder.glob("extra")) == []
+    serbench.evaluate("keeper", "tones", jobs=0, perturb="softer")
+    remove(run.name, places)
+    assert list(places.results.iterdir()) == []
+
+
 def test_without_a_terminal_nothing_is_removed_unasked(run):
     status, out, error = says("rm", "tones_keeper", stdin=subprocess.DEVNULL)
     assert status == 1
