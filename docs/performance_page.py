@@ -81,7 +81,7 @@ def _items(benches: list[Measured]) -> Iterator[str]:
     default = registry.defaults("model", "bench")
     others = [name for name in default if not any(row[0].startswith(f"{name},") for row in rows)]
     yield HOW + "".join(
-        f"\n- Without options, `serbench bench` also measures `{name}`, which is not shown here yet."
+        f"\n- Without options, `serbench bench` also measures `{name}` (not shown here yet)."
         for name in others
     )
 
