@@ -44,15 +44,16 @@ class Counts:
 
 @dataclass(frozen=True)
 class Table:
-    """A CSV of the corpus with a row per utterance, for what the names of the files do not say.
+    """CSVs of the corpus with a row per utterance, for what the names of the files do not say.
 
     Attributes:
-        file: its path below the corpus's folder.
-        key: its column with the names of the files.
+        files: from a word to the end of the file's path; the word of a single file is "".
+        key: the column with the names of the files; or, with columns in braces, the utterance's
+            id: "{file}_dia{Dialogue_ID}", where "{file}" is the file's word.
         columns: from each group to its column.
     """
 
-    file: str
+    files: Mapping[str, str]
     key: str
     columns: Mapping[str, str]
 
@@ -270,8 +271,8 @@ def _counts(fields: Fields) -> Counts:
 def _table(fields: Fields) -> Table | None:
     if not fields.has("table"):
         return None
-    columns = fields.texts("table.columns")
-    return Table(fields.text("table.file"), fields.text("table.key"), columns)
+    files = fields.texts("table.files") or {"": fields.text("table.file")}
+    return Table(files, fields.text("table.key"), fields.texts("table.columns"))
 
 
 def _rule(fields: Fields, groups: set[str]) -> Rule:

@@ -58,7 +58,8 @@ def sort(page: Page, names: Iterable[str], rows: Mapping[str, Row] | None = None
         groups = {group: text for group, text in match.groupdict().items() if text is not None}
         stem = bare.rpartition("/")[2]
         if page.table:
-            groups |= _row(page, rows or {}, name, stem)
+            row = _id(page, stem, groups) if PLACE.search(page.table.key) else stem
+            groups |= _row(page, rows or {}, name, row)
         utterance = _utterance(page, name, stem, groups)
         kept, _ = sorted_names.utterances.setdefault(utterance.id, (name, utterance))
         if kept != name:
@@ -78,20 +79,25 @@ def _fitting(bare: str, globs: Mapping[str, str]) -> str:
     return next((glob for glob in globs if fnmatchcase(f"/{bare}", f"*/{glob}")), "")
 
 
-def _row(page: Page, rows: Mapping[str, Row], name: str, stem: str) -> Row:
-    row = rows.get(stem)
+def _id(page: Page, stem: str, groups: Mapping[str, str]) -> str:
+    if page.id:
+        return PLACE.sub(lambda place: groups.get(place[1], ""), page.id)
+    return groups.get("id", stem)
+
+
+def _row(page: Page, rows: Mapping[str, Row], name: str, key: str) -> Row:
+    row = rows.get(key)
     if row is None:
+        assert page.table is not None
         raise CorpusError(
-            f"{page.name}: {name} has no row in the table {page.table and page.table.file}: "
+            f"{page.name}: {name} has no row in the table {', '.join(page.table.files.values())}: "
             "use the table of the same edition as the audio"
         )
     return row
 
 
 def _utterance(page: Page, name: str, stem: str, groups: dict[str, str]) -> Utterance:
-    key = groups.get("id", stem)
-    if page.id:
-        key = PLACE.sub(lambda place: groups.get(place[1], ""), page.id)
+    key = _id(page, stem, groups)
     label = page.labels.get(code := groups.get("label", ""))
     if label is None:
         _unknown(name, "labels", code, page.labels)
@@ -174,29 +180,48 @@ def _files(page: Page, root: Path) -> Iterator[tuple[str, int]]:
 
 
 def read_table(page: Page, root: Path) -> Mapping[str, Row]:
-    """Read the table of a corpus: from the name of a file without its ending to its groups.
+    """Read the table of a corpus: from the name of a file without its ending, or id, to its groups.
 
     Raises:
         CorpusError: it is missing, lacks a column, or has two rows for one file.
     """
     assert page.table is not None
-    table, path = page.table, root / page.table.file
     rows: dict[str, Row] = {}
+    for word, file in page.table.files.items():
+        name = file.rpartition("/")[2].lower()
+        found = [
+            folder / entry.name for folder, entry in audio_tree.files(root, (name,), page.skip)
+        ]
+        paths = [path for path in found if f"/{path.as_posix()}".endswith(f"/{file}")]
+        nearest_one = min(paths, key=lambda path: (len(path.parts), path), default=root / file)
+        _read_rows(page, word, nearest_one, rows)
+    return rows
+
+
+def _read_rows(page: Page, word: str, path: Path, rows: dict[str, Row]) -> None:
+    """Add the rows of one file of the table to `rows`."""
+    assert page.table is not None
+    table, places = page.table, PLACE.findall(page.table.key)
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.DictReader(stream)
-            for column in (table.key, *table.columns.values()):
-                if column not in (reader.fieldnames or ()):
-                    names = reader.fieldnames or []
+            names = [*(reader.fieldnames or ()), *(["file"] if places else [])]
+            for column in (*(places or [table.key]), *table.columns.values()):
+                if column not in names:
                     raise CorpusError(f"{page.name}: {nearest(f'column in {path}', column, names)}")
             for row in reader:
-                name = row[table.key].strip().replace("\\", "/").rpartition("/")[2]
-                stem = os.path.splitext(name)[0] if name.lower().endswith(AUDIO + UNREAD) else name
-                if stem in rows:
+                if places:
+                    row["file"] = word
+                    key = PLACE.sub(lambda place, row=row: row[place[1]] or "", table.key)
+                else:
+                    name = row[table.key].strip().replace("\\", "/").rpartition("/")[2]
+                    audio = name.lower().endswith(AUDIO + UNREAD)
+                    key = os.path.splitext(name)[0] if audio else name
+                if key in rows:
                     raise CorpusError(
-                        f"{path}, line {reader.line_num}: {stem} has two rows: keep one of them"
+                        f"{path}, line {reader.line_num}: {key} has two rows: keep one of them"
                     )
-                rows[stem] = {group: row[column] for group, column in table.columns.items()}
+                rows[key] = {group: row[column] for group, column in table.columns.items()}
     except FileNotFoundError as error:
         raise CorpusError(
             f"{page.name} is incomplete: there is no table {path}, which has what the names of the "
@@ -204,7 +229,6 @@ def read_table(page: Page, root: Path) -> Mapping[str, Row]:
         ) from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise CorpusError(f"{path} is not a CSV in UTF-8 ({error}): get it again") from error
-    return rows
 
 
 def missing(page: Page, root: Path, names: Names) -> CorpusError:

@@ -4,13 +4,16 @@
 of it comes from the page. To add a corpus: write its page, and this list with `write_names.py`.
 """
 
+import csv
 import lzma
 import os
+import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -34,19 +37,62 @@ corpora = pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
 @cache
 def listed(corpus: str) -> dict[str, str]:
     """The list's label of every file; media that cannot be decoded count as converted to wav."""
-    text = lzma.decompress((NAMES / f"{corpus}.tsv.xz").read_bytes()).decode()
-    files = dict(line.split("\t") for line in text.splitlines())
     return {
         f"{name.rpartition('.')[0]}.wav" if name.lower().endswith(UNREAD) else name: label
-        for name, label in files.items()
+        for name, label, *_ in _lines(corpus)
     }
+
+
+def _lines(corpus: str) -> list[list[str]]:
+    """Name, label and, where the names of the files do not say it, speaker of every file."""
+    text = lzma.decompress((NAMES / f"{corpus}.tsv.xz").read_bytes()).decode()
+    return [line.split("\t") for line in text.splitlines()]
+
+
+# ---- tables of the corpora, from the lists alone ----
+
+
+def _write_csv(path: Path, header: str, rows: Iterable[Iterable[object]]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream).writerows([header.split(","), *rows])
+
+
+def _write_meld(root: Path) -> None:
+    sets: dict[str, list[tuple[str, ...]]] = {}
+    for name, label, speaker in _lines("meld"):
+        folder, _, file = name.rpartition("/")
+        dialogue, turn = re.findall(r"\d+", file.rpartition(".")[0])
+        word = re.sub("output_repeated_splits_|_splits.*|.*/", "", folder)
+        sets.setdefault(word, []).append((speaker, label, dialogue, turn))
+    sets["train"].append(("s1", "neutral", "125", "3"))  # its video is broken
+    sets["dev"].append(("s1", "neutral", "110", "7"))
+    for word, rows in sets.items():
+        _write_csv(root / f"{word}_sent_emo.csv", "Speaker,Emotion,Dialogue_ID,Utterance_ID", rows)
+
+
+def _write_emozionalmente(root: Path) -> None:
+    rows = [  # the list has no speakers
+        (name.rpartition("/")[2], f"{index % 431:064x}", "Ciao, come va?", label)
+        for index, (name, label) in enumerate(_lines("emozionalmente"))
+    ]
+    header = "file_name,actor,sentence,emotion_expressed"
+    _write_csv(root / "emozionalmente_dataset/metadata/samples.csv", header, rows)
+
+
+TABLES = {"meld": _write_meld, "emozionalmente": _write_emozionalmente}
 
 
 @cache
 def described(path: Path) -> tuple[PageCorpus, Corpus, dict[str, str]]:
     """The dataset, the corpus that its page makes of the names, and the name of each utterance."""
     dataset = PageCorpus(path)
-    names = reader.sort(dataset.page, listed(path.stem))
+    rows = None
+    if path.stem in TABLES:
+        with TemporaryDirectory() as folder:
+            TABLES[path.stem](Path(folder))
+            rows = reader.read_table(dataset.page, Path(folder))
+    names = reader.sort(dataset.page, listed(path.stem), rows)
     assert not names.foreign
     assert not names.again
     utterances = tuple(utterance for _, utterance in names.utterances.values())
@@ -159,6 +205,8 @@ def test_a_complete_copy_is_read_and_another_one_says_which_count_is_short(
     for name in listed(page.stem):  # hard links to one file
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         os.link(utterance, root / name)
+    if page.stem in TABLES:
+        TABLES[page.stem](root)
 
     read = dataset.read(root)
     assert read.digest == corpus.digest
@@ -435,3 +483,41 @@ def test_the_voices_of_mesd_are_no_speakers() -> None:
         lookup.find_protocol(None, dataset)
     folds = lookup.make_folds(lookup.find_protocol("random:n=6", dataset), corpus)
     assert sum(len(fold.test) for fold in folds) == 862
+
+
+def test_the_sets_of_meld_repeat_names_and_share_speakers() -> None:
+    dataset, corpus, files = described(Path(pages.__file__).with_name("meld.toml"))
+    labels = [corpus.by_id[f"{part}_dia0_utt0"].label for part in ("train", "dev", "test")]
+    (fold,) = lookup.make_folds(lookup.find_protocol(None, dataset), corpus)
+    training = {corpus.by_id[id_].speaker for id_ in fold.train}
+    certificate = leakage.certify(corpus, fold, {})
+
+    assert labels == ["neutral", "sad", "surprised"]
+    assert len({Path(name).name for name in files.values()}) < len(files)
+    assert (len(fold.train), len(fold.validation), len(fold.test)) == (9988, 1108, 2610)
+    assert sum(corpus.by_id[id_].speaker in training for id_ in fold.test) == 2501
+    assert not certificate.clean
+    dialogues = [{corpus.by_id[id_].dialogue for id_ in ids} for ids in (fold.train, fold.test)]
+    assert not dialogues[0] & dialogues[1]
+
+
+def test_known_defects_of_meld_are_left_out() -> None:
+    dataset, corpus, _ = described(Path(pages.__file__).with_name("meld.toml"))
+    defects = [
+        "train/train_splits/dia125_utt3.wav",
+        "dev_splits_complete/dia110_utt7.wav",
+        "dev_splits_complete/dia66_utt9.wav",
+        "dev_splits_complete/dia66_utt10.wav",
+        "dev_splits_complete/dia49_utt4.wav",
+        "dev_splits_complete/dia49_utt5.wav",
+        "output_repeated_splits_test/dia108_utt2.wav",
+    ]
+    others = ["output_repeated_splits_test/final_videos_testdia108_utt1.wav"]
+    with TemporaryDirectory() as folder:
+        TABLES["meld"](Path(folder))
+        rows = reader.read_table(dataset.page, Path(folder))
+    names = reader.sort(dataset.page, [*listed("meld"), *defects, *others], rows)
+
+    assert len(names.utterances) == len(corpus.utterances)
+    assert names.dropped.total() == 7
+    assert names.foreign == others

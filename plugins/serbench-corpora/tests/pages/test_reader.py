@@ -204,6 +204,36 @@ def test_a_table_says_what_names_do_not(root: Path) -> None:
     assert "my is incomplete: there is no table" in _refusal(root, page=TABLE)
 
 
+TABLES = r"""
+pattern = 's(?P<set>\d)_(?P<style>[SH])_(?P<sentence>\d)'
+id = "{set}/{style}{sentence}"
+labels = ["sad", "happy"]
+[table]
+key = "{file}/{Style}{N}"
+[table.columns]
+label = "Emotion"
+speaker = "Who"
+[table.files]
+"""
+
+
+def test_several_tables_have_the_rows_of_utterances(root: Path) -> None:
+    page = TABLES + "\n".join(f'{n} = "tables/{n}.csv"' for n in range(1, 6))
+    for n in range(1, 6):
+        styles = ((style, word, k) for style, word in (("S", "sad"), ("H", "happy")) for k in "12")
+        rows = [f"{style},{k},{word},w{n}" for style, word, k in styles]
+        path = root / "deep" / "tables" / f"{n}.csv"
+        _put(path, "\n".join(["Style,N,Emotion,Who", *rows]).encode())
+    corpus = _read(root, page=page)
+
+    assert corpus.by_id["4/H1"].speaker == "w4"
+    assert corpus.by_id["4/H1"].label == "happy"
+    _put(path, b"Style,Emotion,Who\n")
+    assert "there is no column in " in _refusal(root, page=page)
+    path.unlink()
+    assert "my is incomplete: there is no table" in _refusal(root, page=page)
+
+
 def test_unknown_speakers_only_train(root: Path) -> None:
     dataset = _dataset(root, page='unknown_speakers = ["s5"]' + PAGE)
     corpus = dataset.read(root)
