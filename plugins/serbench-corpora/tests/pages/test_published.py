@@ -189,9 +189,9 @@ def test_the_entry_says_what_the_page_says(page: Path) -> None:
     assert entry.labels == described_page.n_labels
 
 
-@pytest.fixture(scope="module")
-def utterance(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("audio") / "a.wav"
+@pytest.fixture
+def utterance(tmp_path: Path) -> Path:
+    path = tmp_path / "a.wav"  # one for each corpus: a file has 65 000 hard links at most
     soundfile.write(path, np.sin(np.arange(1600) / 5) / 2, 16_000)
     return path
 
