@@ -38,6 +38,7 @@ class PredictedFiles:
         files: the paths as the caller wrote them.
         labels: the columns of the probabilities.
         probabilities: (files, labels), the mean over the models; rows sum to 1.
+        notes: warnings, one per line.
     """
 
     run: str
@@ -46,6 +47,7 @@ class PredictedFiles:
     files: tuple[str, ...]
     labels: tuple[str, ...]
     probabilities: Floats
+    notes: tuple[str, ...] = ()
 
     @property
     def predictions(self) -> tuple[str, ...]:
@@ -86,15 +88,15 @@ class PredictedFiles:
         return f"<PredictedFiles {tables.count(len(self.files), 'file')} by {shown(self.about)}>"
 
     def __str__(self) -> str:
-        return "\n".join([self.table(), "", shown(self.about)])
+        return "\n".join([self.table(), "", *map(shown, (self.about, *self.notes))])
 
     def _repr_html_(self) -> str:
-        return tables.page(self.about, self.table("html"), (), "html")
+        return tables.page(self.about, self.table("html"), self.notes, "html")
 
 
 def predict(
     run: Run | str | Path,
-    files: Sequence[str | Path],
+    files: str | Path | Sequence[str | Path],
     *,
     fold: str | None = None,
     device: str | None = None,
@@ -107,7 +109,7 @@ def predict(
 
     Args:
         run: a run, its folder, or the start of its name.
-        files: audio files.
+        files: an audio file, or several.
         fold: the name of the fold whose model predicts; None takes all kept models, but only the
             winner's from a group of competing folds.
         device: "auto", "cpu" or "cuda"; None is SERBENCH_DEVICE, or "auto".
@@ -117,6 +119,7 @@ def predict(
         SerbenchError: no model was kept, a file cannot be read, or an installed version is not the
             run's.
     """
+    files = [files] if isinstance(files, str | Path) else files
     source = find(run, results_folder(results))
     kept = kept_models.find(source.folder, source.folds, fold)
     device = devices.require_device(device or settings().device)
@@ -130,6 +133,22 @@ def predict(
         files=tuple(map(str, files)),
         labels=source.facts.labels,
         probabilities=np.mean(probabilities, axis=0),
+        notes=_learned(source, kept, files),
+    )
+
+
+def _learned(run: Run, kept: Sequence[KeptModel], files: Sequence[str | Path]) -> tuple[str, ...]:
+    """Warn of files with names of the run's test utterances: models of other folds learned them."""
+    tested = {Path(id_).stem: fold.facts.fold.name for fold in run.folds for id_ in fold.test.ids}
+    known = [file for file in files if Path(file).stem in tested]
+    others = [file for file in known if {tested[Path(file).stem]} != {model.name for model in kept}]
+    if not others:
+        return ()
+    stem = Path(others[0]).stem
+    return (
+        f"NOT NEW to these models: {tables.count(len(others), 'file')} named like utterances of "
+        f"{run.config.dataset}, such as {stem}, from which models of other folds learned; only the "
+        f"model of its test fold did not: --fold {tested[stem]}",
     )
 
 

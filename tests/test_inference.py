@@ -191,7 +191,7 @@ def test_a_model_that_never_was_pretrained_is_not_ranked(places):
     from serbench.leaderboard.build import show
 
     board = show(places.results)
-    rows = [line for line in board.splitlines() if "| exporter (" in line]
+    rows = [line for line in board.splitlines() if "| exporter" in line]
     assert [row.split("|")[1].strip() for row in rows] == ["1", "-"]
     short = random.name.rpartition("_")[2]
     assert short in rows[1]
@@ -222,3 +222,32 @@ def test_models_that_are_installed_predict_as_their_results_say(model, tmp_path,
     made = serbench.predict(run.folder, [found[one] for one in fold.test.ids])
     np.testing.assert_allclose(made.probabilities, stored(fold), rtol=1e-4, atol=1e-6)
     assert made.probabilities.std(axis=0).min() > 0
+
+
+def test_utterances_that_models_of_other_folds_learned_are_named(corpus, tmp_path):
+    run = evaluate()
+    utterance = run.folds[1].test.ids[0]
+    file = corpus / f"{utterance}.wav"
+    (note,) = serbench.predict(run, file).notes
+    assert note == (
+        f"NOT NEW to these models: 1 file named like utterances of tones, such as {utterance}, "
+        "from which models of other folds learned; only the model of its test fold did not: "
+        "--fold 2"
+    )
+    assert serbench.predict(run, str(file), fold="2").notes == ()
+    new = tmp_path / "new.wav"
+    new.write_bytes(file.read_bytes())
+    made = serbench.predict(run, new)
+    assert made.notes == ()
+    assert made.files == (str(new),)
+
+
+def test_a_model_that_is_no_text_is_refused_with_what_to_write():
+    from sklearn.svm import SVC
+
+    with pytest.raises(BadParameter, match=r"the model is SVC\(\), but must be text: a name, or"):
+        serbench.evaluate(SVC(), "tones")
+    with pytest.raises(UnknownName, match="__main__:Mine: folds run in other processes: put the"):
+        serbench.evaluate("__main__:Mine", "tones", features="crossings")
+    with pytest.raises(UnknownName, match="a corpus of your own is written csv:my.csv or folder"):
+        serbench.evaluate("centroid", "my.csv")

@@ -412,7 +412,8 @@ def predict(
     require_format(form, inference.FORMATS)
     predicted = inference.predict(run, files, fold=fold, device=device, results=results)
     if not quiet:
-        typer.echo(shown(predicted.about), err=True)
+        for line in (predicted.about, *predicted.notes):
+            typer.echo(shown(line), err=True)
     terminal.show(predicted.table(form), form=form)
 
 

@@ -225,6 +225,13 @@ def _warnings(compared: ComparedRuns) -> list[str]:
         notes += [f"NOT RANKED: {name}: {objection}." for objection in run.objections]
         if run.leaks:
             notes.append(f"LEAKY, so not about new speakers: {name}.")
+    readings = [dict(run.config.reading) for run in compared.runs]
+    for name in readings[0]:
+        values = [reading.get(name) for reading in readings]
+        if any(value != values[0] for value in values):
+            notes.append(
+                f"The audio was read with different {name}: {', '.join(map(str, values))}."
+            )
     named = [(compared.names[run.name], computed(run.facts)) for run in compared.runs]
     return notes + circumstances(named)
 

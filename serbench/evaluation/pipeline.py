@@ -33,7 +33,7 @@ from serbench.processes import Message, Outcome
 from serbench.protocols import lookup
 from serbench.results import extra_set, fold_file, run
 from serbench.results.config import Request
-from serbench.settings import require_device, results_folder, settings
+from serbench.settings import find_device, require_device, results_folder, settings
 
 
 class Listener:
@@ -179,6 +179,8 @@ class _Evaluation:
         self._places = settings()
         self._parent = results_folder(means.results)
         self._device = require_device(means.device or self._places.device)
+        if means.engine == "local" and self._device == "cuda":
+            find_device("cuda")  # one error here, rather than one per fold
         self._engine: Engine = make_engine(means.engine, means.options)
         if means.detach and not isinstance(self._engine, DetachableEngine):
             raise BadParameter(

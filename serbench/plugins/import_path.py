@@ -111,6 +111,8 @@ def _module(name: str, path: str) -> ModuleType:
         if package != name and find_spec(package) is not None:
             where = f"in the package {package}"
             import_module(package, path)
+        if name == "__main__":
+            raise UnknownName(f"{path}: folds run in other processes: put the class into a file")
         suggested = _module_of_file(name)
         hint = f"; did you mean {suggested}?" if suggested else module_hint(name)
         raise UnknownName(f"{path}: there is no module {name!r} {where}{hint}")

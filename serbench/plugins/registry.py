@@ -270,6 +270,8 @@ def find(kind: str, name: str) -> Entry:
     hint = f"; broken plugins, see `serbench {KINDS[kind]}`: {failed}" if failed else ""
     if kind in ("model", "perturbation") and "." in name:
         hint = f"; a {kind} of your own is written module:Name" + hint
+    if kind == "dataset" and ("." in name or "/" in name):
+        hint = "; a corpus of your own is written csv:my.csv or folder:DIR" + hint
     if not plugins.entries[kind]:
         hint = f"; to install {shipped.LIGHT}" + hint
     raise nearest(kind, name, list(plugins.entries[kind]), hint)

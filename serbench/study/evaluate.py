@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, overload
 
 from serbench.errors import BadParameter, SerbenchError
+from serbench.escaping import shown as shown_text
 from serbench.evaluation import pipeline
 from serbench.evaluation.bars import follower
 from serbench.evaluation.extra_sets import Wanted
@@ -158,6 +159,16 @@ def evaluate(  # noqa: PLR0913 - the options of `serbench evaluate`
         "precision": precision,
         "threads": threads,
     }
+    for noun, given in (("model", model), ("dataset", dataset)):
+        for each in _listed(given):
+            if not isinstance(each, str):
+                raise BadParameter(
+                    f"the {noun} is {shown_text(repr(each), 60)}, but must be text: a name, or the "
+                    "import path of a class in a file, my_ser:Nearest or sklearn.svm:SVC, with its "
+                    "arguments in params"
+                    if noun == "model"
+                    else f"the dataset is {shown_text(repr(each), 60)}, but must be a name as text"
+                )
     axes = (model, dataset, protocol, seed)
     is_study = any(isinstance(axis, list | tuple | range) for axis in axes)
     with follower(listener) as shown:

@@ -1,6 +1,7 @@
 """Runs are compared on the same utterances or not at all, and the numbers are those of loops."""
 
 import csv
+import dataclasses
 import io
 import itertools
 import json
@@ -254,6 +255,18 @@ def test_p_values_are_adjusted_for_every_test_of_the_table(trio):
 
 
 CANNOT = "toy_good_1 and toy_x_9 cannot be compared: "
+
+
+def test_audio_that_was_read_in_another_way_is_noted(write, trio):
+    folds = []
+    for fold in trio[1].folds:
+        config = dict(fold.stored["config"])
+        config["reading"] = {**config["reading"], "trim_db": 40.0}
+        folds.append(dataclasses.replace(fold, stored={**fold.stored, "config": config}))
+    other = write("other", folds)
+    compared = compare(trio[0], other)
+    assert "The audio was read with different trim_db: 60.0, 40.0." in compared.notes
+    assert not any("read with" in note for note in compare(*trio[:2]).notes)
 
 
 @pytest.mark.parametrize(
