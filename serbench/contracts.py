@@ -288,7 +288,8 @@ class Workspace(typing.Protocol):
     def report_step(self, epoch: int, epochs: int, step: int, steps: int) -> None:
         """Report progress within an epoch: `report_step(3, 16, 20, 80)`; for long epochs.
 
-        Call it as often as is convenient: what nobody could see is not sent. Nothing is stored.
+        Call it as often as is convenient: reports in quick succession are not sent.
+        Nothing is stored.
 
         Args:
             epoch: the epoch that runs, counted from 1.
@@ -583,7 +584,7 @@ class ModelEntry(Entry):
         title: the model's name in tables for people: "{checkpoint}, fine-tuned"; `{checkpoint}` is
             replaced by the words for that parameter's value.
         value_titles: the words for values: {"openai/whisper-tiny.en@87c7102": "Whisper tiny.en"}.
-            After "@" is the only value of the parameter `revision` that they hold for.
+            They apply only if the parameter `revision` is what follows the "@".
         gpus: GPUs that a fold uses, or a fraction of one: each GPU trains one fold at a time, or
             as many as the fraction allows, unless the user sets `jobs`.
         threads: threads of a fold unless the user sets them; part of a run's identity.

@@ -189,12 +189,12 @@ def outline(source: Source, labels: str | None = None) -> Corpus:
 
 
 def label_set(source: Source, labels: str | None) -> tuple[str, LabelSet]:
-    """Return the name of a label set as results spell it, and the label of each own label.
+    """Return the name of a label set as results spell it, and its label for each of the corpus's.
 
     Args:
         source: the dataset.
-        labels: a label set, with labels that become others or are left out if the user wants it:
-            "ravdess:calm=neutral,surprised="; None is the dataset's first.
+        labels: a label set, with changes if the user wants any: "ravdess:calm=neutral,surprised="
+            counts calm as neutral and leaves surprised out. None is the dataset's first label set.
 
     Raises:
         UnknownName: it has no such label set.
@@ -238,9 +238,9 @@ def _relabelled(source: Source, name: str, chosen: LabelSet, corpus: Corpus) -> 
 class JointDataset:
     """Several corpora as one: joint:ravdess+crema-d, each below SERBENCH_DATA or --data.
 
-    Ids, speakers, sessions and dialogues begin with the name of their corpus. Labels are words of
-    one vocabulary (`serbench labels`), and only those that all corpora have are kept; the label set
-    shared:calm=neutral counts calm as neutral before, and shared:surprised= leaves surprised out.
+    Ids, speakers, sessions and dialogues begin with the name of their corpus. Synonyms such as joy
+    and happy are one label, and only labels that all corpora share are kept. The label set
+    shared:calm=neutral first counts calm as neutral; shared:surprised= leaves surprised out.
     """
 
     default_protocol = "leave-one-corpus-out"
@@ -250,7 +250,7 @@ class JointDataset:
         licence="those of its corpora",
         size="those of its corpora",
         home="that of each corpus",
-        obtain="join corpora that are there: joint:ravdess+crema-d",
+        obtain="name corpora that are on this machine: joint:ravdess+crema-d",
         cite="each of its corpora",
     )
 
@@ -269,7 +269,8 @@ class JointDataset:
         specs = list(filter(None, re.split(r"\+(?=[a-z0-9-]+(?:[:+]|$))", spec.partition(":")[2])))
         if len(specs) < 2 or len(set(specs)) < len(specs):
             raise BadParameter(
-                f"joint needs two or more corpora, each once: joint:ravdess+crema-d, not {spec}"
+                "joint needs two or more corpora, each once, as in joint:ravdess+crema-d, not "
+                f"{spec}"
             )
         return cls(sorted((named(part, places) for part in specs), key=lambda part: part.spec))
 
@@ -309,7 +310,7 @@ class JointDataset:
             )
             raise SerbenchError(
                 f"the corpora of {self.spec} share fewer than two labels ({lists}): map labels "
-                "onto each other with --labels shared:calm=neutral"
+                "onto each other, as in --labels shared:calm=neutral"
             )
         return kept
 

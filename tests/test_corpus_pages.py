@@ -135,7 +135,9 @@ def test_a_changed_page_is_told_though_the_corpus_is_the_same(page):
 
 def test_unknown_speakers_are_counted_in_the_certificate_of_a_run(page):
     page.write_text(f'unknown_speakers = ["05"]{PAGE}', encoding="utf-8")
-    with pytest.warns(UserWarning, match="6 utterances have no known speaker: they only train"):
+    with pytest.warns(
+        UserWarning, match="6 utterances have no known speaker: they are only trained on"
+    ):
         run = _evaluated(f"toml:{page}", protocol="loso")
     assert [fold.facts.fold.name for fold in run.folds] == ["01", "02", "03", "04"]
     assert run.ranked

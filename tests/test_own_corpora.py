@@ -142,7 +142,7 @@ def test_a_report_knows_the_sexes_of_whoever_is_kept_with_the_other_corpora(tabl
     run = serbench.evaluate("centroid", f"csv:{table}", jobs=0)
     from serbench.report.speakers import by_sex
 
-    assert by_sex(run).note == "the speakers' sexes are not known: csv:my is not at hand"
+    assert by_sex(run).note == "the speakers' sexes are not known: csv:my is not on this machine"
     _keep(table)
     assert [one.sex for one in by_sex(run).groups] == ["female", "male"]
 

@@ -48,9 +48,9 @@ def bench(  # noqa: PLR0913 - a command's options are its parameters
     seconds: Annotated[
         float | None,
         typer.Option(
-            help="Approximate time of all measurements. If it is short, each is done once, GFLOP/s "
-            "and what you did not name may be left out. Default: 5 for each item; large models "
-            "need more."
+            help="Approximate time of all measurements. If it is too short, each is done once, and "
+            "GFLOP/s and items that you did not name are left out. Default: 5 for each item; large "
+            "models need more."
         ),
     ] = None,
     only: Annotated[

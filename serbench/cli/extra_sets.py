@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Metric = Annotated[str, typer.Option(help="Which metric.")]
 Picture = Annotated[
-    Path | None, typer.Option(help="Also write a picture: a file ending in .svg, .png or .pdf.")
+    Path | None, typer.Option(help="Also write a picture to this .svg, .png or .pdf file.")
 ]
 
 
@@ -43,7 +43,7 @@ def robustness(
     form: Format = "text",
     results: Results = None,
 ) -> None:
-    """Show how scores of runs fall on perturbed audio, from `evaluate --perturb`."""
+    """Show how far scores of runs fall on perturbed audio, from `evaluate --perturb`."""
     from serbench.report.figures import extra_sets
     from serbench.results import extra_summary
 

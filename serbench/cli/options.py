@@ -114,21 +114,21 @@ EngineOption = Annotated[
 TrainOn = Annotated[
     list[str] | None,
     typer.Option(
-        help="A corpus to train on, instead of --dataset; may be repeated. All of the corpus of "
-        "--test-on is the test set.",
+        help="A corpus to train on, instead of --dataset; may be repeated. The corpus of --test-on "
+        "is the test set.",
         autocompletion=names_of("dataset"),
     ),
 ]
 TestOn = Annotated[
     list[str] | None,
     typer.Option(
-        help="Another corpus that the folds' models are tested on; may be repeated.",
+        help="Another corpus to test the models on; may be repeated.",
         autocompletion=names_of("dataset"),
     ),
 ]
 Perturb = Annotated[
     list[str] | None,
-    typer.Option(help="A perturbation of the test audio: noise:snr=10; may be repeated."),
+    typer.Option(help="Also test on perturbed audio: noise:snr=10; may be repeated."),
 ]
 LabelMap = Annotated[
     list[str] | None,

@@ -1,4 +1,4 @@
-"""Plan the extra test sets of a run, other corpora and perturbed audio, and get their features.
+"""Plan the extra test sets of a run: other corpora and perturbed audio.
 
 Nothing of an extra test set is used to train or to select a model: the fold's model predicts it
 after the fold's own test set, and its labels stay outside the model's process.
@@ -27,7 +27,7 @@ class Wanted:
     Attributes:
         test_on: datasets, with their parameters.
         perturb: perturbations of the run's own test audio, with their parameters.
-        label_map: words of the vocabulary that become others, or are left out if empty.
+        label_map: from labels to those that they count as; "" leaves a label out.
     """
 
     test_on: Sequence[str] = ()
@@ -36,7 +36,7 @@ class Wanted:
 
     def __post_init__(self) -> None:
         if self.label_map and not self.test_on:
-            raise BadParameter("a map of labels is for other corpora: name one with --test-on")
+            raise BadParameter("--map is for other corpora: name one with --test-on")
 
 
 def left_out_corpus(
@@ -51,19 +51,19 @@ def left_out_corpus(
     It is the fold of one corpus of a joint dataset, whose default protocol is leave-one-corpus-out.
 
     Raises:
-        BadParameter: not one corpus is left out, or an option does not go with `train_on`.
+        BadParameter: `test_on` is not exactly one corpus, or an option contradicts `train_on`.
     """
     if dataset or fold:
-        raise BadParameter("--train-on takes the place of --dataset and --fold: leave those out")
+        raise BadParameter("--train-on replaces --dataset and --fold: leave those out")
     if labels and wanted.label_map:
         raise BadParameter(
-            "with --train-on, --map and --labels both change labels: leave --map out, and write "
-            "its changes into --labels, shared:calm=neutral"
+            "with --train-on, --map and --labels both change labels: leave --map out, and add its "
+            "changes to --labels, as in --labels shared:calm=neutral"
         )
     if len(wanted.test_on) != 1:
         raise BadParameter(
-            "with --train-on, name one corpus that is left out with --test-on; for others, run the "
-            "command again"
+            "with --train-on, name exactly one corpus with --test-on: it is left out of training. "
+            "Run the command again for another one"
         )
     spec = f"joint:{'+'.join([*train_on, *wanted.test_on])}"
     changes = ",".join(f"{name}={value}" for name, value in wanted.label_map.items())
@@ -132,23 +132,21 @@ def plan_sets(plan: Plan, wanted: Wanted, places: Settings) -> tuple[PlannedSet,
     sets += [_perturbed(plan, spec) for spec in wanted.perturb]
     for title, times in Counter(each.set.title for each in sets).items():
         if times > 1:
-            raise BadParameter(f"the extra test set {title} is named twice: name it once")
+            raise BadParameter(f"the extra test set {title} is given twice: give it once")
     return tuple(sets)
 
 
 def _other(plan: Plan, spec: str, changes: Mapping[str, object], places: Settings) -> PlannedSet:
     source = datasets.find(spec, places)
     if source.spec == plan.config.dataset:
-        raise BadParameter(
-            f"{spec} is the corpus that the run trains and tests on: name another with --test-on"
-        )
+        raise BadParameter(f"the run itself is on {spec}: name another corpus with --test-on")
     full = datasets.read(source)
     both = vocabulary.shared(plan.corpus.labels, full.labels, changes)
     if len(both.labels) < 2:
         raise SerbenchError(
             f"{plan.config.dataset} ({', '.join(plan.corpus.labels)}) and {spec} "
-            f"({', '.join(full.labels)}) share fewer than two labels: map labels onto each other "
-            "with --map LABEL=LABEL"
+            f"({', '.join(full.labels)}) share fewer than two labels: map labels onto each other, "
+            "as in --map calm=neutral"
         )
     _require_other_speakers(plan, source, full)
     of_set = {
@@ -161,7 +159,7 @@ def _other(plan: Plan, spec: str, changes: Mapping[str, object], places: Setting
 
 
 def _require_other_speakers(plan: Plan, source: datasets.Source, other: Corpus) -> None:
-    """Refuse a corpus with speakers of the run's, if both number the same people."""
+    """Refuse a corpus that shares speakers with the run's, if both declare one `speaker_space`."""
     ours, theirs = (
         {datasets.person(each, name) for name in corpus.speakers}
         for each, corpus in ((plan.source, plan.corpus), (source, other))
@@ -169,7 +167,7 @@ def _require_other_speakers(plan: Plan, source: datasets.Source, other: Corpus) 
     if shared := sorted((ours & theirs) - {""}):
         raise LeakageError(
             f"{source.spec} and {plan.source.spec} share {len(shared)} speakers, such as "
-            f"{shared[0]}, who would be in training and in test"
+            f"{shared[0]}, who would be in training and in test: test on another corpus"
         )
 
 

@@ -22,7 +22,7 @@ import safetensors
 import safetensors.numpy
 from filelock import BaseFileLock, FileLock, SoftFileLock
 
-from serbench import datasets, processes
+from serbench import datasets, processes, tables
 from serbench.contracts import Array
 from serbench.corpus import PARTS, Corpus, Fold, Protocol, protocol_digest, relabelled
 from serbench.errors import CorpusError, LeakageError, SerbenchError
@@ -245,8 +245,9 @@ def _read_extra(job: Job, planned: Mapping[str, Any], sets: Sets, send: Send) ->
     learned = {sets.audio[id_]: id_ for part in PARTS[:2] for id_ in getattr(sets.fold, part)}
     if shared := [id_ for id_ in ids if digests[id_] in learned]:
         raise LeakageError(
-            f"{identity.title} has {len(shared)} recordings that {job.config.dataset} has too, "
-            f"such as {shared[0]} = {learned[digests[shared[0]]]}, on which the model learned"
+            f"{identity.title} has {tables.count(len(shared), 'recording')} that the model was "
+            f"trained or validated on: {shared[0]} is {learned[digests[shared[0]]]} of "
+            f"{job.config.dataset}; test on another corpus"
         )
     return ExtraData(corpus, digests, store, planned, identity, ids)
 
@@ -366,7 +367,7 @@ def _write_extras(
     scores: Mapping[str, Array],
     from_model: Mapping[str, Any],
 ) -> None:
-    """Write the predictions for all extra test sets; `own` of the model are its own test scores."""
+    """Write the predictions for extra test sets; `from_model["own"]` are the own test scores."""
     machine = provenance.machine(job.config)
     for at, extra in enumerate(extras):
         planned = extra.planned

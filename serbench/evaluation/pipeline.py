@@ -60,7 +60,7 @@ class Listener:
         """Show a model's "epoch", "epochs", and points of its learning curve."""
 
     def stepped(self, run: str, fold: str, progress: Mapping[str, Any]) -> None:
-        """Show the done "epoch", of "epochs", and the share of the next, "within_epoch"."""
+        """Show that "epoch" of "epochs" are done, and the share "within_epoch" of the next."""
 
     def submitted(self, engine: str, folds: int) -> None:
         """Show that folds are in the queue of an engine."""
@@ -287,9 +287,9 @@ class _Evaluation:
                 )
 
     def _find_kept(self) -> None:
-        """Find finished folds that are not tested on all extra test sets, and need a kept model.
+        """Find finished folds that lack extra test sets, and need a kept model for them.
 
-        A fold in a queue was queued with other extra test sets, or without any.
+        Folds in a queue were queued with other extra test sets, or without any.
         """
         for work in self._works.values():
             finished = [at for at in work.chosen if work.resources.result(at).exists()]
@@ -311,7 +311,7 @@ class _Evaluation:
                 error = (
                     f"{_folds(work.names(list(work.in_queue)))} of {work.folder.name} "
                     f"{tables.are(len(work.in_queue))} in a queue without these extra test sets: "
-                    "wait until the queue is done, and run the same command again"
+                    "wait until they are finished, and run the same command again"
                 )
             if error:
                 work.waiting, work.in_queue, work.kept = [], {}, {}
@@ -413,8 +413,8 @@ class _Evaluation:
             if changed := [name for name in now if now[name] != then[name]]:
                 raise CorpusError(
                     f"the {' and the '.join(changed)} of {extra.set.dataset} changed since {file} "
-                    f"was computed: restore it, or remove {file.parent}, and run the same command "
-                    "again"
+                    f"was computed: restore the corpus, or remove {file.parent}, and run the same "
+                    "command again"
                 )
 
     def _extra_jobs(

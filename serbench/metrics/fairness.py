@@ -1,4 +1,4 @@
-"""Compare scores between groups of utterances, such as sexes, and with gaps that arise by chance.
+"""Measure gaps in scores between groups of utterances, such as sexes, and gaps due to chance.
 
 A gap between groups is never zero, even if a model treats all alike: few speakers differ by chance.
 So each gap comes with the gaps of a simulation in which the groups are dealt at random.

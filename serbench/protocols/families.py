@@ -107,13 +107,13 @@ def grouped(corpus: Corpus, n: int) -> list[list[str]]:
 
 
 def leave_one_corpus_out() -> Protocol:
-    """Leave one corpus out: each corpus of a joint dataset, in its order, is the test set once.
+    """Leave one corpus out: each corpus of a joint one, in its order, is the test set once.
 
     All other corpora train; validation is every fifth speaker of each (see `corpus.held_out`).
     """
     return Protocol(
         "leave-one-corpus-out",
-        "test each corpus of a joint dataset; validation is every fifth speaker of the others",
+        "test on each corpus of a joint one; validation is every fifth speaker of the others",
         _corpus_folds,
     )
 

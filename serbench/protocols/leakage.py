@@ -187,7 +187,7 @@ def require_clean(protocol: Protocol, checked: Checked) -> None:
         part, count = max(tested.items(), key=lambda item: item[1])
         raise LeakageError(
             f"{where}: {part} has {tables.count(count, 'utterance')} of unknown speakers, who may "
-            "speak in training too: keep them in training, or declare that it leaks "
+            "speak in training too: keep them in training, or declare that the split leaks "
             "(file:path=...,leaks=true, or Protocol.leaks in a plugin), and it is never ranked"
         )
     nouns = {"speakers": "speaker", "audio": "recording"}

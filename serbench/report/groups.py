@@ -73,7 +73,11 @@ def by_group(run: Run, metric: str = "uar") -> ByGroup:
         )
         unknown = int((~is_known).sum())
         attributes.append(Attribute(name, tuple(scored.scores()), scored.gap(), unknown))
-    none = "" if attributes else "the corpus tells no sexes and no attributes of two groups or more"
+    none = (
+        ""
+        if attributes
+        else "the corpus gives no sex and no other attribute with two groups or more"
+    )
     return ByGroup(tuple(attributes), none)
 
 
@@ -95,6 +99,6 @@ def known(run: Run) -> tuple[Corpus | None, str]:
         source = datasets.named(spec, settings())
         return source.dataset.manifest() or source.dataset.read(source.root), ""
     except CorpusError:  # its message contains local paths, and pages are published
-        return None, f"{spec} is not at hand"
+        return None, f"{spec} is not on this machine"
     except SerbenchError as error:
         return None, str(error)

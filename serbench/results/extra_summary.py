@@ -65,7 +65,7 @@ class CrossCorpus(_Table):
         return list(dict.fromkeys(test.set.dataset for _, test in self.pairs()))
 
     def matrix(self, form: str = "text") -> str:
-        """Return a row per run and a column per corpus; the run's own score is in parentheses."""
+        """Return a row per run and a column per corpus; the own corpus's score is in brackets."""
         rows = []
         for run, name, tests in zip(self.runs, self.names, self.tests, strict=True):
             scores = {test.set.dataset: test for test in tests}
@@ -126,10 +126,10 @@ class CrossCorpus(_Table):
     def notes(self) -> list[str]:
         """Return how scores are computed, and how labels map onto each other."""
         lines = [
-            "% mean over the models of the run's folds; interval: bootstrap over the speakers of "
-            "the other corpus, all models together. Nothing of it was used to train or to select.",
-            "In parentheses and under own corpus: the run's own test sets, with the same labels "
-            "only.",
+            "% mean over the models of the run's folds, with an interval by bootstrap over the "
+            "speakers of the other corpus, of which nothing was used in training. Own corpus"
+            f"{', in the matrix in brackets' * (len(self.runs) > 1)}: the run's own test sets, "
+            "with only the shared labels.",
         ]
         maps = dict.fromkeys(map(_label_map, (test for _, test in self.pairs())))
         return [*lines, *maps, *self.partial()]
@@ -221,9 +221,10 @@ class Robustness(_Table):
     def notes(self) -> list[str]:
         """Return how scores are computed."""
         return [
-            "% of all test utterances pooled, each by the model of its fold, which learned from "
-            "audio as recorded. Drop: in points, with its paired 95 % interval by bootstrap over "
-            "speakers. Changed labels: the share of utterances that get another label.",
+            "% over all test utterances, each predicted by the model of its fold, which was "
+            "trained on audio as recorded. Drop: the difference in points, with its paired 95 % "
+            "interval by bootstrap over speakers. Changed labels: the share of utterances whose "
+            "predicted label the perturbation changes.",
             *self.partial(),
         ]
 
@@ -246,15 +247,15 @@ def _order(facts: ExtraFacts) -> tuple[object, ...]:
 
 
 def _label_map(test: ExtraTest) -> str:
-    """Return a line on the labels of a run and a corpus: which are the same, which are left out."""
-    same = [
+    """Return a line on the labels of a run and a corpus: which they share, which are left out."""
+    shared = [
         f"{word} ({label})" if label != word else word
         for label, word in (*test.set.model_labels.items(), *test.set.set_labels.items())
     ]
-    same = list(dict.fromkeys(same))
+    shared = list(dict.fromkeys(shared))
     lost = [label for label in test.run.facts.labels if label not in test.set.model_labels]
     left_out = test.folds[0].facts.left_out
-    line = f"{test.run.config.dataset} to {test.set.dataset}: labels {', '.join(same)}"
+    line = f"{test.run.config.dataset} to {test.set.dataset}: shared labels {', '.join(shared)}"
     if lost:
         line += f"; never predicted: {', '.join(lost)}"
     if left_out:

@@ -138,7 +138,7 @@ def evaluate(  # noqa: PLR0913 - the options of `serbench evaluate`
             `serbench.cross_corpus`.
         perturb: perturbations of the test audio, "noise:snr=10"; show the scores with
             `serbench.robustness`.
-        label_map: labels that count as others in `test_on`: {"calm": "neutral"}; "" leaves the
+        label_map: labels that count as others with `test_on`: {"calm": "neutral"}; "" leaves the
             label out.
 
     Returns:

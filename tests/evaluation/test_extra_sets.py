@@ -119,7 +119,7 @@ def test_labels_that_become_others_are_another_set():
 
 def test_recordings_on_which_the_model_learned_are_refused():
     with pytest.raises(
-        serbench.FoldError, match=r"tones:takes=1 has \d+ recordings that tones has"
+        serbench.FoldError, match=r"tones:takes=1 has \d+ recordings that the model was trained"
     ):
         evaluate(test_on="tones:takes=1")
 
@@ -195,10 +195,10 @@ def test_a_model_that_remembers_predictions_validates_as_without_extra_test_sets
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"test_on": "tones"}, "tones is the corpus that the run trains and tests on"),
+        ({"test_on": "tones"}, "the run itself is on tones: name another corpus"),
         ({"test_on": "toy"}, r"tones \(low, middle, high\) and toy .* share fewer than two labels"),
-        ({"test_on": ["csv:other", "csv:other,label=label"]}, "csv:other is named twice"),
-        ({"label_map": {"low": "high"}}, "a map of labels is for other corpora"),
+        ({"test_on": ["csv:other", "csv:other,label=label"]}, "csv:other is given twice"),
+        ({"label_map": {"low": "high"}}, "--map is for other corpora"),
         ({"test_on": "csv:none"}, "there is no file .*none: name the table"),
     ],
 )

@@ -53,7 +53,7 @@ def serbench_datasets() -> Iterable[Entry]:
         Entry(
             "toml",
             "serbench_corpora.pages.corpus:Toml",
-            "your own, toml:my.toml with a page that says what its file names mean",
+            "your own, toml:my.toml: a page that describes its file names",
         ),
         Entry(
             "csv",

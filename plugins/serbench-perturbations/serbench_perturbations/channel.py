@@ -64,7 +64,7 @@ FORMATS = {
 
 
 class Codec:
-    """Code and decode the wave with libsndfile; full scale is clipped.
+    """Code and decode the wave with libsndfile; samples beyond full scale are clipped.
 
     mp3, opus and vorbis code at 16 kHz. gsm (GSM 06.10 full rate, 13 kbit/s), mu-law, a-law (both
     G.711, 64 kbit/s) and g721 (32 kbit/s) code at 8 kHz, without the band of a telephone.
@@ -73,7 +73,7 @@ class Codec:
         format: the codec.
         bitrate: kbit/s of mp3 (8, 16, 24, 32, 40, ..., 160, constant) and opus (6 to 256); null is
             32 for these. Other codecs have no choice.
-        quality: of vorbis, from 0 to 1; null is 0.1. Other codecs have none.
+        quality: quality of vorbis, from 0 to 1; null is 0.1. Other codecs have none.
     """
 
     version = "1"
@@ -90,9 +90,9 @@ class Codec:
         self._format = chosen = FORMATS[format]
         self._level: float | None = None  # of compression, from 0 to 1
         if bitrate is not None and not chosen.bitrates:
-            raise BadParameter(f"{format} has no choice of a bitrate; mp3 and opus have")
+            raise BadParameter(f"the bitrate of {format} cannot be set; that of mp3 and opus can")
         if quality is not None and format != "vorbis":
-            raise BadParameter(f"{format} has no choice of a quality; vorbis has")
+            raise BadParameter(f"the quality of {format} cannot be set; that of vorbis can")
         if chosen.bitrates:
             bitrate = 32 if bitrate is None else bitrate
             lowest, highest = chosen.bitrates[0], chosen.bitrates[-1]

@@ -11,7 +11,7 @@ RATE = 16_000
 
 
 class Gain:
-    """Multiply the wave, as another recording level would; nothing is clipped.
+    """Change the level of the wave; nothing is clipped.
 
     Args:
         db: gain in dB, from -100 to 100.
@@ -29,7 +29,7 @@ class Gain:
 
 
 class Clipping:
-    """Limit the loudest samples to the level of the loudest of all others, as overload does.
+    """Clip the loudest samples, as an overloaded recorder does.
 
     Args:
         percent: share of samples to clip, from 0.01 to 90; samples of equal level are clipped
@@ -53,8 +53,8 @@ class Clipping:
 class Padding:
     """Add digital silence.
 
-    serbench cuts it off again with its usual `--trim-db 60`, so that only models that read audio
-    with `--trim-db none` hear it.
+    With the default `--trim-db 60`, serbench trims it off again, so only models that read audio
+    with `--trim-db none` receive it.
 
     Args:
         seconds: length of the silence on each side, from 0.001 to 30.

@@ -23,8 +23,8 @@ FILTER = 40  # samples before the peak of the filter that places a sound between
 class Reverberation:
     """Convolve the wave with an impulse response of a room.
 
-    The room is 5 x 4 x 2.7 m, with walls that all absorb alike, so much that Sabine's formula gives
-    the reverberation time. Impulse responses are computed by the image-source method (Allen and
+    The room is 5 x 4 x 2.7 m. All walls absorb equally, as Sabine's formula requires for the
+    reverberation time. Impulse responses are computed by the image-source method (Allen and
     Berkley 1979) of pyroomacoustics. The talker and the microphone are in one of eight pairs of
     places, drawn for each utterance. The direct sound keeps its level, and arrives after 2.5 ms,
     half the length of the filter that places it between samples; the wave grows by the decay.

@@ -19,7 +19,7 @@ class Speed:
     Source: Ko et al., Audio augmentation for speech recognition (2015).
 
     Args:
-        factor: of the speed, from 0.5 to 2, not 1; the wave is as much shorter.
+        factor: factor of the speed, from 0.5 to 2, not 1; 2 halves the duration.
     """
 
     version = "1"
@@ -39,7 +39,7 @@ class Tempo:
     """Speak faster or slower at the same pitch, by librosa's phase vocoder.
 
     Args:
-        factor: of the tempo, from 0.5 to 2, not 1; the wave is as much shorter.
+        factor: factor of the tempo, from 0.5 to 2, not 1; 2 halves the duration.
     """
 
     version = "1"
@@ -62,7 +62,7 @@ class Pitch:
     The method is librosa's: a phase vocoder stretches the wave, which is then resampled.
 
     Args:
-        semitones: of the shift, from -12 to 12, not 0.
+        semitones: semitones to shift by, from -12 to 12, not 0.
     """
 
     version = "1"

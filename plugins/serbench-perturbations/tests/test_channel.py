@@ -100,8 +100,11 @@ def test_a_codec_that_libsndfile_lacks_is_a_line(monkeypatch):
     [
         ({"bitrate": 33}, "bitrate of mp3 is 33, but must be one of 8, 16, 24, 32, 40"),
         ({"format": "opus", "bitrate": 5}, "bitrate of opus is 5, but must be from 6 to 256"),
-        ({"format": "gsm", "bitrate": 13}, "gsm has no choice of a bitrate; mp3 and opus have"),
-        ({"quality": 0.5}, "mp3 has no choice of a quality; vorbis has"),
+        (
+            {"format": "gsm", "bitrate": 13},
+            "the bitrate of gsm cannot be set; that of mp3 and opus can",
+        ),
+        ({"quality": 0.5}, "the quality of mp3 cannot be set; that of vorbis can"),
         ({"format": "vorbis", "quality": 2.0}, "quality is 2, but must be from 0 to 1"),
     ],
 )

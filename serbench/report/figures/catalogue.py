@@ -68,8 +68,8 @@ def _extra_sets(runs: Sequence[Run]) -> Iterator[Figure]:
         yield Figure(
             "cross-corpus",
             "Tested on other corpora",
-            "UAR on other corpora, mean over the models of the folds; own: the run's own test sets "
-            "with the same labels only.",
+            "UAR on other corpora, mean over the models of the folds; own: on the run's own test "
+            "sets, with only the shared labels.",
             functools.partial(extra_sets.matrix, cross),
         )
     noisy = extra_summary.on_perturbations(runs)
@@ -77,8 +77,8 @@ def _extra_sets(runs: Sequence[Run]) -> Iterator[Figure]:
         yield Figure(
             "robustness",
             "Tested on perturbed audio",
-            "UAR of all test utterances over the strength of a perturbation of the test audio; "
-            "dashed: as recorded; grey: chance.",
+            "UAR of all test utterances against the strength of a perturbation of the test audio; "
+            "dashed: audio as recorded; grey: chance.",
             functools.partial(extra_sets.robustness, noisy),
         )
 

@@ -130,10 +130,10 @@ def gaps(runs: Sequence[Run], names: Sequence[str], metric: str = "uar") -> Tabl
         f"Gaps in {METRICS[metric].title} between groups",
         f"The difference between the groups with the highest and the lowest score, {FRACTIONS}, "
         "with its paired 95 % interval by bootstrap over speakers. By chance: the median gap, and "
-        f"the gap that 95 % do not exceed, if the groups are dealt at random ({SIMULATIONS} "
-        "simulations): to speakers, or among the utterances of a speaker and label if speakers are "
-        "in several groups. p: the share of simulations with a gap as large. Several attributes "
-        "are several tests.",
+        f"the gap that 95 % of {SIMULATIONS} simulations do not exceed, with groups assigned at "
+        "random: to speakers, or, if a speaker is in several groups, to the utterances of each "
+        "speaker and label. p: the share of simulations with a gap at least as large. Each "
+        "attribute is a test of its own; p is not corrected for their number.",
         (
             *(Column("model"), Column("attribute"), Column("highest"), Column("lowest")),
             *(Column("gap", "percent"), Column("95 % over speakers", "interval")),

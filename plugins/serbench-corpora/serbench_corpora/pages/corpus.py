@@ -33,7 +33,7 @@ def _split_folds(corpus: Corpus) -> list[Fold]:
 
 
 def _cross_speaker_folds(corpus: Corpus) -> list[Fold]:
-    """Return a fold for each speaker; of each label, a tenth of the training ids validates.
+    """Return a fold per speaker; a tenth of the training ids of each label validates.
 
     That tenth, at least one, are the ids with the lowest sha256.
     """
@@ -53,7 +53,7 @@ def _cross_speaker_folds(corpus: Corpus) -> list[Fold]:
 SPLIT = Protocol("split", "the corpus's own split into training, validation and test", _split_folds)
 CROSS_SPEAKER = Protocol(
     "cross-speaker",
-    "each speaker tests once; a tenth of the others' utterances of each label validates",
+    "test on each speaker once; a tenth of the others' utterances of each label validates",
     _cross_speaker_folds,
     leaks="training and validation have the same speakers",
 )
@@ -62,7 +62,7 @@ CROSS_SPEAKER = Protocol(
 
 
 class PageCorpus:
-    """Reads a corpus of files whose names say everything, as a page of TOML describes it."""
+    """Reads a corpus whose file names a page of TOML describes."""
 
     def __init__(self, path: Path, label_set: str = ""):
         self._path = path

@@ -1,4 +1,4 @@
-"""A page of TOML that describes a corpus of files whose names say everything."""
+"""A page of TOML that describes a corpus by the names of its files."""
 
 import re
 import tomllib
@@ -146,7 +146,7 @@ def read(path: Path, default_set: str) -> Page:
         stored = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise CorpusError(
-            f"there is no page {path}: name it behind the colon, as in toml:my.toml"
+            f"there is no page {path}: give its path after the colon, as in toml:my.toml"
         ) from error
     except OSError as error:
         raise CorpusError(f"cannot read {path}: {error.strerror or error}") from error
@@ -284,7 +284,7 @@ def _rule(fields: Fields, groups: set[str]) -> Rule:
         raise BadParameter(
             f"protocol.kind is {kind!r}: "
             + (
-                "give protocol.reason, a sentence on what it shares"
+                "add protocol.reason, which says why speakers cannot be kept apart"
                 if kind != "disjoint"
                 else 'protocol.reason is for kind = "declared" or "refused"'
             )
@@ -321,7 +321,7 @@ def _check(page: Page) -> None:
                 str(nearest("named group for [words]", name, [g for g in groups if g != "label"]))
             )
     if page.example and not page.pattern.fullmatch(page.example.rpartition(".")[0]):
-        raise BadParameter(f"example is {page.example}, which does not fit the pattern")
+        raise BadParameter(f"example is {page.example}, which the pattern does not match")
     _check_counts(page)
 
 

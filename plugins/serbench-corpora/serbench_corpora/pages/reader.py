@@ -224,8 +224,8 @@ def _read_rows(page: Page, word: str, path: Path, rows: dict[str, Row]) -> None:
                 rows[key] = {group: row[column] for group, column in table.columns.items()}
     except FileNotFoundError as error:
         raise CorpusError(
-            f"{page.name} is incomplete: there is no table {path}, which has what the names of the "
-            f"files do not say: {page.about.obtain}"
+            f"{page.name} is incomplete: there is no table {path}, which the page reads: "
+            f"{page.about.obtain}"
         ) from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise CorpusError(f"{path} is not a CSV in UTF-8 ({error}): get it again") from error
@@ -235,7 +235,7 @@ def missing(page: Page, root: Path, names: Names) -> CorpusError:
     """Return the error for a folder without any file of the corpus."""
     if names.foreign:
         return CorpusError(
-            f"{page.name}: no file under {root} fits the pattern of its page: "
+            f"{page.name}: no file under {root} matches the pattern of its page: "
             f"{audio_tree.listed(names.foreign)}; correct the pattern, or name the corpus's folder "
             "with --data DIR"
         )
@@ -294,7 +294,7 @@ def require_counts(page: Page, root: Path, utterances: Iterable[Utterance], name
     if names.foreign:
         has = "has a name" if len(names.foreign) == 1 else "have names"
         foreign = (
-            f"; {_files_of(len(names.foreign))} {has} that the page does not describe "
+            f"; {_files_of(len(names.foreign))} {has} that the pattern does not match "
             f"({audio_tree.listed(names.foreign)})"
         )
     short = f" ({'; '.join(wrong)})" if wrong else ""
@@ -314,18 +314,18 @@ def _differences(expected: Mapping[str, int], counted: Counter[str]) -> Iterator
 def _remarks(page: Page, names: Names, utterances: Iterable[Utterance]) -> Iterator[str]:
     if names.again:
         yield (
-            f"{_files_of(len(names.again))} left out, each a copy of another: "
+            f"{_files_of(len(names.again))} left out as copies of others: "
             f"{audio_tree.listed([other for _, other in names.again])}"
         )
     for glob, count in names.dropped.items():
         yield f"{_files_of(count)} left out, {glob}: {page.drop[glob]}"
     if names.foreign:
         yield (
-            f"{_files_of(len(names.foreign))} left out, since the page describes no such name: "
+            f"{_files_of(len(names.foreign))} left out, since the pattern does not match: "
             f"{audio_tree.listed(names.foreign)}"
         )
     if unknown := sum(not utterance.speaker for utterance in utterances):
-        yield f"{unknown} utterances have no known speaker: they only train"
+        yield f"{unknown} utterances have no known speaker: they are only trained on"
 
 
 def _files_of(count: int) -> str:

@@ -16,7 +16,7 @@ from serbench import DatasetEntry
 def page_entries(package: str) -> list[DatasetEntry]:
     """Return an entry for each page, a file such as `my-corpus.toml`, in the folder of a package.
 
-    Only the head of a page and its first table are parsed, which should be [labels]: this runs
+    Only the head of a page and its first table are parsed, which must be [labels]: this runs
     whenever plugins are listed.
     """
     pages = sorted(Path(str(files(package))).glob("*.toml"))

@@ -67,7 +67,7 @@ WRONG = [
     ("share_labels = 1", "share_labels must be true or false, not 1"),
     ('home = "a\\nb"', "home has line breaks or invisible characters: write it on one line"),
     ('id = "{speeker}"', "there is no named group for the id 'speeker'; did you mean speaker?"),
-    ('example = "x.wav"', "example is x.wav, which does not fit the pattern"),
+    ('example = "x.wav"', "example is x.wav, which the pattern does not match"),
     ('[words.tak]\n1 = "a"', "there is no named group for [words] 'tak'; did you mean take?"),
     (f"speakers = 3\n[speaker]\n{SPEAKERS}", "[speaker] has 2 speakers, but speakers is 3"),
     ('[speaker]\ns1 = "F"', "speaker s1 has the sex 'F', but must have female or male"),
@@ -87,7 +87,7 @@ WRONG = [
     ("[counts]\nlabel = { sad = 2 }", "[counts.label] lacks happy: count every label"),
     ('[label_sets.two]\nsat = "a"', "no label in [label_sets.two] 'sat'; did you mean sad?"),
     ('[protocol]\nkind = "leaky"', "there is no protocol.kind 'leaky'"),
-    ('[protocol]\nkind = "declared"', "give protocol.reason, a sentence on what it shares"),
+    ('[protocol]\nkind = "declared"', "add protocol.reason, which says why speakers cannot be"),
     (
         '[protocol]\nkind = "declared"\nreason = "two speakers"',
         "name the protocol in protocol.default",
@@ -143,5 +143,5 @@ def test_what_every_page_needs(tmp_path: Path, text: str, words: str) -> None:
 
 
 def test_a_page_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(SerbenchError, match=r"there is no page .*: name it behind the colon"):
+    with pytest.raises(SerbenchError, match=r"there is no page .*: give its path after the colon"):
         read(tmp_path / "no.toml", "original")

@@ -97,7 +97,7 @@ def test_too_few_and_too_many_files_are_counted(root: Path) -> None:
     (root / "s2_H_1.wav").rename(root / "s2-H-1.wav")
     assert _refusal(root, counts) == (
         f"my is incomplete: {root} has 19 of 20 utterances (label happy has 9 of 10; speaker "
-        "s2 has 3 of 4); 1 file has a name that the page does not describe (s2-H-1.wav): compare "
+        "s2 has 3 of 4); 1 file has a name that the pattern does not match (s2-H-1.wav): compare "
         "your copy with the published one: known to its owner"
     )
     (root / "s2-H-1.wav").rename(root / "s2_H_1.wav")
@@ -110,9 +110,7 @@ def test_too_few_and_too_many_files_are_counted(root: Path) -> None:
 def test_a_file_that_does_not_fit_is_told(root: Path) -> None:
     _put(root / "song.wav")
 
-    assert _read(root).remarks == (
-        "1 file left out, since the page describes no such name: song.wav",
-    )
+    assert _read(root).remarks == ("1 file left out, since the pattern does not match: song.wav",)
 
 
 def test_a_folder_without_any_such_file(root: Path, tmp_path: Path) -> None:
@@ -124,7 +122,7 @@ def test_a_second_copy_is_left_out_and_another_file_of_the_same_name_refused(roo
     _put(root / "again" / "s1_S_1.wav")
     corpus = _read(root)
     assert corpus.by_id["s1_S_1"].path == root / "s1_S_1.wav"
-    assert corpus.remarks == ("1 file left out, each a copy of another: again/s1_S_1.wav",)
+    assert corpus.remarks == ("1 file left out as copies of others: again/s1_S_1.wav",)
 
     _put(root / "again" / "s1_S_1.wav", b"other")
     assert "are different files of one utterance: keep one of them" in _refusal(root)
@@ -243,7 +241,7 @@ def test_unknown_speakers_only_train(root: Path) -> None:
     assert dataset.unknown_speakers
     assert corpus.speakers == ("s1", "s2", "s3", "s4")
     assert corpus.speakerless == ("s5_H_1", "s5_H_2", "s5_S_1", "s5_S_2")
-    assert corpus.remarks == ("4 utterances have no known speaker: they only train",)
+    assert corpus.remarks == ("4 utterances have no known speaker: they are only trained on",)
     for name in ("loso", "kfold:n=3"):
         protocol = lookup.find_protocol(name, dataset)
         for fold in lookup.make_folds(protocol, corpus):
