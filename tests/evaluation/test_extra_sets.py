@@ -274,6 +274,13 @@ def test_the_table_of_perturbations_shows_what_was_lost():
         serbench.cross_corpus(evaluate())
 
 
+def test_a_picture_of_one_strength_is_refused():
+    from serbench.report.figures import extra_sets
+
+    with pytest.raises(SerbenchError, match="a picture needs a perturbation at two strengths"):
+        extra_sets.robustness(serbench.robustness(evaluate(perturb="softer")))
+
+
 def test_a_perturbation_that_does_not_exist_is_named():
     with pytest.raises(SerbenchError, match="there is no perturbation 'soft'"):
         evaluate(perturb="soft")

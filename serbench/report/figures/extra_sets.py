@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from serbench.errors import SerbenchError
 from serbench.escaping import one_line
 from serbench.metrics.classification import METRICS
 from serbench.parameters import typed
@@ -79,8 +80,17 @@ def curves(scores: Robustness) -> Mapping[tuple[str, str], Sequence[tuple[float,
 
 
 def robustness(scores: Robustness) -> "style.Figure":
-    """Draw a panel per perturbation: each run's score over its strength, dashed as recorded."""
+    """Draw a panel per perturbation: each run's score over its strength, dashed as recorded.
+
+    Raises:
+        SerbenchError: no perturbation has two strengths.
+    """
     panels = curves(scores)
+    if not panels:
+        raise SerbenchError(
+            "a picture needs a perturbation at two strengths: evaluate with, for example, "
+            "--perturb noise:snr=10 --perturb noise:snr=0"
+        )
     columns = min(2, len(panels))
     rows = -(-len(panels) // columns)
     width = style.PAGE if columns > 1 else style.COLUMN

@@ -20,9 +20,9 @@ class Small:
     label_sets: Mapping[str, LabelSet]
     protocols: Sequence[Protocol] = (Protocol("paper", "three folds", kfold(3).folds),)
 
-    def __init__(self, corpus: Corpus, label_sets: Mapping[str, LabelSet]):
+    def __init__(self, corpus: Corpus, label_sets: Mapping[str, LabelSet], seed: int = 0):
         """Take the first utterances of every label from each of the first speakers."""
-        self.label_sets = label_sets
+        self.label_sets, self._seed = label_sets, seed
         self._corpus = replace(corpus, utterances=tuple(_few(corpus)))
 
     def manifest(self) -> Corpus:
@@ -35,7 +35,7 @@ class Small:
 
         for one in self._corpus.utterances:
             (root / f"{one.id}.wav").write_bytes(
-                fake_corpora.wav([fake_corpora.tone(one.id, 16_000)], 16_000)
+                fake_corpora.wav([fake_corpora.tone(f"{one.id} {self._seed}", 16_000)], 16_000)
             )
 
     def read(self, root: Path) -> Corpus:
@@ -57,10 +57,10 @@ def _few(corpus: Corpus) -> list[Utterance]:
 
 
 def toy(seed: int = 0) -> Small:
-    """A small toy, whatever the seed."""
+    """A small toy, whose tones depend on the seed."""
     from serbench_corpora.toy.corpus import Toy
 
-    return Small(Toy().manifest(), Toy.label_sets)
+    return Small(Toy().manifest(), Toy.label_sets, seed)
 
 
 def ravdess() -> Small:
