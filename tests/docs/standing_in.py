@@ -82,7 +82,9 @@ def _renamed(word: str) -> str:
     if "_" in word and any(one.name.startswith(word) for one in _results().glob("*_*")):
         return word
     names = "|".join(CORPORA)
-    return re.sub(rf"(^|/)({names})(?=$|[_:/\"'])", lambda m: m[1] + CORPORA[m[2]], word)
+    end = r"[_:/+\"']"
+    start = r"^|/|joint:|\+"
+    return re.sub(rf"({start})({names})(?=$|{end})", lambda m: m[1] + CORPORA[m[2]], word)
 
 
 def _place(word: str) -> str:
