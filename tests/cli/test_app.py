@@ -88,7 +88,8 @@ def test_kept_models_are_used_and_exported(places, tmp_path):
     done = serbench("predict", "tones_exporter", *files, "--format", "csv", "--device", "cpu")
     assert done.returncode == 0, done.stderr
     assert [line.split(",")[1] for line in done.stdout.splitlines()] == ["label", "low", "high"]
-    assert done.stderr.endswith("the mean probabilities of the models of all 3 folds\n")
+    assert "the mean probabilities of the models of all 3 folds\n" in done.stderr
+    assert "\nNOT NEW to these models: 1 file named like utterances of tones" in done.stderr
     done = serbench("predict", "tones_exporter", files[0], "--fold", "2")
     assert done.stderr.endswith("the model of fold 2\n")
     done = serbench("export", "tones_exporter", "--out", tmp_path / "out", "--fold", "2")

@@ -74,7 +74,7 @@ def test_points_of_different_names_are_stored_as_they_are(again, curve):
 def test_a_curve_of_uneven_lists_is_told(tmp_path, again):
     read, _ = again()
     facts = {**read.stored, "curve": {"epoch": [1, 2], "loss": [0.5]}}
-    arrays = fold_file._arrays("test", SCORED)
+    arrays = fold_file.arrays("test", SCORED)
     path = tmp_path / "edited.safetensors"
     safetensors.numpy.save_file(arrays, path, metadata={"serbench": json.dumps(facts)})
     with pytest.raises(SerbenchError, match="is not a result of serbench \\(ValueError\\)"):
@@ -83,7 +83,7 @@ def test_a_curve_of_uneven_lists_is_told(tmp_path, again):
 
 def test_withheld_truth_is_told_apart_from_a_broken_file(tmp_path):
     facts = {**FACTS, "schema": fold_file.SCHEMA}
-    arrays = fold_file._arrays("test", SCORED)
+    arrays = fold_file.arrays("test", SCORED)
     del arrays["test.truth"]
     path = tmp_path / "fold-01.safetensors"
     safetensors.numpy.save_file(arrays, path, metadata={"serbench": json.dumps(facts)})
@@ -124,7 +124,7 @@ def test_facts_that_other_code_could_not_read_are_no_result(tmp_path, odd, words
     path.parent.mkdir()
     facts = json.dumps({**FACTS, "schema": fold_file.SCHEMA, **odd})
     safetensors.numpy.save_file(
-        fold_file._arrays("test", SCORED), path, metadata={"serbench": facts}
+        fold_file.arrays("test", SCORED), path, metadata={"serbench": facts}
     )
     with pytest.raises(SerbenchError, match=f"not a result of serbench \\(.*{words}.*remove it"):
         fold_file.read(path)
@@ -132,7 +132,7 @@ def test_facts_that_other_code_could_not_read_are_no_result(tmp_path, odd, words
 
 def test_facts_that_are_no_object_are_no_result(tmp_path):
     path = tmp_path / "fold-01.safetensors"
-    arrays = fold_file._arrays("test", SCORED)
+    arrays = fold_file.arrays("test", SCORED)
     safetensors.numpy.save_file(arrays, path, metadata={"serbench": "[5]"})
     with pytest.raises(SerbenchError, match="has the schema 'None', this serbench reads 1"):
         fold_file.read(path)
