@@ -89,9 +89,9 @@ def test_kept_models_are_used_and_exported(places, tmp_path):
     assert done.returncode == 0, done.stderr
     assert [line.split(",")[1] for line in done.stdout.splitlines()] == ["label", "low", "high"]
     assert "the mean probabilities of the models of all 3 folds\n" in done.stderr
-    assert "\nNOT NEW to these models: 1 file named like utterances of tones" in done.stderr
-    done = serbench("predict", "tones_exporter", files[0], "--fold", "2")
-    assert done.stderr.endswith("the model of fold 2\n")
+    assert "\nNOT NEW to these models: 2 files named like utterances of tones" in done.stderr
+    done = serbench("predict", "tones_exporter", files[0], "--fold", "1")
+    assert done.stderr.endswith("the model of fold 1\n")
     done = serbench("export", "tones_exporter", "--out", tmp_path / "out", "--fold", "2")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("exporter of fold 2 of tones_exporter")
