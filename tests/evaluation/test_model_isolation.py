@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import serbench
-from serbench.errors import FoldError
+from serbench.errors import FoldError, SerbenchError
 from serbench.evaluation import fold as worker
 from serbench.evaluation import model_isolation
 from serbench.results.eligibility import BATCH
@@ -144,6 +144,6 @@ def test_a_run_that_nobody_could_check_is_never_ranked(invented):
     assert "NOT RANKED: batch effects unchecked: so." in str(run)
 
 
-def test_a_model_without_cuda_is_refused_where_it_trains(places):
-    with pytest.raises(FoldError, match="fold 1: there is no CUDA device that PyTorch can"):
+def test_a_missing_cuda_device_is_one_line_before_any_fold(places):
+    with pytest.raises(SerbenchError, match="^there is no CUDA device that PyTorch can"):
         serbench.evaluate("centroid", "tones", jobs=1, device="cuda", folds=["1"])

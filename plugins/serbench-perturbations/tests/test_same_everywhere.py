@@ -43,6 +43,7 @@ def said(threads, names):
     return done.stdout.splitlines()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("package", "names"),
     [

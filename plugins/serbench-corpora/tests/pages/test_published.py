@@ -31,6 +31,7 @@ NAMES = Path(__file__).parent / "names"
 FOLDER = Path(pages.__file__).parent
 PAGES = sorted(FOLDER.glob("*.toml"))
 
+LARGE = ("esd", "meld")  # tens of thousands of files take seconds
 corpora = pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
 
 
@@ -196,7 +197,11 @@ def utterance(tmp_path: Path) -> Path:
     return path
 
 
-@corpora
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(page, marks=pytest.mark.slow if page.stem in LARGE else ()) for page in PAGES],
+    ids=lambda path: path.stem,
+)
 def test_a_complete_copy_is_read_and_another_one_says_which_count_is_short(
     page: Path, tmp_path: Path, utterance: Path
 ) -> None:
