@@ -72,6 +72,18 @@ def test_scores_do_not_depend_on_the_number_of_jobs(jobs, tmp_path):
     assert extra_activations(here) == extra_activations(there)
 
 
+@pytest.mark.parametrize("engine", ["sequential", "queue", "remote"])
+def test_every_engine_tests_on_the_same_extra_sets(engine, tmp_path):
+    sets = {"test_on": "csv:other", "perturb": "softer"}
+    here = evaluate(**sets)
+    there = serbench.evaluate("keeper", "tones", engine=engine, results=tmp_path / "there", **sets)
+    for ours, theirs in zip(extra_set.find(here), extra_set.find(there), strict=True):
+        assert ours.set == theirs.set
+        for one, other in zip(ours.folds, theirs.folds, strict=True):
+            assert one.test.activations.tobytes() == other.test.activations.tobytes()
+    assert not [path for path in there.folder.iterdir() if path.name.startswith(".")]
+
+
 def test_a_kept_model_is_tested_later_and_predicts_the_same(tmp_path):
     at_once = evaluate(test_on="csv:other")
     later = evaluate(keep_models=True, results=tmp_path / "later")

@@ -437,6 +437,7 @@ def serbench_datasets() -> Iterable[Entry]:
 def serbench_engines() -> Iterable[Entry]:
     return [
         Entry("instant", "tiny_engines:Instant", "copies results"),
+        Entry("remote", "tiny_engines:Remote", "shares no folder"),
         Entry("sequential", "tiny_engines:Sequential", "one task after the other"),
         Entry("queue", "tiny_engines:Queue", "a queue without a driver"),
     ]

@@ -35,6 +35,18 @@ class Sequential:
             yield replace(outcome, item=position)
 
 
+class Remote(Sequential):
+    """Runs one task after the other, as on a machine that shares no folder with the driver."""
+
+    extraction = "fold"
+
+    def run(self, tasks: Sequence[Task], receive: Any) -> Iterator[Outcome]:
+        """Run all tasks."""
+        for position, task in enumerate(tasks):
+            outcome = run_task(task.message, partial(receive, position), shares_folders=False)
+            yield replace(outcome, item=position)
+
+
 class Queue:
     """Runs tasks in a process that needs no driver: it reads and writes files in a folder."""
 
