@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from serbench import datasets
+from serbench import datasets, tables
 from serbench.corpus import Corpus, relabelled
 from serbench.errors import BadParameter, LeakageError, SerbenchError
 from serbench.evaluation.plan import Plan
@@ -80,7 +80,6 @@ class PlannedSet:
     corpus: Corpus  # with the shared words as labels
     left_out: Mapping[str, int]  # utterances by label without a word
     reading: Mapping[str, object]  # how its audio is read; see `serbench.features.audio.Reading`
-
     kind: str = ""  # the name of the perturbation
     parameters: Mapping[str, object] = field(default_factory=dict)  # all of the perturbation
 
@@ -166,8 +165,9 @@ def _require_other_speakers(plan: Plan, source: datasets.Source, other: Corpus) 
     )
     if shared := sorted((ours & theirs) - {""}):
         raise LeakageError(
-            f"{source.spec} and {plan.source.spec} share {len(shared)} speakers, such as "
-            f"{shared[0]}, who would be in training and in test: test on another corpus"
+            f"{source.spec} and {plan.source.spec} share "
+            f"{tables.count(len(shared), 'speaker')}, such as {shared[0]}, who would be in "
+            "training and in test: test on another corpus"
         )
 
 
