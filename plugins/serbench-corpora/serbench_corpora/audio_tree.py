@@ -165,6 +165,44 @@ def complete(manifest: Corpus, root: Path, paths: Mapping[str, Path], remedy: st
     return replace(manifest, utterances=tuple(utterances))
 
 
+def require_audio(name: str, root: Path, utterances: Iterable[Utterance], remedy: str) -> None:
+    """Refuse labelled utterances without a file.
+
+    Raises:
+        CorpusError: there is one; the message counts them, and ends with `remedy`.
+    """
+    if absent := [utterance.id for utterance in utterances if utterance.path is None]:
+        raise CorpusError(
+            f"{name} is incomplete: {root} has no audio for {len(absent)} labelled utterances, "
+            f"missing {listed(absent)}: {remedy}"
+        )
+
+
+def find_table(
+    name: str, root: Path, names: tuple[str, ...], remedy: str, skipped: Collection[str] = ()
+) -> Path:
+    """Find the table of a corpus below `root`; of several, the one nearest to it.
+
+    Args:
+        name: the name of the corpus, for the messages.
+        root: the folder to search.
+        names: the names that the table may have, in lower case.
+        remedy: how to get the table.
+        skipped: names of folders that are not visited, in lower case.
+
+    Raises:
+        CorpusError: there is no such file.
+    """
+    try:
+        paths = [folder / entry.name for folder, entry in files(root, names, skipped)]
+    except OSError as error:
+        raise unreadable(name, error) from error
+    named = [path for path in paths if path.name.lower() in names]
+    if not named:
+        raise CorpusError(f"{name} is incomplete: {root} has no {names[0]}: {remedy}")
+    return min(named, key=lambda path: (len(path.parts), path))
+
+
 # ---- errors ----
 
 
@@ -222,12 +260,21 @@ def differences(expected: Counter[Group], counted: Counter[Group]) -> str:
             Counter(" ".join(group[start:stop]) for group in counts.elements())
             for counts in (expected, counted)
         )
-        wrong = [
-            f"{value} has {present[value]} of {wanted[value]}"
-            for value in sorted(wanted | present)
-            if value and present[value] != wanted[value]
-        ]
+        wrong = wrong_counts(wanted, present)
         # pairs only if wrong counts cancel out in each speaker and label
         if wrong and (stop - start == 1 or not parts):
             parts.append(f"{aspect} {listed(wrong)}")
     return "; ".join(parts)
+
+
+def wrong_counts(expected: Mapping[str, int], counted: Mapping[str, int]) -> list[str]:
+    """Name what there are too few or too many of; "" does not count.
+
+    >>> wrong_counts({"happy": 2, "sad": 1}, {"happy": 2})
+    ['sad has 0 of 1']
+    """
+    return [
+        f"{name} has {counted.get(name, 0)} of {expected.get(name, 0)}"
+        for name in sorted(expected.keys() | counted.keys())
+        if name and expected.get(name, 0) != counted.get(name, 0)
+    ]

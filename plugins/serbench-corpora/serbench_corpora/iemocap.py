@@ -213,12 +213,7 @@ class Iemocap:
             turn(name, label, paths.get(name.lower())) for name, label in _labels(root).items()
         ]
         _check_counts(root, utterances)
-        absent = [utterance.id for utterance in utterances if utterance.path is None]
-        if absent:
-            raise CorpusError(
-                f"{NAME} is incomplete: {root} has no audio for {len(absent)} labelled utterances, "
-                f"missing {audio_tree.listed(absent)}: unpack Session*/sentences/wav again"
-            )
+        audio_tree.require_audio(NAME, root, utterances, "unpack Session*/sentences/wav again")
         return Corpus(NAME, tuple(EMOTIONS.values()), tuple(utterances), "raw")
 
     def download(self, root: Path) -> None:

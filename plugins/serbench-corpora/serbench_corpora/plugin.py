@@ -1,4 +1,4 @@
-"""Register RAVDESS, CREMA-D, IEMOCAP, the synthetic corpus and users' own corpora."""
+"""Register published corpora, the synthetic corpus and users' own corpora."""
 
 from collections.abc import Iterable
 
@@ -40,6 +40,25 @@ def serbench_datasets() -> Iterable[Entry]:
             utterances=5531,
             labels=4,
             licence="free for research",
+        ),
+        DatasetEntry(
+            "msp-improv",
+            "serbench_corpora.msp.improv:MspImprov",
+            "pairs of actors improvise up to given sentences, and read them",
+            language="English",
+            speakers=12,
+            utterances=7798,
+            labels=4,
+            licence="academic or commercial agreement",
+        ),
+        DatasetEntry(
+            "msp-podcast",
+            "serbench_corpora.msp.podcast:MspPodcast",
+            "thousands of people speak in podcasts, rated by a crowd",
+            language="English",
+            utterances=264705,
+            labels=8,
+            licence="academic or commercial agreement",
         ),
         DatasetEntry(
             "toy",

@@ -121,3 +121,12 @@ IEMOCAP = (
         source=SERAB,
     ),
 )
+
+MSP_IMPROV = (
+    Protocol(
+        "emo-superb",
+        "EMO-SUPERB's six folds of sessions; validation is the session before",
+        _by_speaker("msp-improv", "emo-superb"),
+        source=EMO_SUPERB,
+    ),
+)

@@ -7,6 +7,7 @@ from serbench.plugins import registry
 from serbench_corpora import pages
 from serbench_corpora.plugin import serbench_datasets
 
+CLASSES = ("ravdess", "crema-d", "iemocap", "msp-improv", "msp-podcast")
 OWN = ("toml", "csv", "folder", "audformat")
 PAGES = sorted(page.stem for page in Path(pages.__file__).parent.glob("*.toml"))
 
@@ -14,7 +15,7 @@ PAGES = sorted(page.stem for page in Path(pages.__file__).parent.glob("*.toml"))
 def test_all_corpora_and_four_ways_to_ones_own_are_offered() -> None:
     offered = [entry.name for entry in serbench_datasets()]
 
-    assert offered == ["ravdess", "crema-d", "iemocap", "toy", *PAGES, *OWN]
+    assert offered == [*CLASSES, "toy", *PAGES, *OWN]
     assert set(offered) <= set(registry.installed().entries["dataset"])
 
 

@@ -284,7 +284,7 @@ def require_counts(page: Page, root: Path, utterances: Iterable[Utterance], name
             ("label", counts.label, counted),
             ("speaker", counts.speaker, spoken),
         )
-        if expected and (parts := list(_differences(expected, found)))
+        if expected and (parts := audio_tree.wrong_counts(expected, found))
     ]
     if counts.speakers not in (0, len(spoken)):
         wrong.append(f"{len(spoken)} of {counts.speakers} speakers")
@@ -303,12 +303,6 @@ def require_counts(page: Page, root: Path, utterances: Iterable[Utterance], name
         f"{page.name} {kind}: {root} has {total} of {counts.utterances} utterances{short}"
         f"{foreign}: compare your copy with the published one: {page.about.obtain}"
     )
-
-
-def _differences(expected: Mapping[str, int], counted: Counter[str]) -> Iterator[str]:
-    for name in sorted(expected.keys() | counted.keys()):
-        if expected.get(name, 0) != counted[name]:
-            yield f"{name} has {counted[name]} of {expected.get(name, 0)}"
 
 
 def _remarks(page: Page, names: Names, utterances: Iterable[Utterance]) -> Iterator[str]:
