@@ -39,5 +39,5 @@ def pytest_make_collect_report():
 def _folds_of_their_own():
     """Folds that a test runs in its own process, which saves time, count as the first there."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("serbench.evaluation.model_isolation._folds", itertools.repeat(0))
+        patch.setattr("serbench.evaluation.folds.model_isolation._folds", itertools.repeat(0))
         yield

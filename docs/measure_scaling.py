@@ -15,8 +15,9 @@ from pathlib import Path
 
 import serbench
 from serbench import tables
-from serbench.evaluation import fold, inputs
+from serbench.evaluation import inputs
 from serbench.evaluation.engines import task
+from serbench.evaluation.folds import fold
 from serbench.evaluation.plan import Planner, Resources, make_job
 from serbench.results import run as runs
 from serbench.results.config import Request

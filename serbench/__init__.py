@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from serbench.errors import UnknownName as UnknownName
     from serbench.errors import nearest as nearest
     from serbench.evaluation.engines.task import run_task as run_task
-    from serbench.evaluation.pipeline import Listener as Listener
+    from serbench.evaluation.progress.listener import Listener as Listener
     from serbench.files import replacing as replacing
     from serbench.inference import export as export
     from serbench.inference import predict as predict
@@ -66,7 +66,7 @@ _NAMES = {  # the names above, by module
     "datasets": "read_corpus",
     "errors": "BadParameter CorpusError FoldError LeakageError MissingRequirement PluginError "
     "SerbenchError UnknownName nearest",
-    "evaluation.pipeline": "Listener",
+    "evaluation.progress.listener": "Listener",
     "evaluation.engines.task": "run_task",
     "files": "replacing",
     "inference": "export predict",

@@ -1,7 +1,7 @@
-"""Make text from files and plugins safe to display.
+"""Make text from files and plugins safe to display, in columns of its width.
 
 `shown` and `one_line` are for terminals; `markdown`, `latex`, `csv_cell` and `as_json` also
-escape markup, formulas and code of their formats.
+escape markup, formulas and code of their formats. `Cells` measures wide letters and marks.
 """
 
 import json
@@ -34,6 +34,8 @@ LATEX = {
     "…": r"\ldots{}",
     "×": r"$\times$",
 }
+FILLER = "\uf8ff"  # stands after a wide letter; printable text never contains it
+FIRST = 0xF0000  # of the characters, one column wide, that stand for letters
 _SELECTORS = "\ufe0e\ufe0f"  # variation selectors, which choose how an emoji is drawn
 UNSEEN = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
@@ -173,3 +175,40 @@ def unseen(text: str, emoji: bool = False) -> str:
         return ""
     invisible = UNSEEN.findall(text)
     return next((mark for mark in invisible if not (emoji and mark in _SELECTORS)), "")
+
+
+class Cells:
+    """Text with one character for each column that it takes, so that `len` is its width.
+
+    >>> cells = Cells()
+    >>> wide = cells.of("感情 e\u0301")
+    >>> len(wide), cells.text(wide) == "感情 e\u0301"
+    (6, True)
+    """
+
+    def __init__(self) -> None:
+        self._stand_ins: dict[str, str] = {}  # by wide letters, and letters with their marks
+
+    def of(self, text: str) -> str:
+        """Return the cells of a text."""
+        if text.isascii():
+            return text
+        letters: list[str] = []
+        for character in text:
+            if letters and unicodedata.category(character) in ("Mn", "Me"):
+                letters[-1] += character
+            else:
+                letters.append(character)
+        return "".join(map(self._cells, letters))
+
+    def _cells(self, letter: str) -> str:
+        is_wide = unicodedata.east_asian_width(letter[0]) in ("W", "F")
+        if is_wide or len(letter) > 1:
+            stand_in = chr(FIRST + len(self._stand_ins))
+            letter = self._stand_ins.setdefault(letter, stand_in)
+        return letter + FILLER * is_wide
+
+    def text(self, cells: str) -> str:
+        """Return the text of cells, or of a part of them."""
+        letters = {ord(stand_in): letter for letter, stand_in in self._stand_ins.items()}
+        return cells.translate({ord(FILLER): "", **letters})

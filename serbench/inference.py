@@ -13,7 +13,8 @@ from serbench import tables
 from serbench.contracts import Array, ExportableModel, MovableModel
 from serbench.errors import SerbenchError
 from serbench.escaping import as_json, shown
-from serbench.evaluation import kept_models, model_io
+from serbench.evaluation import kept_models
+from serbench.evaluation.folds import model_io
 from serbench.evaluation.kept_models import KeptModel
 from serbench.features import audio
 from serbench.features.extraction import of_one

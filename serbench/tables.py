@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 import tabulate
 
 from serbench.errors import SerbenchError
-from serbench.escaping import csv_cell, latex, markdown, shown
-from serbench.wide_text import Cells
+from serbench.escaping import Cells, csv_cell, latex, markdown, shown
 
 if TYPE_CHECKING:
     from serbench.metrics.intervals import Interval, MeanStd

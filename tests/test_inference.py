@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 import serbench
-from serbench.cli import splits
+from serbench.cli.corpora import splits
 from serbench.errors import BadParameter, SerbenchError, UnknownName
 from serbench.features import audio
 from serbench.metrics.calibration import probabilities

@@ -16,7 +16,7 @@ import serbench
 from serbench import datasets
 from serbench.cli.app import app
 from serbench.errors import CorpusError, FoldError, LeakageError, SerbenchError
-from serbench.evaluation.pipeline import Listener
+from serbench.evaluation.progress.listener import Listener
 from serbench.settings import settings
 
 SPEAKERS = ("01", "02", "03", "04", "05")

@@ -30,7 +30,7 @@ from serbench.contracts import (
     Wave,
 )
 from serbench.errors import SerbenchError
-from serbench.evaluation.model_isolation import FoldWorkspace
+from serbench.evaluation.folds.model_isolation import FoldWorkspace
 from serbench.evaluation.speed import Growth, Speed
 from serbench.features import audio
 from serbench.features.store import Feature, check_arrays

@@ -12,18 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from serbench import __version__
-from serbench.cli import (
-    bench,
-    cache,
-    extra_sets,
-    leaderboard,
-    plugin,
-    report,
-    runs,
-    study,
-    terminal,
-)
-from serbench.cli import protocol as protocol_cli
+from serbench.cli import bench, cache, leaderboard, plugin, study, terminal
+from serbench.cli.corpora import protocol as protocol_cli
 from serbench.cli.options import (
     WIDEST,
     Commands,
@@ -33,7 +23,6 @@ from serbench.cli.options import (
     Engine,
     EngineOption,
     Features,
-    Format,
     KeepModels,
     LabelMap,
     Labels,
@@ -41,19 +30,17 @@ from serbench.cli.options import (
     Perturb,
     Quiet,
     Results,
-    RunName,
-    RunNames,
     Stopped,
     TestOn,
     TrainOn,
     Verbose,
     complete_protocols,
-    complete_runs,
     named,
     names_of,
     number_or,
     require_format,
 )
+from serbench.cli.results import extra_sets, kept_models, report, runs, scores
 from serbench.errors import SerbenchError
 from serbench.escaping import shown
 from serbench.parameters import parse_all
@@ -175,8 +162,9 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
     models, datasets, protocols or seeds, every combination is run, and one table shows all.
     """
     from serbench.evaluation import pipeline
-    from serbench.evaluation.bars import Bars, introduction
     from serbench.evaluation.extra_sets import Wanted, left_out_corpus
+    from serbench.evaluation.means import Means, with_jobs
+    from serbench.evaluation.progress.bars import Bars, introduction
     from serbench.protocols.vocabulary import parse_changes
     from serbench.results import summary
     from serbench.study import evaluate
@@ -200,11 +188,9 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
         precision=precision,
         threads=threads,
     )
-    means = pipeline.Means(
+    means = Means(
         engine,
-        pipeline.with_jobs(
-            engine, parse_all(engine_option), number_or("auto", "--jobs", jobs, int)
-        ),
+        with_jobs(engine, parse_all(engine_option), number_or("auto", "--jobs", jobs, int)),
         device,
         results,
         keep_models,
@@ -328,109 +314,14 @@ def _listing(kind: str, name: str | None, but: Collection[str] = ()) -> None:
         typer.echo(remark, err=True)
 
 
-@app.command()
-def score(
-    names: RunNames,
-    metric: Annotated[
-        list[str] | None,
-        typer.Option(help="Which metric; may be repeated. Default: all."),
-    ] = None,
-    form: Format = "text",
-    results: Results = None,
-) -> None:
-    """Compute scores from stored predictions: of each fold, their mean, and pooled."""
-    from serbench.results import summary
-    from serbench.results.run import find
-    from serbench.settings import results_folder
-
-    require_format(form, summary.FORMATS)
-    runs = [find(name, results_folder(results)) for name in names]
-    terminal.show(summary.scores(runs, metric or None, form), form=form)
-
-
-@app.command()
-def compare(
-    names: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="RUN RUN...",
-            help="Folders or starts of names of runs; the first is compared with all others.",
-            autocompletion=complete_runs,
-        ),
-    ],
-    metric: Annotated[
-        list[str] | None,
-        typer.Option(help="Which metric; may be repeated. Default: uar and f1."),
-    ] = None,
-    utterances: Annotated[
-        bool,
-        typer.Option(
-            "--utterances",
-            help="List utterances that only one run gets right; csv, latex: only this list.",
-        ),
-    ] = False,
-    form: Format = "text",
-    results: Results = None,
-) -> None:
-    """Compare runs on the same utterances: differences, their intervals, tests over speakers.
-
-    Intervals and tests are about these trained models on new speakers, not about training again.
-    """
-    from serbench.comparison import result
-
-    require_format(form, result.FORMATS)
-    compared = result.compare(*names, metrics=metric or result.DEFAULT, results=results)
-    terminal.show(compared.page(form, utterances), form=form)
-
-
+app.command()(scores.score)
+app.command()(scores.compare)
 app.command()(extra_sets.cross_corpus)
 app.command()(extra_sets.robustness)
 app.command()(report.report)
 app.command()(bench.bench)
-
-
-@app.command()
-def predict(
-    run: RunName,
-    files: Annotated[list[str], typer.Argument(help="Audio files.")],
-    fold: Annotated[
-        str | None,
-        typer.Option(help="Name of the fold with the model. Default: mean of all folds' models."),
-    ] = None,
-    form: Annotated[str, typer.Option("--format", help="text, csv or json.")] = "text",
-    device: Device = None,
-    results: Results = None,
-    quiet: Quiet = False,
-) -> None:
-    """Predict audio files with the models that `evaluate --keep-models` stored.
-
-    Prints the predicted label and the probability of every label; describes the models on standard
-    error.
-    """
-    from serbench import inference
-
-    require_format(form, inference.FORMATS)
-    predicted = inference.predict(run, files, fold=fold, device=device, results=results)
-    if not quiet:
-        for line in (predicted.about, *predicted.notes):
-            typer.echo(shown(line), err=True)
-    terminal.show(predicted.table(form), form=form)
-
-
-@app.command()
-def export(
-    run: RunName,
-    out: Annotated[Path, typer.Option(help="The folder to create.")],
-    fold: Annotated[
-        str | None,
-        typer.Option(help="Name of the fold with the model. Default: the best in validation."),
-    ] = None,
-    results: Results = None,
-) -> None:
-    """Write a kept model for other software, such as a checkpoint folder for transformers."""
-    from serbench import inference
-
-    typer.echo(str(inference.export(run, out, fold=fold, results=results)))
+app.command()(kept_models.predict)
+app.command()(kept_models.export)
 
 
 @app.command()

@@ -67,7 +67,7 @@ def bench(  # noqa: PLR0913 - a command's options are its parameters
     """
     from serbench.bench import session
     from serbench.bench.measure import silent
-    from serbench.evaluation.bars import progress_line
+    from serbench.evaluation.progress.bars import progress_line
 
     request = session.BenchRequest(
         model=model,

@@ -225,7 +225,7 @@ def reproduce(  # noqa: PLR0913 - a command's options are its parameters
     interval over the test speakers of these folds, which must be all folds or have ten speakers.
     Features of another version are replaced by the installed version, and the verdict says so.
     """
-    from serbench.evaluation.bars import Bars
+    from serbench.evaluation.progress.bars import Bars
     from serbench.leaderboard.reproduction.outcome import reproduce as make
     from serbench.leaderboard.reproduction.proposal import propose
     from serbench.leaderboard.submissions.reproduction_record import require_name, write

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from serbench.cli import extra_sets, terminal
+from serbench.cli import terminal
 from serbench.cli.options import (
     Commands,
     Detach,
@@ -22,6 +22,7 @@ from serbench.cli.options import (
     number_or,
     require_format,
 )
+from serbench.cli.results import extra_sets
 from serbench.errors import SerbenchError
 from serbench.escaping import shown
 from serbench.parameters import parse_all
@@ -70,7 +71,7 @@ def _engine(
     study: "StudyFile", engine: str | None, engine_option: list[str] | None, jobs: str | None
 ) -> tuple[str, dict[str, object]]:
     """Return the engine of the command line or the file, and its options."""
-    from serbench.evaluation.pipeline import with_jobs
+    from serbench.evaluation.means import with_jobs
 
     chosen = engine or study.engine
     options = {**((study.options or {}) if chosen == study.engine else {})}
@@ -107,9 +108,9 @@ def plan(  # noqa: PLR0913 - a command's options are its parameters
     """
     from serbench.bench.measure import silent
     from serbench.bench.meter import Meter
-    from serbench.evaluation.bars import progress_line
     from serbench.evaluation.engines.submission import make_engine
-    from serbench.evaluation.pipeline import Means
+    from serbench.evaluation.means import Means
+    from serbench.evaluation.progress.bars import progress_line
     from serbench.settings import settings
     from serbench.study import study_file
     from serbench.study.estimate import estimate
@@ -154,8 +155,8 @@ def run(  # noqa: PLR0913 - a command's options are its parameters
     Finished folds are kept: the same command again runs only the missing folds. Options for the
     engine replace those of the file; they never change a result.
     """
-    from serbench.evaluation.bars import Bars, introduction
-    from serbench.evaluation.pipeline import Means
+    from serbench.evaluation.means import Means
+    from serbench.evaluation.progress.bars import Bars, introduction
     from serbench.study import evaluate, study_file
     from serbench.study.table import FORMATS
 
@@ -251,7 +252,7 @@ def collect(
 
     Ctrl-C stops waiting, and cancels nothing.
     """
-    from serbench.evaluation.bars import Bars
+    from serbench.evaluation.progress.bars import Bars
     from serbench.study import result, submitted
     from serbench.study.table import FORMATS
 
@@ -304,7 +305,7 @@ def report(
     results: Results = None,
 ) -> None:
     """Write a report on all complete runs of a study, as `serbench report` does."""
-    from serbench.cli.report import write
+    from serbench.cli.results.report import write
     from serbench.study import result
 
     made = result.read(_plan(file, results))

@@ -17,7 +17,7 @@ from typing import TextIO
 
 import typer
 
-from serbench.wide_text import FILLER, Cells
+from serbench.escaping import FILLER, Cells
 
 BOLD, DIM, YELLOW, RED = "1", "2", "33", "31"
 GAP = "  "  # between columns

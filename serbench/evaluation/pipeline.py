@@ -3,141 +3,38 @@
 import contextlib
 import dataclasses
 import itertools
-import warnings
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from serbench import tables
-from serbench.contracts import DetachableEngine, Engine, PathDataset, Task
-from serbench.errors import BadParameter, CorpusError, FoldError, SerbenchError, nearest
-from serbench.evaluation import inputs, kept_models, progress
+from serbench.contracts import DetachableEngine, Engine, Task
+from serbench.errors import BadParameter, CorpusError, SerbenchError, nearest
+from serbench.evaluation import inputs, kept_models
 from serbench.evaluation.engines import task
-from serbench.evaluation.engines.submission import (
-    Queued,
-    Submission,
-    make_engine,
-    submissions,
-    submit,
-)
-from serbench.evaluation.extra_sets import PlannedSet, Wanted, plan_sets
-from serbench.evaluation.fold import claimed
+from serbench.evaluation.engines.submission import Queued, make_engine, submissions, submit
+from serbench.evaluation.extra_sets import PlannedSet, plan_sets
+from serbench.evaluation.folds.locks import claimed
 from serbench.evaluation.inputs import Inputs
+from serbench.evaluation.means import Means
+from serbench.evaluation.outcomes import Outcomes, follow
 from serbench.evaluation.plan import Plan, Planner, Resources, make_job
+from serbench.evaluation.progress.listener import Listener
+from serbench.evaluation.work import (
+    Work,
+    require_computed,
+    require_free,
+    require_kept,
+    require_unchanged,
+)
 from serbench.features import cache
 from serbench.features.store import Feature
 from serbench.files import digest
-from serbench.parameters import is_import_path
-from serbench.processes import Message, Outcome
+from serbench.processes import Message
 from serbench.protocols import lookup
 from serbench.results import extra_set, fold_file, run
 from serbench.results.config import Request
 from serbench.settings import find_device, require_device, results_folder, settings
-
-
-class Listener:
-    """Follow the progress of an evaluation: override the methods that you need.
-
-    This class prints nothing, and turns remarks into Python warnings. `run` is the name of a run,
-    `fold` the name of a fold.
-    """
-
-    def planned(self, plan: Plan, folder: Path, wanted: int, todo: int) -> None:
-        """Show that `wanted` folds of a run are requested, and that `todo` of them will run."""
-
-    def extracting(self, done: int, total: int) -> None:
-        """Show that `done` of `total` utterances are decoded and their features stored."""
-
-    def remarked(self, line: str) -> None:
-        """Show a remark on the corpus: odd, but no error."""
-        warnings.warn(line, stacklevel=3)  # at the caller of `evaluate`
-
-    def staged(self, run: str, fold: str, stage: str) -> None:
-        """Show what a fold does before its first epoch: "queued", "starting", "training"."""
-
-    def training(self, run: str, fold: str, progress: Mapping[str, Any]) -> None:
-        """Show a model's "epoch", "epochs", and points of its learning curve."""
-
-    def stepped(self, run: str, fold: str, progress: Mapping[str, Any]) -> None:
-        """Show that "epoch" of "epochs" are done, and the share "within_epoch" of the next."""
-
-    def submitted(self, engine: str, folds: int) -> None:
-        """Show that folds are in the queue of an engine."""
-
-    def interrupted(self, engine: str, reason: str) -> None:
-        """Show that the user stops waiting; the folds in a queue end, or continue for a reason."""
-
-    def finished(self, run: str, fold: str, error: str) -> None:
-        """Show that a fold is done, or that it failed with an error."""
-
-
-def with_jobs(
-    engine: str, options: Mapping[str, object] | None, jobs: int | None
-) -> Mapping[str, object]:
-    """Return the options of an engine with `jobs`, an option of the engine "local"."""
-    if jobs is None:
-        return options or {}
-    if engine != "local":
-        raise BadParameter(
-            f"jobs is {jobs}, but only the engine local has it: leave it out, or use an option of "
-            f"{engine}"
-        )
-    return {**(options or {}), "jobs": jobs}
-
-
-@dataclass(frozen=True)
-class Means:
-    """How and where an evaluation computes; none of this changes a result."""
-
-    engine: str = "local"
-    options: Mapping[str, object] = field(default_factory=dict)  # of the engine
-    device: str | None = None  # "auto", "cpu" or "cuda"; None takes the one of the settings
-    results: str | Path | None = None  # the parent folder of all runs; None takes the settings'
-    keep_models: bool = False
-    detach: bool = False  # return once the engine's queue has the tasks
-    folds: Collection[str] | None = None  # names of the folds to run; None means all
-    extras: Wanted = field(default_factory=Wanted)  # extra test sets
-
-
-@dataclass(eq=False)
-class Work:
-    """One run of an evaluation: its plan, its folds, and how they ended."""
-
-    plan: Plan
-    chosen: Sequence[int]  # positions of the requested folds
-    resources: Resources
-    waiting: Sequence[int] = ()  # folds that this command computes
-    holders: Mapping[int, str] = field(default_factory=dict)  # folds that other commands compute
-    in_queue: dict[int, Submission] = field(default_factory=dict)  # folds that were queued before
-    failures: dict[int, str] = field(default_factory=dict)  # errors of failed folds
-    extras: Sequence[PlannedSet] = ()  # extra test sets
-    kept: Mapping[int, Sequence[PlannedSet]] = field(default_factory=dict)
-    """By finished fold, the extra test sets that its kept model is to be tested on."""
-
-    def untested(self, position: int) -> list[PlannedSet]:
-        """Return the extra test sets that the model of a finished fold has not predicted."""
-        if not self.extras:
-            return []
-        fold = fold_file.read(self.resources.result(position))
-        return [
-            extra
-            for extra in self.extras
-            if extra_set.of_fold(self.folder, extra.set.folder, fold) is None
-        ]
-
-    @property
-    def folder(self) -> Path:
-        """The folder of the run."""
-        return self.resources.folder
-
-    def names(self, positions: Sequence[int]) -> list[str]:
-        """Return the names of folds."""
-        return [self.plan.folds[at].name for at in positions]
-
-    def missing(self) -> list[int]:
-        """Return the requested folds without a result."""
-        return [at for at in self.chosen if not self.resources.result(at).exists()]
 
 
 def evaluate(request: Request, means: Means, listener: Listener | None = None) -> run.Run:
@@ -282,7 +179,7 @@ class _Evaluation:
             if unkept:
                 work.waiting, work.in_queue = [], {}
                 self._refused[work.folder] = SerbenchError(
-                    f"{_folds(work.names(unkept))} of {work.folder.name}, in a queue, will keep no "
+                    f"{work.named(unkept)} of {work.folder.name}, in a queue, will keep no "
                     "model: cancel the command that queued them, or leave out --keep-models"
                 )
 
@@ -301,7 +198,7 @@ class _Evaluation:
             if gone:
                 files = ", ".join(work.resources.result(at).name for at in gone)
                 error = (
-                    f"the {'models' if len(gone) > 1 else 'model'} of {_folds(work.names(gone))} "
+                    f"the {'models' if len(gone) > 1 else 'model'} of {work.named(gone)} "
                     f"of {work.folder.name} {'were' if len(gone) > 1 else 'was'} not kept, so "
                     f"{'these folds' if len(gone) > 1 else 'this fold'} must be trained again to "
                     f"be tested on {', '.join(each.set.title for each in work.kept[gone[0]])}: "
@@ -309,7 +206,7 @@ class _Evaluation:
                 )
             elif work.extras and work.in_queue:
                 error = (
-                    f"{_folds(work.names(list(work.in_queue)))} of {work.folder.name} "
+                    f"{work.named(list(work.in_queue))} of {work.folder.name} "
                     f"{tables.are(len(work.in_queue))} in a queue without these extra test sets: "
                     "wait until they are finished, and run the same command again"
                 )
@@ -335,7 +232,7 @@ class _Evaluation:
         for work in works:
             if self._means.keep_models:
                 with self._refusing([work]):
-                    _require_kept(work)
+                    require_kept(work)
             todo = len(work.waiting) + len(work.in_queue) + len(work.kept)
             wanted = len(work.chosen) - len(work.holders)
             self._listener.planned(work.plan, work.folder, wanted, todo)
@@ -364,7 +261,7 @@ class _Evaluation:
             after = tuple(range(first, len(tasks)))
             for work in works:
                 with self._refusing([work]):
-                    _require_unchanged(work, group)
+                    require_unchanged(work, group)
                     group.require_clean(work.plan, work.waiting)  # refuses shared recordings
                 for at in work.waiting:
                     extras, before = self._extra_jobs(work, work.extras, at)
@@ -501,10 +398,12 @@ class _Evaluation:
                 folds = sum(bool(each.result) for each in queued)
                 self._listener.submitted(means.engine, folds)
             elif tasks:
-                ends = _Ends(queued, self._works, self._listener, self._engine.extraction == "fold")
-                for outcome in self._engine.run(tasks, ends.receive):
-                    ends.add(outcome)
-                ends.close()
+                outcomes = Outcomes(
+                    queued, self._works, self._listener, self._engine.extraction == "fold"
+                )
+                for outcome in self._engine.run(tasks, outcomes.receive):
+                    outcomes.add(outcome)
+                outcomes.close()
             for submission in in_queue:
                 awaited = {each.result for each in submission.missing()}
                 with self._refusing(
@@ -532,200 +431,3 @@ class _Evaluation:
                     submission.cancel()
                 self._listener.interrupted(submission.engine, reason)
             raise
-
-
-def follow(
-    submission: Submission, listener: Listener, works: Mapping[Path, Work] | None = None
-) -> None:
-    """Follow the tasks of a submission; once each has ended, remove its record.
-
-    If following is stopped, the tasks continue.
-
-    Args:
-        submission: the tasks.
-        listener: shows the progress.
-        works: runs by their folders; following ends with the last of their folds. None follows all.
-
-    Raises:
-        SerbenchError: another command follows the submission.
-    """
-    engine, ends = submission.make_engine(), _Ends(submission.tasks, works or {}, listener)
-    with submission.followed() as is_ours:
-        if not is_ours:
-            raise SerbenchError(
-                f"another command waits for the tasks in {submission.folder}: wait for that "
-                "command, or stop it, and run this one again"
-            )
-        for outcome in engine.follow(submission.folder, ends.receive):
-            ends.add(outcome)
-            if works and not ends.waiting and ends.others:
-                return
-        ends.close()
-        submission.remove()
-
-
-class _Ends:
-    """Store the progress and the outcomes of an engine's tasks, and pass them to the listener."""
-
-    def __init__(
-        self,
-        tasks: Sequence[Queued],
-        works: Mapping[Path, Work],
-        listener: Listener,
-        is_elsewhere: bool = False,
-    ):
-        works = {folder.resolve(): work for folder, work in works.items()}  # as tasks name them
-        self._tasks, self._works, self._listener = tasks, works, listener
-        self._is_elsewhere = is_elsewhere  # the folds' machines do not share the results' folder
-        self._reporters: dict[int, progress.Reporter] = {}
-        self._failures: dict[int, str] = {}  # errors of tasks that extract features
-        missing = {at for at, each in enumerate(tasks) if not Path(each.result or ".").exists()}
-        shown = {at for at in missing if not works or Path(tasks[at].result).parent in works}
-        self.waiting, self.others = shown, missing - shown  # folds that have not ended
-
-    def receive(self, position: int, message: Message) -> None:
-        queued = self._tasks[position]
-        if position not in self.waiting:  # an extraction's digests, or a fold of no interest
-            return
-        if self._is_elsewhere:
-            if position not in self._reporters:
-                self._reporters[position] = progress.Reporter(Path(queued.result))
-            self._reporters[position].add(message)
-        if "stage" in message:
-            self._listener.staged(queued.run, queued.fold, str(message["stage"]))
-        elif "within_epoch" in message:
-            self._listener.stepped(queued.run, queued.fold, message)
-        else:
-            self._listener.training(queued.run, queued.fold, message)
-
-    def add(self, outcome: Outcome) -> None:
-        queued, error = self._tasks[outcome.item], outcome.error
-        if not queued.result:
-            self._failures[outcome.item] = error
-            return
-        result = Path(queued.result)
-        if outcome.files and not result.exists():
-            kept_models.store(result, outcome.files)
-        if not error and not result.exists():
-            error = f"{queued.name} ended without an error, but there is no {result}"
-        error = error and next(filter(None, map(self._failures.get, queued.after)), error)
-        progress.clear(result)
-        if error:
-            progress.failed(result, error)
-            if work := self._works.get(result.parent):
-                failed = [at for at in work.chosen if work.resources.result(at) == result]
-                work.failures |= dict.fromkeys(failed, error)  # none if not requested here
-        if outcome.item in self.waiting:
-            self._listener.finished(queued.run, queued.fold, error)
-        self.waiting.discard(outcome.item)
-        self.others.discard(outcome.item)
-
-    def close(self) -> None:
-        """Count the folds without an outcome as failed, once the engine has ended."""
-        for position in sorted(self.waiting | self.others):
-            is_there = Path(self._tasks[position].result).exists()
-            lost = "the engine lost it without an outcome: run the same command again"
-            self.add(Outcome(position, None, "" if is_there else lost))
-
-
-def require_computed(work: Work) -> None:
-    """Refuse to show a run whose folds failed, or are computed by other commands.
-
-    Raises:
-        FoldError: folds failed.
-        SerbenchError: another command computes requested folds.
-    """
-    if not work.failures:
-        require_free(work)
-        return
-    by_error: dict[str, list[int]] = {}
-    for at, error in sorted(work.failures.items()):  # in the protocol's order
-        by_error.setdefault(error, []).append(at)
-    reasons = "\n".join(f"{_folds(work.names(at))}: {error}" for error, at in by_error.items())
-    hint = ""
-    if is_import_path(work.plan.config.model) and work.plan.config.feature == "waveform":
-        hint = (
-            f"{work.plan.config.model} received waveforms of different lengths; if it needs "
-            "vectors, add --features functionals\n"
-        )
-    kept = len(list(work.folder.glob("*.safetensors")))
-    raise FoldError(
-        f"{reasons}\n{hint}{len(work.failures)} of {tables.count(len(work.plan.folds), 'fold')} "
-        f"failed, {kept} {tables.are(kept)} kept; fix the cause and run the same command again: "
-        "only the missing folds run"
-    )
-
-
-def _folds(names: Sequence[str]) -> str:
-    """Return "fold 1" or "folds 1, 2"."""
-    return f"{'folds' if len(names) > 1 else 'fold'} {', '.join(names)}"
-
-
-def require_free(work: Work) -> None:
-    """Refuse to show a run while other commands compute requested folds.
-
-    Raises:
-        SerbenchError: other commands do; the message names their processes.
-    """
-    by_holder: dict[str, list[int]] = {}
-    for at, holder in work.holders.items():
-        if not work.resources.result(at).exists():
-            by_holder.setdefault(holder, []).append(at)
-    if by_holder:
-        busy = "; ".join(
-            f"{_folds(work.names(at))} of {work.folder.name} {tables.are(len(at))} "
-            f"being computed by {holder}"
-            for holder, at in by_holder.items()
-        )
-        raise SerbenchError(
-            f"{busy}: wait for that command, or stop it, and run this one again; finished "
-            "folds are kept"
-        )
-
-
-def _require_kept(work: Work) -> None:
-    """Refuse to keep models in a run whose finished folds have none."""
-    results = map(work.resources.result, range(len(work.plan.folds)))
-    finished = [at for at, path in enumerate(results) if path.exists()]
-    lost = [at for at in finished if not kept_models.folder(work.folder, at).is_dir()]
-    if lost:
-        files = ", ".join(work.resources.result(at).name for at in lost)
-        raise SerbenchError(
-            f"{len(lost)} of {tables.count(len(work.plan.folds), 'fold')} "
-            f"({', '.join(work.names(lost))}) {tables.are(len(lost))} finished, but no model was "
-            f"kept: remove {files} from {work.folder}, and run the same command again, or use "
-            "another --results folder"
-        )
-
-
-def _require_unchanged(work: Work, group: Inputs) -> None:
-    """Refuse finished folds that were computed from other data, or belong to another run."""
-    plan = work.plan
-    for at in range(len(plan.folds)):
-        if not work.resources.result(at).exists():
-            continue
-        job = make_job(plan, work.resources, at, group.pin(plan, at))
-        facts = fold_file.read(Path(job.result)).facts
-        if (facts.config, facts.fold.index) != (job.config, job.fold):
-            raise SerbenchError(
-                f"{job.result} belongs to another run or fold, so it was copied there: remove it, "
-                "and run the same command again"
-            )
-        changed = [name for name, pin in job.pins.items() if getattr(facts.pins, name) != pin]
-        folder, dataset = Path(job.result).parent, plan.source.dataset
-        if changed and changed != ["protocol"] and isinstance(dataset, PathDataset):
-            kind, _, rest = plan.config.dataset.partition(":")
-            name, comma, params = rest.partition(",")
-            noun = "page" if plan.source.page else "table" if dataset.endings else "folder"
-            given = plan.source.page or plan.source.root
-            raise CorpusError(
-                f"another {noun} called {kind}:{name} has run here, or this one changed since: "
-                f"{job.result} was not computed from {given}. Use another --results "
-                f"folder, or give the {noun} another name, --dataset {kind}:OTHER{comma}{params} "
-                f"--data {given}; if the old run is no longer needed, remove {folder}"
-            )
-        if changed:
-            raise CorpusError(
-                f"the {' and the '.join(changed)} changed since {job.result} was computed: restore "
-                f"it, or start a new run in another --results folder, or remove {folder}"
-            )

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from serbench.errors import SerbenchError, nearest
-from serbench.evaluation import kept_models, progress
+from serbench.evaluation import kept_models
 from serbench.evaluation.engines.submission import submissions
-from serbench.evaluation.fold import claimed
+from serbench.evaluation.folds.locks import claimed
+from serbench.evaluation.progress import fold_status
 from serbench.files import size_of, writing_error
 from serbench.results import extra_set, fold_file
 from serbench.results.run import folders, match
@@ -182,7 +183,7 @@ def _remove_folder(folder: Path) -> None:
 def _remove_fold(folder: Path, result: Path) -> None:
     """Remove a result before its model: a model without a result belongs to no run."""
     result.unlink()
-    progress.clear(result)
+    fold_status.clear(result)
     kept_models.replace(None, folder, _position(result))
     for left in folder.glob(f".work-{result.stem}-*"):
         shutil.rmtree(left)

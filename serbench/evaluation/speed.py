@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from serbench.corpus import PARTS, Fold
+from serbench.evaluation.folds.model_isolation import ALONE
 from serbench.evaluation.inputs import FEW
-from serbench.evaluation.model_isolation import ALONE
 
 STEEP = 1.15  # smaller powers are treated as a straight line with noise
 STEEPEST = 3.0

@@ -17,8 +17,8 @@ from serbench.escaping import one_line
 from serbench.evaluation import inputs, provenance
 from serbench.evaluation.engines.local import Machine
 from serbench.evaluation.engines.task import SHARE
-from serbench.evaluation.model_isolation import ALONE
-from serbench.evaluation.pipeline import Means
+from serbench.evaluation.folds.model_isolation import ALONE
+from serbench.evaluation.means import Means
 from serbench.evaluation.plan import find_entry
 from serbench.evaluation.speed import FrontEnd, Speed, busy
 from serbench.features import extraction

@@ -7,10 +7,11 @@ from typing import Any, overload
 from serbench.errors import BadParameter, SerbenchError
 from serbench.escaping import shown as shown_text
 from serbench.evaluation import pipeline
-from serbench.evaluation.bars import follower
 from serbench.evaluation.extra_sets import Wanted
-from serbench.evaluation.pipeline import Listener, Means, with_jobs
+from serbench.evaluation.means import Means, with_jobs
 from serbench.evaluation.plan import Planner, find_entry, resolve
+from serbench.evaluation.progress.bars import follower
+from serbench.evaluation.progress.listener import Listener
 from serbench.results.config import Request
 from serbench.results.run import Run
 from serbench.settings import results_folder, settings

@@ -12,9 +12,10 @@ from typing import Literal
 from serbench import tables
 from serbench.errors import SerbenchError, cause
 from serbench.escaping import as_json, one_line
-from serbench.evaluation import progress
 from serbench.evaluation.engines.submission import submissions
-from serbench.evaluation.progress import Forecast, Progress
+from serbench.evaluation.progress import fold_status
+from serbench.evaluation.progress.fold_status import Progress
+from serbench.evaluation.progress.forecast import Forecast
 from serbench.files import Holder, holder
 from serbench.results import fold_file
 from serbench.study.plan import PlannedRun, StudyPlan
@@ -75,7 +76,7 @@ def fold_states(run: PlannedRun, places: Queues) -> tuple[FoldState, ...]:
 
 def _unfinished(name: str, result: Path, present: set[str], places: Queues) -> FoldState:
     """Return where a fold without a result stands; reads only files that are present."""
-    last = progress.read(result) if progress.progress_file(result).name in present else None
+    last = fold_status.read(result) if fold_status.progress_file(result).name in present else None
     if str(result) in places:
         place, since = places[str(result)]
         if not place:
@@ -84,7 +85,7 @@ def _unfinished(name: str, result: Path, present: set[str], places: Queues) -> F
         if last is not None and last.started > since - LATE:
             return FoldState(name, "running", place, last)
         return FoldState(name, "running" if place.startswith("on ") else "queued", place)
-    failure = progress.failure_file(result)
+    failure = fold_status.failure_file(result)
     lock = f".{result.stem}.lock"
     claim = holder(result.with_name(lock)) if lock in present else None
     claimed = claim.since - LATE if claim is not None and _is_alive(claim) else None
@@ -92,7 +93,7 @@ def _unfinished(name: str, result: Path, present: set[str], places: Queues) -> F
     if last is not None and claimed is not None and last.started > claimed:
         return FoldState(name, "running", f"process {last.pid} on {last.host}", last)
     if failure.name in present and (claimed is None or _changed(failure) > claimed):
-        return FoldState(name, "failed", progress.failure(result))
+        return FoldState(name, "failed", fold_status.failure(result))
     if claimed is not None:
         return FoldState(name, "queued", str(claim))
     if last is not None:

@@ -8,7 +8,8 @@ from pathlib import Path
 from serbench import tables
 from serbench.errors import SerbenchError
 from serbench.evaluation.engines.submission import Submission, submissions
-from serbench.evaluation.pipeline import Listener, follow
+from serbench.evaluation.outcomes import follow
+from serbench.evaluation.progress.listener import Listener
 from serbench.study.plan import StudyPlan
 
 

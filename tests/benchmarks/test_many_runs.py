@@ -13,7 +13,8 @@ import time
 import pytest
 
 import serbench
-from serbench.evaluation.pipeline import Means, compute
+from serbench.evaluation.means import Means
+from serbench.evaluation.pipeline import compute
 from serbench.results.config import Request
 from serbench.results.run import read
 

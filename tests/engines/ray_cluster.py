@@ -137,5 +137,5 @@ class Cluster:
 
     def folds(self):
         """Return the processes of folds, on both nodes."""
-        words = "serbench.evaluation.fold"
+        words = "serbench.evaluation.folds.fold"
         return self.head.children(words) + self.second.children(words)

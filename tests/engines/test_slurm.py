@@ -306,8 +306,8 @@ def test_kills_at_random_moments_lose_no_finished_fold(slurm, places, expected):
             return f"node {node}"
         words = {
             "job": "serbench_slurm.job",
-            "fold": "serbench.processes serbench.evaluation.fold",
-            "model": "serbench.processes serbench.evaluation.model_isolation",
+            "fold": "serbench.processes serbench.evaluation.folds.fold",
+            "model": "serbench.processes serbench.evaluation.folds.model_isolation",
             "extraction": "serbench.processes serbench.features",
             "stepd": "slurmstepd",
         }

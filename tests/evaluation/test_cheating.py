@@ -41,8 +41,8 @@ def test_the_process_that_predicts_is_not_told_where_anything_is(places):
 
 def test_utterances_come_in_an_order_that_says_nothing_and_is_always_the_same(places):
     from serbench.evaluation import inputs, plan
-    from serbench.evaluation.fold import _read_sets
-    from serbench.evaluation.pipeline import Listener
+    from serbench.evaluation.folds.fold import read_sets
+    from serbench.evaluation.progress.listener import Listener
 
     made = plan.make_plan(Request("centroid", "tones"), places)
     needed = {utterance.id for utterance in made.corpus.utterances}
@@ -51,7 +51,7 @@ def test_utterances_come_in_an_order_that_says_nothing_and_is_always_the_same(pl
     orders = []
     jobs = [plan.make_job(made, lent, at, prepared.pin(made, at)) for at in range(3)]
     for job in jobs:
-        sets = _read_sets(job, lambda _: None)
+        sets = read_sets(job, lambda _: None)
         test = sets.fold.test
         order = sets.order(test)
         assert sorted(order) == list(range(len(test)))
@@ -60,5 +60,5 @@ def test_utterances_come_in_an_order_that_says_nothing_and_is_always_the_same(pl
         repeats = np.mean([one == other for one, other in itertools.pairwise(labels)])
         assert repeats < 0.6  # in the corpus's order most neighbours have one label
         orders.append(order)
-    again = [_read_sets(job, lambda _: None) for job in jobs]
+    again = [read_sets(job, lambda _: None) for job in jobs]
     assert orders == [sets.order(sets.fold.test) for sets in again]

@@ -7,8 +7,8 @@ import pytest
 
 from serbench.errors import FoldError, LeakageError
 from serbench.evaluation import inputs
-from serbench.evaluation.pipeline import Listener
 from serbench.evaluation.plan import make_plan
+from serbench.evaluation.progress.listener import Listener
 from serbench.features.store import Feature, Store
 from serbench.results.config import Request
 

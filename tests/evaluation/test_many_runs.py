@@ -9,10 +9,13 @@ import pytest
 
 import serbench
 from serbench.errors import BadParameter, FoldError, SerbenchError, UnknownName
-from serbench.evaluation import progress
 from serbench.evaluation.engines.submission import make_engine, submissions
-from serbench.evaluation.fold import claimed
-from serbench.evaluation.pipeline import Listener, Means, Work, compute, evaluate
+from serbench.evaluation.folds.locks import claimed
+from serbench.evaluation.means import Means
+from serbench.evaluation.pipeline import compute, evaluate
+from serbench.evaluation.progress import fold_status
+from serbench.evaluation.progress.listener import Listener
+from serbench.evaluation.work import Work
 from serbench.results import run
 from serbench.results.config import Request
 
@@ -104,8 +107,8 @@ def test_a_fold_that_fails_is_recorded_until_it_succeeds(monkeypatch):
     assert keeper.missing() == [*keeper.failures] == [0]
     result = keeper.resources.result(0)
     assert "SIGKILL" in keeper.failures[0]
-    assert progress.failure(result) == keeper.failures[0]
-    assert progress.read(result) is None
+    assert fold_status.failure(result) == keeper.failures[0]
+    assert fold_status.read(result) is None
     monkeypatch.delenv("TINY_DIES")
     (keeper,) = compute([Request("keeper", SMALL)], means)
     assert keeper.failures == {}
@@ -139,7 +142,7 @@ def test_a_queue_goes_on_without_the_command_and_another_one_reads_it(places):
     assert some.failures == {}
     assert len(heard.lines) == 3  # it hears of all folds in the queue
     (result,) = set(map(work.resources.result, work.missing()))
-    assert "ValueError: the model is faulty" in progress.failure(result)
+    assert "ValueError: the model is faulty" in fold_status.failure(result)
     assert not (places.results / ".submitted").exists()
 
 
@@ -247,28 +250,28 @@ def test_ctrl_c_cancels_no_folds_that_were_not_requested(places, folds, is_left)
 
 def test_progress_is_stored_beside_the_result(tmp_path):
     result = tmp_path / "fold-01.safetensors"
-    assert (progress.read(result), progress.failure(result)) == (None, "")
-    progress.failed(result, "no memory")
-    assert progress.failure(result) == "no memory"
-    reporter = progress.Reporter(result)
-    assert progress.failure(result) == ""  # it has started again
-    assert progress.read(result).share == 0
-    time.sleep(progress.PAUSE)
+    assert (fold_status.read(result), fold_status.failure(result)) == (None, "")
+    fold_status.failed(result, "no memory")
+    assert fold_status.failure(result) == "no memory"
+    reporter = fold_status.Reporter(result)
+    assert fold_status.failure(result) == ""  # it has started again
+    assert fold_status.read(result).share == 0
+    time.sleep(fold_status.PAUSE)
     reporter.add({"stage": "training"})
-    assert progress.read(result).stage == "training"
-    time.sleep(progress.PAUSE)
+    assert fold_status.read(result).stage == "training"
+    time.sleep(fold_status.PAUSE)
     reporter.add({"epoch": 1, "epochs": 5, "train_loss": 0.5})
-    now = progress.read(result)
+    now = fold_status.read(result)
     assert (now.epoch, now.epochs, now.stage, now.values) == (1, 5, "", {"train_loss": 0.5})
     assert (now.share, now.within_epoch) == (0.2, 0.0)
     assert now.started < now.began < now.updated
-    time.sleep(progress.PAUSE)
+    time.sleep(fold_status.PAUSE)
     reporter.add({"epoch": 1, "epochs": 5, "within_epoch": 0.5})
-    now = progress.read(result)
+    now = fold_status.read(result)
     assert (now.epoch, now.share, now.values) == (1, 0.3, {"train_loss": 0.5})
-    progress.progress_file(result).write_text(json.dumps({"epoch": 1}))
-    assert progress.read(result) is None
-    progress.clear(result)
+    fold_status.progress_file(result).write_text(json.dumps({"epoch": 1}))
+    assert fold_status.read(result) is None
+    fold_status.clear(result)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -281,4 +284,4 @@ def test_folds_that_another_command_computes_stop_no_other():
     assert held.missing() == [1]
     assert free.missing() == []
     (result,) = {held.resources.result(at) for at in held.missing()}
-    assert progress.failure(result) == ""
+    assert fold_status.failure(result) == ""

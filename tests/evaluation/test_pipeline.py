@@ -299,7 +299,7 @@ def test_what_a_model_keeps_between_folds_is_gone():
 
 
 def test_folds_that_shared_a_process_are_never_ranked(monkeypatch):
-    monkeypatch.setattr("serbench.evaluation.model_isolation._folds", itertools.count())
+    monkeypatch.setattr("serbench.evaluation.folds.model_isolation._folds", itertools.count())
     run = evaluate("faulty", params={"fault": "none"}, jobs=0)
     assert [fold.facts.folds_before for fold in run.folds] == [0, 1, 2]
     assert not run.ranked

@@ -12,9 +12,10 @@ import pytest
 
 import serbench
 from serbench.errors import SerbenchError, UnknownName
-from serbench.evaluation import kept_models, progress, removal
+from serbench.evaluation import kept_models, removal
 from serbench.evaluation.engines.submission import FOLDER, Queued
-from serbench.evaluation.fold import claimed
+from serbench.evaluation.folds.locks import claimed
+from serbench.evaluation.progress import fold_status
 from serbench.files import replacing
 from serbench.results.run import folders, read
 
@@ -128,7 +129,7 @@ def test_a_run_that_cannot_be_read_is_removed_whole_or_by_fold(run, places):
 def test_a_run_with_only_failed_folds_is_removed(places):
     folder = places.results / "tones_failed_kfold_seed0_00000000"
     folder.mkdir(parents=True)
-    progress.failed(folder / "fold-01.safetensors", "the model is faulty")
+    fold_status.failed(folder / "fold-01.safetensors", "the model is faulty")
     assert str(removal.plan("tones_failed", places.results)).startswith(
         f"{folder}: 0 folds, 0.0 MB"
     )

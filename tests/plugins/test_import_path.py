@@ -12,7 +12,7 @@ import serbench
 from serbench.cli.app import app
 from serbench.errors import FoldError, SerbenchError
 from serbench.evaluation import plan, provenance
-from serbench.evaluation.pipeline import Listener
+from serbench.evaluation.progress.listener import Listener
 from serbench.leaderboard.reproduction.proposal import propose
 from serbench.leaderboard.verification.verdict import verify
 from serbench.plugins import import_path, registry, source_code

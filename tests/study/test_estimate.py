@@ -6,7 +6,7 @@ import serbench
 from serbench.bench.meter import Meter
 from serbench.contracts import Needs
 from serbench.evaluation.engines.local import Machine
-from serbench.evaluation.pipeline import Means
+from serbench.evaluation.means import Means
 from serbench.evaluation.speed import FrontEnd, Growth, Speed
 from serbench.study.estimate import estimate, simulate
 from serbench.study.matrix import Item, expand

@@ -11,10 +11,10 @@ from dataclasses import asdict
 import pytest
 
 import serbench
-from serbench.evaluation import progress
-from serbench.evaluation.bars import Bars
-from serbench.evaluation.fold import claimed
-from serbench.evaluation.progress import Progress
+from serbench.evaluation.folds.locks import claimed
+from serbench.evaluation.progress import fold_status
+from serbench.evaluation.progress.bars import Bars
+from serbench.evaluation.progress.fold_status import Progress
 from serbench.study.matrix import Item, expand
 from serbench.study.plan import plan
 from serbench.study.status import status
@@ -38,7 +38,7 @@ def report(result, **facts):
     """Write progress as a fold's process does."""
     now = time.time()
     known = Progress(now, platform.node(), os.getpid(), now)
-    progress.progress_file(result).write_text(json.dumps(asdict(known) | facts))
+    fold_status.progress_file(result).write_text(json.dumps(asdict(known) | facts))
 
 
 def test_folds_are_finished_or_missing_at_first(study):
@@ -96,14 +96,14 @@ def test_a_model_need_not_know_the_number_of_its_epochs(study):
 
 def test_a_fold_that_failed_has_its_reason_until_it_starts_again(study):
     made, results = study
-    progress.failed(results[2], "Traceback\n  ...\nValueError: it broke")
+    fold_status.failed(results[2], "Traceback\n  ...\nValueError: it broke")
     assert states(made) == ["finished", "missing", "failed"]
     assert "failed:\n  centroid on tones, fold 3: ValueError: it broke" in str(status(made))
     assert "Traceback" in status(made).as_json()
-    os.utime(progress.failure_file(results[2]), (0, 0))
+    os.utime(fold_status.failure_file(results[2]), (0, 0))
     with claimed(results[0].parent, ["fold-03"]):
         assert states(made)[2] == "queued"
-        progress.failed(results[2], "again")
+        fold_status.failed(results[2], "again")
         assert states(made)[2] == "failed"
         report(results[2], stage="training")
         assert states(made)[2] == "running"

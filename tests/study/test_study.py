@@ -333,7 +333,7 @@ def test_a_study_that_is_killed_goes_on_where_it_stopped(places, tmp_path):
 
 
 def test_another_commands_folds_are_left_to_it_and_said(places):
-    from serbench.evaluation.fold import claimed
+    from serbench.evaluation.folds.locks import claimed
 
     run = serbench.evaluate("centroid", "tones", jobs=0, folds=["1"])
     with claimed(run.folder, ["fold-02", "fold-03"]):

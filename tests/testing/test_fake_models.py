@@ -6,7 +6,7 @@ import pytest
 import serbench
 from serbench.contracts import Examples
 from serbench.errors import BadParameter, FoldError
-from serbench.evaluation.model_isolation import FoldWorkspace
+from serbench.evaluation.folds.model_isolation import FoldWorkspace
 from serbench.testing.fake_models import Oracle
 
 PATH = "serbench.testing.fake_models:{}"

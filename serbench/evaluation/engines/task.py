@@ -14,7 +14,7 @@ from serbench import datasets, tables
 from serbench.contracts import Needs, Task
 from serbench.errors import PluginError, SerbenchError
 from serbench.evaluation import kept_models, provenance
-from serbench.evaluation.fold import claimed
+from serbench.evaluation.folds.locks import claimed
 from serbench.evaluation.plan import Job
 from serbench.features.store import Feature
 from serbench.files import digest
@@ -25,8 +25,8 @@ from serbench.results.config import Config
 from serbench.results.extra_set import ExtraSet
 from serbench.settings import Settings, settings
 
-FOLD, EXTRACT = "serbench.evaluation.fold:run", "serbench.features.extraction:extract"
-TEST_KEPT = "serbench.evaluation.fold:test_kept"
+FOLD, EXTRACT = "serbench.evaluation.folds.fold:run", "serbench.features.extraction:extract"
+TEST_KEPT = "serbench.evaluation.folds.extra_tests:test_kept"
 SHARE = 500  # utterances whose features one task extracts
 
 

@@ -6,13 +6,12 @@ from functools import partial
 from urllib.parse import quote
 
 from serbench import tables
-from serbench.escaping import markdown
+from serbench.escaping import Cells, markdown
 from serbench.leaderboard.formats import columns, notes, picture
 from serbench.leaderboard.ranking.board import Board, Section, Table
 from serbench.leaderboard.ranking.entry import Entry, Rejected
 from serbench.leaderboard.ranking.row import Row
 from serbench.leaderboard.submissions.safe_read import shown
-from serbench.wide_text import Cells
 
 MOST_ROWS = 100  # of a table in Markdown; HTML, CSV and JSON contain all rows
 LONGEST, LONGEST_NOTE = 300, 3000  # characters of a cell, of a note

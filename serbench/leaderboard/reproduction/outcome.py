@@ -9,8 +9,9 @@ from typing import Any
 from serbench import tables
 from serbench.errors import CorpusError, SerbenchError
 from serbench.evaluation import inputs, pipeline, provenance
-from serbench.evaluation.pipeline import Listener, Means
+from serbench.evaluation.means import Means
 from serbench.evaluation.plan import Plan, make_plan
+from serbench.evaluation.progress.listener import Listener
 from serbench.files import expanded
 from serbench.leaderboard.reproduction.proposal import Proposal, where
 from serbench.leaderboard.submissions import submitted_fold

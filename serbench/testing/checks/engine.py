@@ -18,7 +18,9 @@ from serbench import tables
 from serbench.contracts import DetachableEngine, Extraction, GeneratedDataset, Task
 from serbench.errors import SerbenchError
 from serbench.evaluation.engines.submission import make_engine
-from serbench.evaluation.pipeline import Listener, Means, evaluate
+from serbench.evaluation.means import Means
+from serbench.evaluation.pipeline import evaluate
+from serbench.evaluation.progress.listener import Listener
 from serbench.parameters import checked, settable, typed
 from serbench.plugins import registry, shipped
 from serbench.processes import Message, Outcome

@@ -10,8 +10,8 @@ from typing import ClassVar, cast
 import numpy as np
 
 from serbench.contracts import Array, DescribedModel, Examples, Model, ModelEntry, Wave
-from serbench.evaluation import model_io
-from serbench.evaluation.model_isolation import FoldWorkspace
+from serbench.evaluation.folds import model_io
+from serbench.evaluation.folds.model_isolation import FoldWorkspace
 from serbench.evaluation.plan import resolve
 from serbench.features.audio import samples_digest
 from serbench.features.store import Feature, Features, Store

@@ -10,8 +10,8 @@ import pytest
 import serbench
 from serbench.evaluation import inputs
 from serbench.evaluation.engines import task
-from serbench.evaluation.pipeline import Listener
 from serbench.evaluation.plan import Resources, make_job, make_plan
+from serbench.evaluation.progress.listener import Listener
 from serbench.results.config import Request
 from serbench.testing import fake_tasks
 

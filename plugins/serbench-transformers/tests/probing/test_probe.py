@@ -13,7 +13,7 @@ import torch
 from serbench import evaluate, predict
 from serbench.contracts import DescribedModel, Examples, KeepableModel
 from serbench.errors import BadParameter, SerbenchError
-from serbench.evaluation.pipeline import Listener
+from serbench.evaluation.progress.listener import Listener
 from serbench.metrics import classification
 from serbench.metrics.calibration import nll, probabilities
 from serbench.parameters import settable

@@ -1,6 +1,6 @@
 """Fit a model and predict, in a process that receives only the inputs of the test set.
 
-The process that checks the fold (`serbench.evaluation.fold`) writes inputs without ids into a
+The process that checks the fold (`serbench.evaluation.folds.fold`) writes inputs without ids into a
 file, which is unlinked once it is open here, and joins ids and truth to the predictions. So no
 frame of this process and no object that can be reached from an input holds a test label.
 """
@@ -32,8 +32,8 @@ from serbench import processes, settings
 from serbench.contracts import Array, Examples, KeepableModel, Model, MovableModel, Predictions
 from serbench.errors import PluginError
 from serbench.escaping import shown
-from serbench.evaluation import model_io
-from serbench.evaluation.model_io import Inputs
+from serbench.evaluation.folds import model_io
+from serbench.evaluation.folds.model_io import Inputs
 from serbench.files import replacing, writing_error
 from serbench.plugins import registry
 from serbench.processes import Message, Send

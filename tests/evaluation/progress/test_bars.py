@@ -2,8 +2,8 @@
 
 from rich.console import Console
 
-from serbench.evaluation import bars
-from serbench.evaluation.bars import Bars
+from serbench.evaluation.progress import bars
+from serbench.evaluation.progress.bars import Bars
 
 FOLD = ("run", "1")
 

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from serbench.evaluation.fold import claimed
+from serbench.evaluation.folds.locks import claimed
 from serbench.features.audio import Digests
 from serbench.report.tables.section_tables import costs
 from serbench.results.run import folders, read
@@ -161,7 +161,7 @@ def test_memory_is_not_recorded_where_the_system_cannot_tell_it(places):
 def test_more_folds_are_claimed_than_files_may_be_open(places):
     code = (
         "import resource, sys; from pathlib import Path\n"
-        "from serbench.evaluation.fold import claimed\n"
+        "from serbench.evaluation.folds.locks import claimed\n"
         "resource.setrlimit(resource.RLIMIT_NOFILE, (256, 4096))\n"
         "with claimed(Path(sys.argv[1]), [f'fold-{n}' for n in range(1000)]) as held:\n"
         "    print(len(held), len(list(Path(sys.argv[1]).iterdir())))\n"
@@ -175,7 +175,7 @@ def test_more_folds_are_claimed_than_files_may_be_open(places):
 def test_the_locks_of_many_runs_may_be_more_than_the_files_that_may_be_open(places):
     code = (
         "import contextlib, resource, sys; from pathlib import Path\n"
-        "from serbench.evaluation.fold import claimed\n"
+        "from serbench.evaluation.folds.locks import claimed\n"
         "resource.setrlimit(resource.RLIMIT_NOFILE, (256, 4096))\n"
         "with contextlib.ExitStack() as claims:\n"
         "    for run in range(4):\n"

@@ -29,7 +29,7 @@ def show(
     data: Data = None,
 ) -> None:
     """List a dataset's protocols, or show the folds of one; reads no audio if possible."""
-    from serbench.cli import splits
+    from serbench.cli.corpora import splits
 
     terminal.show(splits.show(dataset, protocol, labels, data))
 
@@ -43,7 +43,7 @@ def export(
     data: Data = None,
 ) -> None:
     """Write a protocol's folds as plain data."""
-    from serbench.cli import splits
+    from serbench.cli.corpora import splits
 
     typer.echo(splits.export(dataset, protocol, out, labels, data))
 
@@ -56,7 +56,7 @@ def check(
     data: Data = None,
 ) -> None:
     """Check that no sets of a protocol share speakers or audio; exit code 1 if any do."""
-    from serbench.cli import splits
+    from serbench.cli.corpora import splits
 
     text, clean = splits.check(dataset, protocol, labels, data)
     terminal.show(text)

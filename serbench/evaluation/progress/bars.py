@@ -18,9 +18,9 @@ from rich.text import Text
 from serbench import tables
 from serbench.errors import cause
 from serbench.escaping import shown
-from serbench.evaluation.pipeline import Listener
 from serbench.evaluation.plan import Plan
-from serbench.evaluation.progress import Forecast
+from serbench.evaluation.progress.forecast import Forecast
+from serbench.evaluation.progress.listener import Listener
 
 SHOWN = 12  # running folds that have a line of their own
 PAUSE = 30.0  # seconds between two lines about one fold in a log

@@ -2,7 +2,7 @@
 
 import pytest
 
-from serbench.evaluation.progress import Forecast
+from serbench.evaluation.progress.forecast import Forecast
 
 
 def test_folds_take_the_time_of_others_of_their_group_or_else_of_all():

@@ -12,8 +12,8 @@ import pytest
 
 import serbench
 from serbench.errors import FoldError, SerbenchError
-from serbench.evaluation import fold as worker
-from serbench.evaluation import model_isolation
+from serbench.evaluation.folds import fold as worker
+from serbench.evaluation.folds import model_isolation
 from serbench.results.eligibility import BATCH
 
 
@@ -38,7 +38,7 @@ def test_a_forked_copy_that_hangs_is_given_up():
 
 def test_a_forked_copy_does_not_outlive_what_forked_it(tmp_path):
     code = (
-        "import os, sys, time; from serbench.evaluation.model_isolation import Fork\n"
+        "import os, sys, time; from serbench.evaluation.folds.model_isolation import Fork\n"
         "fork = Fork(lambda: time.sleep(60), 60); print(fork._child, flush=True); time.sleep(60)"
     )
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)

@@ -1,0 +1,1 @@
+"""The commands about corpora: how protocols divide them."""

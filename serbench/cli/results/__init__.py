@@ -1,0 +1,1 @@
+"""The commands about results: stored runs, their scores, reports and kept models."""
