@@ -27,6 +27,7 @@ $(VENV)/.installed: $(VENV)/bin/python constraints.txt pyproject.toml $(wildcard
 $(VENV)/.dev: $(VENV)/.installed requirements-dev.txt
 	$(PIP) --requirement requirements-dev.txt
 	$(PIP) --no-build-isolation --no-deps -e plugins/serbench-ray
+	$(PIP) --no-deps Resemblyzer==0.1.4  # the weights of a speaker encoder
 	@touch $@
 
 setup: $(VENV)/.installed ## a virtual environment with serbench and its plugins

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from serbench.contracts import Needs as Needs
     from serbench.contracts import Perturbation as Perturbation
     from serbench.contracts import Predictions as Predictions
+    from serbench.contracts import Recording as Recording
     from serbench.contracts import Task as Task
     from serbench.contracts import Wave as Wave
     from serbench.contracts import Workspace as Workspace
@@ -60,7 +61,8 @@ if TYPE_CHECKING:
 _NAMES = {  # the names above, by module
     "comparison.result": "compare",
     "contracts": "About Array Dataset DatasetEntry DetachableEngine Engine Entry Examples "
-    "Extractor Lengths Link Model ModelEntry Needs Perturbation Predictions Task Wave Workspace "
+    "Extractor Lengths Link Model ModelEntry Needs Perturbation Predictions Recording "
+    "Task Wave Workspace "
     "hookimpl",
     "corpus": "Corpus Fold LabelSet Protocol Utterance held_out speaker_fold",
     "datasets": "read_corpus",

@@ -182,6 +182,19 @@ class Lengths:
     trimmed: float = 1.0
 
 
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """A file as it is stored, before it is mixed down, resampled, perturbed and trimmed.
+
+    Attributes:
+        samples: (frames, channels), int16 if the file holds 16 bits, else float64 in [-1, 1].
+        rate: the sampling rate in Hz.
+    """
+
+    samples: Array
+    rate: int
+
+
 class Extractor(typing.Protocol):
     """Turn waves into features. Instantiated by `target(**feature parameters)`; must not learn.
 
@@ -190,6 +203,13 @@ class Extractor(typing.Protocol):
 
     A later version lists its changes in the attribute `notes`:
     `notes = {"2": "layers are stored in half precision"}`.
+
+    Features of control models need not come from the wave. The class attribute `reads` says what
+    the extractor is given instead:
+
+    - `reads = "recording"`: each file as it is stored, a `Recording`.
+    - `reads = "sentence"`: what is said, the `sentence` of an `Utterance`, as text. These arrays
+      are computed when they are needed, and not stored.
 
     Attributes:
         version: changes whenever the features change.

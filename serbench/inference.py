@@ -16,8 +16,7 @@ from serbench.escaping import as_json, shown
 from serbench.evaluation import kept_models
 from serbench.evaluation.folds import model_io
 from serbench.evaluation.kept_models import KeptModel
-from serbench.features import audio
-from serbench.features.extraction import of_one
+from serbench.features import audio, extraction
 from serbench.files import expanded, replacing_folder
 from serbench.metrics import calibration
 from serbench.metrics.classification import Floats, predicted
@@ -168,9 +167,16 @@ def _inputs(run: Run, files: Sequence[Path]) -> list[Array]:
             f"{run.name} read audio differently from this serbench: install the version that "
             f"computed the run, {run.facts.versions.get('serbench')}, or evaluate again"
         )
-    waves = [audio.wave(*_decoded(path), reading) for path in files]
+    if extraction.reads(target) == "sentence":
+        raise SerbenchError(
+            f"{run.name} learned from sentences, not from audio, so it cannot predict a file"
+        )
+    decoded = [_decoded(path) for path in files]
     extractor = target(**registry.complete(target, config.feature_params))
-    return [of_one(config.feature, extractor, wave) for wave in waves]
+    return [
+        extraction.of_samples(config.feature, extractor, samples, rate, reading)
+        for samples, rate in decoded
+    ]
 
 
 def _decoded(path: Path) -> tuple[audio.Samples, int]:

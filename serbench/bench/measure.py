@@ -33,6 +33,7 @@ from serbench.errors import SerbenchError
 from serbench.evaluation.folds.model_isolation import FoldWorkspace
 from serbench.evaluation.speed import Growth, Speed
 from serbench.features import audio
+from serbench.features.extraction import as_read
 from serbench.features.store import Feature, check_arrays
 from serbench.plugins import registry
 from serbench.processes import Message, Send
@@ -197,10 +198,10 @@ def extract(task: Task, say: Say = silent) -> Timing:
     arrays: list[Array] = []
 
     def work() -> None:
-        arrays[:] = [extractor([wave])[0] for wave in waves]
+        arrays[:] = [extractor([as_read(extractor, wave)])[0] for wave in waves]
 
     with threadpoolctl.threadpool_limits(task.threads):
-        check_arrays(feature.name, extractor(waves), 1)
+        check_arrays(feature.name, extractor([as_read(extractor, waves[0])]), 1)
         start = time.time() - task.launched
         waves = _waves(task.lengths, max(2, min(ROUND, int(task.left() / fastest(work, 0)))))
         took = fastest(work, task.left())
@@ -220,7 +221,7 @@ def inputs(
     for wave in _waves(lengths, count):
         if len(arrays) > 1 and time.perf_counter() > end:
             break
-        arrays += check_arrays(feature.name, extractor([wave]), 1)
+        arrays += check_arrays(feature.name, extractor([as_read(extractor, wave)]), 1)
     return arrays
 
 
@@ -235,7 +236,7 @@ def recorded(
             break
         _, samples, rate = audio.decoded(Path(path))
         wave = audio.wave(samples, rate, audio.Reading())
-        arrays += check_arrays(feature.name, extractor([wave]), 1)
+        arrays += check_arrays(feature.name, extractor([as_read(extractor, wave)]), 1)
     return arrays
 
 

@@ -145,7 +145,7 @@ class _Table:
         """Return the lines of the table, fitted to a width; None sets no limit."""
         codes = [
             DIM
-            if row[0].strip().startswith("chance")
+            if row[0].strip().startswith(("chance", "control-"))
             else BOLD * (at in best or (self.head[0], row[0]) == ("rank", "1"))
             for at, row in enumerate(self.rows)
         ]

@@ -14,7 +14,9 @@ from serbench import datasets, tables
 from serbench.corpus import Corpus, relabelled
 from serbench.errors import BadParameter, LeakageError, SerbenchError
 from serbench.evaluation.plan import Plan
+from serbench.features import extraction
 from serbench.features.audio import Reading
+from serbench.plugins import registry
 from serbench.protocols import vocabulary
 from serbench.results.extra_set import ExtraSet
 from serbench.settings import Settings
@@ -172,6 +174,12 @@ def _require_other_speakers(plan: Plan, source: datasets.Source, other: Corpus) 
 
 
 def _perturbed(plan: Plan, spec: str) -> PlannedSet:
+    feature = plan.config.feature
+    if extraction.reads(registry.load(registry.find("feature", feature))) != "wave":
+        raise BadParameter(
+            f"{plan.config.model} learns from {feature}, which no perturbation changes: leave out "
+            "--perturb"
+        )
     reading = dataclasses.replace(Reading.of(plan.config.reading), perturbation=spec)
     identity = reading.identity()
     same = {label: label for label in plan.corpus.labels}

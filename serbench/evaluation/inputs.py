@@ -13,7 +13,7 @@ from serbench.evaluation.engines import task
 from serbench.evaluation.plan import Plan
 from serbench.features import extraction
 from serbench.features.audio import Decoded, Digests, remarks
-from serbench.features.store import Feature, Store
+from serbench.features.store import Feature
 from serbench.files import digest
 from serbench.protocols import leakage
 from serbench.settings import Settings
@@ -84,11 +84,13 @@ def prepare(
         who: who extracts the features; see `serbench.contracts.Engine`.
 
     Raises:
+        CorpusError: the feature is made of sentences, and the corpus does not give them.
         FoldError: a file cannot be read, or the extractor breaks its contract.
     """
     feature = Feature.of(plan.config)
     stored = extraction.audio_digests(plan.corpus, places.cache, plan.source.root)
-    store = Store(feature.folder(places.cache))
+    store = extraction.stored(feature, places.cache)
+    extraction.require_sentences(feature, store, plan.corpus)
     utterances = plan.corpus.utterances
     paths = {each.id: str(each.path) for each in utterances if each.path is not None}
     lacking = {id_ for id_ in paths if id_ in needed and (stored[id_] or "") not in store}

@@ -1,15 +1,15 @@
 """Decode the files of a corpus and store their features, in this process or in others."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import threadpoolctl
 
-from serbench.contracts import Array, Wave
-from serbench.corpus import Corpus
-from serbench.errors import SerbenchError
+from serbench.contracts import Array, Recording, Wave
+from serbench.corpus import Corpus, Utterance
+from serbench.errors import CorpusError, SerbenchError
 from serbench.features import audio, cache
 from serbench.features.store import Feature, Store, check_arrays
 from serbench.plugins import registry
@@ -39,9 +39,8 @@ def extract(message: Message, send: Send) -> Message:
 
 
 def _extract(message: Message, feature: Feature, send: Send) -> Message:
-    store = Store(feature.folder(Path(message["cache"])))
-    target = registry.load(registry.find("feature", feature.name))
-    extractor: Any = target(**registry.complete(target, feature.params))
+    store = stored(feature, Path(message["cache"]))
+    extractor = _extractor(feature)
     reading = audio.Reading.of(feature.reading)
     arrays: dict[str, Array] = {}
     with threadpoolctl.threadpool_limits(message["threads"]):
@@ -52,8 +51,8 @@ def _extract(message: Message, feature: Feature, send: Send) -> Message:
                 digests.append(file)
                 if is_wanted and file.digest not in store and file.digest not in arrays:
                     with _naming(path):
-                        wave = audio.wave(samples, rate, reading)
-                        arrays[file.digest] = of_one(feature.name, extractor, wave)
+                        array = of_samples(feature.name, extractor, samples, rate, reading)
+                        arrays[file.digest] = array
             if len(arrays) >= SHARD:
                 store.write(arrays)
                 arrays = {}
@@ -74,13 +73,75 @@ def _naming(file: str) -> Iterator[None]:
         raise
 
 
-def of_one(name: str, extractor: Any, wave: Wave) -> Array:
-    """Extract the features of one wave by itself.
+def of_samples(
+    name: str, extractor: Any, samples: audio.Samples, rate: int, reading: audio.Reading
+) -> Array:
+    """Extract the features of a decoded file by itself.
 
     In a batch, the last bits would depend on the other waves, and so on the number of cores.
     """
-    (array,) = check_arrays(name, extractor([wave]), 1)
+    is_raw = reads(extractor) == "recording"
+    given = Recording(samples, rate) if is_raw else audio.wave(samples, rate, reading)
+    (array,) = check_arrays(name, extractor([given]), 1)
     return array.copy()  # the extractor may reuse the memory
+
+
+class Sentences(Store):
+    """The features of sentences: computed when they are needed, never stored."""
+
+    def __init__(self, feature: Feature, folder: Path):
+        super().__init__(folder)
+        self._feature = feature
+
+    def __contains__(self, key: str) -> bool:
+        return bool(key)
+
+    def of(self, utterances: Sequence[Utterance]) -> list[Array]:
+        """Extract the features of what utterances say, each by itself."""
+        name, extractor = self._feature.name, _extractor(self._feature)
+        return [
+            check_arrays(name, extractor([utterance.sentence]), 1)[0].copy()
+            for utterance in utterances
+        ]
+
+
+def require_sentences(feature: Feature, store: Store, corpus: Corpus) -> None:
+    """Refuse a corpus without sentences for a feature that is made of them.
+
+    Raises:
+        CorpusError: the corpus does not give the sentence of an utterance.
+    """
+    lacking = [utterance.id for utterance in corpus.utterances if not utterance.sentence]
+    if lacking and isinstance(store, Sentences):
+        raise CorpusError(
+            f"the feature {feature.name} is made of sentences, and {corpus.name} does not say "
+            f"which sentence {lacking[0]} is: use another feature or corpus"
+        )
+
+
+def stored(feature: Feature, cache: Path) -> Store:
+    """Return the store of a feature; `Sentences` if there is nothing to store."""
+    folder = feature.folder(cache)
+    target = registry.load(registry.find("feature", feature.name))
+    return Sentences(feature, folder) if reads(target) == "sentence" else Store(folder)
+
+
+def _extractor(feature: Feature) -> Any:
+    target: Any = registry.load(registry.find("feature", feature.name))
+    return target(**registry.complete(target, feature.params))
+
+
+def reads(extractor: Any) -> str:
+    """Return what an extractor is given: "wave", "recording" or "sentence"; see `Extractor`."""
+    return str(getattr(extractor, "reads", "wave"))
+
+
+def as_read(extractor: Any, wave: Wave) -> Wave | Recording | str:
+    """Return a synthetic wave as what an extractor reads, for checks and measurements."""
+    kind = reads(extractor)
+    if kind == "sentence":
+        return f"sentence of {len(wave)} samples"
+    return Recording(wave[:, None], audio.RATE) if kind == "recording" else wave
 
 
 def audio_digests(corpus: Corpus, cache: Path, root: Path) -> dict[str, str | None]:

@@ -1,5 +1,6 @@
 """A run: the folds of one configuration, and the scores computed from them."""
 
+import contextlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from serbench.results.config import Config
 from serbench.results.fold_file import FoldResult
 from serbench.results.fold_schema import Facts
 
+CONTROL = "control-"  # begins the name of a control model
 FEW = 8  # speakers; a 95 % interval covers the true score in 88 % of cases with 4, 93-94 % with 10
 SHOWN = ("accuracy", "precision", "uar", "f1")
 HEAD = ("", "accuracy (WA)", "precision", "recall (UAR)", "F1")
@@ -147,7 +149,7 @@ class Run:
         return [*kinds, "precision"] if len(precisions) > 1 else kinds
 
     def table(self, form: str = "text") -> str:
-        """Return a table of the scores, chance and the paper's rows.
+        """Return a table of the scores, chance, controls and the paper's rows.
 
         Args:
             form: "text", "markdown", "html", "csv" or "latex".
@@ -162,6 +164,7 @@ class Run:
             ["  95 % over speakers", *(tables.interval(self.interval(name)) for name in SHOWN)],
             [],
             *chance_rows(self),
+            *control_rows(self),
             *paper_rows(self),
         ]
         return tables.table(HEAD, rows, form)
@@ -239,6 +242,36 @@ def chance(run: Run, metrics: Sequence[str]) -> dict[str, list[intervals.MeanStd
         f"chance ({name})": [intervals.mean_std(_metric(m)(matrix)) for m in metrics]
         for name, matrix in zip(("majority", "stratified"), guesses, strict=True)
     }
+
+
+def control_rows(run: Run) -> list[list[str]]:
+    """Return rows with the scores of the control models beside a run."""
+    return [
+        [control.config.model, *(tables.spread(control.mean_std(name)) for name in SHOWN)]
+        for control in controls(run)
+    ]
+
+
+def controls(run: Run) -> list[Run]:
+    """Return the finished runs of control models in the same results folder, with the same folds.
+
+    Control models see only what a model of emotion should not need; their names begin with
+    "control-".
+    """
+    found: dict[str, Run] = {}
+    start, _, end = run.name.partition(f"_{run.config.model}_")
+    setting = end.rpartition("_seed")[0]
+    for folder in sorted(run.folder.parent.glob(f"{start}_{CONTROL}*_{setting}_seed*_????????")):
+        with contextlib.suppress(SerbenchError):  # damaged, or of no use
+            control = read(folder)
+            first, other = run.facts, control.facts
+            same = (first.pins.corpus, first.pins.protocol) == (
+                other.pins.corpus,
+                other.pins.protocol,
+            )
+            if same and not control.missing and folder != run.folder:
+                found.setdefault(control.config.model, control)
+    return list(found.values())
 
 
 def paper_rows(run: Run) -> list[list[str]]:

@@ -22,7 +22,7 @@ from serbench.evaluation.means import Means
 from serbench.evaluation.plan import find_entry
 from serbench.evaluation.speed import FrontEnd, Speed, busy
 from serbench.features import extraction
-from serbench.features.store import Feature, Store
+from serbench.features.store import Feature
 from serbench.files import digest
 from serbench.parameters import typed
 from serbench.protocols import lookup
@@ -396,7 +396,7 @@ class _Estimator:
             return needed
         cache = self._places.cache
         stored = extraction.audio_digests(plan.corpus, cache, plan.source.root)
-        store = Store(Feature.of(plan.config).folder(cache))
+        store = extraction.stored(Feature.of(plan.config), cache)
         return {id_ for id_ in needed if (stored[id_] or "") not in store}
 
     def _throttle(self) -> int | None:

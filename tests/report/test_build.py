@@ -117,8 +117,8 @@ def test_runs_that_cannot_be_compared_have_sections_of_their_own(write, tmp_path
         write("one"), write("two", **SETTING), write("three"), out=tmp_path / "out", formats=()
     )
     assert [item.files[0].partition("/")[0] for item in written.items if item.run == ""] == [
-        *["toy-kfold-n-6-toy"] * 5,
-        *["toy-loso-toy"] * 5,
+        *["toy-kfold-n-6-toy"] * 6,
+        *["toy-loso-toy"] * 6,
     ]
     table = rows(tmp_path / "out" / "toy-kfold-n-6-toy" / "table2.csv")
     assert len(table) == 2 + 2  # chance; the paper says nothing of toy
@@ -333,5 +333,5 @@ def test_the_command_writes_a_report(write, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    assert done.stdout.endswith("9 tables in 27 files; report.json lists them\n")
+    assert done.stdout.endswith("10 tables in 30 files; report.json lists them\n")
     assert (tmp_path / "out" / "index.html").exists()

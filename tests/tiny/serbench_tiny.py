@@ -69,8 +69,9 @@ class Tones:
             raise CorpusError(f"no tones in {root}")
         utterances = []
         for path in paths:
-            speaker, label, _ = path.stem.split("-")
-            utterances.append(Utterance(path.stem, speaker, label, path))
+            speaker, label, take = path.stem.split("-")
+            said = {"sentence": f"{'ABC'[int(take) % 3]}", "repetition": take}
+            utterances.append(Utterance(path.stem, speaker, label, path, **said))
         return Corpus("tones", LABELS, tuple(utterances), "raw")
 
     def make(self, root: Path) -> None:
@@ -118,6 +119,26 @@ class Crossings:
             )
             for wave in waves
         ]
+
+
+class Stored(Crossings):
+    """The channels and the rate of the file, as it is stored."""
+
+    reads = "recording"
+
+    def __call__(self, recordings):
+        """One vector a file."""
+        return [np.array([*each.samples.shape, each.rate], np.float32) for each in recordings]
+
+
+class Said(Crossings):
+    """The length of the sentence, and its letter."""
+
+    reads = "sentence"
+
+    def __call__(self, sentences):
+        """One vector a sentence."""
+        return [np.array([len(each), ord(each[0])], np.float32) for each in sentences]
 
 
 class Reusing(Crossings):
@@ -447,6 +468,8 @@ def serbench_engines() -> Iterable[Entry]:
 def serbench_features() -> Iterable[Entry]:
     return [
         Entry("crossings", "serbench_tiny:Crossings", "zero crossings"),
+        Entry("stored", "serbench_tiny:Stored", "reads files as stored"),
+        Entry("said", "serbench_tiny:Said", "reads sentences"),
         Entry("infinite", "serbench_tiny:Infinite", "not finite"),
         Entry("social", "serbench_tiny:Social", "depends on the batch"),
         Entry("reusing", "serbench_tiny:Reusing", "crossings in one memory"),
@@ -480,6 +503,8 @@ def serbench_models() -> Iterable[ModelEntry]:
             value_titles={"4": "four"},
             **features,
         ),
+        ModelEntry("control-stored", "serbench_tiny:Keeper", "hears no tone", features="stored"),
+        ModelEntry("control-said", "serbench_tiny:Keeper", "hears no tone", features="said"),
         ModelEntry("unfit", "serbench_tiny:Centroid", "bad features", features="infinite"),
         ModelEntry("social", "serbench_tiny:Centroid", "bad features", features="social"),
         ModelEntry(

@@ -6,11 +6,14 @@ from serbench import Entry, ModelEntry, hookimpl
 
 OPENSMILE = ("opensmile",)
 OPENSMILE_INSTALL = "'serbench-sklearn[egemaps]'"
+# the package lists dependencies that need a compiler, and only its weights are used
+SPEAKER = ("torch", "librosa", "resemblyzer")
+SPEAKER_INSTALL = "torch librosa && pip install --no-deps Resemblyzer==0.1.4"
 
 
 @hookimpl
 def serbench_features() -> Iterable[Entry]:
-    """Register two vectors of functionals."""
+    """Register two vectors of functionals, and what control models see."""
     return [
         Entry(
             "functionals",
@@ -25,12 +28,29 @@ def serbench_features() -> Iterable[Entry]:
             OPENSMILE,
             OPENSMILE_INSTALL,
         ),
+        Entry(
+            "recording",
+            "serbench_sklearn.controls.recording:RecordingChain",
+            "how a file was recorded: rate, bits, noise floor, length",
+        ),
+        Entry(
+            "sentence",
+            "serbench_sklearn.controls.sentence:Sentence",
+            "which sentence is said, as the corpus numbers them",
+        ),
+        Entry(
+            "speaker-embedding",
+            "serbench_sklearn.controls.speaker:SpeakerEmbedding",
+            "who speaks, by Resemblyzer's speaker encoder",
+            SPEAKER,
+            SPEAKER_INSTALL,
+        ),
     ]
 
 
 @hookimpl
 def serbench_models() -> Iterable[ModelEntry]:
-    """Register the chance level and three classifiers."""
+    """Register the chance level, three classifiers and three controls."""
     return [
         ModelEntry(
             "dummy",
@@ -61,5 +81,28 @@ def serbench_models() -> Iterable[ModelEntry]:
             OPENSMILE_INSTALL,
             features="egemaps",
             title="Logistic regression on eGeMAPS",
+        ),
+        ModelEntry(
+            "control-recording",
+            "serbench_sklearn.classifiers:Svm",
+            "control: what rate, bits, noise floor and length of the files tell",
+            features="recording",
+            title="Control: recording chain",
+        ),
+        ModelEntry(
+            "control-sentence",
+            "serbench_sklearn.classifiers:Linear",
+            "control: what the sentence tells",
+            features="sentence",
+            title="Control: sentence",
+        ),
+        ModelEntry(
+            "control-speaker",
+            "serbench_sklearn.classifiers:Linear",
+            "control: what a speaker encoder tells",
+            SPEAKER,
+            SPEAKER_INSTALL,
+            features="speaker-embedding",
+            title="Control: speaker encoder",
         ),
     ]

@@ -11,6 +11,11 @@ without_opensmile = pytest.mark.skipif(
     reason="opensmile, an optional extra, is not installed",
 )
 
+without_resemblyzer = pytest.mark.skipif(
+    importlib.util.find_spec("resemblyzer") is None,
+    reason="the weights of Resemblyzer are not installed",
+)
+
 
 class TestPackage(PackageContract):
     plugin = "serbench-sklearn"
@@ -40,6 +45,20 @@ class TestSvm(ModelContract):
 
 class TestFunctionals(FeatureContract):
     plugin = "functionals"
+
+
+class TestRecording(FeatureContract):
+    plugin = "recording"
+
+
+class TestSentence(FeatureContract):
+    plugin = "sentence"
+
+
+@without_resemblyzer
+@pytest.mark.slow
+class TestSpeakerEmbedding(FeatureContract):
+    plugin = "speaker-embedding"
 
 
 @without_opensmile

@@ -16,7 +16,7 @@ from serbench.corpus import PARTS, Corpus, Fold, Protocol, protocol_digest, rela
 from serbench.errors import CorpusError, LeakageError, SerbenchError
 from serbench.evaluation.plan import Job, page_pin
 from serbench.features import audio, extraction
-from serbench.features.store import Feature, Features, Store
+from serbench.features.store import Feature, Store
 from serbench.files import digest
 from serbench.processes import Message, Send
 from serbench.protocols import leakage, lookup
@@ -33,8 +33,10 @@ class Data:
     audio: Mapping[str, str]
     store: Store
 
-    def inputs(self, ids: Sequence[str]) -> Features:
-        """Return the features of utterances, read when indexed."""
+    def inputs(self, ids: Sequence[str]) -> Sequence[Array]:
+        """Return the features of utterances; stored ones are read when indexed."""
+        if isinstance(self.store, extraction.Sentences):
+            return self.store.of([self.corpus.by_id[id_] for id_ in ids])
         return self.store.read([self.audio[id_] for id_ in ids])
 
     def truth(self, ids: Sequence[str]) -> Any:
@@ -81,7 +83,7 @@ class ExtraData(Data):
     ids: Sequence[str]
 
     @property
-    def features(self) -> Features:
+    def features(self) -> Sequence[Array]:
         """The inputs of the model, in the order in which they are predicted."""
         return self.inputs([self.ids[at] for at in self.order(self.ids)])
 
@@ -164,7 +166,8 @@ def _features(
     folder = feature.folder(places.cache)
 
     def look() -> tuple[dict[str, str], list[str], Store]:
-        stored, store = extraction.audio_digests(corpus, places.cache, root), Store(folder)
+        stored = extraction.audio_digests(corpus, places.cache, root)
+        store = extraction.stored(feature, places.cache)
         known = {id_: key for id_ in used if (key := stored[id_]) is not None}
         paths = [str(corpus.by_id[id_].path) for id_ in used if known.get(id_, "") not in store]
         return known, paths, store
@@ -200,4 +203,4 @@ def _features(
         audio.Digests(places.cache, root).add(decoded)
     by_path = {row.path: row.digest for row in decoded}
     keys = {id_: by_path.get(str(corpus.by_id[id_].path)) or known[id_] for id_ in used}
-    return keys, Store(folder)
+    return keys, extraction.stored(feature, places.cache)

@@ -224,6 +224,8 @@ function speakers(state) {
     perSection("groups", { class: "nowrap" }),
     element("h3", {}, "Gaps between groups"),
     perSection("gaps", { class: "nowrap" }),
+    element("h3", {}, "Takes of the same sentence"),
+    perSection("retest", { class: "nowrap" }),
     contents.sections.flatMap((section) => section.group_notes).map((note) => element("p", { class: "note" }, note)),
   );
 }

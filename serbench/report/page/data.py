@@ -73,6 +73,7 @@ class SectionData:
     calibration: Table
     groups: Table
     gaps: Table
+    retest: Table
     group_notes: list[str]
     extra: list[Table]  # scores on extra test sets, if there are any
     extra_notes: list[str]
@@ -161,6 +162,7 @@ def _section_data(section: Section) -> SectionData:
     setting = (first.config.dataset, first.config.protocol, first.config.labels)
     published = literature.rows(first.corpus, "II")
     groups, gaps = section_tables.groups(runs, names), section_tables.gaps(runs, names)
+    retest = section_tables.retest(runs, names)
     noisy = extra_summary.on_perturbations(runs)
     extra = [*tables.extra_sets(runs)]
     return SectionData(
@@ -171,7 +173,8 @@ def _section_data(section: Section) -> SectionData:
         calibration=section_tables.calibration(runs, names),
         groups=groups,
         gaps=gaps,
-        group_notes=[groups.caption, gaps.caption],
+        retest=retest,
+        group_notes=[groups.caption, gaps.caption, retest.caption],
         extra=extra,
         extra_notes=[table.caption for table in extra],
         strengths=_strengths(noisy) if noisy else [],

@@ -14,6 +14,7 @@ def of_section(runs: Sequence[Run], names: Sequence[str]) -> Iterator[Table]:
     yield section_tables.calibration(runs, names)
     yield section_tables.groups(runs, names)
     yield section_tables.gaps(runs, names)
+    yield section_tables.retest(runs, names)
     yield section_tables.costs(runs, names)
     yield from extra_sets(runs)
 

@@ -7,16 +7,16 @@ from serbench import tables
 from serbench.metrics import classification, intervals
 from serbench.metrics.classification import METRICS
 from serbench.metrics.fairness import SIMULATIONS
-from serbench.report import analysis
+from serbench.report import analysis, takes
 from serbench.report.groups import by_group
 from serbench.report.tables.table import FRACTIONS, HEADS, SCORES, Cell, Column, Table
 from serbench.results import literature
 from serbench.results.extra_summary import CrossCorpus, Robustness
-from serbench.results.run import Run, circumstances, computed
+from serbench.results.run import Run, circumstances, computed, controls
 
 
 def table_two(runs: Sequence[Run], names: Sequence[str]) -> Table:
-    """Return these runs with chance and the rows of the paper's Table II for the same corpus."""
+    """Return these runs with chance, controls and the paper's Table II for the same corpus."""
     rows: list[tuple[Cell, ...]] = [
         (name, *(run.mean_std(metric) for metric in SCORES), "; ".join(run.objections) or None)
         for run, name in zip(runs, names, strict=True)
@@ -31,6 +31,11 @@ def table_two(runs: Sequence[Run], names: Sequence[str]) -> Table:
                 None,
             )
             for name, matrix in zip(("majority", "stratified"), guesses, strict=True)
+        ]
+        rows += [
+            (control.config.model, *(control.mean_std(metric) for metric in SCORES), None)
+            for control in controls(whole)
+            if control.folder not in [run.folder for run in runs]
         ]
     published = literature.rows(runs[0].corpus, "II")
     rows += [_published(row) for row in published]
@@ -139,6 +144,36 @@ def gaps(runs: Sequence[Run], names: Sequence[str], metric: str = "uar") -> Tabl
             *(Column("gap", "percent"), Column("95 % over speakers", "interval")),
             *(Column("by chance", "percent"), Column("95 % by chance", "percent")),
             Column("p", "number"),
+        ),
+        tuple(rows),
+    )
+
+
+def retest(runs: Sequence[Run], names: Sequence[str]) -> Table:
+    """Return how often each model agrees with itself on takes of the same sentence."""
+    rows: list[tuple[Cell, ...]] = []
+    notes = []
+    for run, name in zip(runs, names, strict=True):
+        found, note = takes.between(run)
+        notes += [f" {name}: {note}."] if note else []
+        if found is not None:
+            rows.append(
+                (
+                    *(name, found.takes, found.pairs, found.agreement, found.interval),
+                    *(found.accuracy, found.ceiling),
+                )
+            )
+    return Table(
+        "retest",
+        "Takes of the same sentence",
+        "How often two takes of a sentence, by one speaker with one emotion, get the same label, "
+        f"right or wrong, with its 95 % interval by bootstrap over speakers, {FRACTIONS}. Ceiling: "
+        "the accuracy on these utterances if the label that most takes of a sentence get were "
+        f"right; a model that labels takes differently cannot exceed it.{''.join(notes)}",
+        (
+            *(Column("model"), Column("takes", "count"), Column("pairs", "count")),
+            *(Column("agreement", "percent"), Column("95 % over speakers", "interval")),
+            *(Column("accuracy", "percent"), Column("ceiling", "percent")),
         ),
         tuple(rows),
     )

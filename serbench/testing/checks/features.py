@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from serbench.contracts import Array, ResolvesParams, Wave
+from serbench.features.extraction import as_read
 from serbench.features.store import check_arrays
 from serbench.parameters import checked, settable
 from serbench.plugins import registry
@@ -43,7 +44,8 @@ class FeatureSubject(Subject):
     def extract(self, waves: Sequence[Wave], extractor: Any = None) -> list[Array]:
         """Extract arrays from copies of the waves; check the arrays as the harness does."""
         extractor = extractor or self.extractor
-        return check_arrays(self.name, extractor([wave.copy() for wave in waves]), len(waves))
+        given = [as_read(extractor, wave.copy()) for wave in waves]
+        return check_arrays(self.name, extractor(given), len(waves))
 
     @cached_property
     def waves(self) -> Sequence[Wave]:
@@ -163,7 +165,7 @@ def leaves_waves_alone(subject: FeatureSubject) -> None:
     The caller uses them again.
     """
     waves = [wave.copy() for wave in subject.waves]
-    subject.extractor(waves)
+    subject.extractor([as_read(subject.extractor, wave) for wave in waves])
     if not all(map(np.array_equal, waves, subject.waves)):
         raise Violation(
             "it changes the waves that it is called with: write wave = wave / ..., not wave /= ..."
