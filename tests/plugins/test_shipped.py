@@ -91,7 +91,7 @@ def test_every_listing_says_what_to_install(core):
     datasets = core("datasets")
     assert datasets.stdout.startswith("joint ")
     assert datasets.stderr == (
-        "not installed: aesdd, audformat, cafe, crema-d, and 23 more: "
+        "not installed: aesdd, asvp-esd, audformat, cafe, and 24 more: "
         "pip install serbench-corpora\n"
     )
     assert core("perturbations").stderr == (

@@ -9,7 +9,9 @@ from typing import Self
 
 from serbench import About, Corpus, Fold, LabelSet, LeakageError, Protocol
 from serbench.corpus import PARTS, held_out, sha256
+from serbench.files import digest
 from serbench.protocols.lookup import family
+from serbench_corpora import subsets
 from serbench_corpora.own.corpus import ABOUT, FOLDS, LABEL_SET
 from serbench_corpora.own.split import NAMES
 from serbench_corpora.pages import reader
@@ -62,11 +64,16 @@ CROSS_SPEAKER = Protocol(
 
 
 class PageCorpus:
-    """Reads a corpus whose file names a page of TOML describes."""
+    """Reads a corpus whose file names a page of TOML describes.
 
-    def __init__(self, path: Path, label_set: str = ""):
+    Attributes:
+        subset: a part of the corpus that the page names.
+    """
+
+    def __init__(self, path: Path, label_set: str = "", subset: str = subsets.ALL):
         self._path = path
         self._label_set = label_set or path.stem
+        self._subset = subset
 
     @cached_property
     def page(self) -> Page:
@@ -85,12 +92,22 @@ class PageCorpus:
     @property
     def label_sets(self) -> dict[str, LabelSet]:
         """All labels, then the sets that the page lists."""
-        return dict(self.page.label_sets)
+        return subsets.labels(self.page.label_sets, self._part)
 
     @property
     def page_digest(self) -> str:
-        """The digest of the page."""
-        return self.page.digest
+        """The digest of the page, and of the subset that is read."""
+        chosen = {field: list(values) for field, values in self._part.items()}
+        return digest([self.page.digest, chosen]) if chosen else self.page.digest
+
+    @property
+    def speaker_space(self) -> str:
+        """The speakers of all subsets are the same people."""
+        return self.page.name
+
+    @property
+    def _part(self) -> subsets.Subset:
+        return self.page.subsets.get(self._subset, {})
 
     @property
     def shares_labels(self) -> bool:
@@ -139,7 +156,7 @@ class PageCorpus:
         Raises:
             CorpusError: the corpus is missing, incomplete or another edition.
         """
-        return reader.read(self.page, root)
+        return subsets.part(reader.read(self.page, root), self._part)
 
 
 class _About:
@@ -158,6 +175,7 @@ class Toml(PageCorpus):
     about = _About()  # type: ignore[assignment]
     endings = (".toml",)
     shares_labels = True  # type: ignore[assignment] # only the owner can submit them
+    speaker_space = ""  # type: ignore[assignment] # names of pages are not unique
 
     def __init__(self) -> None:
         super().__init__(Path(), LABEL_SET)

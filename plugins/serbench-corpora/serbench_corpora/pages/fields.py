@@ -85,6 +85,17 @@ class Fields:
         """Return a table of texts; empty if it is not there."""
         return {name: _line(f"{key}.{name}", value) for name, value in self._table(key).items()}
 
+    def lists(self, key: str) -> Mapping[str, tuple[str, ...]]:
+        """Return a table of texts and lists of texts, all as lists; empty if it is not there."""
+        return {
+            name: (
+                tuple(_line(f"{key}.{name}", item) for item in value)
+                if isinstance(value, list)
+                else (_line(f"{key}.{name}", value),)
+            )
+            for name, value in self._table(key).items()
+        }
+
     def numbers(self, key: str) -> Mapping[str, int]:
         """Return a table of whole numbers above 0; empty if it is not there."""
         return {name: _number(f"{key}.{name}", value) for name, value in self._table(key).items()}

@@ -12,6 +12,7 @@ from unicodedata import normalize
 from serbench import About, BadParameter, CorpusError, LabelSet, SerbenchError, nearest
 from serbench.files import digest
 from serbench_corpora.pages.fields import Fields
+from serbench_corpora.subsets import ALL, Subset
 
 Kind = Literal["disjoint", "declared", "refused"]
 
@@ -86,6 +87,7 @@ class Page:
         speakers: from each speaker to its attributes, "sex" among them; empty if not listed.
         skip: names of folders that are not searched, composed (NFC) and in lower case.
         rename: from a wrong name below the corpus's folder to the right one, without endings.
+        subsets: the named parts of the corpus.
         drop: from a pattern of names, as in a shell, to the reason why they are left out.
         refuse: from a pattern of names to the reason why a copy with such a file is refused.
         convert: the command that makes wav files of video or other unreadable media, or "".
@@ -101,6 +103,7 @@ class Page:
     id: str  # with groups in braces: "{speaker}_{sentence}"; "" is the group id, or the file's name
     labels: Mapping[str, str]
     label_sets: Mapping[str, LabelSet]
+    subsets: Mapping[str, Subset]
     words: Mapping[str, Mapping[str, str]]
     speakers: Mapping[str, Mapping[str, str]]
     unknown_speakers: tuple[str, ...]
@@ -117,8 +120,12 @@ class Page:
 
     @cached_property
     def digest(self) -> str:
-        """The sha256 of all that decides what is read; prose, comments and layout do not count."""
-        return digest({key: value for key, value in self.stored.items() if key not in PROSE})
+        """The sha256 of all that decides what is read; prose, comments and layout do not count.
+
+        Nor do subsets, of which a dataset has one at most.
+        """
+        left_out = (*PROSE, "subsets")
+        return digest({key: value for key, value in self.stored.items() if key not in left_out})
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -182,6 +189,7 @@ def parse(stored: Mapping[str, Any], name: str, default_set: str) -> Page:
         id=fields.text("id", ""),
         labels=_labels(fields),
         label_sets={},
+        subsets={name: fields.lists(f"subsets.{name}") for name in fields.keys_of("subsets")},
         words=words,
         speakers=_speakers(fields),
         unknown_speakers=fields.list("unknown_speakers"),
@@ -320,6 +328,12 @@ def _check(page: Page) -> None:
             raise BadParameter(
                 str(nearest("named group for [words]", name, [g for g in groups if g != "label"]))
             )
+    for name, subset in page.subsets.items():
+        if name == ALL:
+            raise BadParameter(f"the subset {ALL} would be the whole corpus: give it another name")
+        for group in subset:
+            if group not in (known := [*groups, *(() if "id" in groups else ("id",))]):
+                raise BadParameter(str(nearest(f"named group for [subsets.{name}]", group, known)))
     if page.example and not page.pattern.fullmatch(page.example.rpartition(".")[0]):
         raise BadParameter(f"example is {page.example}, which the pattern does not match")
     _check_counts(page)

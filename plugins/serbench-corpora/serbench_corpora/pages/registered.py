@@ -7,8 +7,9 @@ The target of an entry names the package and the page:
 import tomllib
 from collections.abc import Callable
 from importlib.resources import files
+from inspect import Parameter, Signature
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from serbench import DatasetEntry
 
@@ -55,10 +56,14 @@ class _Folder:
 
 def _maker(page: Path) -> Callable[[], Any]:
     from serbench_corpora.pages.corpus import PageCorpus  # not needed by listings
+    from serbench_corpora.subsets import ALL
 
-    def make() -> PageCorpus:
-        return PageCorpus(page)
+    def make(**given: str) -> PageCorpus:
+        return PageCorpus(page, **given)
 
+    names = (ALL, *PageCorpus(page).page.subsets)
+    subset = Parameter("subset", Parameter.KEYWORD_ONLY, default=ALL, annotation=Literal[names])
+    make.__signature__ = Signature([subset] if len(names) > 1 else [])  # type: ignore[attr-defined]
     make.__doc__ = PageCorpus.__doc__
     return make
 

@@ -56,7 +56,21 @@ def test_the_digest_covers_what_is_read_and_no_prose(tmp_path: Path) -> None:
     assert first.digest != other.digest
 
 
+def test_a_subset_names_values_of_groups_and_is_not_in_the_digest(tmp_path: Path) -> None:
+    first = '[subsets.first]\nlabel = "sad"\nid = ["s1_sad_1", "s2_sad_1"]\n'
+    page = _page(tmp_path, f'{SMALLEST}{first}[subsets.s1]\nspeaker = "s1"')
+
+    assert page.subsets == {
+        "first": {"label": ("sad",), "id": ("s1_sad_1", "s2_sad_1")},
+        "s1": {"speaker": ("s1",)},
+    }
+    assert page.digest == _page(tmp_path, SMALLEST).digest
+
+
 WRONG = [
+    ('[subsets.first]\ntak = "1"', "there is no named group for [subsets.first] 'tak'; did you"),
+    ("[subsets.first]\ntake = 1", "subsets.first.take must be a text, not 1"),
+    ('[subsets.all]\ntake = "1"', "the subset all would be the whole corpus: give it another name"),
     ('lables = ["a", "b"]', "there is no key 'lables'; did you mean labels"),
     ("[counts]\nlabels = { sad = 1 }", "there is no key in [counts] 'labels'; did you mean label?"),
     ("utterances = '5'", "utterances must be a whole number above 0, not '5'"),

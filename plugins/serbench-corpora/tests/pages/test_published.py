@@ -22,7 +22,7 @@ import soundfile
 from serbench import Corpus, CorpusError, LeakageError, SerbenchError, Utterance
 from serbench.plugins import registry
 from serbench.protocols import leakage, lookup
-from serbench_corpora import pages
+from serbench_corpora import pages, subsets
 from serbench_corpora.own.audio_folder import UNREAD
 from serbench_corpora.pages import reader
 from serbench_corpora.pages.corpus import PageCorpus
@@ -31,7 +31,7 @@ NAMES = Path(__file__).parent / "names"
 FOLDER = Path(pages.__file__).parent
 PAGES = sorted(FOLDER.glob("*.toml"))
 
-LARGE = ("esd", "meld")  # tens of thousands of files take seconds
+LARGE = ("asvp-esd", "esd", "meld")  # tens of thousands of files take seconds
 corpora = pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
 
 
@@ -127,6 +127,10 @@ def test_the_labels_are_those_that_others_found(page: Path) -> None:
 def test_a_speaker_has_one_sex_and_one_age(page: Path) -> None:
     _, corpus, _ = described(page)
     known = {(u.speaker, u.sex, u.attributes.get("age")) for u in corpus.utterances if u.speaker}
+    if page.stem == "asvp-esd":
+        ages = Counter(speaker for speaker, _, age in known if age)
+        assert sum(times > 1 for times in ages.values()) == 76  # groups of people
+        return
 
     assert len(known) == len(corpus.speakers)
 
@@ -488,6 +492,48 @@ def test_the_voices_of_mesd_are_no_speakers() -> None:
         lookup.find_protocol(None, dataset)
     folds = lookup.make_folds(lookup.find_protocol("random:n=6", dataset), corpus)
     assert sum(len(fold.test) for fold in folds) == 862
+
+
+def test_names_of_asvp_esd_that_deviate() -> None:
+    utterances = _sorted(
+        "asvp-esd",
+        "Audio/actor_88/03-01-01-02-01-88-02-04.wav",  # a field less
+        "Audio/actor_/03-02-13-01-04-54-02-02-02-31-01.wav",  # breath, in a folder without actor
+        "Audio/actor_59/03-02-06-11-28-59-02-02-02-11.wav",  # an intensity without a meaning
+        "Bonus/actor_150/03-02-04-01-52-150-04-01-00-14 -01.wav",
+        "Bonus/actor_150/03-02-04-01-13-150-0401-00-14-01.wav",
+        "Audio/actor_1/03-01-02-01-18-01-106-02-02-19.wav",  # of actor 1 or 106
+        "Bonus/actor_200/03-01-17-01-02-200-05-02-01-12.wav",
+    )
+    attributes = [
+        (u.speaker, u.label, *map(u.attributes.get, ("intensity", "age", "language")))
+        for u in utterances
+    ]
+
+    assert attributes == [
+        ("88", "bored", "high", "20 to 64", None),
+        ("54", "breath", "normal", "20 to 64", "English"),
+        ("59", "fearful", None, "20 to 64", "English"),
+        ("150", "sad", "normal", "baby", None),
+        ("150", "sad", "normal", None, None),
+    ]
+
+
+def test_speech_of_asvp_esd_is_a_subset() -> None:
+    _, corpus, _ = described(FOLDER / "asvp-esd.toml")
+    maker = registry.load(registry.find("dataset", "asvp-esd"))
+    whole, speech, other = (maker(subset=name) for name in ("all", "speech", "non-speech"))
+    parts = [
+        subsets.part(corpus, dataset.page.subsets[name])
+        for dataset, name in ((speech, "speech"), (other, "non-speech"))
+    ]
+
+    assert [len(part.utterances) for part in parts] == [5131, 8824]
+    assert set(corpus.by_id) == {id_ for part in parts for id_ in part.by_id}
+    assert set(speech.label_sets["asvp-esd"]) == {u.label for u in parts[0].utterances}
+    assert set(other.label_sets["asvp-esd"]) == set(corpus.labels)
+    assert len({dataset.page_digest for dataset in (whole, speech, other)}) == 3
+    assert {dataset.speaker_space for dataset in (whole, speech, other)} == {"asvp-esd"}
 
 
 def test_the_sets_of_meld_repeat_names_and_share_speakers() -> None:
