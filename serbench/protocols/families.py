@@ -6,8 +6,6 @@ count, and sort by the sha256 of ids. A family is one entry in `FAMILIES`: a fun
 """
 
 import itertools
-import math
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 from serbench.corpus import (
@@ -15,12 +13,13 @@ from serbench.corpus import (
     Corpus,
     Fold,
     Protocol,
-    Utterance,
     held_out,
     sha256,
     speaker_fold,
 )
 from serbench.errors import BadParameter, SerbenchError
+from serbench.protocols.grouping import grouped
+from serbench.protocols.speaker_dependent import speaker_dependent
 from serbench.protocols.split_file import file
 
 FEWEST = len(PARTS)
@@ -55,7 +54,7 @@ def _loso_folds(corpus: Corpus) -> list[Fold]:
 def kfold(n: int = 5) -> Protocol:
     """Test each of n groups of speakers once; validation is the next group.
 
-    The groups are even in size, labels and sexes; see `grouped`.
+    The groups are even in size, labels and sexes; see `grouping.grouped`.
 
     Raises:
         BadParameter: n is below 3.
@@ -70,40 +69,6 @@ def kfold(n: int = 5) -> Protocol:
 
     summary = f"{n} groups of speakers, even in size, labels and sexes; validation is the next one"
     return Protocol(name, summary, folds, n=n)
-
-
-def grouped(corpus: Corpus, n: int) -> list[list[str]]:
-    """Divide the speakers into n even groups, greedily in one pass.
-
-    Speakers are taken by decreasing number of utterances, then by id. Each joins the group for
-    which the sum of (c(g, k) / T(k))² over all groups g and kinds k grows least, and the first of
-    equal groups; c(g, k) counts the utterances of kind k that are in g so far, T(k) those in the
-    corpus. The kinds are each label, each sex, and all utterances (so that no group stays empty);
-    all have the same weight. The computation uses only integers, so rounding has no effect.
-    """
-
-    def kinds(utterance: Utterance) -> tuple[str, str, str]:
-        return "all", f"label {utterance.label}", f"sex {utterance.sex}"
-
-    counts: dict[str, Counter[str]] = {speaker: Counter() for speaker in corpus.speakers}
-    for utterance in corpus.utterances:
-        if utterance.speaker:
-            counts[utterance.speaker].update(kinds(utterance))
-    totals = sum(counts.values(), Counter())
-    common = math.lcm(*totals.values())
-    weight = {kind: (common // total) ** 2 for kind, total in totals.items()}
-    groups: list[list[str]] = [[] for _ in range(n)]
-    held: list[Counter[str]] = [Counter() for _ in range(n)]
-    for speaker in sorted(counts, key=lambda name: (-counts[name]["all"], name)):
-        # (c + b)² - c² is 2cb + b², and b² is the same in every group
-        growth = [
-            sum(weight[kind] * held[group][kind] * count for kind, count in counts[speaker].items())
-            for group in range(n)
-        ]
-        best = growth.index(min(growth))
-        groups[best].append(speaker)
-        held[best].update(counts[speaker])
-    return groups
 
 
 def leave_one_corpus_out() -> Protocol:
@@ -223,6 +188,10 @@ FAMILIES: Mapping[str, Callable[..., Protocol]] = {
     "kfold": kfold,
     "leave-one-corpus-out": leave_one_corpus_out,
     "random": random,
+    "speaker-dependent": speaker_dependent,
     "file": file,
 }
-"""Protocols for any corpus; the parameters of a function are those of its protocol."""
+"""Protocols for any corpus; the parameters of a function are those of its protocol.
+
+A function with the argument `find` gets `lookup.find_protocol` of the dataset.
+"""

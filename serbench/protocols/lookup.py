@@ -1,5 +1,6 @@
 """Find the protocol that a user names, and apply it to a corpus to get checked folds."""
 
+import inspect
 import itertools
 from collections import Counter
 from collections.abc import Sequence
@@ -33,25 +34,36 @@ def find_protocol(spec: str | None, dataset: Dataset) -> Protocol:
     if spec in own:
         return own[spec]
     name = spec.partition(":")[0]
-    if spec.endswith(".csv") and name != "file":
+    if spec.endswith(".csv") and name not in FAMILIES:
         return file(spec)
     if name in own:
         raise BadParameter(f"protocol {name} takes no parameters: write {name}, not {spec}")
-    return family(spec, list(own))
+    return family(spec, dataset)
 
 
-def family(spec: str, own: Sequence[str] = ()) -> Protocol:
-    """Return a protocol for any corpus, "kfold:n=5"; `own` are other names, for the message.
+def family(spec: str, dataset: Dataset | None = None) -> Protocol:
+    """Return a protocol for any corpus, "kfold:n=5".
+
+    Args:
+        spec: its name with parameters.
+        dataset: its protocols may be parameters, and are listed if the name is unknown.
 
     Raises:
         UnknownName: there is no such protocol; the message lists the nearest names.
-        BadParameter: a parameter does not exist or has an impossible value.
+        BadParameter: a parameter does not exist or has an impossible value, or the protocol is made
+            from one of a dataset, and there is none.
     """
     name, given = parse_name(spec)
     if name not in FAMILIES:
+        own = [protocol.name for protocol in dataset.protocols] if dataset else []
         raise nearest("protocol", name, [*own, *FAMILIES])
     make = FAMILIES[name]
-    return make(**checked(f"protocol {name}", settable(make), given))
+    values = checked(f"protocol {name}", settable(make), given)
+    if "find" not in inspect.signature(make).parameters:
+        return make(**values)
+    if dataset is None:
+        raise BadParameter(f"protocol {name} is made from a protocol of a dataset: name a dataset")
+    return make(**values, find=lambda base: find_protocol(base, dataset))
 
 
 def default_protocol(dataset: Dataset) -> str:

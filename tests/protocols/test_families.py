@@ -9,7 +9,8 @@ import serbench
 from serbench.cli.app import app
 from serbench.corpus import Corpus, Protocol, Utterance, held_out, protocol_digest
 from serbench.errors import BadParameter, SerbenchError
-from serbench.protocols.families import FAMILIES, grouped, kfold, loso, random, rotated
+from serbench.protocols.families import FAMILIES, kfold, loso, random, rotated
+from serbench.protocols.grouping import grouped
 from serbench.protocols.lookup import make_folds
 
 LABELS = ("angry", "happy", "sad")

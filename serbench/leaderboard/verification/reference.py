@@ -102,14 +102,12 @@ def declared(dataset: str, protocol: str, places: Settings) -> tuple[str, int | 
         SerbenchError: the corpus has no such protocol, or its name is spelled differently.
     """
     _require_no_file(protocol)
-    name, given = parse_name(protocol)
     try:
         source = _source(dataset, places)
     except NotAtHand:
-        if name not in FAMILIES:
+        if parse_name(protocol)[0] not in FAMILIES:
             raise
-        make = FAMILIES[name]
-        family = make(**checked(f"protocol {name}", settable(make), given))
+        family = lookup.family(protocol)
         return _spelled(family, protocol).leaks, family.n
     offered = _spelled(lookup.find_protocol(protocol, source.dataset), protocol)
     try:
