@@ -38,6 +38,7 @@ COMMANDS = (
     ("compare",),
     ("cross-corpus",),
     ("robustness",),
+    ("leakage",),
     ("report",),
     ("runs",),
     ("runs", "rm"),

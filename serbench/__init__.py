@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from serbench.results.extra_summary import robustness as robustness
     from serbench.results.run import Run as Run
     from serbench.study.evaluate import evaluate as evaluate
+    from serbench.study.leakage import leakage as leakage
     from serbench.study.result import Study as Study
 
 _NAMES = {  # the names above, by module
@@ -77,6 +78,7 @@ _NAMES = {  # the names above, by module
     "results.extra_summary": "cross_corpus robustness",
     "results.run": "Run",
     "study.evaluate": "evaluate",
+    "study.leakage": "leakage",
     "study.result": "Study",
 }
 _MODULES = {name: module for module, names in _NAMES.items() for name in names.split()}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from serbench import __version__
-from serbench.cli import bench, cache, leaderboard, plugin, study, terminal
+from serbench.cli import bench, cache, leaderboard, leakage, plugin, study, terminal
 from serbench.cli.corpora import protocol as protocol_cli
 from serbench.cli.options import (
     WIDEST,
@@ -23,16 +23,21 @@ from serbench.cli.options import (
     Engine,
     EngineOption,
     Features,
+    Jobs,
     KeepModels,
     LabelMap,
     Labels,
+    Models,
     Param,
     Perturb,
+    Precision,
     Quiet,
     Results,
     Stopped,
     TestOn,
+    Threads,
     TrainOn,
+    TrimDb,
     Verbose,
     complete_protocols,
     named,
@@ -82,14 +87,7 @@ def options(
 
 @app.command()
 def evaluate(  # noqa: PLR0913 - a command's options are its parameters
-    model: Annotated[
-        list[str],
-        typer.Option(
-            help="A model that `serbench models` lists, or an import path: my_ser:Nearest, "
-            "sklearn.svm:SVC; may be repeated.",
-            autocompletion=names_of("model"),
-        ),
-    ],
+    model: Models,
     dataset: Annotated[
         list[str] | None,
         typer.Option(
@@ -115,27 +113,12 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
         ),
     ] = None,
     param: Param = None,
-    trim_db: Annotated[
-        str,
-        typer.Option(help="Cut silence so many dB below the loudest frame; none: cut nothing."),
-    ] = "60",
+    trim_db: TrimDb = "60",
     data: Data = None,
     results: Results = None,
-    jobs: Annotated[
-        str,
-        typer.Option(
-            help="Number of folds at a time, with the engine local: auto fills the cores if "
-            "memory allows; 0: in this process. Scores do not depend on it."
-        ),
-    ] = "auto",
-    threads: Annotated[
-        int | None,
-        typer.Option(help="Threads of every fold. Part of the run. Default: the model's, or 1."),
-    ] = None,
-    precision: Annotated[
-        str,
-        typer.Option(help="Precision of training: float32 or bfloat16. Scores use float32."),
-    ] = "float32",
+    jobs: Jobs = "auto",
+    threads: Threads = None,
+    precision: Precision = "float32",
     device: Device = None,
     engine: Engine = "local",
     engine_option: EngineOption = None,
@@ -318,6 +301,7 @@ app.command()(scores.score)
 app.command()(scores.compare)
 app.command()(extra_sets.cross_corpus)
 app.command()(extra_sets.robustness)
+app.command()(leakage.leakage)
 app.command()(report.report)
 app.command()(bench.bench)
 app.command()(kept_models.predict)

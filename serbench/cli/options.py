@@ -64,6 +64,37 @@ Dataset = Annotated[
         autocompletion=names_of("dataset"),
     ),
 ]
+Models = Annotated[
+    list[str],
+    typer.Option(
+        help="A model that `serbench models` lists, or an import path: my_ser:Nearest, "
+        "sklearn.svm:SVC; may be repeated.",
+        autocompletion=names_of("model"),
+    ),
+]
+TrimDb = Annotated[
+    str,
+    typer.Option(help="Cut silence so many dB below the loudest frame; none: cut nothing."),
+]
+Jobs = Annotated[
+    str,
+    typer.Option(
+        help="Number of folds at a time, with the engine local: auto fills the cores if memory "
+        "allows; 0: in this process. Scores do not depend on it."
+    ),
+]
+Threads = Annotated[
+    int | None,
+    typer.Option(help="Threads of every fold. Part of the run. Default: the model's, or 1."),
+]
+Precision = Annotated[
+    str,
+    typer.Option(help="Precision of training: float32 or bfloat16. Scores use float32."),
+]
+Metric = Annotated[str, typer.Option(help="Which metric.")]
+Picture = Annotated[
+    Path | None, typer.Option(help="Also write a picture to this .svg, .png or .pdf file.")
+]
 Features = Annotated[
     str | None,
     typer.Option(

@@ -56,8 +56,12 @@ class TestUtterances:
         return cls(keys, folds, speakers, truth, prediction, run.facts.labels)
 
 
-def align(runs: Sequence[Run]) -> tuple[TestUtterances, ...]:
+def align(runs: Sequence[Run], *, any_protocol: bool = False) -> tuple[TestUtterances, ...]:
     """Return the test utterances of each run: the same utterances in the same order.
+
+    Args:
+        runs: the runs.
+        any_protocol: protocols, and so training sets, may differ.
 
     Raises:
         SerbenchError: a run is incomplete, or differs from the first in its corpus, labels,
@@ -73,7 +77,10 @@ def align(runs: Sequence[Run]) -> tuple[TestUtterances, ...]:
             )
     first, *others = runs
     for other in others:
-        _refuse(first, other, _different_data(first, other))
+        differ = _different_data(first, other)
+        if not any_protocol:
+            differ = differ or _different_protocol(first, other)
+        _refuse(first, other, differ)
     tests = tuple(map(TestUtterances.of, runs))
     for other, test in zip(others, tests[1:], strict=True):
         _refuse(first, other, _different_tests(tests[0], test))
@@ -108,6 +115,13 @@ def _different_data(first: Run, other: Run) -> str:
             f"the corpus differs, {' and '.join(names)}, in its utterances, "
             "speakers or labels; evaluate both on the same data"
         )
+    return ""
+
+
+def _different_protocol(first: Run, other: Run) -> str:
+    """Return how the folds of two runs on the same corpus differ, in utterances or audio, or ""."""
+    runs = (first, other)
+    pins, others = (run.facts.pins for run in runs)
     if pins.protocol != others.protocol:
         names = (f"{run.config.protocol} (digest {run.facts.pins.protocol[:8]})" for run in runs)
         return (

@@ -2,22 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from serbench.cli import terminal
-from serbench.cli.options import Format, Results, RunNames, require_format
+from serbench.cli.options import Format, Metric, Picture, Results, RunNames, require_format
 from serbench.escaping import shown
 
 if TYPE_CHECKING:
     from serbench.report.figures.style import Figure
     from serbench.results.run import Run
-
-Metric = Annotated[str, typer.Option(help="Which metric.")]
-Picture = Annotated[
-    Path | None, typer.Option(help="Also write a picture to this .svg, .png or .pdf file.")
-]
 
 
 def cross_corpus(
@@ -33,7 +26,7 @@ def cross_corpus(
 
     require_format(form, extra_summary.FORMATS)
     scores = extra_summary.cross_corpus(*_runs(names, results), metric=metric)
-    _show(scores, form, picture, extra_sets.matrix)
+    show(scores, form, picture, extra_sets.matrix)
 
 
 def robustness(
@@ -49,7 +42,7 @@ def robustness(
 
     require_format(form, extra_summary.FORMATS)
     scores = extra_summary.robustness(*_runs(names, results), metric=metric)
-    _show(scores, form, picture, extra_sets.robustness)
+    show(scores, form, picture, extra_sets.robustness)
 
 
 def _runs(names: Sequence[str], results: Path | None) -> "list[Run]":
@@ -59,7 +52,7 @@ def _runs(names: Sequence[str], results: Path | None) -> "list[Run]":
     return [find(name, results_folder(results)) for name in names]
 
 
-def _show(scores: Any, form: str, picture: Path | None, draw: "Callable[[Any], Figure]") -> None:
+def show(scores: Any, form: str, picture: Path | None, draw: "Callable[[Any], Figure]") -> None:
     """Print a table, and draw its picture."""
     from serbench.errors import nearest
     from serbench.report.figures import style
