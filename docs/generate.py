@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import checking_page
+import controls_page
 import corpora_page
 import example_pictures
 import leakage_page
@@ -344,6 +345,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/performance.md": lambda: f"# Performance\n\n{MADE}\n\n{performance_page.page()}\n",
     "docs/checking.md": lambda: checking_page.page(_text("docs/checking.md")),
     "docs/robustness.md": lambda: robustness_page.page(_text("docs/robustness.md")),
+    "docs/controls.md": lambda: controls_page.page(_text("docs/controls.md")),
     "docs/leakage-stories.md": lambda: leakage_page.page(_text("docs/leakage-stories.md")),
     "README.md": readme,
 }
