@@ -1,9 +1,9 @@
 """The tables of `docs/corpora.md`: every corpus, its default protocol, and who has which label."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, get_args, get_origin
 
-from serbench import tables
+from serbench import parameters, tables
 from serbench.contracts import DatasetEntry
 from serbench.errors import LeakageError
 from serbench.plugins import registry
@@ -47,12 +47,27 @@ def page(made: str) -> str:
         "A protocol is speaker-disjoint unless the table says *declared*, which means that sets "
         "share speakers and that no run is ranked, or *refused*.",
         "\n".join(home),
+        "## Parts of corpora",
+        "A parameter chooses a part of a corpus, or other labels: "
+        "`--dataset iemocap:subset=scripted`. The result is a corpus of its own in all tables. The "
+        "first value is the default.",
+        tables.table(["dataset", "parameter", "values"], _parts(entries), "markdown"),
         "## Labels",
         "Corpora are compared on words of one vocabulary ([other corpora](cross-corpus.md)). In "
         "brackets are a corpus's own label, if it is another one, and its code in names of files.",
         tables.table(["word", "corpora"], _vocabulary(datasets), "markdown"),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _parts(entries: Iterable[DatasetEntry]) -> list[list[str]]:
+    """Return a row for each parameter of a dataset that has named values."""
+    return [
+        [f"`{entry.name}`", f"`{name}`", ", ".join(f"`{value}`" for value in get_args(annotation))]
+        for entry in entries
+        for name, (annotation, _) in parameters.settable(registry.load(entry)).items()
+        if get_origin(annotation) is Literal
+    ]
 
 
 def _protocol(dataset: Any) -> str:

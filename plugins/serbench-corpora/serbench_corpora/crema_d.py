@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path, PurePosixPath
+from typing import Literal
 
 from serbench import About, Corpus, Fold, LabelSet, Lengths, Protocol, Utterance
 from serbench.files import file_digest
@@ -25,7 +26,7 @@ ABOUT = About(
 
 # ---- labels ----
 
-# the intended emotions; listeners often heard others
+# the intended emotions; listeners of the voices often heard others: `perceived`
 EMOTIONS = {
     "NEU": "neutral",
     "HAP": "happy",
@@ -76,7 +77,7 @@ def ages() -> Mapping[str, str]:
 def manifest() -> Corpus:
     """Return all 7442 utterances, from the names and sexes shipped with this package."""
     utterances = []
-    for name, _, _ in packaged_data.rows("crema-d.csv"):
+    for name, *_ in packaged_data.rows("crema-d.csv"):
         speaker, sentence, emotion, level = name.split("_")
         intensity = {"intensity": INTENSITIES[level]} if level in INTENSITIES else {}
         utterances.append(
@@ -90,6 +91,21 @@ def manifest() -> Corpus:
             )
         )
     return Corpus(NAME, tuple(EMOTIONS.values()), tuple(utterances), "raw")
+
+
+def perceived(corpus: Corpus) -> Corpus:
+    """Return the 6798 utterances with one emotion that most listeners of the voice chose.
+
+    That emotion is the label.
+    """
+    emotions = {code[0]: emotion for code, emotion in EMOTIONS.items()}
+    votes = {name: vote for name, _, _, vote in packaged_data.rows("crema-d.csv")}
+    utterances = (
+        replace(utterance, label=emotions[vote])
+        for utterance in corpus.utterances
+        if (vote := votes[utterance.id])
+    )
+    return replace(corpus, utterances=tuple(utterances))
 
 
 # ---- protocols ----
@@ -143,7 +159,7 @@ def recordings() -> list[RemoteFile]:
         RemoteFile(
             f"{RECORDINGS}/{name}.wav", f"AudioWAV/{name}.wav", int(size), f"sha256:{sha256}"
         )
-        for name, sha256, size in packaged_data.rows("crema-d.csv")
+        for name, sha256, size, _ in packaged_data.rows("crema-d.csv")
     ]
 
 
@@ -173,15 +189,27 @@ def missing_recordings(root: Path, published: Sequence[RemoteFile]) -> list[Remo
 
 
 class CremaD:
-    """Reads CREMA-D's audio, with the emotions that the actors intended."""
+    """Reads CREMA-D's audio.
+
+    Attributes:
+        label: the emotion that the actor intended, or the one that most listeners of the voice
+            alone perceived; a tie leaves the utterance out.
+    """
 
     about = ABOUT
     label_sets = LABEL_SETS
     protocols = PROTOCOLS
+    speaker_space = NAME  # the same people, whatever the label is
+
+    def __init__(self, label: Literal["intended", "perceived"] = "intended"):
+        self._label = label
+
+    def _labelled(self, corpus: Corpus) -> Corpus:
+        return perceived(corpus) if self._label == "perceived" else corpus
 
     def manifest(self) -> Corpus:
         """Return the corpus without its audio."""
-        return manifest()
+        return self._labelled(manifest())
 
     def lengths(self) -> Lengths:
         """Return the lengths of the utterances."""
@@ -194,7 +222,7 @@ class CremaD:
             CorpusError: the corpus is missing, incomplete or mixed with other files.
         """
         remedy = f"run `git lfs pull` in the clone, or `serbench download {NAME}`"
-        return audio_tree.read(manifest(), root, identify, ABOUT, remedy)
+        return self._labelled(audio_tree.read(manifest(), root, identify, ABOUT, remedy))
 
     def download(self, root: Path, published: Sequence[RemoteFile] | None = None) -> None:
         """Fetch the missing recordings, several at a time.

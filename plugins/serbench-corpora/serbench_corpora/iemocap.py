@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 from serbench import (
     About,
@@ -16,7 +17,7 @@ from serbench import (
     Utterance,
     speaker_fold,
 )
-from serbench_corpora import audio_tree, packaged_data, published_splits
+from serbench_corpora import audio_tree, packaged_data, published_splits, subsets
 
 NAME = "iemocap"
 
@@ -44,6 +45,7 @@ EMOTIONS = {
 LABEL_SETS: Mapping[str, LabelSet] = {
     # paper, Table I: excited counts as happy
     "iemocap": {e: "happy" if e == "excited" else e for e in EMOTIONS.values()},
+    "without-excited": {e: e for e in EMOTIONS.values() if e != "excited"},
 }
 
 # ---- names ----
@@ -182,19 +184,32 @@ PROTOCOLS: Sequence[Protocol] = (
 
 
 class Iemocap:
-    """Reads the neutral, happy, excited, sad and angry utterances of IEMOCAP."""
+    """Reads the neutral, happy, excited, sad and angry utterances of IEMOCAP.
+
+    Attributes:
+        subset: all of these, those of improvised or of scripted dialogues, or EmoBox's test set for
+            other corpora: 240 utterances, six of each label and wearer of the markers.
+    """
 
     about = ABOUT
     label_sets = LABEL_SETS
     protocols = PROTOCOLS
+    speaker_space = NAME  # the same people in all subsets
+
+    def __init__(self, subset: Literal["all", "improvised", "scripted", "emobox-balanced"] = "all"):
+        self._part: subsets.Subset = {}
+        if subset == "emobox-balanced":
+            self._part = published_splits.emobox_balanced(NAME, "sha256")
+        elif subset != subsets.ALL:
+            self._part = {"style": (subset,)}
 
     def manifest(self) -> Corpus | None:
         """Return None: the licence forbids publishing the labels of the utterances."""
         return None
 
     def stand_in(self) -> Corpus:
-        """Return the corpus with made-up names of utterances."""
-        return stand_in()
+        """Return the corpus with made-up names of utterances, of which EmoBox lists none."""
+        return subsets.part(stand_in(), self._part)
 
     def lengths(self) -> Lengths:
         """Return the lengths of the utterances."""
@@ -214,7 +229,8 @@ class Iemocap:
         ]
         _check_counts(root, utterances)
         audio_tree.require_audio(NAME, root, utterances, "unpack Session*/sentences/wav again")
-        return Corpus(NAME, tuple(EMOTIONS.values()), tuple(utterances), "raw")
+        corpus = Corpus(NAME, tuple(EMOTIONS.values()), tuple(utterances), "raw")
+        return subsets.part(corpus, self._part)
 
     def download(self, root: Path) -> None:
         """Raise a CorpusError that says how to get the corpus: its licence forbids a download."""

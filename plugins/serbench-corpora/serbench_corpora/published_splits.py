@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from serbench import Corpus, Fold, Protocol, held_out
 from serbench.corpus import PARTS
 from serbench_corpora import packaged_data
+from serbench_corpora.subsets import Subset
 
 EMOBOX = "EmoBox (Ma et al., Interspeech 2024), emo-box/EmoBox at 08280f2"
 EMO_SUPERB = "EMO-SUPERB (Wu et al., 2024, arXiv 2402.13018)"
@@ -71,6 +72,22 @@ def _fold(corpus: Corpus, name: str, parts: Mapping[str, str]) -> Fold:
     if not validation:
         train, validation = held_out(corpus, train, test)
     return Fold(name, train, validation, test)
+
+
+def emobox_balanced(corpus: str, field: str) -> Subset:
+    """Return the 240 utterances of a corpus on which EmoBox tests models of other corpora.
+
+    They are 60 of each of four emotions, as often from each speaker; for IEMOCAP, EmoBox takes the
+    wearer of the markers for the speaker. MELD's list is left out: two of its 240 names fit two
+    utterances, and two fit none.
+
+    Args:
+        corpus: "ravdess" or "iemocap".
+        field: of the subset, which `data/emobox-balanced.csv` lists.
+    """
+    listed = packaged_data.rows("emobox-balanced.csv")
+    labels = ("neutral", "happy", "excited", "sad", "angry")
+    return {"label": labels, field: frozenset(row for name, row in listed if name == corpus)}
 
 
 RAVDESS = (

@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import product
 from pathlib import Path
+from typing import Literal
 
 from serbench import About, Corpus, Fold, LabelSet, Lengths, Protocol, Utterance
-from serbench_corpora import archive, audio_tree, packaged_data, published_splits, rotation
+from serbench_corpora import archive, audio_tree, packaged_data, published_splits, rotation, subsets
 from serbench_corpora.resumable_download import RemoteFile, check_room, fetch
 
 NAME = "ravdess"
@@ -115,15 +116,26 @@ UNPACKED = 513_462_676  # bytes
 
 
 class Ravdess:
-    """Reads RAVDESS's speech, audio-only part."""
+    """Reads RAVDESS's speech, audio-only part.
+
+    Attributes:
+        subset: the whole part, or EmoBox's test set for other corpora: 240 utterances of four
+            emotions.
+    """
 
     about = ABOUT
     label_sets = LABEL_SETS
     protocols = PROTOCOLS
+    speaker_space = NAME  # the same people in both
+
+    def __init__(self, subset: Literal["all", "emobox-balanced"] = "all"):
+        whole = subset == subsets.ALL
+        self._part = {} if whole else published_splits.emobox_balanced(NAME, "id")
+        self.label_sets = subsets.labels(LABEL_SETS, self._part)
 
     def manifest(self) -> Corpus:
         """Return the corpus without its audio."""
-        return manifest()
+        return subsets.part(manifest(), self._part)
 
     def lengths(self) -> Lengths:
         """Return the lengths of the utterances."""
@@ -136,7 +148,8 @@ class Ravdess:
             CorpusError: the corpus is missing, incomplete or mixed with other files.
         """
         remedy = f"unpack the zip again, or run `serbench download {NAME}`"
-        return audio_tree.read(manifest(), root, identify, ABOUT, remedy)
+        corpus = audio_tree.read(manifest(), root, identify, ABOUT, remedy)
+        return subsets.part(corpus, self._part)
 
     def download(self, root: Path, published: RemoteFile = ARCHIVE) -> None:
         """Fetch the archive and unpack missing utterances; delete the archive if it was fetched.

@@ -70,6 +70,28 @@ def test_the_folder_of_recordings_is_read(crema_d_tree: Path, corpus: Corpus) ->
     assert read.utterances[0].path == crema_d_tree / "AudioWAV" / "1001_DFA_ANG_XX.wav"
 
 
+def test_what_listeners_heard_may_be_the_label(crema_d_tree: Path, corpus: Corpus) -> None:
+    dataset = CremaD("perceived")
+    heard = dataset.manifest()
+    agree = sum(corpus.by_id[u.id].label == u.label for u in heard.utterances)
+
+    assert Counter(u.label for u in heard.utterances) == {
+        "neutral": 3897,
+        "angry": 986,
+        "fearful": 645,
+        "disgust": 547,
+        "sad": 370,
+        "happy": 353,
+    }
+    assert agree / 6798 == pytest.approx(0.456, abs=0.0005)  # listeners' accuracy by voice alone
+    assert dataset.read(crema_d_tree).digest == heard.digest
+    assert dataset.label_sets == CremaD().label_sets
+    assert dataset.speaker_space == CremaD().speaker_space
+    assert (corpus.by_id["1001_IEO_HAP_LO"].label, heard.by_id["1001_IEO_HAP_LO"].label) == (
+        *("happy", "neutral"),
+    )
+
+
 # ---- layouts ----
 
 

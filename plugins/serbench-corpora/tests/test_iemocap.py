@@ -1,10 +1,12 @@
 from collections import Counter
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from serbench.corpus import Corpus, Fold, relabelled
 from serbench.errors import CorpusError
+from serbench_corpora import published_splits, subsets
 from serbench_corpora.iemocap import Iemocap, by_session, marker, paper, paper_marker, turn
 
 # the paper, Table I
@@ -64,6 +66,46 @@ def test_excited_is_its_own_label_until_a_label_set_merges_it(raw: Corpus) -> No
     assert raw.labels == ("neutral", "happy", "excited", "sad", "angry")
     labels = Counter(u.label for u in raw.utterances)
     assert (labels["happy"], labels["excited"]) == (595, 1041)
+
+
+def test_happy_may_leave_excited_out(raw: Corpus) -> None:
+    assert list(Iemocap.label_sets) == ["iemocap", "without-excited"]
+    fewer = relabelled(raw, "without-excited", Iemocap.label_sets["without-excited"])
+
+    assert fewer.labels == ("neutral", "happy", "sad", "angry")
+    assert Counter(u.label for u in fewer.utterances) == TABLE_I | {"happy": 595}
+
+
+@pytest.mark.parametrize(
+    ("subset", "counts"),
+    [
+        ("improvised", {"neutral": 1099, "happy": 947, "sad": 608, "angry": 289}),
+        ("scripted", {"neutral": 609, "happy": 689, "sad": 476, "angry": 814}),
+    ],
+)
+def test_improvised_and_scripted_turns_are_subsets(
+    subset: Literal["improvised", "scripted"], counts: dict[str, int], iemocap_tree: Path
+) -> None:
+    dataset = Iemocap(subset)
+    read = relabelled(dataset.read(iemocap_tree), "iemocap", dataset.label_sets["iemocap"])
+    described = relabelled(dataset.stand_in(), "iemocap", dataset.label_sets["iemocap"])
+
+    assert Counter(u.label for u in read.utterances) == counts
+    assert Counter(u.label for u in described.utterances) == counts
+    assert {u.attributes["style"] for u in read.utterances} == {subset}
+    assert len(read.speakers) == 10
+    tested = [id_ for fold in paper(read) for id_ in fold.test]
+    assert sorted(tested) == sorted(read.by_id)
+
+
+def test_emobox_lists_some_turns_by_the_digests_of_their_names(raw: Corpus) -> None:
+    listed = published_splits.emobox_balanced("iemocap", "sha256")
+    turns = [turn("Ses02F_impro03_F019", "happy"), turn("Ses02F_impro03_F000", "happy")]
+    corpus = Corpus("iemocap", raw.labels, tuple(turns), "raw")
+
+    assert len(listed["sha256"]) == 240
+    assert [u.id for u in subsets.part(corpus, listed).utterances] == ["Ses02F_impro03_F019"]
+    assert set(Iemocap("emobox-balanced").label_sets["iemocap"]) == set(raw.labels)
 
 
 def test_every_utterance_knows_its_speaker_sex_session_dialogue_and_file(raw: Corpus) -> None:

@@ -141,7 +141,7 @@ def test_emoboxs_crema_d_has_every_speaker_in_all_three_sets():
 def test_emoboxs_crema_d_trains_on_a_recording_that_it_tests():
     corpus, protocol = named("crema-d", "emobox")
     (fold,) = make_folds(protocol, corpus)
-    audio = {utterance: digest for utterance, digest, _ in packaged_data.rows("crema-d.csv")}
+    audio = {utterance: digest for utterance, digest, *_ in packaged_data.rows("crema-d.csv")}
     trained = {audio[one]: one for one in fold.train + fold.validation}
     twins = [f"{one} {trained[audio[one]]}" for one in fold.test if audio[one] in trained]
     assert twins == ["1006_TIE_HAP_XX 1006_TIE_NEU_XX"]
@@ -151,7 +151,7 @@ def test_emoboxs_crema_d_trains_on_a_recording_that_it_tests():
 @pytest.mark.parametrize("name", ["emo-superb", "tfds"])
 def test_the_other_crema_d_splits_share_no_audio(name):
     corpus, protocol = named("crema-d", name)
-    audio = {utterance: digest for utterance, digest, _ in packaged_data.rows("crema-d.csv")}
+    audio = {utterance: digest for utterance, digest, *_ in packaged_data.rows("crema-d.csv")}
     for fold in make_folds(protocol, corpus):
         certificate = certify(corpus, fold, audio)
         assert certificate.audio_checked

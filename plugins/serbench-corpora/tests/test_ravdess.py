@@ -63,6 +63,19 @@ def test_calm_may_count_as_neutral(corpus: Corpus) -> None:
     assert Counter(u.label for u in merged.utterances)["neutral"] == 288
 
 
+def test_the_balanced_test_set_of_emobox_is_a_subset(ravdess_tree: Path, corpus: Corpus) -> None:
+    dataset = Ravdess("emobox-balanced")
+    cells = Counter((u.speaker, u.label) for u in dataset.manifest().utterances)
+    labels = ("neutral", "happy", "sad", "angry")
+
+    assert len(cells) == 20 * len(labels)
+    assert set(cells.values()) == {3}
+    assert [tuple(one) for one in dataset.label_sets.values()] == [labels, labels]
+    assert dataset.read(ravdess_tree).digest == dataset.manifest().digest
+    assert all(corpus.by_id[u.id].label == u.label for u in dataset.manifest().utterances)
+    assert dataset.speaker_space == Ravdess().speaker_space
+
+
 # ---- layouts ----
 
 

@@ -536,6 +536,17 @@ def test_speech_of_asvp_esd_is_a_subset() -> None:
     assert {dataset.speaker_space for dataset in (whole, speech, other)} == {"asvp-esd"}
 
 
+def test_the_balanced_test_set_of_emobox_is_a_subset_of_savee() -> None:
+    _, corpus, _ = described(FOLDER / "savee.toml")
+    dataset = registry.load(registry.find("dataset", "savee"))(subset="emobox-balanced")
+    part = subsets.part(corpus, dataset.page.subsets["emobox-balanced"])
+    cells = Counter((u.speaker, u.label) for u in part.utterances)
+    labels = ["neutral", "happy", "sad", "angry"]
+
+    assert list(dataset.label_sets["savee"]) == labels
+    assert cells == {(speaker, label): 15 for speaker in corpus.speakers for label in labels}
+
+
 def test_the_sets_of_meld_repeat_names_and_share_speakers() -> None:
     dataset, corpus, files = described(Path(pages.__file__).with_name("meld.toml"))
     labels = [corpus.by_id[f"{part}_dia0_utt0"].label for part in ("train", "dev", "test")]
