@@ -235,6 +235,20 @@ def _relabelled(source: Source, name: str, chosen: LabelSet, corpus: Corpus) -> 
     return relabelled(corpus, name, chosen)
 
 
+def names(spec: str) -> list[str]:
+    """Return the name of the dataset of a spec, or of each dataset that a joint corpus joins.
+
+    >>> names("toy:seed=3"), names("joint:ravdess+toy:seed=3")
+    (['toy'], ['ravdess', 'toy'])
+    """
+    specs = _joined(spec) if spec.startswith("joint:") else [spec]
+    return [each.partition(":")[0] for each in specs]
+
+
+def _joined(spec: str) -> list[str]:
+    return list(filter(None, re.split(r"\+(?=[a-z0-9-]+(?:[:+]|$))", spec.partition(":")[2])))
+
+
 class JointDataset:
     """Several corpora as one: joint:ravdess+crema-d, each below SERBENCH_DATA or --data.
 
@@ -266,7 +280,7 @@ class JointDataset:
         Raises:
             SerbenchError: there are fewer than two, one is named twice, or one is unknown.
         """
-        specs = list(filter(None, re.split(r"\+(?=[a-z0-9-]+(?:[:+]|$))", spec.partition(":")[2])))
+        specs = _joined(spec)
         if len(specs) < 2 or len(set(specs)) < len(specs):
             raise BadParameter(
                 "joint needs two or more corpora, each once, as in joint:ravdess+crema-d, not "

@@ -3,6 +3,7 @@
 import inspect
 import json
 import math
+import re
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
@@ -147,6 +148,15 @@ def typed(name: str, value: object) -> str:
         return f"{name}={value}"
     text = json.dumps(value, ensure_ascii=False)
     return f"{name}={text if text.isprintable() else json.dumps(value)}"
+
+
+def short_spec(spec: str) -> str:
+    """Return a name with its parameters as users write it: whole numbers have no ".0".
+
+    >>> short_spec("noise:kind=babble,snr=10.0")
+    'noise:kind=babble,snr=10'
+    """
+    return re.sub(r"(?<==)(-?\d+)\.0(?=,|$)", r"\1", spec)
 
 
 def parse_all(texts: Iterable[str] | None) -> dict[str, object]:

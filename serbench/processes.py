@@ -81,14 +81,17 @@ def call(path: str, item: Message, send: Send, position: int = 0) -> Outcome:
 def _attempt(function: Function, position: int, item: Message, send: Send) -> Outcome:
     try:
         return Outcome(position, function(item, send))
-    except SerbenchError as error:
-        return Outcome(position, None, str(error))
     except (Exception, SystemExit) as error:  # as text, so that the other items continue
-        return Outcome(position, None, _traceback(error))
+        return Outcome(position, None, reason(error))
 
 
-def _traceback(error: BaseException) -> str:
-    """Return a traceback without serbench's first calls, unless all calls are serbench's."""
+def reason(error: BaseException) -> str:
+    """Return the message of an error that users can fix, or else a traceback.
+
+    The traceback begins after serbench's first calls, unless all calls are serbench's.
+    """
+    if isinstance(error, SerbenchError):
+        return str(error)
     ours, first = os.path.join(os.path.dirname(__file__), ""), error.__traceback__
     while first is not None and first.tb_frame.f_code.co_filename.startswith(ours):
         first = first.tb_next

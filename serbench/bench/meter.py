@@ -143,8 +143,7 @@ class Meter:
         feature = same.feature or (model and model.feature)
         packages = {}
         if feature:
-            corpus = request.dataset.partition(":")[0]
-            packages = provenance.sources_of(request.model, feature.name, corpus)
+            packages = provenance.sources_of(request.model, feature.name, [request.dataset])
         return digest(
             {
                 "schema": SCHEMA,

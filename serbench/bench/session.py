@@ -24,6 +24,7 @@ from serbench.results.config import Request
 from serbench.settings import settings
 
 GROUPS = ("arithmetic", "decode", "features", "models")
+MOST_SECONDS = 86_400
 LEARNING = 4  # times as long may a model take as another item, if all share the request's seconds
 FITTING = 0.6  # of a model's share
 
@@ -71,8 +72,11 @@ def bench(request: BenchRequest, say: Say = silent) -> Bench:
             raise nearest("item", item, items)
     if request.features is not None and request.model is None:
         raise BadParameter(f"features {request.features!r} need a model: name one by import path")
-    if request.seconds is not None and not request.seconds > 0:
-        raise BadParameter(f"seconds is {request.seconds}, but must be greater than 0")
+    if request.seconds is not None and not 0 < request.seconds <= MOST_SECONDS:
+        raise BadParameter(
+            f"seconds is {request.seconds:g}, but must be greater than 0, and at most "
+            f"{MOST_SECONDS} (a day)"
+        )
     if request.jobs is not None and request.jobs < 1:
         raise BadParameter(f"jobs is {request.jobs}, but must be 1 or more")
     return _Session(request, say).bench()

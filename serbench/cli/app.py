@@ -148,8 +148,10 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
     from serbench.evaluation.extra_sets import Wanted, left_out_corpus
     from serbench.evaluation.means import Means, with_jobs
     from serbench.evaluation.progress.bars import Bars, introduction
+    from serbench.evaluation.work import require_tested
     from serbench.protocols.vocabulary import parse_changes
     from serbench.results import summary
+    from serbench.results.run import read
     from serbench.study import evaluate
 
     require_format(form, summary.FORMATS)
@@ -187,7 +189,8 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
     with Bars(quiet, verbose) as bars:
         try:
             if not is_study:
-                run = pipeline.evaluate(matrix.requests[0], means, bars)
+                work = pipeline.compute_one(matrix.requests[0], means, bars)
+                run = read(work.folder)
             else:
                 made, failed = evaluate.compute("", matrix, means, bars)
         except KeyboardInterrupt:
@@ -207,6 +210,7 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
     runs = made.complete if is_study else () if run.missing else (run,)
     if not is_study and (extras.test_on or extras.perturb):
         extra_sets.show_all([run], form)
+        require_tested(work)
     if form == "text" and not quiet and not detach:
         terminal.suggest(next_commands(runs, results, keep_models))
 

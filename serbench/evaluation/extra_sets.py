@@ -82,6 +82,7 @@ class PlannedSet:
     corpus: Corpus  # with the shared words as labels
     left_out: Mapping[str, int]  # utterances by label without a word
     reading: Mapping[str, object]  # how its audio is read; see `serbench.features.audio.Reading`
+    label_map: Mapping[str, object] = field(default_factory=dict)  # as the user gave it
     kind: str = ""  # the name of the perturbation
     parameters: Mapping[str, object] = field(default_factory=dict)  # all of the perturbation
 
@@ -114,6 +115,7 @@ class PlannedSet:
             "reading": dict(self.reading),
             "facts": {
                 "left_out": dict(self.left_out),
+                "label_map": dict(sorted(self.label_map.items())),
                 "kind": self.kind,
                 "parameters": dict(self.parameters),
             },
@@ -156,7 +158,7 @@ def _other(plan: Plan, spec: str, changes: Mapping[str, object], places: Setting
     kept = relabelled(full, full.label_set, of_set)
     identity = ExtraSet(source.spec, full.label_set, both.first, of_set)
     left_out = Counter(each.label for each in full.utterances if each.label not in of_set)
-    return PlannedSet(identity, source, kept, left_out, plan.config.reading)
+    return PlannedSet(identity, source, kept, left_out, plan.config.reading, changes)
 
 
 def _require_other_speakers(plan: Plan, source: datasets.Source, other: Corpus) -> None:
@@ -193,5 +195,12 @@ def _perturbed(plan: Plan, spec: str) -> PlannedSet:
     )
     perturber = reading.perturber
     assert perturber is not None, "the reading has a perturbation"
-    facts = (perturber.name, perturber.parameters)
-    return PlannedSet(extra, plan.source, plan.corpus, {}, identity, *facts)
+    return PlannedSet(
+        extra,
+        plan.source,
+        plan.corpus,
+        {},
+        identity,
+        kind=perturber.name,
+        parameters=perturber.parameters,
+    )

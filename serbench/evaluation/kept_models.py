@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from serbench.contracts import KeepableModel
 from serbench.errors import SerbenchError, nearest
+from serbench.evaluation.progress import fold_status
 from serbench.files import replacing, writing_error
 from serbench.plugins import registry
 from serbench.results import extra_set, fold_file
@@ -104,6 +105,7 @@ def store(result: Path, files: Mapping[str, bytes]) -> None:
         replace(model if model.is_dir() else None, run, position)
     for path, content in files.items():
         if Path(path).parts[0] == extra_set.FOLDER:
+            fold_status.clear(run / path)  # else an earlier failure would stay
             with replacing(run / path) as temporary:
                 temporary.write_bytes(content)
     with replacing(result) as temporary:

@@ -2,37 +2,34 @@
 
 import contextlib
 import dataclasses
-import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from serbench import tables
 from serbench.contracts import DetachableEngine, Engine, Task
-from serbench.errors import BadParameter, CorpusError, SerbenchError, nearest
+from serbench.errors import BadParameter, SerbenchError, nearest
 from serbench.evaluation import inputs, kept_models
 from serbench.evaluation.engines import task
 from serbench.evaluation.engines.submission import Queued, make_engine, submissions, submit
-from serbench.evaluation.extra_sets import PlannedSet, plan_sets
+from serbench.evaluation.extra_tests import ExtraTests
 from serbench.evaluation.folds.locks import claimed
 from serbench.evaluation.inputs import Inputs
 from serbench.evaluation.means import Means
 from serbench.evaluation.outcomes import Outcomes, follow
-from serbench.evaluation.plan import Plan, Planner, Resources, make_job
+from serbench.evaluation.plan import Planner, Resources, make_job
 from serbench.evaluation.progress.listener import Listener
 from serbench.evaluation.work import (
     Work,
     require_computed,
     require_free,
     require_kept,
+    require_tested,
     require_unchanged,
 )
 from serbench.features import cache
 from serbench.features.store import Feature
-from serbench.files import digest
-from serbench.processes import Message
 from serbench.protocols import lookup
-from serbench.results import extra_set, fold_file, run
+from serbench.results import run
 from serbench.results.config import Request
 from serbench.settings import find_device, require_device, results_folder, settings
 
@@ -43,11 +40,22 @@ def evaluate(request: Request, means: Means, listener: Listener | None = None) -
     Raises:
         SerbenchError: an error that the user can fix; finished folds are kept.
     """
+    work = compute_one(request, means, listener)
+    require_tested(work)
+    return run.read(work.folder)  # scores come from the files alone
+
+
+def compute_one(request: Request, means: Means, listener: Listener | None = None) -> Work:
+    """Compute the missing folds of one run.
+
+    Raises:
+        SerbenchError: an error that the user can fix; an extra test set that fails is none.
+    """
     work = compute([request], means, listener)[0]
     if isinstance(work, SerbenchError):
         raise work
     require_computed(work)
-    return run.read(work.folder)  # scores come from the files alone
+    return work
 
 
 def compute(
@@ -88,8 +96,7 @@ class _Evaluation:
         self._refused: dict[Path, SerbenchError] = {}  # runs whose folds cannot be computed
         self._cached: set[object] = set()  # of `inputs.key`
         self._code: dict[object, Mapping[str, str]] = {}  # of `task.code_of`
-        self._extras: dict[object, tuple[PlannedSet, ...]] = {}
-        self._extra_inputs: dict[object, tuple[Inputs, tuple[int, ...]]] = {}
+        self._extras = ExtraTests(means.extras, self._places)
 
     def compute(self, requests: Sequence[Request]) -> list[Work | SerbenchError]:
         planner = Planner(self._places)
@@ -98,10 +105,10 @@ class _Evaluation:
             for work in self._works.values():
                 self._claim(work, claims)
             self._find_in_queues()
-            self._find_kept()
+            self._find_untested(claims)
             self._show()
             self._run(*self._tasks())
-            self._test_kept()
+            self._extras.test_kept(self._works.values(), self._means, self._listener)
         return [
             self._refused.get(each.folder, each) if isinstance(each, Work) else each
             for each in planned
@@ -121,7 +128,7 @@ class _Evaluation:
             plan = planner.plan(request)  # shared speakers are refused here
             if self._device == "cpu":
                 plan = dataclasses.replace(plan, needs=dataclasses.replace(plan.needs, gpus=0))
-            extras = self._planned_sets(plan)
+            extras = self._extras.plan(plan)
             names = [fold.name for fold in plan.folds]
             for name in wanted or ():
                 if name not in names:
@@ -139,24 +146,23 @@ class _Evaluation:
         work = Work(plan, chosen, resources, extras=extras)
         return self._works.setdefault(folder, work)
 
-    def _planned_sets(self, plan: Plan) -> tuple[PlannedSet, ...]:
-        """Plan the extra test sets of a run once for all runs on its corpus."""
-        config = plan.config
-        key = (config.dataset, config.labels, config.protocol, digest(dict(config.reading)))
-        if key not in self._extras:
-            self._extras[key] = plan_sets(plan, self._means.extras, self._places)
-        return self._extras[key]
-
     def _claim(self, work: Work, claims: contextlib.ExitStack) -> None:
         """Claim the missing folds that no other command computes."""
-        missing = {work.resources.result(at).stem: at for at in work.missing()}
-        holders = claims.enter_context(claimed(work.folder, list(missing)))
-        work.holders = {missing[stem]: holder for stem, holder in holders.items()}
+        missing = work.missing()
+        work.holders |= self._holders(work, missing, claims)
         work.waiting = [
             at
-            for at in missing.values()
+            for at in missing
             if at not in work.holders and not work.resources.result(at).exists()
         ]
+
+    def _holders(
+        self, work: Work, positions: Sequence[int], claims: contextlib.ExitStack
+    ) -> dict[int, str]:
+        """Claim folds, and return the holders of those that another command has."""
+        stems = {work.resources.result(at).stem: at for at in positions}
+        holders = claims.enter_context(claimed(work.folder, list(stems)))
+        return {stems[stem]: holder for stem, holder in holders.items()}
 
     def _find_in_queues(self) -> None:
         """Separate the folds that a queue holds.
@@ -183,36 +189,17 @@ class _Evaluation:
                     "model: cancel the command that queued them, or leave out --keep-models"
                 )
 
-    def _find_kept(self) -> None:
-        """Find finished folds that lack extra test sets, and need a kept model for them.
-
-        Folds in a queue were queued with other extra test sets, or without any.
-        """
+    def _find_untested(self, claims: contextlib.ExitStack) -> None:
+        """Find and claim the finished folds whose kept models are to be tested on extra sets."""
         for work in self._works.values():
-            finished = [at for at in work.chosen if work.resources.result(at).exists()]
-            with self._refusing([work]):  # a damaged file
-                untested = {at: work.untested(at) for at in finished}
-                work.kept = {at: extras for at, extras in untested.items() if extras}
-            gone = [at for at in work.kept if not kept_models.folder(work.folder, at).is_dir()]
-            error = ""
-            if gone:
-                files = ", ".join(work.resources.result(at).name for at in gone)
-                error = (
-                    f"the {'models' if len(gone) > 1 else 'model'} of {work.named(gone)} "
-                    f"of {work.folder.name} {'were' if len(gone) > 1 else 'was'} not kept, so "
-                    f"{'these folds' if len(gone) > 1 else 'this fold'} must be trained again to "
-                    f"be tested on {', '.join(each.set.title for each in work.kept[gone[0]])}: "
-                    f"remove {files} from {work.folder}, and run the same command again"
-                )
-            elif work.extras and work.in_queue:
-                error = (
-                    f"{work.named(list(work.in_queue))} of {work.folder.name} "
-                    f"{tables.are(len(work.in_queue))} in a queue without these extra test sets: "
-                    "wait until they are finished, and run the same command again"
-                )
-            if error:
-                work.waiting, work.in_queue, work.kept = [], {}, {}
-                self._refused[work.folder] = SerbenchError(error)
+            with self._refusing([work]):
+                self._extras.find_untested(work)
+                if work.kept:
+                    work.holders |= self._holders(work, list(work.kept), claims)
+                    self._extras.find_untested(work)  # another command may just have tested them
+                    work.kept = {
+                        at: sets for at, sets in work.kept.items() if at not in work.holders
+                    }
 
     def remarked(self, line: str) -> None:
         """Pass a remark on a corpus to the listener, once for all runs."""
@@ -247,7 +234,15 @@ class _Evaluation:
             groups.setdefault(inputs.key(work.plan), []).append(work)
         tasks: list[Task] = []
         queued: list[Queued] = []
-        self._prepare_extras(tasks, queued)
+        for plan, ids, works in self._extras.audio(self._works.values()):
+            who = self._engine.extraction if any(work.waiting for work in works) else "driver"
+            with self._refusing(works):
+                group = inputs.prepare(plan, ids, self._places, self, who)
+                self._extras.add(group, _add_extraction(group, tasks, queued))
+        for work in self._works.values():
+            if work.folder not in self._refused:
+                with self._refusing([work]):
+                    self._extras.require_unchanged(work)
         for works in groups.values():
             needed = {id_ for work in works for at in work.waiting for id_ in work.plan.ids(at)}
             given = (self._places, self, self._engine.extraction)
@@ -255,16 +250,13 @@ class _Evaluation:
                 group = inputs.prepare(works[0].plan, needed, *given)
             if all(work.folder in self._refused for work in works):
                 continue
-            first = len(tasks)
-            tasks += group.tasks
-            queued += [Queued(each.name) for each in group.tasks]
-            after = tuple(range(first, len(tasks)))
+            after = _add_extraction(group, tasks, queued)
             for work in works:
                 with self._refusing([work]):
                     require_unchanged(work, group)
                     group.require_clean(work.plan, work.waiting)  # refuses shared recordings
                 for at in work.waiting:
-                    extras, before = self._extra_jobs(work, work.extras, at)
+                    extras, before = self._extras.jobs(work, work.extras, at)
                     all_after = (*after, *before)
                     tasks.append(self._task(work, at, group, all_after, extras))
                     result = str(work.resources.result(at))
@@ -275,86 +267,6 @@ class _Evaluation:
                     )
         return tasks, queued
 
-    def _prepare_extras(self, tasks: list[Task], queued: list[Queued]) -> None:
-        """Decode the audio of all extra test sets, and extract features or add tasks that do."""
-        wanted: dict[object, tuple[Plan, set[str], list[Work]]] = {}
-        for work in self._works.values():
-            for extra in work.extras:
-                plan = extra.plan(work.plan)
-                _, ids, works = wanted.setdefault(inputs.key(plan), (plan, set(), []))
-                for at in (*work.waiting, *work.kept):
-                    if at in work.waiting or extra in work.kept[at]:
-                        ids.update(extra.ids(work.plan, at))
-                works.append(work)
-        for key, (plan, ids, works) in wanted.items():
-            who = self._engine.extraction if any(work.waiting for work in works) else "driver"
-            with self._refusing(works):
-                group = inputs.prepare(plan, ids, self._places, self, who)
-                after = tuple(range(len(tasks), len(tasks) + len(group.tasks)))
-                tasks += group.tasks
-                queued += [Queued(each.name) for each in group.tasks]
-                self._extra_inputs[key] = group, after
-        for work in self._works.values():
-            with self._refusing([work]):
-                self._require_unchanged_extras(work)
-
-    def _require_unchanged_extras(self, work: Work) -> None:
-        """Refuse predictions for extra test sets that have changed since."""
-        for extra, at in itertools.product(work.extras, work.chosen):
-            file = extra_set.path(work.folder, extra.set, at)
-            is_made = at in work.waiting or extra in work.kept.get(at, ())
-            if work.folder in self._refused or not file.exists() or is_made:
-                continue
-            (job,), _ = self._extra_jobs(work, [extra], at)
-            now, then = job["pins"], extra_set.read(file).facts.pins
-            if changed := [name for name in now if now[name] != then[name]]:
-                raise CorpusError(
-                    f"the {' and the '.join(changed)} of {extra.set.dataset} changed since {file} "
-                    f"was computed: restore the corpus, or remove {file.parent}, and run the same "
-                    "command again"
-                )
-
-    def _extra_jobs(
-        self, work: Work, extras: Sequence[PlannedSet], at: int
-    ) -> tuple[list[Mapping[str, Any]], tuple[int, ...]]:
-        """Return extra test sets for the job of a fold, and the tasks that extract features."""
-        jobs: list[Mapping[str, Any]] = []
-        before: set[int] = set()
-        for extra in extras:
-            group, after = self._extra_inputs[inputs.key(extra.plan(work.plan))]
-            ids = extra.ids(work.plan, at)
-            jobs.append(extra.job(digest([group.audio[id_] for id_ in ids])))
-            before.update(after)
-        return jobs, tuple(sorted(before))
-
-    def _test_kept(self) -> None:
-        """Test the kept models of finished folds on extra test sets, on this machine."""
-        works = [work for work in self._works.values() if work.kept]
-        tested = [(work, at) for work in works for at in work.kept]
-        if not tested:
-            return
-        tasks = []
-        for work, at in tested:
-            pins = fold_file.read(work.resources.result(at)).stored["pins"]
-            extras, _ = self._extra_jobs(work, work.kept[at], at)
-            job = make_job(work.plan, work.resources, at, pins["audio"])
-            job = dataclasses.replace(job, pins=pins, extras=extras)
-            tasks.append(task.of_kept(job, work.plan.folds[at].name, work.plan.needs))
-        is_local = self._means.engine == "local"
-        engine = make_engine("local", self._means.options if is_local else {})
-
-        def receive(position: int, message: Message) -> None:
-            work, at = tested[position]
-            fold = work.plan.folds[at].name
-            self._listener.staged(work.folder.name, fold, str(message["stage"]))
-
-        for outcome in engine.run(tasks, receive):
-            work, at = tested[outcome.item]
-            if outcome.error:
-                work.failures[at] = outcome.error
-            fold = work.plan.folds[at].name
-            self._listener.finished(work.folder.name, fold, outcome.error)
-
     @contextlib.contextmanager
     def _refusing(self, works: Sequence[Work]) -> Iterator[None]:
         """After an error, compute no fold of these runs, but go on with other runs."""
@@ -362,7 +274,7 @@ class _Evaluation:
             yield
         except SerbenchError as error:
             for work in works:
-                work.waiting, work.kept = [], {}
+                work.waiting, work.in_queue, work.kept = [], {}, {}
                 self._refused.setdefault(work.folder, error)
 
     def _task(
@@ -376,13 +288,12 @@ class _Evaluation:
         code: Mapping[str, str] = {}
         if self._means.engine != "local":  # this machine has the code that planned
             config = work.plan.config
-            key = (config.model, config.feature, config.corpus)
+            key = (config.model, config.feature, config.dataset)  # extra sets are the same for all
             if key not in self._code:
-                self._code[key] = task.code_of(config)
+                self._code[key] = task.code_of(config, [extra.set for extra in work.extras])
             code = self._code[key]
         (name,) = work.names([at])
-        job = make_job(work.plan, work.resources, at, group.pin(work.plan, at))
-        job = dataclasses.replace(job, extras=extras)
+        job = make_job(work.plan, work.resources, at, group.pin(work.plan, at), extras=extras)
         return task.of_fold(job, name, work.plan.needs, code, after)
 
     def _run(self, tasks: Sequence[Task], queued: Sequence[Queued]) -> None:
@@ -431,3 +342,11 @@ class _Evaluation:
                     submission.cancel()
                 self._listener.interrupted(submission.engine, reason)
             raise
+
+
+def _add_extraction(group: Inputs, tasks: list[Task], queued: list[Queued]) -> tuple[int, ...]:
+    """Add the tasks that extract missing features, and return their positions."""
+    first = len(tasks)
+    tasks += group.tasks
+    queued += [Queued(each.name) for each in group.tasks]
+    return tuple(range(first, len(tasks)))

@@ -301,7 +301,13 @@ class Resources:
         return self._resolved / f"{fold_file.stem(position)}.safetensors"
 
 
-def make_job(plan: Plan, resources: Resources, position: int, audio: str) -> Job:
+def make_job(
+    plan: Plan,
+    resources: Resources,
+    position: int,
+    audio: str,
+    extras: Sequence[Mapping[str, Any]] = (),
+) -> Job:
     """Return the job of a fold; `audio` is the digest of the fold's audio."""
     return Job(
         config=plan.config,
@@ -314,5 +320,6 @@ def make_job(plan: Plan, resources: Resources, position: int, audio: str) -> Job
         device=resources.device,
         keep_model=resources.keep_models,
         isolated=resources.isolated,
+        extras=extras,
         page=str(plan.source.page or ""),
     )

@@ -4,15 +4,18 @@ import contextlib
 import datetime
 import platform
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from serbench.datasets import names as dataset_names
+from serbench.features.perturbation import parse
 from serbench.parameters import is_import_path
 from serbench.plugins import import_path, registry
 from serbench.plugins.source_code import source_digest
 from serbench.results.config import Config
+from serbench.results.extra_set import ExtraSet
 
 PACKAGES = (
     *("serbench", "numpy", "soundfile", "soxr", "librosa", "scikit-learn", "scipy"),
@@ -22,12 +25,12 @@ VECTORS = ("amx_bf16", "avx512_bf16", "avx512f", "avx2", "avx", "sse2")
 """Vector instructions of x86 processors, the widest first: rounding differs between them."""
 
 
-def machine(config: Config) -> Mapping[str, Any]:
+def machine(config: Config, extras: Sequence[ExtraSet] = ()) -> Mapping[str, Any]:
     """Return when and where a fold was computed, and with which versions and sources."""
     return {
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "versions": versions(),
-        "sources": sources(config),
+        "sources": sources(config, extras),
         "machine": {
             "system": platform.platform(),
             "processor": platform.machine(),
@@ -57,20 +60,32 @@ def versions() -> dict[str, str]:
     return installed
 
 
-def sources(config: Config) -> dict[str, str]:
-    """Return source digests of all packages that compute the results, without importing any."""
-    return sources_of(config.model, config.feature, config.corpus)
+def sources(config: Config, extras: Sequence[ExtraSet] = ()) -> dict[str, str]:
+    """Return source digests of all packages that compute the results, without importing any.
+
+    Args:
+        config: the configuration of a run.
+        extras: extra test sets of the run.
+    """
+    datasets = [config.dataset, *(extra.dataset for extra in extras)]
+    perturbations = [str(config.reading.get("perturbation", ""))]
+    perturbations += [extra.perturbation for extra in extras]
+    return sources_of(config.model, config.feature, datasets, perturbations)
 
 
-def sources_of(model: str, feature: str, dataset: str) -> dict[str, str]:
-    """Return source digests of a model's, a feature's and a dataset's packages, by their names."""
-    named = [("feature", feature), ("dataset", dataset)]
+def sources_of(
+    model: str, feature: str, datasets: Sequence[str], perturbations: Sequence[str] = ()
+) -> dict[str, str]:
+    """Return source digests of the packages of a model, a feature and others, by their names."""
+    named = {("model", model), ("feature", feature)}
+    named |= {("dataset", name) for spec in datasets for name in dataset_names(spec)}
+    named |= {("perturbation", parse(spec)[0]) for spec in perturbations if spec}
     packages = {"serbench"}
-    if is_import_path(model):
-        packages |= {*import_path.packages(model)}
-    else:
-        named.append(("model", model))
-    packages |= {import_path.top(registry.find(kind, name).target) for kind, name in named}
+    for kind, name in named:
+        if is_import_path(name):
+            packages |= {*import_path.packages(name)}
+        else:
+            packages.add(import_path.top(registry.find(kind, name).target))
     packages |= {name for package in packages for name in _requirements(package)}
     return {package: source_digest(package) for package in sorted(packages)}
 

@@ -1,17 +1,18 @@
 """The state of one run while its missing folds are computed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from serbench import tables
 from serbench.contracts import PathDataset
-from serbench.errors import CorpusError, FoldError, SerbenchError
+from serbench.errors import CorpusError, FoldError, SerbenchError, cause
 from serbench.evaluation import kept_models
 from serbench.evaluation.engines.submission import Submission
 from serbench.evaluation.extra_sets import PlannedSet
 from serbench.evaluation.inputs import Inputs
 from serbench.evaluation.plan import Plan, Resources, make_job
+from serbench.evaluation.progress import fold_status
 from serbench.parameters import is_import_path
 from serbench.results import extra_set, fold_file
 
@@ -24,11 +25,11 @@ class Work:
     chosen: Sequence[int]  # positions of the requested folds
     resources: Resources
     waiting: Sequence[int] = ()  # folds that this command computes
-    holders: Mapping[int, str] = field(default_factory=dict)  # folds that other commands compute
+    holders: dict[int, str] = field(default_factory=dict)  # folds that other commands have claimed
     in_queue: dict[int, Submission] = field(default_factory=dict)  # folds that were queued before
     failures: dict[int, str] = field(default_factory=dict)  # errors of failed folds
     extras: Sequence[PlannedSet] = ()  # extra test sets
-    kept: Mapping[int, Sequence[PlannedSet]] = field(default_factory=dict)
+    kept: dict[int, Sequence[PlannedSet]] = field(default_factory=dict)
     """By finished fold, the extra test sets that its kept model is to be tested on."""
 
     def untested(self, position: int) -> list[PlannedSet]:
@@ -41,6 +42,41 @@ class Work:
             for extra in self.extras
             if extra_set.of_fold(self.folder, extra.set.folder, fold) is None
         ]
+
+    def finished(self) -> list[int]:
+        """Return the requested folds with a result."""
+        return [at for at in self.chosen if self.resources.result(at).exists()]
+
+    def errors_of_extras(self, positions: Sequence[int] | None = None) -> list[str]:
+        """Return a line for each reason why models of finished folds lack extra test sets.
+
+        Args:
+            positions: the finished folds to look at; None means all.
+        """
+        by_reason: dict[tuple[str, str], list[int]] = {}
+        for at in self.finished() if positions is None else positions:
+            for extra in self.untested(at):
+                file = extra_set.path(self.folder, extra.set, at)
+                reason = cause(fold_status.failure(file)) or f"cannot write {file.parent}"
+                if at in self.holders:
+                    reason = f"it is being tested by {self.holders[at]}"
+                by_reason.setdefault((extra.set.title, reason), []).append(at)
+        return [
+            f"{self.named(at)} {'lack' if len(at) > 1 else 'lacks'} the extra test set {title}: "
+            f"{reason}"
+            for (title, reason), at in by_reason.items()
+        ]
+
+    def without_models(self, positions: Sequence[int], extras: Sequence[PlannedSet]) -> str:
+        """Say which folds have no kept model to test on extra test sets, and what to remove."""
+        files = ", ".join(self.resources.result(at).name for at in positions)
+        models, folds = ("models", "these folds") if len(positions) > 1 else ("model", "this fold")
+        return (
+            f"the {models} of {self.named(positions)} of {self.folder.name} "
+            f"{'were' if len(positions) > 1 else 'was'} not kept, so {folds} must be trained again "
+            f"to be tested on {', '.join(each.set.title for each in extras)}: remove {files} from "
+            f"{self.folder}"
+        )
 
     @property
     def folder(self) -> Path:
@@ -94,20 +130,39 @@ def require_free(work: Work) -> None:
     Raises:
         SerbenchError: other commands do; the message names their processes.
     """
-    by_holder: dict[str, list[int]] = {}
+    by_holder: dict[tuple[str, str], list[int]] = {}
     for at, holder in work.holders.items():
         if not work.resources.result(at).exists():
-            by_holder.setdefault(holder, []).append(at)
+            by_holder.setdefault(("computed", holder), []).append(at)
+        elif work.untested(at):
+            by_holder.setdefault(("tested", holder), []).append(at)
     if by_holder:
         busy = "; ".join(
-            f"{work.named(at)} of {work.folder.name} {tables.are(len(at))} "
-            f"being computed by {holder}"
-            for holder, at in by_holder.items()
+            f"{work.named(at)} of {work.folder.name} {tables.are(len(at))} being {done} by {holder}"
+            for (done, holder), at in by_holder.items()
         )
         raise SerbenchError(
             f"{busy}: wait for that command, or stop it, and run this one again; finished "
             "folds are kept"
         )
+
+
+def require_tested(work: Work) -> None:
+    """Refuse a run whose folds are finished, but lack extra test sets.
+
+    Raises:
+        SerbenchError: extra test sets failed, with their reasons and what to do.
+    """
+    untested = {at: sets for at in work.finished() if (sets := work.untested(at))}
+    if not untested:
+        return
+    lost = [at for at in untested if not kept_models.folder(work.folder, at).is_dir()]
+    remedy = "fix the cause and run the same command again: it tests the kept models alone"
+    if lost:
+        missing = work.without_models(lost, untested[lost[0]])
+        remedy = f"{missing}, fix the cause, and run the same command again"
+    reasons = "\n".join(work.errors_of_extras(list(untested)))
+    raise SerbenchError(f"{reasons}\nthe scores on the run's own test sets are kept; {remedy}")
 
 
 def require_kept(work: Work) -> None:

@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import json
+import math
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -58,8 +59,10 @@ class Reading:
     perturbation: str = ""
 
     def __post_init__(self) -> None:
-        if self.trim_db is not None and not self.trim_db > 0:
-            raise BadParameter(f"trim_db is {self.trim_db}, but must be greater than 0, or none")
+        if self.trim_db is not None and not 0 < self.trim_db < math.inf:
+            raise BadParameter(
+                f"trim_db is {self.trim_db}, but must be greater than 0 and finite, or none"
+            )
         if self.perturber:
             object.__setattr__(self, "perturbation", self.perturber.spec)
 

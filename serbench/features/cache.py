@@ -32,6 +32,7 @@ from serbench.files import (
     size_of,
     writing_error,
 )
+from serbench.parameters import short_spec
 from serbench.plugins import registry
 
 FORMATS = ("text", "markdown", "csv", "json")
@@ -123,7 +124,7 @@ class Part:
         if feature and feature.reading.get("trim_db", 60.0) != 60.0:
             params["trim_db"] = feature.reading["trim_db"]
         if feature and "perturbation" in feature.reading:
-            params["perturbation"] = feature.reading["perturbation"]
+            params["perturbation"] = short_spec(str(feature.reading["perturbation"]))
         words = [*([feature.version] if feature and feature.version else [])]
         words += [f"({self.state})"] if self.state and words else [self.state] * bool(self.state)
         return {

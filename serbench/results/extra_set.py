@@ -25,6 +25,7 @@ from serbench.errors import SerbenchError
 from serbench.files import digest, replacing
 from serbench.metrics import calibration, classification, intervals
 from serbench.metrics.classification import METRICS, Floats, Labels, PerClass
+from serbench.parameters import short_spec
 from serbench.results import fold_file
 from serbench.results.config import Config
 from serbench.results.fold_file import FoldResult, Scored
@@ -62,13 +63,13 @@ class ExtraSet(Open):
     @property
     def title(self) -> str:
         """The name for people: the perturbation, or else the corpus."""
-        return self.perturbation or self.dataset
+        return short_spec(self.perturbation) or self.dataset
 
     @property
     def folder(self) -> str:
         """The name of its folder: "crema-d_1a2b3c4d"."""
-        readable = re.sub(r"[^A-Za-z0-9._-]", "-", self.title)[:80]
-        return f"{readable}_{digest(dataclasses.asdict(self))[:8]}"
+        name = re.sub(r"[^A-Za-z0-9._-]", "-", self.perturbation or self.dataset)[:80]
+        return f"{name}_{digest(dataclasses.asdict(self))[:8]}"
 
     @cached_property
     def words(self) -> tuple[str, ...]:
@@ -114,6 +115,7 @@ class ExtraFacts(Open):
     link: Link
     left_out: Annotated[Mapping[str, Count], Names(256)]  # utterances by label without a word
     seconds: Amount
+    label_map: Annotated[Mapping[str, str], Names(256)] = field(default_factory=dict)  # as asked
     kind: Name = ""  # the name of the perturbation
     parameters: Annotated[Mapping[str, object], Names(100)] = field(default_factory=dict)
     kept: bool = False
@@ -217,6 +219,13 @@ class ExtraTest:
     set: ExtraSet
     folds: tuple[ExtraFold, ...]
     own: tuple[FoldResult, ...]
+
+    @property
+    def title(self) -> str:
+        """The name for people, with the labels that count as others: "crema-d (calm=neutral)"."""
+        changes = self.folds[0].facts.label_map.items()
+        pairs = ", ".join(f"{label}={other}" for label, other in changes)
+        return f"{self.set.title} ({pairs})" if pairs else self.set.title
 
     @property
     def missing(self) -> int:

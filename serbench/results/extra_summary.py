@@ -7,7 +7,7 @@ from functools import cached_property
 from serbench import escaping, tables
 from serbench.errors import SerbenchError, nearest
 from serbench.metrics.classification import METRICS
-from serbench.parameters import typed
+from serbench.parameters import short_spec, typed
 from serbench.results import extra_set
 from serbench.results.display_names import run_titles
 from serbench.results.extra_set import ExtraFacts, ExtraTest
@@ -48,7 +48,7 @@ class _Table:
     def partial(self) -> list[str]:
         """Return a note for each test that lacks models of the run's folds."""
         return [
-            f"{name} on {test.set.title}: {len(test.folds)} of "
+            f"{name} on {test.title}: {len(test.folds)} of "
             f"{tables.count(len(test.folds) + test.missing, 'model')}."
             for name, test in self.pairs()
             if test.missing
@@ -61,20 +61,20 @@ class CrossCorpus(_Table):
 
     @property
     def columns(self) -> list[str]:
-        """The other corpora, in the order of their first use."""
-        return list(dict.fromkeys(test.set.dataset for _, test in self.pairs()))
+        """The other corpora with their maps of labels, in the order of their first use."""
+        return list(dict.fromkeys(test.title for _, test in self.pairs()))
 
     def matrix(self, form: str = "text") -> str:
         """Return a row per run and a column per corpus; the own corpus's score is in brackets."""
         rows = []
         for run, name, tests in zip(self.runs, self.names, self.tests, strict=True):
-            scores = {test.set.dataset: test for test in tests}
+            scores = {test.title: test for test in tests}
             cells = [
                 f"{tables.percent(test.score(self.metric))} "
                 f"({tables.percent(test.same_labels(self.metric))})"
-                if (test := scores.get(dataset))
+                if (test := scores.get(column))
                 else "-"
-                for dataset in self.columns
+                for column in self.columns
             ]
             rows.append([name, run.config.dataset, *cells])
         return tables.table(["model", "trained on", *self.columns], rows, form)
@@ -92,7 +92,7 @@ class CrossCorpus(_Table):
             [
                 name,
                 test.run.config.dataset,
-                test.set.dataset,
+                test.title,
                 str(len(test.set.words)),
                 str(len(test.folds[0].test.ids)),
                 tables.percent(test.score(self.metric)),
@@ -113,6 +113,7 @@ class CrossCorpus(_Table):
             "labels": list(test.set.words),
             "model_labels": dict(test.set.model_labels),
             "corpus_labels": dict(test.set.set_labels),
+            "label_map": dict(test.folds[0].facts.label_map),
             "left_out": dict(test.folds[0].facts.left_out),
             "utterances": len(test.folds[0].test.ids),
             "models": len(test.folds),
@@ -168,7 +169,7 @@ class Robustness(_Table):
                 if typed(key, value) in spec
                 or any(other.parameters.get(key) != value for other in others)
             ]
-            titles[spec] = f"{name}:{','.join(shown)}" if shown else name
+            titles[spec] = short_spec(f"{name}:{','.join(shown)}") if shown else name
         return titles
 
     def pairs(self) -> list[tuple[str, ExtraTest]]:
@@ -255,7 +256,7 @@ def _label_map(test: ExtraTest) -> str:
     shared = list(dict.fromkeys(shared))
     lost = [label for label in test.run.facts.labels if label not in test.set.model_labels]
     left_out = test.folds[0].facts.left_out
-    line = f"{test.run.config.dataset} to {test.set.dataset}: shared labels {', '.join(shared)}"
+    line = f"{test.run.config.dataset} to {test.title}: shared labels {', '.join(shared)}"
     if lost:
         line += f"; never predicted: {', '.join(lost)}"
     if left_out:

@@ -455,12 +455,20 @@ def readable(parent: Path) -> tuple[list[Run], list[str]]:
 def folders(parent: Path, files: str = "*.safetensors") -> list[Path]:
     """Return the folders of runs in `parent`, or one level deeper, as on the board; sorted.
 
+    Kept models and extra test sets inside a run are none.
+
     Args:
         parent: the folder of all runs; hidden folders in it are not searched.
         files: the pattern of the files that a run has.
     """
     paths = (path.parent for at in ("*", "*/*") for path in parent.glob(f"{at}/{files}"))
     hidden = re.compile(r"(^|/)\.")
+    inside = re.compile(r"_[0-9a-f]{8}/(models|extra)/[^/]+$")
     return sorted(
-        {path for path in paths if not hidden.search(path.relative_to(parent).as_posix())}
+        {
+            path
+            for path in paths
+            if not hidden.search(path.relative_to(parent).as_posix())
+            and not inside.search(path.absolute().as_posix())
+        }
     )

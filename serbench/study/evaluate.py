@@ -248,11 +248,11 @@ def compute(
         listener: shows the progress.
 
     Returns:
-        The study, and the titles of the runs that lack requested folds.
+        The study, and the titles of the runs that lack requested folds or extra test sets.
     """
     parent, planner = results_folder(means.results), Planner(settings())
     works = pipeline.compute(runs.requests, means, listener)
-    plans, failed = [], []
+    plans, failed, untested = [], [], []
     for combination, work in zip(runs.combinations, works, strict=True):
         request = combination.request
         if isinstance(work, SerbenchError):
@@ -260,7 +260,9 @@ def compute(
             failed.append(runs.title(combination))
         else:
             plans.append(PlannedRun(request, work.folder, work.plan.config, work.plan))
-            if work.missing():
+            reasons = work.errors_of_extras()
+            untested += [f"{runs.title(combination)}: {reason}" for reason in reasons]
+            if work.missing() or reasons:
                 failed.append(runs.title(combination))
     planned = StudyPlan(name, runs, parent, tuple(plans))
-    return result.read(planned, is_computed=True), failed
+    return result.read(planned, is_computed=True, untested=untested), failed

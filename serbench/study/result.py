@@ -29,11 +29,13 @@ class Study:
         name: the study's name; "" if it has none.
         matrix: the models, corpora and seeds.
         results: one item per run, in the order of computation.
+        untested: a line for each extra test set that failed.
     """
 
     name: str
     matrix: Matrix
     results: tuple[StudyRun, ...]
+    untested: tuple[str, ...] = ()
 
     @property
     def runs(self) -> tuple[Run, ...]:
@@ -48,12 +50,13 @@ class Study:
 
     @cached_property
     def problems(self) -> tuple[str, ...]:
-        """A line for each run that lacks folds or has a problem, with the reasons."""
-        return tuple(
+        """A line for each run that lacks folds, tests or has a problem, with the reasons."""
+        lines = [
             f"{each.title}: {'; '.join(each.reasons)}"
             for each in self.results
             if not each.is_complete or each.problem
-        )
+        ]
+        return (*lines, *self.untested)
 
     def count(self, *states: str) -> int:
         """Return how many folds are in one of these states; see `status.STATES`."""
@@ -74,7 +77,7 @@ class Study:
         made = self._table(metrics)
         if form == "csv":
             return made.format(form)
-        notes = made.notes(form)
+        notes = [*made.notes(form), *self.untested]
         if form == "latex":
             lines = [rf"\par{{\footnotesize {latex(note)}}}" for note in notes]
             return "\n".join([made.format(form), *lines])
@@ -148,13 +151,14 @@ class Study:
         return table.make(self.matrix, self.results, metrics)
 
 
-def read(plan: StudyPlan, is_computed: bool = False) -> Study:
+def read(plan: StudyPlan, is_computed: bool = False, untested: Sequence[str] = ()) -> Study:
     """Read the results of a planned study, as far as it is computed.
 
     Args:
         plan: the study's runs.
         is_computed: whether the study was just computed, so that a complete run with a problem was
             refused; else, a complete run needs no corpus.
+        untested: a line for each extra test set that failed.
     """
     places = queues(plan.results)
     runs: dict[object, tuple[Run | None, str]] = {}
@@ -182,7 +186,7 @@ def read(plan: StudyPlan, is_computed: bool = False) -> Study:
                 unreadable or _changed(planned, run),
             )
         )
-    return Study(plan.name, plan.matrix, tuple(results))
+    return Study(plan.name, plan.matrix, tuple(results), tuple(untested))
 
 
 def _changed(planned: PlannedRun, run: Run | None) -> str:

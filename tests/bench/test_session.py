@@ -297,6 +297,9 @@ def test_what_is_named_and_cannot_be_measured_is_an_error(places):
     [
         (BenchRequest(only=("modles",)), UnknownName, "no item 'modles'; did you mean models"),
         (BenchRequest(seconds=0), BadParameter, "seconds is 0, but must be greater than 0"),
+        (BenchRequest(seconds=float("inf")), BadParameter, r"seconds is inf, but .* 86400 \(a day"),
+        (BenchRequest(seconds=float("nan")), BadParameter, "seconds is nan, but must be"),
+        (BenchRequest(seconds=1e9), BadParameter, r"seconds is 1e\+09, but must be .* at most"),
         (BenchRequest(jobs=0), BadParameter, "jobs is 0, but must be 1 or more"),
         (BenchRequest(model="slepeer"), UnknownName, "did you mean sleeper"),
     ],

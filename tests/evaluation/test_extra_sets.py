@@ -1,37 +1,14 @@
 """Extra test sets: other corpora that a fold's model is tested on, beside the run's own result."""
 
-import csv
-
-import numpy as np
 import pytest
-import soundfile
 
 import serbench
 from serbench.errors import LeakageError, SerbenchError
+from serbench.evaluation.engines.task import code_of
 from serbench.results import extra_set
+from serbench.results.run import folders
 
-LABELS = {"low": 300, "high": 700, "shrill": 1100}
-
-
-@pytest.fixture(autouse=True)
-def other(places):
-    """A corpus of three speakers with the labels low, high and shrill: `csv:other`."""
-    folder = places.data / "csv"
-    folder.mkdir(parents=True)
-    rows = []
-    for at, (speaker, label, take) in enumerate(
-        (s, la, t) for s in ("ann", "bob", "cy") for la in LABELS for t in range(3)
-    ):
-        name = f"{speaker}-{label}-{take}.wav"
-        rng = np.random.default_rng(at)
-        tone = 0.3 * np.sin(2 * np.pi * LABELS[label] * np.arange(3200) / 16_000)
-        soundfile.write(folder / name, tone + rng.normal(0, 0.01, 3200), 16_000)
-        rows.append({"path": name, "label": label, "speaker": speaker})
-    with (folder / "other.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    return folder
+pytestmark = pytest.mark.usefixtures("other")
 
 
 def evaluate(model="keeper", jobs=0, **options):
@@ -129,10 +106,50 @@ def test_labels_that_become_others_are_another_set():
     assert tests[27].set.model_labels == {"low": "low", "high": "high"}
 
 
+def test_maps_of_one_corpus_are_columns_of_their_own(tmp_path):
+    evaluate(test_on="csv:other", keep_models=True)
+    run = evaluate(test_on="csv:other", label_map={"shrill": "high"})
+    other_run = evaluate(test_on="csv:other", seed=1)
+    scores = serbench.cross_corpus(run, other_run)
+    assert sorted(scores.columns) == ["csv:other", "csv:other (shrill=high)"]
+    rows = [line.split("  ") for line in scores.matrix("text").splitlines()[2:]]
+    assert [sum("(" in cell for cell in row) for row in rows] == [2, 1]
+    assert "tones to csv:other (shrill=high): shared labels" in str(scores)
+
+
+def test_what_is_inside_a_run_is_no_run(places):
+    run = evaluate(test_on="csv:other", keep_models=True)
+    assert folders(places.results) == [run.folder]
+    for inside in (run.folder, run.folder / "extra", run.folder / "models"):
+        assert folders(inside) == []
+
+
+def test_files_name_the_sources_of_corpora_and_perturbations(tmp_path, monkeypatch):
+    (tmp_path / "my_echo.py").write_text(
+        "class Echo:\n    version = '1'\n\n"
+        "    def __call__(self, wave, random):\n        return wave\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    run = evaluate(test_on="csv:other", perturb="my_echo:Echo")
+    corpus, echo = (set(test.folds[0].facts.sources) for test in extra_set.find(run))
+    own = set(run.facts.sources)
+    assert (corpus - own, echo - own) == ({"serbench_corpora"}, {"my_echo"})
+    sets = [test.set for test in extra_set.find(run)]
+    assert set(code_of(run.config, sets)) == own | corpus | echo
+
+
+def test_a_joint_corpus_names_the_sources_of_its_parts():
+    run = serbench.evaluate(
+        "keeper", "joint:csv:other+tones", protocol="kfold:n=3", folds=["1"], jobs=0
+    )
+    assert {"serbench_corpora", "serbench_tiny"} <= set(run.facts.sources)
+
+
 def test_recordings_on_which_the_model_learned_are_refused():
-    with pytest.raises(
-        serbench.FoldError, match=r"tones:takes=1 has \d+ recordings that the model was trained"
-    ):
+    words = (
+        r"lack the extra test set tones:takes=1: .* has \d+ recordings that the model was trained"
+    )
+    with pytest.raises(SerbenchError, match=words):
         evaluate(test_on="tones:takes=1")
 
 

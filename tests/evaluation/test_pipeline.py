@@ -369,6 +369,7 @@ def test_a_feature_that_is_not_finite_is_the_plugins_fault():
         ({"device": "tpu"}, BadParameter, "auto, cpu or cuda"),
         ({"jobs": -1}, BadParameter, "0 or more"),
         ({"trim_db": 0.0}, BadParameter, "trim_db is 0.0, but must be greater than 0"),
+        ({"trim_db": float("inf")}, BadParameter, "trim_db is inf, but must be .* finite, or none"),
         ({"model": "needy"}, MissingRequirement, "needs the package 'no_such_module': pip install"),
         ({"data": "/no/such/folder"}, CorpusError, "no tones in /no/such/folder"),
     ],

@@ -20,6 +20,16 @@ MERGED = ExtraSet(
 )
 
 
+def test_whole_numbers_are_shown_as_users_write_them_and_folders_stay():
+    same = {"a": "a", "b": "b"}
+    noise = ExtraSet("toy", "four", same, same, "noise:kind=babble,snr=10.0", "1")
+    assert noise.title == "noise:kind=babble,snr=10"
+    assert dataclasses.replace(noise, perturbation="gain:db=-3.5").title == "gain:db=-3.5"
+    assert dataclasses.replace(noise, perturbation="noise:snr=10.0").folder == (
+        "noise-snr-10.0_ef17bbbb"
+    )
+
+
 def test_probabilities_of_merged_labels_are_added_and_others_are_never_predicted():
     probabilities = np.array([[0.3, 0.3, 0.4, 0.0], [0.1, 0.1, 0.3, 0.5], [0.2, 0.1, 0.3, 0.4]])
     assert MERGED.words == ("neutral", "happy")
@@ -119,7 +129,7 @@ def test_perturbations_are_in_the_order_of_their_parameters_and_show_those_that_
         tests.append(ExtraTest(run, extra, (made,), run.folds[:1]))
     assert list(Robustness((run,), (tuple(tests),), "uar").titles.values()) == [
         "gain",
-        "noise:snr=5.0,kind=babble",
-        "noise:snr=5.0,kind=white",
-        "noise:snr=20.0,kind=white",
+        "noise:snr=5,kind=babble",
+        "noise:snr=5,kind=white",
+        "noise:snr=20,kind=white",
     ]

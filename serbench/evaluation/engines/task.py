@@ -16,6 +16,7 @@ from serbench.errors import PluginError, SerbenchError
 from serbench.evaluation import kept_models, provenance
 from serbench.evaluation.folds.locks import claimed
 from serbench.evaluation.plan import Job
+from serbench.evaluation.progress import fold_status
 from serbench.features.store import Feature
 from serbench.files import digest
 from serbench.plugins.source_code import source_digest
@@ -66,11 +67,11 @@ def of_extraction(
     return tasks
 
 
-def code_of(config: Config) -> dict[str, str]:
-    """Return the version and the digest of the source of each package that computes a run."""
+def code_of(config: Config, extras: Sequence[ExtraSet] = ()) -> dict[str, str]:
+    """Return version and source digest of each package that computes a run and its extra sets."""
     return {
         package: f"{_version(package)} {source}"
-        for package, source in provenance.sources(config).items()
+        for package, source in provenance.sources(config, extras).items()
     }
 
 
@@ -155,16 +156,14 @@ def _moved(job: Job, code: Mapping[str, str]) -> Iterator[Job]:
         with claimed(folder.parent, [folder.name]) as held:
             if not held:
                 moved = str(folder / result.name)
-                extras = [_moved_extra(extra, places) for extra in job.extras]
+                extras: list[Mapping[str, Any]] = []
+                for extra in job.extras:
+                    found = _source(extra["set"]["dataset"], extra["root"], extra["page"], places)
+                    here = {"root": str(found.root), "page": str(found.page or "")}
+                    extras.append({**extra, **here})
                 moved_job = replace(job, root=str(source.root), cache=str(cache), result=moved)
                 yield replace(moved_job, extras=extras, page=str(source.page or ""))
                 return
-
-
-def _moved_extra(extra: Mapping[str, Any], places: Settings) -> Mapping[str, Any]:
-    """Return an extra test set with its corpus's folder on this machine."""
-    source = _source(extra["set"]["dataset"], extra["root"], extra["page"], places)
-    return {**extra, "root": str(source.root), "page": str(source.page or "")}
 
 
 def _source(spec: str, root: str, page: str, places: Settings) -> datasets.Source:
@@ -183,7 +182,8 @@ def _taken(job: Job) -> dict[str, bytes]:
         model = kept_models.folder(result.parent, job.fold)
         files += [path for path in sorted(model.rglob("*")) if path.is_file()]
     for extra in job.extras:
-        files.append(extra_set.path(result.parent, ExtraSet(**extra["set"]), job.fold))
+        file = extra_set.path(result.parent, ExtraSet(**extra["set"]), job.fold)
+        files.append(file if file.exists() else fold_status.failure_file(file))
     try:
         taken = {path.relative_to(result.parent).as_posix(): path.read_bytes() for path in files}
     except OSError as error:

@@ -15,6 +15,7 @@ from serbench import processes
 from serbench.contracts import Array
 from serbench.errors import SerbenchError
 from serbench.evaluation.folds import model_isolation
+from serbench.files import writing_error
 from serbench.processes import Message, Send
 
 
@@ -36,7 +37,10 @@ def opened(workspace: Path) -> Iterator[Path]:
     remove()  # the folder of a killed process
     # a process on a lost node may still live: it must not find its folder filled by another
     folder = workspace.with_name(f"{workspace.name}.exchange-{platform.node()}-{os.getpid()}")
-    folder.mkdir()
+    try:
+        folder.mkdir()
+    except OSError as error:
+        raise writing_error(folder, error) from error
     try:
         yield folder
     finally:
@@ -62,7 +66,11 @@ def in_own_process(
 
 
 def scores(path: Path, shapes: Mapping[str, tuple[int, int]]) -> dict[str, Array]:
-    """Read the scores that the model's process wrote, and check that they have these shapes."""
+    """Read the scores that the model's process wrote, and check that they have these shapes.
+
+    Raises:
+        SerbenchError: they have other shapes, or the process wrote none.
+    """
     try:
         arrays = {**safetensors.numpy.load_file(path)}
     except (OSError, safetensors.SafetensorError) as error:

@@ -5,14 +5,16 @@ no test labels; ids and truth are joined to its predictions here.
 """
 
 import dataclasses
+import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from serbench.corpus import PARTS
+from serbench.errors import SerbenchError
 from serbench.evaluation import kept_models, provenance
 from serbench.evaluation.folds import exchange, extra_tests, model_io, model_isolation
-from serbench.evaluation.folds.data import Sets, read_extra, read_sets
+from serbench.evaluation.folds.data import Sets, read_sets
 from serbench.evaluation.plan import Job
 from serbench.evaluation.progress import fold_status
 from serbench.evaluation.progress.fold_status import Reporter
@@ -63,7 +65,6 @@ def run(message: Message, send: Send) -> Message:
 
 def _compute(job: Job, report: Send) -> Message:
     result, sets = Path(job.result), read_sets(job, report)
-    extras = [read_extra(job, planned, sets, report) for planned in job.extras]
     fold, n_labels = sets.fold, len(sets.corpus.labels)
     orders = {part: sets.order(getattr(fold, part)) for part in PARTS[1:]}
     # the name depends on the data, so that files saved while learning other data are not reused
@@ -73,20 +74,19 @@ def _compute(job: Job, report: Send) -> Message:
         learned = {part: sets.inputs(getattr(fold, part)) for part in PARTS[:2]}
         test = sets.inputs([fold.test[position] for position in orders["test"]])
         model_io.write(place / model_isolation.LEARNED, learned)
-        tested = {str(at): extra.features for at, extra in enumerate(extras)}
-        model_io.write(place / model_isolation.TESTED, {"test": test, **tested})
-        task = _task(job, sets, orders["validation"], workspace, place)
+        model_io.write(place / model_isolation.TESTED, {"test": test})
+        extras = extra_tests.prepare(job, sets, place, report)
+        task = _task(job, sets, orders["validation"], list(extras), workspace, place)
         report({"stage": "training"})
-        from_model = _run_model(task, report)
+        from_model, died = _run_model(task, report)
         shapes = {part: (len(order), n_labels) for part, order in orders.items()}
-        shapes |= {name: (len(inputs), n_labels) for name, inputs in tested.items()}
         scores = exchange.scores(place / model_isolation.SCORES, shapes)
         kept = place / model_isolation.MODEL
         kept_models.replace(kept if job.keep_model else None, result.parent, job.fold)
-    parts = {
-        part: sets.scored(getattr(fold, part), scores[part], orders[part]) for part in PARTS[1:]
-    }
-    extra_tests.write(job, sets, extras, scores, {**from_model, "own": parts["test"]})
+        parts = {
+            part: sets.scored(getattr(fold, part), scores[part], orders[part]) for part in PARTS[1:]
+        }
+        extra_tests.write(job, sets, extras, place, parts["test"], died=died, is_kept=False)
     predictions = classification.predicted(parts["validation"].activations)
     confusion = classification.confusion(parts["validation"].truth, predictions, n_labels)
     metrics = classification.METRICS.items()
@@ -119,7 +119,12 @@ def _compute(job: Job, report: Send) -> Message:
 
 
 def _task(
-    job: Job, sets: Sets, order: Sequence[int], workspace: Path, place: Path
+    job: Job,
+    sets: Sets,
+    order: Sequence[int],
+    extras: Sequence[str],
+    workspace: Path,
+    place: Path,
 ) -> model_isolation.Task:
     config, learned = job.config, {part: getattr(sets.fold, part) for part in PARTS[:2]}
     return model_isolation.Task(
@@ -136,15 +141,28 @@ def _task(
         order=order,
         workspace=str(workspace.resolve()),
         exchange=str(place.resolve()),
-        extras=[str(at) for at in range(len(job.extras))],
+        extras=extras,
         keep_model=job.keep_model,
         isolated=job.isolated,
     )
 
 
-def _run_model(task: model_isolation.Task, send: Send) -> Message:
-    """Run the model's process, and return its facts."""
+def _run_model(task: model_isolation.Task, send: Send) -> tuple[Message, str]:
+    """Run the model's process.
+
+    Returns:
+        The facts of the fold, and why the process died in extra test sets, or "".
+
+    Raises:
+        SerbenchError: the process died or failed before.
+    """
     message = dataclasses.asdict(task)
     if not task.isolated:
-        return model_isolation.run(message, send)
-    return exchange.in_own_process(model_isolation.run, message, task.threads, send)
+        return model_isolation.run(message, send), ""
+    try:
+        return exchange.in_own_process(model_isolation.run, message, task.threads, send), ""
+    except SerbenchError as error:
+        facts = Path(task.exchange) / model_isolation.FACTS
+        if not facts.exists():
+            raise
+        return json.loads(facts.read_text()), str(error)

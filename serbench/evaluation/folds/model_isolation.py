@@ -9,6 +9,7 @@ import contextlib
 import ctypes
 import importlib
 import itertools
+import json
 import math
 import os
 import select
@@ -44,7 +45,7 @@ PATIENCE = 300.0  # seconds until a forked copy is given up
 PR_SET_PDEATHSIG = 1  # of Linux's prctl
 MOST_WARNINGS = 20  # distinct warnings that are stored for a fold
 LEARNED, TESTED = "learned", "tested"  # folders of inputs in the exchange
-MODEL, SCORES = "model", "answers.safetensors"
+MODEL, SCORES, FACTS = "model", "answers.safetensors", "facts.json"
 PREDICTING = "predicting"  # a file that exists once the model may have predicted
 _folds = itertools.count()  # counts the folds of this process: earlier models may have left a trace
 
@@ -66,7 +67,7 @@ class Task:
     order: Sequence[int]  # in which the validation utterances are predicted
     workspace: str  # the model's folder
     exchange: str  # the folder of the inputs, the scores and the saved model
-    extras: Sequence[str]  # names of the extra test sets among the inputs
+    extras: Sequence[str]  # extra test sets, by the folders of their inputs in the exchange
     keep_model: bool  # save the model in the exchange
     isolated: bool  # this process is the model's own, not a debugger's
 
@@ -156,43 +157,46 @@ def run(message: Message, send: Send) -> Message:
             alone = copy.compare(test, tested["test"])
             ordered = sets["validation"][task.order]
             validation = model_io.predict(model, ordered, len(labels))
-            # last, so that they change no other score of a model that remembers or draws
-            extras, extra_seconds = _predict_extras(model, task.extras, tested, len(labels))
-        scores = {
-            "test": test.activations,
-            "validation": validation.activations,
-            **{name: predictions.activations for name, predictions in extras.items()},
-        }
-        description = model_io.description(model)
-    with replacing(exchange / SCORES) as temporary:
-        temporary.write_bytes(safetensors.numpy.save(scores))
-    optional = {
-        "peak_memory_mb": peak_memory(),
-        "warnings": _lines(caught),
-        "folds_before": folds_before,
-    }
-    return {
-        "link": test.link,
-        "alone": alone,
-        "model": description,
-        "curve": workspace.curve,
-        "seconds": {"fit": fitted - started, "predict": predicted - predicting},
-        "device": workspace.used,
-        "extra_seconds": extra_seconds,
-        **{name: value for name, value in optional.items() if value},
-    }
+            scores = {"test": test.activations, "validation": validation.activations}
+            with replacing(exchange / SCORES) as temporary:
+                temporary.write_bytes(safetensors.numpy.save(scores))
+            optional = {
+                "peak_memory_mb": peak_memory(),
+                "warnings": _lines(caught),
+                "folds_before": folds_before,
+            }
+            facts = {
+                "link": test.link,
+                "alone": alone,
+                "model": model_io.description(model),
+                "curve": workspace.curve,
+                "seconds": {"fit": fitted - started, "predict": predicted - predicting},
+                "device": workspace.used,
+                **{name: value for name, value in optional.items() if value},
+            }
+            # extra test sets come last, when everything else is stored: they change no other score
+            # of a model that remembers or draws, and a process that dies in them loses no fold
+            (exchange / FACTS).write_text(json.dumps(facts))
+            _predict_extras(model, task.extras, exchange, len(labels), workspace.used)
+    return facts
 
 
 def _predict_extras(
-    model: Model, names: Sequence[str], tested: Mapping[str, Inputs], n_labels: int
-) -> tuple[dict[str, Predictions], list[float]]:
-    """Return the predictions for each extra test set by its name, and the seconds of each."""
-    predictions, seconds = {}, []
-    for name in names:
-        began = time.perf_counter()
-        predictions[name] = model_io.predict(model, tested[name], n_labels)
-        seconds.append(time.perf_counter() - began)
-    return predictions, seconds
+    model: Model, extras: Sequence[str], exchange: Path, n_labels: int, device: str
+) -> None:
+    """Write the scores of a model for each extra test set, or the error, into the exchange."""
+    for name in extras:
+        try:
+            with model_io.opened(exchange / name) as sets:
+                began = time.perf_counter()
+                predictions = model_io.predict(model, sets["test"], n_labels)
+                seconds = time.perf_counter() - began
+            facts = {"link": predictions.link, "seconds": seconds, "device": device}
+            with replacing(exchange / f"{name}.safetensors") as temporary:
+                arrays, text = {name: predictions.activations}, {"serbench": json.dumps(facts)}
+                temporary.write_bytes(safetensors.numpy.save(arrays, text))
+        except (Exception, SystemExit) as error:
+            (exchange / f"{name}.error").write_text(processes.reason(error))
 
 
 def predict_kept(message: Message, send: Send) -> Message:
@@ -204,7 +208,7 @@ def predict_kept(message: Message, send: Send) -> Message:
         send: not used.
 
     Returns:
-        `link`, `device`, `extra_seconds`, and `kept`, which is true.
+        An empty message.
 
     Raises:
         PluginError: the model breaks its contract, or its version is not the planned one.
@@ -212,21 +216,14 @@ def predict_kept(message: Message, send: Send) -> Message:
     exchange = Path(message["exchange"])
     target = _load_planned(message["model"], message["version"])
     device = settings.find_device(message["device"])
-    with (
-        model_io.opened(exchange / TESTED) as tested,
-        threadpoolctl.threadpool_limits(message["threads"]),
-    ):
+    with threadpoolctl.threadpool_limits(message["threads"]):
         model = target.load(Path(message["folder"]))
         if isinstance(model, MovableModel):
             model.to(device)
         else:
             device = "cpu"
-        extras, seconds = _predict_extras(model, message["extras"], tested, message["n_labels"])
-    arrays = {name: predictions.activations for name, predictions in extras.items()}
-    with replacing(exchange / SCORES) as temporary:
-        temporary.write_bytes(safetensors.numpy.save(arrays))
-    (link,) = {predictions.link for predictions in extras.values()}
-    return {"link": link, "device": device, "extra_seconds": seconds, "kept": True}
+        _predict_extras(model, message["extras"], exchange, message["n_labels"], device)
+    return {}
 
 
 def _load_planned(model: str, version: str) -> Any:

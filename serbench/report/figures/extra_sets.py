@@ -7,7 +7,7 @@ import numpy as np
 from serbench.errors import SerbenchError
 from serbench.escaping import one_line
 from serbench.metrics.classification import METRICS
-from serbench.parameters import typed
+from serbench.parameters import short_spec, typed
 from serbench.report.figures import style
 from serbench.results.extra_set import ExtraTest
 from serbench.results.extra_summary import CrossCorpus, Robustness
@@ -23,7 +23,7 @@ def matrix(scores: CrossCorpus) -> "style.Figure":
     figure = style.canvas(1.9 + 0.75 * shape[1], 1.0 + 0.45 * shape[0])
     panel = figure.subplots()
     cells: dict[tuple[int, int], ExtraTest] = {
-        (row, columns.index(test.set.dataset)): test
+        (row, columns.index(test.title)): test
         for row, tests in enumerate(scores.tests)
         for test in tests
     }
@@ -70,7 +70,7 @@ def curves(scores: Robustness) -> Mapping[tuple[str, str], Sequence[tuple[float,
             for varied, value in values.items():
                 if isinstance(value, int | float) and not isinstance(value, bool):
                     others = [typed(key, values[key]) for key in values if key != varied]
-                    key = (f"{name}:{','.join(others)}" if others else name, varied)
+                    key = (short_spec(f"{name}:{','.join(others)}") if others else name, varied)
                     points.setdefault(key, []).append((float(value), row, test))
     return {
         key: sorted(each, key=lambda point: point[:2])

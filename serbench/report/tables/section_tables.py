@@ -220,7 +220,7 @@ def cross_corpus(scores: CrossCorpus) -> Table:
     rows: list[tuple[Cell, ...]] = [
         (
             name,
-            test.set.dataset,
+            test.title,
             len(test.set.words),
             len(test.folds[0].test.ids),
             test.score(scores.metric),
