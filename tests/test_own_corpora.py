@@ -142,9 +142,34 @@ def test_a_report_knows_the_sexes_of_whoever_is_kept_with_the_other_corpora(tabl
     run = serbench.evaluate("centroid", f"csv:{table}", jobs=0)
     from serbench.report.speakers import by_sex
 
-    assert by_sex(run).note == "the speakers' sexes are not known: csv:my is not on this machine"
+    assert by_sex(run).note == (
+        "the speakers' sexes are not known: csv:my is not in the folder SERBENCH_DATA of this "
+        "machine"
+    )
     _keep(table)
     assert [one.sex for one in by_sex(run).groups] == ["female", "male"]
+
+
+def test_a_report_knows_groups_and_takes_that_the_table_gives(table):
+    from serbench.report import takes
+    from serbench.report.groups import by_group
+
+    head, *lines = table.read_text().splitlines()
+    more = [f"{line},a,{n % 2},{20 + n},{'xy'[n % 3 == 0]}" for n, line in enumerate(lines)]
+    table.write_text("\n".join([f"{head},sentence,repetition,age,device", *more]))
+    run = serbench.evaluate("centroid", f"csv:{table},attributes=device", jobs=0)
+    _keep(table)
+
+    assert [one.name for one in by_group(run).attributes] == ["sex", "device", "age"]
+    ages = [one.group for one in by_group(run).attributes[2].groups]
+    assert ages == ["20-29", "30-39", "40-49"]
+    assert takes.between(run)[0] is None  # takes have one age and one device
+    same = [line.rpartition(",")[0].rpartition(",")[0] + ",31,x" for line in more]
+    (settings().data / "csv" / "my.csv").write_text(
+        "\n".join([f"{head},sentence,repetition,age,device", *same])
+    )
+    found, note = takes.between(run)
+    assert (found.pairs, note) == (15, "")
 
 
 def test_a_report_finds_the_audio_of_ids_with_folders(table):

@@ -99,6 +99,6 @@ def known(run: Run) -> tuple[Corpus | None, str]:
         source = datasets.named(spec, settings())
         return source.dataset.manifest() or source.dataset.read(source.root), ""
     except CorpusError:  # its message contains local paths, and pages are published
-        return None, f"{spec} is not on this machine"
+        return None, f"{spec} is not in the folder SERBENCH_DATA of this machine"
     except SerbenchError as error:
         return None, str(error)

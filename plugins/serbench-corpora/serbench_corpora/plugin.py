@@ -77,7 +77,7 @@ def serbench_datasets() -> Iterable[Entry]:
         Entry(
             "csv",
             "serbench_corpora.own.csv_table:Csv",
-            "your own, csv:my.csv with the columns path,label,speaker[,sex,session,split]",
+            "your own, csv:my.csv with the columns path,label,speaker[,sex,split,...]",
         ),
         Entry(
             "folder",

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from serbench import CorpusError, SerbenchError
 from serbench_corpora.own.corpus import OwnCorpus
-from serbench_corpora.own.listing import Listing, Row
+from serbench_corpora.own.listing import ALWAYS, Listing, Row, attribute_names
 from serbench_corpora.own.split import NAMES
 
 HEADER = "db.yaml"
@@ -33,6 +33,10 @@ class Audformat(OwnCorpus):
         dialogue: the conversation that the utterance is a turn of.
         split: the set; without this scheme, the tables' splits or names give the sets, for example
             emotion.train, emotion.dev and emotion.test.
+        sentence: what is said, a text or its number.
+        repetition: the take of this sentence.
+        attributes: more schemes, separated by commas; reports score the groups of each. The scheme
+            age is always read.
         speakers: single if every utterance really has a different speaker.
         table: the tables to read, separated by commas; "" reads all tables with the emotion.
     """
@@ -47,12 +51,23 @@ class Audformat(OwnCorpus):
         session: str = "session",
         dialogue: str = "dialogue",
         split: str = "split",
+        sentence: str = "sentence",
+        repetition: str = "repetition",
+        attributes: str = "",
         table: str = "",
         speakers: Literal["several", "single"] = "several",
     ) -> None:
         self.speakers = speakers
         self._label, self._speaker, self._table = label, speaker, table
-        self._others = {"sex": sex, "session": session, "dialogue": dialogue, "split": split}
+        self._others = {
+            "sex": sex,
+            "session": session,
+            "dialogue": dialogue,
+            "split": split,
+            "sentence": sentence,
+            "repetition": repetition,
+        }
+        self._attributes = attribute_names(attributes)
 
     def _read(self, place: Path) -> Listing:
         with _opened(place) as database:
@@ -70,7 +85,8 @@ class Audformat(OwnCorpus):
             names["gender"] = "gender"  # the scheme's name in older databases
         schemes = {name: scheme for name, scheme in names.items() if scheme}
         tables = self._tables(database, place)
-        frame = database.get(self._label, list(dict.fromkeys(schemes.values())), tables=tables)
+        wanted = dict.fromkeys((*schemes.values(), *self._attributes))
+        frame = database.get(self._label, list(wanted), tables=tables)
         if frame.empty or self._label not in frame:
             raise CorpusError(_missing(database, self._label, "label", place))
         if frame[self._speaker].isna().all():
@@ -83,14 +99,22 @@ class Audformat(OwnCorpus):
                 f"{place} has no {self._label!r} for {unlabelled} of {len(frame)} files: name "
                 "tables that have it for all their files with ,table=NAME behind the path"
             )
+        for name in self._attributes:
+            if name not in ALWAYS and frame[name].isna().all():
+                raise CorpusError(_missing(database, name, "attributes", place))
+        frame = frame.astype(object).where(frame.notna(), "")
         parts = _parts(database) if self._others["split"] else {}
         for file, cells in zip(frame.index, frame.itertuples(index=False), strict=True):
-            row = dict(zip(frame.columns, map(_text, cells), strict=True))
+            texts = (str(cell).strip() for cell in cells)
+            row = dict(zip(frame.columns, texts, strict=True))
             fields = {name: row[scheme] for name, scheme in schemes.items()}
             gender = fields.pop("gender", "")
             fields["sex"] = fields.get("sex") or gender
             fields["split"] = fields.get("split") or parts.get(file, "")
-            yield Row(f"{place.name}, {file}", file, row[self._label], **fields)
+            # pandas turns whole numbers into floats if one is missing: 31.0
+            attributes = {name: row[name].removesuffix(".0") for name in self._attributes}
+            where = f"{place.name}, {file}"
+            yield Row(where, file, row[self._label], attributes=attributes, **fields)
 
     def _tables(self, database: Any, place: Path) -> list[str]:
         """Return the named tables, else all with the emotion; refuse tables of segments."""
@@ -198,7 +222,3 @@ def _parts(database: Any) -> Mapping[str, str]:
                     ",split= behind the path to read no split"
                 )
     return parts
-
-
-def _text(cell: Any) -> str:
-    return "" if cell is None or cell != cell or str(cell) == "<NA>" else str(cell).strip()

@@ -11,7 +11,7 @@ from serbench import BadParameter, CorpusError, tables
 from serbench_corpora import audio_tree
 from serbench_corpora.own import delimited
 from serbench_corpora.own.corpus import OwnCorpus
-from serbench_corpora.own.listing import Listing, Row
+from serbench_corpora.own.listing import Listing, Row, attribute_names
 from serbench_corpora.own.split import NAMES
 
 METADATA = ("metadata.csv", "metadata.jsonl")
@@ -47,6 +47,10 @@ class AudioFolder(OwnCorpus):
         session: see `sex`.
         dialogue: see `sex`.
         split: see `sex`; without a column, the folders train, validation and test are the split.
+        sentence: see `sex`; what is said, a text or its number.
+        repetition: see `sex`; the take of this sentence.
+        attributes: more columns, separated by commas; reports score the groups of each. The column
+            age is always read.
         speakers: single if every utterance really has a different speaker.
     """
 
@@ -60,6 +64,9 @@ class AudioFolder(OwnCorpus):
         session: str = "session",
         dialogue: str = "dialogue",
         split: str = "split",
+        sentence: str = "sentence",
+        repetition: str = "repetition",
+        attributes: str = "",
         speakers: Literal["several", "single"] = "several",
     ) -> None:
         self.speakers = speakers
@@ -73,7 +80,10 @@ class AudioFolder(OwnCorpus):
             "session": session,
             "dialogue": dialogue,
             "split": split,
+            "sentence": sentence,
+            "repetition": repetition,
         }
+        self._attributes = attribute_names(attributes)
 
     def _read(self, place: Path) -> Listing:
         if not place.is_dir():
@@ -100,7 +110,8 @@ class AudioFolder(OwnCorpus):
                 "its column with speaker=COLUMN"
             )
         below = metadata.parent.relative_to(place)
-        for row in delimited.read(metadata, self._columns, str(metadata.relative_to(place))):
+        name = str(metadata.relative_to(place))
+        for row in delimited.read(metadata, self._columns, name, self._attributes):
             path = below / row.path
             split = row.split or self._split_of(path)
             yield replace(row, path=str(path) if row.path else "", split=split)

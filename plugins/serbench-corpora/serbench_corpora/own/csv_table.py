@@ -5,7 +5,7 @@ from typing import Literal
 
 from serbench_corpora.own import delimited
 from serbench_corpora.own.corpus import OwnCorpus
-from serbench_corpora.own.listing import Listing
+from serbench_corpora.own.listing import Listing, attribute_names
 
 
 class Csv(OwnCorpus):
@@ -23,6 +23,10 @@ class Csv(OwnCorpus):
         session: the recording session.
         dialogue: the conversation that the utterance is a turn of.
         split: train, validation or test.
+        sentence: what is said, a text or its number.
+        repetition: the take of this sentence.
+        attributes: more columns, separated by commas, such as accent,intensity; reports score the
+            groups of each. The column age is always read.
         speakers: single if every utterance really has a different speaker.
     """
 
@@ -38,6 +42,9 @@ class Csv(OwnCorpus):
         session: str = "session",
         dialogue: str = "dialogue",
         split: str = "split",
+        sentence: str = "sentence",
+        repetition: str = "repetition",
+        attributes: str = "",
         speakers: Literal["several", "single"] = "several",
     ) -> None:
         self.speakers = speakers
@@ -50,12 +57,15 @@ class Csv(OwnCorpus):
             "session": session,
             "dialogue": dialogue,
             "split": split,
+            "sentence": sentence,
+            "repetition": repetition,
         }
+        self._attributes = attribute_names(attributes)
 
     def _read(self, place: Path) -> Listing:
         remedy = (
             "name the column of the speakers with ,speaker=COLUMN behind the path (columns: "
             f"{delimited.columns(place)})"
         )
-        rows = delimited.read(place, self._columns, place.name)
+        rows = delimited.read(place, self._columns, place.name, self._attributes)
         return self._collect(rows, place.parent, place, remedy)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from serbench import CorpusError, tables
-from serbench_corpora.own.listing import Row
+from serbench_corpora.own.listing import ALWAYS, Row
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
 REQUIRED = {  # fields that every row needs, with other common names of their columns
@@ -27,7 +27,9 @@ WHY = {
 }
 
 
-def read(path: Path, fields: Mapping[str, str], name: str) -> Iterator[Row]:
+def read(
+    path: Path, fields: Mapping[str, str], name: str, attributes: Sequence[str] = ()
+) -> Iterator[Row]:
     """Yield a row for each utterance of a table.
 
     Args:
@@ -35,6 +37,7 @@ def read(path: Path, fields: Mapping[str, str], name: str) -> Iterator[Row]:
         fields: from each field of `Row` to its column; an optional field is left out if its column
             is "", or has the field's own name and is missing.
         name: the name of the table, for the messages.
+        attributes: more columns to read; all but those of `listing.ALWAYS` must be there.
 
     Raises:
         CorpusError: a required column is missing, a row is broken, or the file cannot be read.
@@ -44,8 +47,11 @@ def read(path: Path, fields: Mapping[str, str], name: str) -> Iterator[Row]:
     if heading is None:
         return
     places = _places(heading[1], fields, path)
+    more = {column: _place(heading[1], column, path) for column in attributes}
     for line, cells in lines:
-        yield Row(f"{name}, line {line}", **{key: cells[place] for key, place in places.items()})
+        texts = {key: cells[place] for key, place in places.items()}
+        known = {key: cells[place] for key, place in more.items() if place is not None}
+        yield Row(f"{name}, line {line}", attributes=known, **texts)
 
 
 def columns(path: Path) -> str:
@@ -80,6 +86,16 @@ def _places(columns: Sequence[str], fields: Mapping[str, str], source: Path) -> 
         elif field in REQUIRED or name not in ("", field):
             raise CorpusError(_missing(columns, field, name or field, source))
     return places
+
+
+def _place(columns: Sequence[str], attribute: str, source: Path) -> int | None:
+    """Return an attribute's position in a row, or None if an optional one is not there."""
+    lower = [column.casefold() for column in columns]
+    if attribute.casefold() in lower:
+        return lower.index(attribute.casefold())
+    if attribute in ALWAYS:
+        return None
+    raise CorpusError(_missing(columns, "attributes", attribute, source))
 
 
 def _missing(columns: Sequence[str], field: str, name: str, source: Path) -> str:

@@ -5,10 +5,10 @@ import posixpath
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from serbench import CorpusError, Utterance, tables
+from serbench import BadParameter, CorpusError, Utterance, tables
 from serbench.escaping import shown
 from serbench.protocols import speakers
 from serbench.protocols.lookalike_names import alike, folded
@@ -26,6 +26,7 @@ MISSING = (
     "null",
 )  # missing values of pandas, Python and JSON as text
 SINGLE = "write ,speakers=single behind the path"
+ALWAYS = ("age",)  # attributes that are read wherever a column has their name
 INVISIBLE = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 """Categories of characters that break lines or make two names look alike."""
 
@@ -43,6 +44,25 @@ class Row:
     session: str = ""
     dialogue: str = ""
     split: str = ""  # part of the split
+    sentence: str = ""
+    repetition: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+def attribute_names(written: str) -> tuple[str, ...]:
+    """Return the attributes to read: those that a user separates by commas, and `ALWAYS`.
+
+    Raises:
+        BadParameter: one is a field of `Row`, which has a parameter of its own.
+    """
+    names = [name.strip() for name in written.split(",") if name.strip()]
+    for name in names:
+        if name in Row.__slots__:
+            raise BadParameter(
+                f"attributes names {name}, which is read anyway: leave it out, and write "
+                f"{name}=COLUMN if its column has another name"
+            )
+    return tuple(dict.fromkeys((*names, *ALWAYS)))
 
 
 @dataclass(frozen=True)
@@ -141,12 +161,22 @@ def _utterance(row: Row, relative: str, folder: Path) -> Utterance:
         sex=SEXES[row.sex.casefold()],
         session=_visible(row, "session"),
         dialogue=_visible(row, "dialogue"),
+        sentence=_visible(row, "sentence"),
+        repetition=_visible(row, "repetition"),
+        attributes={
+            name: _composed(row, name, text)
+            for name, text in row.attributes.items()
+            if text and text not in MISSING
+        },
     )
 
 
 def _visible(row: Row, field: str) -> str:
-    """Return a field in Unicode's composed form, NFC; refuse invisible characters."""
-    text: str = getattr(row, field)
+    return _composed(row, field, getattr(row, field))
+
+
+def _composed(row: Row, field: str, text: str) -> str:
+    """Return text in Unicode's composed form, NFC; refuse invisible characters."""
     if not text.isprintable():
         for character in text:
             if unicodedata.category(character) in INVISIBLE:

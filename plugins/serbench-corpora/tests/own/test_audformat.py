@@ -210,3 +210,20 @@ def test_a_word_for_what_is_missing_is_no_speaker(tmp_path):
     _table(database, "all", FILES, emotion=EMOTIONS, who=who)
     words = _refusal(_saved(database, tmp_path), speaker="who")
     assert ", audio/011.wav: the speaker is 'unknown', which stands for a missing name: " in words
+
+
+def test_sentence_repetition_and_attributes_are_read(tmp_path):
+    integers = {name: audformat.Scheme("int") for name in ("repetition", "age")}
+    texts = {name: audformat.Scheme("str") for name in ("sentence", "accent")}
+    database = _usual(_database(**integers, **texts))
+    spoken = {"sentence": "ababab", "repetition": (1, 2) * 3, "accent": ["north"] * 6}
+    _table(database, "spoken", FILES, age=[31, None, 40, 40, 50, 50], **spoken)
+    root = _saved(database, tmp_path / "my")
+    first, second, *_ = _read(root, attributes="accent").utterances
+
+    assert (first.sentence, first.repetition) == ("a", "1")
+    assert first.attributes == {"accent": "north", "age": "31"}
+    assert second.attributes == {"accent": "north"}
+    assert _read(root).utterances[0].attributes == {"age": "31"}
+    with pytest.raises(CorpusError, match="has no 'acent' for whole files .*attributes=accent"):
+        _read(root, attributes="acent")

@@ -110,6 +110,17 @@ def test_numbers_in_json_are_text(tmp_path):
     assert (corpus.labels, corpus.speakers) == (("0", "1"), ("1", "2", "3"))
 
 
+@pytest.mark.parametrize("name", ["metadata.csv", "metadata.jsonl"])
+def test_metadata_may_tell_sentence_repetition_and_attributes(tmp_path, name):
+    rows = [(*row, "3", "2", "41", "north") for row in _rows()]
+    head = "file_name,label,speaker,sentence,repetition,age,accent"
+    _described(tmp_path, rows, head, name)
+    first = _read(tmp_path, attributes="accent").utterances[0]
+
+    assert (first.sentence, first.repetition) == ("3", "2")
+    assert first.attributes == {"accent": "north", "age": "41"}
+
+
 def test_every_set_may_have_metadata_of_its_own(tmp_path):
     for part, speaker in zip(("train", "validation", "test"), SPEAKERS, strict=True):
         (tmp_path / part).mkdir()

@@ -415,6 +415,47 @@ def test_behind_a_link_paths_are_relative_to_where_it_leads(tmp_path):
     assert _read(link).digest == _read(path).digest
 
 
+SPOKEN = [f"{row},{n},{'ab'[n % 2]},{31 + n % 2},north" for n, row in enumerate(ROWS)]
+SPOKEN_HEAD = f"{HEAD},repetition,Sentence,Age,accent"
+
+
+def test_sentence_repetition_and_age_are_read_where_there_are_such_columns(tmp_path):
+    corpus = _read(_table(tmp_path, *SPOKEN, head=SPOKEN_HEAD))
+    first = corpus.by_id["a/1"]
+
+    assert (first.sentence, first.repetition, first.attributes) == ("a", "0", {"age": "31"})
+    assert corpus.digest == _read(_table(tmp_path, *ROWS)).digest
+
+
+def test_other_attributes_are_named(tmp_path):
+    table = _table(tmp_path, *SPOKEN, head=SPOKEN_HEAD)
+    named = _read(table, attributes=" accent ,", repetition="", sentence="accent")
+    first = named.by_id["a/1"]
+
+    assert (first.sentence, first.repetition) == ("north", "")
+    assert first.attributes == {"accent": "north", "age": "31"}
+
+
+def test_an_empty_attribute_is_not_known(tmp_path):
+    rows = [f"{row},{age}" for row, age in zip(ROWS, ("", "nan", "4", "4", "5", "5"), strict=True)]
+    corpus = _read(_table(tmp_path, *rows, head=f"{HEAD},age"))
+
+    assert [u.attributes for u in corpus.utterances][:3] == [{}, {}, {"age": "4"}]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "words"),
+    [
+        ("acent", "has no column 'acent' (columns: path, label, speaker, repetition, Sentence, "),
+        ("sex", "attributes names sex, which is read anyway: leave it out, and write sex=COLUMN"),
+    ],
+)
+def test_an_attribute_that_is_no_column_is_refused(attributes, words, tmp_path):
+    table = _table(tmp_path, *SPOKEN, head=SPOKEN_HEAD)
+
+    assert words in _refusal(table, attributes=attributes)
+
+
 def test_two_columns_that_may_be_meant_are_told(tmp_path):
     path = _table(tmp_path, "a/1.wav,sad,01,02", head="path,label,speaker,Speaker")
     with pytest.raises(CorpusError, match="has 2 columns called speaker and Speaker: rename"):
