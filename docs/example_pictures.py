@@ -1,13 +1,14 @@
-"""The pictures of docs/reports.md, drawn from committed results by `python docs/generate.py`."""
+"""The pictures of the pages, drawn from committed results by `python docs/generate.py`."""
 
 import io
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import leakage_page
 import numpy as np
 
-from serbench.report.figures import catalogue, style
+from serbench.report.figures import catalogue, shared_speakers, style
 from serbench.results import run
 
 FOLDER = Path(__file__).resolve().parent / "pictures"
@@ -37,6 +38,10 @@ def pictures() -> Iterator[tuple[Path, bytes]]:
                 if name := shown.get(figure.name):
                     (path,) = style.save(figure.draw(), Path(folder) / name, name, ("png",), DPI)
                     yield FOLDER / path.name, path.read_bytes()
+        price = leakage_page.prices()["apart"]
+        drawn = shared_speakers.shared_speakers(price)
+        (path,) = style.save(drawn, Path(folder) / "leakage", price.title, ("png",), DPI)
+        yield FOLDER / path.name, path.read_bytes()
 
 
 def alike(left: bytes, right: bytes) -> bool:

@@ -1,26 +1,37 @@
-"""The tables of docs/leakage-stories.md: counted from manifests, or from docs/leakage.json."""
+"""The tables of docs/leakage-stories.md: counted from manifests and lists, and from stored runs.
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+Runs with shared speakers are in docs/leakage, those without are on the leaderboard.
+"""
+
+import csv
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from serbench import tables
-from serbench.corpus import Corpus, Fold, relabelled
+from serbench.comparison import leakage_price
+from serbench.comparison.leakage_price import LeakagePrice
+from serbench.corpus import Corpus, relabelled
+from serbench.parameters import parse_name
 from serbench.protocols import leakage, lookup
+from serbench.protocols.split_check import SplitCheck
+from serbench.results import run as runs
+from serbench.results.run import Run
 from serbench_corpora.crema_d import CremaD
 from serbench_corpora.iemocap import Iemocap
 from serbench_corpora.ravdess import Ravdess
 
-MEASURED = Path(__file__).resolve().parent / "leakage.json"
-TITLES = {"toy": "toy", "ravdess": "RAVDESS"}
+DOCS = Path(__file__).resolve().parent
+RUNS, EMOBOX = DOCS / "leakage", DOCS / "emobox.csv"
+SUBMISSIONS = DOCS.parent / "leaderboard" / "submissions"
+SENTENCES = ("apart", "mixed")
 # corpus, dataset, protocols beside one another
 SPLITS = (
     ("RAVDESS", Ravdess(), ("paper", "emobox", "random:n=6")),
     ("CREMA-D", CremaD(), ("paper", "emo-superb", "tfds", "emobox")),
     ("IEMOCAP", Iemocap(), ("paper", "emobox", "paper-marker", "serab")),
 )
-SHARED = ("train|test", "validation|test")
 
 
 def splits() -> str:
@@ -31,9 +42,10 @@ def splits() -> str:
         corpus = _corpus(dataset)
         for name in names:
             folds = lookup.make_folds(lookup.find_protocol(name, dataset), corpus)
-            tested = sum(len(fold.test) for fold in folds)
-            met = [_met(corpus, folds, pair) for pair in SHARED]
-            rows.append([title, f"`{name}`", *(_share(one, tested) for one in met)])
+            check = SplitCheck(name, corpus, leakage.check(corpus, folds, {}))
+            met = [check.overlaps((part, "test"), "speaker") for part in ("train", "validation")]
+            cells = [_share(overlap.utterances, overlap.of_utterances) for overlap in met]
+            rows.append([title, f"`{name}`", *cells])
     return tables.table(head, rows, "markdown")
 
 
@@ -44,57 +56,60 @@ def _corpus(dataset: Any) -> Corpus:
     return relabelled(raw, name, label_set)
 
 
-def _met(corpus: Corpus, folds: Sequence[Fold], pair: str) -> int:
-    """Return how many test utterances have a speaker who is also in the other set."""
-    earlier = pair.partition("|")[0]
-    count = 0
-    for fold, certificate in leakage.check(corpus, folds, {}):
-        speakers = {corpus.by_id[one].speaker for one in getattr(fold, earlier)}
-        found = sum(corpus.by_id[one].speaker in speakers for one in fold.test)
-        assert bool(found) == bool(certificate.speakers[pair].count), "the certificate agrees"
-        count += found
-    return count
-
-
 def _share(part: int, whole: int) -> str:
     return {0: "none", whole: "all"}.get(part, f"{part} ({100 * part / whole:.0f} %)")
 
 
-def random() -> str:
-    """Make the table of scores under a random split, and with a second copy of every recording."""
-    head = ["corpus", "model", "new speakers", "random split", "random split, everything twice"]
+def emobox() -> str:
+    """Return a table of EmoBox's corpora, those whose test speakers train first."""
+    with EMOBOX.open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    rows.sort(key=lambda row: not int(row["shared"]))  # stable
+    head = ["corpus", "folds", "test speakers", "of them in training", "test utterances of theirs"]
+    body = [
+        [
+            row["corpus"],
+            row["folds"],
+            row["speakers"],
+            _share(int(row["shared"]), int(row["speakers"])),
+            _share(int(row["of shared speakers"]), int(row["utterances"])),
+        ]
+        for row in rows
+    ]
+    return tables.table(head, body, "markdown")
+
+
+def prices() -> Mapping[str, LeakagePrice]:
+    """Return the price of shared speakers on RAVDESS, by how sentences are divided."""
+    arms: dict[str, list[Run]] = {name: [] for name in SENTENCES}
+    for folder in sorted(RUNS.iterdir()):
+        dependent = runs.read(folder)
+        parameters = parse_name(dependent.config.protocol)[1]
+        base = replace(dependent.config, protocol=str(parameters["base"]))
+        independent = runs.find(base.name, SUBMISSIONS)
+        arms[str(parameters.get("sentences", SENTENCES[0]))] += [independent, dependent]
+    return {name: leakage_price.of_runs(pairs) for name, pairs in arms.items()}
+
+
+def price() -> str:
+    """Return a table of the models on RAVDESS: what shared speakers are worth, in points of UAR."""
+    head = ["model", "new speakers"]
+    head += [f"shared speakers, sentences {name}" for name in SENTENCES]
+    head += [f"price, sentences {name}" for name in SENTENCES]
+    apart, mixed = (prices()[name] for name in SENTENCES)
     rows = [
         [
-            TITLES[name],
-            model,
-            *(f"{scores[split]:.1f}" for split in ("disjoint", "random", "twice")),
+            name,
+            tables.percent(own.other),
+            *(tables.percent(gap.first) for gap in (own, other)),
+            *(f"{tables.signed(g.difference)} {tables.interval(g.interval)}" for g in (own, other)),
         ]
-        for name, corpus in _measured().items()
-        for model, scores in corpus["models"].items()
+        for name, own, other in zip(apart.names, apart.prices, mixed.prices, strict=True)
     ]
     return tables.table(head, rows, "markdown")
 
 
-def epoch() -> str:
-    """Make the table of scores with the epoch chosen on the test fold."""
-    head = ["corpus", "chosen on validation speakers", "chosen on the test fold"]
-    rows = [
-        [TITLES[name], *(f"{corpus['epoch'][part]:.1f}" for part in ("validation", "test"))]
-        for name, corpus in _measured().items()
-    ]
-    return tables.table(head, rows, "markdown")
-
-
-def _measured() -> Mapping[str, Any]:
-    measured: Mapping[str, Any] = json.loads(MEASURED.read_text(encoding="utf-8"))
-    return measured["corpora"]
-
-
-PARTS: Mapping[str, Callable[[], str]] = {
-    "splits": splits,
-    "random": random,
-    "epoch": epoch,
-}
+PARTS: Mapping[str, Callable[[], str]] = {"splits": splits, "emobox": emobox, "price": price}
 
 
 def page(text: str) -> str:

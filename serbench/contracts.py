@@ -165,6 +165,23 @@ class PageDataset(PathDataset, typing.Protocol):
     page_digest: str
 
 
+@typing.runtime_checkable
+class NamingDataset(typing.Protocol):
+    """Optional for a dataset whose names of files say who speaks, and which emotion.
+
+    `serbench protocol check` then checks a published split without the corpus.
+    """
+
+    def of_names(self, names: Sequence[str]) -> Corpus:
+        """Return an utterance for each file name, a path or its end; open no file.
+
+        Ids are the names. Names of no file of the corpus are left out.
+
+        Raises:
+            CorpusError: names do not say everything, or none fits.
+        """
+
+
 @dataclass(frozen=True)
 class Lengths:
     """The lengths of a corpus's utterances.

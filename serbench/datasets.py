@@ -9,7 +9,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
-from serbench.contracts import About, Dataset, GeneratedDataset, PageDataset, PathDataset
+from serbench.contracts import (
+    About,
+    Dataset,
+    GeneratedDataset,
+    NamingDataset,
+    PageDataset,
+    PathDataset,
+)
 from serbench.corpus import Corpus, LabelSet, Protocol, relabelled
 from serbench.errors import BadParameter, CorpusError, SerbenchError, nearest
 from serbench.files import digest, expanded, replacing_folder
@@ -176,16 +183,35 @@ def manifest(source: Source, labels: str | None = None) -> Corpus:
     return read(source, labels) if shipped is None else _relabelled(source, *chosen, shipped)
 
 
+def of_names(source: Source, names: Sequence[str], labels: str | None = None) -> Corpus:
+    """Return the utterances of a `NamingDataset` with these names of files, which need not exist.
+
+    Raises:
+        SerbenchError: names do not say everything, or none fits.
+    """
+    chosen = label_set(source, labels)
+    assert isinstance(source.dataset, NamingDataset)
+    return _relabelled(source, *chosen, source.dataset.of_names(names))
+
+
 def outline(source: Source, labels: str | None = None) -> Corpus:
     """Return the corpus under a label set, if possible without audio; ids may be invented.
 
     Raises:
         CorpusError: the dataset describes no utterances, and the corpus is not on this disk.
     """
-    stand_in = getattr(source.dataset, "stand_in", None)  # see `contracts.BenchHooks`
-    if source.dataset.manifest() is None and stand_in is not None:
-        return _relabelled(source, *label_set(source, labels), stand_in())
-    return manifest(source, labels)
+    return stand_in(source, labels) or manifest(source, labels)
+
+
+def stand_in(source: Source, labels: str | None = None) -> Corpus | None:
+    """Return a corpus with invented ids, as many utterances of each speaker and label, or None.
+
+    None if the dataset has a manifest, or describes no utterances.
+    """
+    make = getattr(source.dataset, "stand_in", None)  # see `contracts.BenchHooks`
+    if make is None or source.dataset.manifest() is not None:
+        return None
+    return _relabelled(source, *label_set(source, labels), make())
 
 
 def label_set(source: Source, labels: str | None) -> tuple[str, LabelSet]:

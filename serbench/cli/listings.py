@@ -17,7 +17,14 @@ from serbench.protocols.families import FAMILIES
 from serbench.protocols.lookup import default_protocol
 from serbench.settings import settings
 
-AUDIO = (".wav", ".flac", ".ogg", ".mp3")  # endings of files that only a corpus has
+AUDIO = (
+    ".wav",
+    ".flac",
+    ".ogg",
+    ".mp3",
+    ".aiff",
+    ".aif",
+)  # endings of files that only a corpus has
 
 
 def listing(kind: str) -> tuple[list[tuple[str, str]], list[str]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from serbench.corpus import PARTS, Corpus, Fold, Protocol, held_out, protocol_digest
 from serbench.errors import BadParameter, SerbenchError
 from serbench.files import expanded, replacing
+from serbench.parameters import parse_name
 
 COLUMNS = ("fold", "split", "utterance")
 SCHEMA = 1
@@ -19,7 +20,22 @@ class _Table:
     """The rows of one fold in a file."""
 
     group: str
-    parts: dict[str, str] = field(default_factory=dict)  # from utterance to part
+    parts: dict[str, list[str]] = field(default_factory=dict)  # from utterance to its parts
+
+
+@dataclass(frozen=True)
+class Examined:
+    """A split file with its faults.
+
+    Attributes:
+        folds: as far as the corpus has the utterances. An utterance that a fold has in two sets
+            stays in both; without validation utterances, the set is empty.
+        faults: a line for each utterance that is twice in a fold, then a line on all that the
+            corpus lacks.
+    """
+
+    folds: Sequence[Fold]
+    faults: Sequence[str]
 
 
 def file(path: str = "", leaks: bool = False) -> Protocol:
@@ -54,21 +70,58 @@ def read(path: Path, corpus: Corpus) -> list[Fold]:
         SerbenchError: the file is missing or not a split file, names utterances that the corpus
             lacks, has an utterance twice in a fold, or leaves a set empty.
     """
+    tables, faults = _tables(path, corpus)
+    if faults:
+        raise SerbenchError(faults[0])
+    return [_fold(path, corpus, name, table) for name, table in tables.items()]
+
+
+def examine(path: Path, corpus: Corpus) -> Examined:
+    """Read the folds of a split file, whatever utterances it names.
+
+    Raises:
+        SerbenchError: the file is missing or not a split file, or leaves a set empty.
+    """
+    tables, faults = _tables(path, corpus)
+    return Examined([_fold(path, corpus, *item, divide=False) for item in tables.items()], faults)
+
+
+def _tables(path: Path, corpus: Corpus) -> tuple[dict[str, _Table], list[str]]:
+    """Return the rows of each fold, and a line for each fault."""
     tables: dict[str, _Table] = {}
+    faults = []
     for line, row in _rows(path):
         table = tables.setdefault(row["fold"], _Table(row["group"]))
-        _add_row(f"{path}, line {line}", table, row)
+        if fault := _add_row(f"{path}, line {line}", table, row):
+            faults.append(fault)
     if not tables:
         raise SerbenchError(f"{path} has no rows: each must give a fold, a split and an utterance")
     ids = {id_ for table in tables.values() for id_ in table.parts}
     unknown = sorted(ids - corpus.by_id.keys())
     if unknown:
-        raise SerbenchError(
+        faults.append(
             f"{path} names {len(unknown)} of {len(ids)} utterances that corpus {corpus.name} "
             f"does not have under the label set {corpus.label_set}: {', '.join(unknown[:3])}; "
             f"write them as the corpus does, like {corpus.utterances[0].id}, and leave out others"
         )
-    return [_fold(path, corpus, name, table) for name, table in tables.items()]
+        if len(unknown) == len(ids):
+            raise SerbenchError(faults[-1])
+    return tables, faults
+
+
+def path_of(protocol: Protocol) -> Path | None:
+    """Return the split file that a protocol reads, None if it reads none."""
+    name, given = parse_name(protocol.name)
+    return Path(str(given["path"])) if name == "file" else None
+
+
+def utterances(path: Path) -> list[str]:
+    """Return the utterances that a split file names, in its order.
+
+    Raises:
+        SerbenchError: the file is missing or not a split file.
+    """
+    return list(dict.fromkeys(row["utterance"] for _, row in _rows(path)))
 
 
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
@@ -93,36 +146,41 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
         raise SerbenchError(f"{path} is not a CSV in UTF-8 ({error}): save it as one") from error
 
 
-def _add_row(where: str, table: _Table, row: dict[str, str]) -> None:
+def _add_row(where: str, table: _Table, row: dict[str, str]) -> str:
+    """Add a row to its fold; return what is wrong with it if the fold has its utterance already."""
     empty = [column for column in COLUMNS if not row[column]]
     if empty:
         raise SerbenchError(f"{where}: the {empty[0]} is empty; fill it in or delete the line")
     fold, split, utterance = (row[column] for column in COLUMNS)
     if split not in PARTS:
         raise SerbenchError(f"{where}: the split is {split!r}, but must be {' or '.join(PARTS)}")
-    if utterance in table.parts:
-        earlier = table.parts[utterance]
-        place = f"both {earlier} and {split}" if earlier != split else f"{split} twice"
-        raise SerbenchError(
-            f"{where}: utterance {utterance} is in {place} in fold {fold}; keep one of the lines"
-        )
     if row["group"] != table.group:
         raise SerbenchError(
             f"{where}: fold {fold} is in the groups {table.group!r} and {row['group']!r}; "
             "give all its lines the same"
         )
-    table.parts[utterance] = split
+    parts = table.parts.setdefault(utterance, [])
+    if not parts:
+        parts.append(split)
+        return ""
+    place = f"{split} twice" if split in parts else f"both {parts[0]} and {split}"
+    parts += [] if split in parts else [split]
+    return f"{where}: utterance {utterance} is in {place} in fold {fold}; keep one of the lines"
 
 
-def _fold(path: Path, corpus: Corpus, name: str, table: _Table) -> Fold:
+def _fold(path: Path, corpus: Corpus, name: str, table: _Table, *, divide: bool = True) -> Fold:
     parts = {
-        name: tuple(sorted(id_ for id_, part in table.parts.items() if part == name))
-        for name in PARTS
+        part: tuple(
+            sorted(
+                id_ for id_, parts in table.parts.items() if part in parts and id_ in corpus.by_id
+            )
+        )
+        for part in PARTS
     }
-    if not parts["validation"] and parts["train"]:
+    if divide and not parts["validation"] and parts["train"]:
         parts["train"], parts["validation"] = held_out(corpus, parts["train"], parts["test"])
     for part in sorted(PARTS):  # test first: without it, held_out had no test set to respect
-        if not parts[part]:
+        if not parts[part] and (divide or part != "validation"):
             raise SerbenchError(f"{path}: fold {name} has no utterances in {part}; add some")
     return Fold(name, group=table.group, **parts)
 

@@ -6,7 +6,15 @@ from typing import Annotated
 import typer
 
 from serbench.cli import terminal
-from serbench.cli.options import Commands, Data, Dataset, Labels, complete_protocols
+from serbench.cli.options import (
+    Commands,
+    Data,
+    Dataset,
+    Format,
+    Labels,
+    complete_protocols,
+    require_format,
+)
 
 app = typer.Typer(
     no_args_is_help=True, cls=Commands, help="Show, export or check the split of a corpus."
@@ -54,11 +62,17 @@ def check(
     protocol: Protocol = None,
     labels: Labels = None,
     data: Data = None,
+    form: Format = "text",
 ) -> None:
-    """Check that no sets of a protocol share speakers or audio; exit code 1 if any do."""
-    from serbench.cli.corpora import splits
+    """Check what the sets of a split share, how even they are, and which utterances they lack.
 
-    text, clean = splits.check(dataset, protocol, labels, data)
-    terminal.show(text)
+    Compares audio if the corpus is here. Exit code 1 if a speaker or a recording is in two sets.
+    """
+    from serbench.cli.corpora import splits
+    from serbench.protocols import split_check
+
+    require_format(form, split_check.FORMATS)
+    text, clean = splits.check(dataset, protocol, labels, data, form)
+    terminal.show(text, form=form)
     if not clean:
         raise typer.Exit(1)

@@ -1,15 +1,19 @@
 """Apply a protocol to a corpus, and show, export or check the split."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from serbench import datasets, tables
+from serbench.cli import listings
+from serbench.contracts import NamingDataset
 from serbench.corpus import Corpus, Fold, Protocol, protocol_digest
 from serbench.errors import BadParameter
+from serbench.escaping import as_json
 from serbench.features import audio
 from serbench.protocols import leakage, lookup, speakers, split_file
 from serbench.protocols.families import FAMILIES
+from serbench.protocols.split_check import SplitCheck
 from serbench.settings import settings
 
 
@@ -28,7 +32,7 @@ def split(
 ) -> Split:
     """Apply a protocol to a corpus, read from its manifest unless `data` names a folder."""
     source = datasets.find(dataset, settings(), data)
-    corpus = datasets.manifest(source, labels) if data is None else datasets.read(source, labels)
+    corpus = _corpus(source, labels, data)
     chosen = lookup.find_protocol(protocol, source.dataset)
     return Split(source, corpus, chosen, lookup.make_folds(chosen, corpus))
 
@@ -83,32 +87,65 @@ def export(
 
 
 def check(
-    dataset: str, protocol: str | None, labels: str | None, data: Path | None
+    dataset: str, protocol: str | None, labels: str | None, data: Path | None, form: str = "text"
 ) -> tuple[str, bool]:
-    """Return as text what the sets share, and whether the protocol is clean.
+    """Return in a format what the sets share and lack, and whether the split is clean.
 
-    Audio is compared if it is on this disk.
+    Audio is compared if it is on this disk. Without the corpus, a split file can be checked if
+    names of files say who speaks, and a protocol if the dataset describes its utterances.
     """
-    applied = split(dataset, protocol, labels, data)
-    digests, note = _audio(applied, labels)
-    checked = leakage.check(applied.corpus, applied.folds, digests)
-    clean = all(certificate.clean for _, certificate in checked)
-    verdict = "no speaker is shared" if clean else "LEAKY"
-    table = _table(leakage.rows(checked))
-    lines = [table, "", f"{applied.protocol.name}: {verdict}; {note}", *_warnings(applied)]
-    return "\n".join(lines), clean
+    source = datasets.find(dataset, settings(), data)
+    chosen = lookup.find_protocol(protocol, source.dataset)
+    path = split_file.path_of(chosen)
+    is_here = source.generated or listings.has_corpus(source.root)
+    notes = [] if is_here else [f"recordings are not compared: there is no corpus in {source.root}"]
+    faults: Sequence[str] = ()
+    if path is None:
+        if not is_here and (invented := datasets.stand_in(source, labels)):
+            undialogued = (replace(each, dialogue="") for each in invented.utterances)
+            corpus = replace(invented, utterances=tuple(undialogued))
+            notes.append(
+                "names of utterances are invented, as many of each speaker and label as there are"
+            )
+        else:
+            corpus = _corpus(source, labels, data)
+        folds: Sequence[Fold] = lookup.make_folds(chosen, corpus)
+    else:
+        if not is_here and isinstance(source.dataset, NamingDataset):
+            corpus = datasets.of_names(source, split_file.utterances(path), labels)
+        else:
+            corpus = _corpus(source, labels, data)
+        examined = split_file.examine(path, corpus)
+        folds, faults = examined.folds, examined.faults
+        if undivided := sum(not fold.validation for fold in folds):
+            notes.append(
+                f"{tables.count(undivided, 'fold')} without a validation set: a run divides the "
+                "training set"
+            )
+    applied = Split(source, corpus, chosen, folds)
+    digests, remarks = _audio(applied, labels) if is_here else ({}, ())
+    checked = SplitCheck(
+        chosen.name, corpus, leakage.check(corpus, folds, digests), len(digests), faults
+    )
+    if form == "json":
+        return as_json(checked.to_json()), checked.is_clean
+    if form in ("csv", "latex"):
+        return checked.table(form), checked.is_clean
+    lines = [*checked.balance(), *notes, *remarks, *_warnings(applied)]
+    title = f"{chosen.name} on {dataset}: {checked.verdict()}"
+    return tables.page(title, checked.table(form), lines, form), checked.is_clean
 
 
-def _audio(applied: Split, labels: str | None) -> tuple[dict[str, str], str]:
-    """Return the audio digest of every utterance on this disk, and a note on the comparison."""
-    root = applied.source.root
-    if not root.exists():
-        return {}, f"audio not checked, since there is no corpus in {root}"
+def _corpus(source: datasets.Source, labels: str | None, data: Path | None) -> Corpus:
+    """Read a corpus from its manifest, unless `data` names a folder."""
+    return datasets.manifest(source, labels) if data is None else datasets.read(source, labels)
+
+
+def _audio(applied: Split, labels: str | None) -> tuple[dict[str, str], Sequence[str]]:
+    """Return the audio digest of every utterance on this disk, and remarks on odd audio."""
     corpus = datasets.read(applied.source, labels)
     paths = {utterance.id: utterance.path for utterance in corpus.utterances if utterance.path}
-    stored = audio.Digests(settings().cache, root)
+    stored = audio.Digests(settings().cache, applied.source.root)
     stored.add([audio.decoded(path)[0] for path in paths.values() if not stored.digest(path)])
     digests = {id_: key for id_, path in paths.items() if (key := stored.digest(path))}
-    note = f"audio of {tables.count(len(digests), 'utterance')} compared"
-    remarks = audio.remarks({id_: stored.oddity(path) for id_, path in paths.items()})
-    return digests, "\n".join([note, *remarks])
+    return digests, audio.remarks({id_: stored.oddity(path) for id_, path in paths.items()})

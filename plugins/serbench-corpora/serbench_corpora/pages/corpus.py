@@ -158,6 +158,14 @@ class PageCorpus:
         """
         return subsets.part(reader.read(self.page, root), self._part)
 
+    def of_names(self, names: Sequence[str]) -> Corpus:
+        """Return an utterance for each name of a file; see `serbench.contracts.NamingDataset`.
+
+        Raises:
+            CorpusError: the page has a table, or no name fits the page.
+        """
+        return subsets.part(reader.of_names(self.page, names), self._part)
+
 
 class _About:
     """The origin of a user's corpus: that of its page, or of the class that `toml:` names."""

@@ -4,7 +4,7 @@ import csv
 import os
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -132,6 +132,35 @@ def _unknown(name: str, table: str, code: str, known: Mapping[str, str]) -> NoRe
         f"{name}: {nearest(f'code in [{table}] of the page', code, list(known))}; add it to the "
         "page, or narrow the pattern"
     )
+
+
+def of_names(page: Page, names: Sequence[str]) -> Corpus:
+    """Return an utterance for each name of a file that fits the page; its id is the name.
+
+    Args:
+        page: what names mean.
+        names: paths of files, or their ends, with or without endings.
+
+    Raises:
+        CorpusError: the page has a table, refuses a name, or no name fits.
+    """
+    if page.table:
+        raise CorpusError(
+            f"{page.name}: names of files do not say everything: the page needs its table "
+            f"{', '.join(page.table.files.values())}: {page.about.obtain}"
+        )
+    utterances = []
+    for name in names:
+        full = name if name.lower().endswith(AUDIO + UNREAD) else f"{name}.wav"
+        for _, utterance in sort(page, [full]).utterances.values():
+            utterances.append(replace(utterance, id=name))
+    if not utterances:
+        example = f", such as {page.example}" if page.example else ""
+        raise CorpusError(
+            f"{page.name}: none of {len(names)} names, such as {names[0]!r}, is a file of the "
+            f"corpus{example}: write names as in the corpus"
+        )
+    return Corpus(page.name, tuple(dict.fromkeys(page.labels.values())), tuple(utterances), "raw")
 
 
 # ---- on the disk ----

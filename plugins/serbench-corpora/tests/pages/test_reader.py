@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from serbench import Corpus, CorpusError, LeakageError, SerbenchError
+from serbench.cli.app import app
 from serbench.protocols import leakage, lookup
 from serbench_corpora.pages.corpus import PageCorpus
 
@@ -284,3 +286,43 @@ def test_a_split_in_the_names_is_a_protocol(root: Path) -> None:
     assert fold.validation == corpus.of_speakers(["s4"])
     with pytest.raises(CorpusError, match="is missing"):
         dataset.read(root.parent / "nowhere")
+
+
+def test_names_are_enough_without_the_corpus(tmp_path: Path) -> None:
+    names = ["some/s2_S_1.wav", "s1_H_2", "cover.wav", "s1_H_2.WAV"]
+    corpus = _dataset(tmp_path).of_names(names)
+
+    assert [(u.id, u.speaker, u.label, u.sentence) for u in corpus.utterances] == [
+        ("s1_H_2", "s1", "happy", "2"),
+        ("s1_H_2.WAV", "s1", "happy", "2"),
+        ("some/s2_S_1.wav", "s2", "sad", "1"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ("", "none of 1 names, such as 'a.wav', is a file of the corpus: write names as in the"),
+        (
+            '[table]\nfile = "who.csv"\nkey = "name"\ncolumns = { sex = "gender" }\n',
+            "names of files do not say everything: the page needs its table who.csv: ",
+        ),
+    ],
+)
+def test_names_that_are_not_enough_are_refused(tmp_path: Path, more: str, words: str) -> None:
+    with pytest.raises(CorpusError, match=words):
+        _dataset(tmp_path, more).of_names(["a.wav"])
+
+
+def test_a_published_split_is_checked_without_the_corpus(tmp_path: Path) -> None:
+    split = tmp_path / "split.csv"
+    parts = {"s1": "train", "s2": "train", "s3": "test"}
+    rows = [f"1,{parts[name[:2]]},wav/{name}" for name in FILES if name[:2] in parts]
+    split.write_text("\n".join(["fold,split,utterance", *rows, "1,test,wav/s1_S_1.wav"]))
+    (tmp_path / "my.toml").write_text(PAGE, encoding="utf-8")
+    command = ["protocol", "check", "--dataset", f"toml:{tmp_path / 'my.toml'}"]
+    done = CliRunner().invoke(app, [*command, "--protocol", str(split)])
+    assert done.exit_code == 1
+    assert "1 of 2 test speakers train (1 of 5 test utterances)" in done.stdout
+    assert "wav/s1_S_1.wav is in both train and test in fold 1" in done.stdout
+    assert "recordings are not compared: there is no corpus in" in done.stdout
