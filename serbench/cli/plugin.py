@@ -17,7 +17,9 @@ app = typer.Typer(
 @app.command()
 def new(
     name: Annotated[str, typer.Argument(help="Lower case, digits, hyphens: my-cnn.")],
-    kind: Annotated[str, typer.Option(help="model, features, dataset or engine.")] = "model",
+    kind: Annotated[
+        str, typer.Option(help="model, features, dataset, perturbation or engine.")
+    ] = "model",
     into: Annotated[Path, typer.Option(help="The parent of the new folder.")] = Path(),
 ) -> None:
     """Create a small working plugin package, to be changed into your own."""

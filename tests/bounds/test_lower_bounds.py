@@ -18,7 +18,10 @@ from packaging.requirements import Requirement
 pytestmark = pytest.mark.bounds
 
 ROOT = Path(__file__).resolve().parents[2]
-PROJECTS = (ROOT, ROOT / "plugins" / "serbench-corpora", ROOT / "plugins" / "serbench-sklearn")
+PROJECTS = (
+    ROOT,
+    *(ROOT / "plugins" / f"serbench-{name}" for name in ("corpora", "perturbations", "sklearn")),
+)
 EXTRAS = ("frames", "report")  # not audformat: its pyarrow wants a newer numpy without saying so
 BUILD = "import sys; from hatchling.build import build_wheel; print(build_wheel(sys.argv[1]))"
 
@@ -118,6 +121,8 @@ def test_a_run_is_made_compared_predicted_with_and_reported(installed):
     assert "dummy on toy" in installed.says("evaluate", "--model", "dummy", "--dataset", "toy")
     svm = ("evaluate", "--model", "functionals-svm", "--dataset", "toy", "--keep-models")
     assert "functionals-svm on toy" in installed.says(*svm, "--fold", "1", "--fold", "2")
+    perturbed = ("--perturb", "noise:snr=10", "--perturb", "codec:format=mp3", "--perturb", "speed")
+    assert "noise:snr=10" in installed.says(*svm, "--fold", "1", *perturbed)
     wave = next((installed.home / "CACHE").rglob("*.wav"))
     assert wave.name in installed.says("predict", "toy_functionals-svm", str(wave))
     assert "index.html: 1 run" in installed.says("report", "toy_functionals", "--out", "report")

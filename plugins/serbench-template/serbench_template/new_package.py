@@ -10,7 +10,8 @@ from serbench_template.package_name import Name, checked, taken
 
 TEMPLATES = Path(__file__).parent / "templates"
 KINDS: Mapping[str, Name] = {
-    kind: Name(f"example-{kind}") for kind in ("model", "features", "dataset", "engine")
+    kind: Name(f"example-{kind}")
+    for kind in ("model", "features", "dataset", "perturbation", "engine")
 }
 """The name in the template of each kind, which the author's name replaces."""
 
@@ -24,7 +25,7 @@ def new(name: str, kind: str = "model", into: Path = Path()) -> Path:
 
     Args:
         name: lower case, digits, hyphens: "my-cnn".
-        kind: "model", "features", "dataset" or "engine".
+        kind: a key of `KINDS`.
         into: the folder in which to create the package's folder.
 
     Raises:

@@ -24,12 +24,14 @@ OF_KIND = {
     "model": {"model.py", "spectrum.py"},
     "features": {"features.py"},
     "dataset": {"corpus.py"},
+    "perturbation": {"perturbation.py"},
     "engine": {"engine.py", "worker.py"},
 }
 TESTS = {
     "model": {"test_model.py"},
     "features": {"test_features.py"},
     "dataset": {"test_corpus.py", "conftest.py", "pretended.py"},
+    "perturbation": {"test_perturbation.py"},
     "engine": {"test_engine.py"},
 }
 

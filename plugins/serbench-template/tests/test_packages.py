@@ -137,7 +137,7 @@ def test_it_asks_for_a_serbench_that_there_is(kind):
     project = tomllib.loads(template(kind)["pyproject.toml"])["project"]
     asked = [*project["dependencies"], *project["optional-dependencies"]["test"]]
     ours = [one for one in map(Requirement, asked) if one.name.startswith("serbench")]
-    assert len(ours) == 2 + (kind == "engine")
+    assert len(ours) == 2 + (kind in ("perturbation", "engine"))
     assert all(one.specifier.contains(metadata.version(one.name)) for one in ours)
 
 

@@ -1,0 +1,1 @@
+"""A perturbation of test audio for serbench."""
