@@ -599,6 +599,7 @@ class DatasetEntry(Entry):
         utterances: how many there are, 0 if unknown.
         labels: how many there are in the default label set, 0 if unknown.
         licence: in a few words: "CC BY 4.0".
+        generated: whether the corpus is generated at its first use; see `GeneratedDataset`.
     """
 
     language: str = ""
@@ -606,6 +607,7 @@ class DatasetEntry(Entry):
     utterances: int = 0
     labels: int = 0
     licence: str = ""
+    generated: bool = False
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from serbench.contracts import (
 from serbench.corpus import Corpus, LabelSet, Protocol, relabelled
 from serbench.errors import BadParameter, CorpusError, SerbenchError, nearest
 from serbench.files import digest, expanded, replacing_folder
-from serbench.parameters import checked, parse, parse_name, settable, typed, unique
+from serbench.parameters import checked, parse, parse_name, settable, spelled, typed, unique
 from serbench.plugins import registry
 from serbench.protocols import speakers, vocabulary
 from serbench.settings import Settings, settings
@@ -30,7 +30,7 @@ from serbench.settings import Settings, settings
 class Source:
     """A dataset, and where on this machine its corpus is."""
 
-    spec: str  # as typed, "toy:seed=3"; of a path only the name, as on all machines: "csv:my"
+    spec: str  # as results name it: "toy:seed=3" without defaults; of a path only "csv:my"
     dataset: Dataset
     root: Path  # the corpus's folder, or its file
     generated: bool = False  # created in the cache at first use
@@ -59,7 +59,10 @@ def find(spec: str, places: Settings, data: Path | None = None, page: Path | Non
         joint = JointDataset.of(spec, replace(places, data=root))
         return Source(joint.spec, joint, root)
     name, given = parse_name(spec)
-    dataset: Any = target(**checked(name, settable(target), given))
+    allowed = settable(target)
+    chosen = checked(name, allowed, given)
+    dataset: Any = target(**chosen)
+    spec = spelled(name, {key: value for key, value in chosen.items() if value != allowed[key][1]})
     if data is not None:
         return Source(spec, dataset, expanded(data).resolve())
     if not isinstance(dataset, GeneratedDataset):
@@ -75,16 +78,22 @@ def named(spec: str, places: Settings) -> Source:
     Raises:
         SerbenchError: as `find`; or a dataset with a path is not spelled as serbench spells it.
     """
+    source, kept = _in_data(spec, places)
+    if kept and source.spec != spec:
+        raise SerbenchError(f"its dataset is called {source.spec} here, not {spec}")
+    return source
+
+
+def _in_data(spec: str, places: Settings) -> tuple[Source, Path | None]:
+    """Return a dataset with its corpus in `places.data`, and its place if users name it by one."""
     name, _, text = spec.partition(":")
     target: Any = registry.load(registry.find("dataset", name))
     if not isinstance(target, PathDataset):
-        return find(spec, places)
+        return find(spec, places), None
     path, _ = split_path(text, settable(target))  # type: ignore[arg-type]
     corpus = corpus_name(Path(path), target.endings)
-    source = _located(target, spec, places, _kept(name, corpus, target.endings, places))
-    if source.spec != spec:
-        raise SerbenchError(f"its dataset is called {source.spec} here, not {spec}")
-    return source
+    kept = _kept(name, corpus, target.endings, places)
+    return _located(target, spec, places, kept), kept
 
 
 def _located(
@@ -228,9 +237,10 @@ def label_set(source: Source, labels: str | None) -> tuple[str, LabelSet]:
     """
     sets = source.dataset.label_sets
     name, colon, rest = (labels or next(iter(sets))).partition(":")
-    typed_changes = vocabulary.parse_changes(rest.split(",") if colon else ())
     if name not in sets:
         raise nearest(f"label set of {source.spec}", name, list(sets))
+    texts = vocabulary.split_changes(rest, sets[name].values()) if colon else ()
+    typed_changes = vocabulary.parse_changes(texts)
     changes = vocabulary.resolved(sets[name].values(), typed_changes)
     chosen: LabelSet = {
         own: new for own, label in sets[name].items() if (new := changes.get(label, label))
@@ -306,13 +316,29 @@ class JointDataset:
         Raises:
             SerbenchError: there are fewer than two, one is named twice, or one is unknown.
         """
-        specs = _joined(spec)
-        if len(specs) < 2 or len(set(specs)) < len(specs):
+        parts = [cls._part(part, places) for part in _joined(spec)]
+        if len(parts) < 2 or len({part.spec for part in parts}) < len(parts):
             raise BadParameter(
                 "joint needs two or more corpora, each once, as in joint:ravdess+crema-d, not "
                 f"{spec}"
             )
-        return cls(sorted((named(part, places) for part in specs), key=lambda part: part.spec))
+        return cls(sorted(parts, key=lambda part: part.spec))
+
+    @staticmethod
+    def _part(spec: str, places: Settings) -> Source:
+        """Return one of the corpora; refuse a path, and a corpus of the user's that is not there.
+
+        Raises:
+            CorpusError: the message says where the corpus must be, and how to name it.
+        """
+        source, kept = _in_data(spec, places)
+        if kept and (source.spec != spec or not kept.exists()):
+            place = kept.relative_to(places.data)
+            raise CorpusError(
+                f"joint reads {spec} from $SERBENCH_DATA/{place}: put it there (a link will do), "
+                f"and write {source.spec}"
+            )
+        return source
 
     @property
     def spec(self) -> str:

@@ -187,6 +187,16 @@ def is_import_path(model: str) -> bool:
     return ":" in model
 
 
+def spelled(name: str, params: Mapping[str, object]) -> str:
+    """Return a name with parameters in the only order in which results have them.
+
+    >>> spelled("kfold", {"seed": 1, "n": 5}), spelled("toy", {})
+    ('kfold:n=5,seed=1', 'toy')
+    """
+    texts = [typed(parameter, value) for parameter, value in sorted(params.items())]
+    return f"{name}:{','.join(texts)}" if texts else name
+
+
 def parse_name(text: str) -> tuple[str, dict[str, object]]:
     """Return a name and its parameters.
 

@@ -50,6 +50,13 @@ def test_the_digest_of_a_joint_corpus_does_not_depend_on_who_reads_it():
         ("joint:toy", "joint needs two or more corpora, each once"),
         ("joint:toy+toy", "joint needs two or more corpora, each once"),
         ("joint", "joint needs two or more corpora, each once"),
+        ("joint:toy+toy:seed=0", "joint needs two or more corpora, each once"),
+        (
+            "joint:toy+csv:some/my.csv",
+            r"joint reads csv:some/my\.csv from \$SERBENCH_DATA/csv/my\.csv: put it there \(a link "
+            r"will do\), and write csv:my$",
+        ),
+        ("joint:toy+folder:clips", r"from \$SERBENCH_DATA/folder/clips: put it there"),
         ("joint:toy+rvdess", "there is no dataset 'rvdess'; did you mean ravdess?"),
         (
             "joint:toy+tones",

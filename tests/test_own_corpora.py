@@ -172,6 +172,21 @@ def test_a_report_knows_groups_and_takes_that_the_table_gives(table):
     assert (found.pairs, note) == (15, "")
 
 
+def test_a_label_with_a_comma_can_be_changed(table):
+    table.write_text(table.read_text().replace(",low,", ',"low, soft",'))
+    source = datasets.find(f"csv:{table}", settings())
+    for typed, labels in (
+        ("original:low, soft=middle", {"high", "middle"}),
+        ("original:high=low, soft,middle=", {"low, soft"}),
+    ):
+        corpus = datasets.read(source, typed)
+        assert {utterance.label for utterance in corpus.utterances} == labels
+        assert corpus.label_set == typed
+        assert datasets.read(source, corpus.label_set).digest == corpus.digest
+    with pytest.raises(SerbenchError, match="a change of a label is written LABEL=LABEL, not 'low"):
+        datasets.read(source, "original:low,soft=middle")
+
+
 def test_a_report_finds_the_audio_of_ids_with_folders(table):
     run = serbench.evaluate("centroid", f"csv:{table}", jobs=0)
     from serbench.report.page import audio

@@ -75,7 +75,11 @@ def corpora() -> tuple[str, set[str]]:
             entry.language or "-",
             *(f"{n}" if n else "-" for n in (entry.speakers, entry.utterances, entry.labels)),
             entry.licence or "-",
-            "yes" if has_corpus(settings().data / entry.name) else "no",
+            "made at first use"
+            if entry.generated
+            else "yes"
+            if has_corpus(settings().data / entry.name)
+            else "no",
         ]
         for entry in entries
     ]

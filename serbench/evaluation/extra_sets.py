@@ -19,7 +19,7 @@ from serbench.features.audio import Reading
 from serbench.plugins import registry
 from serbench.protocols import vocabulary
 from serbench.results.extra_set import ExtraSet
-from serbench.settings import Settings
+from serbench.settings import Settings, settings
 
 
 @dataclass(frozen=True)
@@ -67,10 +67,12 @@ def left_out_corpus(
             "with --train-on, name exactly one corpus with --test-on: it is left out of training. "
             "Run the command again for another one"
         )
-    spec = f"joint:{'+'.join([*train_on, *wanted.test_on])}"
+    (tested,) = wanted.test_on
+    spec = f"joint:{'+'.join([*train_on, tested])}"
     changes = ",".join(f"{name}={value}" for name, value in wanted.label_map.items())
     labels = f"shared:{changes}" if changes else labels
-    return [spec], [*wanted.test_on], labels, Wanted(perturb=wanted.perturb)
+    name = datasets.find(tested, settings()).spec  # of the fold
+    return [spec], [name], labels, Wanted(perturb=wanted.perturb)
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,9 @@ def plan_sets(plan: Plan, wanted: Wanted, places: Settings) -> tuple[PlannedSet,
 def _other(plan: Plan, spec: str, changes: Mapping[str, object], places: Settings) -> PlannedSet:
     source = datasets.find(spec, places)
     if source.spec == plan.config.dataset:
-        raise BadParameter(f"the run itself is on {spec}: name another corpus with --test-on")
+        raise BadParameter(
+            f"the run itself is on {source.spec}: name another corpus with --test-on"
+        )
     full = datasets.read(source)
     both = vocabulary.shared(plan.corpus.labels, full.labels, changes)
     if len(both.labels) < 2:

@@ -4,6 +4,7 @@
 SharedLabels(labels=('happy',), first={'happy': 'happy'}, second={'joy': 'happy'})
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -39,6 +40,22 @@ def word(label: str) -> str:
     """
     plain = label.casefold().replace("_", " ").replace("-", " ").strip()
     return _WORDS.get(plain, plain)
+
+
+def split_changes(text: str, labels: Iterable[str]) -> list[str]:
+    """Split changes of labels at the commas between them, not at those of a label.
+
+    >>> split_changes("sad, tired=sad,calm=", ["sad, tired", "calm"])
+    ['sad, tired=sad', 'calm=']
+    """
+    longest_first = sorted((label for label in labels if "," in label), key=len, reverse=True)
+    changes = [""]
+    for piece in re.findall("|".join([*map(re.escape, longest_first), "."]), text, re.DOTALL):
+        if piece == ",":
+            changes.append("")
+        else:
+            changes[-1] += piece
+    return changes
 
 
 def parse_changes(texts: Iterable[str]) -> dict[str, str]:

@@ -372,6 +372,7 @@ def test_datasets_say_which_corpora_are_here_and_how_to_get_others(places):
     assert rows["ravdess"][-1] == "yes"
     assert rows["crema-d"] == ["crema-d", "English", "91", "7442", "6", "ODbL", "1.0", "no"]
     assert rows["emo-db"][:5] == ["emo-db", "German", "10", "535", "7"]
+    assert rows["toy"][-4:] == ["made", "at", "first", "use"]
     text = serbench("datasets", "crema-d").stdout
     assert f"Not in {places.data / 'crema-d'}: `serbench download crema-d` fetches" in text
     assert "Protocols: paper, paper-nested" in text

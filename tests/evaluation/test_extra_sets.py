@@ -226,6 +226,7 @@ def test_a_model_that_remembers_predictions_validates_as_without_extra_test_sets
     [
         ({"test_on": "tones"}, "the run itself is on tones: name another corpus"),
         ({"test_on": "toy"}, r"tones \(low, middle, high\) and toy .* share fewer than two labels"),
+        ({"test_on": "tones:takes=4"}, "the run itself is on tones: name another corpus"),
         ({"test_on": ["csv:other", "csv:other,label=label"]}, "csv:other is given twice"),
         ({"label_map": {"low": "high"}}, "--map is for other corpora"),
         ({"test_on": "csv:none"}, "there is no file .*none: name the table"),

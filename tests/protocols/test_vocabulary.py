@@ -43,6 +43,22 @@ def test_a_change_of_no_label_or_to_no_label_is_refused(changes, words):
         vocabulary.shared(RAVDESS, MELD, changes)
 
 
+@pytest.mark.parametrize(
+    ("text", "changes"),
+    [
+        ("calm=neutral,sleepy=", ["calm=neutral", "sleepy="]),
+        ("sad, tired=sad,calm=sad, tired", ["sad, tired=sad", "calm=sad, tired"]),
+        ("sad, tired, bored=sad", ["sad, tired, bored=sad"]),
+        ("sad=calm, tired=", ["sad=calm", " tired="]),
+        ("", [""]),
+    ],
+)
+def test_the_commas_of_labels_separate_no_changes(text, changes):
+    labels = ["sad, tired", "sad, tired, bored", "calm", "sad", "sleepy"]
+
+    assert vocabulary.split_changes(text, labels) == changes
+
+
 def test_a_change_may_spell_a_word_otherwise():
     changes = {"Calm": " Neutral", "joy": "Surprise"}
     assert vocabulary.resolved(RAVDESS, changes) == {"calm": "neutral", "happy": "surprised"}

@@ -67,6 +67,7 @@ def serbench_datasets() -> Iterable[Entry]:
             speakers=12,
             utterances=624,
             labels=4,
+            generated=True,
         ),
         *page_entries("serbench_corpora.pages"),
         Entry(

@@ -17,7 +17,7 @@ from serbench.errors import (
     SerbenchError,
     UnknownName,
 )
-from serbench.parameters import checked, parse_name, settable, typed
+from serbench.parameters import parse_name, spelled
 from serbench.plugins import registry
 from serbench.protocols import leakage, lookup
 from serbench.protocols.families import FAMILIES
@@ -132,20 +132,13 @@ def _source(dataset: str, places: Settings) -> datasets.Source:
         target: Any = registry.load(registry.find("dataset", name))
     except (UnknownName, MissingRequirement, PluginError) as error:
         with contextlib.suppress(BadParameter):  # the name may have a path instead of parameters
-            _require_spelling(dataset, *parse_name(dataset))
+            _require_spelling(dataset, spelled(*parse_name(dataset)))
         raise NotAtHand(f"the corpus {name} is not installed here: {error}") from error
     if isinstance(target, PathDataset):
         return _own_source(dataset, places)
-    if target is datasets.JointDataset:
-        source = datasets.find(dataset, places)
-        if source.spec != dataset:
-            raise SerbenchError(f"its dataset is called {source.spec} here, not {dataset}")
-        return source
-    allowed = settable(target)
-    values = checked(name, allowed, parse_name(dataset)[1])
-    changed = {key: value for key, value in values.items() if value != allowed[key][1]}
-    _require_spelling(dataset, name, changed)
-    return datasets.find(dataset, places)
+    source = datasets.find(dataset, places)
+    _require_spelling(dataset, source.spec)
+    return source
 
 
 def _own_source(dataset: str, places: Settings) -> datasets.Source:
@@ -165,10 +158,8 @@ def _own_source(dataset: str, places: Settings) -> datasets.Source:
     return source
 
 
-def _require_spelling(dataset: str, name: str, params: Mapping[str, object]) -> None:
+def _require_spelling(dataset: str, canonical: str) -> None:
     """Refuse a second name for a corpus, which would make a second table."""
-    options = ",".join(typed(key, value) for key, value in sorted(params.items()))
-    canonical = f"{name}:{options}" if options else name
     if dataset != canonical:
         raise SerbenchError(f"its dataset is called {canonical} here, not {dataset}")
 
