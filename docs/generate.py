@@ -14,6 +14,7 @@ import checking_page
 import controls_page
 import corpora_page
 import example_pictures
+import kinds_page
 import leakage_page
 import numpy as np
 import performance_page
@@ -64,6 +65,7 @@ COMMANDS = (
     ("perturbations",),
     ("engines",),
     ("protocols",),
+    ("corpus", "check"),
     ("protocol", "show"),
     ("protocol", "export"),
     ("protocol", "check"),
@@ -344,6 +346,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/corpora.md": lambda: corpora_page.page(MADE),
     "docs/performance.md": lambda: f"# Performance\n\n{MADE}\n\n{performance_page.page()}\n",
     "docs/checking.md": lambda: checking_page.page(_text("docs/checking.md")),
+    "docs/corpus-check.md": lambda: kinds_page.page(_text("docs/corpus-check.md")),
     "docs/robustness.md": lambda: robustness_page.page(_text("docs/robustness.md")),
     "docs/controls.md": lambda: controls_page.page(_text("docs/controls.md")),
     "docs/leakage-stories.md": lambda: leakage_page.page(_text("docs/leakage-stories.md")),

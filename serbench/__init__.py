@@ -44,12 +44,16 @@ if TYPE_CHECKING:
     from serbench.errors import PluginError as PluginError
     from serbench.errors import SerbenchError as SerbenchError
     from serbench.errors import UnknownName as UnknownName
+    from serbench.errors import mention as mention
     from serbench.errors import nearest as nearest
+    from serbench.errors import refuse as refuse
+    from serbench.errors import refusing as refusing
     from serbench.evaluation.engines.task import run_task as run_task
     from serbench.evaluation.progress.listener import Listener as Listener
     from serbench.files import replacing as replacing
     from serbench.inference import export as export
     from serbench.inference import predict as predict
+    from serbench.inspection.check import check_corpus as check_corpus
     from serbench.processes import Outcome as Outcome
     from serbench.report.build import write_report as write_report
     from serbench.results.extra_summary import cross_corpus as cross_corpus
@@ -68,11 +72,12 @@ _NAMES = {  # the names above, by module
     "corpus": "Corpus Fold LabelSet Protocol Utterance held_out speaker_fold",
     "datasets": "read_corpus",
     "errors": "BadParameter CorpusError FoldError LeakageError MissingRequirement PluginError "
-    "SerbenchError UnknownName nearest",
+    "SerbenchError UnknownName mention nearest refuse refusing",
     "evaluation.progress.listener": "Listener",
     "evaluation.engines.task": "run_task",
     "files": "replacing",
     "inference": "export predict",
+    "inspection.check": "check_corpus",
     "processes": "Outcome",
     "report.build": "write_report",
     "results.extra_summary": "cross_corpus robustness",

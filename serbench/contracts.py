@@ -88,6 +88,8 @@ class Dataset(typing.Protocol):
     - `shares_labels = True`: submissions may have the labels, though there is no manifest.
     - `page_digest`: the digest of a description that the corpus is read by; it pins a run as the
       corpus's digest does.
+    - `checksums()`: the published checksum of each utterance's file, by id: "sha256:0a1b...". Then
+      `serbench corpus check` compares the files.
     """
 
     about: About
@@ -99,6 +101,9 @@ class Dataset(typing.Protocol):
 
     def read(self, root: Path) -> Corpus:
         """Return the corpus in `root` with its own labels: deterministic, without opening audio.
+
+        Where reading can go on after an error, call `serbench.refuse(error)` instead of raising:
+        then `serbench corpus check` finds all problems. The path of a missing file is None.
 
         Raises:
             CorpusError: the corpus is missing, incomplete or mixed with other files.

@@ -5,7 +5,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,8 +17,17 @@ from serbench.contracts import (
     PageDataset,
     PathDataset,
 )
-from serbench.corpus import Corpus, LabelSet, Protocol, relabelled
-from serbench.errors import BadParameter, CorpusError, SerbenchError, nearest
+from serbench.corpus import Corpus, LabelSet, Protocol, Utterance, relabelled
+from serbench.errors import (
+    BadParameter,
+    CorpusError,
+    Problem,
+    SerbenchError,
+    collected_problems,
+    nearest,
+    refuse,
+    refusing,
+)
 from serbench.files import digest, expanded, replacing_folder
 from serbench.parameters import checked, parse, parse_name, settable, spelled, typed, unique
 from serbench.plugins import registry
@@ -153,6 +162,75 @@ def read(source: Source, labels: str | None = None) -> Corpus:
     return _relabelled(source, *chosen, source.dataset.read(source.root))
 
 
+@dataclass(frozen=True)
+class Survey:
+    """A corpus as it is on this disk, read although it may have problems.
+
+    Attributes:
+        utterances: sorted by id, with the corpus's own labels; without path where a file is
+            missing, without label and speaker if the dataset could not read the corpus.
+        problems: what the dataset refuses or mentions.
+        remarks: oddities of the corpus, one per line.
+        published: the corpus as published, or as its owner lists it, perhaps with invented ids;
+            None if the dataset does not say.
+        checksums: the published checksum of each utterance's file, by id: "sha256:0a1b...".
+    """
+
+    utterances: tuple[Utterance, ...]
+    problems: tuple[Problem, ...]
+    remarks: tuple[str, ...] = ()
+    published: Corpus | None = None
+    checksums: Mapping[str, str] = field(default_factory=dict)
+
+
+AUDIO = (".wav", ".flac", ".ogg", ".opus", ".mp3")  # what a folder is searched for
+
+
+def survey(source: Source) -> Survey:
+    """Read a corpus as far as possible, whatever is wrong with it; see `serbench.errors.refuse`.
+
+    If the dataset cannot read it at all, the utterances are the audio files below its folder.
+
+    Raises:
+        CorpusError: there is no audio, or several corpora are joined, and one cannot be read.
+    """
+    dataset: Any = source.dataset
+    make(source)
+    utterances: tuple[Utterance, ...] = ()
+    published, remarks = None, ()
+    with collected_problems() as problems:
+        with refusing():
+            published = dataset.manifest()
+        try:
+            corpus = dataset.read(source.root)
+        except CorpusError as error:
+            if isinstance(dataset, JointDataset):
+                raise
+            refuse(error)
+            utterances = tuple(_audio_below(source.root, published))
+            if not utterances:
+                raise
+        else:
+            utterances, remarks = corpus.utterances, corpus.remarks
+            with refusing():
+                _require_people(source, utterances)
+    if published is None and (stand_in := getattr(dataset, "stand_in", None)):
+        published = stand_in()  # see `contracts.BenchHooks`
+        published = published if published.utterances else None  # of some subsets, nobody knows
+    checksums: Mapping[str, str] = getattr(dataset, "checksums", dict)()
+    return Survey(utterances, tuple(dict.fromkeys(problems)), remarks, published, checksums)
+
+
+def _audio_below(root: Path, published: Corpus | None) -> Iterator[Utterance]:
+    """Yield the audio files below a folder as utterances; published names have labels."""
+    known = {} if published is None else {u.id.casefold(): u for u in published.utterances}
+    files = sorted(root.rglob("*")) if root.is_dir() else []
+    for path in files:
+        if path.suffix.lower() in AUDIO and not path.name.startswith("."):
+            unknown = Utterance(path.relative_to(root).as_posix(), "", "")
+            yield replace(known.pop(path.stem.casefold(), unknown), path=path)
+
+
 def read_corpus(
     dataset: str, labels: str | None = None, *, data: str | Path | None = None
 ) -> Corpus:
@@ -261,14 +339,18 @@ def label_set_name(source: Source, labels: str | None) -> str:
 def _relabelled(source: Source, name: str, chosen: LabelSet, corpus: Corpus) -> Corpus:
     if not corpus.utterances:
         raise CorpusError(f"{source.spec}: no utterance found in {source.root}")
+    _require_people(source, corpus.utterances)
+    corpus = replace(corpus, name=source.spec)
+    return relabelled(corpus, name, chosen)
+
+
+def _require_people(source: Source, utterances: Sequence[Utterance]) -> None:
     speakers.require_people(
-        corpus.utterances,
+        utterances,
         source.spec,
         single=speakers.is_single(source.dataset),
         some_unknown=speakers.has_unknown(source.dataset),
     )
-    corpus = replace(corpus, name=source.spec)
-    return relabelled(corpus, name, chosen)
 
 
 def names(spec: str) -> list[str]:

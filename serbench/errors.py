@@ -1,7 +1,10 @@
 """The errors that a user can fix, each with a one-line message that says how."""
 
+import contextlib
+import contextvars
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 
 class SerbenchError(Exception):
@@ -37,6 +40,68 @@ class PluginError(SerbenchError):
 
 class FoldError(SerbenchError):
     """Folds of a run that failed; the run's other folds are kept."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong or odd in a corpus, as its dataset tells `serbench corpus check`.
+
+    Attributes:
+        kind: "missing", "unpublished", "duplicate", "counts", "misnamed", "stray", or "refused".
+        names: the utterances, files or counts that it is about.
+        message: the error with which the dataset refuses the corpus; "" if it accepts this.
+    """
+
+    kind: str
+    names: tuple[str, ...]
+    message: str = ""
+
+
+_problems: contextvars.ContextVar[list[Problem] | None] = contextvars.ContextVar("problems")
+
+
+@contextlib.contextmanager
+def collected_problems() -> Iterator[list[Problem]]:
+    """Return a list to which `refuse` and `mention` add what they are told, instead of raising."""
+    problems: list[Problem] = []
+    token = _problems.set(problems)
+    try:
+        yield problems
+    finally:
+        _problems.reset(token)
+
+
+def refuse(error: CorpusError, kind: str = "refused", names: Sequence[str] = ()) -> None:
+    """Raise the error, unless the corpus is only being checked: then record it, and return.
+
+    A dataset calls this instead of raising where it can read on, so that a check finds all
+    problems, and not only the first.
+
+    Args:
+        error: why the corpus cannot be used.
+        kind: see `Problem`.
+        names: the utterances, files or counts that it is about.
+    """
+    problems = _problems.get(None)
+    if problems is None:
+        raise error
+    problems.append(Problem(kind, tuple(names), str(error)))
+
+
+def mention(kind: str, names: Sequence[str]) -> None:
+    """Record names for a check of the corpus; see `Problem`. Otherwise, do nothing."""
+    problems = _problems.get(None)
+    if problems is not None and names:
+        problems.append(Problem(kind, tuple(names)))
+
+
+@contextlib.contextmanager
+def refusing(*names: str) -> Iterator[None]:
+    """Return a context whose CorpusError goes through `refuse`: a check skips the rest of it."""
+    try:
+        yield
+    except CorpusError as error:
+        refuse(error, names=names)
 
 
 def cause(text: str) -> str:

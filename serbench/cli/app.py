@@ -13,6 +13,7 @@ import typer
 
 from serbench import __version__
 from serbench.cli import bench, cache, leaderboard, leakage, plugin, study, terminal
+from serbench.cli.corpora import corpus as corpus_cli
 from serbench.cli.corpora import protocol as protocol_cli
 from serbench.cli.options import (
     WIDEST,
@@ -63,6 +64,7 @@ app = typer.Typer(
     cls=Commands,
 )
 app.add_typer(study.app, name="study")
+app.add_typer(corpus_cli.app, name="corpus")
 app.add_typer(protocol_cli.app, name="protocol")
 app.add_typer(leaderboard.app, name="leaderboard")
 app.add_typer(plugin.app, name="plugin")

@@ -42,6 +42,19 @@ Samples = npt.NDArray[Any]
 """Samples as decoded: (frames, channels), int16 where the file holds 16 bits, else float64."""
 
 
+class AudioError(CorpusError):
+    """A file that cannot be decoded, or whose samples are not those of an utterance.
+
+    Attributes:
+        kind: "unreadable", "pointer" (of Git LFS), "empty", "truncated", "long", "invalid" (NaN or
+            huge samples, or too low a rate) or "cancelling" (channels in opposite phase).
+    """
+
+    def __init__(self, kind: str, message: str):
+        super().__init__(message)
+        self.kind = kind
+
+
 @dataclass(frozen=True)
 class Reading:
     """How a file is read as a waveform; part of the identity of every feature.
@@ -96,27 +109,30 @@ def decode(path: Path, *, remedy: str = AGAIN) -> tuple[Samples, int]:
     Error messages end with the `remedy`, the advice for a file that cannot be read.
 
     Raises:
-        CorpusError: the file cannot be read, is cut off, or its samples are not valid.
+        AudioError: the file cannot be read, is cut off, or its samples are not valid.
     """
     try:
         header = truncation.inspect(path)
         if header.cut:
-            raise CorpusError(f"{path} is cut off: {header.cut}; {remedy}")
+            raise AudioError("truncated", f"{path} is cut off: {header.cut}; {remedy}")
         with _forward()(path) as file:
             if file.format == "RAW":  # no header, and an ending that implies a codec: .gsm, .vox
                 raise RuntimeError
             samples, rate = _samples(file), int(file.samplerate)
             promised = file.frames if file.format == "FLAC" else UNKNOWN
     except (OSError, RuntimeError, TypeError, MemoryError) as error:  # soundfile raises all of them
-        raise CorpusError(f"cannot read {path}: {_reason(path, error)}; {remedy}") from error
+        kind, reason = _reason(path, error)
+        raise AudioError(kind, f"cannot read {path}: {reason}; {remedy}") from error
     if len(samples) < promised < UNKNOWN:
-        raise CorpusError(
-            f"{path} is cut off: it has {len(samples)} of {promised} samples; {remedy}"
+        raise AudioError(
+            "truncated",
+            f"{path} is cut off: it has {len(samples)} of {promised} samples; {remedy}",
         )
     if len(samples) + SPARE < header.samples:
-        raise CorpusError(
+        raise AudioError(
+            "truncated",
             f"{path} has no header with its length, and only {len(samples)} of its "
-            f"{header.samples} samples can be decoded: {CONVERT}"
+            f"{header.samples} samples can be decoded: {CONVERT}",
         )
     _check_samples(path, samples, rate, remedy)
     return samples, rate
@@ -148,32 +164,38 @@ def _samples(file: Any) -> Samples:
 def _check_samples(path: Path, samples: Samples, rate: int, remedy: str) -> None:
     """Refuse samples that are empty, too long or invalid, and channels that cancel each other."""
     if not len(samples):
-        raise CorpusError(f"{path} holds no samples; {remedy}")
+        raise AudioError("empty", f"{path} holds no samples; {remedy}")
     if len(samples) > LONGEST * rate:
-        raise CorpusError(
+        raise AudioError(
+            "long",
             f"{path} lasts {tables.duration(len(samples) / rate)}, but an utterance must not last "
-            f"longer than {LONGEST} s: cut it into parts, and run the same command again"
+            f"longer than {LONGEST} s: cut it into parts, and run the same command again",
         )
     if rate < SLOWEST:
-        raise CorpusError(f"{path} has a sampling rate of {rate} Hz, too low for speech; {remedy}")
+        raise AudioError(
+            "invalid", f"{path} has a sampling rate of {rate} Hz, too low for speech; {remedy}"
+        )
     if 2 * len(samples) * RATE <= rate:
-        raise CorpusError(
+        raise AudioError(
+            "empty",
             f"{path} holds {len(samples)} sample{'s' * (len(samples) > 1)} at {rate} Hz, less "
-            f"than one at {RATE} Hz; {remedy}"
+            f"than one at {RATE} Hz; {remedy}",
         )
     if samples.dtype != np.int16:
         peak = max(float(samples.max()), -float(samples.min()))  # nan if a sample is nan
         if not np.isfinite(peak):
-            raise CorpusError(f"{path} contains NaN or infinite samples; {remedy}")
+            raise AudioError("invalid", f"{path} contains NaN or infinite samples; {remedy}")
         if peak > LARGEST:
-            raise CorpusError(
+            raise AudioError(
+                "invalid",
                 f"{path} contains samples of up to {peak:.3g}, but they must be between -1 and 1, "
-                f"or between -2^31 and 2^31 if integers were stored as floats; {remedy}"
+                f"or between -2^31 and 2^31 if integers were stored as floats; {remedy}",
             )
     if samples.shape[1] > 1 and _channels_cancel(samples):
-        raise CorpusError(
+        raise AudioError(
+            "cancelling",
             f"the channels of {path} cancel each other: one is the other inverted, and their "
-            "mean is silent; keep one of them, for example with `sox IN OUT remix 1`"
+            "mean is silent; keep one of them, for example with `sox IN OUT remix 1`",
         )
 
 
@@ -191,26 +213,29 @@ def _channels_cancel(samples: Samples) -> bool:
     return bool(energy > 0)
 
 
-def _reason(path: Path, error: Exception) -> str:
+def _reason(path: Path, error: Exception) -> tuple[str, str]:
+    """Return the kind of an `AudioError`, and why a file cannot be read."""
     if not path.exists():
-        return "it is gone"
+        return "unreadable", "it is gone"
     if path.is_dir():
-        return "it is a folder"
+        return "unreadable", "it is a folder"
     try:
         with path.open("rb") as file:
             start = file.read(40)
     except OSError as unreadable:
-        return str(unreadable.strerror)
+        return "unreadable", str(unreadable.strerror)
     if not start:
-        return "it is empty"
+        return "empty", "it is empty"
     if start.startswith(b"version https://git-lfs"):
-        return "it is a Git LFS pointer, not audio: run `git lfs pull` in the corpus"
+        return "pointer", "it is a Git LFS pointer, not audio: run `git lfs pull` in the corpus"
     if isinstance(error, MemoryError):
-        return "it is larger than the memory"
+        return "unreadable", "it is larger than the memory"
     if isinstance(error, TypeError) or not str(error):  # soundfile needs the rate of raw samples
-        return f"it has no header with codec and rate: {CONVERT}"
+        return "unreadable", f"it has no header with codec and rate: {CONVERT}"
     text = str(getattr(error, "error_string", "") or error).removeprefix("Error : ").rstrip(".")
-    return f"it is cut off or damaged ({text})" if "lost sync" in text else text
+    if "lost sync" in text:
+        return "truncated", f"it is cut off or damaged ({text})"
+    return "unreadable", text
 
 
 def oddity(samples: Samples, rate: int) -> str:

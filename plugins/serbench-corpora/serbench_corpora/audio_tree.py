@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import replace
 from pathlib import Path
 
-from serbench import About, Corpus, CorpusError, Utterance, tables
+from serbench import About, Corpus, CorpusError, Utterance, mention, refuse, tables
 
 AUDIO = (".wav", ".flac")
 POINTER = b"version https://git-lfs.github.com/spec/"
@@ -72,24 +72,31 @@ def audio(
         CorpusError: two files have one id, or files are Git LFS pointers, empty or unreadable.
     """
     paths: dict[str, Path] = {}
-    small = []
+    small, strays, misnamed = [], [], []
     try:
         for folder, entry in files(root, AUDIO, skipped) if root.is_dir() else ():
-            utterance = identify(entry.name.rpartition(".")[0])
+            stem = entry.name.rpartition(".")[0]
+            path, utterance = folder / entry.name, identify(stem)
             if utterance is None:
+                strays.append(str(path.relative_to(root)))
                 continue
-            path = folder / entry.name
             if utterance in paths:
-                raise CorpusError(
+                error = CorpusError(
                     f"{name}: {utterance} has two files, {paths[utterance]} and {path}: "
                     "keep one of them"
                 )
+                refuse(error, "duplicate", [str(path.relative_to(root))])
+                continue
             paths[utterance] = path
+            if utterance.casefold() != stem.casefold():
+                misnamed.append(str(path.relative_to(root)))
             if entry.stat().st_size < SMALL:
                 small.append(path)
         refuse_empty(name, root, small)
     except OSError as error:
         raise unreadable(name, error) from error
+    mention("stray", strays)
+    mention("misnamed", misnamed)
     return paths
 
 
@@ -100,16 +107,18 @@ def refuse_empty(name: str, root: Path, small: Sequence[Path]) -> None:
         CorpusError: there is such a file; the message counts them.
     """
     if pointers := [path for path in small if is_pointer(path)]:
-        raise CorpusError(
+        error = CorpusError(
             f"{name}: {len(pointers)} of the files under {root} are Git LFS pointers, not audio "
             f"(such as {pointers[0]}): run `git lfs install` and `git lfs pull` in the clone (a "
             "zip from GitHub has pointers too), or `serbench download`, which needs no git"
         )
+        refuse(error)
     if empty := [path for path in small if path.stat().st_size == 0]:
-        raise CorpusError(
+        error = CorpusError(
             f"{name}: {len(empty)} of the files under {root} are empty (such as {empty[0]}): "
             "delete them and copy them again"
         )
+        refuse(error)
 
 
 def is_pointer(path: Path) -> bool:
@@ -149,19 +158,21 @@ def complete(manifest: Corpus, root: Path, paths: Mapping[str, Path], remedy: st
     """
     published = manifest.by_id
     if foreign := [utterance for utterance in paths if utterance not in published]:
-        raise CorpusError(
+        error = CorpusError(
             f"{manifest.name}: {root} has {tables.count(len(foreign), 'utterance')} too many: "
             f"{listed(foreign)}, such as {paths[foreign[0]]}, is not in the corpus as published: "
             "move it elsewhere"
         )
+        refuse(error, "unpublished", foreign)
     if absent := [utterance for utterance in published if utterance not in paths]:
-        present = groups(published[utterance] for utterance in paths)
+        present = groups(published[id_] for id_ in paths if id_ in published)
         short = differences(groups(manifest.utterances), present)
-        raise CorpusError(
+        error = CorpusError(
             f"{manifest.name} is incomplete: {root} has {len(paths)} of {len(published)} "
             f"utterances, missing {listed(absent)} ({short}): {remedy}"
         )
-    utterances = (replace(u, path=paths[u.id]) for u in manifest.utterances)
+        refuse(error, "missing", absent)
+    utterances = (replace(u, path=paths.get(u.id)) for u in manifest.utterances)
     return replace(manifest, utterances=tuple(utterances))
 
 
@@ -172,10 +183,11 @@ def require_audio(name: str, root: Path, utterances: Iterable[Utterance], remedy
         CorpusError: there is one; the message counts them, and ends with `remedy`.
     """
     if absent := [utterance.id for utterance in utterances if utterance.path is None]:
-        raise CorpusError(
+        error = CorpusError(
             f"{name} is incomplete: {root} has no audio for {len(absent)} labelled utterances, "
             f"missing {listed(absent)}: {remedy}"
         )
+        refuse(error, "missing", absent)
 
 
 def find_table(

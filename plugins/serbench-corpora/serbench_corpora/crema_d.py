@@ -211,6 +211,10 @@ class CremaD:
         """Return the corpus without its audio."""
         return self._labelled(manifest())
 
+    def checksums(self) -> Mapping[str, str]:
+        """Return the checksum of each utterance's published file."""
+        return {name: f"sha256:{sha256}" for name, sha256, *_ in packaged_data.rows("crema-d.csv")}
+
     def lengths(self) -> Lengths:
         """Return the lengths of the utterances."""
         return packaged_data.lengths(NAME)

@@ -15,6 +15,7 @@ from serbench import (
     Lengths,
     Protocol,
     Utterance,
+    refuse,
     speaker_fold,
 )
 from serbench_corpora import audio_tree, packaged_data, published_splits, subsets
@@ -255,10 +256,12 @@ def _labels(root: Path) -> dict[str, str]:
                 if not match or match[2] not in EMOTIONS:
                     continue
                 if (name := match[1]) in labels:
-                    raise CorpusError(
+                    error = CorpusError(
                         f"{NAME}: {name} is labelled twice, in {source[name]} and {path}: keep "
                         "one of them"
                     )
+                    refuse(error, names=[name])
+                    continue
                 labels[name], source[name] = EMOTIONS[match[2]], path
     except OSError as error:
         raise audio_tree.unreadable(NAME, error) from error
@@ -273,7 +276,8 @@ def _check_counts(root: Path, utterances: Sequence[Utterance]) -> None:
         )
     published = audio_tree.groups(stand_in().utterances)
     if wrong := audio_tree.differences(published, audio_tree.groups(utterances)):
-        raise CorpusError(
+        error = CorpusError(
             f"{NAME}: {root} has {len(utterances)} labelled utterances instead of "
             f"{published.total()} ({wrong}): unpack Session*/dialog/EmoEvaluation again"
         )
+        refuse(error)

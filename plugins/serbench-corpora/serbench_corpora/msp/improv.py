@@ -5,7 +5,17 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from serbench import About, Corpus, CorpusError, Fold, LabelSet, Protocol, Utterance
+from serbench import (
+    About,
+    Corpus,
+    CorpusError,
+    Fold,
+    LabelSet,
+    Protocol,
+    Utterance,
+    refuse,
+    refusing,
+)
 from serbench_corpora import audio_tree, published_splits, rotation
 
 NAME = "msp-improv"
@@ -149,13 +159,14 @@ def _letters(root: Path) -> dict[str, str]:
         if (match := EVALUATION.match(line)) is None:
             continue  # the vote of one listener, or an empty line
         name, letter = f"MSP-IMPROV-{match[1]}", match[8]
-        if letter not in LETTERS:
-            raise CorpusError(
-                f"{path}: {name} has the label {letter!r}, but must have one of "
-                f"{', '.join(LETTERS)}: copy the file again"
-            )
-        if letters.setdefault(name, letter) != letter:
-            raise CorpusError(f"{path}: {name} has two labels: copy the file again")
+        with refusing(name):
+            if letter not in LETTERS:
+                raise CorpusError(
+                    f"{path}: {name} has the label {letter!r}, but must have one of "
+                    f"{', '.join(LETTERS)}: copy the file again"
+                )
+            if letters.setdefault(name, letter) != letter:
+                raise CorpusError(f"{path}: {name} has two labels: copy the file again")
     return letters
 
 
@@ -165,7 +176,8 @@ def _check_counts(root: Path, letters: Mapping[str, str]) -> None:
         {f"{style}, {LETTERS[x]}": n for style, row in COUNTS.items() for x, n in row.items()}
     )
     if wrong := audio_tree.wrong_counts(expected, counted):
-        raise CorpusError(
+        error = CorpusError(
             f"{NAME}: {root} has {len(letters)} of {expected.total()} labelled recordings "
             f"({audio_tree.listed(wrong)}): copy Evaluation.txt again"
         )
+        refuse(error, "counts", wrong)

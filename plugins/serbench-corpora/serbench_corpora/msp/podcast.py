@@ -6,7 +6,18 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from serbench import About, Corpus, CorpusError, Fold, LabelSet, Protocol, Utterance, nearest
+from serbench import (
+    About,
+    Corpus,
+    CorpusError,
+    Fold,
+    LabelSet,
+    Protocol,
+    Utterance,
+    nearest,
+    refuse,
+    refusing,
+)
 from serbench_corpora import audio_tree
 
 NAME = "msp-podcast"
@@ -128,7 +139,9 @@ class MspPodcast:
             part = _word(table, line, "Split_Set", row["Split_Set"], SETS)
             sizes.update(("turns", part))
             letter = row["EmoClass"]
-            if letter not in UNREAD:
+            if letter in UNREAD:
+                continue
+            with refusing(f"{table.name}, line {line}"):
                 label = _word(table, line, "EmoClass", letter, EMOTIONS)
                 utterance = _utterance(table, line, row, part, label, paths)
                 if utterances.setdefault(utterance.id, utterance) is not utterance:
@@ -218,8 +231,10 @@ def _edition(
         editions,
         key=lambda name: max(abs(sizes[part] / n - 1) for part, n in editions[name].items()),
     )
-    raise CorpusError(
+    error = CorpusError(
         f"{NAME}: {table} has {sizes['turns']} labelled turns, which is no edition known here "
         f"({', '.join(editions)}); it differs least from {similar}: "
         f"{'; '.join(wrong[similar])}: copy the table again, or use one of these editions"
     )
+    refuse(error, "counts", wrong[similar])
+    return f"{similar} with other counts"

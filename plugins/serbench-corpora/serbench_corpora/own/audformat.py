@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from serbench import CorpusError, SerbenchError
+from serbench import CorpusError, SerbenchError, refuse
 from serbench_corpora.own.corpus import OwnCorpus
 from serbench_corpora.own.listing import ALWAYS, Listing, Row, attribute_names
 from serbench_corpora.own.split import NAMES
@@ -95,10 +95,11 @@ class Audformat(OwnCorpus):
                 "in both training and test would go unnoticed"
             )
         if unlabelled := int(frame[self._label].isna().sum()):
-            raise CorpusError(
+            error = CorpusError(
                 f"{place} has no {self._label!r} for {unlabelled} of {len(frame)} files: name "
                 "tables that have it for all their files with ,table=NAME behind the path"
             )
+            refuse(error)
         for name in self._attributes:
             if name not in ALWAYS and frame[name].isna().all():
                 raise CorpusError(_missing(database, name, "attributes", place))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Literal
 
-from serbench import BadParameter, CorpusError, tables
+from serbench import BadParameter, CorpusError, mention, refuse, refusing, tables
 from serbench_corpora import audio_tree
 from serbench_corpora.own import delimited
 from serbench_corpora.own.corpus import OwnCorpus
@@ -122,9 +122,12 @@ class AudioFolder(OwnCorpus):
         paths = sorted((folder / entry.name).relative_to(place) for folder, entry in files)
         _check_paths(paths, place)
         for path in paths:
-            speaker = self._speaker(path, paths, place)
-            split = self._split_of(path)
-            yield Row(str(path), str(path), path.parent.name, speaker, split=split)
+            speaker = ""
+            with refusing(str(path)):
+                speaker = self._speaker(path, paths, place)
+            if speaker:
+                split = self._split_of(path)
+                yield Row(str(path), str(path), path.parent.name, speaker, split=split)
 
     def _split_of(self, path: PurePath) -> str:
         """Return the first folder of a path if it names a part of the split, else ""."""
@@ -187,17 +190,19 @@ def _check_paths(paths: Sequence[PurePath], place: Path) -> None:
             "folder:DIR or --data DIR"
         )
     if unread := [str(path) for path in paths if path.suffix.lower() in UNREAD]:
-        raise CorpusError(
+        error = CorpusError(
             f"{tables.count(len(unread), 'file')} below {place} cannot be decoded "
             f"({audio_tree.listed(unread)}): write them as wav or flac, for example with ffmpeg"
         )
+        refuse(error)
     bare = [str(path) for path in paths if len(path.parts) < 2 + _is_in_part(path)]
     if bare:
-        raise CorpusError(
+        error = CorpusError(
             f"{tables.count(len(bare), 'file')} below {place} {tables.are(len(bare))} not in the "
             f"folder of a label ({audio_tree.listed(bare)}): put each into a folder with the name "
             "of its label, or add metadata.csv with file_name,label,speaker"
         )
+        refuse(error, "stray", bare)
 
 
 def _left_out(listing: Listing, place: Path, tables: Sequence[Path]) -> Iterator[str]:
@@ -211,6 +216,7 @@ def _left_out(listing: Listing, place: Path, tables: Sequence[Path]) -> Iterator
             audio.append(str(path.relative_to(place)))
         else:
             endings[path.suffix.lower() or "no ending"] += 1
+    mention("stray", audio)
     if audio:
         yield f"{_files(len(audio))} of audio left out, not in metadata: {audio_tree.listed(audio)}"
     if endings:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from serbench import CorpusError, tables
+from serbench import CorpusError, refuse, refusing, tables
 from serbench_corpora.own.listing import ALWAYS, Row
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
@@ -139,18 +139,19 @@ def _csv_lines(path: Path) -> Iterator[tuple[int, Sequence[str]]]:
                 continue
             while len(cells) > len(columns) and not cells[-1]:  # spreadsheets end lines with ";;;"
                 cells.pop()
-            if len(cells) != len(columns):
-                raise CorpusError(
-                    f"{path}, line {reader.line_num} has {tables.count(len(cells), 'cell')}, but "
-                    f"the heading has {len(columns)}: put cells with a {DELIMITERS[delimiter]} in "
-                    "quotes"
-                )
-            yield reader.line_num, cells
-    except csv.Error as error:
+            if len(cells) == len(columns):
+                yield reader.line_num, cells
+                continue
+            error = CorpusError(
+                f"{path}, line {reader.line_num} has {tables.count(len(cells), 'cell')}, but the "
+                f"heading has {len(columns)}: put cells with a {DELIMITERS[delimiter]} in quotes"
+            )
+            refuse(error, names=[f"{path.name}, line {reader.line_num}"])
+    except csv.Error as broken:
         raise CorpusError(
-            f"{path}, line {reader.line_num} is broken: {error}; look for a quotation mark that is "
-            "not closed"
-        ) from error
+            f"{path}, line {reader.line_num} is broken: {broken}; look for a quotation mark that "
+            "is not closed"
+        ) from broken
 
 
 def _json_lines(path: Path) -> Iterator[tuple[int, Sequence[str]]]:
@@ -159,17 +160,26 @@ def _json_lines(path: Path) -> Iterator[tuple[int, Sequence[str]]]:
     for number, line in enumerate(_text_lines(path), start=1):
         if not line.strip():
             continue
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise CorpusError(f"{path}, line {number} is not JSON: {error}") from error
-        if not isinstance(row, dict):
-            raise CorpusError(f"{path}, line {number} must be an object {{...}} for one utterance")
+        row = None
+        with refusing(f"{path.name}, line {number}"):
+            row = _object(line, f"{path}, line {number}")
+        if row is None:
+            continue
         values = {name.strip(): _text(value) for name, value in row.items()}
         if keys is None:
             keys = list(values)
             yield number, keys
         yield number, [values.get(key, "") for key in keys]
+
+
+def _object(line: str, where: str) -> dict[str, object]:
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        raise CorpusError(f"{where} is not JSON: {error}") from error
+    if not isinstance(row, dict):
+        raise CorpusError(f"{where} must be an object {{...}} for one utterance")
+    return row
 
 
 def _text(value: object) -> str:

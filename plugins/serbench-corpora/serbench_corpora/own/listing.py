@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from serbench import BadParameter, CorpusError, Utterance, tables
+from serbench import BadParameter, CorpusError, Utterance, refuse, refusing, tables
 from serbench.escaping import shown
 from serbench.protocols import speakers
 from serbench.protocols.lookalike_names import alike, folded
@@ -108,23 +108,27 @@ def collect(
     lines: dict[str, str] = {}
     paths: dict[str, str] = {}
     for row in rows:
-        _require_filled(row)
-        relative = _relative(row.path, folder)
-        if (earlier := paths.setdefault(relative, row.where)) != row.where:
-            raise CorpusError(f"{row.where}: {row.path} is listed twice, first at {earlier}")
-        utterance = _utterance(row, relative, folder)
-        if utterance.id in lines:
-            raise CorpusError(
-                f"{row.where}: two utterances have the id {utterance.id!r}, the first at "
-                f"{lines[utterance.id]}: give each utterance its own in a column id"
-            )
-        lines[utterance.id] = row.where
-        splits[utterance.id] = row.split
-        utterances.append(utterance)
+        with refusing(row.where):
+            _require_filled(row)
+            relative = _relative(row.path, folder)
+            if (earlier := paths.setdefault(relative, row.where)) != row.where:
+                raise CorpusError(f"{row.where}: {row.path} is listed twice, first at {earlier}")
+            utterance = _utterance(row, relative, folder)
+            if utterance.id in lines:
+                raise CorpusError(
+                    f"{row.where}: two utterances have the id {utterance.id!r}, the first at "
+                    f"{lines[utterance.id]}: give each utterance its own in a column id"
+                )
+            lines[utterance.id] = row.where
+            splits[utterance.id] = row.split
+            utterances.append(utterance)
+    if not utterances:
+        raise CorpusError(f"{source} lists no utterances: write one row per utterance")
     _check_labels(utterances, source)
     if all(splits[utterance.id] == utterance.speaker for utterance in utterances):
-        raise CorpusError(f"{source}: the speakers are the names of the split's sets: {remedy}")
-    speakers.require_people(utterances, str(source), single=single, mend=remedy, alone=SINGLE)
+        refuse(CorpusError(f"{source}: the speakers are the names of the split's sets: {remedy}"))
+    with refusing():
+        speakers.require_people(utterances, str(source), single=single, mend=remedy, alone=SINGLE)
     sexes = _sexes(utterances, lines)
     # every utterance gets the sex that any row gives its speaker
     complete = tuple(replace(utterance, sex=sexes[utterance.speaker]) for utterance in utterances)
@@ -212,19 +216,19 @@ def _id_of_path(row: Row, relative: str) -> str:
 
 
 def _check_labels(utterances: list[Utterance], source: Path) -> None:
-    if not utterances:
-        raise CorpusError(f"{source} lists no utterances: write one row per utterance")
     counts = Counter(utterance.label for utterance in utterances)
     if len(counts) < 2:
-        raise CorpusError(
+        error = CorpusError(
             f"{source} has one label, {min(counts)!r}, for all {len(utterances)} utterances, but "
             "needs at least two; is it the right column?"
         )
+        refuse(error)
     for first, second in alike(counts, folded):
-        raise CorpusError(
+        error = CorpusError(
             f"{source}: the labels {first!r} ({counts[first]}) and {second!r} ({counts[second]}) "
             "differ only in upper and lower case: write one of them everywhere"
         )
+        refuse(error, names=[second])
 
 
 def _sexes(utterances: list[Utterance], lines: Mapping[str, str]) -> dict[str, str]:
@@ -239,17 +243,19 @@ def _sexes(utterances: list[Utterance], lines: Mapping[str, str]) -> dict[str, s
         if not earlier.sex:
             first[utterance.speaker] = utterance
         elif utterance.sex not in ("", earlier.sex):
-            raise CorpusError(
+            error = CorpusError(
                 f"{lines[utterance.id]}: speaker {utterance.speaker} is {utterance.sex}, but "
                 f"{earlier.sex} at {lines[earlier.id]}: is it the right column?"
             )
+            refuse(error, names=[lines[utterance.id]])
     for name, other in alike(first, folded):
-        raise CorpusError(
+        error = CorpusError(
             f"{lines[first[other].id]}: the speakers {name!r} and {other!r} are written almost "
             "alike (upper and lower case, spaces, width of letters, 1 and 1.0): if one person has "
             "both, training and test could share a voice; use one spelling, or clearly different "
             "names"
         )
+        refuse(error, names=[other])
     return {speaker: utterance.sex for speaker, utterance in first.items()}
 
 
@@ -261,13 +267,17 @@ def present(listing: Listing, source: Path) -> tuple[Utterance, ...]:
     """
     located = [_located(utterance) for utterance in listing.utterances]
     absent = [utterance for utterance in located if not os.path.isfile(str(utterance.path))]
-    if absent:
-        raise CorpusError(
-            f"{len(absent)} of the {len(located)} files that {source} lists "
-            f"{tables.are(len(absent))} missing, the first at {listing.lines[absent[0].id]}: "
-            f"{absent[0].path}; paths are relative to the folder of the table"
-        )
-    return tuple(located)
+    if not absent:
+        return tuple(located)
+    error = CorpusError(
+        f"{len(absent)} of the {len(located)} files that {source} lists "
+        f"{tables.are(len(absent))} missing, the first at {listing.lines[absent[0].id]}: "
+        f"{absent[0].path}; paths are relative to the folder of the table"
+    )
+    ids = [utterance.id for utterance in absent]
+    refuse(error, "missing", ids)
+    without = set(ids)
+    return tuple(replace(u, path=None) if u.id in without else u for u in located)
 
 
 def _located(utterance: Utterance) -> Utterance:

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NoReturn
 
-from serbench import Corpus, CorpusError, Utterance, nearest
+from serbench import Corpus, CorpusError, Utterance, mention, nearest, refuse, refusing
 from serbench.files import file_digest
 from serbench_corpora import audio_tree
 from serbench_corpora.own.audio_folder import AUDIO, UNREAD
@@ -45,26 +45,35 @@ def sort(page: Page, names: Iterable[str], rows: Mapping[str, Row] | None = None
     """
     sorted_names = Names()
     for name in names:
-        bare = _renamed(page, unicodedata.normalize("NFC", name).rpartition(".")[0])
-        if glob := _fitting(bare, page.refuse):
-            raise CorpusError(f"{page.name}: {name} must not be there: {page.refuse[glob]}")
-        if glob := _fitting(bare, page.drop):
-            sorted_names.dropped[glob] += 1
-            continue
-        match = page.pattern.fullmatch(bare)
-        if match is None:
-            sorted_names.foreign.append(name)
-            continue
-        groups = {group: text for group, text in match.groupdict().items() if text is not None}
-        stem = bare.rpartition("/")[2]
-        if page.table:
-            row = _id(page, stem, groups) if PLACE.search(page.table.key) else stem
-            groups |= _row(page, rows or {}, name, row)
-        utterance = _utterance(page, name, stem, groups)
-        kept, _ = sorted_names.utterances.setdefault(utterance.id, (name, utterance))
-        if kept != name:
-            sorted_names.again.append((kept, name))
+        with refusing(name):
+            _add(sorted_names, page, name, rows or {})
     return sorted_names
+
+
+def _add(names: Names, page: Page, name: str, rows: Mapping[str, Row]) -> None:
+    """Add a file to the sorted ones."""
+    written = unicodedata.normalize("NFC", name).rpartition(".")[0]
+    bare = _renamed(page, written)
+    if glob := _fitting(bare, page.refuse):
+        raise CorpusError(f"{page.name}: {name} must not be there: {page.refuse[glob]}")
+    if glob := _fitting(bare, page.drop):
+        names.dropped[glob] += 1
+        return
+    match = page.pattern.fullmatch(bare)
+    if match is None:
+        names.foreign.append(name)
+        return
+    groups = {group: text for group, text in match.groupdict().items() if text is not None}
+    stem = bare.rpartition("/")[2]
+    if page.table:
+        row = _id(page, stem, groups) if PLACE.search(page.table.key) else stem
+        groups |= _row(page, rows, name, row)
+    utterance = _utterance(page, name, stem, groups)
+    kept, _ = names.utterances.setdefault(utterance.id, (name, utterance))
+    if kept != name:
+        names.again.append((kept, name))
+    if bare != written:
+        mention("misnamed", [name])
 
 
 def _renamed(page: Page, bare: str) -> str:
@@ -176,6 +185,7 @@ def read(page: Page, root: Path) -> Corpus:
         paths = dict(_files(page, root)) if root.is_dir() else {}
         rows = read_table(page, root) if page.table and paths else None
         names = sort(page, paths, rows)
+        mention("stray", names.foreign)
         if not names.utterances:
             raise missing(page, root, names)
         _require_copies(page, root, names)
@@ -247,9 +257,11 @@ def _read_rows(page: Page, word: str, path: Path, rows: dict[str, Row]) -> None:
                     audio = name.lower().endswith(AUDIO + UNREAD)
                     key = os.path.splitext(name)[0] if audio else name
                 if key in rows:
-                    raise CorpusError(
+                    error = CorpusError(
                         f"{path}, line {reader.line_num}: {key} has two rows: keep one of them"
                     )
+                    refuse(error, names=[key])
+                    continue
                 rows[key] = {group: row[column] for group, column in table.columns.items()}
     except FileNotFoundError as error:
         raise CorpusError(
@@ -279,20 +291,22 @@ def _require_copies(page: Page, root: Path, names: Names) -> None:
             second
         ):
             continue
-        raise CorpusError(
+        error = CorpusError(
             f"{page.name}: {first} and {second} are different files of one utterance: keep one of "
             "them"
         )
+        refuse(error, "duplicate", [other])
 
 
 def _require_decodable(page: Page, names: Names) -> None:
     unread = [n for n, _ in names.utterances.values() if n.lower().endswith(UNREAD)]
     if unread:
         how = page.convert or "write them as wav or flac, for example with ffmpeg"
-        raise CorpusError(
+        error = CorpusError(
             f"{page.name}: {_files_of(len(unread))} cannot be decoded "
             f"({audio_tree.listed(unread)}): {how}"
         )
+        refuse(error)
 
 
 # ---- counts ----
@@ -307,14 +321,15 @@ def require_counts(page: Page, root: Path, utterances: Iterable[Utterance], name
     counted = Counter(utterance.label for utterance in utterances)
     spoken = Counter(utterance.speaker for utterance in utterances if utterance.speaker)
     counts, total = page.counts, counted.total()
-    wrong = [
-        f"{noun} {audio_tree.listed(parts)}"
+    differing = {
+        noun: audio_tree.wrong_counts(expected, found)
         for noun, expected, found in (
             ("label", counts.label, counted),
             ("speaker", counts.speaker, spoken),
         )
-        if expected and (parts := audio_tree.wrong_counts(expected, found))
-    ]
+        if expected
+    }
+    wrong = [f"{noun} {audio_tree.listed(parts)}" for noun, parts in differing.items() if parts]
     if counts.speakers not in (0, len(spoken)):
         wrong.append(f"{len(spoken)} of {counts.speakers} speakers")
     if not wrong and total == (counts.utterances or total):
@@ -328,10 +343,12 @@ def require_counts(page: Page, root: Path, utterances: Iterable[Utterance], name
         )
     short = f" ({'; '.join(wrong)})" if wrong else ""
     kind = "is incomplete" if total < counts.utterances else "is not the corpus of its page"
-    raise CorpusError(
+    error = CorpusError(
         f"{page.name} {kind}: {root} has {total} of {counts.utterances} utterances{short}"
         f"{foreign}: compare your copy with the published one: {page.about.obtain}"
     )
+    each = [f"{noun} {part}" for noun, parts in differing.items() for part in parts]
+    refuse(error, "counts", each or [f"{total} of {counts.utterances} utterances"])
 
 
 def _remarks(page: Page, names: Names, utterances: Iterable[Utterance]) -> Iterator[str]:

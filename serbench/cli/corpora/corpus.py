@@ -1,0 +1,68 @@
+"""`serbench corpus`: check or describe the files of a corpus on this disk."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from serbench.cli import terminal
+from serbench.cli.options import Commands, Data, Format, Quiet, names_of, require_format
+
+app = typer.Typer(
+    no_args_is_help=True, cls=Commands, help="Check or describe the files of a corpus."
+)
+
+Corpus = Annotated[
+    str,
+    typer.Argument(
+        metavar="CORPUS",
+        help="A dataset, with its parameters: crema-d, toy:seed=3, csv:my.csv.",
+        autocompletion=names_of("dataset"),
+    ),
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        help="Processes that decode at a time; 0: this one. Default: one per core. The result does "
+        "not depend on it."
+    ),
+]
+
+
+@app.command()
+def check(
+    corpus: Corpus,
+    data: Data = None,
+    form: Format = "text",
+    write_list: Annotated[
+        Path | None, typer.Option(help="A CSV file to write, with a row for every finding.")
+    ] = None,
+    quick: Annotated[
+        bool,
+        typer.Option(
+            "--quick", help="Do not look for copies that were re-encoded, trimmed or made louder."
+        ),
+    ] = False,
+    jobs: Jobs = None,
+    quiet: Quiet = False,
+) -> None:
+    """Check what a corpus really holds; exit code 1 if there are errors.
+
+    Compares counts, names and checksums with the published ones; decodes every file; finds broken
+    and odd files, and recordings that are there twice, with their contradictions. Errors are what
+    `evaluate` refuses or what makes results wrong; everything else is a note.
+    """
+    from serbench.evaluation.progress.bars import Bars
+    from serbench.files import replacing
+    from serbench.inspection import result
+    from serbench.inspection.check import check_corpus
+
+    require_format(form, result.FORMATS)
+    with Bars(quiet) as bars:
+        checked = check_corpus(corpus, data=data, jobs=jobs, quick=quick, hear=bars.extracting)
+    if write_list is not None:
+        with replacing(write_list) as temporary:
+            temporary.write_text(f"{checked.list()}\n", encoding="utf-8")
+    terminal.show(checked.page(form), form=form)
+    if checked.errors:
+        raise typer.Exit(1)
