@@ -59,11 +59,16 @@ def family(spec: str, dataset: Dataset | None = None) -> Protocol:
         raise nearest("protocol", name, [*own, *FAMILIES])
     make = FAMILIES[name]
     values = checked(f"protocol {name}", settable(make), given)
-    if "find" not in inspect.signature(make).parameters:
+    if not needs_base(name):
         return make(**values)
     if dataset is None:
         raise BadParameter(f"protocol {name} is made from a protocol of a dataset: name a dataset")
     return make(**values, find=lambda base: find_protocol(base, dataset))
+
+
+def needs_base(name: str) -> bool:
+    """Return whether a protocol for any corpus is made from another protocol of the dataset."""
+    return "find" in inspect.signature(FAMILIES[name]).parameters
 
 
 def default_protocol(dataset: Dataset) -> str:

@@ -1006,12 +1006,20 @@ def test_a_protocol_is_what_its_name_says_of_an_unknown_corpus_too(copied, proto
     _rejected(_declared(copied("plain"), "nowhere", protocol), words)
 
 
-@pytest.mark.parametrize("name", ["random:n=6,seed=0", "serab", "paper-marker"])
+MADE = "speaker-dependent:base=paper,parts=2"
+
+
+@pytest.mark.parametrize("name", ["random:n=6,seed=0", "serab", "paper-marker", MADE])
 def test_what_leaks_on_iemocap_is_known_without_it(places, name):
     pytest.importorskip("serbench_corpora")
     leaks, folds = reference.declared("iemocap", name, places)
     assert leaks
-    assert folds == {"serab": 1, "paper-marker": 10}.get(name, 6)
+    assert folds == {"serab": 1, "paper-marker": 10, MADE: 20}.get(name, 6)
+
+
+def test_a_protocol_made_from_one_of_an_unknown_corpus_is_unknown(places):
+    with pytest.raises(reference.NotAtHand, match="the corpus nowhere is not installed here"):
+        reference.declared("nowhere", MADE, places)
 
 
 @pytest.mark.parametrize("spelt", ["toy:seed=0", "toy: seed=1", "nowhere:b=1,a=2"])

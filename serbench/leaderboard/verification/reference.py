@@ -105,7 +105,8 @@ def declared(dataset: str, protocol: str, places: Settings) -> tuple[str, int | 
     try:
         source = _source(dataset, places)
     except NotAtHand:
-        if parse_name(protocol)[0] not in FAMILIES:
+        name = parse_name(protocol)[0]
+        if name not in FAMILIES or lookup.needs_base(name):
             raise
         family = lookup.family(protocol)
         return _spelled(family, protocol).leaks, family.n
