@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime
+import functools
 import platform
 import re
 from collections.abc import Mapping, Sequence
@@ -51,7 +52,8 @@ def processor() -> str:
     return ", ".join(filter(None, [facts.get("model name", platform.processor()), widest]))
 
 
-def versions() -> dict[str, str]:
+@functools.cache  # no process imports another version than that of its start
+def versions() -> Mapping[str, str]:
     """Return the installed versions of all packages that change results or their speed."""
     installed = {"python": platform.python_version()}
     for name in PACKAGES:
@@ -90,7 +92,8 @@ def sources_of(
     return {package: source_digest(package) for package in sorted(packages)}
 
 
-def _requirements(package: str) -> list[str]:
+@functools.cache
+def _requirements(package: str) -> Sequence[str]:
     """Return serbench's packages that a package requires, without its extras: "serbench_torch"."""
     try:
         requirements = metadata.requires(package.replace("_", "-")) or []

@@ -5,7 +5,6 @@ import contextlib
 import functools
 import importlib.util
 import sysconfig
-from collections.abc import Iterator
 from importlib import metadata
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
@@ -39,7 +38,13 @@ def _files(path: Path | None) -> list[Path]:
 
 def source_digest(package: str) -> str:
     """Return a digest of the Python files of a package or a module; "" if there are none."""
-    return _digest(place(package))
+    path = place(package)
+    return _digest(path) if is_own(package) else _fixed_digest(path)
+
+
+@functools.cache  # serbench and releases do not change within a process
+def _fixed_digest(path: Path | None) -> str:
+    return _digest(path)
 
 
 def _digest(path: Path | None) -> str:
@@ -85,21 +90,22 @@ def _places_beside(package: str) -> dict[str, Path]:
         files = _files(path)
         if path is not None and files:
             places[name] = path
-            waiting += [name for file in files for name in _imports(file)]
+            waiting += [name for file in files for name in _imports(file.read_bytes())]
     return dict(sorted(places.items()))
 
 
-def _imports(file: Path) -> Iterator[str]:
-    """Yield the first part of every module that a file imports by its absolute name."""
+@functools.cache  # parsing takes long, and every fold and every description needs it
+def _imports(source: bytes) -> frozenset[str]:
+    """Return the first part of every module that a source file imports by its absolute name."""
     try:
-        tree = ast.parse(file.read_bytes())
+        nodes = list(ast.walk(ast.parse(source)))
     except (SyntaxError, ValueError):  # importing the file reports it
-        return
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name.partition(".")[0] for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield node.module.partition(".")[0]
+        return frozenset()
+    named = [
+        *(alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names),
+        *(node.module for node in nodes if isinstance(node, ast.ImportFrom) and not node.level),
+    ]
+    return frozenset(name.partition(".")[0] for name in named if name)
 
 
 def forget_bytecode(package: str) -> None:
