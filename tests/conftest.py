@@ -1,6 +1,8 @@
 """What all tests share: the tiny plugin, installed by entry point, and places of their own."""
 
+import io
 import os
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -31,6 +33,22 @@ def places(tmp_path, monkeypatch):
     from serbench.settings import settings
 
     return settings()
+
+
+@pytest.fixture
+def run_command(monkeypatch, capsys):
+    """A function that runs a command in this process: starting another takes half a second."""
+    from serbench.cli import app
+
+    def run(*words, stdin=None):
+        monkeypatch.setattr(sys, "argv", ["serbench", *map(str, words)])
+        monkeypatch.setattr(sys, "stdin", stdin or io.StringIO())
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            app.main()
+        return subprocess.CompletedProcess(sys.argv, ended.value.code or 0, *capsys.readouterr())
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -7,35 +7,52 @@ import sys
 import pytest
 
 NAMELESS = """
-import pwd, sys
+import pwd
 def unknown(who):
     raise KeyError(f"getpwuid(): uid not found: {who}")
 pwd.getpwuid = pwd.getpwnam = unknown
 from serbench.__main__ import main
 main()
 """
-EVALUATE = ("evaluate", "--model", "centroid", "--dataset", "tones")
+EVALUATE = ("evaluate", "--model", "centroid", "--dataset", "tones", "--jobs", "0")
 UNSET = "is not set, and without a home directory it has no default: set SERBENCH_DATA and "
 UNSET += "SERBENCH_CACHE to folders, or set HOME\n"
 TILDE = "since there is no such home directory: write the path without ~, or set HOME\n"
 
 
 @pytest.fixture
-def serbench(places):
-    """The command line with other variables than those of the test; None is unset."""
+def serbench(places, run_command, monkeypatch):
+    """A function that runs a command of a user whom the system does not know.
+
+    It takes other variables than those of the test; None is unset.
+    """
+
+    def unknown(who):
+        raise KeyError(f"getpwuid(): uid not found: {who}")
+
+    pwd = pytest.importorskip("pwd")
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    monkeypatch.setattr(pwd, "getpwnam", unknown)
+    for name in [name for name in os.environ if name.startswith("XDG_")]:
+        monkeypatch.delenv(name)
 
     def run(*arguments, **variables):
-        known = {name: value for name, value in os.environ.items() if not name.startswith("XDG_")}
-        changed = {"HOME": None, **variables}
-        env = {name: value for name, value in {**known, **changed}.items() if value is not None}
-        command = [sys.executable, "-c", NAMELESS, *arguments]
-        return subprocess.run(command, env=env, capture_output=True, text=True, timeout=120)
+        with monkeypatch.context() as patch:
+            for name, value in {"HOME": None, **variables}.items():
+                if value is None:
+                    patch.delenv(name, raising=False)
+                else:
+                    patch.setenv(name, value)
+            return run_command(*arguments)
 
     return run
 
 
-def test_nothing_needs_a_home_where_all_folders_are_given(serbench):
-    done = serbench(*EVALUATE)
+def test_nothing_needs_a_home_where_all_folders_are_given(places):
+    known = {name: value for name, value in os.environ.items() if not name.startswith("XDG_")}
+    known.pop("HOME", None)
+    command = [sys.executable, "-c", NAMELESS, *EVALUATE]  # a new process: imports need none either
+    done = subprocess.run(command, env=known, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert "centroid on tones" in done.stdout
 

@@ -2,8 +2,6 @@
 
 import itertools
 import json
-import subprocess
-import sys
 import time
 from dataclasses import replace
 
@@ -349,11 +347,8 @@ def test_this_machine_is_described():
 
 
 @pytest.mark.usefixtures("places")
-def test_the_command_prints_json():
-    command = [sys.executable, "-m", "serbench", "bench", "--only", "decode,crossings"]
-    done = subprocess.run(
-        [*command, "--seconds", "0.05", "--json"], capture_output=True, text=True, timeout=60
-    )
+def test_the_command_prints_json(run_command):
+    done = run_command("bench", "--only", "decode,crossings", "--seconds", "0.05", "--json")
     assert done.returncode == 0, done.stderr
     items = [one["item"] for one in json.loads(done.stdout)["items"]]
     assert items == ["decode", "crossings"]

@@ -4,11 +4,8 @@ import csv
 import io
 import json
 import re
-import sys
 
 import pytest
-
-from serbench.cli import app
 
 pytestmark = pytest.mark.usefixtures("places")
 
@@ -22,16 +19,13 @@ name = "ENGINE"
 
 
 @pytest.fixture
-def serbench(monkeypatch, capsys, tmp_path):
+def serbench(run_command, monkeypatch, tmp_path):
     """A function that runs a command in this process, and returns its code and what it prints."""
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["serbench", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            app.main()
-        printed = capsys.readouterr()
-        return ended.value.code or 0, printed.out, printed.err
+        done = run_command(*arguments)
+        return done.returncode, done.stdout, done.stderr
 
     return run
 
@@ -98,7 +92,7 @@ def test_mistakes_in_lists_are_one_line(serbench, options, words):
 
 def test_a_study_is_planned_run_shown_and_reported(serbench, tmp_path):
     write(tmp_path)
-    code, out, _ = serbench("study", "plan", "study.toml")
+    code, out, _ = serbench("study", "plan", "study.toml", "--no-measure")
     assert code == 0
     assert "2 runs with 6 folds: 0 are there, 6 are missing" in out
     code, out, err = serbench("study", "run", "study.toml", "--jobs", "0")
@@ -106,7 +100,7 @@ def test_a_study_is_planned_run_shown_and_reported(serbench, tmp_path):
     assert "centroid on tones, seed 0, fold 3: finished; 3 of 6 folds are there" in err
     assert "study: 2 models, 1 corpus, 2 runs\n" in out
     assert "serbench: 1 of 2 runs is not complete" in err
-    code, out, _ = serbench("study", "plan", "study.toml")
+    code, out, _ = serbench("study", "plan", "study.toml", "--no-measure")
     assert "2 runs with 6 folds: 5 are there, 1 is missing" in out
     code, out, _ = serbench("study", "status", "study.toml")
     assert code == 0

@@ -5,8 +5,6 @@ import dataclasses
 import io
 import itertools
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -360,18 +358,12 @@ def test_what_speaks_against_a_comparison_is_said(write):
     assert "FEW SPEAKERS: with 4 no p can be below 0.125" in text
 
 
-def printed(*arguments):
-    """What the command line says, in a process of its own."""
-    command = [sys.executable, "-m", "serbench", "compare", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
-
-
-def test_the_command_prints_what_the_function_makes(trio, tmp_path):
-    names = ("toy_good", "toy_fair", "toy_poor", "--results", tmp_path)
-    assert printed(*names).stdout == f"{compare(*trio)}\n"
-    done = printed(*names, "--metric", "accuracy", "--utterances", "--format", "csv")
+def test_the_command_prints_what_the_function_makes(trio, tmp_path, run_command):
+    names = ("compare", "toy_good", "toy_fair", "toy_poor", "--results", tmp_path)
+    assert run_command(*names).stdout == f"{compare(*trio)}\n"
+    done = run_command(*names, "--metric", "accuracy", "--utterances", "--format", "csv")
     assert done.stdout == compare(*trio, metrics=["accuracy"]).disagreements("csv") + "\n"
-    done = printed("toy_good", "--results", tmp_path)
+    done = run_command("compare", "toy_good", "--results", tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("serbench: comparing takes two runs or more")
 

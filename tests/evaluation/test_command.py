@@ -6,7 +6,7 @@ import string
 from typing import Literal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
@@ -81,6 +81,7 @@ VALUES = st.fixed_dictionaries(
 VISIBLE = st.text(string.printable[:-5] + "é漢", min_size=1)
 
 
+@settings(max_examples=50, deadline=None)
 @given(
     params=VALUES,
     trim_db=st.none() | st.floats(0.1, 200),

@@ -19,28 +19,30 @@ from serbench.evaluation.progress import fold_status
 from serbench.files import replacing
 from serbench.results.run import folders, read
 
-COMMAND = [sys.executable, "-m", "serbench", "runs"]
-
 
 @pytest.fixture
 def run(places):
     return serbench.evaluate("keeper", "tones", jobs=0, keep_models=True)
 
 
-def says(*arguments, **options):
-    done = subprocess.run(
-        [*COMMAND, *arguments], capture_output=True, text=True, timeout=60, **options
-    )
-    return done.returncode, done.stdout, done.stderr
+@pytest.fixture
+def says(run_command):
+    """A function that runs `serbench runs`, and returns its code and what it prints."""
+
+    def run(*arguments, stdin=None):
+        done = run_command("runs", *arguments, stdin=stdin)
+        return done.returncode, done.stdout, done.stderr
+
+    return run
 
 
 def remove(name, places, fold=None):
     removal.remove(removal.plan(name, places.results, fold), places.results)
 
 
-def test_a_run_is_removed_after_it_was_shown(run, places):
+def test_a_run_is_removed_after_it_was_shown(run, places, says):
     other = serbench.evaluate("centroid", "tones", jobs=0)
-    status, out, error = says("rm", "tones_keeper", "--yes", stdin=subprocess.DEVNULL)
+    status, out, error = says("rm", "tones_keeper", "--yes")
     assert (status, error) == (0, "")
     first, last = out.splitlines()
     assert first.startswith(f"{run.folder}: 3 folds, 3 kept models, 0.")
@@ -63,8 +65,8 @@ def test_predictions_for_extra_test_sets_are_removed_with_their_fold(run, places
     assert list(places.results.iterdir()) == []
 
 
-def test_without_a_terminal_nothing_is_removed_unasked(run):
-    status, out, error = says("rm", "tones_keeper", stdin=subprocess.DEVNULL)
+def test_without_a_terminal_nothing_is_removed_unasked(run, says):
+    status, out, error = says("rm", "tones_keeper")
     assert status == 1
     assert out.startswith(f"{run.folder}: 3 folds")
     assert error == (
@@ -74,24 +76,24 @@ def test_without_a_terminal_nothing_is_removed_unasked(run):
 
 
 @pytest.mark.parametrize(("answer", "is_left"), [(b"n\n", True), (b"y\n", False)])
-def test_a_terminal_is_asked(run, answer, is_left):
+def test_a_terminal_is_asked(run, says, answer, is_left):
     ours, theirs = pty.openpty()
     os.write(ours, answer)
-    status, out, _ = says("rm", "tones_keeper", stdin=theirs)
+    with os.fdopen(theirs) as terminal:
+        status, out, _ = says("rm", "tones_keeper", stdin=terminal)
     os.close(ours)
-    os.close(theirs)
     assert status == 0
     assert "Remove this? [y/N]: " in out
     assert run.folder.exists() == is_left
 
 
-def test_runs_without_a_command_lists_with_its_options(run, tmp_path):
+def test_runs_without_a_command_lists_with_its_options(run, says, tmp_path):
     assert run.name in says()[1]
     assert says("--format", "csv", "--results", str(tmp_path / "none"))[1].count("\n") == 1
     assert says("--format", "csv")[1].count(run.name) == 1
 
 
-def test_the_results_folder_may_be_named_before_the_command(run, places, tmp_path):
+def test_the_results_folder_may_be_named_before_the_command(run, says, places, tmp_path):
     moved = tmp_path / "elsewhere"
     places.results.rename(moved)
     assert says("--results", str(moved), "rm", "tones_keeper", "--yes")[0] == 0
@@ -148,20 +150,12 @@ def test_a_run_that_a_command_computes_is_refused_with_its_holder(run, places):
     assert read(run.folder).missing == 1
 
 
-def test_a_running_evaluation_keeps_its_run(places):
-    evaluate = [
-        "evaluate",
-        "--model",
-        "centroid",
-        "--dataset",
-        "tones",
-        "--param",
-        "nap=1",
-        "--fold",
-        "1",
-    ]
-    child = subprocess.Popen([*COMMAND[:-1], *evaluate], stderr=subprocess.PIPE, text=True)
+def test_a_running_evaluation_keeps_its_run(places, says):
+    evaluate = ["evaluate", "--model", "centroid", "--dataset", "tones", "--fold", "1"]
+    command = [sys.executable, "-m", "serbench", *evaluate, "--jobs", "0", "--param", "nap=3"]
+    child = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     while not list(places.results.glob("*/.fold-*.progress.json")):
+        assert child.poll() is None
         time.sleep(0.02)
     status, _, error = says("rm", "tones", "--yes")
     assert status == 1

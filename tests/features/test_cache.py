@@ -15,7 +15,8 @@ from serbench.features import cache
 from serbench.features.cache import Filter, parts, remove
 from serbench.features.store import Feature
 
-SERBENCH = [sys.executable, "-m", "serbench"]
+FOLD = ("evaluate", "--model", "centroid", "--dataset", "tones", "--fold", "1", "--jobs", "0")
+EVALUATE = [sys.executable, "-m", "serbench", *FOLD]
 DAY = 86400
 
 
@@ -32,12 +33,15 @@ def age(places, seconds):
         os.utime(path, (time.time() - seconds,) * 2)
 
 
-def says(*arguments):
-    command = [*SERBENCH, "cache", *arguments]
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL
-    )
-    return done.returncode, done.stdout, done.stderr
+@pytest.fixture
+def says(run_command):
+    """A function that runs `serbench cache`, and returns its code and what it prints."""
+
+    def run(*arguments):
+        done = run_command("cache", *arguments)
+        return done.returncode, done.stdout, done.stderr
+
+    return run
 
 
 def left(places):
@@ -51,7 +55,7 @@ ALL = [
 ]
 
 
-def test_info_lists_everything_with_its_size_and_its_last_use(filled):
+def test_info_lists_everything_with_its_size_and_its_last_use(filled, says):
     (filled.cache / "plugin").mkdir()
     (filled.cache / "plugin" / "weights").write_bytes(bytes(5_000_000))
     assert left(filled) == [*ALL, "plugin"]
@@ -70,7 +74,7 @@ def test_info_lists_everything_with_its_size_and_its_last_use(filled):
     assert says("info", "--format", "csv")[1].count("\n") == len(ALL) + 2
 
 
-def test_clean_removes_what_fits_and_says_how_much(filled):
+def test_clean_removes_what_fits_and_says_how_much(filled, says):
     status, out, error = says(
         "clean", "--corpus", "tones:takes=5", "--feature", "crossings", "--yes"
     )
@@ -82,7 +86,7 @@ def test_clean_removes_what_fits_and_says_how_much(filled):
     assert serbench.evaluate("centroid", "tones", seed=1, jobs=0).missing == 0
 
 
-def test_without_a_terminal_nothing_is_removed_unasked(filled):
+def test_without_a_terminal_nothing_is_removed_unasked(filled, says):
     status, out, error = says("clean")
     assert status == 1
     assert "total" in out
@@ -91,7 +95,7 @@ def test_without_a_terminal_nothing_is_removed_unasked(filled):
     assert left(filled) == ALL
 
 
-def test_clean_by_age(filled):
+def test_clean_by_age(filled, says):
     serbench.evaluate("centroid", "tones", seed=1, jobs=0)  # is used now
     chosen = Filter(older_than="1d").chosen(parts(filled.cache))
     assert [part.title for part in chosen] == ALL[1::2]
@@ -113,7 +117,7 @@ def test_names_that_the_cache_lacks_are_refused(filled):
         Filter(feature="mel").chosen(parts(filled.cache))
 
 
-def test_old_versions_are_shown_and_removed_by_themselves(filled):
+def test_old_versions_are_shown_and_removed_by_themselves(filled, says):
     kept = {
         "name": "crossings",
         "version": "0",
@@ -144,7 +148,7 @@ def test_features_without_a_note_have_the_name_of_their_folder(filled):
     assert {(row["version"], row["utterances"]) for row in rows} == {("", 72), ("", 90)}
 
 
-def test_damaged_shards_are_listed_and_removed(filled):
+def test_damaged_shards_are_listed_and_removed(filled, says):
     for path in filled.cache.rglob("*.safetensors"):
         path.write_bytes(b"damaged")
     assert left(filled).count("features crossings") == 2
@@ -152,7 +156,7 @@ def test_damaged_shards_are_listed_and_removed(filled):
     assert not list(filled.cache.rglob("*.safetensors"))
 
 
-def test_what_was_just_used_stays(filled):
+def test_what_was_just_used_stays(filled, says):
     serbench.evaluate("centroid", "tones", seed=1, jobs=0)
     status, _, error = says("clean", "--yes")
     assert status == 0
@@ -163,9 +167,9 @@ def test_what_was_just_used_stays(filled):
 
 
 def test_what_an_evaluation_uses_stays(filled):
-    evaluate = ["evaluate", "--model", "centroid", "--dataset", "tones", "--fold", "1"]
-    child = subprocess.Popen([*SERBENCH, *evaluate, "--param", "nap=1"], stderr=subprocess.PIPE)
+    child = subprocess.Popen([*EVALUATE, "--param", "nap=3"], stderr=subprocess.PIPE)
     while not list(filled.results.glob("*/.fold-01.progress.json")):
+        assert child.poll() is None
         time.sleep(0.02)
     age(filled, DAY)
     reasons = {part.title: remove(part) for part in parts(filled.cache)}
@@ -194,14 +198,14 @@ def test_a_killed_evaluation_keeps_nothing_in_use(filled):
 
 def test_evaluations_beside_constant_cleaning_succeed(filled, monkeypatch):
     monkeypatch.setattr(cache, "RECENT", 1.0)
-    evaluate = [*SERBENCH, "evaluate", "--model", "centroid", "--dataset", "tones", "--fold", "1"]
     running = [
-        subprocess.Popen([*evaluate, "--param", f"parts={n}"], stderr=subprocess.PIPE, text=True)
+        subprocess.Popen([*EVALUATE, "--param", f"parts={n}"], stderr=subprocess.PIPE, text=True)
         for n in (2, 4)
     ]
     while any(child.poll() is None for child in running):
         for part in parts(filled.cache):
             remove(part)
+        time.sleep(0.01)
     for child in running:
         assert child.returncode == 0, child.stderr.read()
 

@@ -72,7 +72,7 @@ def test_the_commit_of_a_checkout_is_on_the_card_and_a_change_is_marked(clone):
     plugin = clone / "plugins" / "tiny" / "serbench_tiny.py"
     plugin.write_text(plugin.read_text() + "\n# changed\n")
     first = git(clone, "rev-parse", "HEAD")
-    serbench(clone, "evaluate", "--model", "centroid", "--dataset", "tones", "--jobs", "1")
+    serbench(clone, "evaluate", "--model", "centroid", "--dataset", "tones", "--jobs", "0")
     install = "pip install . ./plugins/tiny"
     told, code = submitted(clone)
     assert code == Code("", f"{first}+changes", f"git checkout {first} && {install}")

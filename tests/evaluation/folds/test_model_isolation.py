@@ -128,7 +128,7 @@ def test_answers_that_a_crashed_process_wrote_down_are_not_found_again(places):
 
 
 def test_warnings_of_libraries_are_kept_and_one_is_shown(places):
-    run = serbench.evaluate("cheats:Warning_", "tones", features="crossings", jobs=2)
+    run = serbench.evaluate("cheats:Warning_", "tones", features="crossings", jobs=0)
     for fold in run.folds:
         assert fold.facts.warnings == ("UserWarning: it did not converge",)
     assert "Libraries issued warnings in 3 folds, such as: UserWarning: it did not converge" in str(
