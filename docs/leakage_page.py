@@ -11,6 +11,7 @@ from typing import Any
 
 from serbench import tables
 from serbench.comparison import leakage_price
+from serbench.comparison.differences import Difference
 from serbench.comparison.leakage_price import LeakagePrice
 from serbench.corpus import Corpus, relabelled
 from serbench.parameters import parse_name
@@ -96,17 +97,23 @@ def price() -> str:
     head = ["model", "new speakers"]
     head += [f"shared speakers, sentences {name}" for name in SENTENCES]
     head += [f"price, sentences {name}" for name in SENTENCES]
-    apart, mixed = (prices()[name] for name in SENTENCES)
-    rows = [
-        [
-            name,
-            tables.percent(own.other),
-            *(tables.percent(gap.first) for gap in (own, other)),
-            *(f"{tables.signed(g.difference)} {tables.interval(g.interval)}" for g in (own, other)),
-        ]
-        for name, own, other in zip(apart.names, apart.prices, mixed.prices, strict=True)
-    ]
+    columns = [dict(zip(of.names, of.prices, strict=True)) for of in prices().values()]
+    rows = []
+    for name, gap in columns[0].items():
+        gaps = [column.get(name) for column in columns]  # None if it was not run
+        rows.append(
+            [
+                name,
+                tables.percent(gap.other),
+                *(tables.percent(each and each.first) for each in gaps),
+                *(_gap(each) if each else "-" for each in gaps),
+            ]
+        )
     return tables.table(head, rows, "markdown")
+
+
+def _gap(gap: Difference) -> str:
+    return f"{tables.signed(gap.difference)} {tables.interval(gap.interval)}"
 
 
 PARTS: Mapping[str, Callable[[], str]] = {"splits": splits, "emobox": emobox, "price": price}
