@@ -140,14 +140,15 @@ def test_whoever_has_the_table_works_everything_out_anew(table, tmp_path):
 
 def test_a_report_knows_the_sexes_of_whoever_is_kept_with_the_other_corpora(table, tmp_path):
     run = serbench.evaluate("centroid", f"csv:{table}", jobs=0)
-    from serbench.report.speakers import by_sex
+    from serbench.report.groups import by_group, by_sex
 
-    assert by_sex(run).note == (
-        "the speakers' sexes are not known: csv:my is not in the folder SERBENCH_DATA of this "
+    assert by_sex(run) == ()
+    assert by_group(run).note == (
+        "the speakers' groups are not known: csv:my is not in the folder SERBENCH_DATA of this "
         "machine"
     )
     _keep(table)
-    assert [one.sex for one in by_sex(run).groups] == ["female", "male"]
+    assert [one.group for one in by_sex(run)] == ["female", "male"]
 
 
 def test_a_report_knows_groups_and_takes_that_the_table_gives(table):

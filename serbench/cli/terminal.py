@@ -293,8 +293,14 @@ def _parts(lines: Sequence[str]) -> Iterator[str | _Table]:
         rule = lines[at]
         if held and RULE.fullmatch(rule):
             starts = [0, *(match.end() for match in re.finditer(" +", rule))]
+            gaps = [place for place, mark in enumerate(rule) if mark == " "]
             end = at + 1
-            while end < len(lines) and lines[end] and _is_row(lines[end], rule):
+            # a row has spaces wherever the rule below the heads of columns has
+            while (
+                end < len(lines)
+                and lines[end]
+                and not any(lines[end][place : place + 1].strip(" ") for place in gaps)
+            ):
                 end += 1
             head = held.pop()
             groups: list[str] = []
@@ -310,11 +316,6 @@ def _parts(lines: Sequence[str]) -> Iterator[str | _Table]:
             held.append(rule)
             at += 1
     yield from held
-
-
-def _is_row(line: str, rule: str) -> bool:
-    """Return whether a line has spaces wherever the rule below the heads of columns has."""
-    return all(match != " " or mark == " " for mark, match in zip(line, rule, strict=False))
 
 
 def _cells(line: str, starts: Sequence[int]) -> list[str]:

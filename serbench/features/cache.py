@@ -6,6 +6,7 @@ holds a lock beside its folder, so that `remove` leaves it alone.
 
 import contextlib
 import datetime
+import glob
 import json
 import os
 import re
@@ -321,18 +322,13 @@ def remove(part: Part) -> str:
 
 def _user(owner: Path) -> str:
     """Return a process that uses a file or folder, or ""; remove locks of processes that ended."""
-    for path in owner.parent.glob(f".{_literal(owner.name)}.*-*.lock"):
+    for path in owner.parent.glob(f".{glob.escape(owner.name)}.*-*.lock"):
         with probe(owner.parent) as file:
             kind = lock_kind(Path(file.name))
         with lock(kind(path), path) as held:
             if not held:
                 return str(holder(path) or "another process")
     return ""
-
-
-def _literal(name: str) -> str:
-    """Return a name as a pattern of `glob`."""
-    return re.sub(r"([\[*?])", r"[\1]", name)
 
 
 def _discard(path: Path) -> None:

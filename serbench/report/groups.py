@@ -1,6 +1,6 @@
 """Score the groups of a run's test utterances: by sex, and by every attribute of the corpus."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -51,28 +51,10 @@ def by_group(run: Run, metric: str = "uar") -> ByGroup:
     corpus, note = known(run)
     if corpus is None:
         return ByGroup((), f"the speakers' groups are not known: {note}")
-    test = [fold.test for fold in run.folds]
-    ids = [id_ for part in test for id_ in part.ids]
-    truth = np.concatenate([part.truth for part in test])
-    prediction = predicted(np.concatenate([part.activations for part in test]))
-    speakers = np.array([speaker for part in test for speaker in part.speakers])
-    values = {id_: _values(corpus.by_id[id_]) for id_ in ids if id_ in corpus.by_id}
-    attributes = []
-    for name in dict.fromkeys(key for each in values.values() for key in each):
-        groups = np.array([values.get(id_, {}).get(name, "") for id_ in ids])
-        is_known = groups != ""
-        if not 2 <= len(set(groups[is_known].tolist())) <= MOST:
-            continue
-        scored = Groups(
-            truth[is_known],
-            prediction[is_known],
-            speakers[is_known].tolist(),
-            groups[is_known].tolist(),
-            len(run.facts.labels),
-            METRICS[metric].compute,
-        )
-        unknown = int((~is_known).sum())
-        attributes.append(Attribute(name, tuple(scored.scores()), scored.gap(), unknown))
+    attributes = [
+        Attribute(name, tuple(groups.scores()), groups.gap(), unknown)
+        for name, groups, unknown in _grouped(run, corpus, metric)
+    ]
     none = (
         ""
         if attributes
@@ -81,9 +63,57 @@ def by_group(run: Run, metric: str = "uar") -> ByGroup:
     return ByGroup(tuple(attributes), none)
 
 
-def _values(utterance: Utterance) -> Mapping[str, str]:
+def by_sex(run: Run, metric: str = "uar") -> tuple[GroupScore, ...]:
+    """Return the score of each sex; () unless two are known, as for `by_group`."""
+    corpus, _ = known(run)
+    grouped = () if corpus is None else _grouped(run, corpus, metric)
+    return next((tuple(groups.scores()) for name, groups, _ in grouped if name == "sex"), ())
+
+
+def sexes(run: Run) -> Mapping[str, str]:
+    """Return the sex of each speaker for whom the corpus states it."""
+    corpus, _ = known(run)
+    return {} if corpus is None else _sexes(corpus)
+
+
+def _sexes(corpus: Corpus) -> Mapping[str, str]:
+    return {utterance.speaker: utterance.sex for utterance in corpus.utterances if utterance.sex}
+
+
+def _grouped(run: Run, corpus: Corpus, metric: str) -> Iterator[tuple[str, Groups, int]]:
+    """Yield each attribute with its groups, and the number of utterances without one."""
+    test = [fold.test for fold in run.folds]
+    ids = [id_ for part in test for id_ in part.ids]
+    truth = np.concatenate([part.truth for part in test])
+    prediction = predicted(np.concatenate([part.activations for part in test]))
+    speakers = np.array([speaker for part in test for speaker in part.speakers])
+    sex_by_speaker = _sexes(corpus)
+    values = [
+        {
+            "sex": sex_by_speaker.get(speaker, ""),
+            **(_attributes(corpus.by_id[id_]) if id_ in corpus.by_id else {}),
+        }
+        for id_, speaker in zip(ids, speakers, strict=True)
+    ]
+    for name in dict.fromkeys(key for each in values for key in each):
+        groups = np.array([each.get(name, "") for each in values])
+        is_known = groups != ""
+        if not 2 <= len(set(groups[is_known].tolist())) <= MOST:
+            continue
+        known_groups = Groups(
+            truth[is_known],
+            prediction[is_known],
+            speakers[is_known].tolist(),
+            groups[is_known].tolist(),
+            len(run.facts.labels),
+            METRICS[metric].compute,
+        )
+        yield name, known_groups, int((~is_known).sum())
+
+
+def _attributes(utterance: Utterance) -> Mapping[str, str]:
     """Return the groups of an utterance by attribute; ages are in groups of ten years."""
-    values = {"sex": utterance.sex, **utterance.attributes}
+    values = {**utterance.attributes}
     if (age := values.get("age", "")).isdecimal():
         low, high = next(pair for pair in pairwise(AGES) if int(age) < pair[1])
         values["age"] = f"under {high}" if not low else f"{low}-{high - 1}"

@@ -7,7 +7,7 @@ import pytest
 
 from serbench.errors import SerbenchError
 from serbench.metrics import calibration, classification
-from serbench.report import analysis, speakers
+from serbench.report import analysis, groups, speakers
 
 
 @pytest.fixture(scope="module")
@@ -128,15 +128,14 @@ def test_what_reports_no_loss_tries_settings(invented):
 def test_sexes_come_from_the_manifest(invented):
     pytest.importorskip("serbench_corpora")
     run = invented(speaker="{0:02d}", speakers=8, config={"dataset": "ravdess"})
-    scores = speakers.by_sex(run)  # speaker 00 is none of RAVDESS's
-    assert [(group.sex, group.speakers) for group in scores.groups] == [("female", 3), ("male", 4)]
-    assert scores.note == "the sex of 1 speaker is not known"
+    scores = groups.by_sex(run)  # speaker 00 is none of RAVDESS's
+    assert [(each.group, each.speakers) for each in scores] == [("female", 3), ("male", 4)]
     women = run.speaker_confusions[[2, 4, 6]].sum(axis=0)
-    assert scores.groups[0].score == classification.uar(women)
-    assert speakers.sexes(run)["02"] == "female"
+    assert scores[0].score == classification.uar(women)
+    assert groups.sexes(run)["02"] == "female"
 
 
 def test_sexes_are_left_out_with_a_note_where_nobody_knows_them(invented):
-    scores = speakers.by_sex(invented(config={"dataset": "no-such-corpus"}))
-    assert scores.groups == ()
-    assert "there is no dataset 'no-such-corpus'" in scores.note
+    run = invented(config={"dataset": "no-such-corpus"})
+    assert groups.by_sex(run) == ()
+    assert "there is no dataset 'no-such-corpus'" in groups.by_group(run).note

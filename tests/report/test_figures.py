@@ -9,7 +9,7 @@ import pytest
 
 from serbench.errors import MissingRequirement
 from serbench.metrics import calibration, classification
-from serbench.report import analysis, speakers
+from serbench.report import analysis, groups, speakers
 from serbench.report.figures import colours, confusion, f1_boxes, pca, style
 from serbench.report.figures import speakers as figures
 from serbench.report.figures.calibration import reliability, selective
@@ -159,7 +159,7 @@ def test_each_sex_has_its_score(invented):
     run = invented(speaker="{0:02d}", speakers=8, config={"dataset": "ravdess"})
     (panel,) = figures.sexes([run], ["invented"]).axes
     drawn = [bar.lines[0].get_xdata()[0] for bar in panel.containers]
-    assert drawn == [100 * group.score for group in speakers.by_sex(run).groups]
+    assert drawn == [100 * group.score for group in groups.by_sex(run)]
 
 
 def test_one_colour_and_one_mark_belong_to_each_emotion():

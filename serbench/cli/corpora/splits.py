@@ -1,6 +1,6 @@
 """Apply a protocol to a corpus, and show, export or check the split."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -47,6 +47,7 @@ def show(dataset: str, protocol: str | None, labels: str | None, data: Path | No
             rows.append([name, f"{summary} (any corpus)", "-"])
         return tables.table(["protocol", "what it is", "leaks"], rows)
     applied = split(dataset, protocol, labels, data)
+    folds = lookup.fold_rows(applied.corpus, applied.folds)
     lines = [
         f"protocol {applied.protocol.name} of {dataset}, labels {applied.corpus.label_set}: "
         f"{applied.protocol.summary}",
@@ -54,14 +55,10 @@ def show(dataset: str, protocol: str | None, labels: str | None, data: Path | No
         *([f"LEAKS: {applied.protocol.leaks}"] if applied.protocol.leaks else []),
         *_warnings(applied),
         "",
-        _table(lookup.fold_rows(applied.corpus, applied.folds)),
+        tables.table(list(folds[0]), [list(map(str, row.values())) for row in folds]),
         *[f"\n{line}" for line in lookup.fold_remarks(applied.corpus, applied.folds)],
     ]
     return "\n".join(lines)
-
-
-def _table(rows: Sequence[Mapping[str, object]]) -> str:
-    return tables.table(list(rows[0]), [list(map(str, row.values())) for row in rows])
 
 
 def _warnings(applied: Split) -> list[str]:

@@ -28,24 +28,22 @@ def claimed(folder: Path, names: Sequence[str]) -> Iterator[Mapping[str, str]]:
     if not names:  # a folder with a finished run need not be writable
         yield held
         return
-    with contextlib.ExitStack() as locks:
-        locks.callback(_remove_empty, folder)
-        try:
-            _allow_open_files(len(names))
-            with probe(folder) as file:
-                kind = lock_kind(Path(file.name))
-                for name in names:
-                    path = folder / f".{name}.lock"
-                    if not locks.enter_context(lock(kind(path), path)):
-                        held[name] = _holder(path, kind)
-        except OSError as error:
-            raise writing_error(folder, error) from error
-        yield held
-
-
-def _remove_empty(folder: Path) -> None:
-    with contextlib.suppress(OSError):  # there is something in it
-        folder.rmdir()
+    try:
+        with contextlib.ExitStack() as locks:
+            try:
+                _allow_open_files(len(names))
+                with probe(folder) as file:
+                    kind = lock_kind(Path(file.name))
+                    for name in names:
+                        path = folder / f".{name}.lock"
+                        if not locks.enter_context(lock(kind(path), path)):
+                            held[name] = _holder(path, kind)
+            except OSError as error:
+                raise writing_error(folder, error) from error
+            yield held
+    finally:
+        with contextlib.suppress(OSError):  # there is something in it
+            folder.rmdir()
 
 
 def _holder(path: Path, kind: type[BaseFileLock]) -> str:

@@ -184,18 +184,15 @@ def _row(row: AnyRow, where: str, lead: str = "") -> str:
         additions = {"model": _opened(columns.reference(row), more)}
     else:
         status = "-"
-    cells = "".join(
-        f'<td class="{_class(column.style, column.title, text)}" data-of="{column.title}"'
-        f' data-value="{escaped(text)}">{escaped(text)}{additions.get(column.title, "")}</td>'
-        for column in columns.headed(where)
-        for text in (column.cell(row),)
-    )
+    cells = ""
+    for column in columns.headed(where):
+        title, text = column.title, column.cell(row)
+        styles = [column.style, "minor" if title in MINOR else "", "none" if text == "-" else ""]
+        cells += (
+            f'<td class="{" ".join(filter(None, styles))}" data-of="{title}"'
+            f' data-value="{escaped(text)}">{escaped(text)}{additions.get(title, "")}</td>'
+        )
     return f'<tr class="{lead}{kind}" data-status="{escaped(status)}">{cells}</tr>'
-
-
-def _class(style: str, title: str, text: str) -> str:
-    names = [style, "minor" if title in MINOR else "", "none" if text == "-" else ""]
-    return " ".join(filter(None, names))
 
 
 def _opened(summary: str, content: str) -> str:

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from serbench import tables
 from serbench.escaping import Cells, markdown
 from serbench.leaderboard.formats import columns, notes, picture
-from serbench.leaderboard.ranking.board import Board, Section, Table
+from serbench.leaderboard.ranking.board import Board, Section
 from serbench.leaderboard.ranking.entry import Entry, Rejected
 from serbench.leaderboard.ranking.row import Row
 from serbench.leaderboard.submissions.safe_read import shown
@@ -77,12 +77,16 @@ def whole(parts: Iterable[str], rejected: Sequence[Rejected]) -> str:
 def _section(section: Section, submissions: str) -> Iterator[str]:
     for place, table in enumerate(section.tables):
         yield f"### {_paragraph(notes.heading(table))}"
-        yield _table("text", _shown(table), _unbroken, "markdown")
+        hidden = {id(row) for row in table.rows[MOST_ROWS:]}
+        rows = [row for row in columns.ordered(table) if id(row) not in hidden]
+        yield _table("text", rows, _unbroken, "markdown")
         yield _paragraph(notes.size(table))
         yield f"![{picture.ABOUT}]({picture.path(section, place)})"
         if left_out := picture.left_out(table):
             yield f"In the picture: [{left_out}](index.html#{picture.name(section, place)})"
-        yield _folded("Notes", map(_paragraph, [*_hidden(table), *notes.of_table(table)]))
+        more = f"{len(hidden)} more measured rows are in the HTML page and the files."
+        remarks = [*([more] if hidden else []), *notes.of_table(table)]
+        yield _folded("Notes", map(_paragraph, remarks))
         runs = [
             _run(run, row, submissions) for row in table.rows[:MOST_ROWS] for run in row.entries
         ]
@@ -107,19 +111,6 @@ def _table(
     headed = columns.headed(where)
     cells = [[escape(column.cell(row)) for column in headed] for row in rows]
     return tables.table([column.title for column in headed], cells, form)
-
-
-def _shown(table: Table) -> list[columns.AnyRow]:
-    """Return the rows of a table, but only the first `MOST_ROWS` of the measured ones."""
-    hidden = {id(row) for row in table.rows[MOST_ROWS:]}
-    return [row for row in columns.ordered(table) if id(row) not in hidden]
-
-
-def _hidden(table: Table) -> list[str]:
-    hidden = len(table.rows) - MOST_ROWS
-    return (
-        [f"{hidden} more measured rows are in the HTML page and the files."] if hidden > 0 else []
-    )
 
 
 def _run(run: Entry, row: Row, submissions: str) -> str:

@@ -74,11 +74,12 @@ def of_table(table: Table) -> list[str]:
     """Return notes on a table: what ranks mean, which rows lack a rank, and caveats."""
     corpus, protocol = (pin[:8] for pin in table.pins)
     audio = f", audio {table.audio[:8]}" if table.audio else ""
+    reasons = [reason for row in table.rows for reason in row.objections]
     return [
         *([OTHER_AUDIO] if table.apart else []),
         *_ranking(table),
         *objections(table),
-        *([PARTIAL] if any(map(_is_incomplete, table.rows)) else []),
+        *([PARTIAL] if any(reason.startswith(INCOMPLETE) for reason in reasons) else []),
         *circumstances([(row.first.short, row.first.computed) for row in table.rows]),
         *(f"Look at: {named(row.first, row)}: {note}." for row in table.rows for note in row.notes),
         *(
@@ -110,10 +111,6 @@ def objections(table: Table, exact: bool = False) -> list[str]:
         for row, reasons in by_row
         if reasons
     ]
-
-
-def _is_incomplete(row: Row) -> bool:
-    return any(reason.startswith(INCOMPLETE) for reason in row.objections)
 
 
 def _ranking(table: Table) -> list[str]:

@@ -95,7 +95,11 @@ class Cache:
         """
         stamp = ""
         if all(entry.folder in self.kept for entry in entries):
-            stamps = [[run.folder, self.kept[run.folder][0], _context(run)] for run in entries]
+            stamps = []
+            for run in entries:  # with the fields that depend on the ledger or on other entries
+                sender = [run.account, run.seen, run.order]
+                context = [*sender, run.status, run.objections, run.reproductions, run.notes]
+                stamps.append([run.folder, self.kept[run.folder][0], context])
             stamp = digest([paths, stamps])
         part = self.parts.get(corpus)
         if part is None or not stamp or part.stamp != stamp:
@@ -135,12 +139,6 @@ def opened(submissions: Path, places: Settings) -> Cache:
     if hashlib.sha256(data[65:]).hexdigest().encode() + b"\n" == data[:65]:
         _unpack(cache, data[65:])
     return cache
-
-
-def _context(entry: Entry) -> list[object]:
-    """Return the fields of an entry that depend on the ledger or on other entries."""
-    sender = [entry.account, entry.seen, entry.order]
-    return [*sender, entry.status, entry.objections, entry.reproductions, entry.notes]
 
 
 def _stamp(folder: Path) -> tuple[str, float]:

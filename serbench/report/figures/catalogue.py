@@ -17,7 +17,7 @@ from serbench.report.figures import (
     style,
 )
 from serbench.report.figures.learning_curves import learning_curves
-from serbench.report.speakers import by_sex
+from serbench.report.groups import by_sex
 from serbench.results import extra_summary, fold_file
 from serbench.results.run import Run
 
@@ -48,7 +48,7 @@ def of_section(runs: Sequence[Run], names: Sequence[str]) -> Iterator[Figure]:
         "Accuracy over the share of all test utterances with the highest confidence.",
         functools.partial(calibration.selective, runs, names),
     )
-    pairs = [pair for pair in zip(runs, names, strict=True) if by_sex(pair[0]).groups]
+    pairs = [pair for pair in zip(runs, names, strict=True) if by_sex(pair[0])]
     if pairs:
         known_runs, known_names = zip(*pairs, strict=True)
         yield Figure(

@@ -6,8 +6,10 @@ import numpy as np
 
 from serbench.escaping import one_line
 from serbench.metrics.classification import METRICS
-from serbench.report import speakers as data
 from serbench.report.figures import style
+from serbench.report.groups import by_sex
+from serbench.report.groups import sexes as known_sexes
+from serbench.report.speakers import speaker_scores
 from serbench.results.run import Run
 
 NAMED = 100  # the most speakers that have room for names
@@ -17,7 +19,7 @@ OTHER = ("D", style.INK)
 
 def speakers(run: Run, name: str, metric: str = "uar") -> "style.Figure":
     """Draw every test speaker's score, lowest first, and the pooled score in its 95 % interval."""
-    scores = sorted(data.speaker_scores(run, metric), key=lambda row: (row.score, row.speaker))
+    scores = sorted(speaker_scores(run, metric), key=lambda row: (row.score, row.speaker))
     count, is_wide = len(scores), len(scores) > 30
     figure = style.canvas(style.PAGE if is_wide else style.COLUMN, 2.5)
     panel = figure.subplots()
@@ -25,7 +27,7 @@ def speakers(run: Run, name: str, metric: str = "uar") -> "style.Figure":
     if low == low:  # nan with a single speaker
         panel.axhspan(100 * low, 100 * high, color=style.FAINT, alpha=0.35, linewidth=0)
     panel.axhline(100 * run.pooled(metric), color=style.INK, linewidth=0.8)
-    sex_by_speaker = data.sexes(run)
+    sex_by_speaker = known_sexes(run)
     sexes = np.array([sex_by_speaker.get(row.speaker, "") for row in scores])
     for sex in sorted(set(sexes.tolist())):
         places = np.flatnonzero(sexes == sex)
@@ -48,9 +50,9 @@ def sexes(runs: Sequence[Run], names: Sequence[str], metric: str = "uar") -> "st
     figure = style.canvas(style.COLUMN, 0.75 + 0.42 * len(runs))
     panel = figure.subplots()
     for row, run in enumerate(runs):
-        groups = data.by_sex(run, metric).groups
+        groups = by_sex(run, metric)
         for position, group in enumerate(groups):
-            mark, colour = MARKS.get(group.sex, OTHER)
+            mark, colour = MARKS.get(group.group, OTHER)
             ends = [[group.score - group.interval.low], [group.interval.high - group.score]]
             panel.errorbar(
                 100 * group.score,
@@ -60,7 +62,7 @@ def sexes(runs: Sequence[Run], names: Sequence[str], metric: str = "uar") -> "st
                 ms=3.5,
                 linewidth=0.9,
                 color=colour,
-                label=None if row else f"{one_line(group.sex, 12)} ({group.speakers})",
+                label=None if row else f"{one_line(group.group, 12)} ({group.speakers})",
             )
     panel.set_yticks(range(len(runs)), [style.wrapped(name, 26) for name in names])
     panel.set(xlim=(0, 100), ylim=(len(runs) - 0.5, -0.5))

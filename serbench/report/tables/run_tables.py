@@ -92,7 +92,10 @@ def leakage_certificate(run: Run, name: str) -> Table:
         (
             str(row["fold"]),
             str(row["sets"]).replace(" | ", " and "),
-            *(_count(row[kind]) for kind in leakage.KINDS),
+            *(
+                count if isinstance(count := row[kind], int) else "not compared"
+                for kind in leakage.KINDS
+            ),
             str(row["verdict"]),
         )
         for row in leakage.rows(certificates)
@@ -110,7 +113,3 @@ def leakage_certificate(run: Run, name: str) -> Table:
         ),
         tuple(rows),
     )
-
-
-def _count(value: object) -> int | str:
-    return value if isinstance(value, int) else "not compared"
