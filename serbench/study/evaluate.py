@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 from serbench.errors import BadParameter, SerbenchError
 from serbench.escaping import shown as shown_text
@@ -21,62 +21,6 @@ from serbench.study.plan import PlannedRun, StudyPlan, refused
 from serbench.study.result import Study
 
 Many = list[str] | tuple[str, ...]
-
-
-@overload
-def evaluate(  # type: ignore[overload-overlap]  # the first that fits is meant
-    model: str,
-    dataset: str,
-    *,
-    protocol: str | None = None,
-    labels: str | None = None,
-    seed: int = 0,
-    params: Mapping[str, object] | None = None,
-    trim_db: float | None = 60.0,
-    data: str | Path | None = None,
-    features: str | None = None,
-    precision: str = "float32",
-    threads: int | None = None,
-    jobs: int | None = None,
-    device: str | None = None,
-    results: str | Path | None = None,
-    listener: Listener | None = None,
-    keep_models: bool = False,
-    folds: Collection[str] | None = None,
-    engine: str = "local",
-    engine_options: Mapping[str, object] | None = None,
-    test_on: str | Many = (),
-    perturb: str | Many = (),
-    label_map: Mapping[str, str] | None = None,
-) -> Run: ...
-
-
-@overload
-def evaluate(
-    model: str | Many,
-    dataset: str | Many,
-    *,
-    protocol: str | Many | None = None,
-    labels: str | None = None,
-    seed: int | str | Sequence[int | str] = 0,
-    params: Mapping[str, object] | None = None,
-    trim_db: float | None = 60.0,
-    data: str | Path | None = None,
-    features: str | None = None,
-    precision: str = "float32",
-    threads: int | None = None,
-    jobs: int | None = None,
-    device: str | None = None,
-    results: str | Path | None = None,
-    listener: Listener | None = None,
-    keep_models: bool = False,
-    folds: Collection[str] | None = None,
-    engine: str = "local",
-    engine_options: Mapping[str, object] | None = None,
-    test_on: str | Many = (),
-    perturb: str | Many = (),
-    label_map: Mapping[str, str] | None = None,
-) -> Study: ...
 
 
 def evaluate(  # noqa: PLR0913 - the options of `serbench evaluate`
@@ -143,7 +87,8 @@ def evaluate(  # noqa: PLR0913 - the options of `serbench evaluate`
             label out.
 
     Returns:
-        The run or the study, which prints as a table and converts to a data frame.
+        A run, or with a list a study. Both print as tables and convert to data frames; for type
+        checkers, `isinstance(result, serbench.Run)` tells them apart.
 
     Raises:
         SerbenchError: an error that the user can fix; finished folds are kept.
