@@ -179,13 +179,21 @@ def _require_other_speakers(plan: Plan, source: datasets.Source, other: Corpus) 
         )
 
 
-def _perturbed(plan: Plan, spec: str) -> PlannedSet:
+def require_wave(plan: Plan) -> None:
+    """Refuse a model that no perturbation concerns.
+
+    Raises:
+        BadParameter: its features are not those of the wave.
+    """
     feature = plan.config.feature
     if extraction.reads(registry.load(registry.find("feature", feature))) != "wave":
         raise BadParameter(
             f"{plan.config.model} learns from {feature}, which no perturbation changes: leave out "
             "--perturb"
         )
+
+
+def _perturbed(plan: Plan, spec: str) -> PlannedSet:
     reading = dataclasses.replace(Reading.of(plan.config.reading), perturbation=spec)
     identity = reading.identity()
     same = {label: label for label in plan.corpus.labels}

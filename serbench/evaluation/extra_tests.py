@@ -10,7 +10,7 @@ from serbench.errors import CorpusError, SerbenchError
 from serbench.evaluation import inputs, kept_models
 from serbench.evaluation.engines import task
 from serbench.evaluation.engines.submission import make_engine
-from serbench.evaluation.extra_sets import PlannedSet, Wanted, plan_sets
+from serbench.evaluation.extra_sets import PlannedSet, Wanted, plan_sets, require_wave
 from serbench.evaluation.inputs import Inputs
 from serbench.evaluation.means import Means
 from serbench.evaluation.plan import Plan, make_job
@@ -35,8 +35,10 @@ class ExtraTests:
         """Return the extra test sets of a run.
 
         Raises:
-            SerbenchError: as `plan_sets`.
+            SerbenchError: as `plan_sets`, or no perturbation concerns the model.
         """
+        if self._wanted.perturb:
+            require_wave(plan)  # of each run: sets are planned once for all features
         config = plan.config
         key = (config.dataset, config.labels, config.protocol, digest(dict(config.reading)))
         if key not in self._planned:
@@ -93,7 +95,7 @@ class ExtraTests:
                 continue
             (job,), _ = self.jobs(work, [extra], at)
             now, then = job["pins"], extra_set.read(file).facts.pins
-            if changed := [name for name in now if now[name] != then[name]]:
+            if changed := [name for name in now if now[name] != then.get(name)]:
                 raise CorpusError(
                     f"the {' and the '.join(changed)} of {extra.set.dataset} changed since {file} "
                     f"was computed: restore the corpus, or remove {file.parent}, and run the same "

@@ -138,7 +138,7 @@ class ExtraFold:
     @cached_property
     def facts(self) -> ExtraFacts:
         """Everything that is not an array."""
-        facts: ExtraFacts = fit(self.stored, ExtraFacts, "its facts", bounded=False)
+        facts: ExtraFacts = fit(self.stored, ExtraFacts, "the record", bounded=False)
         return facts
 
     @cached_property
@@ -172,13 +172,15 @@ def read(file: Path) -> ExtraFold:
     Raises:
         SerbenchError: the file is damaged, or has a newer schema.
     """
+    stored, arrays = fold_file.contents(file)
+    require_schema(stored, SCHEMA, str(file))
     try:
-        stored, arrays = fold_file.contents(file)
-        require_schema(stored, SCHEMA, str(file))
         extra = ExtraFold(stored, fold_file.scored("test", arrays))
         damage = fold_file.damage(extra.test, len(extra.facts.labels))
         if not damage and extra.test.truth.max(initial=0) >= len(extra.facts.set.words):
             damage = "it has a true label that is not in its list"
+    except SerbenchError as error:
+        damage = str(error)
     except (KeyError, IndexError, TypeError, ValueError) as error:
         damage = f"{type(error).__name__}: {error}"
     if damage:
@@ -197,11 +199,19 @@ def of_fold(run: Path, extra: str, fold: FoldResult) -> ExtraFold | None:
         fold: the result of the fold.
 
     Raises:
-        SerbenchError: as `read`.
+        SerbenchError: as `read`, or the file belongs to another run or extra test set.
     """
     file = run / FOLDER / extra / f"{fold_file.stem(fold.facts.fold.index)}.safetensors"
-    tested = read(file) if file.exists() else None
-    return tested if tested and tested.facts.own == own_digest(fold.test) else None
+    if not file.exists():
+        return None
+    tested = read(file)
+    facts, own = tested.facts, fold.facts
+    if (facts.config, facts.labels, facts.set.folder) != (own.config, own.labels, extra):
+        raise SerbenchError(
+            f"{file} belongs to another run or extra test set: remove it, and run the same command "
+            "again"
+        )
+    return tested if facts.own == own_digest(fold.test) else None
 
 
 @dataclass(frozen=True)
@@ -355,12 +365,9 @@ def find(run: Run) -> list[ExtraTest]:
         folds, own = [], []
         for fold in run.folds:
             extra = of_fold(run.folder, folder.name, fold)
-            if extra is None:
-                continue
-            if extra.facts.config != run.config or extra.facts.set.folder != folder.name:
-                raise SerbenchError(f"{folder} belongs to another run: remove it")
-            folds.append(extra)
-            own.append(fold)
+            if extra is not None:
+                folds.append(extra)
+                own.append(fold)
         if folds:
             tests.append(ExtraTest(run, folds[0].facts.set, tuple(folds), tuple(own)))
     return sorted(tests, key=lambda test: (test.set.perturbation, test.set.dataset))

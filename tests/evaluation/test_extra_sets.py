@@ -117,6 +117,13 @@ def test_maps_of_one_corpus_are_columns_of_their_own(tmp_path):
     assert "tones to csv:other (shrill=high): shared labels" in str(scores)
 
 
+def test_each_model_of_a_study_is_asked_whether_a_perturbation_concerns_it():
+    study = evaluate(["keeper", "control-said"], perturb="softer")
+    assert [run.config.model for run in study.complete] == ["keeper"]
+    (problem,) = study.problems
+    assert "control-said learns from said, which no perturbation changes" in problem
+
+
 def test_what_is_inside_a_run_is_no_run(places):
     run = evaluate(test_on="csv:other", keep_models=True)
     assert folders(places.results) == [run.folder]

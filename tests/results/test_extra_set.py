@@ -108,6 +108,10 @@ def test_a_file_is_read_back_and_a_damaged_one_is_one_line(tested, tmp_path):
     extra_set.write(path, few)
     with pytest.raises(SerbenchError, match=r"damaged, its activations have the shape \(4, 4\)"):
         extra_set.read(path)
+    unknown = dataclasses.replace(few, stored={**few.stored, "link": "logit"})
+    extra_set.write(path, unknown)
+    with pytest.raises(SerbenchError, match="fold-01.* is damaged, the record: link must be 'ide"):
+        extra_set.read(path)
     path.write_bytes(b"nothing")
     with pytest.raises(SerbenchError, match="remove it, and run the same command again"):
         extra_set.read(path)
