@@ -9,7 +9,7 @@ import threadpoolctl
 
 from serbench.contracts import Array, Recording, Wave
 from serbench.corpus import Corpus, Utterance
-from serbench.errors import CorpusError, SerbenchError
+from serbench.errors import CorpusError, PluginError, SerbenchError
 from serbench.features import audio, cache
 from serbench.features.store import Feature, Store, check_arrays
 from serbench.plugins import registry
@@ -17,6 +17,7 @@ from serbench.processes import Message, Send
 
 SHARD = 256  # utterances written to the feature store at a time
 BATCH = 16  # utterances per report of progress
+READS = ("wave", "recording", "sentence")
 
 
 def extract(message: Message, send: Send) -> Message:
@@ -132,8 +133,18 @@ def _extractor(feature: Feature) -> Any:
 
 
 def reads(extractor: Any) -> str:
-    """Return what an extractor is given: "wave", "recording" or "sentence"; see `Extractor`."""
-    return str(getattr(extractor, "reads", "wave"))
+    """Return what an extractor or its class is given: one of `READS`; see `contracts.Extractor`.
+
+    Raises:
+        PluginError: its class says something else.
+    """
+    target = extractor if isinstance(extractor, type) else type(extractor)
+    kind = getattr(target, "reads", "wave")
+    if kind not in READS:
+        raise PluginError(
+            f"{target.__name__} has reads = {kind!r}, but must be given one of {', '.join(READS)}"
+        )
+    return str(kind)
 
 
 def as_read(extractor: Any, wave: Wave) -> Wave | Recording | str:

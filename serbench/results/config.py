@@ -65,11 +65,15 @@ class Config:
     @property
     def name(self) -> str:
         """A readable folder name with a digest: "ravdess_alexnet-mel_paper_seed0_1a2b3c4d"."""
-        parts = [self.dataset, self.model, self.protocol, f"seed{self.seed}"]
-        readable = re.sub(r"[^A-Za-z0-9._-]", "-", "_".join(parts))
-        return f"{readable[:120]}_{digest(self.stored())[:8]}"
+        start = name_start(self.dataset, self.model, self.protocol, f"seed{self.seed}")
+        return f"{start}_{digest(self.stored())[:8]}"
 
     def stored(self) -> dict[str, Any]:
         """Return the identity as JSON values; `Config(**stored)` reads them."""
         values = ((key.name, getattr(self, key.name), key.default) for key in fields(self))
         return {name: value for name, value, default in values if value != default}
+
+
+def name_start(*parts: str) -> str:
+    """Return the readable start of a run's name, from the dataset on, without its digest."""
+    return re.sub(r"[^A-Za-z0-9._-]", "-", "_".join(parts))[:120]

@@ -17,7 +17,7 @@ from serbench.escaping import markdown, shown
 from serbench.metrics import calibration, classification, intervals
 from serbench.metrics.classification import METRICS, Floats
 from serbench.results import eligibility, fold_file, literature
-from serbench.results.config import Config
+from serbench.results.config import Config, name_start
 from serbench.results.fold_file import FoldResult
 from serbench.results.fold_schema import Facts
 
@@ -258,20 +258,17 @@ def controls(run: Run) -> list[Run]:
     Control models see only what a model of emotion should not need; their names begin with
     "control-".
     """
-    found: dict[str, Run] = {}
-    start, _, end = run.name.partition(f"_{run.config.model}_")
-    setting = end.rpartition("_seed")[0]
-    for folder in sorted(run.folder.parent.glob(f"{start}_{CONTROL}*_{setting}_seed*_????????")):
+    beside: list[Run] = []
+    for folder in run.folder.parent.glob(f"{name_start(run.config.dataset, CONTROL)}*"):
         with contextlib.suppress(SerbenchError):  # damaged, or of no use
-            control = read(folder)
-            first, other = run.facts, control.facts
-            same = (first.pins.corpus, first.pins.protocol) == (
-                other.pins.corpus,
-                other.pins.protocol,
-            )
-            if same and not control.missing and folder != run.folder:
-                found.setdefault(control.config.model, control)
-    return list(found.values())
+            beside.append(read(folder))
+    found: dict[str, Run] = {}
+    for control in sorted(beside, key=lambda each: (each.config.seed, each.name)):
+        (ours, theirs), model = (run.facts.pins, control.facts.pins), control.config.model
+        same = (ours.corpus, ours.protocol) == (theirs.corpus, theirs.protocol)
+        if same and not control.missing and model.startswith(CONTROL) and model != run.config.model:
+            found.setdefault(model, control)
+    return [found[model] for model in sorted(found)]
 
 
 def paper_rows(run: Run) -> list[list[str]]:

@@ -7,8 +7,9 @@ import pytest
 from safetensors.numpy import load_file
 
 import serbench
-from serbench.errors import CorpusError, SerbenchError
+from serbench.errors import CorpusError, PluginError, SerbenchError
 from serbench.features.store import Feature
+from serbench.results.run import controls, read
 
 
 def evaluate(model, **options):
@@ -65,10 +66,43 @@ def test_a_model_of_sentences_cannot_predict_a_file(places):
     assert len(predicted.probabilities) == 1
 
 
+def test_a_feature_that_reads_something_unknown_is_refused_before_any_fold(places, monkeypatch):
+    monkeypatch.setattr("serbench_tiny.Said.reads", "sentense")
+    words = "Said has reads = 'sentense', but must be given one of wave, recording, sentence"
+    with pytest.raises(PluginError, match=words):
+        evaluate("control-said")
+    assert not list(places.results.rglob("*.safetensors"))
+
+
+def shown(run):
+    """The names of the rows below chance."""
+    names = [line.split("  ")[0] for line in run.table().splitlines()]
+    return names[names.index("chance (stratified)") + 1 :]
+
+
+def test_hostile_folders_beside_a_run_do_not_matter(places):
+    run, control = evaluate("centroid"), evaluate("control-said")
+    shutil.copytree(run.folder, places.results / "tones_control-none_kfold-n-3_seed0_00000000")
+    damaged = places.results / "tones_control-broken_kfold-n-3_seed0_00000000"
+    shutil.copytree(control.folder, damaged)
+    (damaged / "fold-02.safetensors").write_bytes(b"nothing")
+    (places.results / "tones_control-[").mkdir()
+    (places.results / "tones_control-empty").write_text("a file")
+    assert shown(run) == ["control-said"]
+    renamed = run.folder.rename(places.results / "a**[b")
+    assert shown(read(renamed)) == ["control-said"]
+
+
+def test_the_lowest_seed_of_a_control_is_shown_beside_a_model_by_import_path(places):
+    for seed in (10, 2):
+        evaluate("control-said", seed=seed)
+    run = evaluate("serbench_tiny:Centroid", features="crossings")
+    assert [control.config.seed for control in controls(run)] == [2]
+
+
 def test_controls_are_shown_beside_chance(places):
     assert "control-said" not in evaluate("centroid").table()
     evaluate("control-said")
     evaluate("control-stored", folds=["1"])  # unfinished
-    shown = [line.split("  ")[0] for line in evaluate("centroid").table().splitlines()]
-    assert shown[-2:] == ["chance (stratified)", "control-said"]
+    assert shown(evaluate("centroid")) == ["control-said"]
     assert evaluate("control-said").table().count("control-said") == 1  # its own row

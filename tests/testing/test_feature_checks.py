@@ -9,6 +9,7 @@ from serbench.testing.kinds import KINDS
 # the violating feature, its parameters, the check that catches it, and its words
 CAUGHT = [
     ("unversioned", {}, "is_made", 'has no version: .* must have an attribute version = "1"'),
+    ("misreading", {}, "is_made", "reads = 'text', but must be given one of wave, recording, sen"),
     ("unannotated", {}, "parameters_are_annotated", "parameter floor .* has no annotation, so --p"),
     ("double", {}, "arrays", "an array of type float64 .* that is not finite float32 or float16"),
     ("counting", {}, "repeats_itself", "twice gives different arrays: draw nothing at random"),

@@ -35,6 +35,12 @@ class UnversionedFeature(CleanFeature):
     version = None
 
 
+class MisreadingFeature(CleanFeature):
+    """Violates is_made."""
+
+    reads = "text"
+
+
 class UnannotatedFeature(CleanFeature):
     """Violates parameters_are_annotated."""
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from serbench.contracts import Array, ResolvesParams, Wave
-from serbench.features.extraction import as_read
+from serbench.features.extraction import as_read, reads
 from serbench.features.store import check_arrays
 from serbench.parameters import checked, settable
 from serbench.plugins import registry
@@ -65,7 +65,9 @@ def is_made(subject: FeatureSubject) -> str:
     """
     if not callable(subject.extractor):
         raise Violation("it cannot be called: write __call__(self, waves)")
-    return f"version {registry.version(subject.entry, subject.target)}"
+    kind = reads(subject.target)
+    given = "" if kind == "wave" else f", is given a {kind}"
+    return f"version {registry.version(subject.entry, subject.target)}{given}"
 
 
 def arrays(subject: FeatureSubject) -> str:
