@@ -59,11 +59,21 @@ def compute_one(request: Request, means: Means, listener: Listener | None = None
 
 
 def compute(
-    requests: Sequence[Request], means: Means, listener: Listener | None = None
+    requests: Sequence[Request],
+    means: Means,
+    listener: Listener | None = None,
+    *,
+    need_all: bool = False,
 ) -> list[Work | SerbenchError]:
     """Compute the missing folds of runs with one engine.
 
     Neither a request that cannot be planned nor a fold that fails stops the others.
+
+    Args:
+        requests: the runs.
+        means: how and where to compute.
+        listener: shows the progress.
+        need_all: compute nothing if folds of any run cannot be computed.
 
     Returns:
         A run per request, or the error that prevented folds of the run: all that are missing, or
@@ -71,9 +81,9 @@ def compute(
 
     Raises:
         SerbenchError: the engine or a folder cannot be used, or other commands compute all missing
-            folds.
+            folds; with `need_all`, the first error of a request.
     """
-    return _Evaluation(means, listener or Listener()).compute(requests)
+    return _Evaluation(means, listener or Listener()).compute(requests, need_all)
 
 
 class _Evaluation:
@@ -98,16 +108,22 @@ class _Evaluation:
         self._code: dict[object, Mapping[str, str]] = {}  # of `task.code_of`
         self._extras = ExtraTests(means.extras, self._places)
 
-    def compute(self, requests: Sequence[Request]) -> list[Work | SerbenchError]:
+    def compute(self, requests: Sequence[Request], need_all: bool) -> list[Work | SerbenchError]:
         planner = Planner(self._places)
         with contextlib.ExitStack() as claims:
             planned = [self._planned(request, planner, claims) for request in requests]
+            for each in planned:
+                if need_all and isinstance(each, SerbenchError):
+                    raise each
             for work in self._works.values():
                 self._claim(work, claims)
             self._find_in_queues()
             self._find_untested(claims)
             self._show()
-            self._run(*self._tasks())
+            tasks = self._tasks()
+            if need_all and self._refused:
+                raise next(iter(self._refused.values()))
+            self._run(*tasks)
             self._extras.test_kept(self._works.values(), self._means, self._listener)
         return [
             self._refused.get(each.folder, each) if isinstance(each, Work) else each

@@ -61,9 +61,17 @@ def family(spec: str, dataset: Dataset | None = None) -> Protocol:
     values = checked(f"protocol {name}", settable(make), given)
     if not needs_base(name):
         return make(**values)
-    if dataset is None:
-        raise BadParameter(f"protocol {name} is made from a protocol of a dataset: name a dataset")
-    return make(**values, find=lambda base: find_protocol(base, dataset))
+
+    def find(base: str | None) -> Protocol:
+        if dataset is not None:
+            return find_protocol(base, dataset)
+        if base is None:
+            raise BadParameter(
+                f"protocol {name} is made from a protocol of a dataset: name a dataset"
+            )
+        return family(base)
+
+    return make(**values, find=find)
 
 
 def needs_base(name: str) -> bool:

@@ -82,10 +82,13 @@ def _divided(corpus: Corpus, fold: Fold, parts: int, sentences: Sentences) -> It
         if not {corpus.by_id[id_].speaker for id_ in ids} & {
             corpus.by_id[id_].speaker for id_ in added
         }:
-            mend = ", or sentences=mixed" if sentences == "apart" else ""
+            said = any(corpus.by_id[id_].sentence for id_ in fold.test)
+            remedies = ["fewer parts"] * (parts > 2)
+            remedies += ["sentences=mixed"] * (sentences == "apart" and said)
             raise SerbenchError(
                 f"the test speakers of fold {fold.name} on corpus {corpus.name} have too few "
-                f"utterances to divide them into {parts} parts: choose fewer parts{mend}"
+                f"utterances to divide them into {parts} parts: choose "
+                f"{', '.join([*remedies, 'a base with larger test sets'])}"
             )
         replaced = _replaced(corpus, fold, added)
         yield Fold(

@@ -131,8 +131,8 @@ def compute(
     if metric not in METRICS:
         raise nearest("metric", metric, list(METRICS))
     arms = []
-    for work in pipeline.compute(runs.requests, means, listener):
-        if isinstance(work, SerbenchError):
+    for work in pipeline.compute(runs.requests, means, listener, need_all=True):
+        if isinstance(work, SerbenchError):  # a queue that cannot be followed
             raise work
         require_computed(work)
         arms.append(run.read(work.folder))

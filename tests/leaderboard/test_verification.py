@@ -977,10 +977,12 @@ def _declared(folder, dataset, protocol, folds=3):
 
 
 @pytest.mark.parametrize("dataset", ["hushed", "nowhere"])
+@pytest.mark.parametrize(
+    "protocol", ["random:n=3,seed=0", "speaker-dependent:base=kfold:n=3,parts=2"]
+)
 @pytest.mark.usefixtures("places")
-def test_a_leak_declared_clean_is_rejected_without_the_corpus(copied, dataset):
-    folder = _declared(copied("leaky"), dataset, "random:n=3,seed=0")
-    _rejected(folder, "its protocol leaks (")
+def test_a_leak_declared_clean_is_rejected_without_the_corpus(copied, dataset, protocol):
+    _rejected(_declared(copied("leaky"), dataset, protocol), "its protocol leaks (")
 
 
 @pytest.mark.parametrize(
@@ -1000,6 +1002,8 @@ def test_a_split_of_utterances_is_no_split_of_speakers(copied, protocol, words):
         ("kfold:n=4", "its files say 3 folds, but the protocol kfold:n=4 has 4"),
         ("kfold: n=3", "its protocol is called kfold:n=3 here, not kfold: n=3"),
         ("file:path=x", "its protocol is a file that only the submitter has"),
+        ("speaker-dependent:base=file:path=/dev/zero,parts=2", "its protocol is a file that only"),
+        ("speaker-dependent:base=/dev/zero.csv,parts=2", "its protocol is a file that only"),
     ],
 )
 def test_a_protocol_is_what_its_name_says_of_an_unknown_corpus_too(copied, protocol, words):

@@ -216,17 +216,21 @@ def test_what_cannot_be_made_is_refused(spec, words):
 def test_without_a_dataset_there_is_nothing_to_make_it_from():
     with pytest.raises(BadParameter, match="is made from a protocol of a dataset: name a dataset"):
         family("speaker-dependent")
+    assert family("speaker-dependent:base=kfold:n=4").n == 8
 
 
-@pytest.mark.parametrize(
-    ("sentences", "takes", "advice"), [(1, 4, "fewer parts, or sentences=mixed"), (4, 1, "")]
-)
-def test_speakers_with_one_sentence_cannot_be_divided(sentences, takes, advice):
-    of = corpus(6, sentences, takes)
-    if not advice:  # one utterance per speaker
-        of = replace(of, utterances=tuple(replace(u, speaker=u.id) for u in of.utterances))
-    with pytest.raises(SerbenchError, match=f"too few utterances to divide .* choose {advice}"):
+def test_speakers_with_one_sentence_or_utterance_cannot_be_divided():
+    words = "too few utterances to divide them into {} parts: choose {}a base with larger test sets"
+    of = corpus(6, 1, 4)
+    with pytest.raises(SerbenchError, match=words.format(2, "sentences=mixed, ")):
         make_folds(find_protocol("speaker-dependent", Plain()), of)
+    with pytest.raises(SerbenchError, match=words.format(3, "fewer parts, sentences=mixed, ")):
+        make_folds(find_protocol("speaker-dependent:parts=3", Plain()), of)
+    alone = replace(
+        of, utterances=tuple(replace(u, speaker=u.id, sentence="") for u in of.by_id.values())
+    )
+    with pytest.raises(SerbenchError, match=words.format(2, "")):
+        make_folds(find_protocol("speaker-dependent", Plain()), alone)
 
 
 def test_a_small_training_set_cannot_make_room():

@@ -162,6 +162,7 @@ def test_runs_that_differ_in_more_than_the_protocol_have_no_price(measured):
         ({"metric": "wf"}, UnknownName, "there is no metric 'wf'"),
         ({"parts": 1}, BadParameter, "parts=1, but one part is tested while others train"),
         ({"protocol": "lsoo"}, UnknownName, "no protocol 'lsoo'"),
+        ({"parts": 50}, SerbenchError, "too few utterances to divide them into 50 parts"),
     ],
 )
 def test_mistakes_are_told_before_anything_is_computed(places, options, error, words):

@@ -1,6 +1,7 @@
 """The reference that a submission is checked against: its corpus and protocol as installed here."""
 
 import contextlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -105,8 +106,8 @@ def declared(dataset: str, protocol: str, places: Settings) -> tuple[str, int | 
     try:
         source = _source(dataset, places)
     except NotAtHand:
-        name = parse_name(protocol)[0]
-        if name not in FAMILIES or lookup.needs_base(name):
+        name, given = parse_name(protocol)
+        if not {name, parse_name(str(given.get("base", name)))[0]} <= FAMILIES.keys():
             raise
         family = lookup.family(protocol)
         return _spelled(family, protocol).leaks, family.n
@@ -166,7 +167,8 @@ def _require_spelling(dataset: str, canonical: str) -> None:
 
 
 def _require_no_file(protocol: str) -> None:
-    if protocol.partition(":")[0].strip() == "file" or protocol.strip().endswith(".csv"):
+    # a protocol may also be made from a file: speaker-dependent:base=file:path=split.csv
+    if "file" in re.split(r"[:=,\s]+", protocol) or ".csv" in protocol:
         raise SerbenchError(
             "its protocol is a file that only the submitter has: add the split to a plugin as a "
             "protocol, and run it under that name"
