@@ -188,8 +188,8 @@ def require_wave(plan: Plan) -> None:
     feature = plan.config.feature
     if extraction.reads(registry.load(registry.find("feature", feature))) != "wave":
         raise BadParameter(
-            f"{plan.config.model} learns from {feature}, which no perturbation changes: leave out "
-            "--perturb"
+            f"{plan.config.model} learns from the feature {feature}, which does not come from the "
+            "wave, and only waves are perturbed: leave out --perturb"
         )
 
 

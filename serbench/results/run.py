@@ -21,6 +21,7 @@ from serbench.results.config import Config, name_start
 from serbench.results.fold_file import FoldResult
 from serbench.results.fold_schema import Facts
 
+DEPENDENT = "_speaker-dependent"  # in the names of runs whose test speakers train
 CONTROL = "control-"  # begins the name of a control model
 FEW = 8  # speakers; a 95 % interval covers the true score in 88 % of cases with 4, 93-94 % with 10
 SHOWN = ("accuracy", "precision", "uar", "f1")
@@ -412,6 +413,9 @@ def winners(folds: Sequence[Facts]) -> list[int]:
 def find(run: Run | str | Path, parent: Path) -> Run:
     """Find a run by its folder, or by the start (or a part) of its name; return a run as it is.
 
+    A run of `serbench leakage`, whose test speakers train, is only found by a name that says so if
+    the name fits another run too.
+
     Raises:
         SerbenchError: no run, or more than one, fits.
     """
@@ -419,7 +423,10 @@ def find(run: Run | str | Path, parent: Path) -> Run:
         return run
     if any(Path(run).glob("*.safetensors")):
         return read(Path(run))
-    return read(match(str(run), folders(parent), parent))
+    name, found = str(run), folders(parent)
+    others = [folder for folder in found if DEPENDENT in name or DEPENDENT not in folder.name]
+    is_of_others = any(name in folder.name for folder in others)
+    return read(match(name, others if is_of_others else found, parent))
 
 
 def match(name: str, runs: Sequence[Path], parent: Path) -> Path:

@@ -12,7 +12,7 @@ from serbench.metrics.classification import METRICS
 from serbench.metrics.intervals import MeanStd, mean_std
 from serbench.results import literature
 from serbench.results.eligibility import PARTIAL
-from serbench.results.run import Run, chance, circumstances, computed, differing
+from serbench.results.run import CONTROL, Run, chance, circumstances, computed, differing
 from serbench.study.matrix import Matrix
 from serbench.study.study_run import ORDER, StudyRun
 
@@ -32,8 +32,9 @@ class Cell:
 
     @property
     def is_ranked(self) -> bool:
-        """Whether it may be the best of its column."""
-        return bool(self.scores) and not self.reasons
+        """Whether it may be the best of its column; controls may not."""
+        is_control = any(run.config.model.startswith(CONTROL) for run in self.runs)
+        return bool(self.scores) and not self.reasons and not is_control
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ def test_a_corpus_without_sentences_is_refused_before_any_fold(places, monkeypat
 
 @pytest.mark.parametrize("model", ["control-stored", "control-said"])
 def test_no_perturbation_changes_what_a_control_sees(places, model):
-    with pytest.raises(SerbenchError, match="which no perturbation changes: leave out --perturb"):
+    with pytest.raises(SerbenchError, match="and only waves are perturbed: leave out --perturb"):
         evaluate(model, perturb="softer")
 
 

@@ -121,7 +121,7 @@ def test_each_model_of_a_study_is_asked_whether_a_perturbation_concerns_it():
     study = evaluate(["keeper", "control-said"], perturb="softer")
     assert [run.config.model for run in study.complete] == ["keeper"]
     (problem,) = study.problems
-    assert "control-said learns from said, which no perturbation changes" in problem
+    assert "control-said learns from the feature said, which does not come from the wave" in problem
 
 
 def test_what_is_inside_a_run_is_no_run(places):

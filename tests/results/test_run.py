@@ -164,6 +164,14 @@ def test_a_run_is_found_by_the_start_of_its_name(write, tmp_path):
         find("x", tmp_path)
 
 
+def test_runs_whose_speakers_train_are_not_found_by_the_name_of_others(write, tmp_path):
+    write(GOOD, POOR, name="toy_svm_kfold-n-6_seed0_1")
+    dependent = write(GOOD, POOR, name="toy_svm_speaker-dependent-base-kfold_seed0_2")
+    assert find("toy_svm", tmp_path).name == "toy_svm_kfold-n-6_seed0_1"
+    for name in ("toy_svm_speaker-dependent", "dependent-base", dependent.name):
+        assert find(name, tmp_path).name == dependent.name
+
+
 def test_a_schema_of_the_future_is_refused(write):
     folder = write(GOOD)
     fold_file.SCHEMA, before = 99, fold_file.SCHEMA

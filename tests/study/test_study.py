@@ -162,6 +162,13 @@ def test_a_run_that_may_not_be_ranked_is_never_the_best(invented):
     assert "[1] leaky on toy: NOT RANKED: leaks: speakers." in str(study)
 
 
+def test_a_control_is_never_the_best(invented):
+    control = {"right": 1.0, "config": {"model": "control-sentence"}}
+    study = of_runs(invented, control=control, bad={"right": 0.2}, good={})
+    assert not row(study, "control")[1].endswith("*")
+    assert row(study, "good")[1].endswith("*")
+
+
 def test_runs_on_other_data_are_not_compared(invented):
     pins = {"corpus": "d" * 64, "protocol": "p" * 64, "audio": "a" * 64}
     study = of_runs(invented, good={"right": 0.9}, bad={"pins": pins})
