@@ -66,6 +66,7 @@ COMMANDS = (
     ("engines",),
     ("protocols",),
     ("corpus", "check"),
+    ("corpus", "describe"),
     ("protocol", "show"),
     ("protocol", "export"),
     ("protocol", "check"),

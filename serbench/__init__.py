@@ -54,8 +54,10 @@ if TYPE_CHECKING:
     from serbench.inference import export as export
     from serbench.inference import predict as predict
     from serbench.inspection.check import check_corpus as check_corpus
+    from serbench.inspection.description import describe_corpus as describe_corpus
     from serbench.processes import Outcome as Outcome
     from serbench.report.build import write_report as write_report
+    from serbench.report.corpus.page import write_corpus_page as write_corpus_page
     from serbench.results.extra_summary import cross_corpus as cross_corpus
     from serbench.results.extra_summary import robustness as robustness
     from serbench.results.run import Run as Run
@@ -78,8 +80,10 @@ _NAMES = {  # the names above, by module
     "files": "replacing",
     "inference": "export predict",
     "inspection.check": "check_corpus",
+    "inspection.description": "describe_corpus",
     "processes": "Outcome",
     "report.build": "write_report",
+    "report.corpus.page": "write_corpus_page",
     "results.extra_summary": "cross_corpus robustness",
     "results.run": "Run",
     "study.evaluate": "evaluate",

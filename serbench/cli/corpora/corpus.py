@@ -6,7 +6,9 @@ from typing import Annotated
 import typer
 
 from serbench.cli import terminal
-from serbench.cli.options import Commands, Data, Format, Quiet, names_of, require_format
+from serbench.cli.options import Commands, Data, Format, Labels, Quiet, names_of, require_format
+from serbench.errors import nearest
+from serbench.escaping import shown
 
 app = typer.Typer(
     no_args_is_help=True, cls=Commands, help="Check or describe the files of a corpus."
@@ -66,3 +68,45 @@ def check(
     terminal.show(checked.page(form), form=form)
     if checked.errors:
         raise typer.Exit(1)
+
+
+@app.command()
+def describe(  # noqa: PLR0913 - a command's options are its parameters
+    corpus: Corpus,
+    labels: Labels = None,
+    by: Annotated[
+        str, typer.Option(help="Rows of the table: label, speaker, sex or session.")
+    ] = "label",
+    out: Annotated[
+        Path | None,
+        typer.Option(help="A folder to write a page into, with spectrograms and audio."),
+    ] = None,
+    examples: Annotated[
+        int, typer.Option(help="Speakers of whom the page has an utterance of each label.")
+    ] = 4,
+    data: Data = None,
+    form: Format = "text",
+    jobs: Jobs = None,
+    quiet: Quiet = False,
+) -> None:
+    """Show the labels, speakers, lengths and loudness of a corpus, as a table or a page.
+
+    The page has audio of the corpus in a folder beside it: publish that only if the licence of the
+    corpus allows it.
+    """
+    from serbench.evaluation.progress.bars import Bars
+    from serbench.inspection import description
+    from serbench.inspection.description import describe_corpus
+
+    require_format(form, description.FORMATS)
+    if by not in description.BY:
+        raise nearest("grouping", by, description.BY)
+    with Bars(quiet) as bars:
+        described = describe_corpus(corpus, labels, data=data, jobs=jobs, hear=bars.extracting)
+    if out is not None:
+        from serbench.report.corpus.page import write_corpus_page
+
+        page = write_corpus_page(described, out, examples)
+        if not quiet:
+            typer.echo(f"the page is {shown(str(page))}", err=True)
+    terminal.show(described.page(by, form), form=form)

@@ -38,8 +38,19 @@ def page(runs: Sequence[Run], clips: Mapping[str, str] | None = None) -> str:
         SerbenchError: there are no runs, or a run is given twice or damaged.
     """
     data = page_data(runs, clips or {}, licence(runs) if clips else "")
+    return document("page.html", SCRIPTS, data)
+
+
+def document(template: str, scripts: Sequence[str], data: object) -> str:
+    """Return a page with its data, scripts and style in it.
+
+    Args:
+        template: the name of an asset, HTML with marks.
+        scripts: names of assets; all share one scope.
+        data: what the scripts read, in dataclasses, tables, arrays and plain values.
+    """
     library, style = asset(LIBRARY), asset("page.css")
-    script = "\n".join(["(() => {", '"use strict";', *map(asset, SCRIPTS), "})();"])
+    script = "\n".join(["(() => {", '"use strict";', *map(asset, scripts), "})();"])
     parts = {
         "policy": POLICY.format(
             scripts=f"{_digest(library)} {_digest(script)}", styles=_digest(style)
@@ -50,7 +61,7 @@ def page(runs: Sequence[Run], clips: Mapping[str, str] | None = None) -> str:
         "contents": json_in_html(data),
     }
     # in one pass, since inserted parts may contain marks
-    return MARK.sub(lambda match: parts[match[1]], asset("page.html"))
+    return MARK.sub(lambda match: parts[match[1]], asset(template))
 
 
 def json_in_html(value: object) -> str:
