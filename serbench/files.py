@@ -149,9 +149,12 @@ def alone_with(path: Path) -> Iterator[None]:
 @contextlib.contextmanager
 def lock(file_lock: BaseFileLock, path: Path, patience: float = 0) -> Iterator[bool]:
     """Hold a lock whose file names this process; yield False if another process holds it."""
+    is_held = True
     try:
         file_lock.acquire(timeout=patience, poll_interval=0.01)
     except Timeout:
+        is_held = False
+    if not is_held:  # outside of `except`, so that no later error shows this one as its context
         yield False
         return
     try:
