@@ -359,11 +359,12 @@ def names(spec: str) -> list[str]:
     >>> names("toy:seed=3"), names("joint:ravdess+toy:seed=3")
     (['toy'], ['ravdess', 'toy'])
     """
-    specs = _joined(spec) if spec.startswith("joint:") else [spec]
+    specs = joined(spec) if spec.startswith("joint:") else [spec]
     return [each.partition(":")[0] for each in specs]
 
 
-def _joined(spec: str) -> list[str]:
+def joined(spec: str) -> list[str]:
+    """Return the datasets that a joint one names: "joint:toy+ravdess" is toy and ravdess."""
     return list(filter(None, re.split(r"\+(?=[a-z0-9-]+(?:[:+]|$))", spec.partition(":")[2])))
 
 
@@ -398,7 +399,7 @@ class JointDataset:
         Raises:
             SerbenchError: there are fewer than two, one is named twice, or one is unknown.
         """
-        parts = [cls._part(part, places) for part in _joined(spec)]
+        parts = [cls._part(part, places) for part in joined(spec)]
         if len(parts) < 2 or len({part.spec for part in parts}) < len(parts):
             raise BadParameter(
                 "joint needs two or more corpora, each once, as in joint:ravdess+crema-d, not "

@@ -1026,6 +1026,12 @@ def test_a_protocol_made_from_one_of_an_unknown_corpus_is_unknown(places):
         reference.declared("nowhere", MADE, places)
 
 
+@pytest.mark.parametrize("part", ["nowhere", "csv:theirs"])
+def test_a_joint_corpus_lacks_what_one_of_its_corpora_lacks(places, part):
+    with pytest.raises(reference.NotAtHand, match=part.partition(":")[2] or part):
+        reference.find(f"joint:{part}+tones", "shared", "leave-one-corpus-out", places)
+
+
 @pytest.mark.parametrize("spelt", ["toy:seed=0", "toy: seed=1", "nowhere:b=1,a=2"])
 def test_a_corpus_has_one_name(places, spelt):
     with pytest.raises(SerbenchError, match="its dataset is called .* here, not"):

@@ -138,6 +138,9 @@ def _source(dataset: str, places: Settings) -> datasets.Source:
         raise NotAtHand(f"the corpus {name} is not installed here: {error}") from error
     if isinstance(target, PathDataset):
         return _own_source(dataset, places)
+    if target is datasets.JointDataset:
+        for part in datasets.joined(dataset):
+            _source(part, places)  # is it at hand?
     source = datasets.find(dataset, places)
     _require_spelling(dataset, source.spec)
     return source
