@@ -50,7 +50,7 @@ class ExtraTests:
 
         Raises:
             SerbenchError: the model of such a fold was not kept; or folds of the run are in a
-                queue, without extra test sets, or with other ones.
+                queue without these extra test sets.
         """
         untested = {at: work.untested(at) for at in work.finished()}
         work.kept = {at: extras for at, extras in untested.items() if extras}
@@ -58,11 +58,18 @@ class ExtraTests:
             raise SerbenchError(
                 f"{work.without_models(lost, work.kept[lost[0]])}, and run the same command again"
             )
-        if work.extras and work.in_queue:
+        lacking = [
+            at
+            for at, submission in work.in_queue.items()
+            for queued in submission.tasks
+            if queued.result == str(work.resources.result(at))
+            and {extra.set.folder for extra in work.extras} - set(queued.extras)
+        ]
+        if lacking:
             raise SerbenchError(
-                f"{work.named(list(work.in_queue))} of {work.folder.name} "
-                f"{tables.are(len(work.in_queue))} in a queue without these extra test sets: "
-                "wait until they are finished, and run the same command again"
+                f"{work.named(lacking)} of {work.folder.name} {tables.are(len(lacking))} in a "
+                "queue without these extra test sets: wait until they are finished, and run the "
+                "same command again"
             )
 
     def audio(self, works: Iterable[Work]) -> Iterator[tuple[Plan, set[str], list[Work]]]:

@@ -277,9 +277,11 @@ class _Evaluation:
                     tasks.append(self._task(work, at, group, all_after, extras))
                     result = str(work.resources.result(at))
                     (name,) = work.names([at])
-                    keep = self._means.keep_models
+                    keep, sets = self._means.keep_models, [each.set.folder for each in work.extras]
                     queued.append(
-                        Queued(tasks[-1].name, work.folder.name, name, result, all_after, keep)
+                        Queued(
+                            tasks[-1].name, work.folder.name, name, result, all_after, keep, sets
+                        )
                     )
         return tasks, queued
 

@@ -10,6 +10,7 @@ import pytest
 import serbench
 from serbench.errors import BadParameter, FoldError, SerbenchError, UnknownName
 from serbench.evaluation.engines.submission import make_engine, submissions
+from serbench.evaluation.extra_sets import Wanted
 from serbench.evaluation.folds.locks import claimed
 from serbench.evaluation.means import Means
 from serbench.evaluation.pipeline import compute, evaluate
@@ -186,6 +187,16 @@ def test_folds_in_a_queue_keep_a_model_only_if_they_were_queued_so(places):
     compute([keeper], dataclasses.replace(kept, folds=["1"]))
     (work,) = compute([keeper], kept)
     assert isinstance(work, Work)
+
+
+def test_folds_in_a_queue_are_awaited_only_if_they_have_the_extra_test_sets(other):
+    keeper, sets = Request("keeper", SMALL), Wanted(["csv:other"], ["softer"])
+    queued(keeper, detach=True, folds=["1"], extras=sets)
+    (work,) = compute([keeper], Means("queue", folds=["1"], extras=Wanted(["csv:other"])))
+    assert (work.finished(), work.errors_of_extras()) == ([0], [])
+    queued(keeper, detach=True, folds=["2"], options={"idle": True})
+    (refused,) = compute([keeper], Means("queue", folds=["2"], extras=sets))
+    assert str(refused).startswith(f"fold 2 of {work.folder.name} is in a queue without these")
 
 
 def test_a_queue_that_refuses_leaves_no_record(places):

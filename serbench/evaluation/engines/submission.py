@@ -35,6 +35,7 @@ class Queued:
     result: str = ""  # the file that the fold writes; in a record, relative to the results
     after: tuple[int, ...] = ()  # as `Task.after`
     keep_model: bool = False
+    extras: Sequence[str] = ()  # the folders of its extra test sets, as in `ExtraSet.folder`
 
 
 @dataclass(frozen=True, eq=False)
