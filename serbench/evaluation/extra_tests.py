@@ -55,9 +55,7 @@ class ExtraTests:
         untested = {at: work.untested(at) for at in work.finished()}
         work.kept = {at: extras for at, extras in untested.items() if extras}
         if lost := [at for at in work.kept if not kept_models.folder(work.folder, at).is_dir()]:
-            raise SerbenchError(
-                f"{work.without_models(lost, work.kept[lost[0]])}, and run the same command again"
-            )
+            raise SerbenchError(work.without_models(lost, work.kept[lost[0]]))
         lacking = [
             at
             for at, submission in work.in_queue.items()
@@ -146,5 +144,5 @@ class ExtraTests:
                     with contextlib.suppress(SerbenchError):  # a full disk: it is missing below
                         fold_status.failed(file, outcome.error)
             errors = work.errors_of_extras([at])
-            fold = work.plan.folds[at].name
-            listener.finished(work.folder.name, fold, "; ".join(errors))
+            titles = [extra.set.title for extra in work.kept[at]]
+            listener.tested(work.folder.name, work.plan.folds[at].name, titles, "; ".join(errors))

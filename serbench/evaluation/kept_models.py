@@ -36,14 +36,21 @@ class KeptModel:
         return self.fold.facts.validation["f1"]
 
 
+def keepable(model: str) -> type[Any] | None:
+    """Return the class of a model, None if the model cannot be kept."""
+    target = registry.load(registry.find("model", model))
+    if isinstance(target, type) and issubclass(target, KeepableModel):
+        return target
+    return None
+
+
 def require_keepable(model: str) -> type[Any]:
     """Return the class of a model.
 
     Raises:
         SerbenchError: the model cannot be kept.
     """
-    target = registry.load(registry.find("model", model))
-    if isinstance(target, type) and issubclass(target, KeepableModel):
+    if (target := keepable(model)) is not None:
         return target
     raise SerbenchError(
         f"{model} cannot be kept, since it has no save and load "

@@ -120,15 +120,19 @@ class _Evaluation:
             self._find_in_queues()
             self._find_untested(claims)
             self._show()
+            self._require_all(need_all)
             tasks = self._tasks()
-            if need_all and self._refused:
-                raise next(iter(self._refused.values()))
+            self._require_all(need_all)
             self._run(*tasks)
             self._extras.test_kept(self._works.values(), self._means, self._listener)
         return [
             self._refused.get(each.folder, each) if isinstance(each, Work) else each
             for each in planned
         ]
+
+    def _require_all(self, need_all: bool) -> None:
+        if need_all and self._refused:
+            raise next(iter(self._refused.values()))
 
     def _planned(
         self, request: Request, planner: Planner, claims: contextlib.ExitStack
@@ -246,16 +250,17 @@ class _Evaluation:
     def _tasks(self) -> tuple[list[Task], list[Queued]]:
         """Return the tasks of all waiting folds, after those that extract missing features."""
         groups: dict[object, list[Work]] = {}
-        for work in self._works.values():
+        wanted = [work for folder, work in self._works.items() if folder not in self._refused]
+        for work in wanted:
             groups.setdefault(inputs.key(work.plan), []).append(work)
         tasks: list[Task] = []
         queued: list[Queued] = []
-        for plan, ids, works in self._extras.audio(self._works.values()):
+        for plan, ids, works in self._extras.audio(wanted):
             who = self._engine.extraction if any(work.waiting for work in works) else "driver"
             with self._refusing(works):
                 group = inputs.prepare(plan, ids, self._places, self, who)
                 self._extras.add(group, _add_extraction(group, tasks, queued))
-        for work in self._works.values():
+        for work in wanted:
             if work.folder not in self._refused:
                 with self._refusing([work]):
                     self._extras.require_unchanged(work)

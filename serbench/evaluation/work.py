@@ -1,5 +1,6 @@
 """The state of one run while its missing folds are computed."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,14 +70,23 @@ class Work:
 
     def without_models(self, positions: Sequence[int], extras: Sequence[PlannedSet]) -> str:
         """Say which folds have no kept model to test on extra test sets, and what to remove."""
-        files = ", ".join(self.resources.result(at).name for at in positions)
         models, folds = ("models", "these folds") if len(positions) > 1 else ("model", "this fold")
         return (
             f"the {models} of {self.named(positions)} of {self.folder.name} "
             f"{'were' if len(positions) > 1 else 'was'} not kept, so {folds} must be trained again "
-            f"to be tested on {', '.join(each.set.title for each in extras)}: remove {files} from "
-            f"{self.folder}"
+            f"to be tested on {', '.join(each.set.title for each in extras)}: "
+            f"{self.again(positions)}"
         )
+
+    def again(self, positions: Sequence[int]) -> str:
+        """Say how to remove finished folds without kept models, and to train them again."""
+        remove = f"serbench runs rm {shlex.quote(str(self.folder))}"
+        commands = [f"{remove} --yes"]
+        if len(positions) < len(list(self.folder.glob("fold-*.safetensors"))):
+            names = map(shlex.quote, self.names(positions))
+            commands = [f"{remove} --fold {name} --yes" for name in names]
+        keep = " with --keep-models" if kept_models.keepable(self.plan.config.model) else ""
+        return f"`{' && '.join(commands)}`, then the same command{keep}"
 
     @property
     def folder(self) -> Path:
@@ -157,12 +167,14 @@ def require_tested(work: Work) -> None:
     if not untested:
         return
     lost = [at for at in untested if not kept_models.folder(work.folder, at).is_dir()]
-    remedy = "fix the cause and run the same command again: it tests the kept models alone"
+    remedy = "the same command again tests the kept models alone"
     if lost:
-        missing = work.without_models(lost, untested[lost[0]])
-        remedy = f"{missing}, fix the cause, and run the same command again"
+        remedy = work.without_models(lost, untested[lost[0]])
     reasons = "\n".join(work.errors_of_extras(list(untested)))
-    raise SerbenchError(f"{reasons}\nthe scores on the run's own test sets are kept; {remedy}")
+    raise SerbenchError(
+        f"{reasons}\nthe scores on the run's own test sets are kept. Once the cause "
+        f"is fixed: {remedy}"
+    )
 
 
 def require_kept(work: Work) -> None:
@@ -171,12 +183,10 @@ def require_kept(work: Work) -> None:
     finished = [at for at, path in enumerate(results) if path.exists()]
     lost = [at for at in finished if not kept_models.folder(work.folder, at).is_dir()]
     if lost:
-        files = ", ".join(work.resources.result(at).name for at in lost)
         raise SerbenchError(
             f"{len(lost)} of {tables.count(len(work.plan.folds), 'fold')} "
             f"({', '.join(work.names(lost))}) {tables.are(len(lost))} finished, but no model was "
-            f"kept: remove {files} from {work.folder}, and run the same command again, or use "
-            "another --results folder"
+            f"kept: {work.again(lost)}; or use another --results folder"
         )
 
 

@@ -196,7 +196,7 @@ class Robustness(_Table):
                     self.titles[test.set.perturbation],
                     tables.percent(test.pooled(self.metric)),
                     tables.percent(test.own_pooled(self.metric)),
-                    tables.signed(drop),
+                    tables.signed(drop).removeprefix("+"),
                     tables.interval(interval),
                     tables.percent(test.changed),
                 ]

@@ -1,10 +1,17 @@
 """Extra test sets: other corpora that a fold's model is tested on, beside the run's own result."""
 
+import re
+import shlex
+import shutil
+
 import pytest
+from typer.testing import CliRunner
 
 import serbench
+from serbench.cli.app import app
 from serbench.errors import LeakageError, SerbenchError
 from serbench.evaluation.engines.task import code_of
+from serbench.metrics.intervals import Interval
 from serbench.results import extra_set
 from serbench.results.run import folders
 
@@ -76,17 +83,29 @@ def test_without_a_kept_model_the_folds_to_train_again_are_named():
     run = evaluate()
     words = (
         r"the models of folds 1, 2, 3 of .* were not kept, so these folds must be trained again to "
-        r"be tested on csv:other: remove fold-01.safetensors, fold-02.safetensors, "
-        r"fold-03.safetensors from"
+        r"be tested on csv:other: `serbench (runs rm \S+ --yes)`, then the same command with "
+        r"--keep-models$"
     )
-    with pytest.raises(SerbenchError, match=words):
-        evaluate(test_on="csv:other")
+    decoded = []
+    listener = serbench.Listener()
+    listener.extracting = lambda done, total: decoded.append(total)
+    with pytest.raises(SerbenchError, match=words) as caught:
+        evaluate(test_on="csv:other", listener=listener)
+    assert not decoded
     (run.folder / "fold-02.safetensors").unlink()
     with pytest.raises(SerbenchError, match="the models of folds 1, 3 of"):
         evaluate(test_on="csv:other")
-    for path in run.folder.glob("*.safetensors"):
-        path.unlink()
+    command = re.search(words, str(caught.value)).group(1)
+    assert CliRunner().invoke(app, shlex.split(command)).exit_code == 0
+    assert not run.folder.exists()
     assert len(extra_set.find(evaluate(test_on="csv:other"))) == 1
+
+
+def test_only_folds_without_a_kept_model_are_to_be_removed():
+    run = evaluate(keep_models=True)
+    shutil.rmtree(run.folder / "models" / "fold-02")
+    with pytest.raises(SerbenchError, match=r"rm \S+ --fold 2 --yes`, then the same command"):
+        evaluate(test_on="csv:other")
 
 
 def test_a_set_that_is_there_is_not_predicted_again():
@@ -301,6 +320,13 @@ def test_another_version_of_a_perturbation_is_another_set(monkeypatch):
     monkeypatch.setattr(serbench_tiny.Softer, "version", "2")
     run = evaluate(perturb="softer")
     assert sorted(test.set.version for test in extra_set.find(run)) == ["1", "2"]
+
+
+def test_a_drop_has_no_plus_and_a_gain_is_negative(monkeypatch):
+    scores = serbench.robustness(evaluate(perturb="softer"))
+    for drop, words in ((0.3093, "30.93"), (-0.0137, "-1.37"), (-1e-9, "0.00")):
+        monkeypatch.setattr(extra_set.ExtraTest, "drop", lambda *_, by=drop: (by, Interval(by, by)))
+        assert scores.table("csv").splitlines()[1].split(",")[5] == words
 
 
 def test_the_table_of_perturbations_shows_what_was_lost():

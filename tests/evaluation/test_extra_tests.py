@@ -9,6 +9,7 @@ import pytest
 import serbench
 from serbench.errors import SerbenchError
 from serbench.evaluation.folds.locks import claimed
+from serbench.evaluation.progress.bars import Bars
 from serbench.results import extra_set
 from serbench.results.run import read
 
@@ -56,8 +57,9 @@ def test_a_model_that_fails_on_an_extra_set_keeps_its_folds(
     reason = "ValueError: too many utterances" if fault == "raises" else "its process ended with 9"
     words = (
         f"folds 1, 2, 3 lack the extra test set csv:other: {reason}(.|\n)*\nthe scores on the "
-        "run's own test sets are kept; the models of folds 1, 2, 3 of .* were not kept, so these "
-        "folds must be trained again to be tested on csv:other.*: remove fold-01.*, fix the cause"
+        "run's own test sets are kept. Once the cause is fixed: the models of folds 1, 2, 3 of .* "
+        "were not kept, so these folds must be trained again to be tested on csv:other.*: "
+        "`serbench runs rm .* --yes`, then the same command with --keep-models"
     )
     with pytest.raises(SerbenchError, match=words):
         evaluate(faulty, test_on=["csv:other"], perturb="softer", jobs=jobs)
@@ -70,7 +72,7 @@ def test_a_model_that_fails_on_an_extra_set_keeps_its_folds(
 
 
 def test_a_repeated_command_tests_the_kept_models_alone(faulty, places, monkeypatch):
-    words = "fix the cause and run the same command again: it tests the kept models alone"
+    words = "Once the cause is fixed: the same command again tests the kept models alone"
     with pytest.raises(SerbenchError, match=words):
         evaluate(faulty, test_on="csv:other", keep_models=True)
     times = {path: path.stat().st_mtime_ns for path in places.results.glob("*/fold-*")}
@@ -92,6 +94,18 @@ class Spoiler(serbench.Listener):
 
     def staged(self, run, fold, stage):
         self.file.unlink(missing_ok=True)
+
+
+def test_progress_names_the_sets_and_leaves_their_failures_to_the_end(faulty, capsys):
+    evaluate(faulty, keep_models=True)
+    with Bars() as bars, pytest.raises(SerbenchError, match="folds 1, 2, 3 lack") as caught:
+        evaluate(faulty, test_on="csv:other", listener=bars)
+    assert str(caught.value).count("too many utterances") == 1
+    assert "fold 1" not in capsys.readouterr().err
+    with Bars() as bars:
+        evaluate(faulty, perturb="softer", listener=bars)
+    lines = capsys.readouterr().err.splitlines()
+    assert [line for line in lines if line.startswith("fold 1")] == ["fold 1: tested on softer"]
 
 
 def test_a_corpus_that_cannot_be_read_any_more_costs_no_fold(other, places):

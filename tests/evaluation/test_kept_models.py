@@ -64,7 +64,8 @@ def test_finished_folds_without_a_model_are_said_up_front():
     names = [fold.facts.fold.name for fold in run.folds]
     words = (
         rf"2 of 3 folds \({names[0]}, {names[2]}\) are finished, but no model was kept: "
-        r"remove fold-01.safetensors, fold-03.safetensors from .*another --results folder"
+        r"`serbench runs rm \S+ --yes`, then the same command with --keep-models; or use another "
+        "--results folder"
     )
     with pytest.raises(SerbenchError, match=words) as caught:
         evaluate()

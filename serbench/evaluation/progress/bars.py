@@ -229,16 +229,24 @@ class Bars(Listener):
 
     def finished(self, run: str, fold: str, error: str) -> None:
         """Count a finished or failed fold, and remove its line."""
+        self._end(run, fold, is_done=not error)
+        ended = f"failed: {cause(error)}" if error else "finished"
+        after = f", {tables.duration(self._left)} left" if self._left else ""
+        self._say(f"{self._name(run, fold)}: {ended}; {self._done()} there{after}")
+
+    def tested(self, run: str, fold: str, sets: Sequence[str], error: str) -> None:
+        """Count a finished fold as tested; the command says once, at its end, which sets failed."""
+        self._end(run, fold, is_done=True)
+        if not error:
+            self._say(f"{self._name(run, fold)}: tested on {', '.join(sets)}")
+
+    def _end(self, run: str, fold: str, *, is_done: bool) -> None:
         key = (run, fold)
         if key in self._bars:
             self._progress.remove_task(self._bars.pop(key))
-        self._forecast.ended(key, is_done=not error)
-        if not error:
-            self.finished_folds += 1
-        ended = f"failed: {cause(error)}" if error else "finished"
+        self._forecast.ended(key, is_done=is_done)
+        self.finished_folds += is_done
         self._show_total()
-        after = f", {tables.duration(self._left)} left" if self._left else ""
-        self._say(f"{self._name(run, fold)}: {ended}; {self._done()} there{after}")
 
     def _done(self) -> str:
         """Return "2 of 6 folds are"."""

@@ -1,7 +1,7 @@
 """Listeners, which are told how an evaluation proceeds."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,9 @@ class Listener:
 
     def interrupted(self, engine: str, reason: str) -> None:
         """Show that the user stops waiting; the folds in a queue end, or continue for a reason."""
+
+    def tested(self, run: str, fold: str, sets: Sequence[str], error: str) -> None:
+        """Show that a finished fold's kept model is tested on extra test sets, or the error."""
 
     def finished(self, run: str, fold: str, error: str) -> None:
         """Show that a fold is done, or that it failed with an error."""
