@@ -105,13 +105,17 @@ def refusing(*names: str) -> Iterator[None]:
 
 
 def cause(text: str) -> str:
-    r"""Return the line of an error that says most: a traceback's last, otherwise the first.
+    r"""Return the line of an error that says most: a traceback's exception, otherwise the first.
 
     >>> cause("the job was cancelled\nlast lines of its log"), cause("Traceback ...\nKeyError: 1")
     ('the job was cancelled', 'KeyError: 1')
     """
     lines = text.strip().splitlines() or [""]
-    return lines[-1] if "Traceback" in text else lines[0]
+    if "Traceback" not in text:
+        return lines[0]
+    frames = [at for at, line in enumerate(lines) if line.lstrip().startswith(("Trace", "File "))]
+    after = [line for line in lines[frames[-1] + 1 :] if line.strip() and not line[0].isspace()]
+    return after[0] if after else lines[-1]  # notes follow the exception
 
 
 MOST_LISTED = 8

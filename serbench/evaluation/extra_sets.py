@@ -4,15 +4,16 @@ Nothing of an extra test set is used to train or to select a model: the fold's m
 after the fold's own test set, and its labels stay outside the model's process.
 """
 
+import contextlib
 import dataclasses
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from serbench import datasets, tables
 from serbench.corpus import Corpus, relabelled
-from serbench.errors import BadParameter, LeakageError, SerbenchError
+from serbench.errors import BadParameter, LeakageError, SerbenchError, cause
 from serbench.evaluation.plan import Plan
 from serbench.features import extraction
 from serbench.features.audio import Reading
@@ -97,6 +98,22 @@ class PlannedSet:
         """Return the plan of the run as if it learned from this set's audio, to extract it."""
         config = dataclasses.replace(plan.config, reading=self.reading)
         return dataclasses.replace(plan, config=config, source=self.source, corpus=self.corpus)
+
+    @contextlib.contextmanager
+    def explaining(self) -> Iterator[None]:
+        """Turn an error in reading this set's audio into a line that says what to do.
+
+        Raises:
+            SerbenchError: the error.
+        """
+        try:
+            yield
+        except SerbenchError as error:
+            more = f"; `serbench plugin check {self.kind}` shows more" if self.kind else ""
+            raise SerbenchError(
+                f"the extra test set {self.set.title} cannot be read: {cause(str(error))}{more}; "
+                "nothing was trained: fix the cause, or leave this set out"
+            ) from error
 
     def ids(self, plan: Plan, position: int) -> tuple[str, ...]:
         """Return the ids of the utterances that the model of a fold predicts."""

@@ -70,13 +70,13 @@ class ExtraTests:
                 "same command again"
             )
 
-    def audio(self, works: Iterable[Work]) -> Iterator[tuple[Plan, set[str], list[Work]]]:
-        """Yield the audio to decode: a plan to extract it, ids of utterances, and their runs."""
-        wanted: dict[object, tuple[Plan, set[str], list[Work]]] = {}
+    def audio(self, works: Iterable[Work]) -> Iterator[tuple[PlannedSet, set[str], list[Work]]]:
+        """Yield the audio to decode: an extra test set, ids of utterances, and their runs."""
+        wanted: dict[object, tuple[PlannedSet, set[str], list[Work]]] = {}
         for work in works:
             for extra in work.extras:
-                plan = extra.plan(work.plan)
-                _, ids, its_works = wanted.setdefault(inputs.key(plan), (plan, set(), []))
+                key = inputs.key(extra.plan(work.plan))
+                _, ids, its_works = wanted.setdefault(key, (extra, set(), []))
                 for at in (*work.waiting, *work.kept):
                     if at in work.waiting or extra in work.kept[at]:
                         ids.update(extra.ids(work.plan, at))

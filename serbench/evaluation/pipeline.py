@@ -255,9 +255,10 @@ class _Evaluation:
             groups.setdefault(inputs.key(work.plan), []).append(work)
         tasks: list[Task] = []
         queued: list[Queued] = []
-        for plan, ids, works in self._extras.audio(wanted):
+        for extra, ids, works in self._extras.audio(wanted):
             who = self._engine.extraction if any(work.waiting for work in works) else "driver"
-            with self._refusing(works):
+            with self._refusing(works), extra.explaining():
+                plan = extra.plan(works[0].plan)
                 group = inputs.prepare(plan, ids, self._places, self, who)
                 self._extras.add(group, _add_extraction(group, tasks, queued))
         for work in wanted:

@@ -86,6 +86,23 @@ def test_a_repeated_command_tests_the_kept_models_alone(faulty, places, monkeypa
     assert not list(run.folder.rglob("*.failure.json"))
 
 
+def test_a_perturbation_that_fails_is_found_before_anything_is_trained(places, monkeypatch):
+    from serbench_tiny import Softer
+
+    def fail(self, wave, random):
+        raise ValueError("no such room")
+
+    monkeypatch.setattr(Softer, "__call__", fail)
+    words = (
+        "^the extra test set softer:factor=0.25 cannot be read: ValueError: no such room; "
+        "`serbench plugin check softer` shows more; nothing was trained: fix the cause, or leave "
+        "this set out$"
+    )
+    with pytest.raises(SerbenchError, match=words):
+        evaluate(perturb="softer:factor=0.25")
+    assert not list(places.results.rglob("fold-*"))
+
+
 class Spoiler(serbench.Listener):
     """Removes an utterance of the other corpus once a fold has started."""
 

@@ -27,7 +27,7 @@ from serbench.results.extra_set import ExtraSet
 from serbench.settings import Settings, settings
 
 FOLD, EXTRACT = "serbench.evaluation.folds.fold:run", "serbench.features.extraction:extract"
-TEST_KEPT = "serbench.evaluation.folds.extra_tests:test_kept"
+TEST_KEPT = "serbench.evaluation.folds.extra_predictions:test_kept"
 SHARE = 500  # utterances whose features one task extracts
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from serbench.corpus import PARTS
 from serbench.errors import SerbenchError
 from serbench.evaluation import kept_models, provenance
-from serbench.evaluation.folds import exchange, extra_tests, model_io, model_isolation
+from serbench.evaluation.folds import exchange, extra_predictions, model_io, model_isolation
 from serbench.evaluation.folds.data import Sets, read_sets
 from serbench.evaluation.plan import Job
 from serbench.evaluation.progress import fold_status
@@ -75,7 +75,7 @@ def _compute(job: Job, report: Send) -> Message:
         test = sets.inputs([fold.test[position] for position in orders["test"]])
         model_io.write(place / model_isolation.LEARNED, learned)
         model_io.write(place / model_isolation.TESTED, {"test": test})
-        extras = extra_tests.prepare(job, sets, place, report)
+        extras = extra_predictions.prepare(job, sets, place, report)
         task = _task(job, sets, orders["validation"], list(extras), workspace, place)
         report({"stage": "training"})
         from_model, died = _run_model(task, report)
@@ -86,7 +86,7 @@ def _compute(job: Job, report: Send) -> Message:
         parts = {
             part: sets.scored(getattr(fold, part), scores[part], orders[part]) for part in PARTS[1:]
         }
-        extra_tests.write(job, sets, extras, place, parts["test"], died=died, is_kept=False)
+        extra_predictions.write(job, sets, extras, place, parts["test"], died=died, is_kept=False)
     predictions = classification.predicted(parts["validation"].activations)
     confusion = classification.confusion(parts["validation"].truth, predictions, n_labels)
     metrics = classification.METRICS.items()
