@@ -25,7 +25,6 @@ from serbench.cli.options import (
     Verbose,
     complete_protocols,
     number_or,
-    require_format,
 )
 from serbench.cli.results import extra_sets
 from serbench.parameters import parse_all
@@ -80,7 +79,7 @@ def leakage(  # noqa: PLR0913 - a command's options are its parameters
     from serbench.study import evaluate
     from serbench.study import leakage as arms
 
-    require_format(form, leakage_price.FORMATS)
+    extra_sets.require_formats(form, leakage_price.FORMATS, picture)
     runs = evaluate.matrix(
         model,
         dataset,

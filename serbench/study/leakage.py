@@ -6,7 +6,7 @@ from pathlib import Path
 from serbench import datasets
 from serbench.comparison import leakage_price
 from serbench.comparison.leakage_price import LeakagePrice
-from serbench.errors import SerbenchError, nearest
+from serbench.errors import FoldError, SerbenchError, nearest
 from serbench.evaluation import pipeline
 from serbench.evaluation.means import Means, with_jobs
 from serbench.evaluation.progress.bars import follower
@@ -134,6 +134,9 @@ def compute(
     for work in pipeline.compute(runs.requests, means, listener, need_all=True):
         if isinstance(work, SerbenchError):  # a queue that cannot be followed
             raise work
-        require_computed(work)
+        try:
+            require_computed(work)
+        except FoldError as error:
+            raise FoldError(f"{work.folder.name}: {error}") from error
         arms.append(run.read(work.folder))
     return leakage_price.of_runs(arms, metric)

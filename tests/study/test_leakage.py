@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 import serbench
 from serbench.cli.app import app
 from serbench.comparison import leakage_price
-from serbench.errors import BadParameter, SerbenchError, UnknownName
+from serbench.errors import BadParameter, FoldError, SerbenchError, UnknownName
 from serbench.protocols import leakage
 
 LABELS = ("angry", "happy", "sad")
@@ -122,19 +122,36 @@ def test_every_format_has_the_price(measured, form):
         assert "+66.67" in table
 
 
+def invoke(picture, protocol="kfold:n=3"):
+    """Run the command that gives the table of `measured` as CSV."""
+    models = [word for model in MODELS for word in ("--model", model)]
+    command = ["leakage", *models, "--dataset", "csv:accents", "--protocol", protocol, "-q"]
+    command += ["--param", "parts=3", "--jobs", "0", "--picture", str(picture), "--format", "csv"]
+    return CliRunner().invoke(app, command)
+
+
 def test_the_command_computes_nothing_again_and_draws_a_picture(measured, tmp_path):
     folders = [run.folder for arms in measured.arms for run in (arms.independent, arms.dependent)]
     before = [path.stat().st_mtime_ns for folder in folders for path in folder.iterdir()]
     picture = tmp_path / "price.svg"
-    models = [word for model in MODELS for word in ("--model", model)]
-    command = ["leakage", *models, "--dataset", "csv:accents", "--protocol", "kfold:n=3", "-q"]
-    command += ["--param", "parts=3", "--jobs", "0", "--picture", str(picture), "--format", "csv"]
-    done = CliRunner().invoke(app, command)
+    done = invoke(picture)
     assert done.exit_code == 0, done.output
     assert done.stdout.strip() == measured.table("csv")
     assert picture.read_text().startswith("<?xml")
     after = [path.stat().st_mtime_ns for folder in folders for path in folder.iterdir()]
     assert before == after
+
+
+def test_a_wrong_picture_is_told_before_anything_is_computed(measured, tmp_path):
+    done = invoke(tmp_path / "price.jpg", "kfold:n=4")
+    assert "there is no picture format 'jpg'" in str(done.exception)
+    assert not list(measured.arms[0].independent.folder.parent.glob("*kfold-n-4*"))
+
+
+def test_a_picture_that_cannot_be_written_costs_no_table(measured, tmp_path):
+    done = invoke(tmp_path / "nowhere" / "price.svg")
+    assert isinstance(done.exception, FileNotFoundError)
+    assert done.stdout.strip() == measured.table("csv")
 
 
 def test_scores_come_from_the_stored_predictions_alone(measured):
@@ -153,6 +170,13 @@ def test_runs_that_differ_in_more_than_the_protocol_have_no_price(measured):
     partial = replace(partial, missing=0)
     with pytest.raises(SerbenchError, match="the test utterances differ, 12 are only in the first"):
         leakage_price.of_runs([memory.independent, partial])
+
+
+def test_a_fold_that_fails_names_its_run_and_costs_no_other(places):
+    words = r"(?s)^tones-takes-2_faulty_kfold-n-3_seed0_\w+: fold 1: .*is faulty"
+    with pytest.raises(FoldError, match=words):
+        serbench.leakage("faulty", "tones:takes=2", jobs=0)
+    assert len(list(places.results.glob("*/*.safetensors"))) == 2 + 6
 
 
 @pytest.mark.parametrize(

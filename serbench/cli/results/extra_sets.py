@@ -24,7 +24,7 @@ def cross_corpus(
     from serbench.report.figures import extra_sets
     from serbench.results import extra_summary
 
-    require_format(form, extra_summary.FORMATS)
+    require_formats(form, extra_summary.FORMATS, picture)
     scores = extra_summary.cross_corpus(*_runs(names, results), metric=metric)
     show(scores, form, picture, extra_sets.matrix)
 
@@ -40,7 +40,7 @@ def robustness(
     from serbench.report.figures import extra_sets
     from serbench.results import extra_summary
 
-    require_format(form, extra_summary.FORMATS)
+    require_formats(form, extra_summary.FORMATS, picture)
     scores = extra_summary.robustness(*_runs(names, results), metric=metric)
     show(scores, form, picture, extra_sets.robustness)
 
@@ -52,19 +52,29 @@ def _runs(names: Sequence[str], results: Path | None) -> "list[Run]":
     return [find(name, results_folder(results)) for name in names]
 
 
-def show(scores: Any, form: str, picture: Path | None, draw: "Callable[[Any], Figure]") -> None:
-    """Print a table, and draw its picture."""
+def require_formats(form: str, formats: "Sequence[str]", picture: Path | None) -> None:
+    """Refuse unknown formats of a table and of its picture, and a picture without matplotlib."""
     from serbench.errors import nearest
     from serbench.report.figures import style
 
+    require_format(form, formats)
     if picture is not None:
         ending = picture.suffix.removeprefix(".")
         if ending not in style.FORMATS:
             raise nearest("picture format", ending, style.FORMATS)
-        with style.drawing():
-            style.save(draw(scores), picture.with_suffix(""), shown(str(picture.stem)), [ending])
+        style.require_matplotlib()
+
+
+def show(scores: Any, form: str, picture: Path | None, draw: "Callable[[Any], Figure]") -> None:
+    """Print a table, then draw its picture: a picture that fails costs no table."""
+    from serbench.report.figures import style
+
     is_page = form in ("text", "markdown")
     terminal.show(scores.page(form) if is_page else scores.table(form), form=form)
+    if picture is not None:
+        ending = picture.suffix.removeprefix(".")
+        with style.drawing():
+            style.save(draw(scores), picture.with_suffix(""), shown(str(picture.stem)), [ending])
 
 
 def show_all(runs: "Sequence[Run]", form: str) -> None:
