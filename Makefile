@@ -5,8 +5,10 @@ BIN := $(VENV)/bin
 PLUGINS := corpora torch alexnet sklearn perturbations transformers slurm template
 PACKAGES := -e ".[report]" $(foreach name,$(PLUGINS),-e plugins/serbench-$(name))
 PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --constraint constraints.txt
-# tests share two cores with nothing: one thread each, and no spinning while they wait
-ONE := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE
+# tests share two cores with nothing: one thread each, and no spinning while they wait; processes
+# that they start find compiled modules
+ONE := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE \
+	PYTHONDONTWRITEBYTECODE=
 # tests that are asked for by name fail where what they need is not there, instead of being skipped
 STRICT := SERBENCH_NO_SKIPS=1 $(ONE)
 

@@ -11,8 +11,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import tabulate
-
 from serbench.errors import SerbenchError
 from serbench.escaping import Cells, csv_cell, latex, markdown, shown
 
@@ -141,6 +139,8 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], form: str = "text"
         return latex_table(cells[0], cells[1:], "l" * len(head))
     if form == "markdown":
         cells = [[cell.replace("|", "\\|").replace("<", "&lt;") for cell in row] for row in cells]
+    import tabulate  # with tables of the widths of letters, which no fold needs
+
     wide = Cells()  # tabulate knows the width of wide letters only where wcwidth is installed
     head, *rows = ([wide.of(cell) for cell in row] for row in cells)
     text: str = tabulate.tabulate(

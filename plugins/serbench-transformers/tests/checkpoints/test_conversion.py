@@ -79,8 +79,12 @@ def pickled(tensors, zipped=True):
     return file.getvalue()
 
 
-@pytest.mark.parametrize("kind", FAMILIES)
-def test_every_family_in_every_layout_computes_what_transformers_does(folders, hub, kind, waves):
+@pytest.mark.parametrize(
+    ("kind", "layouts"),
+    # names differ between families; how they are pickled and sharded does not
+    [(FAMILIES[0], LAYOUTS), *((kind, LAYOUTS[:2]) for kind in FAMILIES[1:])],
+)
+def test_every_family_computes_what_transformers_does(folders, hub, kind, layouts, waves):
     from transformers import AutoModelForAudioClassification
 
     with loading.quiet_transformers():
@@ -93,7 +97,7 @@ def test_every_family_in_every_layout_computes_what_transformers_does(folders, h
         made = base(wave, output_hidden_states=True)
     before = made.hidden_states[: plain.config.num_hidden_layers]
     expected = torch.stack([one[0].mean(dim=0) for one in (*before, made.last_hidden_state)])
-    for place, name in enumerate(LAYOUTS):
+    for place, name in enumerate(layouts):
         hub.files = layout(folders(kind), name)
         hub.commit = f"{place}" * 40
         params = {"checkpoint": "org/model", "revision": hub.commit, "weights": "pretrained"}
