@@ -231,7 +231,7 @@ def test_a_model_that_nobody_offers_is_a_line_with_the_cards_command(submission)
     other = _configured(submission, model="centriod")
     with pytest.raises(SerbenchError) as caught:
         propose(other)
-    assert "no model 'centriod'; did you mean centroid?" in str(caught.value)
+    assert "no model 'centriod'; did you mean centroid" in str(caught.value)
     assert "it is other people's code: pip install serbench-tiny==0.1" in str(caught.value)
     assert "\n" not in str(caught.value)
 
