@@ -1,5 +1,7 @@
 """Takes of the same sentence among the test utterances of a run."""
 
+from dataclasses import replace
+
 from serbench.corpus import Corpus, Utterance
 from serbench.report import takes
 from serbench.report.tables import section_tables
@@ -19,7 +21,7 @@ def corpus(ids, **changes):
 
 def between(invented, monkeypatch, **changes):
     run = invented(speakers=2, ids="{number:03d}")
-    ids = sorted(id_ for fold in run.folds for id_ in fold.test.ids)
+    ids = [id_ for fold in run.folds for id_ in fold.test.ids]
     monkeypatch.setattr(takes, "known", lambda _: (corpus(ids, **changes), ""))
     return run, takes.between(run)
 
@@ -33,7 +35,16 @@ def test_takes_differ_in_repetition_only(invented, monkeypatch):
             assert found.takes == 24
         else:
             assert found is None
-            assert note == "the corpus does not repeat sentences, or does not say so"
+            assert note == "no test set has two takes of a sentence, as far as the corpus says"
+
+
+def test_takes_in_two_test_sets_are_no_pair_of_one_model(invented, monkeypatch):
+    run = invented(speakers=2, ids="{number:03d}")
+    ids = [id_ for pair in zip(*(fold.test.ids for fold in run.folds), strict=True) for id_ in pair]
+    monkeypatch.setattr(takes, "known", lambda _: (corpus(ids), ""))
+    assert takes.between(run)[0] is None
+    twice = replace(run, folds=(*run.folds, *run.folds))  # every utterance is tested twice
+    assert takes.between(twice)[0] is None
 
 
 def test_a_table_has_a_row_per_run_or_says_why_not(invented, monkeypatch):
