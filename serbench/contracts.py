@@ -49,6 +49,8 @@ PLACE = re.compile(r"\{(\w+)\}")  # of a parameter's value in a title
 class About:
     """A corpus's description for users who do not have it.
 
+    For users' own corpora, "" is what nobody said; messages leave it out.
+
     Attributes:
         title: the corpus's full name.
         licence: its licence, by name.

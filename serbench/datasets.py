@@ -417,8 +417,11 @@ class JointDataset:
         source, kept = _in_data(spec, places)
         if kept and (source.spec != spec or not kept.exists()):
             place = kept.relative_to(places.data)
+            corpus = source.spec.partition(":")[2].partition(",")[0]
+            audio = f", put its audio into $SERBENCH_DATA/{corpus}" if source.page else ""
+            put = "put the page there" if source.page else "put it there"
             raise CorpusError(
-                f"joint reads {spec} from $SERBENCH_DATA/{place}: put it there (a link will do), "
+                f"joint reads {spec} from $SERBENCH_DATA/{place}: {put} (a link will do){audio}, "
                 f"and write {source.spec}"
             )
         return source

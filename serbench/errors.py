@@ -122,10 +122,19 @@ MOST_LISTED = 8
 """The maximum number of names that an error lists."""
 
 
-def nearest(kind: str, name: str, names: Sequence[str], hint: str = "") -> UnknownName:
+def nearest(
+    kind: str, name: str, names: Sequence[str], hint: str = "", *, where: str = ""
+) -> UnknownName:
     """Return the error for a name that is not in `names`, with the most similar names.
 
     Of many names, only the `MOST_LISTED` most similar ones are listed, in the order of `names`.
+
+    Args:
+        kind: what the name names: "label".
+        name: the unknown name.
+        names: the known ones.
+        hint: the end of the message.
+        where: the place of the unknown name: "in [labels]".
     """
     close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     guess = f"; did you mean {' or '.join(close)}?" if close else ""
@@ -135,4 +144,4 @@ def nearest(kind: str, name: str, names: Sequence[str], hint: str = "") -> Unkno
         listed = [each for each in names if each in chosen]
         more = f" and {len(names) - len(listed)} more"
     listing = f" (known: {', '.join(listed)}{more})" if names else ""
-    return UnknownName(f"there is no {kind} {name!r}{guess}{listing}{hint}")
+    return UnknownName(f"there is no {kind} {name!r}{where and f' {where}'}{guess}{listing}{hint}")

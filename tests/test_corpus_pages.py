@@ -10,8 +10,12 @@ import soundfile
 
 pytest.importorskip("serbench_corpora.pages.corpus")
 
+from typer.testing import CliRunner
+
 import serbench
 from serbench import datasets
+from serbench.cli import listings
+from serbench.cli.app import app
 from serbench.errors import CorpusError, LeakageError, SerbenchError
 from serbench.protocols import leakage, lookup
 from serbench.settings import settings
@@ -182,3 +186,47 @@ def test_joined_to_another_corpus_unknown_speakers_stay_unknown(page):
     for fold in lookup.make_folds(protocol, corpus):
         counts = leakage.certify(corpus, fold, {}).speakerless
         assert counts == {"train": 6, "validation": 0, "test": 0}
+
+
+def test_joining_a_page_by_its_path_says_where_page_and_audio_must_be(page):
+    with pytest.raises(CorpusError) as caught:
+        datasets.find(f"joint:toy+toml:{page}", settings())
+    assert str(caught.value) == (
+        f"joint reads toml:{page} from $SERBENCH_DATA/toml/my.toml: put the page there (a link "
+        "will do), put its audio into $SERBENCH_DATA/my, and write toml:my"
+    )
+
+
+def test_commands_call_the_corpus_by_one_name_and_say_what_the_pattern_leaves_out(page):
+    shutil.copy(page.parent / "low" / "01-0.wav", page.parent / "other.wav")
+    left_out = "1 file left out, since the pattern does not match: other.wav"
+    for words, where in (
+        (("check",), "kfold:n=5 on toml:my: "),
+        (("check", "--format", "csv"), ""),
+        (("show",), ""),
+    ):
+        done = CliRunner().invoke(app, ["protocol", *words, "--dataset", f"toml:{page}"])
+        assert done.exit_code == 0
+        assert done.stderr.splitlines() == [left_out]
+        assert where in done.stdout
+    shown = CliRunner().invoke(
+        app, ["protocol", "show", "--dataset", f"toml:{page}", "--protocol", "loso"]
+    )
+    assert "protocol loso of toml:my, " in shown.stdout
+    assert left_out in shown.stdout
+
+
+def test_a_page_is_described_by_what_it_says_and_by_its_files(page):
+    described = listings.describe("dataset", f"toml:{page}").splitlines()
+    at = described.index("my")
+    assert described[at + 1 : at + 4] == [
+        f"Here: {page.parent}",
+        "30 files of 5 speakers: 10 high, 10 low, 10 middle",
+        "Labels original: high, low, middle",
+    ]
+    (page.parent / "low" / "01-0.wav").write_bytes(b"")
+    assert "Cannot be read: " in listings.describe("dataset", f"toml:{page}")
+    shutil.rmtree(page.parent / "low")
+    shutil.rmtree(page.parent / "middle")
+    shutil.rmtree(page.parent / "high")
+    assert f"Not in {page.parent}" in listings.describe("dataset", f"toml:{page}").splitlines()

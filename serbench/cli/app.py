@@ -328,7 +328,8 @@ def download(
 
     source = find(dataset, settings(), data)
     if not isinstance(source.dataset, DownloadableDataset):
-        raise SerbenchError(f"{dataset} cannot be downloaded: {source.dataset.about.obtain}")
+        how = source.dataset.about.obtain or "it is a corpus of your own"
+        raise SerbenchError(f"{dataset} cannot be downloaded: {how}")
     source.dataset.download(source.root)
     typer.echo(f"{source.dataset.about.title} is in {source.root}")
 

@@ -3,14 +3,15 @@
 import inspect
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from serbench import parameters
 from serbench.contracts import DatasetEntry, ModelEntry, PathDataset
-from serbench.datasets import JointDataset, find
-from serbench.errors import nearest
+from serbench.datasets import JointDataset, Source, find, read
+from serbench.errors import CorpusError, nearest
 from serbench.escaping import shown
 from serbench.plugins import registry, shipped
 from serbench.protocols.families import FAMILIES
@@ -138,13 +139,33 @@ def _corpus(spec: str, target: Any) -> Iterator[str]:
     if root is None:
         yield f"{about.obtain[:1].upper()}{about.obtain[1:]}."
         return
-    yield f"{about.title}; {about.size}; {about.licence}"
-    yield f"Home: {about.home}; cite {about.cite}"
-    yield f"Here: {root}" if has_corpus(root) else f"Not in {root}: {about.obtain}"
+    yield "; ".join(filter(None, (about.title, about.size, about.licence)))
+    origin = (about.home and f"Home: {about.home}", about.cite and f"cite {about.cite}")
+    if any(origin):
+        yield "; ".join(filter(None, origin))
+    is_here = has_corpus(root)
+    obtain = f": {about.obtain}" if about.obtain else ""
+    yield f"Here: {root}" if is_here else f"Not in {root}{obtain}"
+    if is_here and isinstance(dataset, PathDataset):
+        yield _counts(source)
     for name, labels in dataset.label_sets.items():
         yield f"Labels {name}: {', '.join(dict.fromkeys(labels.values()))}"
     own = [protocol.name for protocol in dataset.protocols]
     yield f"Protocols: {', '.join([*own, *FAMILIES])}; default: {default_protocol(dataset)}"
+
+
+def _counts(source: Source) -> str:
+    """Return the numbers of files, speakers and labels of a corpus, or why it cannot be read."""
+    from serbench import tables
+
+    try:
+        corpus = read(source)
+    except CorpusError as error:
+        return f"Cannot be read: {error}"
+    counted = Counter(utterance.label for utterance in corpus.utterances)
+    files = tables.count(len(corpus.utterances), "file")
+    people = tables.count(len(corpus.speakers), "speaker")
+    return f"{files} of {people}: {', '.join(f'{n} {label}' for label, n in counted.items())}"
 
 
 def protocols() -> list[tuple[str, str]]:
@@ -160,7 +181,7 @@ def describe_protocol(name: str) -> str:
     """
     if name not in FAMILIES:
         hint = "; `serbench protocol show --dataset NAME` lists those of a dataset"
-        raise nearest("protocol for any corpus", name, list(FAMILIES), hint)
+        raise nearest("protocol", name, list(FAMILIES), hint, where="for any corpus")
     return "\n".join([*prose(FAMILIES[name]), "", parameter_table(FAMILIES[name])]).rstrip()
 
 

@@ -68,7 +68,7 @@ def _study(document: Table, path: str, file: Path) -> StudyFile:
     if not isinstance(name, str) or not name:
         raise BadParameter(f"name is {name!r}, but must be text")
     axes = _table(document.get("matrix"), "[matrix]")
-    _require_known("key in [matrix]", axes, FIELDS)
+    _require_known("key", axes, FIELDS, "in [matrix]")
     for kind in ITEMS:
         if not axes.get(kind):
             raise BadParameter(f'[matrix] has no {kind}: write {kind} = ["NAME", ...]')
@@ -96,7 +96,7 @@ def _study(document: Table, path: str, file: Path) -> StudyFile:
 def _extras(document: Table) -> Wanted:
     """Return the extra test sets that all runs of the study are tested on."""
     given = _table(document.get("extra", {}), "[extra]")
-    _require_known("key in [extra]", given, ("test_on", "perturb", "map"))
+    _require_known("key", given, ("test_on", "perturb", "map"), "in [extra]")
     names = {key: _list(given.get(key, [])) for key in ("test_on", "perturb")}
     for key, values in names.items():
         for value in values:
@@ -163,7 +163,7 @@ def _without(matrix: Matrix, excluded: Sequence[object], folder: Path) -> Matrix
     for number, given in enumerate(excluded, 1):
         where = f"[[exclude]] {number}"
         wanted = _table(given, where)
-        _require_known(f"key in {where}", wanted, FIELDS)
+        _require_known("key", wanted, FIELDS, f"in {where}")
         values = {
             key: _list(value) if key in ITEMS else _values(key, value, where, folder)
             for key, value in wanted.items()
@@ -205,10 +205,10 @@ def _matches_nothing(requests: Sequence[Request], wanted: Table, where: str) -> 
     return BadParameter(f"{what} matches no run of this study: correct it or remove it")
 
 
-def _require_known(kind: str, given: Table, names: Sequence[str]) -> None:
+def _require_known(kind: str, given: Table, names: Sequence[str], where: str = "") -> None:
     for key in given:
         if key not in names:
-            raise BadParameter(str(nearest(kind, key, names)))
+            raise BadParameter(str(nearest(kind, key, names, where=where)))
 
 
 def _table(given: object, where: str) -> Table:

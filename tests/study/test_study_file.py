@@ -139,7 +139,7 @@ def test_the_papers_table_two_is_a_study_by_its_name():
         ("name = 3\n" + PLAIN, "name is 3, but must be text"),
         ("", "[matrix] is missing, but must be a table"),
         ("matrix = 3", "[matrix] is 3, but must be a table"),
-        (PLAIN + "seeds = 3", "there is no key in [matrix] 'seeds'; did you mean seed"),
+        (PLAIN + "seeds = 3", "there is no key 'seeds' in [matrix]; did you mean seed"),
         ('[matrix]\nmodel = "centroid"', '[matrix] has no dataset: write dataset = ["NAME", ...]'),
         ('[matrix]\nmodel = []\ndataset = "tones"', '[matrix] has no model: write model = ["NAME"'),
         ('[matrix]\nmodel = "centrod"\ndataset = "tones"', "no model 'centrod'; did you mean cent"),
@@ -183,7 +183,7 @@ def test_the_papers_table_two_is_a_study_by_its_name():
             'dataset = { name = "tones", params = { scale = 2 } }',
             "parameter scale is set for centroid and for tones: set it once",
         ),
-        (PLAIN + "[[exclude]]\nmodle = 1", "no key in [[exclude]] 1 'modle'; did you mean model?"),
+        (PLAIN + "[[exclude]]\nmodle = 1", "no key 'modle' in [[exclude]] 1; did you mean model?"),
         (
             PLAIN + "[[exclude]]",
             "[[exclude]] 1 matches no run of this study: correct it or remove it",
@@ -198,7 +198,7 @@ def test_the_papers_table_two_is_a_study_by_its_name():
             "[[exclude]] 1 says",
         ),
         (PLAIN + '[[exclude]]\nmodel = "centroid"', "[[exclude]] leaves out every run: remove"),
-        (PLAIN + "exclude = 3", "there is no key in [matrix] 'exclude'"),
+        (PLAIN + "exclude = 3", "there is no key 'exclude' in [matrix]"),
         ("exclude = 3\n" + PLAIN, "[[exclude]] 1 is 3, but must be a table"),
         (
             PLAIN + "params = { scale = [1979-05-27] }",
@@ -214,7 +214,7 @@ def test_the_papers_table_two_is_a_study_by_its_name():
         ),
         (PLAIN + "[engine]\njobs = 2", '[engine] has no name: write name = "local"'),
         (PLAIN + '[engine]\nname = "locl"', "there is no engine 'locl'; did you mean local?"),
-        (f'{PLAIN}[extra]\nteston = "toy"', "there is no key in [extra] 'teston'; did you mean"),
+        (f'{PLAIN}[extra]\nteston = "toy"', "there is no key 'teston' in [extra]; did you mean"),
         (f"{PLAIN}[extra]\nperturb = [3]", "perturb in [extra] is 3, but must be text"),
     ],
 )

@@ -219,11 +219,19 @@ def find_table(
 
 
 def missing(name: str, root: Path, about: About, example: str) -> CorpusError:
-    """Return the error for a corpus without any file like `example`; it says how to get them."""
-    where = f"no file like {example} under {root}" if root.is_dir() else f"no folder {root}"
+    """Return the error for a corpus without any file like `example`; it says how to get them.
+
+    It has no word on what `about` does not know, the texts "".
+    """
+    file = f"file like {example}" if example else "audio"
+    where = f"no {file} under {root}" if root.is_dir() else f"no folder {root}"
+    terms = "; ".join(filter(None, (about.size, about.licence)))
+    title = f"{about.title} ({terms})" if terms else about.title
+    at = f"{title} is at {about.home}" if about.home else ""
+    source = f"{at or title}: {about.obtain}" if about.obtain else at
+    then = f"{source}. Then point" if source else "Point"
     return CorpusError(
-        f"{name} is missing: there is {where}. {about.title} ({about.size}; {about.licence}) is at "
-        f"{about.home}: {about.obtain}. Then point at its folder with --data DIR, or set "
+        f"{name} is missing: there is {where}. {then} at its folder with --data DIR, or set "
         f"SERBENCH_DATA to the folder that holds {name}/"
     )
 

@@ -15,6 +15,7 @@ from serbench.cli.options import (
     complete_protocols,
     require_format,
 )
+from serbench.escaping import shown
 
 app = typer.Typer(
     no_args_is_help=True, cls=Commands, help="Show, export or check the split of a corpus."
@@ -40,6 +41,8 @@ def show(
     from serbench.cli.corpora import splits
 
     terminal.show(splits.show(dataset, protocol, labels, data))
+    if protocol is None:  # the folds of a protocol come with the remarks
+        _tell_remarks(dataset, data)
 
 
 @app.command()
@@ -74,5 +77,13 @@ def check(
     require_format(form, split_check.FORMATS)
     text, clean = splits.check(dataset, protocol, labels, data, form)
     terminal.show(text, form=form)
+    _tell_remarks(dataset, data)
     if not clean:
         raise typer.Exit(1)
+
+
+def _tell_remarks(dataset: str, data: Path | None) -> None:
+    from serbench.cli.corpora import splits
+
+    for remark in splits.remarks(dataset, data):
+        typer.echo(shown(remark), err=True)

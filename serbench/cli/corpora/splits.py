@@ -6,9 +6,9 @@ from pathlib import Path
 
 from serbench import datasets, tables
 from serbench.cli import listings
-from serbench.contracts import NamingDataset
+from serbench.contracts import NamingDataset, PathDataset
 from serbench.corpus import Corpus, Fold, Protocol, protocol_digest
-from serbench.errors import BadParameter
+from serbench.errors import BadParameter, CorpusError
 from serbench.escaping import as_json
 from serbench.features import audio
 from serbench.protocols import leakage, lookup, speakers, split_file
@@ -49,8 +49,8 @@ def show(dataset: str, protocol: str | None, labels: str | None, data: Path | No
     applied = split(dataset, protocol, labels, data)
     folds = lookup.fold_rows(applied.corpus, applied.folds)
     lines = [
-        f"protocol {applied.protocol.name} of {dataset}, labels {applied.corpus.label_set}: "
-        f"{applied.protocol.summary}",
+        f"protocol {applied.protocol.name} of {applied.source.spec}, labels "
+        f"{applied.corpus.label_set}: {applied.protocol.summary}",
         f"digest {protocol_digest(applied.folds)}",
         *([f"LEAKS: {applied.protocol.leaks}"] if applied.protocol.leaks else []),
         *_warnings(applied),
@@ -59,6 +59,17 @@ def show(dataset: str, protocol: str | None, labels: str | None, data: Path | No
         *[f"\n{line}" for line in lookup.fold_remarks(applied.corpus, applied.folds)],
     ]
     return "\n".join(lines)
+
+
+def remarks(dataset: str, data: Path | None) -> list[str]:
+    """Return what a corpus of the user's own leaves out or lacks, or why it cannot be read."""
+    source = datasets.find(dataset, settings(), data)
+    if not isinstance(source.dataset, PathDataset) or not listings.has_corpus(source.root):
+        return []
+    try:
+        return list(datasets.read(source).remarks)
+    except CorpusError as error:
+        return [str(error)]
 
 
 def _warnings(applied: Split) -> list[str]:
@@ -120,7 +131,7 @@ def check(
                 "training set"
             )
     applied = Split(source, corpus, chosen, folds)
-    digests, remarks = _audio(applied, labels) if is_here else ({}, ())
+    digests, oddities = _audio(applied, labels) if is_here else ({}, ())
     checked = SplitCheck(
         chosen.name, corpus, leakage.check(corpus, folds, digests), len(digests), faults
     )
@@ -128,8 +139,8 @@ def check(
         return as_json(checked.to_json()), checked.is_clean
     if form in ("csv", "latex"):
         return checked.table(form), checked.is_clean
-    lines = [*checked.balance(), *notes, *remarks, *_warnings(applied)]
-    title = f"{chosen.name} on {dataset}: {checked.verdict()}"
+    lines = [*checked.balance(), *notes, *oddities, *_warnings(applied)]
+    title = f"{chosen.name} on {source.spec}: {checked.verdict()}"
     return tables.page(title, checked.table(form), lines, form), checked.is_clean
 
 

@@ -109,7 +109,11 @@ def page_data(description: CorpusDescription, examples: Sequence[Speaker] = ()) 
     return CorpusPage(
         serbench=version("serbench"),
         title=description.title,
-        about=[("Corpus", about.title), ("Home", about.home), ("Cite", about.cite)],
+        about=[
+            (name, text)
+            for name, text in (("Corpus", about.title), ("Home", about.home), ("Cite", about.cite))
+            if text
+        ],
         labels=list(description.labels),
         colours=[colour for colour, _ in styles(description.labels)],
         tables=[_table(description, by) for by in BY if _is_told(description.groups(by))],

@@ -119,5 +119,5 @@ def licence(runs: Sequence[Run]) -> str:
         except SerbenchError:  # its plugin is not installed
             sentences.append(f"{spec}: licence not known here")
         else:
-            sentences.append(f"{about.title}: {about.licence}")
+            sentences.append(f"{about.title}: {about.licence or 'licence not known here'}")
     return "; ".join(sentences)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from serbench import datasets
-from serbench.contracts import About, Dataset, Entry, GeneratedDataset
+from serbench.contracts import About, Dataset, Entry, GeneratedDataset, PathDataset
 from serbench.corpus import Corpus, Fold, Protocol, relabelled
 from serbench.datasets import Source
 from serbench.errors import CorpusError
@@ -124,8 +124,9 @@ def is_made(subject: DatasetSubject) -> str:
     about = subject.dataset.about
     if not isinstance(about, About):
         raise Violation(f"about is a {type(about).__name__}: return a serbench.contracts.About")
+    may_lack = isinstance(subject.dataset, PathDataset)  # only its owner knows
     for name, value in dataclasses.asdict(about).items():
-        if not isinstance(value, str) or not value.strip():
+        if not isinstance(value, str) or not (value.strip() or may_lack):
             raise Violation(f"about.{name} is empty: fill it in with a few words")
     if isinstance(subject.dataset, GeneratedDataset):
         version: object = subject.dataset.version  # names the folder of the corpus
@@ -346,7 +347,7 @@ def absence_is_explained(subject: DatasetSubject) -> None:
         except CorpusError as error:
             message = str(error).replace(str(root), "...")
             helpful = (subject.dataset.about.obtain, subject.dataset.about.home, "--data")
-            if not any(remedy in message for remedy in helpful):
+            if not any(remedy and remedy in message for remedy in helpful):
                 raise Violation(
                     f"for {place} its message is {message!r}: say how to get the corpus "
                     "(about.obtain), and that --data names its folder"

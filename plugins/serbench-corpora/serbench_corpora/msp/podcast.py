@@ -166,7 +166,9 @@ def _rows(table: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
             reader = csv.DictReader(stream)
             for column in COLUMNS:
                 if column not in (names := list(reader.fieldnames or ())):
-                    raise CorpusError(f"{NAME}: {nearest(f'column in {table}', column, names)}")
+                    raise CorpusError(
+                        f"{NAME}: {nearest('column', column, names, where=f'in {table}')}"
+                    )
             for row in reader:
                 cells = {column: (row[column] or "").strip() for column in COLUMNS}
                 if cells["Split_Set"].lower() != HIDDEN:
@@ -181,10 +183,8 @@ def _word(table: Path, line: int, column: str, code: str, words: Mapping[str, st
     for written in (code, code.lower()):
         if written in words:
             return words[written]
-    raise CorpusError(
-        f"{table}, line {line}: {nearest(f'code in the column {column}', code, list(words))}; "
-        "copy the table again"
-    )
+    unknown = nearest("code", code, list(words), where=f"in the column {column}")
+    raise CorpusError(f"{table}, line {line}: {unknown}; copy the table again")
 
 
 def _utterance(

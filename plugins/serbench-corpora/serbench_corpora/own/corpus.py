@@ -16,12 +16,12 @@ from serbench_corpora.own.split import NAME, OwnSplit, own_split
 LABEL_SET = "original"
 FOLDS = 5
 ABOUT = About(
-    title="a corpus of its owner's",
-    licence="known to its owner",
-    size="known to its owner",
-    home="with its owner",
+    title="a corpus of your own",
+    licence="",
+    size="",
+    home="",
     obtain="it is yours: name its place behind the colon, or with --data",
-    cite="ask its owner",
+    cite="",
 )
 
 

@@ -14,10 +14,8 @@ class Fields:
 
     def __init__(self, stored: Mapping[str, Any]):
         self._stored = stored
-        self._taken: list[str] = []  # tables and keys, in the order in which they were asked for
 
     def _take(self, key: str) -> Any:
-        self._taken.append(key)
         table, _, inner = key.partition(".")
         value = self._stored.get(table, MISSING)
         if not inner or value is MISSING:
@@ -108,22 +106,21 @@ class Fields:
             raise _wrong(key, "a table of keys and values", value)
         return value
 
-    def require_all_known(self) -> None:
-        """Refuse the first key that was never asked for.
+    def require_known(self, keys: Mapping[str, Sequence[str]]) -> None:
+        """Refuse the first unknown key.
+
+        Args:
+            keys: from each key to those of its table; none if the table may have any.
 
         Raises:
             BadParameter: the message has the most similar keys.
         """
-        tables = dict.fromkeys(key.partition(".")[0] for key in self._taken)
-        for table, value in self._stored.items():
-            if table not in tables:
-                raise BadParameter(str(nearest("key", table, list(tables))))
-            inner = [key.partition(".")[2] for key in self._taken if key.startswith(f"{table}.")]
-            if table in self._taken and not inner:
-                continue
-            for key in value if isinstance(value, dict) else ():
-                if key not in inner:
-                    raise BadParameter(str(nearest(f"key in [{table}]", key, inner)))
+        for key, value in self._stored.items():
+            if key not in keys:
+                raise BadParameter(str(nearest("key", key, list(keys))))
+            for inner in value if isinstance(value, dict) and keys[key] else ():
+                if inner not in keys[key]:
+                    raise BadParameter(str(nearest("key", inner, keys[key], where=f"in [{key}]")))
 
 
 def _line(key: str, value: object) -> str:

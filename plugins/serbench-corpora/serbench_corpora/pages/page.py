@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +22,28 @@ GROUPS = ("id", "label", "speaker", "sex", "session", "dialogue", "sentence", "r
 SEXES = ("female", "male")
 ABOUT = ("title", "licence", "size", "home", "obtain", "cite")
 PROSE = (*ABOUT, "summary", "language", "convert", "example", "share_labels")
-YOURS = "known to its owner"
+KEYS: Mapping[str, Sequence[str]] = {
+    **dict.fromkeys(PROSE, ()),
+    "pattern": (),
+    "id": (),
+    "utterances": (),
+    "speakers": (),
+    "labels": (),
+    "label_sets": (),
+    "subsets": (),
+    "words": (),
+    "speaker": (),
+    "unknown_speakers": (),
+    "counts": ("label", "speaker"),
+    "table": ("file", "files", "key", "columns"),
+    "skip": (),
+    "rename": (),
+    "drop": (),
+    "refuse": (),
+    "protocol": ("kind", "default", "reason"),
+}
+"""From each key to the keys of its table; () if it is no table, or one with keys of any name."""
+
 PLACE = re.compile(r"\{(\w*)\}")  # of a group in the template of the id
 
 
@@ -174,7 +195,8 @@ def parse(stored: Mapping[str, Any], name: str, default_set: str) -> Page:
         BadParameter: see `read`.
     """
     fields = Fields(stored)
-    prose = {key: fields.text(key, name if key == "title" else YOURS) for key in ABOUT}
+    fields.require_known(KEYS)
+    prose = {key: fields.text(key, name if key == "title" else "") for key in ABOUT}
     pattern = _pattern(fields)
     table = _table(fields)
     columns = table.columns if table else {}
@@ -205,7 +227,6 @@ def parse(stored: Mapping[str, Any], name: str, default_set: str) -> Page:
         shares_labels=fields.flag("share_labels"),
     )
     page = _with_label_sets(page, fields, default_set)
-    fields.require_all_known()
     _check(page)
     return page
 
@@ -241,8 +262,8 @@ def _with_label_sets(page: Page, fields: Fields, default_set: str) -> Page:
         sets[name] = fields.texts(f"label_sets.{name}")
         for label in sets[name]:
             if label not in own:
-                kind = f"label in [label_sets.{name}]"
-                raise BadParameter(str(nearest(kind, label, list(own))))
+                where = f"in [label_sets.{name}]"
+                raise BadParameter(str(nearest("label", label, list(own), where=where)))
     return Page(**{**vars(page), "label_sets": sets})
 
 
@@ -321,19 +342,19 @@ def _check(page: Page) -> None:
             )
     for name in PLACE.findall(page.id):
         if name not in page.pattern.groupindex:
-            kind = "named group for the id"
-            raise BadParameter(str(nearest(kind, name, list(page.pattern.groupindex))))
+            known = list(page.pattern.groupindex)
+            raise BadParameter(str(nearest("named group", name, known, where="for the id")))
     for name in page.words:
         if name not in groups or name == "label":
-            raise BadParameter(
-                str(nearest("named group for [words]", name, [g for g in groups if g != "label"]))
-            )
+            known = [group for group in groups if group != "label"]
+            raise BadParameter(str(nearest("named group", name, known, where="for [words]")))
     for name, subset in page.subsets.items():
         if name == ALL:
             raise BadParameter(f"the subset {ALL} would be the whole corpus: give it another name")
         for group in subset:
             if group not in (known := [*groups, *(() if "id" in groups else ("id",))]):
-                raise BadParameter(str(nearest(f"named group for [subsets.{name}]", group, known)))
+                where = f"for [subsets.{name}]"
+                raise BadParameter(str(nearest("named group", group, known, where=where)))
     if page.example and not page.pattern.fullmatch(page.example.rpartition(".")[0]):
         raise BadParameter(f"example is {page.example}, which the pattern does not match")
     _check_counts(page)
@@ -343,7 +364,8 @@ def _check_counts(page: Page) -> None:
     labels, counts = set(page.labels.values()), page.counts
     for label in counts.label or ():
         if label not in labels:
-            raise BadParameter(str(nearest("label in [counts.label]", label, sorted(labels))))
+            where = "in [counts.label]"
+            raise BadParameter(str(nearest("label", label, sorted(labels), where=where)))
     if counts.label and (lacking := labels - counts.label.keys()):
         raise BadParameter(f"[counts.label] lacks {min(lacking)}: count every label")
     if page.speakers and counts.speaker and page.speakers.keys() != counts.speaker.keys():

@@ -137,10 +137,8 @@ def _utterance(page: Page, name: str, stem: str, groups: dict[str, str]) -> Utte
 
 
 def _unknown(name: str, table: str, code: str, known: Mapping[str, str]) -> NoReturn:
-    raise CorpusError(
-        f"{name}: {nearest(f'code in [{table}] of the page', code, list(known))}; add it to the "
-        "page, or narrow the pattern"
-    )
+    unknown = nearest("code", code, list(known), where=f"in [{table}] of the page")
+    raise CorpusError(f"{name}: {unknown}; add it to the page, or narrow the pattern")
 
 
 def of_names(page: Page, names: Sequence[str]) -> Corpus:
@@ -156,7 +154,7 @@ def of_names(page: Page, names: Sequence[str]) -> Corpus:
     if page.table:
         raise CorpusError(
             f"{page.name}: names of files do not say everything: the page needs its table "
-            f"{', '.join(page.table.files.values())}: {page.about.obtain}"
+            f"{', '.join(page.table.files.values())}{_how(page)}"
         )
     utterances = []
     for name in names:
@@ -247,7 +245,9 @@ def _read_rows(page: Page, word: str, path: Path, rows: dict[str, Row]) -> None:
             names = [*(reader.fieldnames or ()), *(["file"] if places else [])]
             for column in (*(places or [table.key]), *table.columns.values()):
                 if column not in names:
-                    raise CorpusError(f"{page.name}: {nearest(f'column in {path}', column, names)}")
+                    raise CorpusError(
+                        f"{page.name}: {nearest('column', column, names, where=f'in {path}')}"
+                    )
             for row in reader:
                 if places:
                     row["file"] = word
@@ -265,11 +265,15 @@ def _read_rows(page: Page, word: str, path: Path, rows: dict[str, Row]) -> None:
                 rows[key] = {group: row[column] for group, column in table.columns.items()}
     except FileNotFoundError as error:
         raise CorpusError(
-            f"{page.name} is incomplete: there is no table {path}, which the page reads: "
-            f"{page.about.obtain}"
+            f"{page.name} is incomplete: there is no table {path}, which the page reads{_how(page)}"
         ) from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise CorpusError(f"{path} is not a CSV in UTF-8 ({error}): get it again") from error
+
+
+def _how(page: Page) -> str:
+    """Return how to get the corpus as the end of a message; "" if the page does not say."""
+    return page.about.obtain and f": {page.about.obtain}"
 
 
 def missing(page: Page, root: Path, names: Names) -> CorpusError:
@@ -280,7 +284,7 @@ def missing(page: Page, root: Path, names: Names) -> CorpusError:
             f"{audio_tree.listed(names.foreign)}; correct the pattern, or name the corpus's folder "
             "with --data DIR"
         )
-    return audio_tree.missing(page.name, root, page.about, page.example or "its audio")
+    return audio_tree.missing(page.name, root, page.about, page.example)
 
 
 def _require_copies(page: Page, root: Path, names: Names) -> None:
@@ -343,9 +347,12 @@ def require_counts(page: Page, root: Path, utterances: Iterable[Utterance], name
         )
     short = f" ({'; '.join(wrong)})" if wrong else ""
     kind = "is incomplete" if total < counts.utterances else "is not the corpus of its page"
+    remedy = "add or remove files, or correct the counts of the page"
+    if page.about.obtain:
+        remedy = f"compare your copy with the published one: {page.about.obtain}"
     error = CorpusError(
         f"{page.name} {kind}: {root} has {total} of {counts.utterances} utterances{short}"
-        f"{foreign}: compare your copy with the published one: {page.about.obtain}"
+        f"{foreign}: {remedy}"
     )
     each = [f"{noun} {part}" for noun, parts in differing.items() for part in parts]
     refuse(error, "counts", each or [f"{total} of {counts.utterances} utterances"])

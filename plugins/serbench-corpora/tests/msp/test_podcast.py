@@ -189,9 +189,9 @@ def test_missing_audio_is_counted(tmp_path: Path, table: list[Row]) -> None:
 @pytest.mark.parametrize(
     ("column", "text", "words"),
     [
-        (1, "Q", "line 2: there is no code in the column EmoClass 'Q'"),
-        (6, "Mal", "line 2: there is no code in the column Gender 'Mal'"),
-        (7, "Tset1", "line 2: there is no code in the column Split_Set 'Tset1'"),
+        (1, "Q", "line 2: there is no code 'Q' in the column EmoClass"),
+        (6, "Mal", "line 2: there is no code 'Mal' in the column Gender"),
+        (7, "Tset1", "line 2: there is no code 'Tset1' in the column Split_Set"),
         (0, "turn.wav", "line 2: 'turn.wav' is not the name of a turn"),
         (0, "MSP-PODCAST_0000_0002.wav", "MSP-PODCAST_0000_0002 has two rows"),
     ],
@@ -212,7 +212,7 @@ def test_a_table_without_a_column_is_refused(tmp_path: Path, table: list[Row]) -
     path = root / "Labels/labels_consensus.csv"
     path.write_text(path.read_text().replace("SpkrID", "Speaker"))
 
-    assert "there is no column in" in refusal(root)
+    assert "there is no column 'SpkrID' in" in refusal(root)
     assert "'SpkrID'" in refusal(root)
 
 

@@ -68,11 +68,11 @@ def test_a_subset_names_values_of_groups_and_is_not_in_the_digest(tmp_path: Path
 
 
 WRONG = [
-    ('[subsets.first]\ntak = "1"', "there is no named group for [subsets.first] 'tak'; did you"),
+    ('[subsets.first]\ntak = "1"', "there is no named group 'tak' for [subsets.first]; did you"),
     ("[subsets.first]\ntake = 1", "subsets.first.take must be a text, not 1"),
     ('[subsets.all]\ntake = "1"', "the subset all would be the whole corpus: give it another name"),
     ('lables = ["a", "b"]', "there is no key 'lables'; did you mean labels"),
-    ("[counts]\nlabels = { sad = 1 }", "there is no key in [counts] 'labels'; did you mean label?"),
+    ("[counts]\nlabels = { sad = 1 }", "there is no key 'labels' in [counts]; did you mean label?"),
     ("utterances = '5'", "utterances must be a whole number above 0, not '5'"),
     ("utterances = 0", "utterances must be a whole number above 0, not 0"),
     ("title = 3", "title must be a text, not 3"),
@@ -80,9 +80,9 @@ WRONG = [
     ("counts = 5", "counts must be a table of keys and values, not 5"),
     ("share_labels = 1", "share_labels must be true or false, not 1"),
     ('home = "a\\nb"', "home has line breaks or invisible characters: write it on one line"),
-    ('id = "{speeker}"', "there is no named group for the id 'speeker'; did you mean speaker?"),
+    ('id = "{speeker}"', "there is no named group 'speeker' for the id; did you mean speaker?"),
     ('example = "x.wav"', "example is x.wav, which the pattern does not match"),
-    ('[words.tak]\n1 = "a"', "there is no named group for [words] 'tak'; did you mean take?"),
+    ('[words.tak]\n1 = "a"', "there is no named group 'tak' for [words]; did you mean take?"),
     (f"speakers = 3\n[speaker]\n{SPEAKERS}", "[speaker] has 2 speakers, but speakers is 3"),
     ('[speaker]\ns1 = "F"', "speaker s1 has the sex 'F', but must have female or male"),
     (
@@ -97,9 +97,9 @@ WRONG = [
         f"[speaker]\n{SPEAKERS}[counts]\nspeaker = {{ s1 = 2, s3 = 3 }}",
         "the speaker s2 is only in one of [speaker] and [counts.speaker]",
     ),
-    ("[counts]\nlabel = { sad = 2, hapy = 3 }", "no label in [counts.label] 'hapy'; did you mean"),
+    ("[counts]\nlabel = { sad = 2, hapy = 3 }", "no label 'hapy' in [counts.label]; did you mean"),
     ("[counts]\nlabel = { sad = 2 }", "[counts.label] lacks happy: count every label"),
-    ('[label_sets.two]\nsat = "a"', "no label in [label_sets.two] 'sat'; did you mean sad?"),
+    ('[label_sets.two]\nsat = "a"', "no label 'sat' in [label_sets.two]; did you mean sad?"),
     ('[protocol]\nkind = "leaky"', "there is no protocol.kind 'leaky'"),
     ('[protocol]\nkind = "declared"', "add protocol.reason, which says why speakers cannot be"),
     (
@@ -147,6 +147,11 @@ def test_a_wrong_key_is_one_line(tmp_path: Path, line: str, words: str) -> None:
             "nothing gives the speaker: name a group",
         ),
         ("pattern = ", "is not TOML: "),
+        ("pattern = 'a'\nlables = ['a', 'b']", "there is no key 'lables'; did you mean labels"),
+        ("patern = 'a'\nlabels = ['a', 'b']", "there is no key 'patern'; did you mean pattern"),
+        ("[protocol]\nreasn = 'a'", "there is no key 'reasn' in [protocol]; did you mean reason?"),
+        ("[table]\nfil = 'a'", "there is no key 'fil' in [table]; did you mean file"),
+        ("[count]\nlabel = 1", "there is no key 'count'; did you mean counts"),
     ],
 )
 def test_what_every_page_needs(tmp_path: Path, text: str, words: str) -> None:

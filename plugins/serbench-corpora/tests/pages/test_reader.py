@@ -87,7 +87,7 @@ def test_a_code_without_a_word_names_the_file(root: Path) -> None:
     words = _refusal(root, page=PAGE.replace('H = "happy"', 'A = "angry"'))
 
     assert words.startswith(
-        "s1_H_1.wav: there is no code in [labels] of the page 'H' (known: S, A)"
+        "s1_H_1.wav: there is no code 'H' in [labels] of the page (known: S, A)"
     )
 
 
@@ -99,8 +99,8 @@ def test_too_few_and_too_many_files_are_counted(root: Path) -> None:
     (root / "s2_H_1.wav").rename(root / "s2-H-1.wav")
     assert _refusal(root, counts) == (
         f"my is incomplete: {root} has 19 of 20 utterances (label happy has 9 of 10; speaker "
-        "s2 has 3 of 4); 1 file has a name that the pattern does not match (s2-H-1.wav): compare "
-        "your copy with the published one: known to its owner"
+        "s2 has 3 of 4); 1 file has a name that the pattern does not match (s2-H-1.wav): add or "
+        "remove files, or correct the counts of the page"
     )
     (root / "s2-H-1.wav").rename(root / "s2_H_1.wav")
     _put(root / "s6_S_1.wav")
@@ -117,7 +117,35 @@ def test_a_file_that_does_not_fit_is_told(root: Path) -> None:
 
 def test_a_folder_without_any_such_file(root: Path, tmp_path: Path) -> None:
     assert "my: no file under" in _refusal(root, page=PAGE.replace("s\\d", "x\\d"))
-    assert "my is missing: there is no folder" in _refusal(tmp_path / "nowhere")
+    assert _refusal(tmp_path / "nowhere") == (
+        f"my is missing: there is no folder {tmp_path / 'nowhere'}. Point at its folder with "
+        "--data DIR, or set SERBENCH_DATA to the folder that holds my/"
+    )
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ('home = "example.org"', "my is at example.org. Then point at"),
+        ('obtain = "ask the lab"', "my: ask the lab. Then point at"),
+        (
+            'title = "Mine"\nlicence = "CC0"\nhome = "a.org"',
+            "Mine (CC0) is at a.org. Then point at",
+        ),
+        (
+            'size = "1 MB"\nlicence = "CC0"\nhome = "a.org"\nobtain = "ask"',
+            "my (1 MB; CC0) is at a.org: ask. T",
+        ),
+    ],
+)
+def test_a_missing_corpus_says_only_what_its_page_knows(
+    tmp_path: Path, keys: str, words: str
+) -> None:
+    (tmp_path / "empty").mkdir()
+    refusal = _refusal(tmp_path / "empty", page=f"{keys}\n{PAGE}")
+    assert refusal.startswith(
+        f"my is missing: there is no audio under {tmp_path / 'empty'}. {words}"
+    )
 
 
 def test_a_second_copy_is_left_out_and_another_file_of_the_same_name_refused(root: Path) -> None:
@@ -199,7 +227,7 @@ def test_a_table_says_what_names_do_not(root: Path) -> None:
         "the audio"
     )
     (root / "labels.csv").write_text("File,Emotion\n", encoding="utf-8")
-    assert "there is no column in " in _refusal(root, page=TABLE)
+    assert "there is no column 'Age' in " in _refusal(root, page=TABLE)
     (root / "labels.csv").unlink()
     assert "my is incomplete: there is no table" in _refusal(root, page=TABLE)
 
@@ -229,7 +257,7 @@ def test_several_tables_have_the_rows_of_utterances(root: Path) -> None:
     assert corpus.by_id["4/H1"].speaker == "w4"
     assert corpus.by_id["4/H1"].label == "happy"
     _put(path, b"Style,Emotion,Who\n")
-    assert "there is no column in " in _refusal(root, page=page)
+    assert "there is no column 'N' in " in _refusal(root, page=page)
     path.unlink()
     assert "my is incomplete: there is no table" in _refusal(root, page=page)
 
@@ -305,7 +333,7 @@ def test_names_are_enough_without_the_corpus(tmp_path: Path) -> None:
         ("", "none of 1 names, such as 'a.wav', is a file of the corpus: write names as in the"),
         (
             '[table]\nfile = "who.csv"\nkey = "name"\ncolumns = { sex = "gender" }\n',
-            "names of files do not say everything: the page needs its table who.csv: ",
+            "names of files do not say everything: the page needs its table who.csv$",
         ),
     ],
 )
