@@ -36,6 +36,18 @@ def places(tmp_path, monkeypatch):
 
 
 @pytest.fixture
+def here(tmp_path, monkeypatch, places):
+    """An empty current folder; what is imported from it is forgotten."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [one for one in sys.path if one not in ("", os.getcwd())])
+    before = set(sys.modules)
+    yield tmp_path
+    for name in set(sys.modules) - before:
+        if str(tmp_path) in str(getattr(sys.modules[name], "__file__", "")):
+            del sys.modules[name]
+
+
+@pytest.fixture
 def run_command(monkeypatch, capsys):
     """A function that runs a command in this process: starting another takes half a second."""
     from serbench.cli import app

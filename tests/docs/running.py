@@ -21,6 +21,8 @@ import numpy as np
 import soundfile
 from blocks import Block, blocks
 
+from serbench.results import fold_file
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 SECONDS = 300  # for one block
@@ -139,11 +141,12 @@ class Reader:
 
     def _runs(self, corpus: str) -> None:
         ignored = shutil.ignore_patterns(*MADE_ANEW)
-        shutil.copytree(SUBMISSIONS / corpus, self.results, dirs_exist_ok=True, ignore=ignored)
+        for run in _newest(f"{corpus}/*"):
+            shutil.copytree(run, self.results / run.name, dirs_exist_ok=True, ignore=ignored)
 
     def _fold(self, run: str) -> None:
-        (path,) = SUBMISSIONS.glob(f"*/{run}*/fold-01.safetensors")
-        shutil.copy(path, self._here())
+        (folder,) = _newest(f"*/{run}*")
+        shutil.copy(folder / "fold-01.safetensors", self._here())
 
     def _recordings(self, names: str) -> None:
         """A second of a tone each."""
@@ -251,6 +254,16 @@ class Reader:
         self._python.stdin.flush()
         answer = json.loads(self._python.stdout.readline())
         return Done(int(bool(answer["error"])), answer["printed"], answer["error"])
+
+
+def _newest(pattern: str) -> list[Path]:
+    """The submissions that match; of several with the same name but for the digest, the newest."""
+    newest: dict[str, tuple[str, Path]] = {}
+    for folder in SUBMISSIONS.glob(pattern):
+        name = folder.name.rpartition("_")[0]
+        finished = fold_file.read(folder / "fold-01.safetensors").facts.finished
+        newest[name] = max(newest.get(name, ("", folder)), (finished, folder))
+    return [folder for _, folder in newest.values()]
 
 
 def _program(path: Path, text: str) -> None:

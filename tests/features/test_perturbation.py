@@ -69,15 +69,14 @@ def test_what_cannot_be_meant_is_one_line(text, error, words):
         Reading(perturbation=text)
 
 
-def test_a_perturbation_of_ones_own_has_an_import_path_and_parameters(tmp_path, monkeypatch):
-    (tmp_path / "own.py").write_text(OWN)
-    monkeypatch.chdir(tmp_path)
+def test_a_perturbation_of_ones_own_has_an_import_path_and_parameters(here):
+    (here / "own.py").write_text(OWN)
     reading = Reading(perturbation="own:Echo:gain=0.25")
     assert reading.perturbation == "own:Echo:gain=0.25"
     assert Reading(perturbation="own:Echo:gain=0.5").perturbation == "own:Echo"
     version = reading.identity()["perturbation_version"]
     assert str(version).startswith("3, ")  # and a digest of the file
-    (tmp_path / "own.py").write_text(OWN + "\n# changed\n")
+    (here / "own.py").write_text(OWN + "\n# changed\n")
     assert Reading.of(reading.identity()).identity()["perturbation_version"] != version
     with pytest.raises(PluginError, match="own:NOTHING is a int, not a class"):
         Reading(perturbation="own:NOTHING")

@@ -109,18 +109,6 @@ class Sized(Unversioned):
 """
 
 
-@pytest.fixture
-def here(tmp_path, monkeypatch, places):
-    """An empty current folder; what is imported from it is forgotten."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [one for one in sys.path if one not in ("", os.getcwd())])
-    before = set(sys.modules)
-    yield tmp_path
-    for name in set(sys.modules) - before:
-        if str(tmp_path) in str(getattr(sys.modules[name], "__file__", "")):
-            del sys.modules[name]
-
-
 def evaluate(model, **what):
     what = {"features": "crossings", "jobs": 0, "folds": ["1"], **what}
     return serbench.evaluate(model, "tones", **what)
