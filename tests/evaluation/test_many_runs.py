@@ -111,7 +111,7 @@ def test_a_fold_that_fails_is_recorded_until_it_succeeds(monkeypatch):
     assert fold_status.failure(result) == keeper.failures[0]
     assert fold_status.read(result) is None
     monkeypatch.delenv("TINY_DIES")
-    (keeper,) = compute([Request("keeper", SMALL)], means)
+    (keeper,) = compute([Request("keeper", SMALL)], Means(options=HERE, keep_models=True))
     assert keeper.failures == {}
     assert keeper.missing() == []
     assert not list(keeper.folder.glob(".fold*"))

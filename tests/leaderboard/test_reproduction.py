@@ -8,8 +8,6 @@ import os
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import ClassVar
 
@@ -231,7 +229,7 @@ def test_a_model_that_nobody_offers_is_a_line_with_the_cards_command(submission)
     other = _configured(submission, model="centriod")
     with pytest.raises(SerbenchError) as caught:
         propose(other)
-    assert "no model 'centriod'; did you mean centroid" in str(caught.value)
+    assert "no model 'centriod'; did you mean centroid " in str(caught.value)
     assert "it is other people's code: pip install serbench-tiny==0.1" in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -635,15 +633,9 @@ def command(*arguments):
     return CliRunner().invoke(app, ["leaderboard", "reproduce", *map(str, arguments)])
 
 
-def test_without_a_terminal_nothing_runs_unless_it_is_told_to(submission, tmp_path):
+def test_without_a_terminal_nothing_runs_unless_it_is_told_to(submission, tmp_path, run_command):
     words = ["leaderboard", "reproduce", submission, "--results", tmp_path / "r"]
-    done = subprocess.run(
-        [sys.executable, "-m", "serbench", *words],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        stdin=subprocess.DEVNULL,
-    )
+    done = run_command(*words)
     assert done.returncode == 1
     assert done.stderr == (
         "serbench: running this must be confirmed, but there is no terminal: add --yes to confirm\n"
@@ -653,19 +645,13 @@ def test_without_a_terminal_nothing_runs_unless_it_is_told_to(submission, tmp_pa
 
 
 @pytest.mark.parametrize(("answer", "code"), [(b"\n", 1), (b"y\n", 0)])
-def test_with_a_terminal_somebody_is_asked(submission, tmp_path, answer, code):
+def test_with_a_terminal_somebody_is_asked(submission, tmp_path, run_command, answer, code):
     words = ["leaderboard", "reproduce", submission, "--results", tmp_path / "r", "--jobs", "0"]
     ours, theirs = os.openpty()
     os.write(ours, answer)
-    done = subprocess.run(
-        [sys.executable, "-m", "serbench", *words],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        stdin=theirs,
-    )
+    with os.fdopen(theirs) as terminal:
+        done = run_command(*words, stdin=terminal)
     os.close(ours)
-    os.close(theirs)
     assert done.returncode == code
     assert "Run it? [y/N]" in done.stdout
     last = "serbench: nothing was run" if code else "fold 1: finished; 1 of 1 fold is there"

@@ -4,8 +4,6 @@ import csv
 import io
 import json
 import re
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -314,23 +312,10 @@ def test_a_sheet_is_full_in_csv_and_short_elsewhere():
 
 
 @pytest.mark.usefixtures("places")
-def test_the_command_writes_a_report(write, tmp_path):
+def test_the_command_writes_a_report(write, tmp_path, run_command):
     write()
-    command = [
-        sys.executable,
-        "-m",
-        "serbench",
-        "report",
-        "toy_invented",
-        "--picture",
-        "none",
-    ]
-    done = subprocess.run(
-        [*command, "--out", tmp_path / "out", "--jobs", "0"],
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    options = ("--picture", "none", "--out", tmp_path / "out", "--jobs", "0")
+    done = run_command("report", "toy_invented", *options)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     assert done.stdout.endswith("10 tables in 30 files; report.json lists them\n")

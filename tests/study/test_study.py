@@ -325,11 +325,10 @@ def test_a_study_that_is_killed_goes_on_where_it_stopped(places, tmp_path):
     command = [sys.executable, "-m", "serbench", "study", "run", "study.toml", "--jobs", "0"]
     child = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL)
     done = []
-    for _ in range(600):
-        done = list(places.results.glob("*/*.safetensors"))
-        if len(done) > 4:
-            break
+    while len(done) <= 4:
+        assert child.poll() is None
         time.sleep(0.01)
+        done = list(places.results.glob("*/*.safetensors"))
     child.send_signal(signal.SIGKILL)
     child.wait()
     done = {path: path.stat().st_mtime_ns for path in places.results.glob("*/*.safetensors")}
