@@ -107,7 +107,9 @@ def test_every_table_and_figure_is_in_the_documentation(invented):
     files = re.findall(r"`([^`]*)`", "".join(re.findall(r"^\| (`SECTION.*?) \|", text, re.M)))
     listed = {file.rpartition("/")[2].replace("NN", "01") for file in files}
     shown = {item.name for part in (*sections, *of_runs) for item in part}
-    assert {name for name in shown if not name.endswith("-02")} == listed
+    of_extra_sets = {"cross-corpus", "robustness"}  # this run has none
+    assert {name for name in shown if not name.endswith("-02")} == listed - of_extra_sets
+    assert of_extra_sets < listed
 
 
 def test_runs_that_cannot_be_compared_have_sections_of_their_own(write, tmp_path):

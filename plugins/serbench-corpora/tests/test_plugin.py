@@ -42,4 +42,5 @@ def test_a_corpus_of_ones_own_is_named_by_its_place(name: str) -> None:
 
     assert isinstance(target, PathDataset)
     assert isinstance(target.about, About)
-    assert all(vars(target.about).values())
+    assert target.about.title
+    assert target.about.obtain
