@@ -14,6 +14,7 @@ from serbench.results.extra_summary import CrossCorpus, Robustness
 
 DARK = 0.6  # cells with higher scores have white text
 LEAST = 2  # values of a parameter that make a curve
+TICKS = 8  # the most values of a parameter that are all on its axis
 
 
 def matrix(scores: CrossCorpus) -> "style.Figure":
@@ -43,6 +44,8 @@ def matrix(scores: CrossCorpus) -> "style.Figure":
             linespacing=1.2,
             color="white" if score > DARK else style.INK,
         )
+    for row, column in np.argwhere(np.isnan(shades)):
+        panel.text(column, row, "not tested", ha="center", va="center", fontsize=5.5)
     panel.set_xticks(range(shape[1]), [style.wrapped(name, 16) for name in columns])
     trained = [
         style.wrapped(f"{one_line(name, 40)}, {run.config.dataset}", 28)
@@ -80,7 +83,9 @@ def curves(scores: Robustness) -> Mapping[tuple[str, str], Sequence[tuple[float,
 
 
 def robustness(scores: Robustness) -> "style.Figure":
-    """Draw a panel per perturbation: each run's score over its strength, dashed as recorded.
+    """Draw a panel per perturbation: each run's score over its strength.
+
+    Dashed lines are the scores on the audio as recorded, the grey line is chance.
 
     Raises:
         SerbenchError: no perturbation has two strengths.
@@ -94,7 +99,7 @@ def robustness(scores: Robustness) -> "style.Figure":
     columns = min(2, len(panels))
     rows = -(-len(panels) // columns)
     width = style.PAGE if columns > 1 else style.COLUMN
-    figure = style.canvas(width, 0.5 + 1.9 * rows + 0.13 * len(scores.runs))
+    figure = style.canvas(width, 0.5 + 1.9 * rows + 0.13 * (len(scores.runs) + 2))
     axes = np.ravel(figure.subplots(rows, columns, squeeze=False))
     for panel, ((perturbation, varied), points) in zip(axes, panels.items(), strict=False):
         for row, name in enumerate(scores.names):
@@ -113,11 +118,16 @@ def robustness(scores: Robustness) -> "style.Figure":
             recorded = 100 * own[0][1].own_pooled(scores.metric)
             panel.axhline(recorded, color=colour, linewidth=0.7, linestyle="--")
         panel.axhline(100 * points[0][2].chance(scores.metric), color=style.FAINT, linewidth=0.8)
+        measured = sorted({value for value, _, _ in points})
+        if len(measured) <= TICKS:
+            panel.set_xticks(measured, [f"{value:g}" for value in measured])
         panel.set_title(style.wrapped(one_line(perturbation, 60), 50))
         panel.set(ylim=(0, 102), xlabel=one_line(varied, 30))
         panel.set_ylabel(f"{METRICS[scores.metric].title} (%)")
         panel.grid(axis="y", linewidth=0.3, color=style.FAINT)
     for panel in axes[len(panels) :]:
         panel.set_axis_off()
+    axes[0].plot([], [], color=style.INK, linewidth=0.7, linestyle="--", label="as recorded")
+    axes[0].plot([], [], color=style.FAINT, linewidth=0.8, label="chance")
     figure.legend(loc="outside lower center", ncols=1)
     return figure
