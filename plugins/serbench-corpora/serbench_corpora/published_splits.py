@@ -16,6 +16,10 @@ from serbench_corpora.subsets import Subset
 EMOBOX = "EmoBox (Ma et al., Interspeech 2024), emo-box/EmoBox at 08280f2"
 EMO_SUPERB = "EMO-SUPERB (Wu et al., 2024, arXiv 2402.13018)"
 TFDS = "TensorFlow Datasets, crema_d"
+LUNA_JIMENEZ = (
+    "MMEmotionRecognition (Luna-Jiménez et al.), cristinalunaj/MMEmotionRecognition at aeb7844"
+)
+PEPINO = "Pepino et al. (Interspeech 2021, arXiv 2104.03502), habla-liaa/ser-with-w2v2 at f778fd8"
 SERAB = "SERAB (Scheidwasser-Clow et al., ICASSP 2022), Neclow/serab at cc0ebd7"
 
 # three are byte-identical to another utterance, the fourth was misnamed in the corpus until 2022
@@ -96,6 +100,18 @@ RAVDESS = (
         "EmoBox's six folds of four speakers; validation is every fifth training speaker",
         _by_speaker("ravdess", "emobox"),
         source=EMOBOX,
+    ),
+    Protocol(
+        "luna-jimenez",
+        "five folds of 4 or 5 actors; validation is every fifth training actor (theirs: none)",
+        _by_speaker("ravdess", "luna-jimenez"),
+        source=LUNA_JIMENEZ,
+    ),
+    Protocol(
+        "pepino",
+        "actors 1-20 train, 21 and 22 validate, 23 and 24 test; only speech (theirs: songs too)",
+        _by_speaker("ravdess", "pepino"),
+        source=PEPINO,
     ),
 )
 

@@ -20,7 +20,7 @@ class TestPackage(PackageContract):
 class TestRavdess(DatasetContract):
     plugin = "ravdess"
     data_fixture = "ravdess_tree"
-    complete = ("paper", "paper-nested", "emobox")
+    complete = ("paper", "paper-nested", "emobox", "luna-jimenez")
 
 
 @pytest.mark.slow

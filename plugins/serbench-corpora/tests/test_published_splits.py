@@ -48,6 +48,12 @@ def sizes(corpus: Corpus, protocol) -> list[tuple[int, int, int]]:
             "5bcb10c966782ae3121e56e2b8e0072dfcaf97c6a081e98c58c04bf8a24b9fa0",
         ),
         (
+            "ravdess",
+            "luna-jimenez",
+            False,
+            "6102df038ab73587ca88a61fdd91672d27d9d84d3a110d9af34d66c07fc4802b",
+        ),
+        (
             "crema-d",
             "emobox",
             False,
@@ -81,6 +87,8 @@ def test_the_published_table_is_reproduced(corpus_name, protocol_name, validates
     ("corpus_name", "protocol_name", "expected"),
     [
         ("ravdess", "emobox", [(960, 240, 240)] * 6),
+        ("ravdess", "luna-jimenez", [(960, 180, 300)] * 4 + [(960, 240, 240)]),
+        ("ravdess", "pepino", [(1200, 120, 120)]),
         ("crema-d", "emobox", [(5028, 558, 1856)]),
         (
             "crema-d",
