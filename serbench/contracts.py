@@ -435,6 +435,17 @@ class ExportableModel(typing.Protocol):
         """Write the files of that software, such as a checkpoint that transformers loads."""
 
 
+@typing.runtime_checkable
+class LargeFeature(typing.Protocol):
+    """Optional for an extractor whose arrays are large.
+
+    Before they are extracted, their room is shown; a disk without it is refused.
+    """
+
+    def stored_bytes(self, seconds: float) -> int:
+        """Return the size of the array of a wave of so many seconds, at most."""
+
+
 class BenchHooks(typing.Protocol):
     """Optional for `serbench bench`; every method is optional by itself.
 

@@ -121,6 +121,15 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes} min"
 
 
+def size(number: float) -> str:
+    """Return a number of bytes in megabytes or gigabytes.
+
+    >>> size(2_340_000), size(4_300_000_000)
+    ('2.3 MB', '4.3 GB')
+    """
+    return f"{number / 1e9:.1f} GB" if number >= 1e9 else f"{number / 1e6:.1f} MB"
+
+
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], form: str = "text") -> str:
     """Return a table in one of `FORMATS`, or in HTML, where a row without cells is a line.
 

@@ -11,7 +11,7 @@ from serbench.contracts import Extraction, Task
 from serbench.errors import FoldError
 from serbench.evaluation.engines import task
 from serbench.evaluation.plan import Plan
-from serbench.features import extraction
+from serbench.features import extraction, room
 from serbench.features.audio import Decoded, Digests, remarks
 from serbench.features.store import Feature
 from serbench.files import digest
@@ -23,6 +23,9 @@ FEW = 100  # utterances; up to this many, starting processes takes longer than i
 
 class Listening(Protocol):
     """The methods of `serbench.Listener` that decoding calls."""
+
+    def estimated(self, line: str) -> None:
+        """Show how much disk and memory large features take."""
 
     def extracting(self, done: int, total: int) -> None:
         """Show that `done` of `total` utterances are decoded and their features stored."""
@@ -86,6 +89,7 @@ def prepare(
     Raises:
         CorpusError: the feature is made of sentences, and the corpus does not give them.
         FoldError: a file cannot be read, or the extractor breaks its contract.
+        SerbenchError: the disk has no room for the features.
     """
     feature = Feature.of(plan.config)
     stored = extraction.audio_digests(plan.corpus, places.cache, plan.source.root)
@@ -99,13 +103,18 @@ def prepare(
         for id_, path in paths.items()
         if stored[id_] is None or (id_ in lacking and who == "driver")
     ]
+    at_once = processes.cores() if len(files) > FEW else 1
+    if who != "fold":  # which extracts on another machine
+        missing = [paths[id_] for id_ in paths if id_ in lacking]
+        line = room.statement(feature, missing, places.cache, places.results, at_once)
+        if line:
+            listener.estimated(line)
     decoded: dict[str, Decoded] = {}
 
     def receive(_: int, message: processes.Message) -> None:
         decoded.update((row[0], Decoded(*row)) for row in message["digests"])
         listener.extracting(len(decoded), len(files))
 
-    at_once = processes.cores() if len(files) > FEW else 1
     common = {
         "feature": dataclasses.asdict(feature),
         "cache": str(places.cache.resolve()),

@@ -91,8 +91,8 @@ class _Evaluation:
 
     def __init__(self, means: Means, listener: Listener):
         self._means, self._listener = means, listener
-        self._places = settings()
         self._parent = results_folder(means.results)
+        self._places = dataclasses.replace(settings(), results=self._parent)
         self._device = require_device(means.device or self._places.device)
         if means.engine == "local" and self._device == "cuda":
             find_device("cuda")  # one error here, rather than one per fold
@@ -226,6 +226,10 @@ class _Evaluation:
         if line not in self._remarks:
             self._remarks.add(line)
             self._listener.remarked(line)
+
+    def estimated(self, line: str) -> None:
+        """Pass the room that large features take to the listener."""
+        self._listener.estimated(line)
 
     def extracting(self, done: int, total: int) -> None:
         """Pass the progress of decoding to the listener."""

@@ -265,6 +265,18 @@ def remarks(oddities: Mapping[str, str]) -> list[str]:
     return lines
 
 
+def seconds(path: Path) -> float:
+    """Return the length in a file's header; 0 if it has none that could be right."""
+    import soundfile
+
+    try:
+        header = soundfile.info(path)
+    except (OSError, RuntimeError, TypeError):  # refused with a reason when it is decoded
+        return 0.0
+    length = header.frames / header.samplerate
+    return float(length) if length <= LONGEST else 0.0
+
+
 def samples_digest(samples: Samples, rate: int) -> str:
     """Return the identity of audio: sha256 of the samples, their type, shape and rate.
 

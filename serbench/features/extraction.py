@@ -16,6 +16,7 @@ from serbench.plugins import registry
 from serbench.processes import Message, Send
 
 SHARD = 256  # utterances written to the feature store at a time
+HELD = 2**26  # bytes of features that are written even if they are of fewer utterances
 BATCH = 16  # utterances per report of progress
 READS = ("wave", "recording", "sentence")
 
@@ -41,9 +42,10 @@ def extract(message: Message, send: Send) -> Message:
 
 def _extract(message: Message, feature: Feature, send: Send) -> Message:
     store = stored(feature, Path(message["cache"]))
-    extractor = _extractor(feature)
+    extractor = extractor_of(feature)
     reading = audio.Reading.of(feature.reading)
     arrays: dict[str, Array] = {}
+    held = 0  # bytes
     with threadpoolctl.threadpool_limits(message["threads"]):
         for start in range(0, len(message["files"]), BATCH):
             digests: list[audio.Decoded] = []
@@ -54,9 +56,10 @@ def _extract(message: Message, feature: Feature, send: Send) -> Message:
                     with _naming(path):
                         array = of_samples(feature.name, extractor, samples, rate, reading)
                         arrays[file.digest] = array
-            if len(arrays) >= SHARD:
-                store.write(arrays)
-                arrays = {}
+                        held += array.nbytes
+                if len(arrays) >= SHARD or held >= HELD:
+                    store.write(arrays)
+                    arrays, held = {}, 0
             send({"digests": digests})
         store.write(arrays)
     return {}
@@ -99,7 +102,7 @@ class Sentences(Store):
 
     def of(self, utterances: Sequence[Utterance]) -> list[Array]:
         """Extract the features of what utterances say, each by itself."""
-        name, extractor = self._feature.name, _extractor(self._feature)
+        name, extractor = self._feature.name, extractor_of(self._feature)
         return [
             check_arrays(name, extractor([utterance.sentence]), 1)[0].copy()
             for utterance in utterances
@@ -127,7 +130,8 @@ def stored(feature: Feature, cache: Path) -> Store:
     return Sentences(feature, folder) if reads(target) == "sentence" else Store(folder)
 
 
-def _extractor(feature: Feature) -> Any:
+def extractor_of(feature: Feature) -> Any:
+    """Return a new extractor of a feature."""
     target: Any = registry.load(registry.find("feature", feature.name))
     return target(**registry.complete(target, feature.params))
 

@@ -139,9 +139,7 @@ def _hours(seconds: float | None) -> str:
 
 
 def _size(size: float | None) -> str:
-    if size is None:
-        return "unknown"
-    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
+    return "unknown" if size is None else tables.size(size)
 
 
 @dataclass(frozen=True)

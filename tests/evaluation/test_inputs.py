@@ -5,19 +5,24 @@ from pathlib import Path
 
 import pytest
 
-from serbench.errors import FoldError, LeakageError
+from serbench.errors import FoldError, LeakageError, SerbenchError
 from serbench.evaluation import inputs
 from serbench.evaluation.plan import make_plan
 from serbench.evaluation.progress.listener import Listener
+from serbench.features import extraction
 from serbench.features.store import Feature, Store
 from serbench.results.config import Request
 
 
 class Heard(Listener):
-    """Remembers how many files were decoded."""
+    """Remembers how many files were decoded, and what was said of their room."""
 
     def __init__(self):
         self.decoded = 0
+        self.lines = []
+
+    def estimated(self, line):
+        self.lines.append(line)
 
     def extracting(self, done, total):
         self.decoded = done
@@ -116,3 +121,64 @@ def test_digests_of_files_before_one_that_is_broken_are_kept(plan, prepare, plac
         prepare(plan(), [])
     broken.write_bytes(content)
     assert prepare(plan(), [])[1] == 2
+
+
+@pytest.fixture
+def large(monkeypatch):
+    """A function that lets the feature of the model `centroid` say how large it is."""
+    from serbench_tiny import Crossings
+
+    def large(rate):
+        size = lambda self, seconds: int(rate * seconds)  # noqa: E731
+        monkeypatch.setattr(Crossings, "stored_bytes", size, raising=False)
+
+    return large
+
+
+@pytest.mark.parametrize("who", ["driver", "task"])
+def test_the_room_of_large_features_is_told_before_they_are_extracted(plan, places, large, who):
+    large(1e7)
+    heard, used = Heard(), plan().ids(0)
+    inputs.prepare(plan(), set(used), places, heard, who)
+    (line,) = heard.lines
+    assert line.startswith(f"crossings of {len(used)} utterances (")
+    assert f" MB on the disk in {places.cache}, and once more in {places.results} for" in line
+    assert line.endswith(" of memory for them")
+
+
+def test_the_room_is_that_of_missing_features(plan, places, large):
+    large(1e7)
+    used = plan().ids(0)
+    inputs.prepare(plan(), set(used[:16]), places, Heard())
+    heard = Heard()
+    inputs.prepare(plan(), set(used), places, heard)
+    assert heard.lines[0].startswith("crossings of 2 utterances (")
+    heard = Heard()
+    inputs.prepare(plan(), set(used), places, heard)
+    assert heard.lines == []
+
+
+def test_small_features_and_those_of_other_machines_need_no_room_here(plan, places, large):
+    heard = Heard()
+    inputs.prepare(plan(), set(plan().ids(0)), places, heard)
+    large(1e18)
+    inputs.prepare(plan(params={"parts": 5}), set(plan().ids(0)), places, heard, "fold")
+    assert heard.lines == []
+
+
+def test_a_disk_without_room_is_refused_before_anything_is_extracted(plan, places, large):
+    large(1e18)
+    words = "crossings of .* would take up to .* GB, and the disk that holds .* GB free: free some"
+    with pytest.raises(SerbenchError, match=words) as error:
+        inputs.prepare(plan(), set(plan().ids(0)), places, Heard())
+    assert "\n" not in str(error.value)
+    assert not Feature.of(plan().config).folder(places.cache).exists()
+
+
+def test_large_features_are_written_before_there_are_many(plan, places, prepare, monkeypatch):
+    used = plan().ids(0)
+    monkeypatch.setattr(extraction, "HELD", 5 * 2 * 4)  # five arrays of two numbers
+    prepared, _ = prepare(plan(), used)
+    assert stored(plan(), prepared, places) == set(used)
+    shards = list(Feature.of(plan().config).folder(places.cache).glob("*.safetensors"))
+    assert len(shards) == -(-len(used) // 5)

@@ -1,7 +1,10 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 
 from serbench.errors import PluginError
+from serbench.evaluation.folds import model_io
 from serbench.features.store import Feature, Store, check_arrays
 
 ARRAYS = {f"key{index}": np.full((2, index + 1), index, np.float32) for index in range(5)}
@@ -62,3 +65,20 @@ def test_what_an_extractor_makes_is_kept_in_its_precision(tmp_path, dtype):
 def test_one_array_an_utterance():
     with pytest.raises(PluginError, match="made 1 array for 2"):
         check_arrays("mel", [np.zeros(1, np.float32)], 2)
+
+
+def test_only_the_array_that_is_read_is_in_memory(tmp_path):
+    rng = np.random.default_rng(0)
+    arrays = {str(at): rng.normal(size=(5, 50, 64)).astype(np.float16) for at in range(40)}
+    Store(tmp_path).write(arrays)
+    tracemalloc.start()
+    features = Store(tmp_path).read(list(arrays))
+    model_io.write(tmp_path / "exchange", {"test": features})
+    with model_io.opened(tmp_path / "exchange") as sets:
+        inputs = sets["test"]
+        for key, array in zip(arrays, inputs, strict=True):
+            assert (array.dtype, array.shape) == (np.float16, (5, 50, 64))
+            np.testing.assert_array_equal(array, arrays[key])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 8 * arrays["0"].nbytes

@@ -22,11 +22,18 @@ PAPER = {"*": {"recipe": "paper"}, "iemocap": {"recipe": "paper-iemocap"}}
 
 @hookimpl
 def serbench_features() -> Iterable[Entry]:
-    """Register the feature with the layers of any frozen encoder."""
+    """Register the features with the layers of any frozen encoder."""
     yield Entry(
         "transformer-layers",
         "serbench_transformers.probing.layers:Layers",
         "the mean over time of every layer of a frozen encoder: --param checkpoint=...",
+        requires=REQUIRES,
+        install=INSTALL,
+    )
+    yield Entry(
+        "transformer-frames",
+        "serbench_transformers.probing.frames:Frames",
+        "every frame of every layer of a frozen encoder: --param checkpoint=...",
         requires=REQUIRES,
         install=INSTALL,
     )

@@ -55,6 +55,12 @@ class TestLayers(FeatureContract):
 
 
 @pytest.mark.slow
+class TestFrames(FeatureContract):
+    plugin = "transformer-frames"
+    params_fixture = "frozen"
+
+
+@pytest.mark.slow
 class TestProbe(ModelContract):
     plugin = "transformer-probe"
     params_fixture = "frozen"

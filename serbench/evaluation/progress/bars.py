@@ -148,6 +148,10 @@ class Bars(Listener):
         count = f"{done}/{total}"
         self._progress.update(self._extracting, completed=done, total=total, count=count)
 
+    def estimated(self, line: str) -> None:
+        """Print how much disk and memory large features take."""
+        self._print(line)
+
     def remarked(self, line: str) -> None:
         """Print a remark on the corpus, above the bars if there are any."""
         if not self._quiet:

@@ -21,6 +21,9 @@ class Listener:
     def extracting(self, done: int, total: int) -> None:
         """Show that `done` of `total` utterances are decoded and their features stored."""
 
+    def estimated(self, line: str) -> None:
+        """Show how much disk and memory large features take, before they are extracted."""
+
     def remarked(self, line: str) -> None:
         """Show a remark on the corpus: odd, but no error."""
         warnings.warn(line, stacklevel=3)  # at the caller of `evaluate`

@@ -39,10 +39,14 @@ class Wav2Vec2(Encoder):
             hidden = layer(hidden)
         return hidden[0].T
 
+    def project(self, frames: Frames) -> Frames:
+        """See `Encoder`."""
+        return frames.replaced(first_of(self.model.feature_projection(frames.values)))
+
     def embed(self, frames: Frames, mask: Mask | None = None) -> Frames:
         """See `Encoder`: project, and add positions."""
         encoder = self.model.encoder
-        frames = frames.replaced(first_of(self.model.feature_projection(frames.values)))
+        frames = self.project(frames)
         if mask is not None:
             frames = mask(frames, getattr(self.model, "masked_spec_embed", None))
         values = frames.values + self._positions(frames)
@@ -165,6 +169,23 @@ class OneByOne(Encoder):
             states = [*output.hidden_states[: self.n_layers], output.last_hidden_state]
             rows.append(torch.stack([state[0].mean(dim=0) for state in states]))
         return torch.stack(rows)
+
+    def layer_frames(self, prepared: Tensor) -> Tensor:
+        """See `Encoder`, but the first is the input of the first layer, after positions are added.
+
+        Raises:
+            BadParameter: the layers differ in their frames, as those of SEW do.
+        """
+        output = self.model(prepared[None], output_hidden_states=True)
+        layers = [*output.hidden_states[: self.n_layers], output.last_hidden_state]
+        if len({each.shape for each in layers}) > 1:
+            counts = ", ".join(str(each.shape[1]) for each in layers)
+            kind = self.model.config.model_type
+            raise BadParameter(
+                f"the layers of this encoder ({kind}) have {counts} frames for the same utterance, "
+                "so they cannot be stored in one array: use another encoder"
+            )
+        return torch.cat(layers)
 
 
 def _convolved_length(length: int, config: Any) -> int:

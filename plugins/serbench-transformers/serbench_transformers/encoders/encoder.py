@@ -49,6 +49,10 @@ class Encoder:
         """Compute the convolutions of one utterance: (frames, channels)."""
         raise NotImplementedError
 
+    def project(self, frames: Frames) -> Frames:
+        """Bring convolved frames to the width of the layers, before positions are added."""
+        return frames
+
     def embed(self, frames: Frames, mask: Mask | None = None) -> Frames:
         """Turn convolved frames into the input of the first layer."""
         raise NotImplementedError
@@ -106,6 +110,21 @@ class Encoder:
             means.append(frames.means())
         means[-1] = self.normalise(frames).means()
         return torch.stack(means, dim=1)
+
+    def layer_frames(self, prepared: Tensor) -> Tensor:
+        """Compute the frames of every layer for one utterance: (layers + 1, frames, hidden size).
+
+        The first is the output of the convolutions, projected to the width of the layers, before
+        positions are added; the last is the encoder's output.
+        """
+        convolved = Frames.of([self.convolve(prepared)])
+        layers = [self.project(convolved)]
+        frames = self.embed(convolved)
+        for layer in range(self.n_layers):
+            frames = self._run(frames, layer, layer + 1)
+            layers.append(frames)
+        layers[-1] = self.normalise(frames)
+        return torch.cat([each.values for each in layers])
 
     def _run(self, frames: Frames, first: int, last: int) -> Frames:
         """Compute the layers from `first` to before `last`."""

@@ -28,11 +28,14 @@ COMPUTED = {
 """Facts about the computation, for the results of models that learn from the feature."""
 
 
-class _Version:
-    """The version of this feature and that of transformers, which computes it; read when needed."""
+class Version:
+    """A feature's version and that of transformers, which computes it; read when needed."""
+
+    def __init__(self, own: int):
+        self._own = own
 
     def __get__(self, instance: object, owner: type) -> str:
-        return f"3 (transformers {metadata.version('transformers')})"
+        return f"{self._own} (transformers {metadata.version('transformers')})"
 
 
 class Layers:
@@ -49,7 +52,7 @@ class Layers:
         weights: "random" does not read the checkpoint's: the floor that pretraining must beat.
     """
 
-    version = _Version()
+    version = Version(3)
     notes: ClassVar[Mapping[str, str]] = {
         "2": "layers are stored in half precision",
         "3": "layers are stored in single precision again",
@@ -76,12 +79,16 @@ class Layers:
         """Return parameters for a preset's architecture with random weights."""
         return presets.without_weights(given, folder)
 
-    def __call__(self, waves: Sequence[Wave]) -> list[Array]:
-        """Compute one array per wave, (layers + 1, hidden size)."""
+    def encoder(self) -> Encoder:
+        """Return the encoder, which is loaded at its first use."""
         with self._lock:
-            if self._encoder is None:  # load the encoder on first use
+            if self._encoder is None:
                 checkpoint = find(self._checkpoint, str(self._revision))
                 self._encoder = loading.load(checkpoint, weights=self._weights, seed=RANDOM)
-            encoder = self._encoder
+            return self._encoder
+
+    def __call__(self, waves: Sequence[Wave]) -> list[Array]:
+        """Compute one array per wave, (layers + 1, hidden size)."""
+        encoder = self.encoder()
         with torch.inference_mode():
             return [encoder.layer_means([encoder.preprocess(wave)])[0].numpy() for wave in waves]
