@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-PLUGINS := corpora torch alexnet sklearn perturbations transformers slurm template
+PLUGINS := corpora torch alexnet sklearn perturbations transformers rivals slurm template
 PACKAGES := -e ".[report]" $(foreach name,$(PLUGINS),-e plugins/serbench-$(name))
 PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --constraint constraints.txt
 # tests share two cores with nothing: one thread each, and no spinning while they wait; processes

@@ -19,6 +19,7 @@ import leakage_page
 import numpy as np
 import performance_page
 import robustness_page
+import table_three_page
 
 from serbench import tables
 from serbench.leaderboard.ranking.entry import of_run
@@ -350,6 +351,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/corpus-check.md": lambda: kinds_page.page(_text("docs/corpus-check.md")),
     "docs/robustness.md": lambda: robustness_page.page(_text("docs/robustness.md")),
     "docs/controls.md": lambda: controls_page.page(_text("docs/controls.md")),
+    "docs/table-three.md": lambda: table_three_page.page(_text("docs/table-three.md")),
     "docs/leakage-stories.md": lambda: leakage_page.page(_text("docs/leakage-stories.md")),
     "README.md": readme,
 }

@@ -1,6 +1,6 @@
-"""Train AlexNet: batches of windows, cross-entropy, Adam."""
+"""Train a network on spectrograms: batches of windows, Adam."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,13 @@ from serbench_torch.adam import Adam
 from serbench_torch.training import Task
 
 Batch = tuple[Tensor, Tensor]
-"""Windows, (utterances, 1, bands, frames), and their truth, (utterances,)."""
+"""Windows, (utterances, 1, bands, frames), and their truth, (utterances,).
+
+Augmentation may turn the truth into shares of labels, (utterances, labels).
+"""
+
+Augment = Callable[[Tensor, Tensor, np.random.Generator], Batch]
+"""Changes windows and truth of a batch, with randomness from the generator only."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +29,7 @@ class Labelled:
 
     spectrograms: Spectrograms  # normalised, on the device
     truth: npt.NDArray[np.int64]  # (utterances,), positions in the labels
+    augment: Augment | None = None  # of the batches
 
     def batches(self, size: int, width: int, random: np.random.Generator) -> Iterator[Batch]:
         """Yield an epoch's batches: one window of `width` frames per utterance, in random order."""
@@ -32,7 +39,8 @@ class Labelled:
             part = slice(start, start + size)
             windows = self.spectrograms.windows(order[part], offsets[part], width)
             truth = torch.from_numpy(self.truth[order[part]])
-            yield windows, truth.to(windows.device, non_blocking=True)
+            cut = windows, truth.to(windows.device, non_blocking=True)
+            yield cut if self.augment is None else self.augment(*cut, random)
 
 
 def task(
@@ -47,7 +55,8 @@ def task(
 ) -> Task[Batch]:
     """Return the task of the training loop.
 
-    `precision` applies to the forward pass of training; validation is in float32.
+    `precision` applies to the forward pass of training; validation is in float32. Batch norm needs
+    whole batches, so for networks that have it a batch is not split.
     """
 
     def batches(epoch: int) -> Iterator[Batch]:
@@ -62,7 +71,9 @@ def task(
 
     optimizer = Adam(scorer.network.parameters(), lr)
     steps = -(-len(train.truth) // batch)
-    return Task(scorer.network, optimizer, batches, loss, validate, split=split, steps=steps)
+    whole = any(isinstance(layer, nn.BatchNorm2d) for layer in scorer.network.modules())
+    parts = None if whole else split
+    return Task(scorer.network, optimizer, batches, loss, validate, split=parts, steps=steps)
 
 
 def split(batch: Batch, parts: int) -> list[tuple[Batch, float]]:

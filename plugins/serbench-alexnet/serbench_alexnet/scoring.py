@@ -1,4 +1,4 @@
-"""Score utterances with a trained AlexNet."""
+"""Score utterances with a trained network."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,11 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from serbench import Array
 from serbench.metrics import classification
-from serbench_alexnet.network import AlexNet
 from serbench_alexnet.spectrograms import Scale, Spectrograms
 from serbench_torch.devices import autocast
 
@@ -25,7 +24,7 @@ Scores = npt.NDArray[np.float64]
 class Scorer:
     """Scores utterances with a network."""
 
-    network: AlexNet  # on `device`, in training or evaluation mode
+    network: nn.Module  # of windows, on `device`, in training or evaluation mode
     scale: Scale  # learned from the training utterances
     frames: int  # the width of a window
     padding_db: float  # the feature's value for silence

@@ -1,4 +1,4 @@
-"""Normalise spectrograms, and cut or pad them to the width of AlexNet's input."""
+"""Normalise spectrograms, and cut or pad them to the width of a network's input."""
 
 import math
 from collections.abc import Iterator, Sequence

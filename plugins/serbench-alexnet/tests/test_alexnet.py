@@ -202,7 +202,7 @@ def test_a_model_of_another_version_is_an_error(fitted, tmp_path):
         ({"epochs": 0}, "epochs, batch and patience of alexnet-mel must be at least 1"),
         ({"lr": 0.0}, "lr, width and max_seconds of alexnet-mel must be greater than 0"),
         ({"dropout": 1.0}, r"dropout=1.0 of alexnet-mel must be in \[0, 1\)"),
-        ({"n_mels": 40}, "n_mels=40 is too small for AlexNet: .* at least 63 mel bands"),
+        ({"n_mels": 40}, "n_mels=40 is too small for alexnet-mel: .* at least 63 mel bands"),
     ],
 )
 def test_values_that_cannot_be_are_refused(params, words):

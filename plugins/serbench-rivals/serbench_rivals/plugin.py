@@ -1,0 +1,28 @@
+"""Register the rival systems of the paper's Table III, without importing torch."""
+
+from collections.abc import Iterable
+
+from serbench import ModelEntry, hookimpl
+
+INSTALL = "serbench-rivals"
+MEL = ("n_fft", "hop", "n_mels", "power", "floor_db")
+
+
+@hookimpl
+def serbench_models() -> Iterable[ModelEntry]:
+    """Register the systems."""
+    return [
+        ModelEntry(
+            "qcnn",
+            "serbench_rivals.qcnn:Qcnn",
+            "QCNN, from the abstract: a quaternion CNN on coloured mel spectrograms",
+            requires=("torch",),
+            install=INSTALL,
+            features="mel",
+            title="QCNN",
+            gpus=1,
+            memory=2.0,
+            feature_params=MEL,
+            defaults={"*": {"n_fft": 512, "hop": 256}, "toy": {"width": 0.5, "epochs": 12}},
+        ),
+    ]
