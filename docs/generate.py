@@ -58,6 +58,7 @@ COMMANDS = (
     ("leaderboard", "build"),
     ("leaderboard", "submit"),
     ("leaderboard", "verify"),
+    ("leaderboard", "import"),
     ("leaderboard", "reproduce"),
     ("leaderboard", "badge"),
     ("datasets",),
@@ -81,7 +82,7 @@ MADE = "<!-- made by docs/generate.py from the code and the committed results; d
 
 def reproduction() -> str:
     """Return the page of all full runs on a corpus, beside the paper's Table II."""
-    found = [runs.read(folder) for folder in runs.folders(SUBMISSIONS)]
+    found = _ours()
     parts = [
         "# Reproduction",
         MADE,
@@ -94,7 +95,7 @@ def reproduction() -> str:
         "tolerance of 1e-4, had a UAR of 58.85 ± 5.64, and 59.83 ± 6.07 with other BLAS kernels, "
         "since the choice of C depended on the last bits. The "
         "[tutorials](tutorials/index.md) show their own runs, since their plugins are not part of "
-        "serbench. "
+        "serbench. Predictions that others made are on [another page](importing.md). "
         "A recipe is fixed in a commit before its first full run, or chosen in "
         "each fold by code from that fold's own training and validation speakers. Scores are % "
         "mean ± sample standard deviation over test sets, as in Table II of the paper: "
@@ -105,6 +106,12 @@ def reproduction() -> str:
         if of_corpus or literature.rows(name, "II"):
             parts += [f"## {title}", *_corpus(name, sorted(of_corpus, key=_finished))]
     return "\n\n".join(parts) + "\n"
+
+
+def _ours() -> list[Run]:
+    """Return the committed runs, without predictions that others made."""
+    found = [runs.read(folder) for folder in runs.folders(SUBMISSIONS)]
+    return [run for run in found if run.facts.imported is None]
 
 
 def _finished(run: Run) -> str:
@@ -282,7 +289,7 @@ def metrics() -> str:
 def readme() -> str:
     """Return the README with new tables between its marks."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    found = [runs.read(folder) for folder in runs.folders(SUBMISSIONS)]
+    found = _ours()
     for corpus in ("toy", "ravdess"):
         shown = [
             run

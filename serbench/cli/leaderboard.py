@@ -10,11 +10,15 @@ from serbench.cli import terminal
 from serbench.cli.options import (
     Commands,
     Data,
+    Dataset,
     Device,
+    Labels,
     Quiet,
     Results,
     RunName,
     Verbose,
+    complete_protocols,
+    named_texts,
     number_or,
     require_format,
 )
@@ -147,6 +151,121 @@ def submit(  # noqa: PLR0913 - a command's options are its parameters
     verdict = Admission().verify(folder)
     typer.echo("\n".join([*lines(folder, verdict), *about(folder, verdict.status)]))
     if verdict.status == "rejected":
+        raise typer.Exit(1)
+
+
+@app.command("import")
+def import_table(  # noqa: PLR0913 - a command's options are its parameters
+    table: Annotated[
+        Path, typer.Argument(help="A CSV file with a row for each utterance, as published.")
+    ],
+    dataset: Dataset,
+    system: Annotated[str, typer.Option(help="Name of the system that was tested.")],
+    submitter: Annotated[str, typer.Option(help="Your name, as the importer.")],
+    protocol: Annotated[
+        str | None,
+        typer.Option(help="The protocol that was tested.", autocompletion=complete_protocols),
+    ] = None,
+    labels: Labels = None,
+    publisher: Annotated[str, typer.Option(help="Who published the table.")] = "",
+    source: Annotated[str, typer.Option(help="Address of the table.")] = "",
+    commit: Annotated[str, typer.Option(help="Commit of the table.")] = "",
+    licence: Annotated[str, typer.Option(help="Licence of the table.")] = "",
+    modality: Annotated[
+        str, typer.Option(help="What the system hears or sees: speech, face (video), ...")
+    ] = "speech",
+    leaks: Annotated[
+        str, typer.Option(help="How its training saw the test sets: epoch chosen on the test set.")
+    ] = "",
+    caveat: Annotated[
+        list[str] | None,
+        typer.Option(help="Another reason not to compare it as it stands; may be repeated."),
+    ] = None,
+    link: Annotated[
+        str | None,
+        typer.Option(help="How scores become probabilities: identity, softmax or sigmoid."),
+    ] = None,
+    label_map: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map",
+            help="fear=fearful: the corpus's label for a label, or a column of scores, of the "
+            "table; may be repeated.",
+        ),
+    ] = None,
+    utterance: Annotated[
+        str, typer.Option(help="Column of utterances or their files. Default: the first.")
+    ] = "",
+    fold: Annotated[
+        str, typer.Option(help="Column of folds. Default: fold, if there is one.")
+    ] = "",
+    seed: Annotated[
+        str, typer.Option(help="Column of seeds. Default: seed, if there is one.")
+    ] = "",
+    label: Annotated[
+        str,
+        typer.Option(help="Column of predicted labels. Default: label, if no column has scores."),
+    ] = "",
+    truth: Annotated[
+        str, typer.Option(help="Column of true labels, to compare with those of the corpus.")
+    ] = "",
+    where: Annotated[
+        list[str] | None,
+        typer.Option(help="COLUMN=CELL: import only rows with this cell; may be repeated."),
+    ] = None,
+    rename: Annotated[
+        list[str] | None,
+        typer.Option(help="OLD=NEW: another beginning for names of utterances; may be repeated."),
+    ] = None,
+    drop_unknown: Annotated[
+        bool, typer.Option("--drop-unknown", help="Leave out utterances that the corpus lacks.")
+    ] = False,
+    out: Annotated[Path, typer.Option(help="The folder of all submissions.")] = Path("submissions"),
+    note: Annotated[Path | None, typer.Option(help="A text file to include as note.md.")] = None,
+) -> None:
+    """Make a submission of predictions that others published, one for each seed.
+
+    True labels, speakers and folds are the corpus's and the protocol's; the table only gives
+    predictions. The board shows them as recomputed, not run here, and never ranks them.
+    """
+    from serbench.files import expanded
+    from serbench.leaderboard.admission import Admission
+    from serbench.leaderboard.imports import run as imports
+    from serbench.leaderboard.imports.table import Columns
+    from serbench.leaderboard.verification.verdict import lines
+    from serbench.metrics.calibration import LINKS
+
+    if link not in (None, *LINKS):
+        raise nearest("link", str(link), LINKS)
+    reading = imports.Reading(
+        columns=Columns(utterance=utterance, fold=fold, seed=seed, label=label, truth=truth),
+        where=named_texts("--where", where),
+        naming=named_texts("--map", label_map),
+        renamed=named_texts("--rename", rename),
+        link=link,  # type: ignore[arg-type]
+        drop_unknown=drop_unknown,
+    )
+    origin = imports.Origin(
+        system, publisher, source, commit, licence, modality, leaks, tuple(caveat or ())
+    )
+    made = imports.make(
+        expanded(table),
+        imports.Setting(dataset, protocol, labels),
+        reading,
+        origin,
+        out=expanded(out),
+        submitter=submitter,
+        note=note,
+    )
+    admission, rejected = Admission(), False
+    for outcome in made:
+        verdict = admission.verify(outcome.folder)
+        rejected |= verdict.status == "rejected"
+        told = (f"  {line}" for line in outcome.lines())
+        typer.echo("\n".join([*lines(outcome.folder, verdict), *told]))
+    for line in imports.spread(made):
+        typer.echo(line)
+    if rejected:
         raise typer.Exit(1)
 
 

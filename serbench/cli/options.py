@@ -222,6 +222,23 @@ def number_or(word: str, option: str, text: str, kind: Callable[[str], Number]) 
         raise BadParameter(f"{option} is {text!r}, but must be a number or {word}") from None
 
 
+def named_texts(option: str, texts: Sequence[str] | None) -> dict[str, str]:
+    """Return the parts of options that are written NAME=TEXT, by name.
+
+    Raises:
+        BadParameter: one has no = or no name, or a name is there twice.
+    """
+    pairs: dict[str, str] = {}
+    for text in texts or ():
+        name, equals, value = (part.strip() for part in text.partition("="))
+        if not equals or not name:
+            raise BadParameter(f"{option} is {text!r}, but must be written NAME=TEXT")
+        if name in pairs:
+            raise BadParameter(f"{option} has {name!r} twice: give it once")
+        pairs[name] = value
+    return pairs
+
+
 def confirmed(yes: bool, question: str) -> bool:
     """Ask a question on the terminal, unless `yes`; return the answer.
 

@@ -129,7 +129,8 @@ def _different_protocol(first: Run, other: Run) -> str:
             "of them again with the --protocol of the other"
         )
     audio = [{fold.facts.fold.index: fold.facts.pins.audio for fold in run.folds} for run in runs]
-    differing = [at for at in audio[0].keys() & audio[1].keys() if audio[0][at] != audio[1][at]]
+    both = [at for at in audio[0].keys() & audio[1].keys() if audio[0][at] and audio[1][at]]
+    differing = [at for at in both if audio[0][at] != audio[1][at]]
     if differing:
         return (
             f"the audio differs in {len(differing)} of {tables.count(len(audio[0]), 'fold')}, "

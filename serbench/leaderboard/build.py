@@ -75,7 +75,8 @@ def judge(folder: Path) -> Outcome:
         verdict = verifying.judge(submission)
         if verdict.status == "rejected":
             return Rejected(_name(folder), verdict.reasons)
-        status = verdict.status if submission.has_truth else entry.SUBMITTERS_OWN
+        status = entry.NOT_RUN if submission.facts.imported else verdict.status
+        status = status if submission.has_truth else entry.SUBMITTERS_OWN
         # a check skipped because a plugin is missing is not a remark on the submission
         flags = [flag for flag in verdict.flags if not flag.startswith(protocol.UNCHECKED)]
         return entry.of_submission(submission, status, flags)

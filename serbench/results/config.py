@@ -10,6 +10,7 @@ from serbench.files import digest
 from serbench.results.json_schema import Names, Text, Whole
 
 MOST_THREADS = 1024
+IMPORTED = "imported-"  # begins the model's name in runs whose predictions others published
 Named = Annotated[str, Text(200, ".+")]
 Version = Annotated[str, Text(100)]
 Values = Annotated[Mapping[str, object], Names(100)]

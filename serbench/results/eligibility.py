@@ -15,6 +15,7 @@ BATCH = "labels depend on the batch: some change when an utterance is predicted 
 PARTIAL = "Do not compare means over some of a protocol's folds with means over all of them."
 INCOMPLETE = "incomplete"
 
+IMPORTED = "its predictions are from a published table, so nobody here can repeat its training"
 SEEN = "its model had seen the test corpus"
 LONE_AUDIO = "no other account has its audio, so there is nothing to rank it against"
 OTHER_UTTERANCES = "its counts are not of the utterances that the recomputed runs were tested on"
@@ -27,6 +28,8 @@ SENT_BEFORE = "same answers as {}, which {} sent before"
 
 def leak(folds: Sequence[Facts]) -> str:
     """Return what training, validation and test sets share, or ""."""
+    if (imported := folds[0].imported) and imported.leaks:
+        return imported.leaks
     clean = all(facts.certificate["clean"] for facts in folds)
     return folds[0].protocol.leaks or ("" if clean else "sets share speakers or audio")
 
@@ -41,13 +44,15 @@ def objections(folds: Sequence[Facts], missing: int) -> tuple[str, ...]:
     reasons = []
     if shared := leak(folds):
         reasons.append(LEAKS.format(shared))
+    if imported := folds[0].imported:
+        reasons += [IMPORTED, *imported.caveats]
     if any(facts.folds_before for facts in folds):
         reasons.append(
             "folds were trained in one process, one after the other (--jobs 0): one may know what "
             "another has learned"
         )
     unchecked = [facts.alone.unchecked for facts in folds if facts.alone.utterances == 0]
-    if unchecked:
+    if unchecked and not imported:
         reason = unchecked[0] or "no utterance was predicted alone"
         reasons.append(f"batch effects unchecked: {reason}")
     if any(facts.alone.other_labels for facts in folds):

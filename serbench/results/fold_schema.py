@@ -1,12 +1,13 @@
 """The facts of a fold: everything in its file besides arrays, with types and bounds."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from serbench.contracts import Link
 from serbench.errors import SerbenchError
-from serbench.results.config import Config
+from serbench.results.config import IMPORTED, Config
 from serbench.results.json_schema import (
     INFINITE,
     Count,
@@ -32,11 +33,11 @@ Parameters = Annotated[int, Whole(10**15)]
 
 @dataclass(frozen=True)
 class Pins(Open):
-    """Digests of the data; "" for the page of a corpus that has none."""
+    """Digests of the data; "" for the page of a corpus that has none, and for unknown audio."""
 
     corpus: Digest
     protocol: Digest
-    audio: Digest
+    audio: Digest = ""
     page: Digest = ""
 
 
@@ -110,6 +111,31 @@ class Alone(Open):
     unchecked: Annotated[str, Text(300)] = ""
 
 
+NEVER_ALONE = Alone(math.nan, 0, unchecked="not run here")
+
+
+@dataclass(frozen=True)
+class Imported(Open):
+    """Where predictions were published that others made, and what is known about them.
+
+    All of it is what the importer states, except the table's digest and what was counted in it.
+    """
+
+    system: Annotated[str, Text(100, r".*\S.*")]  # what was tested
+    table: Digest  # sha256 of the published file
+    scores: Literal["scores", "labels"]  # "labels": only predicted labels were published
+    publisher: Annotated[str, Text(200)] = ""
+    source: Annotated[str, Text(300)] = ""  # address of the table
+    commit: Annotated[str, Text(100)] = ""
+    licence: Annotated[str, Text(200)] = ""  # of the table
+    modality: Annotated[str, Text(100)] = "speech"  # what the system sees or hears
+    seed: Name = ""  # as the table writes it, "" if it does not say
+    dropped: Count = 0  # utterances of the table that the corpus lacks, left out
+    dropped_examples: tuple[Example, ...] = ()
+    leaks: Annotated[str, Text(500)] = ""  # how training saw the test set, or ""
+    caveats: tuple[Annotated[str, Text(300)], ...] = ()
+
+
 @dataclass(frozen=True)
 class Description(Open):
     """The parts of a model's description that other code relies on."""
@@ -127,7 +153,10 @@ class Description(Open):
 
 @dataclass(frozen=True)
 class Facts(Open):
-    """The facts of a fold; `docs/results.md` describes each."""
+    """The facts of a fold; `docs/results.md` describes each.
+
+    Only imported predictions lack the facts `MEASURED`, which nobody here knows.
+    """
 
     config: Config
     pins: Pins
@@ -136,14 +165,15 @@ class Facts(Open):
     labels: tuple[Annotated[str, Text(100, ".+")], ...]
     link: Link
     certificate: Annotated[Mapping[str, Any], Like(CertificateFacts)]
-    validation: Annotated[Mapping[str, float], Like(ValidationFacts)]
-    alone: Alone
-    seconds: Mapping[str, Amount]
-    device: Name
-    threads: Count
     versions: Mapping[str, Name]
-    sources: Mapping[str, Name]
-    machine: Mapping[str, Annotated[str, Text(300)]]
+    validation: Annotated[Mapping[str, float], Like(ValidationFacts)] = field(default_factory=dict)
+    alone: Alone = NEVER_ALONE
+    seconds: Mapping[str, Amount] = field(default_factory=dict)
+    device: Name = "unknown"
+    threads: Count = 0
+    sources: Mapping[str, Name] = field(default_factory=dict)
+    machine: Mapping[str, Annotated[str, Text(300)]] = field(default_factory=dict)
+    imported: Imported | None = None
     model: Annotated[Mapping[str, Any], Like(Description)] = field(default_factory=dict)
     curve: tuple[Annotated[Mapping[str, Annotated[float, INFINITE] | None], Names(100)], ...] = ()
     warnings: tuple[Annotated[str, Text(300)], ...] = ()
@@ -157,7 +187,11 @@ class Facts(Open):
         return float(sum(self.seconds.values()))
 
 
-def facts_of(stored: object, where: str, bounded: bool) -> Facts:
+MEASURED = ("validation", "alone", "seconds", "device", "threads", "sources", "machine")
+"""The facts that every fold that was run has."""
+
+
+def facts_of(stored: Any, where: str, bounded: bool) -> Facts:
     """Check and return the facts that a fold file stores.
 
     Args:
@@ -169,6 +203,20 @@ def facts_of(stored: object, where: str, bounded: bool) -> Facts:
         SerbenchError: the message says which fact is missing or wrong.
     """
     facts: Facts = fit(stored, Facts, where, bounded)
+    is_imported = facts.config.model.startswith(IMPORTED)
+    if is_imported != (facts.imported is not None):
+        raise SerbenchError(
+            f"{where}: models are called {IMPORTED}... if, and only if, others published the "
+            "predictions, as the fact `imported` then says"
+        )
+    known = [name for name in MEASURED if name in stored]
+    if is_imported and (known or facts.pins.audio):
+        raise SerbenchError(f"{where}: imported predictions have no {(*known, 'audio')[0]}")
+    if not is_imported and len(known) < len(MEASURED):
+        lacking = ", ".join(name for name in MEASURED if name not in known)
+        raise SerbenchError(f"{where} lacks {lacking}")
+    if not is_imported and not facts.pins.audio:
+        raise SerbenchError(f"{where}: pins lacks audio")
     if not facts.labels or len(set(facts.labels)) != len(facts.labels):
         raise SerbenchError(f"{where}: labels must be there, each once")
     return facts

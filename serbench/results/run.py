@@ -347,6 +347,14 @@ def _notes(run: Run) -> list[str]:
     if len(run.speaker_confusions) < FEW:
         speakers = tables.count(len(run.speaker_confusions), "speaker")
         notes.append(f"An interval over {speakers} is too narrow.")
+    if imported := run.facts.imported:
+        notes.append(
+            f"Not run here: {', '.join(filter(None, (imported.publisher, imported.source)))} "
+            f"published the {imported.scores} of {imported.system} ({imported.modality})."
+        )
+        if imported.scores == "labels":
+            notes.append("Only labels were published, so confidence and calibration mean nothing.")
+        return notes
     change = f"changes scores by at most {run.alone:.1g}" if run.alone else "changes no score"
     notes.append(f"Predicting utterances one by one {change}.")
     notes += circumstances(
@@ -405,9 +413,13 @@ def winners(folds: Sequence[Facts]) -> list[int]:
     best: dict[tuple[bool, str], int] = {}
     for position, facts in enumerate(folds):
         key = (bool(facts.fold.group), facts.fold.group or facts.fold.name)
-        if key not in best or facts.validation["f1"] > folds[best[key]].validation["f1"]:
+        if key not in best or _f1(facts) > _f1(folds[best[key]]):
             best[key] = position
     return list(best.values())
+
+
+def _f1(facts: Facts) -> float:
+    return facts.validation.get("f1", np.nan)  # imported predictions have none
 
 
 def find(run: Run | str | Path, parent: Path) -> Run:

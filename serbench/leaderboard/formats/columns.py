@@ -36,7 +36,8 @@ MEANINGS = {
 POOLED = "over all test utterances together, with its 95 % interval over speakers"
 CHECKED = (
     "recomputed: all scores follow from the stored predictions, the corpus and the protocol; "
-    "reproduced: another account also ran folds again, and they agree; not recomputed: the corpus "
+    "reproduced: another account also ran folds again, and they agree; recomputed, not run here: "
+    "the predictions are from a published table, and never ranked; not recomputed: the corpus "
     "or its labels are not public, so the counts are the submitter's own"
 )
 """What headings mean."""
@@ -132,6 +133,15 @@ def parameters(count: int | None) -> str:
     return str(count)
 
 
+def took(seconds: float) -> str:
+    """Format how long a run took; "-" if that is unknown, as of imported runs."""
+    return "-" if math.isnan(seconds) else tables.duration(seconds)
+
+
+def _seed(run: Entry) -> str:
+    return "" if run.known_seed is None else str(run.seed)
+
+
 def _with_seeds(row: Row) -> str:
     return row.name + (f" ({len(row.entries)} seeds)" if len(row.entries) > 1 else "")
 
@@ -216,7 +226,7 @@ COLUMNS: tuple[Column, ...] = (
     Column(
         "modality",
         "modality",
-        lambda _: "speech",
+        lambda row: row.first.modality,
         lambda row: row.modality,
         where=("latex", "other", "other text"),
     ),
@@ -247,7 +257,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("", "pooled_f1", lambda row: row.pooled),
     Column("", "f1_low", lambda row: row.interval.low, lambda row: _published_interval(row).low),
     Column("", "f1_high", lambda row: row.interval.high, lambda row: _published_interval(row).high),
-    Column("", "seeds", lambda row: " ".join(str(entry.seed) for entry in row.entries)),
+    Column("", "seeds", lambda row: " ".join(map(_seed, row.entries))),
     Column(
         "checked",
         "",
@@ -280,7 +290,7 @@ COLUMNS: tuple[Column, ...] = (
         "time",
         "seconds",
         lambda row: row.seconds,
-        text=tables.duration,
+        text=took,
         where=MORE,
     ),
     Column("", "device", lambda row: row.first.device),
@@ -294,7 +304,7 @@ COLUMNS: tuple[Column, ...] = (
 RUN_COLUMNS: tuple[Column, ...] = (
     Column("", "run", run=lambda run: run.run),
     Column("", "submission", run=lambda run: run.folder),
-    Column("seed", "seed", run=lambda run: run.seed),
+    Column("seed", "seed", run=lambda run: run.known_seed),
     Column(
         "F1",
         run=lambda run: float(METRICS["f1"].compute(run.confusions).mean()),
@@ -303,7 +313,7 @@ RUN_COLUMNS: tuple[Column, ...] = (
     Column("weights", run=lambda run: run.parameters, text=parameters),
     Column("", "params", run=lambda run: dict(run.params)),
     Column("", "folds", run=lambda run: run.folds),
-    Column("time", "seconds", run=lambda run: run.seconds, text=tables.duration),
+    Column("time", "seconds", run=lambda run: run.seconds, text=took),
     Column("finished", "finished", run=lambda run: run.finished, text=_day),
     Column("serbench", run=lambda run: run.serbench),
     Column("leakage", run=lambda run: "leaky" if run.leaks else "none"),

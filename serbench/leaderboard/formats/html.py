@@ -212,10 +212,15 @@ def _model(row: Row) -> str:
     return _opened(row.detail or "more", described(facts) + (listed(remarks) if remarks else ""))
 
 
+def seed(entry: Entry) -> str:
+    """Return the seed of a run, for readers."""
+    return "unknown seed" if entry.known_seed is None else f"seed {entry.seed}"
+
+
 def runs_linked(entries: Iterable[Entry], up: str) -> str:
     """Return links to the pages of submitted runs, by seed; `up` leads to the board."""
     return ", ".join(
-        f'<a href="{quote(up + run_page(entry))}">seed {entry.seed} ({escaped(entry.short)})</a>'
+        f'<a href="{quote(up + run_page(entry))}">{seed(entry)} ({escaped(entry.short)})</a>'
         if entry.folder
         else escaped(entry.short)
         for entry in entries

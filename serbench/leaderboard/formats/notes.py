@@ -80,7 +80,13 @@ def of_table(table: Table) -> list[str]:
         *_ranking(table),
         *objections(table),
         *([PARTIAL] if any(reason.startswith(INCOMPLETE) for reason in reasons) else []),
-        *circumstances([(row.first.short, row.first.computed) for row in table.rows]),
+        *circumstances(
+            [
+                (row.first.short, row.first.computed)
+                for row in table.rows
+                if not row.first.is_imported
+            ]
+        ),
         *(f"Look at: {named(row.first, row)}: {note}." for row in table.rows for note in row.notes),
         *(
             f"{reference(row)}, {row.system}: {'; '.join(row.caveats).removesuffix('.')}."

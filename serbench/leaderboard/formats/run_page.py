@@ -45,7 +45,7 @@ def _body(entry: Entry, row: Row, table: Table, paths: tuple[str, str]) -> Itera
     detail = f" <small>{escaped(row.detail)}</small>" if row.detail else ""
     yield f'<p><a href="{UP}index.html">Leaderboard</a></p>'
     yield f"<h1>{escaped(row.title)}{detail}</h1>"
-    yield f'<p class="soft">{escaped(notes.title(table))}, seed {entry.seed}</p>'
+    yield f'<p class="soft">{escaped(notes.title(table))}, {html.seed(entry)}</p>'
     rank = "not ranked" if row.rank is None else f"rank {row.rank} of the table"
     pooled = f"{tables.percent(row.pooled)} {tables.interval(row.interval)}"
     facts = [
@@ -75,8 +75,8 @@ def _body(entry: Entry, row: Row, table: Table, paths: tuple[str, str]) -> Itera
     texts = {
         **entry.statements,
         **entry.provenance,
-        "Fitting and predicting": tables.duration(entry.seconds),
-        "Finished": entry.finished,
+        "Fitting and predicting": columns.took(entry.seconds),
+        "Finished": entry.finished or "unknown",
     }
     facts = [(escaped(name), escaped(text)) for name, text in texts.items()]
     yield f"<h2>Origin</h2>\n{described(facts)}"
@@ -84,6 +84,9 @@ def _body(entry: Entry, row: Row, table: Table, paths: tuple[str, str]) -> Itera
     yield "<h2>Files</h2>"
     yield f'<p><a href="{quote(linked)}/card.json">card.json</a> has counts and statements, for'
     yield "programs."
+    if entry.is_imported:
+        yield "Nothing here computes these predictions again: others made and published them.</p>"
+        return
     yield "This command computes a fold again:</p>"
     yield f"<pre>serbench leaderboard reproduce {escaped(shlex.quote(typed))}</pre>"
 

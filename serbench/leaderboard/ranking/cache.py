@@ -31,7 +31,7 @@ from serbench.metrics.intervals import Interval
 from serbench.plugins import registry
 from serbench.settings import Settings
 
-SCHEMA = 8
+SCHEMA = 9
 SETTLED = 2.0  # seconds; a file changed more recently may change again without a new time stamp
 ARRAYS = ("confusions", "by_speaker")
 AUDIO = {".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".aiff", ".au"}

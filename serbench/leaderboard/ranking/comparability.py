@@ -37,17 +37,18 @@ def _by_audio(entries: Iterable[Entry]) -> list[Group]:
     """Group runs on the same audio, each group with the digest of its audio, oldest run first.
 
     Runs are compared only on the folds that they share: where folds compete, each run keeps only
-    its best fold.
+    its best fold. Imported runs, whose audio is unknown, join the first group.
     """
     groups: list[tuple[dict[str, str], list[Entry]]] = []
     for entry in sorted(entries, key=lambda entry: entry.age):
         for audio, runs in groups:
-            if all(audio[fold] == entry.audio[fold] for fold in audio.keys() & entry.audio.keys()):
-                audio.update(entry.audio)
+            known = {fold: pin for fold, pin in entry.audio.items() if pin}
+            if all(audio[fold] == known[fold] for fold in audio.keys() & known.keys()):
+                audio.update(known)
                 runs.append(entry)
                 break
         else:
-            groups.append((dict(entry.audio), [entry]))
+            groups.append(({fold: pin for fold, pin in entry.audio.items() if pin}, [entry]))
     return [(digest(audio) if audio else "", runs) for audio, runs in groups]
 
 

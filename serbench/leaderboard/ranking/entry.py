@@ -1,6 +1,7 @@
 """A run as the leaderboard stores it: plain texts and counts, the source of every cell."""
 
 import hashlib
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
@@ -24,6 +25,7 @@ from serbench.leaderboard.submissions.submission import Submission
 from serbench.plugins import registry, shipped
 from serbench.protocols.lookalike_names import skeleton
 from serbench.results import eligibility, learning_curve
+from serbench.results.config import IMPORTED
 from serbench.results.display_names import versions, with_checkpoint
 from serbench.results.fold_schema import Facts
 from serbench.results.run import Run, computed
@@ -34,9 +36,11 @@ NOT_SUBMITTED = "not submitted"
 SUBMITTERS_OWN = "not recomputed"
 RECOMPUTED = "recomputed"
 REPRODUCED = "reproduced"
-STATUSES = (REPRODUCED, RECOMPUTED, SUBMITTERS_OWN, NOT_SUBMITTED)
+NOT_RUN = "recomputed, not run here"
+STATUSES = (REPRODUCED, RECOMPUTED, NOT_RUN, SUBMITTERS_OWN, NOT_SUBMITTED)
 """How thoroughly a run was checked, best first."""
 
+UNKNOWN = "unknown"
 LONGEST_TITLE = 150  # characters
 MOST_POINTS = 12_000  # of a run's learning curves
 LARGEST = 1e9  # number in a learning curve
@@ -112,6 +116,7 @@ class Entry:
     records: tuple[Record, ...] = ()  # of folds that were made again
     reproductions: tuple[str, ...] = ()  # the same records, as texts for readers
     notes: tuple[str, ...] = ()  # remarks from comparing it with other runs
+    modality: str = "speech"  # what the model sees or hears
     fingerprint: Fingerprint = fingerprints.NONE  # of its predictions
     flags: tuple[str, ...] = ()  # remarks of its verdict
 
@@ -129,6 +134,16 @@ class Entry:
     def ranked(self) -> bool:
         """Whether there are no objections."""
         return not self.objections
+
+    @property
+    def is_imported(self) -> bool:
+        """Whether others made and published its predictions."""
+        return self.model.startswith(IMPORTED)
+
+    @property
+    def known_seed(self) -> int | None:
+        """The seed, None if nobody says what it was."""
+        return None if self.provenance.get("Seed") == UNKNOWN else self.seed
 
     @property
     def faults(self) -> tuple[str, ...]:
@@ -214,6 +229,8 @@ def _entry(
     params = {**config.feature_params, **config.params}
     checkpoint = model.get("checkpoint") or ""
     named = title(config.model, params) or with_checkpoint(config.model, checkpoint)
+    if imported := first.imported:
+        named = imported.system
     if any(fold.model.get("pretrained") is False for fold in folds):
         named += ", random weights"
     sizes = [fold.model.get("parameters") for fold in folds]
@@ -238,7 +255,7 @@ def _entry(
         total=first.protocol.folds,
         leaks=eligibility.leak(folds),
         objections=eligibility.objections(folds, missing),
-        seconds=sum(fold.duration for fold in folds),
+        seconds=math.nan if imported else sum(fold.duration for fold in folds),
         finished=max(fold.finished for fold in folds),
         device=first.device,
         computed=computed(first),
@@ -249,6 +266,7 @@ def _entry(
         confusions=confusions,
         by_speaker=by_speaker,
         curves=_curves(folds),
+        modality=imported.modality if imported else "speech",
     )
 
 
@@ -269,6 +287,21 @@ def _curves(folds: Sequence[Facts]) -> tuple[Line, ...]:
 
 def _provenance(facts: Facts) -> dict[str, str]:
     config = facts.config
+    pins = {"Corpus digest": facts.pins.corpus, "Protocol digest": facts.pins.protocol}
+    if imported := facts.imported:
+        left_out = f"{tables.count(imported.dropped, 'utterance')} that the corpus lacks"
+        texts = {
+            "Predictions published by": imported.publisher,
+            "Published at": imported.source,
+            "Commit of the table": imported.commit,
+            "Licence of the table": imported.licence,
+            "Digest of the table (sha256)": imported.table,
+            "Published for each utterance": imported.scores,
+            "Modality": imported.modality,
+            "Seed": imported.seed or UNKNOWN,
+            "Left out": left_out if imported.dropped else "",
+        }
+        return {**{name: text for name, text in texts.items() if text}, **pins}
     return {
         "Model": f"{config.model}, version {config.model_version}",
         "Features": f"{config.feature}, version {config.feature_version}",
@@ -278,8 +311,7 @@ def _provenance(facts: Facts) -> dict[str, str]:
         "Machine": ", ".join(facts.machine.values()),
         "Software": _listed(facts.versions),
         "Source digests": _listed(facts.sources),
-        "Corpus digest": facts.pins.corpus,
-        "Protocol digest": facts.pins.protocol,
+        **pins,
     }
 
 

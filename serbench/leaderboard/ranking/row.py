@@ -11,7 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from serbench.leaderboard.ranking.entry import REPRODUCED, SAYS_SUBMITTER, STATUSES, Entry
+from serbench.leaderboard.ranking.entry import (
+    NOT_RUN,
+    REPRODUCED,
+    SAYS_SUBMITTER,
+    STATUSES,
+    Entry,
+)
 from serbench.leaderboard.ranking.statistics import SpeakerCounts, Statistics
 from serbench.metrics.classification import METRICS, Floats
 from serbench.metrics.intervals import Interval, MeanStd, mean_std
@@ -137,6 +143,9 @@ def _detail(
 ) -> str:
     """Return what distinguishes a row from others with its title: "head=logistic, 3 seeds"."""
     first, parts = entries[0], list(added)
+    if first.is_imported:
+        heard = [] if first.modality == "speech" else [first.modality]
+        parts = [*heard, NOT_RUN, *parts]
     if not first.folder:  # users refer to their own runs by the last part of the name
         parts += [entry.short for entry in entries]
     elif alike[first.title, added] > 1:
@@ -152,12 +161,13 @@ def _detail(
 def _configuration(entry: Entry) -> tuple[object, ...]:
     """Return a key that runs share if they are seeds of one configuration from one sender.
 
-    An unranked run gets a row of its own, so that it cannot affect sound runs.
+    An unranked run gets a row of its own, so that it cannot affect sound runs, unless all runs of
+    its row are imported and have the same objections.
     """
-    if not entry.ranked:
+    if not (entry.ranked or entry.is_imported):
         return (entry.run,)
     configuration = (entry.configuration, entry.checkpoint, entry.revision, entry.sender)
-    return *configuration, entry.confusions.shape, entry.speakers
+    return *configuration, entry.confusions.shape, entry.speakers, entry.objections
 
 
 def _fold_scores(entries: Sequence[Entry]) -> dict[str, Floats]:

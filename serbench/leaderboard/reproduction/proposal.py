@@ -158,6 +158,12 @@ def propose(
         reasons = shown("; ".join(verdict.reasons), 1000)
         raise SerbenchError(f"{folder} is rejected, so it is not run: {reasons}")
     submission = load(folder)
+    if imported := submission.facts.imported:
+        where = shown(imported.source or "a table")
+        raise SerbenchError(
+            f"{folder} cannot be run: its predictions were imported from {where}, and neither the "
+            "model's code nor its weights are part of it"
+        )
     files = tuple(_chosen(submission.files, folds))
     here, changes = _today(_installed(submission.facts.config, submission.card), files)
     return Proposal(

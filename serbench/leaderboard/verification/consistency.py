@@ -64,6 +64,8 @@ def claims(submission: Submission) -> Reasons:
         for key in ("checkpoint", "revision", "licence", "pretrained", "fine_tuned_before"):
             if file.facts.model.get(key) != first.model.get(key):
                 yield f"{file.name} and the first fold disagree on the model's {key}"
+        if file.facts.imported != first.imported:
+            yield f"{file.name} and the first fold disagree on where the predictions are from"
     yield from _configured(first)
     version = first.versions.get("serbench", "")
     if submission.card.serbench != version:

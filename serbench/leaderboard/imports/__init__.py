@@ -1,0 +1,1 @@
+"""Make submissions from predictions that others published."""
