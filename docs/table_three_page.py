@@ -5,7 +5,7 @@ import importlib
 from serbench import tables
 from serbench_rivals.fidelity import System
 
-MODULES = ("qcnn",)
+MODULES = ("pepino", "qcnn")
 START, END = "<!-- systems: made by docs/generate.py -->", "<!-- systems: end -->"
 HEAD = ("system", "model", "given", "fidelity", "starts from", "Table III says")
 

@@ -20,6 +20,7 @@ LIGHT = {
     "functionals-svm": {"c": "1", "gamma": "0.001"},
     "alexnet-mel": {"epochs": "1", "width": "0.05"},
     "wave-cnn": {"epochs": "1"},
+    "pepino": {"epochs": "1", "checkpoint": "{checkpoints}/whisper"},
     "qcnn": {"epochs": "1", "width": "0.25"},
     "wav2vec2-xlsr": {"epochs": "1", "checkpoint": "{checkpoints}/wav2vec2"},
     "whisper-tiny-en": {"epochs": "1", "checkpoint": "{checkpoints}/whisper"},

@@ -38,7 +38,7 @@ def test_it_names_its_model_and_lists_its_choices(entry):
 
 def test_its_facts_are_those_of_describe():
     facts = system(ENTRIES[0]).facts()
-    assert facts["fidelity"] == "from the abstract"
+    assert facts["fidelity"] == system(ENTRIES[0]).fidelity
     assert facts["our_choices"] == list(system(ENTRIES[0]).choices)
 
 

@@ -21,6 +21,7 @@ class Adam:
         lr: the learning rate.
         betas: the decay of the gradients' running mean and mean square.
         eps: added to the root of the mean square.
+        clip_value: the largest absolute value of a gradient; larger ones are cut. None cuts none.
     """
 
     def __init__(
@@ -30,9 +31,10 @@ class Adam:
         *,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
+        clip_value: float | None = None,
     ) -> None:
         self._parameters = list(parameters)
-        self._lr, self._betas, self._eps = lr, betas, eps
+        self._lr, self._betas, self._eps, self._clip_value = lr, betas, eps, clip_value
         self._means = [torch.zeros_like(each) for each in self._parameters]
         self._squares = [torch.zeros_like(each) for each in self._parameters]
         self._steps = [torch.zeros((), device=each.device) for each in self._parameters]
@@ -61,9 +63,13 @@ class Adam:
     @torch.no_grad()
     def step(self) -> None:
         """Update every parameter; all must have gradients."""
+        gradients = [each.grad for each in self._parameters if each.grad is not None]
+        if self._clip_value is not None:
+            for gradient in gradients:
+                gradient.clamp_(-self._clip_value, self._clip_value)
         adam(
             list[Tensor](self._parameters),
-            [each.grad for each in self._parameters if each.grad is not None],
+            gradients,
             self._means,
             self._squares,
             max_exp_avg_sqs=[],

@@ -27,6 +27,18 @@ def test_the_numbers_are_those_of_torch():
     assert all(torch.equal(a, b) for a, b in zip(ours, theirs, strict=True))
 
 
+def test_large_gradients_are_cut_value_by_value():
+    def cut(weights):
+        optimizer = torch.optim.Adam(weights, 1e-2, fused=True)
+        optimizer.register_step_pre_hook(lambda *_: nn.utils.clip_grad_value_(weights, 0.3))
+        return optimizer
+
+    ours = _steps(lambda weights: Adam(weights, 1e-2, clip_value=0.3))
+    assert all(torch.equal(a, b) for a, b in zip(ours, _steps(cut), strict=True))
+    uncut = _steps(lambda weights: Adam(weights, 1e-2))
+    assert not any(torch.equal(a, b) for a, b in zip(ours, uncut, strict=True))
+
+
 def test_zero_grad_forgets_or_clears():
     weight = nn.Parameter(torch.ones(2))
     optimizer = Adam([weight], 1e-3)
