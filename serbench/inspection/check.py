@@ -59,7 +59,7 @@ def check_corpus(
     counts = _counted(present.values(), survey.published)
     findings = [
         *_problems(source, survey),
-        *_wrong_counts(counts),
+        *_wrong_counts(counts, survey.utterances),
         *_names(source, survey),
         *_strays(source.root, present),
         *_copies(survey, files, present, search=not quick),
@@ -80,8 +80,21 @@ def check_corpus(
         counts=counts,
         findings=tuple(dict.fromkeys(findings)),
         refusals=tuple(dict.fromkeys(p.message for p in survey.problems if p.message)),
-        remarks=survey.remarks,
+        remarks=(*survey.remarks, _scope(survey, quick=quick)),
     )
+
+
+def _scope(survey: Survey, *, quick: bool) -> str:
+    """Say what was compared and what could not be."""
+    scope = {
+        "counts with the published ones": survey.published is not None,
+        "checksums with the published ones": bool(survey.checksums),
+        "recordings with each other, by sound": not quick,
+    }
+    told = [f"compared: {', '.join(name for name, done in scope.items() if done) or 'nothing'}"]
+    if left := [name for name, done in scope.items() if not done]:
+        told.append(f"not compared: {', '.join(left)}")
+    return "; ".join(told)
 
 
 def _problems(source: Source, survey: Survey) -> Iterator[Finding]:
@@ -111,11 +124,17 @@ def _counted(
     return counts
 
 
-def _wrong_counts(counts: Mapping[str, Mapping[str, Count]]) -> Iterator[Finding]:
+def _wrong_counts(
+    counts: Mapping[str, Mapping[str, Count]], utterances: Collection[Utterance]
+) -> Iterator[Finding]:
+    """Yield the counts that are wrong even with the utterances whose files are missing."""
+    missing = [utterance for utterance in utterances if utterance.path is None]
     for aspect, values in counts.items():
+        lacking = Counter(getattr(utterance, aspect) for utterance in missing)
         for name, count in values.items():
-            if count.published not in (None, count.found):
-                yield Finding("counts", f"{aspect} {name} has {count.found} of {count.published}")
+            if count.published not in (None, count.found + lacking[name]):
+                detail = f"{count.found} of {count.published}"
+                yield Finding("counts", f"{aspect} {name}", detail)
 
 
 def _names(source: Source, survey: Survey) -> Iterator[Finding]:
@@ -195,7 +214,9 @@ def _copies(
         kind, detail = "copies", copy.how
         for aspect, contradiction in (("speaker", "speakers"), ("label", "contradictory")):
             values = [getattr(utterance, aspect) for utterance in pair]
-            if all(values) and values[0] != values[1]:
+            if not all(values):
+                kind = "unassigned copies" if kind == "copies" else kind
+            elif values[0] != values[1]:
                 kind, detail = contradiction, f"{aspect}s {' and '.join(values)}, {copy.how}"
         as_published = all(
             survey.checksums.get(utterance.id) == f"sha256:{files[path].file_digest}"

@@ -26,7 +26,7 @@ class Kind:
 KINDS = {
     # what the dataset refuses
     "refused": Kind("error", "refused by the dataset"),
-    "counts": Kind("error", "count differs from the published one"),
+    "counts": Kind("error", "count differs from the published or listed one"),
     "missing": Kind("error", "file missing"),
     "unpublished": Kind("error", "file of an utterance that was not published"),
     "duplicate": Kind("error", "second file of an utterance"),
@@ -61,6 +61,7 @@ KINDS = {
     "published copies": Kind(
         "note", "same recording twice, as published", "the files have the published checksums"
     ),
+    "unassigned copies": Kind("note", "same recording, speaker or label unknown"),
     "misnamed": Kind("note", "misnamed, but recognised", "other software may not find it"),
     "stray": Kind("note", "file that belongs to no utterance", "it is not read"),
     "names": Kind("note", "names that look wrong"),

@@ -110,12 +110,19 @@ class CorpusCheck:
         """Lines on why the dataset refuses the corpus, on what to do, and remarks."""
         told = [f"`serbench evaluate` refuses this corpus: {line}" for line in self.refusals[:TOLD]]
         if len(self.refusals) > TOLD:
-            told.append(f"and for {tables.count(len(self.refusals) - TOLD, 'more reason')}")
+            more = tables.count(len(self.refusals) - TOLD, "more reason")
+            told.append(f"and for {more}: `--format json` lists all")
+        absent = [name for name, count in self.counts["speaker"].items() if not count.found]
+        if absent and self.utterances:
+            names = ", ".join(absent[:NAMED]) + (", ..." if len(absent) > NAMED else "")
+            told.append(f"{tables.count(len(absent), 'speaker')} without any file: {names}")
         for kind, findings in self._by_kind().items():
             if kind == "names":
                 told += [finding.detail for finding in findings]
             elif KINDS[kind].advice:
                 told.append(f"{KINDS[kind].title}: {KINDS[kind].advice}")
+        if any(len(found) > NAMED for found in self._by_kind().values()):
+            told.append("`--write-list findings.csv` writes all findings")
         return [*told, *self.remarks]
 
     def table(self, form: str = "text") -> str:
@@ -128,7 +135,7 @@ class CorpusCheck:
             return as_json(self.as_json())
         rows = []
         for kind, findings in self._by_kind().items():
-            first = ", ".join(map(str, findings[:NAMED]))
+            first = "; ".join(map(str, findings[:NAMED]))
             more = f" and {len(findings) - NAMED} more" if len(findings) > NAMED else ""
             rows.append(
                 [KINDS[kind].severity, KINDS[kind].title, f"{len(findings)}", f"{first}{more}"]

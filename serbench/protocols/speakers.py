@@ -196,8 +196,8 @@ def _alike(kind: str, names: Sequence[str] | Counter[str], risk: str) -> str:
     pair = " and ".join(f"{name!a}" if not name.isascii() else f"{name!r}" for name in pairs[0])
     more = f", and {len(pairs) - 1} more such pairs" if len(pairs) > 1 else ""
     return (
-        f"the {kind} {pair}{more} differ only in punctuation, leading zeros, accents or letters "
-        f"that look alike; {risk}"
+        f"the {kind} {pair}{more} differ only in case, punctuation, leading zeros, accents or "
+        f"letters that look alike; {risk}"
     )
 
 

@@ -113,7 +113,7 @@ class SplitCheck:
         """Return one line on speakers, recordings, sentences and so on, summed over the folds."""
         return "; ".join(
             [
-                tables.count(len(self.checked), "fold"),
+                self._folds(),
                 self._speakers(),
                 self._recordings(),
                 *(self._shared(kind) for kind in self.kinds if kind != "speaker"),
@@ -121,6 +121,10 @@ class SplitCheck:
                 *self.faults,
             ]
         )
+
+    def _folds(self) -> str:
+        folds = len(self.checked)
+        return "1 fold" if folds == 1 else f"{folds} folds, all counts are sums over them"
 
     def _speakers(self) -> str:
         leaks = [self._shared("speaker", pair) for pair in PAIRS]
@@ -154,9 +158,9 @@ class SplitCheck:
         if not count and not self.compared:
             return "recordings not compared"
         if not count:
-            return f"recordings in two sets: none of {self.compared}"
+            return f"identical recordings in two sets: none of {self.compared}"
         example = next(twin.examples[0] for twin in twins if twin.count)
-        return f"recordings in two sets: {count}, such as {example}"
+        return f"identical recordings in two sets: {count}, such as {example}"
 
     def coverage(self) -> list[str]:
         """Return what is never tested, tested several times, or left out."""

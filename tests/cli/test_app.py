@@ -185,7 +185,7 @@ def test_protocols_are_shown_exported_and_checked(run_command, tmp_path):
     assert run_command(*HERE, "--protocol", out).returncode == 0
     clean = run_command("protocol", "check", "--dataset", "tones")
     assert clean.returncode == 0
-    assert "speaker-disjoint: yes; recordings in two sets: none of 72;" in clean.stdout
+    assert "speaker-disjoint: yes; identical recordings in two sets: none of 72;" in clean.stdout
     leaky = run_command("protocol", "check", "--dataset", "tones", "--protocol", "random:n=3")
     assert leaky.returncode == 1
     assert "speaker-disjoint: no, 18 of 18 validation speakers train (72 of 72" in leaky.stdout

@@ -137,9 +137,40 @@ def test_every_missing_file_is_listed(spoilt):
     found = _found(checked)
     assert ("missing", spoilt.id(3), "") in found
     assert ("missing", spoilt.id(7), "") in found
-    assert ("counts", "session day 2 has 11 of 12", "") in found
+    assert "counts" not in [kind for kind, _, _ in found]  # the missing files explain them
     assert checked.utterances == 22
     assert "2 of the 24 files that" in checked.refusals[0]
+
+
+def test_speakers_without_any_file_are_named(spoilt):
+    for position in range(6):
+        spoilt.path(position).unlink()
+    assert "1 speaker without any file: f01" in _check(spoilt.spec).notes
+
+
+def test_copies_of_unknown_speakers_are_not_said_to_have_the_same_speaker(spoilt):
+    shutil.copy(spoilt.path(0), spoilt.path(0).with_name("again.wav"))
+    checked = _check(f"folder:{spoilt.path(0).parent}")  # names of files say nothing
+    kinds = {finding.kind for finding in checked.findings if finding.other}
+    assert kinds == {"unassigned copies"}
+
+
+@pytest.mark.parametrize("quick", [False, True])
+def test_the_last_line_says_what_was_compared(spoilt, quick):
+    sounds = "recordings with each other, by sound"
+    compared, left = ["counts with the published ones"], ["checksums with the published ones"]
+    (left if quick else compared).append(sounds)
+    assert _check(spoilt.spec, quick=quick).notes[-1] == (
+        f"compared: {', '.join(compared)}; not compared: {', '.join(left)}"
+    )
+
+
+def test_a_list_is_a_csv_file(spoilt, tmp_path):
+    invoked = CliRunner().invoke(
+        app, ["corpus", "check", spoilt.spec, "--write-list", str(tmp_path / "list.json")]
+    )
+    assert invoked.exit_code
+    assert "name a .csv file, not list.json" in str(invoked.exception)
 
 
 def test_every_broken_row_of_a_table_is_listed_and_the_rest_is_checked(spoilt):
@@ -155,7 +186,8 @@ def test_every_broken_row_of_a_table_is_listed_and_the_rest_is_checked(spoilt):
     assert sorted(finding.name for finding in refused) == sorted(lines)
     assert "the speaker is empty; fill it in" in " ".join(finding.detail for finding in refused)
     assert ("clipped", spoilt.id(20), "") in _found(checked)
-    assert "and for 2 more reasons" in checked.notes
+    assert "and for 2 more reasons: `--format json` lists all" in checked.notes
+    assert "`--write-list findings.csv` writes all findings" in checked.notes
 
 
 def test_names_that_look_alike_are_noted(spoilt):
@@ -163,7 +195,7 @@ def test_names_that_look_alike_are_noted(spoilt):
         row[2] = "f-01"
     (finding,) = _check(spoilt.spec).findings
     assert finding.kind == "names"
-    assert "the speakers 'f-01' and 'f01' differ only in punctuation" in finding.detail
+    assert "the speakers 'f-01' and 'f01' differ only in case, punctuation" in finding.detail
 
 
 def test_other_files_beside_the_audio_are_noted(spoilt):
@@ -268,7 +300,7 @@ def test_json_has_counts_and_findings(spoilt):
     spoilt.path(0).unlink()
     data = json.loads(_invoke(spoilt.spec, "--format", "json", code=1))
     assert data["counts"]["speaker"]["f01"] == {"found": 5, "published": 6}
-    assert data["findings"][0]["kind"] == "counts"
+    assert data["findings"][0]["kind"] == "missing"
     assert data["errors"] == len(data["findings"])
 
 

@@ -51,7 +51,9 @@ FOLD = Fold("1", of(0, 1, 2), of(3), of(4, 5))
 def test_a_split_that_keeps_speakers_apart_and_tests_all_says_so():
     checked = check(make_folds(kfold(n=3), CORPUS))
     assert checked.is_clean
-    assert checked.verdict().startswith("3 folds; speaker-disjoint: yes; recordings not compared;")
+    assert checked.verdict().startswith(
+        "3 folds, all counts are sums over them; speaker-disjoint: yes; recordings not compared;"
+    )
     assert checked.verdict().endswith("all 24 utterances are tested once")
 
 
@@ -96,10 +98,12 @@ def test_sentences_and_sessions_are_counted_and_allowed():
 
 def test_a_recording_in_two_sets_is_told_with_an_example():
     audio = {id_: f"sha of {id_}" for id_ in CORPUS.by_id}
-    assert "recordings in two sets: none of 24;" in check([FOLD], audio).verdict()
+    assert "identical recordings in two sets: none of 24;" in check([FOLD], audio).verdict()
     twin = check([FOLD], audio | {of(4)[0]: audio[of(0)[0]]})
     assert not twin.is_clean
-    assert f"recordings in two sets: 1, such as {of(0)[0]} = {of(4)[0]};" in twin.verdict()
+    assert (
+        f"identical recordings in two sets: 1, such as {of(0)[0]} = {of(4)[0]};" in twin.verdict()
+    )
     assert [row["recordings"] for row in twin.rows()] == [0, 1, 0]
 
 
@@ -216,7 +220,7 @@ def test_the_command_checks_a_file_without_validation_and_says_so(asked, tmp_pat
     path = write(tmp_path / "split.csv", rows)
     code, text = asked("--protocol", str(path))
     assert code == 0
-    assert "1 fold; speaker-disjoint: yes; recordings in two sets: none of 72;" in text
+    assert "1 fold; speaker-disjoint: yes; identical recordings in two sets: none of 72;" in text
     assert "in no set: 48 utterances (s1-high-2, ...)" in text
     assert "1 fold without a validation set: a run divides the training set" in text
     write(path, [*rows, rows[-1]])

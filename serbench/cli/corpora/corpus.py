@@ -7,7 +7,7 @@ import typer
 
 from serbench.cli import terminal
 from serbench.cli.options import Commands, Data, Format, Labels, Quiet, names_of, require_format
-from serbench.errors import nearest
+from serbench.errors import BadParameter, nearest
 from serbench.escaping import shown
 
 app = typer.Typer(
@@ -60,11 +60,17 @@ def check(
     from serbench.inspection.check import check_corpus
 
     require_format(form, result.FORMATS)
+    if write_list is not None and write_list.suffix.lower() != ".csv":
+        raise BadParameter(
+            f"--write-list writes CSV: name a .csv file, not {shown(write_list.name)}"
+        )
     with Bars(quiet) as bars:
         checked = check_corpus(corpus, data=data, jobs=jobs, quick=quick, hear=bars.extracting)
     if write_list is not None:
         with replacing(write_list) as temporary:
             temporary.write_text(f"{checked.list()}\n", encoding="utf-8")
+        if not quiet:
+            typer.echo(f"the findings are in {shown(str(write_list))}", err=True)
     terminal.show(checked.page(form), form=form)
     if checked.errors:
         raise typer.Exit(1)

@@ -64,7 +64,7 @@ function boxes(what, names, fives, colours) {
 /** A row for each speaker, a column for each label. */
 function examples() {
   for (const id of ["examples", "to-examples"]) document.getElementById(id).hidden = !contents.examples.length;
-  fill(document.getElementById("licence"), `The audio belongs to its owners, and is in the folder "audio" beside this page: share or publish it only as they allow: ${plain(contents.licence)}.`);
+  fill(document.getElementById("licence"), `The audio belongs to its owners, and is in the folder "audio" beside this page: share or publish it only as they allow${contents.licence ? `: ${plain(contents.licence)}` : ""}.`);
   const cell = (example, at) =>
     element("td", {}, example ? [
       element("img", { src: example.picture, alt: `Mel spectrogram of ${plain(example.utterance)}, ${plain(contents.labels[at])}` }),
@@ -81,7 +81,7 @@ function tables() {
 }
 
 function origin() {
-  fill(within("about"), table({ head: ["", ""], rows: [...contents.about, ["Licence", contents.licence]] }, { class: "facts" }));
+  fill(within("about"), table({ head: ["", ""], rows: [...contents.about, ...(contents.licence ? [["Licence", contents.licence]] : [])] }, { class: "facts" }));
   fill(document.getElementById("title"), contents.title);
   fill(document.getElementById("made"), `serbench ${contents.serbench}. Charts: Apache ECharts 6.1.0, Apache License 2.0.`);
 }
