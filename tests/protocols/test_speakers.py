@@ -47,9 +47,9 @@ def test_people_raise_no_doubt():
 )
 def test_names_that_are_alike_are_told(first, second, shown):
     assert speakers.doubts(_corpus(first, second, "x")) == (
-        f"mine: the speakers {shown} differ only in case, punctuation, leading zeros, accents or "
-        "letters that look alike; write them alike if they are one person: training and test may share a "
-        "voice",
+        f"mine: the speakers {shown} differ only in case, punctuation, leading zeros, accents "
+        "or letters that look alike; write them alike if they are one person: training and test "
+        "may share a voice",
     )
 
 
@@ -61,8 +61,8 @@ def test_many_pairs_of_alike_names_are_counted():
 def test_labels_that_are_alike_are_told():
     spoken = [Utterance(f"{s}{n}", s, ("sad", "sad.")[n % 2]) for s in "abc" for n in range(4)]
     assert speakers.doubts(Corpus("mine", ("sad", "sad."), tuple(spoken), "raw")) == (
-        "mine: the labels 'sad' and 'sad.' differ only in case, punctuation, leading zeros, accents or "
-        "letters that look alike; write them alike if they are one emotion",
+        "mine: the labels 'sad' and 'sad.' differ only in case, punctuation, leading zeros, "
+        "accents or letters that look alike; write them alike if they are one emotion",
     )
 
 
