@@ -16,6 +16,7 @@ import corpora_page
 import example_pictures
 import kinds_page
 import leakage_page
+import literature_page
 import numpy as np
 import performance_page
 import robustness_page
@@ -360,6 +361,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/controls.md": lambda: controls_page.page(_text("docs/controls.md")),
     "docs/table-three.md": lambda: table_three_page.page(_text("docs/table-three.md")),
     "docs/leakage-stories.md": lambda: leakage_page.page(_text("docs/leakage-stories.md")),
+    "docs/literature.md": lambda: literature_page.page(_text("docs/literature.md")),
     "README.md": readme,
 }
 

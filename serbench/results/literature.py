@@ -26,7 +26,7 @@ TABLES = ("II", "III", "EmoBox", "human")
 
 TEXTS = (
     *("corpus", "table", "reference", "system", "model", "modality", "protocol", "labels"),
-    *("tested", "classes", "source", "work"),
+    *("tested", "classes", "source", "work", "options", "difference"),
 )
 SCORES = ("accuracy", "precision", "recall", "f1")
 
@@ -51,6 +51,10 @@ class PublishedRow:
     classes: str  # how many labels and which, as far as known, or ""
     source: str  # of the numbers, with year or commit
     work: str  # the cited work, as far as identified; "" for the paper's own rows
+    # of `serbench evaluate` for the nearest system here, or ""
+    options: str
+    # of that system from the published one; "same checkpoint" if it has its weights
+    difference: str
     caveats: tuple[str, ...]  # reasons not to compare it as it stands, in short sentences
 
     def score(self, metric: str) -> MeanStd:

@@ -2,12 +2,15 @@
 
 import dataclasses
 import doctest
+import importlib
 import json
+from pathlib import Path
 
 import pytest
 
+from serbench import tables
 from serbench.metrics.classification import METRICS
-from serbench.results import literature
+from serbench.results import literature, run
 from serbench.results.literature import PAPER, TABLES, PublishedRow, rows
 
 BOUND = "F1 above what macro F1 can be"
@@ -145,11 +148,19 @@ def test_the_papers_iemocap_rows_say_that_validation_and_test_share_speakers():
     ("corpus", "system", "words"),
     [
         ("iemocap", "DialogXL", "text, not speech"),
-        ("iemocap", "DialogXL", "MELD"),
+        ("iemocap", "DialogXL", "very probably (inferred) the number of another corpus, MELD"),
+        ("iemocap", "DialogueRNN", "chooses the epoch by the loss on the test set"),
+        ("iemocap", "DialogueRNN", "the origin of 60.6 is unknown"),
+        ("iemocap", "EmoBERTa", "training and validation share the speakers of session 4"),
         ("iemocap", "EmoBERTa", "six labels, not four"),
         ("iemocap", "QCNN", "[36] is also what the paper prints for Shukla et al."),
         ("ravdess", "Wav2Vec2-Pretrained", "labels merged: neutral with calm"),
         ("ravdess", "Wav2Vec2-Pretrained", "recall only"),
+        ("ravdess", "Wav2Vec2-Pretrained", "songs too: 88 of the 208 test files"),
+        ("ravdess", "Wav2Vec2-Pretrained", "tested on two speakers only"),
+        ("ravdess", "CNN-14", "probably (inferred) no validation set"),
+        ("crema-d", "1D-CNN-LSTM-GRU", "the origin of 74 is unknown"),
+        ("crema-d", "DeepCNN Audio+Video", "the origin of 69.2 is unknown"),
         ("ravdess", "Wav2Vec2-XLSR-53-English", "8:1:1, but by its numbers of speakers it is 16:4"),
         ("ravdess", "Sequential bi-LSTM", "video, not speech"),
         ("ravdess", "QCNN", "protocol unknown"),
@@ -223,6 +234,47 @@ def test_what_is_not_known_is_never_comparable():
     assert unknown.labels == "ravdess"
     assert not unknown.is_comparable("ravdess", "", "ravdess")
     assert not row("crema-d", "Audio-encoder").is_comparable("crema-d", "", "")
+
+
+def test_table_iii_names_the_nearest_system_here_and_how_it_differs():
+    for row in rows(table="III"):
+        assert row.difference
+        assert row.options.startswith("--model ") == (row.difference not in ("text", "video"))
+        assert (row.difference == "same checkpoint") == (row.reference == "the paper")
+    assert not any(row.options or row.difference for row in rows() if row.table != "III")
+
+
+def literature_page(monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "docs"))
+    return importlib.import_module("literature_page")
+
+
+def test_a_price_is_only_of_the_same_weights_on_the_same_corpus_and_labels(monkeypatch):
+    page = literature_page(monkeypatch)
+    ours = run.read(next(page.SUBMISSIONS.glob("ravdess/ravdess_alexnet-mel_paper_*")))
+    mine = {"options": "--model alexnet-mel", "difference": page.SAME}
+    paper = dataclasses.replace(row("ravdess", "Wav2Vec2-XLSR-53-English"), **mine)
+    _, price = page._beside(paper, [ours])
+    f1 = 100 * (0.7576 - ours.mean_std("f1").mean)
+    assert f"+{f1:.2f}" in price
+    other = dataclasses.replace(paper, difference="other encoder")
+    beside, price = page._beside(other, [ours])
+    assert price == "other encoder"
+    assert tables.spread(ours.mean_std("f1")) in beside
+    for elsewhere in ({"corpus": "crema-d"}, {"options": "--model alexnet-mel --labels other"}):
+        beside, price = page._beside(dataclasses.replace(paper, **elsewhere), [ours])
+        assert (beside[:3], price) == ("not", "-")
+    assert (
+        "not at hand: the audio and the weights; `serbench evaluate --model alexnet-mel"
+        in (page._beside(dataclasses.replace(paper, corpus="crema-d"), [ours])[0])
+    )
+
+
+def test_nothing_stands_beside_what_no_system_here_resembles(monkeypatch):
+    page = literature_page(monkeypatch)
+    assert page._beside(row("iemocap", "DialogXL"), []) == ("none: text", "-")
+    unknown = dataclasses.replace(row("ravdess", "QCNN"), options="--model nothing")
+    assert page._beside(unknown, []) == ("none yet", "-")
 
 
 def test_a_row_can_be_written_as_json():

@@ -1,5 +1,8 @@
 """Studies as files: what a file means, and the words for each mistake."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from serbench.errors import SerbenchError
@@ -8,6 +11,7 @@ from serbench.study.matrix import Item, expand, seeds
 
 pytestmark = pytest.mark.usefixtures("places")
 
+ROOT = Path(__file__).parents[2]
 PLAIN = '[matrix]\nmodel = "centroid"\ndataset = "tones"\n'
 
 
@@ -127,6 +131,16 @@ def test_the_papers_table_two_is_a_study_by_its_name():
     assert {each.protocol for each in study.matrix.requests} == {"paper"}
 
 
+def test_the_rivals_of_table_three_are_a_study_by_its_name():
+    study = study_file.read("table-3")
+    corpora = {"ravdess", "crema-d", "iemocap"}
+    assert {each.dataset for each in study.matrix.requests} == corpora
+    assert {each.protocol for each in study.matrix.requests} == {"paper"}
+    shipped = json.loads((ROOT / "serbench/plugins/shipped.json").read_text())
+    rivals = {*shipped["serbench-rivals"]["model"], "wav2vec2-xlsr"}
+    assert {each.model for each in study.matrix.requests} == rivals
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -228,9 +242,9 @@ def test_a_mistake_is_one_line_with_the_files_name(read, text, words):
 
 def test_a_file_that_is_not_there_is_refused_with_the_studies_that_are_shipped(tmp_path):
     with pytest.raises(
-        SerbenchError, match="there is no study file 'table-3'; did you mean table-2"
+        SerbenchError, match="there is no study file 'table-4'; did you mean table-[23] or table-"
     ):
-        study_file.read("table-3")
+        study_file.read("table-4")
     with pytest.raises(SerbenchError, match="there is no study file"):
         study_file.read(tmp_path)
     (tmp_path / "latin.toml").write_bytes(b'name = "\xe9"')

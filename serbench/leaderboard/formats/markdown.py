@@ -92,7 +92,10 @@ def _section(section: Section, submissions: str) -> Iterator[str]:
         ]
         yield _folded(f"The {tables.count(len(runs), 'run')} of this table", runs)
     if not section.tables:
-        yield "Nothing measured yet."
+        yield (
+            "Nothing measured yet: the audio was not at hand. With it, `serbench evaluate --model "
+            f"MODEL --dataset {section.corpus}` measures a model."
+        )
     if section.published:
         yield "### Published, tested otherwise" if section.tables else "### Published"
         yield _table("other text", section.published, _unbroken, "markdown")
