@@ -34,9 +34,10 @@ SYSTEM = System(
     choices=(
         "Corpus, labels and folds are those of the run: theirs has songs too on RAVDESS, calm as "
         "neutral, and two test actors.",
-        "Their normalisations are --normalise speaker, with which the reported numbers were "
-        "reached, and --normalise set; without either, features are used as they are.",
-        "Statistics for normalising are over the frames that are kept: theirs are over all frames.",
+        "Features are used as they are, unless the run standardises them: theirs are standardised "
+        "per speaker, with which the reported numbers were reached, or over a set.",
+        "Statistics of standardised features are over the frames that are kept: theirs are over "
+        "all frames.",
         "Silence at both ends is trimmed at 60 dB unless --trim-db says otherwise: theirs is kept.",
         "The encoder sees whole utterances of IEMOCAP: theirs are cut at 15 s.",
         "Activations are stored in half precision.",
