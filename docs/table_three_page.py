@@ -5,7 +5,7 @@ import importlib
 from serbench import tables
 from serbench_rivals.fidelity import System
 
-MODULES = ("pepino", "qcnn")
+MODULES = ("pepino", "cnn14", "qcnn", "mwa_ser", "audio_resnet_gru")
 START, END = "<!-- systems: made by docs/generate.py -->", "<!-- systems: end -->"
 HEAD = ("system", "model", "given", "fidelity", "starts from", "Table III says")
 

@@ -83,7 +83,8 @@ def test_every_listing_says_what_to_install(core):
     assert listed.stderr == (
         f"no models are installed; {light}"
         "not installed: alexnet-mel: pip install serbench-alexnet\n"
-        "not installed: pepino, qcnn: pip install serbench-rivals\n"
+        "not installed: pepino, qcnn, cnn14, mwa-ser, audio-resnet-gru: "
+        "pip install serbench-rivals\n"
         "not installed: functionals-svm, functionals-linear, egemaps-linear, dummy, and 3 more: "
         "pip install serbench-sklearn\n"
         "not installed: data2vec-audio-base, hubert-base, hubert-large, transformer, and 8 more: "

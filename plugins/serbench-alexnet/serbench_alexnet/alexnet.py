@@ -7,8 +7,8 @@ from typing import ClassVar
 import torch
 from torch import nn
 
-from serbench_alexnet.mel_model import MelModel
 from serbench_alexnet.network import SMALLEST, AlexNet, Initialisation, initialise
+from serbench_alexnet.window_model import MelModel
 
 
 @dataclass

@@ -69,9 +69,11 @@ def task(
     def validate() -> Mapping[str, float]:
         return measured(scorer.probabilities(validation.spectrograms), validation.truth)
 
-    optimizer = Adam(scorer.network.parameters(), lr)
+    optimizer = Adam((p for p in scorer.network.parameters() if p.requires_grad), lr)
     steps = -(-len(train.truth) // batch)
-    whole = any(isinstance(layer, nn.BatchNorm2d) for layer in scorer.network.modules())
+    whole = any(
+        isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d) for layer in scorer.network.modules()
+    )
     parts = None if whole else split
     return Task(scorer.network, optimizer, batches, loss, validate, split=parts, steps=steps)
 

@@ -1,7 +1,8 @@
 """Compute mel spectrograms in decibels, the input of AlexNet."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -36,12 +37,15 @@ class Mel:
         n_mels: number of mel bands.
         power: 1 for magnitudes, 2 for powers.
         floor_db: the lowest value, which silence and anything quieter get.
+        fmin: where the lowest band begins, in Hz.
+        fmax: where the highest band ends, in Hz.
 
     Raises:
-        BadParameter: a band would be empty, or a value is not greater than 0.
+        BadParameter: a band would be empty, or a value is out of range.
     """
 
     version = "1"
+    added: ClassVar[Mapping[str, object]] = {"fmin": 0.0, "fmax": RATE / 2}
 
     def __init__(
         self,
@@ -51,15 +55,22 @@ class Mel:
         n_mels: int = 64,
         power: float = 1.0,
         floor_db: float = -100.0,
+        fmin: float = 0.0,
+        fmax: float = RATE / 2,
     ) -> None:
         if min(n_fft, hop, n_mels) < 1 or power <= 0:
             raise BadParameter(
                 f"n_fft={n_fft}, hop={hop}, n_mels={n_mels} and power={power} "
                 "must all be greater than 0"
             )
+        if not 0 <= fmin < fmax <= RATE / 2:
+            raise BadParameter(
+                f"fmin={fmin:g} and fmax={fmax:g} must be rising frequencies from 0 to "
+                f"{RATE / 2:g} Hz"
+            )
         self._hop = hop
         self._power = power
-        self._filters = filterbank(n_fft, n_mels)
+        self._filters = filterbank(n_fft, n_mels, (fmin, fmax))
         # periodic Hann, like librosa's
         self._window = np.hanning(n_fft + 1)[:-1]
         self._decibels = np.float32(20 / power)
@@ -84,16 +95,16 @@ class Mel:
         return bands
 
 
-def filterbank(n_fft: int, n_mels: int) -> Filters:
-    """Return Slaney's mel filters, (n_mels, 1 + n_fft // 2).
+def filterbank(n_fft: int, n_mels: int, between: tuple[float, float] = (0, RATE / 2)) -> Filters:
+    """Return Slaney's mel filters between two frequencies in Hz, (n_mels, 1 + n_fft // 2).
 
     Raises:
         BadParameter: a filter falls between two frequency bins, so its band would be constant.
     """
-    filters = _filters(n_fft, n_mels)
+    filters = _filters(n_fft, n_mels, between)
     empty = _empty(filters)
     if empty:
-        most = next(n for n in range(n_mels) if _empty(_filters(n_fft, n + 1)))
+        most = next(n for n in range(n_mels) if _empty(_filters(n_fft, n + 1, between)))
         raise BadParameter(
             f"n_mels={n_mels} with n_fft={n_fft} leaves {empty} of the {n_mels} mel bands without "
             f"a frequency bin: take n_mels={most} or fewer, or a longer n_fft"
@@ -101,14 +112,14 @@ def filterbank(n_fft: int, n_mels: int) -> Filters:
     return filters
 
 
-def _filters(n_fft: int, n_mels: int) -> Filters:
+def _filters(n_fft: int, n_mels: int, between: tuple[float, float]) -> Filters:
     """Return triangles evenly spaced on Slaney's mel scale, each of area 1: (n_mels, bins).
 
     The same as `librosa.filters.mel`, whose import takes seconds in every process.
     Source: Slaney, Auditory Toolbox, 1998.
     """
     hertz = np.arange(1 + n_fft // 2) * (RATE / n_fft)
-    corners = _hertz(np.linspace(0, _mels(RATE / 2), n_mels + 2))
+    corners = _hertz(np.linspace(*map(_mels, between), n_mels + 2))
     left, peak, right = (corners[start : start + n_mels, None] for start in range(3))
     rising, falling = (hertz - left) / (peak - left), (right - hertz) / (right - peak)
     triangles = np.maximum(np.minimum(rising, falling), 0)  # (n_mels, bins)
@@ -116,7 +127,9 @@ def _filters(n_fft: int, n_mels: int) -> Filters:
 
 
 def _mels(hertz: float) -> float:
-    """Convert a frequency above the break to Slaney's mels."""
+    """Convert a frequency to Slaney's mels."""
+    if hertz < BREAK:
+        return hertz / LINEAR
     return BREAK / LINEAR + math.log(hertz / BREAK) / STEP
 
 

@@ -35,7 +35,7 @@ def serbench_models() -> Iterable[ModelEntry]:
             title="AlexNet on mel spectrograms",
             gpus=1,
             memory=2.0,
-            feature_params=("n_fft", "hop", "n_mels", "power", "floor_db"),
+            feature_params=("n_fft", "hop", "n_mels", "power", "floor_db", "fmin", "fmax"),
             # 57 million parameters are too many for twelve synthetic speakers
             defaults={"toy": {"width": 0.125, "lr": 1e-3, "epochs": 12}},
         )

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from serbench.errors import BadParameter
+from serbench.plugins.registry import complete, identifying
 from serbench_alexnet.mel import Mel, filterbank
 
 
@@ -102,3 +103,23 @@ def test_empty_bands_are_refused_with_a_remedy():
 def test_numbers_that_cannot_be_are_refused():
     with pytest.raises(BadParameter, match="must all be greater than 0"):
         Mel(hop=0)
+
+
+def test_bands_between_two_frequencies_are_librosas():
+    expected = librosa.filters.mel(sr=16000, n_fft=512, n_mels=64, fmin=50, fmax=7000)
+    np.testing.assert_allclose(filterbank(512, 64, (50, 7000)), expected, atol=1e-7)
+    wave = _wave(8000)
+    narrow = {"fmin": 50.0, "fmax": 7000.0}
+    assert not np.array_equal(Mel(**narrow)([wave])[0], Mel()([wave])[0])
+
+
+@pytest.mark.parametrize(("fmin", "fmax"), [(-1.0, 8000.0), (500.0, 500.0), (0.0, 8001.0)])
+def test_frequencies_that_cannot_be_are_refused(fmin, fmax):
+    with pytest.raises(BadParameter, match="must be rising frequencies from 0 to 8000 Hz"):
+        Mel(fmin=fmin, fmax=fmax)
+
+
+def test_published_runs_keep_their_identity():
+    given = {"n_fft": 256, "hop": 128, "n_mels": 64, "power": 1.0, "floor_db": -100.0}
+    assert identifying(Mel, complete(Mel, given)) == given
+    assert identifying(Mel, {**given, "fmin": 50.0, "fmax": 8000.0}) == {**given, "fmin": 50.0}

@@ -8,13 +8,17 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from serbench_alexnet.mel_model import MelModel
 from serbench_alexnet.spectrograms import Normalisation
-from serbench_rivals.colours import coloured, table
+from serbench_alexnet.window_model import MelModel
 from serbench_rivals.fidelity import System
 from serbench_rivals.quaternions import QuaternionConv2d, QuaternionLinear, initialise
+from serbench_rivals.starting_weights import kaiming
 
 Algebra = Literal["quaternion", "real"]
+
+COLOURS = 256
+LIMIT = 3.0
+"""Standardised values beyond ±LIMIT get the first and the last colour."""
 
 BLOCKS = 4
 FILTERS = 8  # quaternions in the first block at width 1; each block has twice those before it
@@ -37,11 +41,28 @@ SYSTEM = System(
         "the last layer is real.",
         "Batch norm and ReLU act on every part of a quaternion by itself.",
         "Weights have a chi-distributed modulus, a random unit axis and He's scale.",
-        "Adam at 1e-3, batches of 32, dropout 0.3, at most 16 epochs, patience 5.",
+        "Adam at 1e-3, batches of 32, dropout 0.3, at most 14 epochs, patience 5.",
         "The control algebra=real has the same layers on the three colours, with the width at "
         "which its number of free parameters is nearest.",
     ),
 )
+
+
+def table() -> Tensor:
+    """Return the colours, (COLOURS, 3): red, green and blue in [0, 1], from blue to yellow.
+
+    Ours, by formula: with t from 0 to 1, red is t, green is t², and blue is 4 t (1 - t) / 3 + 2/3
+    (1 - t): brightness rises all the way, so that no two values look the same.
+    """
+    t = torch.linspace(0, 1, COLOURS)
+    return torch.stack([t, t**2, (4 * t + 2) * (1 - t) / 3], dim=1)
+
+
+def coloured(values: Tensor, colours: Tensor) -> Tensor:
+    """Return the picture of standardised values: (n, 1, rows, columns) to (n, 3, rows, columns)."""
+    scaled = (values + LIMIT) * ((COLOURS - 1) / (2 * LIMIT))
+    places = scaled.round().clamp(0, COLOURS - 1).long().squeeze(1)
+    return colours[places].permute(0, 3, 1, 2)
 
 
 class Network(nn.Module):
@@ -148,6 +169,7 @@ class Qcnn(MelModel):
     smallest: ClassVar[int] = SMALLEST
 
     _: dataclasses.KW_ONLY
+    epochs: int = 14
     lr: float = 1e-3
     batch: int = 32
     dropout: float = 0.3
@@ -170,17 +192,10 @@ class Qcnn(MelModel):
         """Draw the weights, and set the table of colours."""
         assert isinstance(network, Network)
         network.colours.copy_(table())
+        kaiming(network, network.head[-1], generator)
         for layer in network.modules():
-            if isinstance(layer, nn.BatchNorm2d):
-                layer.reset_parameters()
-            elif isinstance(layer, QuaternionConv2d | QuaternionLinear):
+            if isinstance(layer, QuaternionConv2d | QuaternionLinear):
                 initialise(layer.parts, generator)
-                nn.init.zeros_(layer.bias)
-            elif isinstance(layer, nn.Conv2d | nn.Linear):
-                assert layer.bias is not None
-                gain = 2.0 if layer is not network.head[-1] else 1.0  # ReLU halves the mean square
-                deviation = (gain / layer.weight[0].numel()) ** 0.5
-                nn.init.normal_(layer.weight, 0.0, deviation, generator=generator)
                 nn.init.zeros_(layer.bias)
 
     def facts(self, network: nn.Module) -> Mapping[str, object]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from serbench.testing import ModelContract, PackageContract
+from serbench.testing import FeatureContract, ModelContract, PackageContract
 
 
 class TestPackage(PackageContract):
@@ -30,3 +30,22 @@ class TestQcnn(ModelContract):
 class TestQcnnReal(ModelContract):
     plugin = "qcnn"
     params = {"algebra": "real"}
+
+
+@pytest.mark.slow
+class TestCnn14(ModelContract):
+    plugin = "cnn14"
+
+
+class TestShortTerm(FeatureContract):
+    plugin = "short-term"
+
+
+@pytest.mark.slow
+class TestMwaSer(ModelContract):
+    plugin = "mwa-ser"
+
+
+@pytest.mark.slow
+class TestAudioResnetGru(ModelContract):
+    plugin = "audio-resnet-gru"

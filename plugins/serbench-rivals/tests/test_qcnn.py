@@ -5,8 +5,16 @@ import pytest
 import torch
 
 from serbench.errors import BadParameter
-from serbench_rivals.colours import LIMIT, SIZE, coloured, table
-from serbench_rivals.qcnn import Network, Qcnn, free_parameters, real_width
+from serbench_rivals.qcnn import (
+    COLOURS,
+    LIMIT,
+    Network,
+    Qcnn,
+    coloured,
+    free_parameters,
+    real_width,
+    table,
+)
 
 LABELS = ("angry", "happy", "sad")
 TINY = {"width": 0.25, "epochs": 10, "max_seconds": 0.3, "lr": 3e-3, "dropout": 0.0, "batch": 8}
@@ -89,7 +97,7 @@ def test_the_quaternion_network_gets_three_colours_and_no_real_part():
     network.eval()(torch.zeros(1, 1, 16, 16))
     assert seen[0].shape == (1, 4, 16, 16)
     assert not seen[0][:, 0].any()
-    assert torch.equal(seen[0][0, 1:, 0, 0], table()[SIZE // 2])
+    assert torch.equal(seen[0][0, 1:, 0, 0], table()[COLOURS // 2])
 
 
 def test_colours_tell_all_values_between_the_limits_apart_and_no_others():

@@ -1,4 +1,4 @@
-"""The base class of models that learn from windows of mel spectrograms with a torch network."""
+"""The base classes of models that learn from windows of sound with a torch network."""
 
 import dataclasses
 import math
@@ -24,15 +24,16 @@ ARRAYS = "model.safetensors"
 
 
 @dataclass
-class MelModel(TorchModel[Scorer]):
-    """A network on windows of the feature `mel`: fit, predict, save and load.
+class WindowModel(TorchModel[Scorer]):
+    """A network on windows of utterances, each an array (rows, frames): fit, predict, save, load.
 
     A subclass has the parameters below, with defaults of its own, and says in `blank` and
     `initialise` what the network is; `alexnet.AlexNetMel` documents the parameters.
 
     Attributes:
         name: the model's name, for messages.
-        smallest: the fewest bands and frames that the network takes.
+        smallest: the fewest frames that the network takes.
+        padding: the value of silence, which is also the padding.
     """
 
     name: ClassVar[str]
@@ -48,9 +49,6 @@ class MelModel(TorchModel[Scorer]):
     width: float = 1.0
     max_seconds: float = 8.0
     normalise: Normalisation = "bands"
-    n_mels: int = 64
-    hop: int = 128
-    floor_db: float = -100.0
 
     def __post_init__(self) -> None:
         if min(self.epochs, self.batch, self.patience) < 1:
@@ -59,19 +57,32 @@ class MelModel(TorchModel[Scorer]):
             raise BadParameter(f"lr, width and max_seconds of {self.name} must be greater than 0")
         if not 0 <= self.dropout < 1:
             raise BadParameter(f"dropout={self.dropout} of {self.name} must be in [0, 1)")
-        if self.n_mels < self.smallest:
-            raise BadParameter(
-                f"n_mels={self.n_mels} is too small for {self.name}: its poolings need at least "
-                f"{self.smallest} mel bands"
-            )
+
+    @property
+    def padding(self) -> float:
+        """Return the value of silence."""
+        return 0.0
+
+    @property
+    def longest(self) -> int:
+        """Return how many frames a window has at most."""
+        raise NotImplementedError
+
+    def arrays(self, inputs: Sequence[Array]) -> Sequence[Array]:
+        """Return utterances, each (rows, frames)."""
+        return inputs
 
     def blank(self) -> nn.Module:
-        """Return the network: (n, 1, bands, frames) to logits; called on the device "meta"."""
+        """Return the network: (n, 1, rows, frames) to logits; called on the device "meta"."""
         raise NotImplementedError
 
     def initialise(self, network: nn.Module, generator: torch.Generator) -> None:
         """Give every parameter and buffer its first value, drawing from `generator` only."""
         raise NotImplementedError
+
+    def scale(self, network: nn.Module, learned: Spectrograms, width: int) -> Scale:
+        """Return the scale of the input, learned from the training utterances."""
+        return Scale.learned(learned, width, self.normalise)
 
     @property
     def augment(self) -> Augment | None:
@@ -85,7 +96,7 @@ class MelModel(TorchModel[Scorer]):
     def fit(self, train: Examples, validation: Examples, workspace: Workspace) -> None:
         """Train on `train`, and stop early on `validation`."""
         with devices.arithmetic(workspace.threads):
-            learned = Spectrograms.joined(train.inputs, self.floor_db)
+            learned = Spectrograms.joined(self.arrays(train.inputs), self.padding)
             scorer = self._untrained(learned, workspace.device)
             trained = training.train(
                 task(
@@ -93,7 +104,7 @@ class MelModel(TorchModel[Scorer]):
                     Labelled(
                         learned.scaled(scorer.scale, scorer.device), train.truth, self.augment
                     ),
-                    Labelled(scorer.prepared(validation.inputs), validation.truth),
+                    Labelled(scorer.prepared(self.arrays(validation.inputs)), validation.truth),
                     batch=self.batch,
                     lr=self.lr,
                     seed=self.seed,
@@ -112,17 +123,17 @@ class MelModel(TorchModel[Scorer]):
         }
 
     def predict(self, inputs: Sequence[Array]) -> Predictions:
-        """Compute the softmax outputs of utterances, each (bands, frames)."""
+        """Compute the softmax outputs of utterances."""
         with devices.arithmetic(self._facts["threads"]):
-            scores = self.scorer.probabilities(self.scorer.prepared(inputs))
+            scores = self.scorer.probabilities(self.scorer.prepared(self.arrays(inputs)))
         return Predictions(scores.astype(np.float32), link="identity")
 
     def flops(self, inputs: Sequence[Array], training: bool) -> float:
         """Count the operations of training once on each utterance, or of scoring it."""
-        frames = self.scorer.frames
-        windows = sum(1 if training else math.ceil(each.shape[1] / frames) for each in inputs)
+        frames, arrays = self.scorer.frames, self.arrays(inputs)
+        windows = sum(1 if training else math.ceil(each.shape[1] / frames) for each in arrays)
         network = self._shapes()
-        spectrograms = torch.empty((windows, 1, self.n_mels, frames), device="meta")
+        spectrograms = torch.empty((windows, 1, len(arrays[0]), frames), device="meta")
         return flop_counting.flops(lambda: network(spectrograms), training)
 
     def save(self, folder: Path) -> None:
@@ -145,17 +156,16 @@ class MelModel(TorchModel[Scorer]):
         scale = Scale(arrays.pop("scale.mean"), arrays.pop("scale.deviation"))
         network = model._network()
         network.load_state_dict(arrays)
-        model._scorer = Scorer(network, scale, content["frames"], model.floor_db, "cpu")
+        model._scorer = Scorer(network, scale, content["frames"], model.padding, "cpu")
         return model
 
     def _untrained(self, learned: Spectrograms, device: str) -> Scorer:
         """Return the scorer that training starts from, scaled by the training utterances."""
         network = self._network()
         self.initialise(network, torch.Generator().manual_seed(training.epoch_seed(self.seed, 0)))
-        longest = 1 + int(self.max_seconds * RATE) // self.hop
-        width = max(self.smallest, min(longest, int(learned.lengths.max())))
-        scale = Scale.learned(learned, width, self.normalise)
-        return Scorer(network.to(device), scale, width, self.floor_db, device)
+        width = max(self.smallest, min(self.longest, int(learned.lengths.max())))
+        scale = self.scale(network, learned, width)
+        return Scorer(network.to(device), scale, width, self.padding, device)
 
     def _network(self) -> nn.Module:
         """Return a network whose weights have memory, but no values yet."""
@@ -169,3 +179,35 @@ class MelModel(TorchModel[Scorer]):
         """Return a network on the device "meta", whose weights have shapes but no memory."""
         with torch.device("meta"):
             return self.blank()
+
+
+@dataclass
+class MelModel(WindowModel):
+    """A network on windows of the feature `mel`.
+
+    Attributes:
+        smallest: the fewest bands and frames that the network takes.
+    """
+
+    _: dataclasses.KW_ONLY
+    n_mels: int = 64
+    hop: int = 128
+    floor_db: float = -100.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.n_mels < self.smallest:
+            raise BadParameter(
+                f"n_mels={self.n_mels} is too small for {self.name}: its poolings need at least "
+                f"{self.smallest} mel bands"
+            )
+
+    @property
+    def padding(self) -> float:
+        """Return the decibels of silence."""
+        return self.floor_db
+
+    @property
+    def longest(self) -> int:
+        """Return how many frames a window has at most."""
+        return 1 + int(self.max_seconds * RATE) // self.hop
