@@ -235,6 +235,10 @@ class Extractor(typing.Protocol):
     - `reads = "sentence"`: what is said, the `sentence` of an `Utterance`, as text. These arrays
       are computed when they are needed, and not stored.
 
+    For `--normalise`, the class attribute `time_axis` names the axis of frames, which share their
+    statistics: 1 for (bands, frames). None, or no such attribute, means that arrays have no frames,
+    and that all have one shape.
+
     Attributes:
         version: changes whenever the features change.
     """

@@ -116,11 +116,12 @@ def predict(
         results: the parent folder of all runs; None is SERBENCH_RESULTS, or "results".
 
     Raises:
-        SerbenchError: no model was kept, a file cannot be read, or an installed version is not the
-            run's.
+        SerbenchError: no model was kept, a file cannot be read, an installed version is not the
+            run's, or the run's features are standardised (`normalise`).
     """
     files = [files] if isinstance(files, str | Path) else files
     source = find(run, results_folder(results))
+    kept_models.require_own_inputs(source.config)
     kept = kept_models.find(source.folder, source.folds, fold)
     device = devices.require_device(device or settings().device)
     with threadpoolctl.threadpool_limits(source.config.threads):
@@ -244,9 +245,11 @@ def export(
         results: the parent folder of all runs; None is SERBENCH_RESULTS, or "results".
 
     Raises:
-        SerbenchError: no model was kept, it cannot be exported, or `out` exists.
+        SerbenchError: no model was kept, it cannot be exported, `out` exists, or the run's features
+            are standardised (`normalise`).
     """
     source = find(run, results_folder(results))
+    kept_models.require_own_inputs(source.config)
     name = source.config.model
     if not issubclass(kept_models.require_keepable(name), ExportableModel):
         raise SerbenchError(

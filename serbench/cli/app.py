@@ -29,6 +29,7 @@ from serbench.cli.options import (
     LabelMap,
     Labels,
     Models,
+    Normalise,
     Param,
     Perturb,
     Precision,
@@ -121,6 +122,7 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
     jobs: Jobs = "auto",
     threads: Threads = None,
     precision: Precision = "float32",
+    normalise: Normalise = "none",
     device: Device = None,
     engine: Engine = "local",
     engine_option: EngineOption = None,
@@ -174,6 +176,7 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
         features=features,
         precision=precision,
         threads=threads,
+        normalise=normalise,
     )
     means = Means(
         engine,
@@ -224,7 +227,7 @@ def next_commands(runs: "Sequence[Run]", results: Path | None, are_models_kept: 
     commands = [f"serbench compare {names}{where}"] if len(runs) > 1 else []
     if runs:
         commands.append(f"serbench report {names} --out report{where}")
-    if runs and are_models_kept:
+    if runs and are_models_kept and not runs[0].sees:
         commands.append(f"serbench predict {shlex.quote(runs[0].name)} FILE.wav{where}")
     if len(runs) == 1 and runs[0].ranked:
         commands.append(f"serbench leaderboard submit {names} --submitter NAME{where}")

@@ -14,6 +14,7 @@ from serbench.cli.options import (
     Labels,
     Metric,
     Models,
+    Normalise,
     Param,
     Picture,
     Precision,
@@ -62,6 +63,7 @@ def leakage(  # noqa: PLR0913 - a command's options are its parameters
     jobs: Jobs = "auto",
     threads: Threads = None,
     precision: Precision = "float32",
+    normalise: Normalise = "none",
     device: Device = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -92,6 +94,7 @@ def leakage(  # noqa: PLR0913 - a command's options are its parameters
         features=features,
         precision=precision,
         threads=threads,
+        normalise=normalise,
     )
     options = with_jobs("local", {}, number_or("auto", "--jobs", jobs, int))
     if verbose:

@@ -91,6 +91,13 @@ Precision = Annotated[
     str,
     typer.Option(help="Precision of training: float32 or bfloat16. Scores use float32."),
 ]
+Normalise = Annotated[
+    str,
+    typer.Option(
+        help="none; speaker: standardise features by all utterances of a speaker in the same set; "
+        "speaker:n=5: by 5 others; set: by the set. Ranked apart."
+    ),
+]
 Metric = Annotated[str, typer.Option(help="Which metric.")]
 Picture = Annotated[
     Path | None, typer.Option(help="Also write a picture to this .svg, .png or .pdf file.")

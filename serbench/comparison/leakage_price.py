@@ -14,7 +14,7 @@ from serbench.metrics import intervals
 from serbench.metrics.classification import METRICS
 from serbench.protocols import leakage
 from serbench.results.display_names import run_titles
-from serbench.results.run import FEW, Run
+from serbench.results.run import FEW, Run, seen
 
 FORMATS = (*tables.FORMATS, "json")
 
@@ -154,6 +154,7 @@ class LeakagePrice:
             notes.append(f"An interval over {tables.count(speakers, 'speaker')} is too narrow.")
         for arms, name in zip(self.arms, self.names, strict=True):
             notes += [f"NOT RANKED: {name}: {reason}." for reason in arms.independent.objections]
+            notes += [f"{name}: {line}" for line in seen(arms.independent)]
         return notes
 
     def page(self, form: str = "text") -> str:

@@ -13,7 +13,7 @@ from serbench.escaping import as_json, markdown, shown
 from serbench.metrics.classification import METRICS
 from serbench.metrics.significance import EXACT, EXCHANGES, smallest_pvalue
 from serbench.results.display_names import model_names
-from serbench.results.run import Run, circumstances, computed, find
+from serbench.results.run import Run, circumstances, computed, find, seen
 from serbench.settings import results_folder
 
 DEFAULT = ("uar", "f1")
@@ -225,6 +225,7 @@ def _warnings(compared: ComparedRuns) -> list[str]:
         notes += [f"NOT RANKED: {name}: {objection}." for objection in run.objections]
         if run.leaks:
             notes.append(f"LEAKY, so not about new speakers: {name}.")
+    notes += _seeing(compared)
     readings = [dict(run.config.reading) for run in compared.runs]
     for name in readings[0]:
         values = [reading.get(name) for reading in readings]
@@ -234,6 +235,18 @@ def _warnings(compared: ComparedRuns) -> list[str]:
             )
     named = [(compared.names[run.name], computed(run.facts)) for run in compared.runs]
     return notes + circumstances(named)
+
+
+def _seeing(compared: ComparedRuns) -> list[str]:
+    """Say which runs see what of the test set, if not all see the same in the same way."""
+    ways = {run.config.normalise for run in compared.runs}
+    notes = [f"{compared.names[run.name]}: {line}" for run in compared.runs for line in seen(run)]
+    if len(ways) > 1:
+        notes.append(
+            f"The runs differ in --normalise ({', '.join(sorted(ways))}), so a difference may come "
+            "from what they see, not from the models."
+        )
+    return notes
 
 
 def compare(

@@ -9,7 +9,7 @@ from serbench.errors import SerbenchError
 from serbench.escaping import shown
 from serbench.parameters import is_import_path, typed
 from serbench.plugins import registry
-from serbench.results.config import Config, Request
+from serbench.results.config import NO_NORMALISING, Config, Request
 
 
 def request(config: Config) -> Request:
@@ -38,6 +38,7 @@ def request(config: Config) -> Request:
         features=config.feature if is_import_path(config.model) else None,
         precision=config.precision,
         threads=config.threads,
+        normalise=config.normalise,
     )
 
 
@@ -75,6 +76,8 @@ def evaluate(
     names = ("model", "dataset", "protocol", "labels", "features", "seed", "precision", "threads")
     options = [(name, getattr(asked, name)) for name in names]
     options.append(("trim-db", trim_db))
+    if asked.normalise != NO_NORMALISING:
+        options.append(("normalise", asked.normalise))
     options += [("param", typed(name, value)) for name, value in asked.params.items()]
     options += [("data", asked.data), *(("fold", name) for name in folds), ("results", results)]
     arguments = [

@@ -17,6 +17,7 @@ from serbench.evaluation.plan import Plan, make_job
 from serbench.evaluation.progress import fold_status
 from serbench.evaluation.progress.listener import Listener
 from serbench.evaluation.work import Work
+from serbench.features.normalisation import Normalisation
 from serbench.files import digest
 from serbench.processes import Message
 from serbench.results import extra_set, fold_file
@@ -43,6 +44,10 @@ class ExtraTests:
         key = (config.dataset, config.labels, config.protocol, digest(dict(config.reading)))
         if key not in self._planned:
             self._planned[key] = plan_sets(plan, self._wanted, self._places)
+        others = [each for each in self._planned[key] if not each.is_perturbed]
+        for each in others:
+            sets = [("the extra test set", [one.id for one in each.corpus.utterances])]
+            Normalisation.of(config.normalise).require_material(each.corpus, sets)
         return self._planned[key]
 
     def find_untested(self, work: Work) -> None:

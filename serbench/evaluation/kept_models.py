@@ -13,7 +13,7 @@ from serbench.errors import SerbenchError, nearest
 from serbench.evaluation.progress import fold_status
 from serbench.files import replacing, writing_error
 from serbench.plugins import registry
-from serbench.results import extra_set, fold_file
+from serbench.results import eligibility, extra_set, fold_file
 from serbench.results.config import Config
 from serbench.results.fold_file import FoldResult
 
@@ -117,6 +117,20 @@ def store(result: Path, files: Mapping[str, bytes]) -> None:
                 temporary.write_bytes(content)
     with replacing(result) as temporary:
         temporary.write_bytes(files[result.name])
+
+
+def require_own_inputs(config: Config) -> None:
+    """Refuse models whose inputs were standardised with other utterances of the test set.
+
+    Raises:
+        SerbenchError: they were.
+    """
+    if sees := eligibility.sees(config):
+        raise SerbenchError(
+            f"the models were trained with --normalise {config.normalise}: their inputs need "
+            f"{sees}, which a file alone does not have; use a run without --normalise, or test "
+            "another corpus with --test-on"
+        )
 
 
 def find(run: Path, folds: Sequence[FoldResult], name: str | None = None) -> list[KeptModel]:

@@ -1,6 +1,6 @@
 """Plan a run: check a request, fix the run's identity, and divide it into one job per fold."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -8,16 +8,17 @@ from typing import Any, cast
 
 from serbench import datasets
 from serbench.contracts import ModelEntry, Needs, ResolvesParams
-from serbench.corpus import Corpus, Fold, Protocol, protocol_digest
+from serbench.corpus import PARTS, Corpus, Fold, Protocol, protocol_digest
 from serbench.errors import BadParameter, PluginError, SerbenchError
 from serbench.features.audio import Reading
+from serbench.features.normalisation import Normalisation
 from serbench.features.store import Feature
 from serbench.parameters import checked, is_import_path, settable
 from serbench.plugins import registry
 from serbench.plugins.guarded_import import guarded
 from serbench.protocols import leakage, lookup, speakers
 from serbench.results import fold_file
-from serbench.results.config import MOST_THREADS, Config, Request
+from serbench.results.config import MOST_THREADS, Config, Request, require_normalising
 from serbench.settings import Settings
 
 MOST_SEED = 2**32 - 1  # scikit-learn and others accept at most 32 bits
@@ -100,6 +101,7 @@ class Planner:
             SerbenchError: a name or parameter is unknown, the corpus is missing or incomplete, or
                 the protocol shares speakers between its sets without declaring it.
         """
+        require_normalising(request.normalise)
         entry = find_entry(request)
         key = (request.dataset, request.labels, request.protocol, request.data)
         division = self._once(key, lambda: divide(request, self._places))
@@ -107,6 +109,7 @@ class Planner:
         given = (division.source, division.protocol, entry)
         model, params, config = self._identified(request, *given)
         _require_resources(config, model)
+        Normalisation.of(config.normalise).require_material(division.corpus, _sets(division.folds))
         # the constructor may refuse a value
         with guarded(f"{request.model} cannot be made", passing=(SerbenchError,)):
             model(labels=division.corpus.labels, seed=request.seed, **params)
@@ -178,8 +181,15 @@ def _identified(
         seed=request.seed,
         precision=request.precision,
         threads=entry.threads if request.threads is None else request.threads,
+        normalise=request.normalise,
     )
     return model, params, config
+
+
+def _sets(folds: Sequence[Fold]) -> Iterator[tuple[str, Sequence[str]]]:
+    for fold in folds:
+        for part in PARTS:
+            yield f"the {part} set of fold {fold.name}", getattr(fold, part)
 
 
 def divide(request: Request, places: Settings) -> Division:

@@ -151,6 +151,22 @@ def reads(extractor: Any) -> str:
     return str(kind)
 
 
+def time_axis(extractor: Any) -> int | None:
+    """Return the axis of frames that an extractor or its class names; None if it has none.
+
+    Raises:
+        PluginError: its class says something else.
+    """
+    target = extractor if isinstance(extractor, type) else type(extractor)
+    axis = getattr(target, "time_axis", None)
+    if axis is not None and (type(axis) is not int or axis < 0):
+        raise PluginError(
+            f"{target.__name__} has time_axis = {axis!r}, but must have the number of an axis, "
+            "from 0, or None"
+        )
+    return axis
+
+
 def as_read(extractor: Any, wave: Wave) -> Wave | Recording | str:
     """Return a synthetic wave as what an extractor reads, for checks and measurements."""
     kind = reads(extractor)

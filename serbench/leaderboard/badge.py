@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from serbench import tables
 from serbench.leaderboard.submissions.safe_read import shown
-from serbench.results.display_names import TITLES
+from serbench.results.display_names import TITLES, normalised
 from serbench.results.run import Run
 
 LABEL = "serbench"
@@ -100,7 +100,8 @@ def subject(run: Run) -> str:
     """Return what a run was tested on: "RAVDESS paper", "RAVDESS loso, labels calm-as-neutral"."""
     dataset, labels = run.config.dataset, run.config.labels
     title = f"{TITLES.get(dataset, dataset)} {run.config.protocol}"
-    return title if labels == run.corpus else f"{title}, labels {labels}"
+    title = title if labels == run.corpus else f"{title}, labels {labels}"
+    return f"{title}, {normalised(run.config.normalise)}" if run.sees else title
 
 
 def _pixels(text: str) -> int:

@@ -25,13 +25,19 @@ def card(run: Run) -> str:
     """Return the front matter of a model's README (`model-index`) and a section in Markdown.
 
     Raises:
-        SerbenchError: the run is not ranked, and a hub would not show the reason.
+        SerbenchError: the run is not ranked, or ranked apart, and a hub would not show the reason.
     """
     if run.objections:
         raise SerbenchError(
             f"{run.name} is not ranked ({'; '.join(run.objections)}), so it gets no card: a model "
             "hub would show its scores without saying so; use a run that is complete, does not "
             "leak and, if its model starts from a checkpoint, started from pretrained weights"
+        )
+    if run.sees:
+        raise SerbenchError(
+            f"{run.name} sees {run.sees} (--normalise {run.config.normalise}), so it gets no card: "
+            "a model hub would compare its scores with those of models that do not; use a run "
+            "without --normalise"
         )
     front = "\n".join(_yaml({"model-index": [_index(run)]}))
     return f"---\n{front}\n---\n\n{_section(run)}\n"

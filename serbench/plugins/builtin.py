@@ -13,6 +13,7 @@ class Waveform:
     """Mono 16 kHz samples, shape (samples,), float32."""
 
     version = "1"
+    time_axis = 0
 
     def __call__(self, waves: "Sequence[Wave]") -> "list[Array]":
         """Return the waves themselves."""

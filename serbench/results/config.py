@@ -6,11 +6,14 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any
 
+from serbench.errors import BadParameter
 from serbench.files import digest
 from serbench.results.json_schema import Names, Text, Whole
 
 MOST_THREADS = 1024
 IMPORTED = "imported-"  # begins the model's name in runs whose predictions others published
+NO_NORMALISING = "none"
+NORMALISING = r"none|set|speaker(:n=[1-9][0-9]{0,5})?"
 Named = Annotated[str, Text(200, ".+")]
 Version = Annotated[str, Text(100)]
 Values = Annotated[Mapping[str, object], Names(100)]
@@ -31,6 +34,7 @@ class Request:
     features: str | None = None
     precision: str = "float32"
     threads: int | None = None
+    normalise: str = NO_NORMALISING
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,7 @@ class Config:
     seed: Annotated[int, Whole(2**63)]
     precision: Annotated[str, Text(20)] = "float32"
     threads: Annotated[int, Whole(MOST_THREADS)] = 1
+    normalise: Annotated[str, Text(20, NORMALISING)] = NO_NORMALISING
 
     @property
     def corpus(self) -> str:
@@ -73,6 +78,18 @@ class Config:
         """Return the identity as JSON values; `Config(**stored)` reads them."""
         values = ((key.name, getattr(self, key.name), key.default) for key in fields(self))
         return {name: value for name, value, default in values if value != default}
+
+
+def require_normalising(spec: object) -> None:
+    """Refuse what is not a way to standardise features; see `serbench.features.normalisation`.
+
+    Raises:
+        BadParameter: it is none.
+    """
+    if not isinstance(spec, str) or not re.fullmatch(NORMALISING, spec, re.ASCII):
+        raise BadParameter(
+            f"normalise is {spec!r}, but must be none, speaker, set, or speaker:n=K with K from 1"
+        )
 
 
 def name_start(*parts: str) -> str:

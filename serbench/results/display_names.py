@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from serbench import tables
 from serbench.escaping import shown
-from serbench.results.config import Config
+from serbench.results.config import NO_NORMALISING, Config
 from serbench.results.run import Run
 
 TITLES = {"ravdess": "RAVDESS", "crema-d": "CREMA-D", "iemocap": "IEMOCAP"}
@@ -45,7 +45,14 @@ def versions(config: Config) -> dict[str, Words]:
         "reading version": Words(f"audio version {config.reading.get('version')}"),
         "precision": Words(config.precision),
         "threads": Words(tables.count(config.threads, "thread")),
+        "normalisation": normalised(config.normalise),
     }
+
+
+def normalised(spec: str) -> Words:
+    """Return how features are standardised, in words: "normalised by speaker, n=5"."""
+    over = spec.replace(":", ", ")
+    return Words(f"normalised by {over}" if spec != NO_NORMALISING else "not normalised")
 
 
 def with_checkpoint(model: str, checkpoint: str) -> str:

@@ -1,12 +1,14 @@
 """The reasons why a run has no rank, worded once for tables, reports, badges and the leaderboard.
 
 `objections` gives the reasons that follow from a run's own folds. The constants also cover reasons
-that need a submission's card, the ledger or other runs.
+that need a submission's card, the ledger or other runs. Runs that see more of the test set than the
+utterance to predict have ranks, but in a table of their own: `sees` says what they see.
 """
 
 from collections.abc import Sequence
 
 from serbench import tables
+from serbench.results.config import Config
 from serbench.results.fold_schema import Facts
 
 LEAKS = "leaks: {}"
@@ -24,6 +26,18 @@ COPY = "same predictions as {}"
 COPIED_SEED = "same predictions as {}, so both count as one seed"
 COPIED_TOGETHER = "same predictions as {}; both were added together, so neither was first"
 SENT_BEFORE = "same answers as {}, which {} sent before"
+
+
+SEES = {
+    "speaker": "unlabelled utterances of the tested speaker",
+    "set": "the unlabelled test set",
+}
+"""What else of the test set the inputs of a test utterance depend on, by `Config.normalise`."""
+
+
+def sees(config: Config) -> str:
+    """Return what a run's models see of the test set besides the utterance, or ""."""
+    return SEES.get(config.normalise.partition(":")[0], "")
 
 
 def leak(folds: Sequence[Facts]) -> str:

@@ -11,7 +11,7 @@ from serbench.parameters import short_spec, typed
 from serbench.results import extra_set
 from serbench.results.display_names import run_titles
 from serbench.results.extra_set import ExtraFacts, ExtraTest
-from serbench.results.run import Run
+from serbench.results.run import Run, seen
 
 FORMATS = (*tables.FORMATS, "json")
 
@@ -45,14 +45,20 @@ class _Table:
             for test in tests
         ]
 
-    def partial(self) -> list[str]:
-        """Return a note for each test that lacks models of the run's folds."""
-        return [
+    def remarks(self) -> list[str]:
+        """Return a note for each run that sees more of test sets, and each test without models."""
+        seeing = [
+            f"{name}: {line}"
+            for run, name in zip(self.runs, self.names, strict=True)
+            for line in seen(run)
+        ]
+        partial = [
             f"{name} on {test.title}: {len(test.folds)} of "
             f"{tables.count(len(test.folds) + test.missing, 'model')}."
             for name, test in self.pairs()
             if test.missing
         ]
+        return [*seeing, *partial]
 
 
 @dataclass(frozen=True)
@@ -133,7 +139,7 @@ class CrossCorpus(_Table):
             "with only the shared labels.",
         ]
         maps = dict.fromkeys(map(_label_map, (test for _, test in self.pairs())))
-        return [*lines, *maps, *self.partial()]
+        return [*lines, *maps, *self.remarks()]
 
     def page(self, form: str = "text") -> str:
         """Return everything in a format: "text", "markdown" or "html"."""
@@ -226,7 +232,7 @@ class Robustness(_Table):
             "trained on audio as recorded. Drop: the difference in points, with its paired 95 % "
             "interval by bootstrap over speakers. Changed labels: the share of utterances whose "
             "predicted label the perturbation changes.",
-            *self.partial(),
+            *self.remarks(),
         ]
 
     def page(self, form: str = "text") -> str:

@@ -179,6 +179,8 @@ class Facts(Open):
     warnings: tuple[Annotated[str, Text(300)], ...] = ()
     peak_memory_mb: Amount = 0.0
     folds_before: Count = 0
+    sees: Annotated[str, Text(100)] = ""
+    material: Annotated[Mapping[str, Count], Names(3)] = field(default_factory=dict)
     finished: Name = ""
 
     @property

@@ -134,6 +134,11 @@ class Run:
         return not self.objections
 
     @property
+    def sees(self) -> str:
+        """What its models see of the test set besides the utterance to predict, or ""."""
+        return eligibility.sees(self.config)
+
+    @property
     def leaks(self) -> str:
         """Why training, validation and test sets share speakers or audio, or ""."""
         return eligibility.leak([fold.facts for fold in self.folds])
@@ -322,6 +327,7 @@ def _title(run: Run) -> str:
 def _notes(run: Run) -> list[str]:
     notes = ["% mean ± sample standard deviation over folds."]
     notes += [f"NOT RANKED: {objection}." for objection in run.objections]
+    notes += seen(run)
     if run.missing:
         notes.append(eligibility.PARTIAL)
     if run.differing():
@@ -374,6 +380,24 @@ def _notes(run: Run) -> list[str]:
     spent = tables.duration(run.seconds())
     notes.append(f"Fitted and predicted in {spent}, summed over folds; results: {run.folder}")
     return notes
+
+
+def seen(run: Run) -> list[str]:
+    """Return a line on what a run's models see of the test set, if they see more than others."""
+    if not run.sees:
+        return []
+    spec = run.config.normalise
+    fewest = min(fold.facts.material.get("test", 0) for fold in run.folds)
+    wanted = spec.partition(":n=")[2]
+    few = (
+        f", and some from only {fewest} others, as there are no more"
+        if wanted and fewest < int(wanted)
+        else ""
+    )
+    return [
+        f"SEES {run.sees}: features are standardised by them (--normalise {spec}){few}. Ranked "
+        "apart from runs that see only the utterance to predict."
+    ]
 
 
 def read(folder: Path) -> Run:

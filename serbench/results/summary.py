@@ -89,13 +89,14 @@ def listing(runs: Sequence[Run], form: str) -> str:
 def best(runs: Sequence[Run]) -> list[int]:
     """Return the positions of the runs with the highest UAR among runs that can be compared.
 
-    These are runs without objections on the same corpus, under the same protocol and labels.
+    These are runs without objections on the same corpus, under the same protocol and labels, that
+    see the same of the test set.
     """
     groups: dict[object, list[int]] = {}
     for at, run in enumerate(runs):
         if run.ranked:
             pins = run.facts.pins
-            setting = (run.config.dataset, run.config.labels, pins.corpus, pins.protocol)
+            setting = (run.config.dataset, run.config.labels, pins.corpus, pins.protocol, run.sees)
             groups.setdefault(setting, []).append(at)
     return [
         max(group, key=lambda at: runs[at].mean_std("uar").mean)
@@ -110,6 +111,7 @@ def _as_json(run: Run, names: Sequence[str]) -> dict[str, object]:
         "config": run.config.stored(),
         "missing_folds": run.missing,
         "leaks": run.facts.protocol.leaks,
+        "sees": run.sees,
         "folds": {
             fold.facts.fold.name: {name: float(run.scores(name)[index]) for name in names}
             for index, fold in enumerate(run.folds)

@@ -36,6 +36,7 @@ def evaluate(  # noqa: PLR0913 - the options of `serbench evaluate`
     features: str | None = None,
     precision: str = "float32",
     threads: int | None = None,
+    normalise: str = "none",
     jobs: int | None = None,
     device: str | None = None,
     results: str | Path | None = None,
@@ -67,6 +68,8 @@ def evaluate(  # noqa: PLR0913 - the options of `serbench evaluate`
             `features`, or else "functionals" for an estimator, "waveform" for a model.
         precision: the format of training, "float32" or "bfloat16"; scores are always float32.
         threads: threads per fold; None takes those of the model's entry.
+        normalise: "speaker" standardises features by all utterances of a speaker in the same set,
+            "speaker:n=5" by 5 others, "set" by the set; see `serbench.features.normalisation`.
         jobs: how many folds run at the same time, each in fresh processes of its own; None fills
             the cores as far as memory allows; 0 runs folds in this process, for debuggers.
             Predictions do not depend on it. It is the option `jobs` of the engine "local".
@@ -104,6 +107,7 @@ def evaluate(  # noqa: PLR0913 - the options of `serbench evaluate`
         "features": features,
         "precision": precision,
         "threads": threads,
+        "normalise": normalise,
     }
     for noun, given in (("model", model), ("dataset", dataset)):
         for each in _listed(given):

@@ -37,6 +37,7 @@ def leakage(  # noqa: PLR0913 - the options of `serbench leakage`
     features: str | None = None,
     precision: str = "float32",
     threads: int | None = None,
+    normalise: str = "none",
     jobs: int | None = None,
     device: str | None = None,
     results: str | Path | None = None,
@@ -65,6 +66,7 @@ def leakage(  # noqa: PLR0913 - the options of `serbench leakage`
         features: the features of a model by import path.
         precision: the format of training.
         threads: threads per fold.
+        normalise: how features are standardised.
         jobs: how many folds run at the same time.
         device: "auto", "cpu" or "cuda".
         results: the parent folder of all runs.
@@ -88,6 +90,7 @@ def leakage(  # noqa: PLR0913 - the options of `serbench leakage`
         features=features,
         precision=precision,
         threads=threads,
+        normalise=normalise,
     )
     means = Means("local", with_jobs("local", None, jobs), device, results)
     with follower(listener) as shown:

@@ -10,7 +10,7 @@ from typing import Any
 
 from serbench.errors import BadParameter
 from serbench.results.config import Request
-from serbench.results.display_names import TITLES, told_apart
+from serbench.results.display_names import TITLES, normalised, told_apart
 
 FIELDS = tuple(each.name for each in fields(Request))
 COLUMN = ("dataset", "protocol", "labels", "data")  # what the runs of a column share
@@ -157,6 +157,7 @@ def _settings(request: Request) -> dict[str, object]:
             for name, value in more.items()
             if value != _DEFAULTS[name]
         },
+        "normalisation": normalised(request.normalise),
     }
 
 

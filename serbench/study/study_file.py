@@ -13,7 +13,7 @@ from serbench.evaluation.extra_sets import Wanted
 from serbench.files import expanded
 from serbench.parameters import is_import_path, require_json
 from serbench.plugins import registry
-from serbench.results.config import Request
+from serbench.results.config import Request, require_normalising
 from serbench.study.matrix import FIELDS, Combination, Item, Matrix, expand, seeds
 
 KEYS = ("name", "matrix", "exclude", "extra", "engine")
@@ -143,6 +143,9 @@ def _values(key: str, given: object, where: str, folder: Path) -> list[Any]:
         elif key == "threads":
             if type(value) is not int:
                 raise BadParameter(f"threads of {where} is {value!r}, but must be a whole number")
+            values.append(value)
+        elif key == "normalise":
+            require_normalising(value)
             values.append(value)
         elif not isinstance(value, str) or not value or "\0" in value:
             raise BadParameter(f"{key} of {where} is {value!r}, but must be text without NUL")

@@ -12,7 +12,7 @@ from serbench.metrics.classification import METRICS
 from serbench.metrics.intervals import MeanStd, mean_std
 from serbench.results import literature
 from serbench.results.eligibility import PARTIAL
-from serbench.results.run import CONTROL, Run, chance, circumstances, computed, differing
+from serbench.results.run import CONTROL, Run, chance, circumstances, computed, differing, seen
 from serbench.study.matrix import Matrix
 from serbench.study.study_run import ORDER, StudyRun
 
@@ -34,7 +34,12 @@ class Cell:
     def is_ranked(self) -> bool:
         """Whether it may be the best of its column; controls may not."""
         is_control = any(run.config.model.startswith(CONTROL) for run in self.runs)
-        return bool(self.scores) and not self.reasons and not is_control
+        return bool(self.scores) and not self.reasons and not is_control and not self.sees
+
+    @property
+    def sees(self) -> str:
+        """What its models see of the test set besides the utterance to predict, or ""."""
+        return self.runs[0].sees if self.runs else ""
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,7 @@ class StudyTable:
             if cell.scores and len(cell.runs) < seeds:
                 notes.append(f"{title}: the mean over {len(cell.runs)} of {seeds} seeds.")
         names = {run.name: self._title(*place) for place, run in self._runs()}
+        notes += [f"{names[name]}: {line}" for name, line in self._seeing().items()]
         for run in {run.name: run for _, run in self._runs()}.values():
             if kinds := run.differing():
                 seed = f", seed {run.config.seed}" if self.matrix.has_seeds else ""
@@ -101,6 +107,11 @@ class StudyTable:
         if spent:
             notes.append(f"Fitted and predicted in {tables.duration(spent)}, summed over folds.")
         return notes
+
+    def _seeing(self) -> dict[str, str]:
+        """Return a line for each cell whose models see more of the test set, by its first run."""
+        first = [cell.runs[0] for cell in self.cells.values() if cell.sees]
+        return {run.name: line for run in first for line in seen(run)}
 
     def _runs(self) -> list[tuple[tuple[int, int], Run]]:
         return [(place, run) for place, cell in self.cells.items() for run in cell.runs]

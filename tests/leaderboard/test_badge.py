@@ -268,6 +268,14 @@ def test_a_run_that_is_not_ranked_gets_no_card(make, how, words):
     assert "use a run that is complete, does not leak" in str(caught.value)
 
 
+def test_a_run_that_sees_more_says_so_and_gets_no_card(make):
+    run = make(config={**CONFIG, "normalise": "speaker:n=5"})
+    assert badge(run).message == "RAVDESS paper, normalised by speaker, n=5 · UAR 75.0 %"
+    words = r"sees unlabelled utterances .* \(--normalise speaker:n=5\), so it gets no card"
+    with pytest.raises(SerbenchError, match=words):
+        hub_card.card(run)
+
+
 def test_folds_that_differ_in_circumstances_are_told(make):
     run = make()
     first, second = run.folds

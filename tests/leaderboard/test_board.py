@@ -126,6 +126,34 @@ def test_settings_are_ranked_apart(entry, differs):
     )
 
 
+SEES = "unlabelled utterances of the tested speaker"
+
+
+def test_runs_that_see_more_of_the_test_set_are_ranked_apart_and_below(entry):
+    ways = {"sees": SEES, "versions": {"normalisation": "normalised by speaker"}}
+    runs = [entry("high", 0.95, **ways), entry("low", 0.5, **ways), entry("plain", 0.3)]
+    made = board(runs)
+    plain, seeing = next(one.tables for one in made.sections if one.corpus == "toy")
+    assert ranks(plain) == {"plain": 1}
+    assert ranks(seeing) == {"high": 1, "low": 2}
+    assert not plain.apart
+    assert notes.title(seeing).endswith(f", sees {SEES}")
+    assert notes.of_table(seeing)[0].startswith(f"Ranked apart: these models see {SEES}")
+    assert not any("Ranked apart" in note for note in notes.of_table(plain))
+    assert SEES in page(markdown, made)
+    assert SEES in page(csv_file, made)
+    assert f'"sees": "{SEES}"' in page(json_file, made)
+
+
+def test_a_copy_that_claims_to_see_more_is_still_a_copy(entry):
+    first = entry("first", 0.9, order=1)
+    copy = dataclasses.replace(first, run="copy", folder="toy/copy", order=2, sees=SEES)
+    made = board([first, copy])
+    plain, seeing = next(one.tables for one in made.sections if one.corpus == "toy")
+    assert ranks(plain) == {"first": 1}
+    assert ranks(seeing) == {"copy": None}
+
+
 def of_others(entry, *where):
     """The same run with one more test that was passed: counts of other utterances."""
     claimed = {name: getattr(entry, name).copy() for name in where or ("by_speaker", "confusions")}

@@ -41,6 +41,7 @@ def made(home):
         "leaky": _submitted(home, protocol="random:n=3"),
         "nested": _submitted(home, protocol="nested"),
         "merged": _submitted(home, labels="two"),
+        "normalised": _submitted(home, normalise="speaker:n=3"),
     }
     shutil.copytree(next((home / "cache" / "corpora").iterdir()), home / "data" / "hushed")
     found["withheld"] = _submitted(home, "hushed")
@@ -79,7 +80,9 @@ def copied(made, tmp_path):
     return copy
 
 
-@pytest.mark.parametrize("name", ["plain", "seed", "leaky", "nested", "merged", "withheld"])
+@pytest.mark.parametrize(
+    "name", ["plain", "seed", "leaky", "nested", "merged", "normalised", "withheld"]
+)
 def test_what_submit_makes_is_recomputed(made, name):
     assert verify(made[name]) == verifying.Verdict("recomputed")
 
@@ -474,7 +477,34 @@ def speakers_swapped_on_card(card):
     speakers["s1"], speakers["s2"] = speakers["s2"], speakers["s1"]
 
 
+def hides_what_it_sees(said, arrays):
+    said["sees"] = ""
+
+
+def needs_little_material(said, arrays):
+    said["material"] = {**said["material"], "test": 1}
+
+
 SEMANTIC = [
+    (
+        "sees nothing",
+        "normalised",
+        recarded(hides_what_it_sees),
+        "says that it sees '' of its test set, not 'unlabelled utterances of the tested speaker'",
+    ),
+    (
+        "little material",
+        "normalised",
+        recarded(needs_little_material),
+        "says that its material is {'train': 12, 'validation': 3, 'test': 1}, not "
+        "{'train': 12, 'validation': 3, 'test': 3}",
+    ),
+    (
+        "no normalisation",
+        "normalised",
+        configured(normalise="none"),
+        "says that it sees 'unlabelled utterances of the tested speaker' of its test set, not ''",
+    ),
     ("speakers swapped", "plain", recarded(speakers_swapped), "with another speaker's name"),
     ("truths permuted", "plain", recarded(truths_rolled), ") with another label"),
     ("truths as predicted", "plain", recarded(truths_as_predicted), "with another label"),

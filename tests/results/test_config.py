@@ -42,7 +42,9 @@ def test_a_committed_run_has_the_name_that_it_had(folder):
     assert config.stored() == stored
 
 
-@pytest.mark.parametrize("changed", [{"precision": "bfloat16"}, {"threads": 2}])
+@pytest.mark.parametrize(
+    "changed", [{"precision": "bfloat16"}, {"threads": 2}, {"normalise": "speaker:n=5"}]
+)
 def test_precision_and_threads_are_words_only_where_they_are_not_what_they_were(changed):
     other = dataclasses.replace(PLAIN, **changed)
     assert other.stored() == PLAIN.stored() | changed

@@ -46,6 +46,7 @@ class Mel:
 
     version = "1"
     added: ClassVar[Mapping[str, object]] = {"fmin": 0.0, "fmax": RATE / 2}
+    time_axis = 1
 
     def __init__(
         self,

@@ -52,6 +52,7 @@ class ShortTerm:
     """
 
     version = "1"
+    time_axis = None
 
     def __init__(self, *, window_ms: str | int = "25,50,100,200") -> None:
         try:

@@ -24,6 +24,7 @@ class Egemaps:
     """
 
     version = "1"
+    time_axis = None
 
     def __init__(self) -> None:
         self._smile = opensmile.Smile(

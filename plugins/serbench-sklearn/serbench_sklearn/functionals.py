@@ -35,6 +35,7 @@ class Functionals:
     """
 
     version = "2"
+    time_axis = None
     notes: ClassVar[Mapping[str, str]] = {"2": "they are computed in double precision"}
 
     def __call__(self, waves: Waves) -> list[npt.NDArray[np.float32]]:

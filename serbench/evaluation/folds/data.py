@@ -16,28 +16,43 @@ from serbench.corpus import PARTS, Corpus, Fold, Protocol, protocol_digest, rela
 from serbench.errors import CorpusError, LeakageError, SerbenchError
 from serbench.evaluation.plan import Job, page_pin
 from serbench.features import audio, extraction
+from serbench.features.normalisation import Normalisation, Normalised
 from serbench.features.store import Feature, Store
 from serbench.files import digest
+from serbench.plugins import registry
 from serbench.processes import Message, Send
 from serbench.protocols import leakage, lookup
 from serbench.results import fold_file
+from serbench.results.config import Config
 from serbench.results.extra_set import ExtraSet
 from serbench.settings import Settings
 
 
 @dataclass(frozen=True)
 class Data:
-    """A corpus with audio digests and stored features."""
+    """A corpus with audio digests and stored features, for the models of a run."""
 
+    config: Config
     corpus: Corpus
     audio: Mapping[str, str]
     store: Store
 
-    def inputs(self, ids: Sequence[str]) -> Sequence[Array]:
-        """Return the features of utterances; stored ones are read when indexed."""
+    def inputs(self, ids: Sequence[str], part: str = "test") -> Sequence[Array]:
+        """Return the features of all utterances of a set; stored ones are read when indexed.
+
+        They are standardised if the run says so; see `serbench.features.normalisation`.
+        """
+        features: Sequence[Array]
         if isinstance(self.store, extraction.Sentences):
-            return self.store.of([self.corpus.by_id[id_] for id_ in ids])
-        return self.store.read([self.audio[id_] for id_ in ids])
+            features = self.store.of([self.corpus.by_id[id_] for id_ in ids])
+        else:
+            features = self.store.read([self.audio[id_] for id_ in ids])
+        chosen = Normalisation.of(self.config.normalise).for_part(part)
+        if not chosen:
+            return features
+        name = self.config.feature
+        time_axis = extraction.time_axis(registry.load(registry.find("feature", name)))
+        return Normalised(name, features, chosen.material(ids, self.speakers(ids)), time_axis)
 
     def truth(self, ids: Sequence[str]) -> Any:
         """Return positions in the labels, (utterances,) int64."""
@@ -114,7 +129,8 @@ def read_sets(job: Job, send: Send) -> Sets:
     _require_pin(job, "audio", digest([digests[id_] for id_ in used]))
     certificate = leakage.certify(corpus, fold, digests)
     leakage.require_clean(protocol, [(fold, certificate)])
-    return Sets(corpus, digests, store, protocol, len(folds), fold, certificate)
+    data = (job.config, corpus, digests, store)
+    return Sets(*data, protocol, len(folds), fold, certificate)
 
 
 def read_extra(job: Job, planned: Mapping[str, Any], sets: Sets, send: Send) -> ExtraData:
@@ -143,7 +159,7 @@ def read_extra(job: Job, planned: Mapping[str, Any], sets: Sets, send: Send) -> 
             f"trained or validated on: {shared[0]} is {learned[digests[shared[0]]]} of "
             f"{job.config.dataset}; test on another corpus"
         )
-    return ExtraData(corpus, digests, store, planned, identity, ids)
+    return ExtraData(job.config, corpus, digests, store, planned, identity, ids)
 
 
 def _require_pin(job: Job | Mapping[str, Any], name: str, now: str) -> None:

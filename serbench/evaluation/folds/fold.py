@@ -19,12 +19,14 @@ from serbench.evaluation.plan import Job
 from serbench.evaluation.progress import fold_status
 from serbench.evaluation.progress.fold_status import Reporter
 from serbench.features import cache
+from serbench.features.normalisation import fewest
 from serbench.features.store import Feature
 from serbench.files import digest
 from serbench.metrics import classification
 from serbench.processes import Message, Send
 from serbench.protocols import leakage
-from serbench.results import fold_file
+from serbench.results import eligibility, fold_file
+from serbench.results.config import Config
 
 FROM_MODEL = (
     *("link", "alone", "model", "curve", "seconds", "device", "peak_memory_mb"),
@@ -71,7 +73,7 @@ def _compute(job: Job, report: Send) -> Message:
     workspace = result.parent / f".work-{result.stem}-{digest(dict(job.pins))[:8]}"
     workspace.mkdir(parents=True, exist_ok=True)
     with exchange.opened(workspace) as place:
-        learned = {part: sets.inputs(getattr(fold, part)) for part in PARTS[:2]}
+        learned = {part: sets.inputs(getattr(fold, part), part) for part in PARTS[:2]}
         test = sets.inputs([fold.test[position] for position in orders["test"]])
         model_io.write(place / model_isolation.LEARNED, learned)
         model_io.write(place / model_isolation.TESTED, {"test": test})
@@ -106,6 +108,7 @@ def _compute(job: Job, report: Send) -> Message:
             "utterances": {part: len(getattr(fold, part)) for part in PARTS},
         },
         "pins": dict(job.pins),
+        **_seen(job.config, sets),
         "labels": list(sets.corpus.labels),
         "certificate": leakage.to_json(sets.certificate),
         "validation": {name: float(metric.compute(confusion)) for name, metric in metrics},
@@ -116,6 +119,13 @@ def _compute(job: Job, report: Send) -> Message:
     shutil.rmtree(workspace, ignore_errors=True)
     fold_status.clear(result)
     return {}
+
+
+def _seen(config: Config, sets: Sets) -> Message:
+    """Return what the model's inputs show of other test utterances, and of how many."""
+    speakers = {id_: utterance.speaker for id_, utterance in sets.corpus.by_id.items()}
+    sees = eligibility.sees(config)
+    return {"sees": sees, "material": fewest(config.normalise, sets.fold, speakers)} if sees else {}
 
 
 def _task(

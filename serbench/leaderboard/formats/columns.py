@@ -277,6 +277,7 @@ COLUMNS: tuple[Column, ...] = (
         value=lambda leaks: leaks or "none",
         where=MORE,
     ),
+    Column("sees", "sees", lambda row: row.first.sees, where=MORE),
     Column(
         "weights",
         "parameters",
@@ -317,6 +318,7 @@ RUN_COLUMNS: tuple[Column, ...] = (
     Column("finished", "finished", run=lambda run: run.finished, text=_day),
     Column("serbench", run=lambda run: run.serbench),
     Column("leakage", run=lambda run: "leaky" if run.leaks else "none"),
+    Column("sees", run=lambda run: run.sees),
     Column("checked", "checked", run=lambda run: run.status),
     Column("records", run=lambda run: _joined(run.reproductions)),
     Column("sent by", run=lambda run: f"{run.who}, {run.day}" if run.folder else "-"),

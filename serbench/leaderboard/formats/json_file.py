@@ -64,6 +64,7 @@ def _table(table: Table) -> dict[str, Any]:
     return {
         **columns.setting(table),
         "leaks": table.leaks,
+        "sees": table.sees,
         "folds": table.folds,
         "speakers": table.speakers,
         "utterances": table.utterances,

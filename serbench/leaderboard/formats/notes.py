@@ -46,7 +46,8 @@ MADE = "<!-- made by `serbench leaderboard build`; do not edit -->"
 def title(table: Table) -> str:
     """Return the heading of a table."""
     audio = f", audio {table.audio[:8] or 'unknown'}" if table.apart else ""
-    return f"{table.dataset}, protocol {table.protocol}, labels {table.labels}{audio}"
+    sees = f", sees {table.sees}" if table.sees else ""
+    return f"{table.dataset}, protocol {table.protocol}, labels {table.labels}{audio}{sees}"
 
 
 def heading(table: Table) -> str:
@@ -77,6 +78,7 @@ def of_table(table: Table) -> list[str]:
     reasons = [reason for row in table.rows for reason in row.objections]
     return [
         *([OTHER_AUDIO] if table.apart else []),
+        *([SEEN.format(table.sees)] if table.sees else []),
         *_ranking(table),
         *objections(table),
         *([PARTIAL] if any(reason.startswith(INCOMPLETE) for reason in reasons) else []),
@@ -100,6 +102,12 @@ def of_table(table: Table) -> list[str]:
 OTHER_AUDIO = (
     "Other audio: runs on other audio files of the same utterances are in another table, and are "
     "not ranked with these."
+)
+
+
+SEEN = (
+    "Ranked apart: these models see {} (--normalise), which those of other tables do not, and "
+    "corpora in which every speaker has the same emotions flatter that."
 )
 
 

@@ -33,7 +33,10 @@ class ChanceRow:
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Everything measured on the same utterances under the same protocol and labels."""
+    """Everything measured on the same utterances under the same protocol and labels.
+
+    Runs that see more of the test set than the utterance to predict have a table of their own.
+    """
 
     dataset: str  # as typed, with its parameters
     protocol: str  # as typed
@@ -41,6 +44,7 @@ class Table:
     pins: tuple[str, str]  # the digests of corpus and protocol
     audio: str  # a digest of the audio; "" if no run has one
     apart: bool  # whether another table differs from this one only in its audio
+    sees: str  # what else of the test set the models see, or ""; see `results.eligibility.sees`
     rows: tuple[Row, ...]  # those with a rank first, then the others; both by F1
     ranking: Ranking  # of the rows with a rank, in their order
     chance: tuple[ChanceRow, ...]  # empty if no run is complete
@@ -93,9 +97,10 @@ def section(corpus: str, entries: Sequence[Entry], statistics: Statistics) -> Se
     """Make the tables of one corpus from the entries of its runs."""
     published = literature.rows(corpus)
     tables = [
-        _table(audio, len(groups) > 1, runs, published, statistics)
+        _table(audio, len(groups) > 1, alike, published, statistics)
         for groups in comparable_groups(entries)
         for audio, runs in groups
+        for alike in _by_sight(runs)
     ]
     tables.sort(key=_place)
     shown = {id(row) for table in tables for row in table.published}
@@ -103,9 +108,17 @@ def section(corpus: str, entries: Sequence[Entry], statistics: Statistics) -> Se
     return Section(corpus, TITLES.get(corpus, corpus), tuple(tables), rest)
 
 
+def _by_sight(entries: Iterable[Entry]) -> list[list[Entry]]:
+    """Group runs that see the same of the test set: others are not ranked with them."""
+    groups: dict[str, list[Entry]] = {}
+    for entry in entries:
+        groups.setdefault(entry.sees, []).append(entry)
+    return list(groups.values())
+
+
 def _place(table: Table) -> tuple[object, ...]:
     names = (table.dataset, table.protocol, table.labels)
-    return bool(table.leaks), *names, table.pins, -len(table.rows), table.audio
+    return bool(table.leaks), *names, table.sees, table.pins, -len(table.rows), table.audio
 
 
 def _table(
@@ -127,12 +140,13 @@ def _table(
     ranked = [replace(row, rank=place) for row, place in zip(sound, ranking.ranks, strict=True)]
     whole = next((row.first for row in rows if row.first.folds == row.first.total), None)
     tested = whole or first
-    same = [row for row in published if row.is_comparable(*setting)]
+    same = [row for row in published if row.is_comparable(*setting) and not first.sees]
     return Table(
         *setting,
         pins=(first.corpus_pin, first.protocol_pin),
         audio=audio,
         apart=apart,
+        sees=first.sees,
         rows=(*ranked, *(row for row in rows if row.objections)),
         ranking=ranking,
         chance=_chance(whole) if whole else (),

@@ -26,7 +26,7 @@ from serbench.plugins import registry, shipped
 from serbench.protocols.lookalike_names import skeleton
 from serbench.results import eligibility, learning_curve
 from serbench.results.config import IMPORTED
-from serbench.results.display_names import versions, with_checkpoint
+from serbench.results.display_names import normalised, versions, with_checkpoint
 from serbench.results.fold_schema import Facts
 from serbench.results.run import Run, computed
 
@@ -92,6 +92,7 @@ class Entry:
     folds: int  # number of folds that the run has
     total: int  # number of folds that its protocol has
     leaks: str  # what the parts of a fold share, or ""
+    sees: str  # what else of the test set the models see, or ""; see `eligibility.sees`
     objections: tuple[str, ...]  # every reason why it has no rank, see `results.eligibility`
     seconds: float  # of fitting and predicting, over all folds
     finished: str  # when the last fold was, UTC
@@ -254,6 +255,7 @@ def _entry(
         folds=first.protocol.folds - missing,
         total=first.protocol.folds,
         leaks=eligibility.leak(folds),
+        sees=eligibility.sees(config),
         objections=eligibility.objections(folds, missing),
         seconds=math.nan if imported else sum(fold.duration for fold in folds),
         finished=max(fold.finished for fold in folds),
@@ -306,6 +308,7 @@ def _provenance(facts: Facts) -> dict[str, str]:
         "Model": f"{config.model}, version {config.model_version}",
         "Features": f"{config.feature}, version {config.feature_version}",
         "Audio": _listed(config.reading),
+        **({"Normalisation": normalised(config.normalise)} if eligibility.sees(config) else {}),
         "Seed": str(config.seed),
         "Training": f"{config.precision}, {tables.count(facts.threads, 'thread')}, {facts.device}",
         "Machine": ", ".join(facts.machine.values()),

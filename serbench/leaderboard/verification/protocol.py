@@ -17,6 +17,7 @@ from serbench.corpus import PARTS, Fold
 from serbench.errors import BadParameter, SerbenchError
 from serbench.evaluation.plan import RESERVED
 from serbench.features.audio import Reading
+from serbench.features.normalisation import fewest
 from serbench.files import digest
 from serbench.leaderboard.submissions.submission import Submission
 from serbench.leaderboard.submissions.submitted_fold import SubmittedFold
@@ -24,6 +25,7 @@ from serbench.leaderboard.verification.consistency import Reasons, certificate
 from serbench.leaderboard.verification.reference import Reference
 from serbench.parameters import checked, is_import_path, settable
 from serbench.plugins import registry
+from serbench.results import eligibility
 
 COMPUTE, VALUES = "compute", ("auto", "float32")
 """The parameter that chose the precision in older releases, and its values without an effect."""
@@ -198,9 +200,20 @@ def _fold(file: SubmittedFold, reference: Reference) -> Reasons:
         yield f"{file.name} says that the protocol has {folds}"
     if fold.group and "validation" not in file.parts:
         yield f"{file.name} lacks its validation set, by which folds compete"
+    yield from _seen(file, fold, reference)
     for part in file.parts:
         yield from _set(file, part, fold, reference)
     yield from certificate(file, bool(reference.leaks), reference.shared[facts.index])
+
+
+def _seen(file: SubmittedFold, fold: Fold, reference: Reference) -> Reasons:
+    """Check what a fold says about how much of the test set its models see."""
+    sees = eligibility.sees(file.facts.config)
+    if file.facts.sees != sees:
+        yield f"{file.name} says that it sees {file.facts.sees!r} of its test set, not {sees!r}"
+    material = fewest(file.facts.config.normalise, fold, reference.speakers)
+    if dict(file.facts.material) != material:
+        yield f"{file.name} says that its material is {file.facts.material}, not {material}"
 
 
 def _set(file: SubmittedFold, part: str, fold: Fold, reference: Reference) -> Reasons:

@@ -18,7 +18,7 @@ from serbench.results.run import Run, circumstances, computed, controls
 def table_two(runs: Sequence[Run], names: Sequence[str]) -> Table:
     """Return these runs with chance, controls and the paper's Table II for the same corpus."""
     rows: list[tuple[Cell, ...]] = [
-        (name, *(run.mean_std(metric) for metric in SCORES), "; ".join(run.objections) or None)
+        (name, *(run.mean_std(metric) for metric in SCORES), _remarks(run))
         for run, name in zip(runs, names, strict=True)
     ]
     whole = next((run for run in runs if not run.missing), None)
@@ -52,6 +52,10 @@ def table_two(runs: Sequence[Run], names: Sequence[str]) -> Table:
         (Column("model"), *(Column(head, "spread") for head in HEADS), Column("remarks")),
         tuple(rows),
     )
+
+
+def _remarks(run: Run) -> str | None:
+    return "; ".join([*run.objections, *([f"sees {run.sees}"] if run.sees else [])]) or None
 
 
 def _published(row: literature.PublishedRow) -> tuple[Cell, ...]:

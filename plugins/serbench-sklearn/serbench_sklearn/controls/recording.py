@@ -25,6 +25,7 @@ class RecordingChain:
     """
 
     version = "1"
+    time_axis = None
     reads = "recording"
 
     names = (

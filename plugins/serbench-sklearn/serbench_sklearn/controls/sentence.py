@@ -16,6 +16,7 @@ class Sentence:
     """
 
     version = "1"
+    time_axis = None
     reads = "sentence"
 
     def __call__(self, sentences: Sequence[str]) -> list[npt.NDArray[np.float32]]:

@@ -37,6 +37,7 @@ class SpeakerEmbedding:
     """
 
     version = "1"
+    time_axis = None
 
     def __call__(self, waves: Sequence[Wave]) -> list[npt.NDArray[np.float32]]:
         """Compute one vector, shape (256,), for each wave.

@@ -53,6 +53,7 @@ class Layers:
     """
 
     version = Version(3)
+    time_axis: ClassVar[int | None] = None
     notes: ClassVar[Mapping[str, str]] = {
         "2": "layers are stored in half precision",
         "3": "layers are stored in single precision again",

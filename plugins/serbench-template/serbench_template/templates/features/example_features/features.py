@@ -17,6 +17,7 @@ class ExampleFeatures:
     """
 
     version = "1"  # change it whenever the values change
+    time_axis = None  # the axis of frames, if an array has one
 
     def __init__(self, frame: int = 25) -> None:
         if not 5 <= frame <= 500:
