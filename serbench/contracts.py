@@ -256,7 +256,8 @@ class Perturbation(typing.Protocol):
     """Change a wave as a test condition does, such as noise or a telephone line.
 
     Instantiated by `target(**parameters)`; `noise:snr=10` gives `snr=10`. Parameters are as those
-    of a model. Only test audio is perturbed. Planning also instantiates the class, to validate its
+    of a model. Test audio is perturbed (`--perturb`), and copies of training utterances are
+    (`--augment`). Planning also instantiates the class, to validate its
     parameters: load large tables in the first call.
 
     Attributes:
@@ -280,7 +281,9 @@ class Examples:
     """The utterances that a model learns from.
 
     Attributes:
-        inputs: one feature array per utterance; read from the disk when indexed.
+        inputs: one feature array per utterance; read from the disk when indexed. With `--augment`,
+            perturbed copies of all utterances follow, with their truth and speakers; validation
+            has none.
         truth: (utterances,) int64, positions in the labels.
         speakers: one per utterance.
     """
@@ -651,6 +654,8 @@ class ModelEntry(Entry):
         threads: threads of a fold unless the user sets them; part of a run's identity.
         memory: gigabytes that a fold needs: limits how many folds run at a time.
         minutes: the longest time that a cluster must grant a fold; 0 leaves it to the cluster.
+        augment: perturbations, each of which adds a copy of every training utterance unless the
+            user names others: ("noise:snr=15",).
     """
 
     features: str = "waveform"
@@ -662,6 +667,7 @@ class ModelEntry(Entry):
     threads: int = 1
     memory: float = 1.0
     minutes: float = 0
+    augment: tuple[str, ...] = ()
 
     def defaults_on(self, dataset: str) -> dict[str, object]:
         """Return the parameters that the entry sets for a dataset, "toy:seed=3"."""

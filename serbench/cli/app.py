@@ -17,6 +17,7 @@ from serbench.cli.corpora import corpus as corpus_cli
 from serbench.cli.corpora import protocol as protocol_cli
 from serbench.cli.options import (
     WIDEST,
+    Augment,
     Commands,
     Data,
     Detach,
@@ -122,6 +123,7 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
     jobs: Jobs = "auto",
     threads: Threads = None,
     precision: Precision = "float32",
+    augment: Augment = None,
     normalise: Normalise = "none",
     device: Device = None,
     engine: Engine = "local",
@@ -176,6 +178,7 @@ def evaluate(  # noqa: PLR0913 - a command's options are its parameters
         features=features,
         precision=precision,
         threads=threads,
+        augment=tuple(augment) if augment else None,
         normalise=normalise,
     )
     means = Means(

@@ -125,7 +125,9 @@ def _needs(entry: ModelEntry) -> str:
 
     needs = [tables.count(entry.threads, "thread"), f"{entry.memory:g} GB of memory"]
     needs += [f"{entry.gpus:g} GPU, where there is one"] if entry.gpus else []
-    return f"Features: {entry.features}. A fold needs {', '.join(needs)}."
+    copies = ", ".join(entry.augment)
+    more = f"\nTrains on copies of all utterances: {copies}; --augment changes this." * bool(copies)
+    return f"Features: {entry.features}. A fold needs {', '.join(needs)}.{more}"
 
 
 def _corpus(spec: str, target: Any) -> Iterator[str]:

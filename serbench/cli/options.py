@@ -91,6 +91,13 @@ Precision = Annotated[
     str,
     typer.Option(help="Precision of training: float32 or bfloat16. Scores use float32."),
 ]
+Augment = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Also train on perturbed copies: noise:snr=15 adds one of every training utterance; "
+        "may be repeated. Part of the run. Default: the model's, or none."
+    ),
+]
 Normalise = Annotated[
     str,
     typer.Option(

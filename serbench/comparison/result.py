@@ -233,6 +233,9 @@ def _warnings(compared: ComparedRuns) -> list[str]:
             notes.append(
                 f"The audio was read with different {name}: {', '.join(map(str, values))}."
             )
+    copies = [run.config.copies or "none" for run in compared.runs]
+    if len(set(copies)) > 1:
+        notes.append(f"The models learned from different perturbed copies: {'; '.join(copies)}.")
     named = [(compared.names[run.name], computed(run.facts)) for run in compared.runs]
     return notes + circumstances(named)
 

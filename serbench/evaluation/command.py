@@ -7,9 +7,9 @@ from typing import Any
 
 from serbench.errors import SerbenchError
 from serbench.escaping import shown
-from serbench.parameters import is_import_path, typed
+from serbench.parameters import is_import_path, short_spec, typed
 from serbench.plugins import registry
-from serbench.results.config import NO_NORMALISING, Config, Request
+from serbench.results.config import NO_NORMALISING, NONE, Config, Request
 
 
 def request(config: Config) -> Request:
@@ -38,8 +38,15 @@ def request(config: Config) -> Request:
         features=config.feature if is_import_path(config.model) else None,
         precision=config.precision,
         threads=config.threads,
+        augment=tuple(config.augment) or _no_copies(config.model),
         normalise=config.normalise,
     )
+
+
+def _no_copies(model: str) -> tuple[str, ...] | None:
+    """Return how to ask for a model without copies: only a model with its own needs words."""
+    entry = registry.installed().entries["model"].get(model)
+    return NONE if getattr(entry, "augment", ()) else None
 
 
 def _added_params(kind: str, name: str) -> Mapping[str, object]:
@@ -79,6 +86,7 @@ def evaluate(
     if asked.normalise != NO_NORMALISING:
         options.append(("normalise", asked.normalise))
     options += [("param", typed(name, value)) for name, value in asked.params.items()]
+    options += [("augment", short_spec(spec)) for spec in asked.augment or ()]
     options += [("data", asked.data), *(("fold", name) for name in folds), ("results", results)]
     arguments = [
         text for name, value in options if value is not None for text in (f"--{name}", str(value))

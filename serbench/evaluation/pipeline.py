@@ -2,7 +2,7 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from serbench.evaluation.folds.locks import claimed
 from serbench.evaluation.inputs import Inputs
 from serbench.evaluation.means import Means
 from serbench.evaluation.outcomes import Outcomes, follow
-from serbench.evaluation.plan import Planner, Resources, make_job
+from serbench.evaluation.plan import Plan, Planner, Resources, make_job
 from serbench.evaluation.progress.listener import Listener
 from serbench.evaluation.work import (
     Work,
@@ -155,10 +155,11 @@ class _Evaluation:
                     raise nearest(f"fold of {plan.config.protocol}", name, names)
         except SerbenchError as error:
             return error
-        if (key := inputs.key(plan)) not in self._cached:
-            self._cached.add(key)
-            feature, root = Feature.of(plan.config), plan.source.root
-            claims.enter_context(cache.in_use(self._places.cache, feature, root))
+        for each in (plan, *plan.copies):
+            if (key := inputs.key(each)) not in self._cached:
+                self._cached.add(key)
+                feature, root = Feature.of(each.config), plan.source.root
+                claims.enter_context(cache.in_use(self._places.cache, feature, root))
         chosen = [at for at, name in enumerate(names) if wanted is None or name in wanted]
         folder = self._parent / plan.config.name
         isolated = (self._means.engine, self._means.options.get("jobs")) != ("local", 0)
@@ -269,6 +270,11 @@ class _Evaluation:
             if work.folder not in self._refused:
                 with self._refusing([work]):
                     self._extras.require_unchanged(work)
+        copied: dict[object, tuple[int, ...]] = {}  # the tasks that extract perturbed copies
+        for copy, ids, works in _copies(wanted):
+            with self._refusing(works):
+                group = inputs.prepare(copy, ids, self._places, self, self._engine.extraction)
+                copied[inputs.key(copy)] = _add_extraction(group, tasks, queued)
         for works in groups.values():
             needed = {id_ for work in works for at in work.waiting for id_ in work.plan.ids(at)}
             given = (self._places, self, self._engine.extraction)
@@ -281,9 +287,10 @@ class _Evaluation:
                 with self._refusing([work]):
                     require_unchanged(work, group)
                     group.require_clean(work.plan, work.waiting)  # refuses shared recordings
+                copies = [at for copy in work.plan.copies for at in copied[inputs.key(copy)]]
                 for at in work.waiting:
                     extras, before = self._extras.jobs(work, work.extras, at)
-                    all_after = (*after, *before)
+                    all_after = (*after, *copies, *before)
                     tasks.append(self._task(work, at, group, all_after, extras))
                     result = str(work.resources.result(at))
                     (name,) = work.names([at])
@@ -370,6 +377,17 @@ class _Evaluation:
                     submission.cancel()
                 self._listener.interrupted(submission.engine, reason)
             raise
+
+
+def _copies(works: Sequence[Work]) -> Iterable[tuple[Plan, set[str], list[Work]]]:
+    """Return each perturbation as a plan, the training utterances to copy, and their runs."""
+    wanted: dict[object, tuple[Plan, set[str], list[Work]]] = {}
+    for work in works:
+        for copy in work.plan.copies:
+            _, ids, its_works = wanted.setdefault(inputs.key(copy), (copy, set(), []))
+            ids.update(id_ for at in work.waiting for id_ in copy.folds[at].train)
+            its_works.append(work)
+    return wanted.values()
 
 
 def _add_extraction(group: Inputs, tasks: list[Task], queued: list[Queued]) -> tuple[int, ...]:

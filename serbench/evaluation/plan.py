@@ -10,15 +10,22 @@ from serbench import datasets
 from serbench.contracts import ModelEntry, Needs, ResolvesParams
 from serbench.corpus import PARTS, Corpus, Fold, Protocol, protocol_digest
 from serbench.errors import BadParameter, PluginError, SerbenchError
+from serbench.features import extraction, perturbation
 from serbench.features.audio import Reading
 from serbench.features.normalisation import Normalisation
 from serbench.features.store import Feature
-from serbench.parameters import checked, is_import_path, settable
+from serbench.parameters import checked, is_import_path, settable, short_spec
 from serbench.plugins import registry
 from serbench.plugins.guarded_import import guarded
 from serbench.protocols import leakage, lookup, speakers
 from serbench.results import fold_file
-from serbench.results.config import MOST_THREADS, Config, Request, require_normalising
+from serbench.results.config import (
+    MOST_THREADS,
+    NONE,
+    Config,
+    Request,
+    require_normalising,
+)
 from serbench.settings import Settings
 
 MOST_SEED = 2**32 - 1  # scikit-learn and others accept at most 32 bits
@@ -69,6 +76,14 @@ class Plan:
     def doubts(self) -> tuple[str, ...]:
         """A line for each fact about speakers and labels that looks wrong, but may be right."""
         return speakers.doubts(self.corpus)
+
+    @cached_property
+    def copies(self) -> "tuple[Plan, ...]":
+        """The plan as if the run learned from the copies of each perturbation, to extract them."""
+        return tuple(
+            replace(self, config=replace(self.config, reading=feature.reading, augment={}))
+            for feature in Feature.of_copies(self.config)
+        )
 
     def ids(self, position: int) -> tuple[str, ...]:
         """Return the ids of a fold's utterances: training, validation, test."""
@@ -181,9 +196,39 @@ def _identified(
         seed=request.seed,
         precision=request.precision,
         threads=entry.threads if request.threads is None else request.threads,
+        augment=_augmentation(entry, request),
         normalise=request.normalise,
     )
     return model, params, config
+
+
+def _augmentation(entry: ModelEntry, request: Request) -> dict[str, str]:
+    """Return the versions of the perturbations of training copies, by their only spelling.
+
+    Raises:
+        BadParameter: one is given twice, or `none` with others; or the features are not those of
+            the wave.
+        SerbenchError: as `perturbation.find`.
+    """
+    given = entry.augment if request.augment is None else tuple(request.augment)
+    if given == NONE or not given:
+        return {}
+    if set(NONE) & set(given):
+        raise BadParameter("--augment none means no copies: leave out none, or the others")
+    if extraction.reads(registry.load(registry.find("feature", entry.features))) != "wave":
+        raise BadParameter(
+            f"{entry.name} learns from the feature {entry.features}, which does not come from the "
+            "wave, and only waves are perturbed: leave out --augment"
+        )
+    versions: dict[str, str] = {}
+    for text in given:
+        found = perturbation.find(text)
+        if found.spec in versions:
+            raise BadParameter(
+                f"--augment {short_spec(found.spec)} is given twice: its copies would be the same"
+            )
+        versions[found.spec] = found.version
+    return dict(sorted(versions.items()))
 
 
 def _sets(folds: Sequence[Fold]) -> Iterator[tuple[str, Sequence[str]]]:

@@ -70,7 +70,7 @@ def sources(config: Config, extras: Sequence[ExtraSet] = ()) -> dict[str, str]:
         extras: extra test sets of the run.
     """
     datasets = [config.dataset, *(extra.dataset for extra in extras)]
-    perturbations = [str(config.reading.get("perturbation", ""))]
+    perturbations = [str(config.reading.get("perturbation", "")), *config.augment]
     perturbations += [extra.perturbation for extra in extras]
     return sources_of(config.model, config.feature, datasets, perturbations)
 

@@ -194,6 +194,7 @@ class Normalised(Sequence[Array]):
         inputs: its arrays, read when indexed.
         material: of each array; see `Normalisation.material`.
         time_axis: the axis of frames; None if arrays have none.
+        measured: the arrays of the same utterances whose statistics count; None are `inputs`.
     """
 
     def __init__(
@@ -202,9 +203,10 @@ class Normalised(Sequence[Array]):
         inputs: Sequence[Array],
         material: Sequence[Material],
         time_axis: int | None,
+        measured: Sequence[Array] | None = None,
     ):
         self._name, self._inputs, self._material = name, inputs, material
-        self._time_axis = time_axis
+        self._time_axis, self._measured = time_axis, inputs if measured is None else measured
         size = 1
         if len(inputs):
             first = inputs[0]
@@ -238,7 +240,7 @@ class Normalised(Sequence[Array]):
         return standardised
 
     def _compute(self, at: int) -> Moments:
-        return moments(self._inputs[at], self._time_axis)
+        return moments(self._measured[at], self._time_axis)
 
     def _merge(self, material: Material) -> tuple[Floats, Floats]:
         first, *others = material
@@ -246,7 +248,7 @@ class Normalised(Sequence[Array]):
         for at in others:
             other = self._moments(at)
             if other.mean.shape != total.mean.shape:
-                shapes = " and ".join(str(self._inputs[each].shape) for each in (first, at))
+                shapes = " and ".join(str(self._measured[each].shape) for each in (first, at))
                 raise PluginError(
                     f"arrays of the feature {self._name} have the shapes {shapes}, so they cannot "
                     "be standardised: its class must say which axis is time, as in time_axis = 0"

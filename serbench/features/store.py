@@ -6,7 +6,7 @@ array.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, overload
 
@@ -34,6 +34,18 @@ class Feature:
     def of(cls, config: Config) -> "Feature":
         """Return the feature that a run's model learns from."""
         return cls(config.feature, config.feature_version, config.feature_params, config.reading)
+
+    @classmethod
+    def of_copies(cls, config: Config) -> "tuple[Feature, ...]":
+        """Return the features of perturbed copies of a run's training utterances, in order."""
+        own = cls.of(config)
+        return tuple(
+            replace(
+                own,
+                reading={**own.reading, "perturbation": spec, "perturbation_version": version},
+            )
+            for spec, version in sorted(config.augment.items())
+        )
 
     def folder(self, cache: Path) -> Path:
         """Return the folder of the stored arrays."""

@@ -126,7 +126,7 @@ def _fault(kind: str, hook: str, entry: object) -> str:
 def _field_faults(entry: Entry) -> Iterator[str]:
     texts, lists = ["summary", "install"], ["requires", "default_for"]
     if isinstance(entry, ModelEntry):
-        texts, lists = [*texts, "features", "title"], [*lists, "feature_params"]
+        texts, lists = [*texts, "features", "title"], [*lists, "feature_params", "augment"]
         if not _is_text_mapping(entry.value_titles) or not all(
             isinstance(words, str) for words in entry.value_titles.values()
         ):

@@ -2,21 +2,24 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any
 
 from serbench.errors import BadParameter
 from serbench.files import digest
+from serbench.parameters import short_spec
 from serbench.results.json_schema import Names, Text, Whole
 
 MOST_THREADS = 1024
 IMPORTED = "imported-"  # begins the model's name in runs whose predictions others published
+NONE = ("none",)
 NO_NORMALISING = "none"
 NORMALISING = r"none|set|speaker(:n=[1-9][0-9]{0,5})?"
 Named = Annotated[str, Text(200, ".+")]
 Version = Annotated[str, Text(100)]
 Values = Annotated[Mapping[str, object], Names(100)]
+Versions = Annotated[Mapping[str, Version], Names(20)]
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class Request:
     features: str | None = None
     precision: str = "float32"
     threads: int | None = None
+    augment: tuple[str, ...] | None = None  # perturbations; None is the model's own, NONE is none
     normalise: str = NO_NORMALISING
 
 
@@ -61,12 +65,18 @@ class Config:
     seed: Annotated[int, Whole(2**63)]
     precision: Annotated[str, Text(20)] = "float32"
     threads: Annotated[int, Whole(MOST_THREADS)] = 1
+    augment: Versions = field(default_factory=dict)  # of the perturbations of training copies
     normalise: Annotated[str, Text(20, NORMALISING)] = NO_NORMALISING
 
     @property
     def corpus(self) -> str:
         """The dataset's name, without parameters."""
         return self.dataset.partition(":")[0]
+
+    @property
+    def copies(self) -> str:
+        """The perturbations of the training copies as users write them: "noise:snr=15"; or ""."""
+        return ", ".join(map(short_spec, sorted(self.augment)))
 
     @property
     def name(self) -> str:
@@ -76,8 +86,12 @@ class Config:
 
     def stored(self) -> dict[str, Any]:
         """Return the identity as JSON values; `Config(**stored)` reads them."""
-        values = ((key.name, getattr(self, key.name), key.default) for key in fields(self))
-        return {name: value for name, value, default in values if value != default}
+        values = {key.name: getattr(self, key.name) for key in fields(self)}
+        defaults = {
+            key.name: key.default if key.default_factory is MISSING else key.default_factory()
+            for key in fields(self)
+        }
+        return {name: value for name, value in values.items() if value != defaults[name]}
 
 
 def require_normalising(spec: object) -> None:

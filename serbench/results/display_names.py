@@ -45,6 +45,7 @@ def versions(config: Config) -> dict[str, Words]:
         "reading version": Words(f"audio version {config.reading.get('version')}"),
         "precision": Words(config.precision),
         "threads": Words(tables.count(config.threads, "thread")),
+        "augmentation": Words(f"with {config.copies}" if config.copies else "no copies"),
         "normalisation": normalised(config.normalise),
     }
 

@@ -321,6 +321,7 @@ def _title(run: Run) -> str:
         f"{tables.count(len(run.speaker_confusions), 'test speaker')}, "
         f"{tables.count(utterances, 'test utterance')}), labels {config.labels} "
         f"({len(facts.labels)}), seed {config.seed}"
+        + (f", trained on copies too: {config.copies}" if config.copies else "")
     )
 
 

@@ -67,21 +67,25 @@ def listing(runs: Sequence[Run], form: str) -> str:
                     "folder": str(run.folder),
                     "folds": len(run.folds),
                     "missing_folds": run.missing,
+                    **({"augment": sorted(run.config.augment)} if run.config.augment else {}),
                     **{name: run.mean_std(name)._asdict() for name in LISTED},
                 }
                 for run in runs
             ]
         )
+    are_augmented = any(run.config.augment for run in runs)
     rows = [
         [
             run.name,
             str(len(run.folds)),
             f"{run.missing} missing" if run.missing else "complete",
             *(tables.spread(run.mean_std(name)) for name in LISTED),
+            *([run.config.copies] if are_augmented else []),
         ]
         for run in runs
     ]
-    table = tables.table(["run", "folds", "state", "UAR", "F1"], rows, form)
+    head = ["run", "folds", "state", "UAR", "F1", *(["training copies"] if are_augmented else [])]
+    table = tables.table(head, rows, form)
     is_partial = len(runs) > 1 and any(run.missing for run in runs)
     return f"{table}\n\n{PARTIAL}" if is_partial and form in ("text", "markdown") else table
 

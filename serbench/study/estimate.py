@@ -24,10 +24,10 @@ from serbench.evaluation.speed import FrontEnd, Speed, busy
 from serbench.features import extraction
 from serbench.features.store import Feature
 from serbench.files import digest
-from serbench.parameters import typed
+from serbench.parameters import short_spec, typed
 from serbench.protocols import lookup
 from serbench.results import fold_file, run
-from serbench.results.config import Config, Request
+from serbench.results.config import NONE, Config, Request
 from serbench.results.fold_schema import Facts
 from serbench.settings import Settings
 from serbench.study.plan import PlannedRun
@@ -162,6 +162,19 @@ class Group:
     def config(self) -> Config | None:
         """The configuration of one of the runs."""
         return self.runs[0].config
+
+    @property
+    def copies(self) -> tuple[str, ...]:
+        """The perturbations of the training copies."""
+        if self.config is not None:
+            return tuple(sorted(self.config.augment))
+        asked = self.request.augment
+        return () if asked == NONE else asked or find_entry(self.request).augment
+
+    def learned(self, position: int) -> Fold:
+        """Return a fold whose training set counts the copies."""
+        fold = self.folds[position]
+        return dataclasses.replace(fold, train=fold.train * (1 + len(self.copies)))
 
 
 @dataclass(frozen=True)
@@ -301,7 +314,7 @@ class _Estimator:
                     f"{len(facts)} finished folds",
                     is_gpu=facts[0].device == "cuda",
                 )
-            largest = max((folds[at] for at in group.missing), key=lambda fold: len(fold.train))
+            largest = max(map(group.learned, group.missing), key=lambda fold: len(fold.train))
             at_once = self._capacity(group.needs, sum(group.missing.values()))
             speed = self._meter.speed(request, largest, at_once, group.needs.memory)
             epochs = self._meter.epochs(request)
@@ -310,7 +323,7 @@ class _Estimator:
         if speed is None:
             return Times({}, "unknown: not measured")
         return Times(
-            {at: sum(speed.parts(folds[at], epochs).values()) for at in group.missing},
+            {at: sum(speed.parts(group.learned(at), epochs).values()) for at in group.missing},
             "extrapolated from a small fit" if speed.is_extrapolated else "measured",
             is_most=epochs > 1 and speed.has_epochs,
             is_gpu=self._meter.device == "cuda",
@@ -350,16 +363,18 @@ class _Estimator:
 
     def _extractions(self, groups: Sequence[Group]) -> tuple[list[Extraction], float | None]:
         """Return the missing features, and the CPU seconds that their extraction takes."""
-        by_key: dict[object, list[Group]] = {}
+        by_key: dict[tuple[object, str], list[Group]] = {}
         for group in groups:
-            if group.missing:
-                by_key.setdefault(_inputs(group), []).append(group)
+            for copy in ("", *group.copies) if group.missing else ():
+                by_key.setdefault((_inputs(group), copy), []).append(group)
         extractions: list[Extraction] = []
         work: list[float | None] = []
-        for sharing in by_key.values():
-            count = len(self._lacking(sharing))
+        for (_, copy), sharing in by_key.items():
+            count = len(self._lacking(sharing, copy))
             if not count:
                 continue
+            if copy:
+                self._problems.append(f"not counted: the time to perturb, {short_spec(copy)}")
             request, config = sharing[0].request, sharing[0].config
             feature = find_entry(request).features if config is None else config.feature
             try:
@@ -376,22 +391,28 @@ class _Estimator:
                     shares = [SHARE] * (count // SHARE) + [count % SHARE]
                     seconds = busy([share * one / count for share in shares], throttle)
             dataset = request.dataset if config is None else config.dataset
-            extractions.append(Extraction(feature, dataset, count, seconds, size))
+            name = f"{feature} with {short_spec(copy)}" if copy else feature
+            extractions.append(Extraction(name, dataset, count, seconds, size))
             work.append(one)
         return extractions, _total(work)
 
-    def _lacking(self, groups: Sequence[Group]) -> set[str]:
-        """Return the ids of the utterances whose features the missing folds lack."""
+    def _lacking(self, groups: Sequence[Group], copy: str) -> set[str]:
+        """Return the ids of utterances whose features the missing folds lack.
+
+        With the perturbation `copy`, these are training utterances, whose copies are lacking.
+        """
         needed = {
             id_
             for group in groups
             for at in group.missing
-            for part in PARTS
+            for part in (PARTS[:1] if copy else PARTS)
             for id_ in getattr(group.folds[at], part)
         }
         plan = groups[0].runs[0].plan
         if plan is None:
             return needed
+        if copy:
+            plan = plan.copies[groups[0].copies.index(copy)]
         cache = self._places.cache
         stored = extraction.audio_digests(plan.corpus, cache, plan.source.root)
         store = extraction.stored(Feature.of(plan.config), cache)
@@ -474,7 +495,7 @@ class Finished:
 def _cost(config: Config) -> str:
     """Return a digest of everything but its size on which the time of a fold depends."""
     names = ("dataset", "model", "model_version", "params", "feature", "feature_version")
-    more = ("feature_params", "reading", "precision", "threads")
+    more = ("feature_params", "reading", "precision", "threads", "augment")
     return digest([getattr(config, name) for name in (*names, *more)])
 
 

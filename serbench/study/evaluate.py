@@ -36,6 +36,7 @@ def evaluate(  # noqa: PLR0913 - the options of `serbench evaluate`
     features: str | None = None,
     precision: str = "float32",
     threads: int | None = None,
+    augment: str | Many | None = None,
     normalise: str = "none",
     jobs: int | None = None,
     device: str | None = None,
@@ -68,6 +69,8 @@ def evaluate(  # noqa: PLR0913 - the options of `serbench evaluate`
             `features`, or else "functionals" for an estimator, "waveform" for a model.
         precision: the format of training, "float32" or "bfloat16"; scores are always float32.
         threads: threads per fold; None takes those of the model's entry.
+        augment: perturbations, "noise:snr=15", each of which adds a perturbed copy of every
+            training utterance; None takes those of the model's entry, "none" adds no copies.
         normalise: "speaker" standardises features by all utterances of a speaker in the same set,
             "speaker:n=5" by 5 others, "set" by the set; see `serbench.features.normalisation`.
         jobs: how many folds run at the same time, each in fresh processes of its own; None fills
@@ -107,6 +110,7 @@ def evaluate(  # noqa: PLR0913 - the options of `serbench evaluate`
         "features": features,
         "precision": precision,
         "threads": threads,
+        "augment": None if augment is None else tuple(_listed(augment)),
         "normalise": normalise,
     }
     for noun, given in (("model", model), ("dataset", dataset)):

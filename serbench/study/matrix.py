@@ -147,18 +147,17 @@ _DEFAULTS: Mapping[str, Any] = {name: getattr(_BLANK, name) for name in FIELDS}
 
 def _settings(request: Request) -> dict[str, object]:
     """Return the parameters, and the other settings that are not the default."""
-    more = {
-        name: getattr(request, name) for name in ("features", "trim_db", "precision", "threads")
-    }
+    names = ("features", "trim_db", "precision", "threads", "augment")
+    more = {name: getattr(request, name) for name in names}
     return {
         **request.params,
-        **{
-            name: "none" if value is None else value
-            for name, value in more.items()
-            if value != _DEFAULTS[name]
-        },
+        **{name: _as_text(value) for name, value in more.items() if value != _DEFAULTS[name]},
         "normalisation": normalised(request.normalise),
     }
+
+
+def _as_text(value: Any) -> object:
+    return "none" if value is None else "+".join(value) if isinstance(value, tuple) else value
 
 
 def _key(item: int | None, request: Request) -> str:

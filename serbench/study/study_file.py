@@ -144,6 +144,15 @@ def _values(key: str, given: object, where: str, folder: Path) -> list[Any]:
             if type(value) is not int:
                 raise BadParameter(f"threads of {where} is {value!r}, but must be a whole number")
             values.append(value)
+        elif key == "augment":
+            specs = tuple(_list(value))
+            if not specs or not all(isinstance(each, str) and each for each in specs):
+                raise BadParameter(
+                    f"augment of {where} is {value!r}, but must be perturbations: "
+                    'augment = "noise:snr=15", or "none"; [["noise:snr=15", "gain"]] are two in '
+                    "one run"
+                )
+            values.append(specs)
         elif key == "normalise":
             require_normalising(value)
             values.append(value)

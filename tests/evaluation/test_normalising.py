@@ -12,7 +12,7 @@ import serbench
 from serbench.cli.app import app
 from serbench.errors import CorpusError, SerbenchError
 from serbench.evaluation import command
-from serbench.evaluation.folds.data import read_sets
+from serbench.evaluation.folds.data import read_copies, read_sets
 from serbench.evaluation.plan import Resources, make_job, make_plan
 from serbench.features.store import Feature
 from serbench.results import extra_set
@@ -215,3 +215,26 @@ def test_the_stored_feature_is_the_same():
     ways = [evaluate(each).config for each in ("none", "speaker")]
     assert Feature.of(ways[0]) == Feature.of(ways[1])
     assert dataclasses.replace(ways[1], normalise="none") == ways[0]
+
+
+def test_copies_are_standardised_by_the_statistics_of_the_originals(tmp_path):
+    run = evaluate("speaker", augment="noise:snr=15")
+    assert run.config.normalise == "speaker"
+    plan = make_plan(Request("keeper", "tones", augment=("noise:snr=15",)), settings())
+    made = []
+    for way in ("none", "speaker"):
+        config = dataclasses.replace(plan.config, normalise=way)
+        resources = Resources(tmp_path / "job", settings().cache, "cpu")
+        audio = run.folds[0].facts.pins.audio
+        job = make_job(dataclasses.replace(plan, config=config), resources, 0, audio)
+        data = read_sets(job, lambda _: None)
+        (copies,) = read_copies(job, data, lambda _: None)
+        ids = data.fold.train
+        made.append([np.stack(list(each.inputs(ids, "train", data))) for each in (data, copies)])
+    (originals, noisy), (_, seen) = made
+    speakers = np.array(data.speakers(ids))
+    for speaker in set(speakers):
+        own = originals[speakers == speaker].astype(np.float64)
+        wanted = (noisy[speakers == speaker] - own.mean(axis=0)) / own.std(axis=0)
+        assert np.allclose(seen[speakers == speaker], wanted, atol=1e-4)
+    assert not np.allclose(seen.mean(axis=0), 0, atol=1e-3)

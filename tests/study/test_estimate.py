@@ -38,8 +38,18 @@ class Known:
         return FrontEnd(1.0, 0.25, 0.75, 2, 8.0) if self._speed else None
 
 
-def made(places, *models, options=None, engine="local", meter=None, dataset="tones", **means):
-    matrix = expand([Item(model) for model in models], [Item(dataset)], {"seed": [0, 1]})
+def made(
+    places,
+    *models,
+    options=None,
+    engine="local",
+    meter=None,
+    dataset="tones",
+    augment=None,
+    **means,
+):
+    axes = {"seed": [0, 1], "augment": [augment]}
+    matrix = expand([Item(model) for model in models], [Item(dataset)], axes)
     planned = plan("mine", matrix, places.results)
     options = {"jobs": 1} if options is None else options
     chosen = Means(engine, options, "cpu", **means)
@@ -64,6 +74,18 @@ def test_the_time_is_that_of_planning_extraction_and_all_folds_one_after_the_oth
 
 def test_models_of_the_same_features_extract_them_once(places):
     assert len(made(places, "centroid", "sleeper").extractions) == 1
+
+
+def test_copies_are_extracted_and_trained_on(places):
+    plain, augmented = made(places, "centroid"), made(places, "centroid", augment=("softer",))
+    assert [(each.feature, each.utterances) for each in augmented.extractions] == [
+        ("crossings", 72),
+        ("crossings with softer", 72),
+    ]
+    assert augmented.rows[0].seconds == pytest.approx(plain.rows[0].seconds + 24 * 0.1)
+    assert "not counted: the time to perturb, softer" in str(augmented)
+    serbench.evaluate("centroid", "tones", jobs=0, folds=["1"], augment="softer")
+    assert made(places, "centroid", meter=Known(speed=None)).rows[0].seconds is None
 
 
 def test_early_stopping_makes_a_time_an_upper_bound(places):

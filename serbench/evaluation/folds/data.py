@@ -37,22 +37,28 @@ class Data:
     audio: Mapping[str, str]
     store: Store
 
-    def inputs(self, ids: Sequence[str], part: str = "test") -> Sequence[Array]:
+    def inputs(
+        self, ids: Sequence[str], part: str = "test", measured: "Data | None" = None
+    ) -> Sequence[Array]:
         """Return the features of all utterances of a set; stored ones are read when indexed.
 
-        They are standardised if the run says so; see `serbench.features.normalisation`.
+        They are standardised if the run says so; see `serbench.features.normalisation`. The
+        statistics are those of `measured`: the utterances as recorded, for perturbed copies.
         """
-        features: Sequence[Array]
-        if isinstance(self.store, extraction.Sentences):
-            features = self.store.of([self.corpus.by_id[id_] for id_ in ids])
-        else:
-            features = self.store.read([self.audio[id_] for id_ in ids])
+        features = self._stored(ids)
         chosen = Normalisation.of(self.config.normalise).for_part(part)
         if not chosen:
             return features
         name = self.config.feature
         time_axis = extraction.time_axis(registry.load(registry.find("feature", name)))
-        return Normalised(name, features, chosen.material(ids, self.speakers(ids)), time_axis)
+        material = chosen.material(ids, self.speakers(ids))
+        originals = (measured or self)._stored(ids)
+        return Normalised(name, features, material, time_axis, originals)
+
+    def _stored(self, ids: Sequence[str]) -> Sequence[Array]:
+        if isinstance(self.store, extraction.Sentences):
+            return self.store.of([self.corpus.by_id[id_] for id_ in ids])
+        return self.store.read([self.audio[id_] for id_ in ids])
 
     def truth(self, ids: Sequence[str]) -> Any:
         """Return positions in the labels, (utterances,) int64."""
@@ -131,6 +137,17 @@ def read_sets(job: Job, send: Send) -> Sets:
     leakage.require_clean(protocol, [(fold, certificate)])
     data = (job.config, corpus, digests, store)
     return Sets(*data, protocol, len(folds), fold, certificate)
+
+
+def read_copies(job: Job, sets: Sets, send: Send) -> list[Data]:
+    """Get the perturbed copies of the fold's training utterances, those of a perturbation each."""
+    root, ids = Path(job.root), sets.fold.train
+    places = Settings(root.parent, Path(job.cache), Path(job.result).parent)
+    stores = [
+        _features(feature, places, root, sets.corpus, ids, send)[1]
+        for feature in Feature.of_copies(job.config)
+    ]
+    return [Data(job.config, sets.corpus, sets.audio, store) for store in stores]
 
 
 def read_extra(job: Job, planned: Mapping[str, Any], sets: Sets, send: Send) -> ExtraData:

@@ -5,6 +5,7 @@ no test labels; ids and truth are joined to its predictions here.
 """
 
 import dataclasses
+import itertools
 import json
 import shutil
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from serbench.corpus import PARTS
 from serbench.errors import SerbenchError
 from serbench.evaluation import kept_models, provenance
 from serbench.evaluation.folds import exchange, extra_predictions, model_io, model_isolation
-from serbench.evaluation.folds.data import Sets, read_sets
+from serbench.evaluation.folds.data import Sets, read_copies, read_sets
 from serbench.evaluation.plan import Job
 from serbench.evaluation.progress import fold_status
 from serbench.evaluation.progress.fold_status import Reporter
@@ -74,8 +75,11 @@ def _compute(job: Job, report: Send) -> Message:
     workspace.mkdir(parents=True, exist_ok=True)
     with exchange.opened(workspace) as place:
         learned = {part: sets.inputs(getattr(fold, part), part) for part in PARTS[:2]}
+        copies = read_copies(job, sets, report)  # of training utterances only
+        given = (each.inputs(fold.train, "train", measured=sets) for each in copies)
+        train = itertools.chain(learned["train"], *given)
         test = sets.inputs([fold.test[position] for position in orders["test"]])
-        model_io.write(place / model_isolation.LEARNED, learned)
+        model_io.write(place / model_isolation.LEARNED, {**learned, "train": train})
         model_io.write(place / model_isolation.TESTED, {"test": test})
         extras = extra_predictions.prepare(job, sets, place, report)
         task = _task(job, sets, orders["validation"], list(extras), workspace, place)
@@ -136,7 +140,9 @@ def _task(
     workspace: Path,
     place: Path,
 ) -> model_isolation.Task:
-    config, learned = job.config, {part: getattr(sets.fold, part) for part in PARTS[:2]}
+    config, fold = job.config, sets.fold
+    times = 1 + len(config.augment)  # a copy has the truth and the speaker of its source
+    learned = {"train": fold.train * times, "validation": fold.validation}
     return model_isolation.Task(
         model=config.model,
         version=config.model_version,

@@ -308,6 +308,7 @@ def _provenance(facts: Facts) -> dict[str, str]:
         "Model": f"{config.model}, version {config.model_version}",
         "Features": f"{config.feature}, version {config.feature_version}",
         "Audio": _listed(config.reading),
+        **({"Training copies": config.copies} if config.copies else {}),
         **({"Normalisation": normalised(config.normalise)} if eligibility.sees(config) else {}),
         "Seed": str(config.seed),
         "Training": f"{config.precision}, {tables.count(facts.threads, 'thread')}, {facts.device}",

@@ -16,6 +16,7 @@ from serbench.contracts import Array, ModelEntry
 from serbench.corpus import PARTS, Fold
 from serbench.errors import BadParameter, SerbenchError
 from serbench.evaluation.plan import RESERVED
+from serbench.features import perturbation
 from serbench.features.audio import Reading
 from serbench.features.normalisation import fewest
 from serbench.files import digest
@@ -26,6 +27,7 @@ from serbench.leaderboard.verification.reference import Reference
 from serbench.parameters import checked, is_import_path, settable
 from serbench.plugins import registry
 from serbench.results import eligibility
+from serbench.results.config import Config
 
 COMPUTE, VALUES = "compute", ("auto", "float32")
 """The parameter that chose the precision in older releases, and its values without an effect."""
@@ -61,6 +63,22 @@ def parameters(submission: Submission) -> Reasons:
     version = config.reading.get("version")
     if version == Reading.version and digest(reading) != digest(config.reading):
         yield "its options for reading audio (`reading`) are not what `serbench evaluate` writes"
+    yield from _copies(config)
+
+
+def _copies(config: Config) -> Reasons:
+    """Check the perturbations of training copies, as far as they are installed here."""
+    for spec, version in config.augment.items():
+        name, _ = perturbation.parse(spec)
+        if is_import_path(name) or name not in registry.installed().entries["perturbation"]:
+            continue
+        try:
+            found = perturbation.find(spec)
+        except BadParameter as error:
+            yield str(error)
+            continue
+        if found.version == version and found.spec != spec:
+            yield f"the copies {spec!r} must be written {found.spec!r}"
 
 
 def _values(owner: str, allowed: Settable, given: Mapping[str, object]) -> Reasons:

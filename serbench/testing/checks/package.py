@@ -13,6 +13,7 @@ from types import ModuleType
 
 from serbench.contracts import Entry, ModelEntry
 from serbench.errors import nearest
+from serbench.features import perturbation
 from serbench.parameters import checked, settable
 from serbench.plugins import registry
 from serbench.plugins.registry import HOOKS, Offer, offers
@@ -209,7 +210,8 @@ def targets_load(subject: PackageSubject) -> str:
 def parameters_fit(subject: PackageSubject) -> None:
     """A model's feature is installed, and the parameters that its entry names exist.
 
-    A parameter that a model and its feature share must have one default.
+    A parameter that a model and its feature share must have one default. The perturbations of its
+    training copies exist, with their parameters.
     """
     for _, entry in subject.entries:
         if isinstance(entry, ModelEntry) and not registry.lacking(entry):
@@ -234,6 +236,9 @@ def _require_parameters(entry: ModelEntry) -> None:
     for corpus, values in entry.defaults.items():
         with blaming(f"in the defaults of {model} for {corpus!r}"):
             checked(model, given | of_model, values)
+    with blaming(f"in augment of {model}"):
+        for spec in entry.augment:
+            perturbation.find(spec)
 
 
 CHECKS = (
