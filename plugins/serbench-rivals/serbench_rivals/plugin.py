@@ -10,7 +10,15 @@ REQUIRES = ("torch",)
 MEL = ("n_fft", "hop", "n_mels", "power", "floor_db", "fmin", "fmax")
 PANNS = {"n_fft": 512, "hop": 160, "power": 2.0, "fmin": 50.0, "fmax": 8000.0}
 # augmentation needs more utterances than the synthetic corpus has
-SMALL = {"width": 0.125, "epochs": 15, "batch": 8, "mixup": 0.0, "stripes": 0}
+SMALL = {
+    "width": 0.125,
+    "epochs": 20,
+    "patience": 20,
+    "lr": 3e-3,
+    "batch": 8,
+    "mixup": 0.0,
+    "stripes": 0,
+}
 
 
 @hookimpl
