@@ -65,7 +65,10 @@ def serbench_models() -> Iterable[ModelEntry]:
             gpus=1,
             memory=2.0,
             feature_params=MEL,
-            defaults={"*": {"n_fft": 512, "hop": 256}, "toy": {"width": 0.5, "batch": 8}},
+            defaults={
+                "*": {"n_fft": 512, "hop": 256},
+                "toy": {"width": 0.5, "batch": 8, "epochs": 20, "patience": 20, "lr": 3e-3},
+            },
         ),
         ModelEntry(
             "cnn14",
