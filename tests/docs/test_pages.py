@@ -87,7 +87,8 @@ def test_what_is_left_out_says_why():
 @pytest.mark.docs
 def test_most_is_run_and_the_rest_is_listed():
     run = [block for page in PAGES for block in blocks(page) if block.language in RUN]
-    left = sum("not run" in block.words for block in run)
+    # a reason may name the test that runs the block
+    left = sum("not run" in each.words and "tests/" not in each.words["not run"] for each in run)
     print(*(f"{place} {word}: {reason}" for place, word, reason in _left_out()), sep="\n")
     print(f"{len(run) - left} of {len(run)} blocks are run")
     assert left <= MOST_NOT_RUN * len(run)

@@ -22,7 +22,7 @@ from serbench_torch.spec_augment import SpecAugment
 
 CHANNELS = (64, 128, 256, 512, 1024, 2048)  # of the six blocks
 SMALLEST = 2 ** (len(CHANNELS) - 1)  # bands and frames that five poolings need
-DENSE_DROPOUT = 0.5  # before and after the dense layer, as in PANNs' code
+DENSE_DROPOUT = 0.5  # before and after the dense layer
 NEW = "output"  # the layer without pretrained weights
 
 SYSTEM = System(
@@ -43,7 +43,7 @@ SYSTEM = System(
         "lowest validation loss.",
         "With random weights the channels are a quarter of CNN14's (width=0.25) and the learning "
         "rate is 1e-3; Adam at 1e-4 is the recipe for pretrained weights.",
-        "Random weights have He's scale.",
+        "Random weights have He's scale. Dropout before and after the dense layer is 0.5.",
         "Mixup (alpha 1) and SpecAugment (two stripes of up to 64 frames and 8 bands) act on "
         "standardised spectrograms.",
         "With tune=head only the last layer is trained, on the network in evaluation mode.",

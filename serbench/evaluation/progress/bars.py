@@ -235,7 +235,8 @@ class Bars(Listener):
         """Count a finished or failed fold, and remove its line."""
         self._end(run, fold, is_done=not error)
         ended = f"failed: {cause(error)}" if error else "finished"
-        after = f", {tables.duration(self._left)} left" if self._left else ""
+        is_over = self.finished_folds == self._total
+        after = f", {tables.duration(self._left)} left" if self._left and not is_over else ""
         self._say(f"{self._name(run, fold)}: {ended}; {self._done()} there{after}")
 
     def tested(self, run: str, fold: str, sets: Sequence[str], error: str) -> None:
